@@ -1,0 +1,40 @@
+#include "common/core/alloc.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *check(void *memory, size_t size)
+{
+    if (!memory && size) {
+        fprintf(stderr, "out of memory: %zu bytes\n", size);
+        abort();
+    }
+    return memory;
+}
+
+void *rg_alloc(size_t size)
+{
+    return check(calloc(1, size ? size : 1), size);
+}
+
+void *rg_realloc(void *old, size_t size)
+{
+    return check(realloc(old, size), size);
+}
+
+char *rg_strdup(const char *text)
+{
+    return check(strdup(text), strlen(text) + 1);
+}
+
+char *rg_format(const char *fmt, ...)
+{
+    char *text = NULL;
+    va_list args;
+    va_start(args, fmt);
+    if (vasprintf(&text, fmt, args) < 0) check(NULL, 1);
+    va_end(args);
+    return text;
+}

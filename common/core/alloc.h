@@ -1,0 +1,13 @@
+// Heap memory for sizes this program chose itself: out of memory ends the process with a sentence, so that
+// callers need no error path for it. Sizes that come from outside are checked against a limit first.
+#ifndef RG_CORE_ALLOC_H
+#define RG_CORE_ALLOC_H
+
+#include <stddef.h>
+
+void *rg_alloc(size_t size);                // zeroed; free() it
+void *rg_realloc(void *old, size_t size);   // as realloc
+char *rg_strdup(const char *text);          // free() it
+char *rg_format(const char *fmt, ...) __attribute__((format(printf, 1, 2))); // free() it
+
+#endif

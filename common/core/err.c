@@ -1,0 +1,66 @@
+#include "common/core/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static _Thread_local char sentence[512];
+
+const char *rg_strerror(int err)
+{
+    switch (err) {
+    case RG_OK: return "no error";
+#define RG_ERR_CASE(name, code, text)                                                                         \
+    case name: return text;
+        RG_ERRORS(RG_ERR_CASE)
+#undef RG_ERR_CASE
+    }
+    return "unknown error";
+}
+
+const char *rg_errname(int err)
+{
+    switch (err) {
+    case RG_OK: return "RG_OK";
+#define RG_ERR_CASE(name, code, text)                                                                         \
+    case name: return #name;
+        RG_ERRORS(RG_ERR_CASE)
+#undef RG_ERR_CASE
+    }
+    return "RG_EUNKNOWN";
+}
+
+// Formats into a scratch buffer first: an argument may be rg_error() itself.
+static void record(const char *fmt, va_list args, const char *suffix)
+{
+    char text[sizeof sentence];
+    vsnprintf(text, sizeof text, fmt, args);
+    size_t length = strlen(text);
+    snprintf(text + length, sizeof text - length, "%s%s", *suffix ? ": " : "", suffix);
+    memcpy(sentence, text, sizeof text);
+}
+
+int rg_fail(int err, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    record(fmt, args, "");
+    va_end(args);
+    return err;
+}
+
+int rg_fail_errno(int err, const char *fmt, ...)
+{
+    int saved = errno;
+    va_list args;
+    va_start(args, fmt);
+    record(fmt, args, strerror(saved));
+    va_end(args);
+    return saved == ENOSPC || saved == EDQUOT ? RG_EFULL : err;
+}
+
+const char *rg_error(void)
+{
+    return sentence;
+}

@@ -1,0 +1,51 @@
+// Errors. Every function that can fail returns int: 0, or one of the negative codes below; results come
+// through out-parameters, written only on success.
+//
+// A code says what kind of failure it was; the sentence says what and where. rg_fail() records the sentence
+// for the calling thread and returns the code, so that the place that knows the file, key or line says it
+// once:      if (w > limit) return rg_fail(RG_ELIMIT, "%s: width %d exceeds %d", path, w, limit);
+// and the place that reports (a service's log, rg-ctl's stderr, an error reply) prints rg_error().
+#ifndef RG_CORE_ERR_H
+#define RG_CORE_ERR_H
+
+#define RG_ERRORS(X)                                                                                          \
+    X(RG_EINVAL, -1, "invalid argument")                                                                      \
+    X(RG_EIO, -2, "input/output error")                                                                       \
+    X(RG_ENOENT, -3, "not found")                                                                             \
+    X(RG_EFORMAT, -4, "malformed data")                                                                       \
+    X(RG_ESHAPE, -5, "shape mismatch")                                                                        \
+    X(RG_ELIMIT, -6, "over a limit")                                                                          \
+    X(RG_EVERSION, -7, "unknown version")                                                                     \
+    X(RG_ECONFIG, -8, "bad configuration")                                                                    \
+    X(RG_EMODEL, -9, "another model")                                                                         \
+    X(RG_ETIMEOUT, -10, "no answer in time")                                                                  \
+    X(RG_ESTOPPED, -11, "stopped")                                                                            \
+    X(RG_EBUSY, -12, "busy")                                                                                  \
+    X(RG_EFULL, -13, "no space left")                                                                         \
+    X(RG_ENUMERIC, -14, "not a finite number")                                                                \
+    X(RG_EREMOTE, -15, "refused by the peer")                                                                 \
+    X(RG_EUSAGE, -16, "wrong use of a command")
+
+enum rg_err {
+    RG_OK = 0,
+#define RG_ERR_ENUM(name, code, sentence) name = code,
+    RG_ERRORS(RG_ERR_ENUM)
+#undef RG_ERR_ENUM
+};
+
+// The general sentence of a code ("no error" for 0, "unknown error" otherwise). Static storage.
+const char *rg_strerror(int err);
+
+// The code's name, e.g. "RG_ESHAPE". Static storage.
+const char *rg_errname(int err);
+
+// Records a sentence for this thread (cut at 511 bytes) and returns err.
+int rg_fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+// Like rg_fail, with ": " and the text of errno appended; ENOSPC and EDQUOT turn err into RG_EFULL.
+int rg_fail_errno(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+// The last sentence recorded by this thread; valid until its next rg_fail. "" if there was none.
+const char *rg_error(void);
+
+#endif

@@ -1,0 +1,179 @@
+#include "common/core/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+
+static int read_all(int fd, const char *path, unsigned char *data, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t n = read(fd, data + done, size - done);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return rg_fail_errno(RG_EIO, "%s: cannot read", path);
+        if (n == 0) return rg_fail(RG_EIO, "%s: shorter than its size", path);
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+int rg_file_read(const char *path, size_t limit, unsigned char **data, size_t *size)
+{
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return rg_fail_errno(errno == ENOENT ? RG_ENOENT : RG_EIO, "%s: cannot open", path);
+    int err = 0;
+    if (fstat(fd, &info) != 0) err = rg_fail_errno(RG_EIO, "%s: cannot stat", path);
+    else if (!S_ISREG(info.st_mode)) err = rg_fail(RG_EIO, "%s: not a regular file", path);
+    else if ((size_t)info.st_size > limit)
+        err = rg_fail(RG_ELIMIT, "%s: %lld bytes exceed the limit of %zu", path, (long long)info.st_size, limit);
+    if (!err) {
+        unsigned char *bytes = rg_alloc((size_t)info.st_size + 1);
+        err = read_all(fd, path, bytes, (size_t)info.st_size);
+        if (err) {
+            free(bytes);
+        } else {
+            *data = bytes;
+            *size = (size_t)info.st_size;
+        }
+    }
+    close(fd);
+    return err;
+}
+
+int rg_file_begin(rg_file_t *file, const char *path)
+{
+    char *temporary = rg_format("%s.tmp.%d", path, (int)getpid());
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        int err = rg_fail_errno(RG_EIO, "%s: cannot create", temporary);
+        free(temporary);
+        return err;
+    }
+    *file = (rg_file_t){.fd = fd, .path = rg_strdup(path), .temporary = temporary};
+    return 0;
+}
+
+int rg_file_append(rg_file_t *file, const void *data, size_t size)
+{
+    const char *bytes = data;
+    while (size > 0) {
+        ssize_t n = write(file->fd, bytes, size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return rg_fail_errno(RG_EIO, "%s: cannot write", file->path);
+        bytes += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+// A rename is durable once the folder that holds the name is.
+static int sync_folder_of(const char *path)
+{
+    char *folder = rg_strdup(path);
+    char *slash = strrchr(folder, '/');
+    if (slash) *(slash == folder ? slash + 1 : slash) = 0;
+    int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int err = fd < 0 || fsync(fd) != 0 ? rg_fail_errno(RG_EIO, "%s: cannot sync its folder", path) : 0;
+    if (fd >= 0) close(fd);
+    free(folder);
+    return err;
+}
+
+static void finish(rg_file_t *file)
+{
+    free(file->path);
+    free(file->temporary);
+    *file = (rg_file_t){.fd = -1};
+}
+
+int rg_file_commit(rg_file_t *file)
+{
+    int err = 0;
+    if (fsync(file->fd) != 0) err = rg_fail_errno(RG_EIO, "%s: cannot sync", file->path);
+    if (close(file->fd) != 0 && !err) err = rg_fail_errno(RG_EIO, "%s: cannot close", file->path);
+    if (!err && rename(file->temporary, file->path) != 0)
+        err = rg_fail_errno(RG_EIO, "%s: cannot rename into place", file->path);
+    if (err) unlink(file->temporary);
+    else err = sync_folder_of(file->path);
+    finish(file);
+    return err;
+}
+
+void rg_file_abandon(rg_file_t *file)
+{
+    close(file->fd);
+    unlink(file->temporary);
+    finish(file);
+}
+
+int rg_file_write(const char *path, const void *data, size_t size)
+{
+    rg_file_t file;
+    int err = rg_file_begin(&file, path);
+    if (err) return err;
+    if ((err = rg_file_append(&file, data, size)) != 0) {
+        rg_file_abandon(&file);
+        return err;
+    }
+    return rg_file_commit(&file);
+}
+
+int rg_mkdirs(const char *path)
+{
+    char *partial = rg_strdup(path);
+    int err = 0;
+    for (char *p = partial + 1; !err; p++) {
+        if (*p != '/' && *p != 0) continue;
+        char kept = *p;
+        *p = 0;
+        if (mkdir(partial, 0755) != 0 && errno != EEXIST) err = rg_fail_errno(RG_EIO, "%s: cannot make folder", partial);
+        *p = kept;
+        if (kept == 0) break;
+    }
+    free(partial);
+    return err;
+}
+
+int rg_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int rg_list_dir(const char *path, char ***names, size_t *count)
+{
+    DIR *dir = opendir(path);
+    if (!dir) return rg_fail_errno(errno == ENOENT ? RG_ENOENT : RG_EIO, "%s: cannot open folder", path);
+    char **list = NULL;
+    size_t n = 0, room = 0;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        if (entry->d_name[0] == '.') continue;
+        if (n == room) list = rg_realloc(list, (room = room ? 2 * room : 64) * sizeof *list);
+        list[n++] = rg_strdup(entry->d_name);
+    }
+    closedir(dir);
+    if (n) qsort(list, n, sizeof *list, compare_names);
+    *names = list;
+    *count = n;
+    return 0;
+}
+
+void rg_names_free(char ***names, size_t count)
+{
+    if (!*names) return;
+    for (size_t i = 0; i < count; i++) free((*names)[i]);
+    free(*names);
+    *names = NULL;
+}

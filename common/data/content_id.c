@@ -1,0 +1,22 @@
+#include "common/data/content_id.h"
+
+#include <string.h>
+
+#include <xxhash.h>
+
+void rg_content_id(const uint8_t *jpeg, size_t size, uint8_t id[16])
+{
+    XXH128_canonical_t canonical;
+    XXH128_canonicalFromHash(&canonical, XXH3_128bits(jpeg, size));
+    memcpy(id, canonical.digest, 16);
+}
+
+void rg_id_hex(const uint8_t id[16], char hex[33])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 0; i < 16; i++) {
+        hex[2 * i] = digits[id[i] >> 4];
+        hex[2 * i + 1] = digits[id[i] & 15];
+    }
+    hex[32] = 0;
+}

@@ -1,0 +1,80 @@
+// Pillow's BILINEAR: a triangle as wide as one output pixel (at least one source pixel), sampled at the
+// source pixels it covers and normalised. Rows first, so that the inner loop runs over whole contiguous rows.
+#include "common/data/image.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+
+// Which source positions one axis of the output draws on.
+typedef struct {
+    int taps;      // room per output position
+    int *first;    // [size]
+    int *count;    // [size]
+    float *weight; // [size,taps]
+} axis_t;
+
+static void axis_init(axis_t *axis, int length, double origin, double extent, int size)
+{
+    double scale = extent / size, support = scale > 1 ? scale : 1;
+    axis->taps = (int)ceil(support) * 2 + 1;
+    axis->first = rg_alloc(2 * (size_t)size * sizeof *axis->first);
+    axis->count = axis->first + size;
+    axis->weight = rg_alloc((size_t)size * (size_t)axis->taps * sizeof *axis->weight);
+    for (int i = 0; i < size; i++) {
+        double centre = origin + (i + 0.5) * scale, total = 0;
+        int first = (int)fmax(centre - support + 0.5, 0), end = (int)fmin(centre + support + 0.5, length);
+        float *weight = axis->weight + (size_t)i * (size_t)axis->taps;
+        for (int j = first; j < end; j++) total += fmax(0, 1 - fabs(j + 0.5 - centre) / support);
+        for (int j = first; j < end; j++)
+            weight[j - first] = (float)(fmax(0, 1 - fabs(j + 0.5 - centre) / support) / total);
+        axis->first[i] = first;
+        axis->count[i] = end - first;
+    }
+}
+
+static void axis_fini(axis_t *axis)
+{
+    free(axis->first);
+    free(axis->weight);
+}
+
+// One output row before its columns are resized: row [width*3], a weighted sum of source rows.
+static void sum_rows(const rg_image_t *source, const axis_t *axis, int y, float *row)
+{
+    size_t n = (size_t)source->width * 3;
+    memset(row, 0, n * sizeof *row);
+    for (int t = 0; t < axis->count[y]; t++) {
+        const uint8_t *pixels = source->rgb + (size_t)(axis->first[y] + t) * n;
+        float weight = axis->weight[y * axis->taps + t];
+        for (size_t i = 0; i < n; i++) row[i] += weight * pixels[i];
+    }
+}
+
+static void sum_columns(const float *row, const axis_t *axis, int size, uint8_t *out)
+{
+    for (int x = 0; x < size; x++) {
+        float sum[3] = {0.5f, 0.5f, 0.5f};
+        const float *weight = axis->weight + x * axis->taps, *pixel = row + axis->first[x] * 3;
+        for (int t = 0; t < axis->count[x]; t++, pixel += 3)
+            for (int c = 0; c < 3; c++) sum[c] += weight[t] * pixel[c];
+        for (int c = 0; c < 3; c++) *out++ = (uint8_t)sum[c];
+    }
+}
+
+void rg_image_resize(const rg_image_t *source, double x, double y, double w, double h, int size, uint8_t *out)
+{
+    axis_t columns, rows;
+    axis_init(&columns, source->width, x, w, size);
+    axis_init(&rows, source->height, y, h, size);
+    float *row = rg_alloc((size_t)source->width * 3 * sizeof *row);
+    for (int i = 0; i < size; i++) {
+        sum_rows(source, &rows, i, row);
+        sum_columns(row, &columns, size, out + (size_t)i * (size_t)size * 3);
+    }
+    free(row);
+    axis_fini(&columns);
+    axis_fini(&rows);
+}

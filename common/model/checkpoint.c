@@ -1,0 +1,196 @@
+#include "common/model/checkpoint.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/model/safetensors.h"
+
+// The blocks of a set and what their tensors' names begin with.
+static const struct {
+    const char *prefix;
+    size_t field; // offset of the block's pointer in rg_params_t
+} BLOCKS[] = {
+    {"", offsetof(rg_params_t, value)},
+    {"ema.", offsetof(rg_params_t, ema)},
+    {"m.", offsetof(rg_params_t, m)},
+    {"v.", offsetof(rg_params_t, v)},
+};
+enum { N_BLOCKS = sizeof BLOCKS / sizeof *BLOCKS };
+
+static float *block_of(const rg_params_t *set, int block)
+{
+    return *(float *const *)((const char *)set + BLOCKS[block].field);
+}
+
+static void tensor_name(char out[128], int block, const rg_param_t *param)
+{
+    snprintf(out, 128, "%s%s", BLOCKS[block].prefix, param->name);
+}
+
+// The numbers of rg_checkpoint_info_t and their metadata keys.
+static const struct {
+    const char *key;
+    size_t field;
+} NUMBERS[] = {
+    {"iteration", offsetof(rg_checkpoint_info_t, iteration)},
+    {"iterations", offsetof(rg_checkpoint_info_t, iterations)},
+    {"data_fingerprint", offsetof(rg_checkpoint_info_t, fingerprint)},
+    {"set_generation", offsetof(rg_checkpoint_info_t, set_generation)},
+    {"retrieved", offsetof(rg_checkpoint_info_t, retrieved)},
+    {"retrieved_new", offsetof(rg_checkpoint_info_t, retrieved_new)},
+    {"last_new_generation", offsetof(rg_checkpoint_info_t, last_new_generation)},
+};
+enum { N_NUMBERS = sizeof NUMBERS / sizeof *NUMBERS };
+
+static uint64_t *number_of(const rg_checkpoint_info_t *info, int i)
+{
+    return (uint64_t *)((char *)info + NUMBERS[i].field);
+}
+
+// ---- saving
+
+static size_t list_tensors(rg_safetensor_t *out, rg_params_t *const *sets, int n)
+{
+    size_t count = 0;
+    for (int block = 0; block < N_BLOCKS; block++)
+        for (int s = 0; s < n; s++) {
+            const float *values = block_of(sets[s], block);
+            for (int i = 0; values && i < sets[s]->n; i++) {
+                const rg_param_t *param = sets[s]->list[i];
+                rg_safetensor_t *tensor = &out[count++];
+                *tensor = (rg_safetensor_t){.rank = param->rank, .data = values + param->offset, .count = param->count};
+                memcpy(tensor->shape, param->shape, sizeof tensor->shape);
+                tensor_name(tensor->name, block, param);
+            }
+        }
+    return count;
+}
+
+static char *join(const rg_names_t *names)
+{
+    char *text = rg_strdup("");
+    for (int i = 0; i < names->count; i++) {
+        char *longer = rg_format("%s%s%s", text, i ? " " : "", names->name[i]);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+int rg_checkpoint_save(const char *path, const rg_config_t *config, rg_params_t *const *sets, int n,
+                       const rg_checkpoint_info_t *info)
+{
+    size_t room = 0;
+    for (int s = 0; s < n; s++) room += (size_t)sets[s]->n * N_BLOCKS;
+    rg_safetensor_t *tensors = rg_alloc(room * sizeof *tensors);
+    size_t count = list_tensors(tensors, sets, n);
+    char *yaml = rg_config_dump(config), *attributes = join(&info->attributes), number[N_NUMBERS][24];
+    rg_metadata_t metadata[N_NUMBERS + 6] = {{"format", "pt"}, {"rg_version", "1"}, {"stage", info->stage},
+                                             {"attributes", attributes}, {"config", yaml},
+                                             {"git_revision", RG_GIT_REVISION}};
+    for (int i = 0; i < N_NUMBERS; i++) {
+        snprintf(number[i], sizeof number[i], "%" PRIu64, *number_of(info, i));
+        metadata[6 + i] = (rg_metadata_t){NUMBERS[i].key, number[i]};
+    }
+    int err = rg_safetensors_write(path, tensors, count, metadata, sizeof metadata / sizeof *metadata);
+    free(attributes);
+    free(yaml);
+    free(tensors);
+    return err;
+}
+
+// ---- loading
+
+static int read_info(const rg_safetensors_t *file, const char *path, rg_checkpoint_info_t *info)
+{
+    const char *version = rg_safetensors_metadata(file, "rg_version"), *stage = rg_safetensors_metadata(file, "stage");
+    if (!version || strcmp(version, "1") != 0 || !stage)
+        return rg_fail(RG_EVERSION, "%s: not a checkpoint of this program (rg_version %.16s)", path, version ? version : "missing");
+    memset(info, 0, sizeof *info);
+    snprintf(info->stage, sizeof info->stage, "%s", stage);
+    for (int i = 0; i < N_NUMBERS; i++) {
+        const char *text = rg_safetensors_metadata(file, NUMBERS[i].key);
+        *number_of(info, i) = text ? strtoull(text, NULL, 10) : 0;
+    }
+    const char *names = rg_safetensors_metadata(file, "attributes");
+    char *copy = rg_strdup(names ? names : ""), *rest = copy;
+    for (char *name; (name = strsep(&rest, " ")) && info->attributes.count < RG_ATTRIBUTES_MAX;)
+        if (*name) snprintf(info->attributes.name[info->attributes.count++], RG_NAME_SIZE, "%s", name);
+    free(copy);
+    return 0;
+}
+
+int rg_checkpoint_peek(const char *path, rg_checkpoint_info_t *info)
+{
+    rg_safetensors_t *file;
+    int err = rg_safetensors_open(&file, path);
+    if (err) return err;
+    err = read_info(file, path, info);
+    rg_safetensors_close(&file);
+    return err;
+}
+
+static void shape_text(char out[64], int rank, const int *shape)
+{
+    size_t n = 0;
+    out[0] = 0;
+    for (int d = 0; d < rank && n < 50; d++) n += (size_t)snprintf(out + n, 64 - n, "%s%d", d ? "x" : "", shape[d]);
+}
+
+static int load_tensor(const rg_safetensors_t *file, const char *path, const char *name, const rg_param_t *param, float *to)
+{
+    const rg_safetensor_t *tensor = rg_safetensors_find(file, name);
+    if (!tensor) return rg_fail(RG_EMODEL, "%s: no tensor %s: a checkpoint of another architecture", path, name);
+    if (tensor->rank != param->rank || memcmp(tensor->shape, param->shape, (size_t)param->rank * sizeof *param->shape) != 0) {
+        char has[64], wants[64];
+        shape_text(has, tensor->rank, tensor->shape);
+        shape_text(wants, param->rank, param->shape);
+        return rg_fail(RG_EMODEL, "%s: %s is %s, this configuration needs %s: a checkpoint of another architecture", path,
+                       name, has, wants);
+    }
+    memcpy(to, tensor->data, param->count * sizeof *to);
+    return 0;
+}
+
+static int load_block(const rg_safetensors_t *file, const char *path, rg_params_t *set, int block, float *to)
+{
+    int err = 0;
+    for (int i = 0; !err && i < set->n; i++) {
+        char name[128];
+        tensor_name(name, block, set->list[i]);
+        err = load_tensor(file, path, name, set->list[i], to + set->list[i]->offset);
+    }
+    return err;
+}
+
+static int load_set(const rg_safetensors_t *file, const char *path, rg_params_t *set, enum rg_checkpoint_use use)
+{
+    char averaged[128];
+    tensor_name(averaged, 1, set->list[0]);
+    int err = 0;
+    if (use == RG_CHECKPOINT_START) {
+        err = load_block(file, path, set, rg_safetensors_find(file, averaged) ? 1 : 0, set->value);
+        if (!err && set->ema) memcpy(set->ema, set->value, set->count * sizeof *set->ema);
+    } else {
+        for (int block = 0; !err && block < N_BLOCKS; block++)
+            if (block_of(set, block)) err = load_block(file, path, set, block, block_of(set, block));
+    }
+    rg_params_changed(set);
+    return err;
+}
+
+int rg_checkpoint_load(const char *path, rg_params_t *const *sets, int n, enum rg_checkpoint_use use,
+                       rg_checkpoint_info_t *info)
+{
+    rg_safetensors_t *file;
+    int err = rg_safetensors_open(&file, path);
+    if (err) return err;
+    err = read_info(file, path, info);
+    for (int s = 0; !err && s < n; s++) err = load_set(file, path, sets[s], use);
+    rg_safetensors_close(&file);
+    return err;
+}

@@ -1,0 +1,44 @@
+#include "common/model/discriminator.h"
+
+#include <stdio.h>
+
+#include "common/model/layers.h"
+
+static void declare_scale(rg_discriminator_t *net, int s, rg_params_t *set, const rg_config_t *config)
+{
+    int width = 3, side = (config->data.img_size >> s) >> net->layers;
+    char name[32];
+    for (int i = 0; i < net->layers; i++) {
+        int out = i == 0 ? config->model.df : 2 * width;
+        if (out > RG_D_WIDTH_MAX) out = RG_D_WIDTH_MAX;
+        snprintf(name, sizeof name, "%d.conv.%d", s, i);
+        net->scale[s].conv[i] = rg_layer_conv(set, name, (rg_conv_spec_t){.in = width, .out = out, .k = 4, .stride = 2,
+                                                                          .pad = 1, .reflect = 1, .act = RG_ACT_LEAKY});
+        width = out;
+    }
+    snprintf(name, sizeof name, "%d.source", s);
+    net->scale[s].source = rg_layer_conv(set, name, (rg_conv_spec_t){.in = width, .out = 1, .k = 1, .stride = 1});
+    snprintf(name, sizeof name, "%d.class", s);
+    net->scale[s].classes = rg_layer_conv(set, name, (rg_conv_spec_t){.in = width, .out = config->data.attributes.count,
+                                                                      .k = side, .stride = 1, .no_bias = 1});
+}
+
+void rg_discriminator_declare(rg_discriminator_t *net, rg_params_t *set, const rg_config_t *config)
+{
+    net->scales = config->model.d_scales;
+    net->layers = config->model.d_layers;
+    for (int s = 0; s < net->scales; s++) declare_scale(net, s, set, config);
+}
+
+rg_verdict_t rg_discriminate(rg_tape_t *tape, const rg_discriminator_t *net, rg_tensor_t *x)
+{
+    rg_verdict_t verdict = {0};
+    for (int s = 0; s < net->scales; s++) {
+        if (s > 0) x = rg_pool3(tape, x);
+        rg_tensor_t *h = x;
+        for (int i = 0; i < net->layers; i++) h = rg_conv(tape, h, &net->scale[s].conv[i]);
+        verdict.source[s] = rg_conv(tape, h, &net->scale[s].source);
+        verdict.logits[s] = rg_conv(tape, h, &net->scale[s].classes);
+    }
+    return verdict;
+}

@@ -1,0 +1,28 @@
+// Declaring layers: each call adds a layer's parameters to a set under PyTorch-like names and returns the layer.
+#ifndef RG_MODEL_LAYERS_H
+#define RG_MODEL_LAYERS_H
+
+#include "common/nn/ops.h"
+
+// "NAME.weight" [out,in,k,k] and, unless no_bias, "NAME.bias" [out].
+typedef struct {
+    int in, out, k, stride, pad;
+    int reflect, no_bias;
+    enum rg_act act;
+} rg_conv_spec_t;
+rg_conv_t rg_layer_conv(rg_params_t *set, const char *name, rg_conv_spec_t spec);
+
+// "NAME.weight" [out,in] and "NAME.bias" [out].
+rg_linear_t rg_layer_linear(rg_params_t *set, const char *name, int in, int out, enum rg_act act);
+
+// MUNIT's layer norm: "NAME.gain" and "NAME.shift" [channels].
+typedef struct {
+    rg_param_t *gain, *shift;
+} rg_layer_norm_t;
+rg_layer_norm_t rg_layer_layer_norm(rg_params_t *set, const char *name, int channels);
+
+// Initial values by the last part of the name: weights Kaiming, biases and shifts 0, gains uniform in [0,1).
+// Each parameter has its own stream of numbers, so adding one changes no other.
+void rg_layers_init(rg_params_t *set, uint64_t seed);
+
+#endif

@@ -1,0 +1,160 @@
+#include "common/model/loss.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+// ---- KL
+
+typedef struct {
+    rg_tensor_t *mean, *logvar;
+    const float *component;
+    float variance, weight;
+} kl_ctx_t;
+
+static void kl_backward(rg_tape_t *tape, void *ctx)
+{
+    kl_ctx_t *op = ctx;
+    int add_m = 0, add_v = 0;
+    float *dm = rg_tape_grad(tape, op->mean, &add_m), *dv = rg_tape_grad(tape, op->logvar, &add_v);
+    for (size_t i = 0; i < rg_tensor_size(op->mean); i++) {
+        float m = op->weight * (op->mean->data[i] - op->component[i]) / op->variance;
+        float v = op->weight * 0.5f * (expf(op->logvar->data[i]) / op->variance - 1);
+        if (dm) dm[i] = (add_m ? dm[i] : 0) + m;
+        if (dv) dv[i] = (add_v ? dv[i] : 0) + v;
+    }
+}
+
+double rg_loss_kl(rg_tape_t *tape, const rg_config_t *config, rg_tensor_t *mean, rg_tensor_t *logvar,
+                  const float *component, float weight)
+{
+    double variance = config->model.attr_std * config->model.attr_std, sum = 0;
+    double count = (double)mean->n * config->model.attr_dims;
+    for (size_t i = 0; i < rg_tensor_size(mean); i++) {
+        double away = (double)mean->data[i] - (double)component[i], lv = (double)logvar->data[i];
+        sum += 0.5 * (log(variance) - lv + (exp(lv) + away * away) / variance - 1);
+    }
+    if (weight != 0 && rg_tape_wants(tape, mean->needs_grad || logvar->needs_grad)) {
+        kl_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
+        *op = (kl_ctx_t){mean, logvar, component, (float)variance, (float)((double)weight / count)};
+        rg_tape_record(tape, kl_backward, op);
+    }
+    return sum / count;
+}
+
+// ---- isometry
+
+typedef struct {
+    rg_tensor_t *a, *b;
+    float *slope; // [N]: d loss / d distance(a, b)
+} isometry_ctx_t;
+
+static void isometry_backward(rg_tape_t *tape, void *ctx)
+{
+    isometry_ctx_t *op = ctx;
+    int add_a = 0, add_b = 0, width = op->a->c;
+    float *da = rg_tape_grad(tape, op->a, &add_a), *db = rg_tape_grad(tape, op->b, &add_b);
+    for (size_t i = 0; i < rg_tensor_size(op->a); i++) {
+        float difference = op->a->data[i] - op->b->data[i];
+        float g = op->slope[i / (size_t)width] / (float)width * (float)((difference > 0) - (difference < 0));
+        if (da) da[i] = (add_a ? da[i] : 0) + g;
+        if (db) db[i] = (add_b ? db[i] : 0) - g;
+    }
+}
+
+static double distance_l1(const float *a, const float *b, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += fabs((double)a[i] - (double)b[i]);
+    return sum / n;
+}
+
+double rg_loss_isometry(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, const rg_tensor_t *z, const rg_tensor_t *z2,
+                        float weight)
+{
+    int n = a->n, width = a->c;
+    float *slope = rg_tape_alloc(tape, (size_t)n * sizeof *slope);
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        size_t row = (size_t)i * (size_t)width;
+        double gap = distance_l1(a->data + row, b->data + row, width) - distance_l1(z->data + row, z2->data + row, width);
+        sum += fabs(gap);
+        slope[i] = weight / (float)n * (float)((gap > 0) - (gap < 0));
+    }
+    if (weight != 0 && rg_tape_wants(tape, a->needs_grad || b->needs_grad)) {
+        isometry_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
+        *op = (isometry_ctx_t){a, b, slope};
+        rg_tape_record(tape, isometry_backward, op);
+    }
+    return sum / n;
+}
+
+// ---- triplet
+
+static const double TRIPLET_EPS = 1e-6;
+
+typedef struct {
+    rg_tensor_t *e;
+    int n, kinds;
+    float margin, weight;
+} triplet_ctx_t;
+
+static double distance_l2(const float *a, const float *b, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        double d = (double)a[i] - (double)b[i] + TRIPLET_EPS;
+        sum += d * d;
+    }
+    return sqrt(sum);
+}
+
+// de_a, de_b += g * d|a - b| / d(a, b)
+static void push_apart(float *da, float *db, const float *a, const float *b, double distance, double g, int n)
+{
+    if (distance == 0) return;
+    for (int i = 0; i < n; i++) {
+        double step = g * ((double)a[i] - (double)b[i] + TRIPLET_EPS) / distance;
+        da[i] += (float)step;
+        db[i] -= (float)step;
+    }
+}
+
+// The mean loss; its gradient is added to de (NULL: value only).
+static double triplets(const triplet_ctx_t *op, float *de)
+{
+    int width = op->e->c;
+    double sum = 0, each = (double)op->weight / (op->n * op->kinds);
+    for (int kind = 0; kind < op->kinds; kind++)
+        for (int i = 0; i < op->n; i++) {
+            size_t a = (size_t)i * (size_t)width, p = (size_t)(op->n + i) * (size_t)width;
+            size_t m = (size_t)((2 + kind) * op->n + i) * (size_t)width;
+            const float *e = op->e->data;
+            double near = distance_l2(e + a, e + p, width), far = distance_l2(e + a, e + m, width);
+            double loss = near - far + (double)op->margin;
+            if (loss <= 0) continue;
+            sum += loss;
+            if (!de) continue;
+            push_apart(de + a, de + p, e + a, e + p, near, each, width);
+            push_apart(de + a, de + m, e + a, e + m, far, -each, width);
+        }
+    return sum / (op->n * op->kinds);
+}
+
+static void triplet_backward(rg_tape_t *tape, void *ctx)
+{
+    triplet_ctx_t *op = ctx;
+    int add = 0;
+    float *de = rg_tape_grad(tape, op->e, &add);
+    if (!add) memset(de, 0, rg_tensor_size(op->e) * sizeof *de);
+    triplets(op, de);
+}
+
+double rg_loss_triplet(rg_tape_t *tape, rg_tensor_t *e, int n, int kinds, float margin, float weight)
+{
+    assert(e->n == n * (2 + kinds));
+    triplet_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
+    *op = (triplet_ctx_t){e, n, kinds, margin, weight};
+    if (rg_tape_wants(tape, e->needs_grad)) rg_tape_record(tape, triplet_backward, op);
+    return triplets(op, NULL);
+}

@@ -1,0 +1,71 @@
+#include "common/model/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "common/core/alloc.h"
+#include "common/model/layers.h"
+
+static const char *const NAMES[RG_PARTS] = {"content", "attribute", "generator", "discriminator", "embedder", "fusion"};
+
+static void declare(rg_model_t *model, enum rg_part part)
+{
+    rg_params_t *set = &model->set[part];
+    switch (part) {
+    case RG_CONTENT: rg_content_encoder_declare(&model->content, set, &model->config); break;
+    case RG_ATTRIBUTE: rg_attribute_encoder_declare(&model->attribute, set, &model->config); break;
+    case RG_GENERATOR: rg_generator_declare(&model->generator, set, &model->config); break;
+    case RG_DISCRIMINATOR: rg_discriminator_declare(&model->discriminator, set, &model->config); break;
+    case RG_EMBEDDER: rg_embedder_declare(&model->embedder, set, &model->config); break;
+    case RG_FUSION: rg_fusion_declare(&model->fusion, set, &model->config); break;
+    case RG_PARTS: break;
+    }
+}
+
+void rg_model_new(rg_model_t **out, const rg_config_t *config, unsigned parts, unsigned trains)
+{
+    rg_model_t *model = rg_alloc(sizeof *model);
+    model->config = *config;
+    model->parts = parts;
+    for (enum rg_part part = 0; part < RG_PARTS; part++) {
+        if (!(parts & RG_PART_BIT(part))) continue;
+        rg_params_init(&model->set[part], NAMES[part]);
+        declare(model, part);
+        rg_params_alloc(&model->set[part], (trains & RG_PART_BIT(part)) != 0);
+        rg_layers_init(&model->set[part], config->seed);
+    }
+    if (parts & RG_PART_BIT(RG_FUSION)) rg_fusion_init(&model->fusion);
+    *out = model;
+}
+
+void rg_model_destroy(rg_model_t **out)
+{
+    rg_model_t *model = *out;
+    if (!model) return;
+    for (int part = 0; part < RG_PARTS; part++) rg_params_fini(&model->set[part]);
+    free(model);
+    *out = NULL;
+}
+
+int rg_model_sets(rg_model_t *model, rg_params_t *sets[RG_PARTS])
+{
+    int n = 0;
+    for (int part = 0; part < RG_PARTS; part++)
+        if (model->parts & RG_PART_BIT(part)) sets[n++] = &model->set[part];
+    return n;
+}
+
+void rg_model_id(const rg_model_t *model, char id[17])
+{
+    static const enum rg_part EMBEDDING[] = {RG_CONTENT, RG_ATTRIBUTE, RG_EMBEDDER};
+    static const char HEX[] = "0123456789abcdef";
+    XXH64_hash_t hash = (XXH64_hash_t)model->config.data.img_size;
+    for (int i = 0; i < 3; i++) {
+        const rg_params_t *set = &model->set[EMBEDDING[i]];
+        hash = XXH3_64bits_withSeed(set->value, set->count * sizeof *set->value, hash);
+    }
+    for (int i = 0; i < 16; i++) id[i] = HEX[hash >> (60 - 4 * i) & 15];
+    id[16] = 0;
+}

@@ -1,0 +1,49 @@
+// All networks of the system, each with its own parameter set. A process builds the parts it needs and says which
+// of them train; the rest is frozen: no gradients, no graph.
+#ifndef RG_MODEL_MODEL_H
+#define RG_MODEL_MODEL_H
+
+#include "common/core/config.h"
+#include "common/model/attribute.h"
+#include "common/model/content.h"
+#include "common/model/discriminator.h"
+#include "common/model/embedder.h"
+#include "common/model/fusion.h"
+#include "common/model/generator.h"
+
+enum rg_part { RG_CONTENT, RG_ATTRIBUTE, RG_GENERATOR, RG_DISCRIMINATOR, RG_EMBEDDER, RG_FUSION, RG_PARTS };
+
+#define RG_PART_BIT(part) (1u << (part))
+
+// What each stage has and what of it trains (rg-unit section 1).
+#define RG_STAGE1_PARTS                                                                                       \
+    (RG_PART_BIT(RG_CONTENT) | RG_PART_BIT(RG_ATTRIBUTE) | RG_PART_BIT(RG_GENERATOR) | RG_PART_BIT(RG_DISCRIMINATOR))
+#define RG_STAGE1_TRAINS RG_STAGE1_PARTS
+#define RG_STAGE2_PARTS  (RG_STAGE1_PARTS | RG_PART_BIT(RG_EMBEDDER))
+#define RG_STAGE2_TRAINS RG_PART_BIT(RG_EMBEDDER)
+#define RG_STAGE3_PARTS  (RG_STAGE2_PARTS | RG_PART_BIT(RG_FUSION))
+#define RG_STAGE3_TRAINS (RG_PART_BIT(RG_GENERATOR) | RG_PART_BIT(RG_DISCRIMINATOR) | RG_PART_BIT(RG_FUSION))
+
+typedef struct {
+    rg_config_t config;
+    unsigned parts;             // bits of the parts that exist
+    rg_params_t set[RG_PARTS];  // named content, attribute, generator, discriminator, embedder, fusion
+    rg_content_encoder_t content;
+    rg_attribute_encoder_t attribute;
+    rg_generator_t generator;
+    rg_discriminator_t discriminator;
+    rg_embedder_t embedder;
+    rg_fusion_t fusion;
+} rg_model_t;
+
+// Builds and initialises the parts from config->seed.
+void rg_model_new(rg_model_t **model, const rg_config_t *config, unsigned parts, unsigned trains);
+void rg_model_destroy(rg_model_t **model);
+
+// The sets of the parts that exist, in order; returns their number.
+int rg_model_sets(rg_model_t *model, rg_params_t *sets[RG_PARTS]);
+
+// Id of the embedding space: xxh3-64 in hex over the values of E_c, E_a and R and the shape of the model.
+void rg_model_id(const rg_model_t *model, char id[17]);
+
+#endif

@@ -1,0 +1,182 @@
+#include "common/model/safetensors.h"
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/core/file.h"
+
+enum { HEADER_MAX = 16 << 20, TENSORS_MAX = 100000 };
+
+// ---- writing
+
+static json_t *header_of(const rg_safetensor_t *tensors, size_t n, const rg_metadata_t *metadata, size_t n_metadata)
+{
+    json_t *header = json_object(), *notes = json_object();
+    for (size_t i = 0; i < n_metadata; i++) json_object_set_new(notes, metadata[i].key, json_string(metadata[i].value));
+    json_object_set_new(header, "__metadata__", notes);
+    size_t offset = 0;
+    for (size_t i = 0; i < n; i++) {
+        json_t *shape = json_array();
+        for (int d = 0; d < tensors[i].rank; d++) json_array_append_new(shape, json_integer(tensors[i].shape[d]));
+        size_t end = offset + tensors[i].count * sizeof(float);
+        json_object_set_new(header, tensors[i].name,
+                            json_pack("{s:s, s:o, s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets",
+                                      (json_int_t)offset, (json_int_t)end));
+        offset = end;
+    }
+    return header;
+}
+
+int rg_safetensors_write(const char *path, const rg_safetensor_t *tensors, size_t n, const rg_metadata_t *metadata,
+                         size_t n_metadata)
+{
+    json_t *header = header_of(tensors, n, metadata, n_metadata);
+    char *text = json_dumps(header, JSON_COMPACT);
+    json_decref(header);
+    if (!text) return rg_fail(RG_EFORMAT, "%s: a name or note is not valid UTF-8", path);
+    size_t length = strlen(text), padded = (length + 8 + 63) / 64 * 64 - 8; // tensors start on cache lines
+    uint64_t prefix = padded; // little-endian, as every machine this builds for
+    char *spaces = rg_alloc(padded - length + 1);
+    memset(spaces, ' ', padded - length);
+    rg_file_t file;
+    int err = rg_file_begin(&file, path);
+    if (!err) {
+        err = rg_file_append(&file, &prefix, sizeof prefix);
+        if (!err) err = rg_file_append(&file, text, length);
+        if (!err) err = rg_file_append(&file, spaces, padded - length);
+        for (size_t i = 0; !err && i < n; i++) err = rg_file_append(&file, tensors[i].data, tensors[i].count * sizeof(float));
+        if (err) rg_file_abandon(&file);
+        else err = rg_file_commit(&file);
+    }
+    free(spaces);
+    free(text);
+    return err;
+}
+
+// ---- reading
+
+struct rg_safetensors {
+    void *map;
+    size_t map_size;
+    json_t *header;
+    rg_safetensor_t *tensors;
+    size_t n;
+};
+
+// Fills tensor from one header entry, with every number checked against the size of the data section.
+static int read_entry(rg_safetensor_t *tensor, const char *name, json_t *entry, const unsigned char *data, size_t size,
+                      const char *origin)
+{
+    const char *dtype;
+    json_t *shape;
+    json_int_t begin, end;
+    if (strlen(name) >= sizeof tensor->name) return rg_fail(RG_EFORMAT, "%s: a tensor name is too long", origin);
+    if (json_unpack(entry, "{s:s, s:o, s:[I,I!]}", "dtype", &dtype, "shape", &shape, "data_offsets", &begin, &end) != 0)
+        return rg_fail(RG_EFORMAT, "%s: malformed entry of tensor %s", origin, name);
+    if (strcmp(dtype, "F32") != 0) return rg_fail(RG_EFORMAT, "%s: tensor %s is %.16s, not F32", origin, name, dtype);
+    if (!json_is_array(shape) || json_array_size(shape) > 4)
+        return rg_fail(RG_EFORMAT, "%s: tensor %s has more than 4 dimensions", origin, name);
+    snprintf(tensor->name, sizeof tensor->name, "%s", name);
+    tensor->rank = (int)json_array_size(shape);
+    tensor->count = 1;
+    for (int d = 0; d < tensor->rank; d++) {
+        json_int_t side = json_integer_value(json_array_get(shape, (size_t)d));
+        if (side < 0 || side > INT32_MAX || (side > 0 && tensor->count > size / (size_t)side))
+            return rg_fail(RG_EFORMAT, "%s: tensor %s is larger than the file", origin, name);
+        tensor->shape[d] = (int)side;
+        tensor->count *= (size_t)side;
+    }
+    if (begin < 0 || end < begin || (size_t)end > size || (size_t)(end - begin) != tensor->count * sizeof(float) ||
+        ((uintptr_t)data + (size_t)begin) % sizeof(float) != 0)
+        return rg_fail(RG_EFORMAT, "%s: tensor %s does not fit its place in the file", origin, name);
+    tensor->data = (const float *)(const void *)(data + begin);
+    return 0;
+}
+
+int rg_safetensors_parse(rg_safetensors_t **out, const void *bytes, size_t size, const char *origin)
+{
+    uint64_t length;
+    json_error_t problem;
+    if (size < sizeof length) return rg_fail(RG_EFORMAT, "%s: not a safetensors file (%zu bytes)", origin, size);
+    memcpy(&length, bytes, sizeof length);
+    if (length > HEADER_MAX) return rg_fail(RG_ELIMIT, "%s: header of %llu bytes", origin, (unsigned long long)length);
+    if (length > size - sizeof length) return rg_fail(RG_EFORMAT, "%s: cut short in the header", origin);
+    const char *text = (const char *)bytes + sizeof length;
+    json_t *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
+    if (!json_is_object(header)) {
+        json_decref(header);
+        return rg_fail(RG_EFORMAT, "%s: the header is not a JSON object: %.100s", origin, problem.text);
+    }
+    rg_safetensors_t *file = rg_alloc(sizeof *file);
+    file->header = header;
+    int err = json_object_size(header) > TENSORS_MAX ? rg_fail(RG_ELIMIT, "%s: too many tensors", origin) : 0;
+    file->tensors = rg_alloc((json_object_size(header) + 1) * sizeof *file->tensors);
+    const unsigned char *data = (const unsigned char *)text + length;
+    const char *name;
+    json_t *entry;
+    json_object_foreach(header, name, entry) {
+        if (err || strcmp(name, "__metadata__") == 0) continue;
+        err = read_entry(&file->tensors[file->n++], name, entry, data, size - sizeof length - length, origin);
+    }
+    if (err) rg_safetensors_close(&file);
+    else *out = file;
+    return err;
+}
+
+int rg_safetensors_open(rg_safetensors_t **out, const char *path)
+{
+    struct stat info;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return rg_fail_errno(RG_ENOENT, "%s: cannot open", path);
+    int err = fstat(fd, &info) ? rg_fail_errno(RG_EIO, "%s: cannot stat", path) : 0;
+    if (!err && info.st_size == 0) err = rg_fail(RG_EFORMAT, "%s: empty file", path);
+    void *map = MAP_FAILED;
+    if (!err) {
+        map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (map == MAP_FAILED) err = rg_fail_errno(RG_EIO, "%s: cannot map", path);
+    }
+    close(fd);
+    if (!err) {
+        err = rg_safetensors_parse(out, map, (size_t)info.st_size, path);
+        if (err) {
+            munmap(map, (size_t)info.st_size);
+        } else {
+            (*out)->map = map;
+            (*out)->map_size = (size_t)info.st_size;
+        }
+    }
+    return err;
+}
+
+void rg_safetensors_close(rg_safetensors_t **out)
+{
+    rg_safetensors_t *file = *out;
+    if (!file) return;
+    if (file->map) munmap(file->map, file->map_size);
+    json_decref(file->header);
+    free(file->tensors);
+    free(file);
+    *out = NULL;
+}
+
+const rg_safetensor_t *rg_safetensors_find(const rg_safetensors_t *file, const char *name)
+{
+    for (size_t i = 0; i < file->n; i++)
+        if (strcmp(file->tensors[i].name, name) == 0) return &file->tensors[i];
+    return NULL;
+}
+
+const char *rg_safetensors_metadata(const rg_safetensors_t *file, const char *key)
+{
+    return json_string_value(json_object_get(json_object_get(file->header, "__metadata__"), key));
+}

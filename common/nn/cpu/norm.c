@@ -1,0 +1,200 @@
+// Instance norm / AdaIN and MUNIT's layer norm, one image per task. Statistics of a map are sums over its rows of
+// channels, so every pass reads memory in order.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/nn/cpu/cpu.h"
+
+enum { CHANNELS_MAX = 2048 };
+
+static const float INSTANCE_EPS = 1e-5f, LAYER_EPS = 1e-5f;
+
+// ---- instance norm
+
+RG_HOT static void channel_moments(float *mean, float *rstd, const float *x, int hw, int c)
+{
+    for (int k = 0; k < c; k++) mean[k] = rstd[k] = 0;
+    for (int p = 0; p < hw; p++)
+        for (int k = 0; k < c; k++) mean[k] += x[(size_t)p * (size_t)c + (size_t)k];
+    for (int k = 0; k < c; k++) mean[k] /= (float)hw;
+    for (int p = 0; p < hw; p++)
+        for (int k = 0; k < c; k++) {
+            float d = x[(size_t)p * (size_t)c + (size_t)k] - mean[k];
+            rstd[k] += d * d;
+        }
+    for (int k = 0; k < c; k++) rstd[k] = 1 / sqrtf(rstd[k] / (float)hw + INSTANCE_EPS);
+}
+
+// y = act(a*x + b) + residual per channel
+RG_HOT static void channel_affine(float *y, const float *x, const float *a, const float *b, const float *residual,
+                                  enum rg_act act, int hw, int c)
+{
+    for (int p = 0; p < hw; p++) {
+        size_t row = (size_t)p * (size_t)c;
+        if (residual)
+            for (int k = 0; k < c; k++) y[row + (size_t)k] = a[k] * x[row + (size_t)k] + b[k] + residual[row + (size_t)k];
+        else if (act == RG_ACT_RELU)
+            for (int k = 0; k < c; k++) {
+                float v = a[k] * x[row + (size_t)k] + b[k];
+                y[row + (size_t)k] = v > 0 ? v : 0;
+            }
+        else
+            for (int k = 0; k < c; k++) y[row + (size_t)k] = rg__act_value(a[k] * x[row + (size_t)k] + b[k], act);
+    }
+}
+
+static void instance_forward(float *y, float *mean, float *rstd, const float *x, const float *scale,
+                             const float *shift, int stride, const float *residual, enum rg_act act, int n, int hw,
+                             int c)
+{
+    if (c > CHANNELS_MAX) abort();
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < n; i++) {
+        float a[CHANNELS_MAX], b[CHANNELS_MAX];
+        size_t image = (size_t)i * (size_t)hw * (size_t)c, stat = (size_t)i * (size_t)c, row = (size_t)i * (size_t)stride;
+        channel_moments(mean + stat, rstd + stat, x + image, hw, c);
+        for (int k = 0; k < c; k++) {
+            a[k] = rstd[stat + (size_t)k] * (scale ? scale[row + (size_t)k] : 1);
+            b[k] = (shift ? shift[row + (size_t)k] : 0) - a[k] * mean[stat + (size_t)k];
+        }
+        channel_affine(y + image, x + image, a, b, residual ? residual + image : NULL, act, hw, c);
+    }
+}
+
+// sum_dy = sum of dy, sum_dyx = sum of dy * (x - mean)
+RG_HOT static void gradient_moments(float *sum_dy, float *sum_dyx, const float *dy, const float *x, const float *mean,
+                                    int hw, int c)
+{
+    for (int k = 0; k < c; k++) sum_dy[k] = sum_dyx[k] = 0;
+    for (int p = 0; p < hw; p++)
+        for (int k = 0; k < c; k++) {
+            size_t i = (size_t)p * (size_t)c + (size_t)k;
+            sum_dy[k] += dy[i];
+            sum_dyx[k] += dy[i] * (x[i] - mean[k]);
+        }
+}
+
+// dx (+)= a*dy + b*x + d per channel
+RG_HOT static void gradient_affine(float *dx, int add, const float *dy, const float *x, const float *a,
+                                   const float *b, const float *d, int hw, int c)
+{
+    for (int p = 0; p < hw; p++) {
+        size_t row = (size_t)p * (size_t)c;
+        if (add)
+            for (int k = 0; k < c; k++) dx[row + (size_t)k] += a[k] * dy[row + (size_t)k] + b[k] * x[row + (size_t)k] + d[k];
+        else
+            for (int k = 0; k < c; k++) dx[row + (size_t)k] = a[k] * dy[row + (size_t)k] + b[k] * x[row + (size_t)k] + d[k];
+    }
+}
+
+// With xh = (x - mean) * rstd:  dx = scale * rstd * (dy - mean(dy) - xh * mean(dy * xh))
+static void instance_backward_image(float *dx, int add, float *dscale, float *dshift, const float *dy, const float *x,
+                                    const float *mean, const float *rstd, const float *scale, int hw, int c)
+{
+    float a[CHANNELS_MAX], b[CHANNELS_MAX], d[CHANNELS_MAX];
+    gradient_moments(a, b, dy, x, mean, hw, c);
+    for (int k = 0; k < c; k++) {
+        float sum_dy = a[k], sum_dyxh = b[k] * rstd[k], factor = rstd[k] * (scale ? scale[k] : 1);
+        if (dscale) dscale[k] += sum_dyxh;
+        if (dshift) dshift[k] += sum_dy;
+        a[k] = factor;
+        b[k] = -factor * rstd[k] * sum_dyxh / (float)hw;
+        d[k] = -factor * sum_dy / (float)hw - b[k] * mean[k];
+    }
+    if (dx) gradient_affine(dx, add, dy, x, a, b, d, hw, c);
+}
+
+static void instance_backward(float *dx, int add, float *dscale, float *dshift, const float *dy, const float *x,
+                              const float *mean, const float *rstd, const float *scale, int stride, int n, int hw,
+                              int c)
+{
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < n; i++) {
+        size_t image = (size_t)i * (size_t)hw * (size_t)c, stat = (size_t)i * (size_t)c, row = (size_t)i * (size_t)stride;
+        instance_backward_image(dx ? dx + image : NULL, add, dscale ? dscale + row : NULL, dshift ? dshift + row : NULL,
+                                dy + image, x + image, mean + stat, rstd + stat, scale ? scale + row : NULL, hw, c);
+    }
+}
+
+// ---- layer norm
+
+RG_HOT static void image_moments(float *mean, float *std, const float *x, size_t n)
+{
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < n; i++) sum += (double)x[i];
+    double centre = sum / (double)n;
+    for (size_t i = 0; i < n; i++) squares += ((double)x[i] - centre) * ((double)x[i] - centre);
+    *mean = (float)centre;
+    *std = (float)sqrt(squares / (double)(n - 1));
+}
+
+static void layer_forward(float *y, float *mean, float *std, const float *x, const float *gain, const float *bias,
+                          enum rg_act act, int n, int hw, int c)
+{
+    if (c > CHANNELS_MAX) abort();
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < n; i++) {
+        float a[CHANNELS_MAX], b[CHANNELS_MAX];
+        size_t size = (size_t)hw * (size_t)c, image = (size_t)i * size;
+        image_moments(mean + i, std + i, x + image, size);
+        for (int k = 0; k < c; k++) {
+            a[k] = gain[k] / (std[i] + LAYER_EPS);
+            b[k] = bias[k] - a[k] * mean[i];
+        }
+        channel_affine(y + image, x + image, a, b, NULL, act, hw, c);
+    }
+}
+
+// With r = 1 / (std + eps), g = gain * dy, m = h*w*c:
+//   dx = r * (g - mean(g) - (x - mean) * sum(g * (x - mean)) * r / ((m - 1) * std))
+// part [2,c] gets this image's share of dgain and dbias, so that images can be added up in order.
+static void layer_backward_image(float *dx, int add, float *part, const float *dy, const float *x, float mean,
+                                 float std, const float *gain, int hw, int c)
+{
+    float a[CHANNELS_MAX], b[CHANNELS_MAX], d[CHANNELS_MAX] = {0};
+    float r = 1 / (std + LAYER_EPS);
+    double m = (double)hw * c, sum_g = 0, sum_gx = 0;
+    for (int k = 0; k < c; k++) d[k] = mean;
+    gradient_moments(a, b, dy, x, d, hw, c);
+    for (int k = 0; k < c; k++) {
+        sum_g += (double)(gain[k] * a[k]);
+        sum_gx += (double)(gain[k] * b[k]);
+        part[k] = b[k] * r;
+        part[c + k] = a[k];
+    }
+    float slope = std > 0 ? (float)(-(double)r * (double)r * sum_gx / ((m - 1) * (double)std)) : 0;
+    for (int k = 0; k < c; k++) {
+        a[k] = r * gain[k];
+        b[k] = slope;
+        d[k] = (float)(-(double)r * sum_g / m) - slope * mean;
+    }
+    if (dx) gradient_affine(dx, add, dy, x, a, b, d, hw, c);
+}
+
+static void layer_backward(float *dx, int add, float *dgain, float *dbias, const float *dy, const float *x,
+                           const float *mean, const float *std, const float *gain, int n, int hw, int c)
+{
+    float *part = malloc((size_t)n * 2 * (size_t)c * sizeof *part);
+    if (!part) abort();
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < n; i++) {
+        size_t image = (size_t)i * (size_t)hw * (size_t)c;
+        layer_backward_image(dx ? dx + image : NULL, add, part + (size_t)i * 2 * (size_t)c, dy + image, x + image, mean[i],
+                             std[i], gain, hw, c);
+    }
+    for (int i = 0; dgain && i < n; i++)
+        for (int k = 0; k < c; k++) {
+            dgain[k] += part[(size_t)i * 2 * (size_t)c + (size_t)k];
+            dbias[k] += part[(size_t)i * 2 * (size_t)c + (size_t)(c + k)];
+        }
+    free(part);
+}
+
+void rg__cpu_norm_table(rg_backend_t *table)
+{
+    table->instance_forward = instance_forward;
+    table->instance_backward = instance_backward;
+    table->layer_forward = layer_forward;
+    table->layer_backward = layer_backward;
+}

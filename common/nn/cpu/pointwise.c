@@ -1,0 +1,153 @@
+// Activations, sums, biases and losses: element by element.
+#include <math.h>
+
+#include "common/nn/cpu/cpu.h"
+
+enum { CHUNK = 16384 }; // floats a thread takes at a time
+
+static inline size_t chunk_length(size_t start, size_t n)
+{
+    return n - start < CHUNK ? n - start : CHUNK;
+}
+
+// ---- activations. The switch is on a constant in every inlined copy, so each loop is straight.
+
+// act'(x) from y = act(x)
+static inline float slope_of(float y, enum rg_act act)
+{
+    switch (act) {
+    case RG_ACT_RELU: return y > 0 ? 1 : 0;
+    case RG_ACT_LEAKY: return y > 0 ? 1 : RG_LEAKY_SLOPE;
+    case RG_ACT_TANH: return 1 - y * y;
+    case RG_ACT_NONE: break;
+    }
+    return 1;
+}
+
+static inline void forward_loop(float *y, const float *x, enum rg_act act, size_t n)
+{
+    for (size_t i = 0; i < n; i++) y[i] = rg__act_value(x[i], act);
+}
+
+static inline void backward_loop(float *dx, int add, const float *dy, const float *y, enum rg_act act, size_t n)
+{
+    if (add)
+        for (size_t i = 0; i < n; i++) dx[i] += dy[i] * slope_of(y[i], act);
+    else
+        for (size_t i = 0; i < n; i++) dx[i] = dy[i] * slope_of(y[i], act);
+}
+
+RG_HOT static void act_range(float *y, const float *x, enum rg_act act, size_t n)
+{
+    switch (act) {
+    case RG_ACT_NONE: forward_loop(y, x, RG_ACT_NONE, n); break;
+    case RG_ACT_RELU: forward_loop(y, x, RG_ACT_RELU, n); break;
+    case RG_ACT_LEAKY: forward_loop(y, x, RG_ACT_LEAKY, n); break;
+    case RG_ACT_TANH: forward_loop(y, x, RG_ACT_TANH, n); break;
+    }
+}
+
+RG_HOT static void act_backward_range(float *dx, int add, const float *dy, const float *y, enum rg_act act, size_t n)
+{
+    switch (act) {
+    case RG_ACT_NONE: backward_loop(dx, add, dy, dy, RG_ACT_NONE, n); break; // y is not needed, may be NULL
+    case RG_ACT_RELU: backward_loop(dx, add, dy, y, RG_ACT_RELU, n); break;
+    case RG_ACT_LEAKY: backward_loop(dx, add, dy, y, RG_ACT_LEAKY, n); break;
+    case RG_ACT_TANH: backward_loop(dx, add, dy, y, RG_ACT_TANH, n); break;
+    }
+}
+
+static void act_forward(float *y, const float *x, enum rg_act act, size_t n)
+{
+#pragma omp parallel for schedule(static)
+    for (size_t start = 0; start < n; start += CHUNK) act_range(y + start, x + start, act, chunk_length(start, n));
+}
+
+static void act_backward(float *dx, int add, const float *dy, const float *y, enum rg_act act, size_t n)
+{
+#pragma omp parallel for schedule(static)
+    for (size_t start = 0; start < n; start += CHUNK)
+        act_backward_range(dx + start, add, dy + start, y ? y + start : NULL, act, chunk_length(start, n));
+}
+
+// ---- sums and biases
+
+RG_HOT static void add_range(float *y, const float *a, const float *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++) y[i] = a[i] + b[i];
+}
+
+static void add(float *y, const float *a, const float *b, size_t n)
+{
+#pragma omp parallel for schedule(static)
+    for (size_t start = 0; start < n; start += CHUNK) add_range(y + start, a + start, b + start, chunk_length(start, n));
+}
+
+static void bias_forward(float *y, const float *bias, enum rg_act act, int rows, int columns)
+{
+    for (int r = 0; r < rows; r++) {
+        float *row = y + (size_t)r * (size_t)columns;
+        add_range(row, row, bias, (size_t)columns);
+        if (act != RG_ACT_NONE) act_range(row, row, act, (size_t)columns);
+    }
+}
+
+static void bias_backward(float *db, const float *dy, int rows, int columns)
+{
+    for (int r = 0; r < rows; r++) add_range(db, db, dy + (size_t)r * (size_t)columns, (size_t)columns);
+}
+
+// ---- losses
+
+static inline void put(float *d, int add_to, size_t i, float gradient)
+{
+    if (d) d[i] = (add_to ? d[i] : 0) + gradient;
+}
+
+static double l1(float *da, int add_a, float *db, int add_b, const float *a, const float *b, float g, size_t n)
+{
+    double sum = 0;
+    float each = g / (float)n;
+    for (size_t i = 0; i < n; i++) {
+        float difference = a[i] - b[i], sign = (float)((difference > 0) - (difference < 0));
+        sum += fabsf(difference);
+        put(da, add_a, i, each * sign);
+        put(db, add_b, i, -each * sign);
+    }
+    return sum / (double)n;
+}
+
+static double square(float *da, int add_to, const float *a, float target, float g, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        double difference = (double)a[i] - (double)target;
+        sum += difference * difference;
+        put(da, add_to, i, (float)(2 * difference * (double)g / (double)n));
+    }
+    return sum / (double)n;
+}
+
+// max(x,0) - x*t + log(1 + exp(-|x|)): no overflow for any logit
+static double bce(float *da, int add_to, const float *logits, const float *labels, float g, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        double x = (double)logits[i], t = (double)labels[i];
+        sum += (x > 0 ? x : 0) - x * t + log1p(exp(-fabs(x)));
+        put(da, add_to, i, (float)((1 / (1 + exp(-x)) - t) * (double)g / (double)n));
+    }
+    return sum / (double)n;
+}
+
+void rg__cpu_pointwise_table(rg_backend_t *table)
+{
+    table->act_forward = act_forward;
+    table->act_backward = act_backward;
+    table->add = add;
+    table->bias_forward = bias_forward;
+    table->bias_backward = bias_backward;
+    table->l1 = l1;
+    table->square = square;
+    table->bce = bce;
+}

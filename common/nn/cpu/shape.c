@@ -1,0 +1,158 @@
+// Padding, resampling and pooling: whole NHWC rows of channels move at a time.
+#include <string.h>
+
+#include "common/nn/cpu/cpu.h"
+
+typedef struct {
+    int h, w, c;
+} map_t;
+
+static inline size_t at(const map_t *m, int n, int y, int x)
+{
+    return (((size_t)n * (size_t)m->h + (size_t)y) * (size_t)m->w + (size_t)x) * (size_t)m->c;
+}
+
+static inline void add_pixel(float *to, const float *from, float factor, int c)
+{
+    for (int i = 0; i < c; i++) to[i] += factor * from[i];
+}
+
+static void clear(float *d, int add, int n, const map_t *m)
+{
+    if (!add) memset(d, 0, (size_t)n * (size_t)m->h * (size_t)m->w * (size_t)m->c * sizeof *d);
+}
+
+// Position i of a padded line in the line itself: -1 -> 1, size -> size-2.
+static inline int mirror(int i, int size)
+{
+    if (i < 0) return -i;
+    return i < size ? i : 2 * size - 2 - i;
+}
+
+static void reflect_forward(float *y, const float *x, int n, int h, int w, int c, int pad)
+{
+    map_t in = {h, w, c}, out = {h + 2 * pad, w + 2 * pad, c};
+    size_t pixel = (size_t)c * sizeof *y;
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int i = 0; i < n; i++)
+        for (int r = 0; r < out.h; r++) {
+            int source = mirror(r - pad, h);
+            memcpy(y + at(&out, i, r, pad), x + at(&in, i, source, 0), (size_t)w * pixel);
+            for (int p = 0; p < pad; p++) {
+                memcpy(y + at(&out, i, r, p), x + at(&in, i, source, mirror(p - pad, w)), pixel);
+                memcpy(y + at(&out, i, r, pad + w + p), x + at(&in, i, source, mirror(w + p, w)), pixel);
+            }
+        }
+}
+
+static void reflect_backward(float *dx, int add, const float *dy, int n, int h, int w, int c, int pad)
+{
+    map_t in = {h, w, c}, out = {h + 2 * pad, w + 2 * pad, c};
+    clear(dx, add, n, &in);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < n; i++)
+        for (int r = 0; r < out.h; r++)
+            for (int s = 0; s < out.w; s++)
+                add_pixel(dx + at(&in, i, mirror(r - pad, h), mirror(s - pad, w)), dy + at(&out, i, r, s), 1, c);
+}
+
+static void upsample_forward(float *y, const float *x, int n, int h, int w, int c)
+{
+    map_t in = {h, w, c}, out = {2 * h, 2 * w, c};
+    size_t pixel = (size_t)c * sizeof *y;
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int i = 0; i < n; i++)
+        for (int r = 0; r < h; r++) {
+            float *row = y + at(&out, i, 2 * r, 0);
+            for (int s = 0; s < w; s++) {
+                const float *from = x + at(&in, i, r, s);
+                memcpy(row + (size_t)(2 * s) * (size_t)c, from, pixel);
+                memcpy(row + (size_t)(2 * s + 1) * (size_t)c, from, pixel);
+            }
+            memcpy(y + at(&out, i, 2 * r + 1, 0), row, (size_t)out.w * pixel);
+        }
+}
+
+static void upsample_backward(float *dx, int add, const float *dy, int n, int h, int w, int c)
+{
+    map_t in = {h, w, c}, out = {2 * h, 2 * w, c};
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int i = 0; i < n; i++)
+        for (int r = 0; r < h; r++)
+            for (int s = 0; s < w; s++) {
+                const float *a = dy + at(&out, i, 2 * r, 2 * s), *b = dy + at(&out, i, 2 * r + 1, 2 * s);
+                float *to = dx + at(&in, i, r, s);
+                for (int k = 0; k < c; k++) to[k] = (add ? to[k] : 0) + a[k] + a[k + c] + b[k] + b[k + c];
+            }
+}
+
+// First and last input position under output position i of a 3-wide, stride 2, padding 1 window.
+static inline int first_under(int i)
+{
+    return i == 0 ? 0 : 2 * i - 1;
+}
+
+static inline int last_under(int i, int size)
+{
+    return 2 * i + 1 < size ? 2 * i + 1 : size - 1;
+}
+
+static void pool_forward(float *y, const float *x, int n, int h, int w, int c)
+{
+    map_t in = {h, w, c}, out = {(h + 1) / 2, (w + 1) / 2, c};
+    clear(y, 0, n, &out);
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int i = 0; i < n; i++)
+        for (int r = 0; r < out.h; r++)
+            for (int s = 0; s < out.w; s++) {
+                int r0 = first_under(r), r1 = last_under(r, h), s0 = first_under(s), s1 = last_under(s, w);
+                float share = 1.0f / (float)((r1 - r0 + 1) * (s1 - s0 + 1));
+                for (int a = r0; a <= r1; a++)
+                    for (int b = s0; b <= s1; b++) add_pixel(y + at(&out, i, r, s), x + at(&in, i, a, b), share, c);
+            }
+}
+
+static void pool_backward(float *dx, int add, const float *dy, int n, int h, int w, int c)
+{
+    map_t in = {h, w, c}, out = {(h + 1) / 2, (w + 1) / 2, c};
+    clear(dx, add, n, &in);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < n; i++)
+        for (int r = 0; r < out.h; r++)
+            for (int s = 0; s < out.w; s++) {
+                int r0 = first_under(r), r1 = last_under(r, h), s0 = first_under(s), s1 = last_under(s, w);
+                float share = 1.0f / (float)((r1 - r0 + 1) * (s1 - s0 + 1));
+                for (int a = r0; a <= r1; a++)
+                    for (int b = s0; b <= s1; b++) add_pixel(dx + at(&in, i, a, b), dy + at(&out, i, r, s), share, c);
+            }
+}
+
+static void mean_forward(float *y, const float *x, int n, int hw, int c)
+{
+    map_t in = {hw, 1, c}, out = {1, 1, c};
+    clear(y, 0, n, &out);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < n; i++)
+        for (int p = 0; p < hw; p++) add_pixel(y + at(&out, i, 0, 0), x + at(&in, i, p, 0), 1.0f / (float)hw, c);
+}
+
+static void mean_backward(float *dx, int add, const float *dy, int n, int hw, int c)
+{
+    map_t in = {hw, 1, c}, out = {1, 1, c};
+    clear(dx, add, n, &in);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < n; i++)
+        for (int p = 0; p < hw; p++) add_pixel(dx + at(&in, i, p, 0), dy + at(&out, i, 0, 0), 1.0f / (float)hw, c);
+}
+
+void rg__cpu_shape_table(rg_backend_t *table)
+{
+    table->reflect_forward = reflect_forward;
+    table->reflect_backward = reflect_backward;
+    table->upsample_forward = upsample_forward;
+    table->upsample_backward = upsample_backward;
+    table->pool_forward = pool_forward;
+    table->pool_backward = pool_backward;
+    table->mean_forward = mean_forward;
+    table->mean_backward = mean_backward;
+}

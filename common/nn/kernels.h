@@ -1,0 +1,108 @@
+// The narrow table of functions behind which a device lives. Ops (ops.h) build graphs and know no device; a
+// backend computes and knows no graph. cpu/ is oneDNN, OpenBLAS and our own loops; another backend fills the same
+// table (NHWC too).
+//
+// Kernels take outputs first, then inputs, then sizes; they never allocate what grows with the number of calls.
+// Where `add` is nonzero the kernel adds to its output, otherwise it overwrites. Weight and bias gradients always
+// add. Letters: N images, H W rows and columns, C channels, K kernel side, O outputs.
+#ifndef RG_NN_KERNELS_H
+#define RG_NN_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/nn/tensor.h"
+
+// A convolution's geometry: x [n,h,w,c] * w [o,c,k,k] -> y [n,oh,ow,o], zero padding `pad` on all sides.
+typedef struct {
+    int n, h, w, c, o, k, stride, pad, oh, ow;
+    enum rg_act act; // fused into the forward pass: NONE, RELU or LEAKY
+} rg_conv_shape_t;
+
+// Weights with the version of their block: packed copies are kept per (address, version).
+typedef struct {
+    const float *value;
+    uint64_t version;
+} rg_weights_t;
+
+typedef struct rg_backend rg_backend_t;
+
+struct rg_backend {
+    void (*destroy)(rg_backend_t *self);
+
+    // bias NULL: none
+    int (*conv_forward)(rg_backend_t *self, float *y, const float *x, rg_weights_t w, const float *bias,
+                        const rg_conv_shape_t *s);
+    int (*conv_backward_data)(rg_backend_t *self, float *dx, int add, const float *dy, rg_weights_t w,
+                              const rg_conv_shape_t *s);
+    // dw [o,c,k,k], db [o] or NULL
+    int (*conv_backward_weights)(rg_backend_t *self, float *dw, float *db, const float *x, const float *dy,
+                                 const rg_conv_shape_t *s);
+
+    // c [m,n] = alpha * op(a) op(b) + beta * c, row-major
+    void (*gemm)(int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a, const float *b,
+                 float beta, float *c);
+
+    // Reflection padding, edge not repeated: y [n,h+2p,w+2p,c].
+    void (*reflect_forward)(float *y, const float *x, int n, int h, int w, int c, int pad);
+    void (*reflect_backward)(float *dx, int add, const float *dy, int n, int h, int w, int c, int pad);
+
+    // Nearest upsampling by 2: y [n,2h,2w,c].
+    void (*upsample_forward)(float *y, const float *x, int n, int h, int w, int c);
+    void (*upsample_backward)(float *dx, int add, const float *dy, int n, int h, int w, int c);
+
+    // 3x3 average, stride 2, padding 1 not counted: y [n,(h+1)/2,(w+1)/2,c].
+    void (*pool_forward)(float *y, const float *x, int n, int h, int w, int c);
+    void (*pool_backward)(float *dx, int add, const float *dy, int n, int h, int w, int c);
+
+    // Mean over each channel's map: y [n,c].
+    void (*mean_forward)(float *y, const float *x, int n, int hw, int c);
+    void (*mean_backward)(float *dx, int add, const float *dy, int n, int hw, int c);
+
+    // Instance norm and AdaIN (Huang and Belongie 2017, eq. 8), fused with activation or residual:
+    //   y = act(scale * (x - mean) * rstd + shift) + residual, biased variance, eps 1e-5
+    // scale, shift: rows of `stride` floats per image, NULL = 1 and 0. residual NULL: none; act NONE where given.
+    // mean, rstd [n,c] are kept for backward. `hw` pixels per map.
+    void (*instance_forward)(float *y, float *mean, float *rstd, const float *x, const float *scale,
+                             const float *shift, int stride, const float *residual, enum rg_act act, int n, int hw,
+                             int c);
+    // dy is already behind the activation. dscale, dshift: rows like scale, shift, added to; NULL with them.
+    void (*instance_backward)(float *dx, int add, float *dscale, float *dshift, const float *dy, const float *x,
+                              const float *mean, const float *rstd, const float *scale, int stride, int n, int hw,
+                              int c);
+
+    // MUNIT's layer norm: over h,w,c of an image, unbiased std, eps 1e-5 outside the root; gain, bias [c].
+    //   y = act(gain * (x - mean) / (std + eps) + bias)
+    void (*layer_forward)(float *y, float *mean, float *std, const float *x, const float *gain, const float *bias,
+                          enum rg_act act, int n, int hw, int c);
+    void (*layer_backward)(float *dx, int add, float *dgain, float *dbias, const float *dy, const float *x,
+                           const float *mean, const float *std, const float *gain, int n, int hw, int c);
+
+    // y = act(x), and dx (+)= dy * act'(y): every activation here has a derivative known from its output.
+    void (*act_forward)(float *y, const float *x, enum rg_act act, size_t n);
+    void (*act_backward)(float *dx, int add, const float *dy, const float *y, enum rg_act act, size_t n);
+
+    void (*add)(float *y, const float *a, const float *b, size_t n); // y may be a
+    // y [rows,columns] += bias [columns], then act; and its transpose: db += column sums of dy
+    void (*bias_forward)(float *y, const float *bias, enum rg_act act, int rows, int columns);
+    void (*bias_backward)(float *db, const float *dy, int rows, int columns);
+
+    // Losses: the mean over n, and the gradient g * d(mean)/da added to or written into da (NULL: not wanted).
+    double (*l1)(float *da, int add_a, float *db, int add_b, const float *a, const float *b, float g, size_t n);
+    double (*square)(float *da, int add, const float *a, float target, float g, size_t n);
+    double (*bce)(float *da, int add, const float *logits, const float *labels, float g, size_t n);
+
+    // Optimisers over a block. adam: decoupled weight decay (AdamW) where decoupled, else L2 added to the gradient.
+    double (*sum_squares)(const float *x, size_t n);
+    void (*adam)(float *w, float *m, float *v, const float *g, float gscale, float lr, float beta1, float beta2,
+                 float decay, int decoupled, uint64_t t, size_t n);
+    void (*sgd)(float *w, float *m, const float *g, float gscale, float lr, float momentum, float decay, size_t n);
+    void (*lerp)(float *ema, const float *w, float beta, size_t n); // ema = beta * ema + (1-beta) * w
+};
+
+// The CPU: oneDNN convolutions, OpenBLAS products. RG_EVERSION if oneDNN cannot start. Not thread safe: one
+// backend per thread.
+int  rg_cpu_backend_new(rg_backend_t **backend);
+void rg_backend_destroy(rg_backend_t **backend);
+
+#endif

@@ -1,0 +1,120 @@
+// Instance norm, AdaIN and MUNIT's layer norm, each fused with what follows it.
+#include <assert.h>
+
+#include "common/nn/ops.h"
+
+typedef struct {
+    rg_tensor_t *x, *y, *residual;
+    rg_tensor_t *style; // NULL: plain instance norm
+    int offset;
+    enum rg_act act;
+    float *mean, *rstd; // [N,C]
+} instance_ctx_t;
+
+// d/d(before the activation), in place: y's gradient has no other reader.
+static void through_act(rg_tape_t *tape, rg_tensor_t *y, enum rg_act act)
+{
+    if (act != RG_ACT_NONE)
+        rg_tape_backend(tape)->act_backward(y->grad, 0, y->grad, y->data, act, rg_tensor_size(y));
+}
+
+static void accumulate(rg_tape_t *tape, rg_tensor_t *x, const float *dy)
+{
+    int add;
+    float *dx = rg_tape_grad(tape, x, &add);
+    if (dx) rg_tape_backend(tape)->act_backward(dx, add, dy, NULL, RG_ACT_NONE, rg_tensor_size(x));
+}
+
+static float *style_grad(rg_tape_t *tape, rg_tensor_t *style)
+{
+    int add;
+    float *d = rg_tape_grad(tape, style, &add);
+    if (d && !add)
+        for (size_t i = 0; i < rg_tensor_size(style); i++) d[i] = 0;
+    return d;
+}
+
+static void instance_backward(rg_tape_t *tape, void *ctx)
+{
+    instance_ctx_t *op = ctx;
+    rg_tensor_t *x = op->x, *y = op->y, *style = op->style;
+    if (!y->grad) return;
+    if (op->residual) accumulate(tape, op->residual, y->grad);
+    through_act(tape, y, op->act);
+    float *dshift = style ? style_grad(tape, style) : NULL;
+    if (dshift) dshift += op->offset;
+    int add = 0;
+    float *dx = rg_tape_grad(tape, x, &add);
+    rg_tape_backend(tape)->instance_backward(dx, add, dshift ? dshift + x->c : NULL, dshift, y->grad, x->data,
+                                             op->mean, op->rstd,
+                                             style ? style->data + op->offset + x->c : NULL, style ? style->c : 0,
+                                             x->n, x->h * x->w, x->c);
+}
+
+static rg_tensor_t *instance(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *style, int offset, enum rg_act act,
+                             rg_tensor_t *residual)
+{
+    assert(!residual || act == RG_ACT_NONE);
+    assert(!style || (style->n == x->n && offset + 2 * x->c <= style->c));
+    rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
+    size_t stats = (size_t)x->n * (size_t)x->c * sizeof(float);
+    float *mean = rg_tape_alloc(tape, stats), *rstd = rg_tape_alloc(tape, stats);
+    const float *shift = style ? style->data + offset : NULL;
+    rg_tape_backend(tape)->instance_forward(y->data, mean, rstd, x->data, shift ? shift + x->c : NULL, shift,
+                                            style ? style->c : 0, residual ? residual->data : NULL, act, x->n,
+                                            x->h * x->w, x->c);
+    int needs = x->needs_grad || (style && style->needs_grad) || (residual && residual->needs_grad);
+    if ((y->needs_grad = rg_tape_wants(tape, needs))) {
+        instance_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
+        *op = (instance_ctx_t){x, y, residual, style, offset, act, mean, rstd};
+        rg_tape_record(tape, instance_backward, op);
+    }
+    return y;
+}
+
+rg_tensor_t *rg_instance_norm(rg_tape_t *tape, rg_tensor_t *x, enum rg_act act, rg_tensor_t *residual)
+{
+    return instance(tape, x, NULL, 0, act, residual);
+}
+
+rg_tensor_t *rg_adain(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *style, int offset, enum rg_act act,
+                      rg_tensor_t *residual)
+{
+    return instance(tape, x, style, offset, act, residual);
+}
+
+typedef struct {
+    rg_tensor_t *x, *y;
+    rg_param_t *gain, *bias;
+    enum rg_act act;
+    float *mean, *std; // [N]
+} layer_ctx_t;
+
+static void layer_backward(rg_tape_t *tape, void *ctx)
+{
+    layer_ctx_t *op = ctx;
+    rg_tensor_t *x = op->x, *y = op->y;
+    if (!y->grad) return;
+    through_act(tape, y, op->act);
+    int add = 0, trainable = !op->gain->set->frozen;
+    float *dx = rg_tape_grad(tape, x, &add);
+    rg_tape_backend(tape)->layer_backward(dx, add, trainable ? op->gain->grad : NULL,
+                                          trainable ? op->bias->grad : NULL, y->grad, x->data, op->mean, op->std,
+                                          op->gain->value, x->n, x->h * x->w, x->c);
+}
+
+rg_tensor_t *rg_layer_norm(rg_tape_t *tape, rg_tensor_t *x, rg_param_t *gain, rg_param_t *bias, enum rg_act act)
+{
+    assert(gain->shape[0] == x->c && bias->shape[0] == x->c);
+    rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
+    float *mean = rg_tape_alloc(tape, (size_t)x->n * sizeof(float));
+    float *std = rg_tape_alloc(tape, (size_t)x->n * sizeof(float));
+    rg_tape_backend(tape)->layer_forward(y->data, mean, std, x->data, gain->value, bias->value, act, x->n,
+                                         x->h * x->w, x->c);
+    if ((y->needs_grad = rg_tape_wants(tape, x->needs_grad || !gain->set->frozen))) {
+        layer_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
+        *op = (layer_ctx_t){x, y, gain, bias, act, mean, std};
+        rg_tape_record(tape, layer_backward, op);
+    }
+    return y;
+}

@@ -1,0 +1,56 @@
+// Parameters of one network: values, gradients, optimiser moments and averaged weights are each one contiguous
+// block, with named views in PyTorch's layouts (conv [O,I,KH,KW], linear [O,I]), so that saving, zeroing, clipping
+// and updating are loops over a block.
+//
+//   build:  rg_params_init, rg_params_add for each view (layers keep the pointers), rg_params_alloc
+#ifndef RG_NN_PARAM_H
+#define RG_NN_PARAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/core/rng.h"
+
+struct rg_params;
+
+typedef struct {
+    char name[64];          // "content.res.0.a.weight"
+    int rank, shape[4];
+    size_t offset, count;   // in the blocks
+    float *value, *grad;    // views, valid after rg_params_alloc
+    struct rg_params *set;
+} rg_param_t;
+
+typedef struct rg_params {
+    char name[16];          // "content", prefix of its views' names
+    rg_param_t **list;
+    int n;
+    size_t count;           // floats in a block
+    float *value, *grad, *m, *v, *ema;
+    uint64_t version;       // changes with every change of value: packed copies are keyed by it
+    int frozen;             // no gradients, no graph
+} rg_params_t;
+
+void rg_params_init(rg_params_t *set, const char *name);
+void rg_params_fini(rg_params_t *set);
+
+// Declares a view "SET.name". Shape entries beyond rank are ignored.
+rg_param_t *rg_params_add(rg_params_t *set, const char *name, int rank, const int shape[4]);
+
+// Allocates value (zeroed); training sets also get grad, m, v (zeroed) and ema.
+void rg_params_alloc(rg_params_t *set, int training);
+
+rg_param_t *rg_params_find(const rg_params_t *set, const char *name); // full name, or NULL
+
+// Say that value was written from outside.
+void rg_params_changed(rg_params_t *set);
+
+// Exchanges values and averaged weights (twice = as before).
+void rg_params_swap_ema(rg_params_t *set);
+
+// Kaiming normal, fan in, gain of ReLU: std = sqrt(2 / fan_in); He et al. 2015, eq. (10).
+void rg_param_kaiming(rg_param_t *param, rg_rng_t *rng);
+void rg_param_normal(rg_param_t *param, rg_rng_t *rng, float std);
+void rg_param_fill(rg_param_t *param, float value);
+
+#endif

@@ -1,0 +1,133 @@
+#include "common/nn/tape.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/arena.h"
+
+// Addresses are free; memory is what a step touches.
+#ifdef RG_SANITIZED
+static const size_t ARENA_CAPACITY = (size_t)8 << 30;
+#else
+static const size_t ARENA_CAPACITY = (size_t)64 << 30;
+#endif
+
+typedef struct node {
+    rg_backward_fn *backward;
+    void *ctx;
+    struct node *before;
+} node_t;
+
+struct rg_tape {
+    rg_backend_t *backend;
+    rg_arena_t arena;
+    node_t *last;
+    int paused;
+    int error;
+};
+
+int rg_tape_new(rg_tape_t **out, rg_backend_t *backend)
+{
+    rg_tape_t *tape = rg_alloc(sizeof *tape);
+    int err = rg_arena_init(&tape->arena, ARENA_CAPACITY);
+    if (err) {
+        free(tape);
+        return err;
+    }
+    tape->backend = backend;
+    *out = tape;
+    return 0;
+}
+
+void rg_tape_destroy(rg_tape_t **out)
+{
+    rg_tape_t *tape = *out;
+    if (!tape) return;
+    rg_arena_fini(&tape->arena);
+    free(tape);
+    *out = NULL;
+}
+
+void rg_tape_reset(rg_tape_t *tape)
+{
+    rg_arena_reset(&tape->arena);
+    tape->last = NULL;
+    tape->error = 0;
+}
+
+rg_backend_t *rg_tape_backend(const rg_tape_t *tape)
+{
+    return tape->backend;
+}
+
+void rg_tape_pause(rg_tape_t *tape)
+{
+    tape->paused++;
+}
+
+void rg_tape_resume(rg_tape_t *tape)
+{
+    tape->paused--;
+}
+
+int rg_tape_backward(rg_tape_t *tape)
+{
+    for (node_t *node = tape->last; node; node = node->before) node->backward(tape, node->ctx);
+    tape->last = NULL;
+    return tape->error;
+}
+
+int rg_tape_error(const rg_tape_t *tape)
+{
+    return tape->error;
+}
+
+rg_tensor_t *rg_tape_input(rg_tape_t *tape, int n, int h, int w, int c, const float *data)
+{
+    rg_tensor_t *x = rg_tape_alloc(tape, sizeof *x);
+    *x = (rg_tensor_t){.n = n, .h = h, .w = w, .c = c, .data = (float *)data};
+    return x;
+}
+
+rg_tensor_t *rg_tape_tensor(rg_tape_t *tape, int n, int h, int w, int c)
+{
+    rg_tensor_t *x = rg_tape_input(tape, n, h, w, c, NULL);
+    x->data = rg_tape_alloc(tape, rg_tensor_size(x) * sizeof(float));
+    return x;
+}
+
+size_t rg_tape_peak_bytes(const rg_tape_t *tape)
+{
+    return tape->arena.peak;
+}
+
+void *rg_tape_alloc(rg_tape_t *tape, size_t size)
+{
+    return rg_arena_alloc(&tape->arena, size);
+}
+
+int rg_tape_wants(const rg_tape_t *tape, int needs_grad)
+{
+    return needs_grad && !tape->paused;
+}
+
+void rg_tape_record(rg_tape_t *tape, rg_backward_fn *backward, void *ctx)
+{
+    node_t *node = rg_tape_alloc(tape, sizeof *node);
+    *node = (node_t){.backward = backward, .ctx = ctx, .before = tape->last};
+    tape->last = node;
+}
+
+void rg_tape_fail(rg_tape_t *tape, int err)
+{
+    if (!tape->error) tape->error = err;
+}
+
+float *rg_tape_grad(rg_tape_t *tape, rg_tensor_t *x, int *add)
+{
+    if (!x->needs_grad) return NULL;
+    *add = x->grad != NULL;
+    if (!x->grad) x->grad = rg_tape_alloc(tape, rg_tensor_size(x) * sizeof(float));
+    return x->grad;
+}

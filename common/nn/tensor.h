@@ -1,0 +1,24 @@
+// Tensors: f32, NHWC, contiguous. Vectors are [N,1,1,C]. A tensor is a value owned by its tape's arena and gone at
+// the tape's next reset; parameters live in blocks of their own (param.h).
+#ifndef RG_NN_TENSOR_H
+#define RG_NN_TENSOR_H
+
+#include <stddef.h>
+
+typedef struct rg_tensor {
+    int n, h, w, c;
+    float *data;     // [n,h,w,c]
+    float *grad;     // [n,h,w,c], NULL until the first consumer's backward writes it
+    int needs_grad;  // some trainable parameter or input stands behind this value
+} rg_tensor_t;
+
+static inline size_t rg_tensor_size(const rg_tensor_t *x)
+{
+    return (size_t)x->n * (size_t)x->h * (size_t)x->w * (size_t)x->c;
+}
+
+enum rg_act { RG_ACT_NONE, RG_ACT_RELU, RG_ACT_LEAKY, RG_ACT_TANH };
+
+#define RG_LEAKY_SLOPE 0.1f
+
+#endif

@@ -1,0 +1,81 @@
+#include <argp.h>
+#include <omp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/core/log.h"
+#include "common/wire/wire.h"
+
+typedef struct {
+    const char *config;
+    const char **overrides;
+    int n_overrides;
+    int verbose;
+} options_t;
+
+static const struct argp_option table[] = {
+    {"config", 'c', "FILE", 0, "YAML configuration; without it, the defaults", 0},
+    {"set", 's', "KEY=VALUE", 0, "Override one key of the configuration; may be repeated", 0},
+    {"verbose", 'v', NULL, 0, "Log debug lines too", 0},
+    {0},
+};
+
+static error_t parse_option(int key, char *value, struct argp_state *state)
+{
+    options_t *options = state->input;
+    switch (key) {
+    case 'c':
+        options->config = value;
+        return 0;
+    case 's':
+        options->overrides[options->n_overrides++] = value;
+        return 0;
+    case 'v':
+        options->verbose = 1;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "unexpected argument: %s", value);
+        return 0;
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+// Held back from here on: the service loop reads them from a descriptor, threads made before it must not die
+// of them.
+static void block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+void rg_main_init(int argc, char **argv, const char *service, const char *doc, rg_config_t *config)
+{
+    options_t options = {.overrides = rg_alloc((size_t)argc * sizeof *options.overrides)};
+    char *text = rg_format("%s\v"
+                           "Example: rg-%s --config configs/smoke.yaml --set threads=1\n\n"
+                           "SIGTERM ends it after the request it is at.",
+                           doc, service);
+    struct argp parser = {.options = table, .parser = parse_option, .doc = text};
+    argp_err_exit_status = 2;
+    argp_parse(&parser, argc, argv, 0, NULL, &options);
+    rg_log_init(service, options.verbose ? RG_LOG_DEBUG : RG_LOG_INFO);
+    int err = rg_config_load(config, options.config, options.overrides, options.n_overrides);
+    free(options.overrides);
+    free(text);
+    if (err) exit(rg_main_fail(err));
+    block_signals();
+    omp_set_num_threads(config->threads);
+}
+
+int rg_main_fail(int err)
+{
+    rg_log(RG_LOG_ERROR, "failed", "code=%s error=\"%s\"", rg_errname(err),
+           *rg_error() ? rg_error() : rg_strerror(err));
+    return 1;
+}

@@ -1,0 +1,276 @@
+#include "common/wire/msg.h"
+
+#include <assert.h>
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/wire/msg_private.h"
+
+enum { CHUNK_SIZE = 2048 };
+
+struct rg__chunk {
+    rg__chunk_t *next;
+    size_t used, size;
+    alignas(max_align_t) char memory[];
+};
+
+// ------------------------------------------------------------------ life
+rg_msg_t *rg__msg_new(void)
+{
+    rg_msg_t *msg = rg_alloc(sizeof *msg);
+    atomic_init(&msg->references, 1);
+    return msg;
+}
+
+// The struct of the oneof member that has this tag, as the envelope's own descriptor knows it.
+static void init_body(rg_msg_t *msg, Rg__V1__Envelope__BodyCase kind)
+{
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field(&rg__v1__envelope__descriptor, kind);
+    assert(field && field->type == PROTOBUF_C_TYPE_MESSAGE);
+    const ProtobufCMessageDescriptor *type = field->descriptor;
+    void *body = rg_msg_alloc(msg, type->sizeof_message);
+    protobuf_c_message_init(type, body);
+    msg->envelope->body_case = kind;
+    *(void **)((char *)msg->envelope + field->offset) = body;
+}
+
+rg_msg_t *rg_msg_new(Rg__V1__Envelope__BodyCase kind)
+{
+    rg_msg_t *msg = rg__msg_new();
+    msg->envelope = rg_msg_alloc(msg, sizeof *msg->envelope);
+    rg__v1__envelope__init(msg->envelope);
+    msg->envelope->version = RG_MSG_VERSION;
+    init_body(msg, kind);
+    return msg;
+}
+
+rg_msg_t *rg_msg_retain(const rg_msg_t *msg)
+{
+    rg_msg_t *shared = (rg_msg_t *)msg;
+    atomic_fetch_add(&shared->references, 1);
+    return shared;
+}
+
+void rg_msg_destroy(rg_msg_t **out)
+{
+    rg_msg_t *msg = *out;
+    *out = NULL;
+    if (!msg || atomic_fetch_sub(&msg->references, 1) > 1) return;
+    for (size_t i = 0; i < RG_MSG_PAYLOADS_MAX; i++)
+        if (msg->bytes[i].release) msg->bytes[i].release((void *)msg->bytes[i].data, msg->bytes[i].hint);
+    if (msg->unpacked) rg__v1__envelope__free_unpacked(msg->envelope, NULL);
+    if (msg->release) msg->release(NULL, msg->hint);
+    for (rg__chunk_t *chunk = msg->chunks, *next; chunk; chunk = next) {
+        next = chunk->next;
+        free(chunk);
+    }
+    free(msg);
+}
+
+// ------------------------------------------------------------------ memory
+void *rg_msg_alloc(rg_msg_t *msg, size_t size)
+{
+    size_t rounded = (size + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
+    if (!msg->chunks || msg->chunks->size - msg->chunks->used < rounded) {
+        size_t room = rounded > CHUNK_SIZE ? rounded : CHUNK_SIZE;
+        rg__chunk_t *chunk = rg_alloc(sizeof *chunk + room);
+        *chunk = (rg__chunk_t){.next = msg->chunks, .size = room};
+        msg->chunks = chunk;
+    }
+    void *memory = msg->chunks->memory + msg->chunks->used;
+    msg->chunks->used += rounded;
+    return memory;
+}
+
+char *rg_msg_text(rg_msg_t *msg, const char *fmt, ...)
+{
+    va_list args, again;
+    va_start(args, fmt);
+    va_copy(again, args);
+    size_t size = (size_t)vsnprintf(NULL, 0, fmt, args) + 1;
+    char *text = rg_msg_alloc(msg, size);
+    vsnprintf(text, size, fmt, again);
+    va_end(again);
+    va_end(args);
+    return text;
+}
+
+void rg_msg_bytes(rg_msg_t *msg, ProtobufCBinaryData *field, const void *data, size_t size)
+{
+    field->data = rg_msg_alloc(msg, size);
+    field->len = size;
+    if (size) memcpy(field->data, data, size);
+}
+
+void **rg_msg_array(rg_msg_t *msg, const ProtobufCMessageDescriptor *type, size_t count)
+{
+    void **items = rg_msg_alloc(msg, count * sizeof *items);
+    for (size_t i = 0; i < count; i++) {
+        items[i] = rg_msg_alloc(msg, type->sizeof_message);
+        protobuf_c_message_init(type, items[i]);
+    }
+    return items;
+}
+
+// ------------------------------------------------------------------ payloads
+int rg__payload_size(Rg__V1__Dtype dtype, int rank, const uint32_t *shape, size_t *size)
+{
+    static const size_t widths[] = {
+        [RG__V1__DTYPE__U8] = 1, [RG__V1__DTYPE__F16] = 2, [RG__V1__DTYPE__F32] = 4};
+    if (dtype < RG__V1__DTYPE__U8 || dtype > RG__V1__DTYPE__F32)
+        return rg_fail(RG_EFORMAT, "unknown element type %d", (int)dtype);
+    if (rank < 1 || rank > RG_MSG_RANK_MAX)
+        return rg_fail(RG_ESHAPE, "rank %d is not 1 to %d", rank, RG_MSG_RANK_MAX);
+    size_t product = widths[dtype];
+    int empty = 0, overflow = 0;
+    for (int i = 0; i < rank; i++) {
+        empty |= shape[i] == 0;
+        overflow |= __builtin_mul_overflow(product, (size_t)shape[i], &product);
+    }
+    if (overflow && !empty) return rg_fail(RG_ELIMIT, "shape has more bytes than there are addresses");
+    *size = empty ? 0 : product;
+    return 0;
+}
+
+// Describes a payload in the envelope and returns where its bytes go.
+static rg__bytes_t *describe(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank,
+                             const uint32_t *shape)
+{
+    Rg__V1__Envelope *envelope = msg->envelope;
+    size_t position = envelope->n_payloads++, size = 0;
+    assert(!msg->unpacked && !msg->sealed && position < RG_MSG_PAYLOADS_MAX);
+    assert(strlen(name) <= RG_MSG_NAME_MAX);
+    if (rg__payload_size(dtype, rank, shape, &size) != 0) assert(!"a payload's dtype and shape are valid");
+    if (!envelope->payloads)
+        envelope->payloads = rg_msg_alloc(msg, RG_MSG_PAYLOADS_MAX * sizeof *envelope->payloads);
+    Rg__V1__Payload *payload = rg_msg_alloc(msg, sizeof *payload);
+    rg__v1__payload__init(payload);
+    payload->name = rg_msg_text(msg, "%s", name);
+    payload->dtype = dtype;
+    payload->n_shape = (size_t)rank;
+    payload->shape = rg_msg_alloc(msg, (size_t)rank * sizeof *shape);
+    memcpy(payload->shape, shape, (size_t)rank * sizeof *shape);
+    envelope->payloads[position] = payload;
+    msg->bytes[position].size = size;
+    return &msg->bytes[position];
+}
+
+void rg_msg_attach(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank, const uint32_t *shape,
+                   void *data, rg_free_fn *release, void *hint)
+{
+    rg__bytes_t *bytes = describe(msg, name, dtype, rank, shape);
+    bytes->data = data;
+    bytes->release = release;
+    bytes->hint = hint;
+}
+
+static void release_heap(void *data, void *hint)
+{
+    (void)hint;
+    free(data);
+}
+
+void *rg_msg_room(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank, const uint32_t *shape)
+{
+    rg__bytes_t *bytes = describe(msg, name, dtype, rank, shape);
+    size_t rounded = (bytes->size + 64) / 64 * 64;
+    void *memory = aligned_alloc(64, rounded);
+    if (!memory) abort(); // as rg_alloc: the size is this program's own choice
+    memset(memory, 0, rounded);
+    bytes->data = memory;
+    bytes->release = release_heap;
+    return memory;
+}
+
+void rg_msg_copy(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank, const uint32_t *shape,
+                 const void *data)
+{
+    void *memory = rg_msg_room(msg, name, dtype, rank, shape);
+    size_t size = msg->bytes[msg->envelope->n_payloads - 1].size;
+    if (size) memcpy(memory, data, size);
+}
+
+// ------------------------------------------------------------------ reading
+void *rg_msg_body(const rg_msg_t *msg)
+{
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field(&rg__v1__envelope__descriptor, msg->envelope->body_case);
+    return *(void **)((char *)msg->envelope + field->offset);
+}
+
+Rg__V1__Envelope__BodyCase rg_msg_kind(const rg_msg_t *msg)
+{
+    return msg->envelope->body_case;
+}
+
+uint64_t rg_msg_id(const rg_msg_t *msg)
+{
+    return msg->envelope->id;
+}
+
+static int find(const rg_msg_t *msg, const char *name)
+{
+    for (size_t i = 0; i < msg->envelope->n_payloads; i++)
+        if (strcmp(msg->envelope->payloads[i]->name, name) == 0) return (int)i;
+    return -1;
+}
+
+int rg_msg_has(const rg_msg_t *msg, const char *name)
+{
+    return find(msg, name) >= 0;
+}
+
+int rg_msg_payload(const rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank, const uint32_t *want,
+                   rg_payload_t *out)
+{
+    int position = find(msg, name);
+    if (position < 0) return rg_fail(RG_ESHAPE, "payload '%s' is missing", name);
+    const Rg__V1__Payload *payload = msg->envelope->payloads[position];
+    if (payload->dtype != dtype)
+        return rg_fail(RG_ESHAPE, "payload '%s' has element type %d, not %d", name, payload->dtype, dtype);
+    if (payload->n_shape != (size_t)rank)
+        return rg_fail(RG_ESHAPE, "payload '%s' has rank %zu, not %d", name, payload->n_shape, rank);
+    for (int i = 0; i < rank; i++)
+        if (want && want[i] && payload->shape[i] != want[i])
+            return rg_fail(RG_ESHAPE, "payload '%s' has %u in dim %d, not %u", name, payload->shape[i], i,
+                           want[i]);
+    *out = (rg_payload_t){.data = msg->bytes[position].data, .size = msg->bytes[position].size, .rank = rank};
+    memcpy(out->shape, payload->shape, (size_t)rank * sizeof *payload->shape);
+    return 0;
+}
+
+int rg_msg_frame(const rg_msg_t *msg, size_t i, rg_frame_t *frame)
+{
+    if (i >= msg->envelope->n_payloads) return 0;
+    *frame = (rg_frame_t){.data = msg->bytes[i].data, .size = msg->bytes[i].size};
+    return 1;
+}
+
+// ------------------------------------------------------------------ errors
+rg_msg_t *rg_msg_error(int err, const char *sentence)
+{
+    rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_ERROR);
+    Rg__V1__Error *error = rg_msg_body(msg);
+    error->code = err;
+    error->sentence = rg_msg_text(msg, "%s", *sentence ? sentence : rg_strerror(err));
+    return msg;
+}
+
+int rg_msg_failed(const rg_msg_t *msg, const char *peer)
+{
+    if (rg_msg_kind(msg) != RG__V1__ENVELOPE__BODY_ERROR) return 0;
+    const Rg__V1__Error *error = rg_msg_body(msg);
+    int known = error->code < 0 && strcmp(rg_errname(error->code), "RG_EUNKNOWN") != 0;
+    char sentence[400];
+    snprintf(sentence, sizeof sentence, "%s", error->sentence);
+    for (char *c = sentence; *c; c++) // it goes into logs and onto terminals
+        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
+    return rg_fail(known ? error->code : RG_EREMOTE, "%s: %s", peer, sentence);
+}

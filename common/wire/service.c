@@ -1,0 +1,280 @@
+#include <assert.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/core/log.h"
+#include "common/wire/socket.h"
+
+enum { BATCH = 16, LINKS_MAX = 8, FDS_MAX = 8, FIELDS_MAX = 64, LINGER_MS = 1000, TICK_MS = 1000 };
+
+typedef struct {
+    int fd;
+    void (*fn)(void *self);
+    void *self;
+} watched_t;
+
+struct rg_service {
+    rg_service_spec_t spec; // name, endpoint and routes borrowed
+    char *endpoint;         // as bound
+    zsock_t *socket;        // ROUTER
+    int lock;               // of an ipc path
+    int signals;            // signalfd
+    int stopping;
+    size_t frame_max;
+    double started_ms;
+    double bad_logged_ms;  // last line about an unreadable message
+    unsigned bad_unlogged; // and how many since
+    rg_link_t *links[LINKS_MAX];
+    watched_t fds[FDS_MAX];
+    size_t n_links, n_fds;
+};
+
+struct rg_status {
+    rg_msg_t *reply;
+    Rg__V1__Field *fields[FIELDS_MAX];
+    size_t count;
+};
+
+// ------------------------------------------------------------------ life
+static int take_signals(rg_service_t *service)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    service->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return service->signals < 0 ? rg_fail_errno(RG_ELIMIT, "cannot make a signalfd") : 0;
+}
+
+static int open_service(rg_service_t *service, const rg_config_t *config)
+{
+    const char *endpoint = service->spec.endpoint;
+    int err = rg__endpoint_check(config, endpoint);
+    if (!err) err = rg__endpoint_claim(endpoint, &service->lock);
+    if (!err) err = take_signals(service);
+    if (err) return err;
+    service->socket = rg__socket_new(ZMQ_ROUTER, config, LINGER_MS);
+    if (!service->socket) return rg_fail(RG_ELIMIT, "%s: cannot open a socket", service->spec.name);
+    zsock_set_router_mandatory(service->socket, 1);
+    if (zmq_bind(zsock_resolve(service->socket), endpoint) != 0)
+        return rg_fail(RG_EIO, "%s: cannot listen: %s", endpoint, zmq_strerror(zmq_errno()));
+    service->endpoint = zsock_last_endpoint(service->socket);
+    return 0;
+}
+
+int rg_service_new(rg_service_t **out, const rg_config_t *config, const rg_service_spec_t *spec)
+{
+    rg_service_t *service = rg_alloc(sizeof *service);
+    service->spec = *spec;
+    service->lock = service->signals = -1;
+    service->frame_max = (size_t)config->limits.message_max_mib << 20;
+    service->started_ms = rg__now_ms();
+    service->bad_logged_ms = -INFINITY;
+    int err = open_service(service, config);
+    if (err)
+        rg_service_destroy(&service);
+    else
+        *out = service;
+    return err;
+}
+
+void rg_service_destroy(rg_service_t **out)
+{
+    rg_service_t *service = *out;
+    if (!service) return;
+    zsock_destroy(&service->socket);
+    if (service->signals >= 0) close(service->signals);
+    rg__endpoint_release(service->spec.endpoint, &service->lock);
+    free(service->endpoint);
+    free(service);
+    *out = NULL;
+}
+
+const char *rg_service_endpoint(const rg_service_t *service)
+{
+    return service->endpoint;
+}
+
+void rg_service_add_link(rg_service_t *service, rg_link_t *link)
+{
+    assert(service->n_links < LINKS_MAX);
+    service->links[service->n_links++] = link;
+}
+
+void rg_service_add_fd(rg_service_t *service, int fd, void (*fn)(void *self), void *self)
+{
+    assert(service->n_fds < FDS_MAX);
+    service->fds[service->n_fds++] = (watched_t){.fd = fd, .fn = fn, .self = self};
+}
+
+// ------------------------------------------------------------------ replies
+// A reply that cannot be carried becomes an error that can.
+static int send_reply(rg_service_t *service, const rg_peer_t *peer, rg_msg_t *reply)
+{
+    int err = rg__socket_send(service->socket, peer, reply, peer->id, service->frame_max);
+    if (err != RG_ELIMIT) return err;
+    rg_msg_t *refusal = rg_msg_error(err, rg_error());
+    err = rg__socket_send(service->socket, peer, refusal, peer->id, service->frame_max);
+    rg_msg_destroy(&refusal);
+    return err;
+}
+
+void rg_service_reply(rg_service_t *service, const rg_peer_t *peer, rg_msg_t **reply)
+{
+    int err = send_reply(service, peer, *reply);
+    if (err)
+        rg_log(RG_LOG_WARN, "reply_lost", "request=%llu reason=%s", (unsigned long long)peer->id,
+               err == RG_ENOENT ? "peer_gone" : "peer_does_not_read");
+    rg_msg_destroy(reply);
+}
+
+void rg_service_refuse(rg_service_t *service, const rg_peer_t *peer, int err)
+{
+    rg_msg_t *reply = rg_msg_error(err, rg_error());
+    rg_service_reply(service, peer, &reply);
+}
+
+void rg_status_field(rg_status_t *status, const char *key, const char *fmt, ...)
+{
+    char value[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(value, sizeof value, fmt, args);
+    va_end(args);
+    assert(status->count < FIELDS_MAX);
+    Rg__V1__Field *field = rg_msg_alloc(status->reply, sizeof *field);
+    rg__v1__field__init(field);
+    field->key = rg_msg_text(status->reply, "%s", key);
+    field->value = rg_msg_text(status->reply, "%s", value);
+    status->fields[status->count++] = field;
+}
+
+static int reply_status(rg_service_t *service, const rg_peer_t *peer)
+{
+    rg_status_t status = {.reply = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REPLY)};
+    Rg__V1__StatusReply *body = rg_msg_body(status.reply);
+    body->service = rg_msg_text(status.reply, "%s", service->spec.name);
+    body->pid = (uint32_t)getpid();
+    body->uptime_s = (rg__now_ms() - service->started_ms) / 1e3;
+    if (service->spec.status) service->spec.status(service->spec.self, &status);
+    body->fields = status.fields;
+    body->n_fields = status.count;
+    rg_service_reply(service, peer, &status.reply);
+    return 0;
+}
+
+// ------------------------------------------------------------------ requests
+static int handle(rg_service_t *service, const rg_peer_t *peer, const rg_msg_t *request)
+{
+    Rg__V1__Envelope__BodyCase kind = rg_msg_kind(request);
+    if (kind == RG__V1__ENVELOPE__BODY_STATUS_REQUEST) return reply_status(service, peer);
+    for (size_t i = 0; i < service->spec.n_routes; i++)
+        if (service->spec.routes[i].kind == kind)
+            return service->spec.routes[i].handle(service->spec.self, peer, request);
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field(&rg__v1__envelope__descriptor, kind);
+    return rg_fail(RG_EINVAL, "does not take a %s", field->name);
+}
+
+// One line a second at most: a hostile peer must not fill the disk.
+static void log_bad(rg_service_t *service)
+{
+    double now = rg__now_ms();
+    if (now - service->bad_logged_ms < 1000) {
+        service->bad_unlogged++;
+        return;
+    }
+    rg_log(RG_LOG_WARN, "bad_request", "error=\"%s\" unlogged=%u", rg_error(), service->bad_unlogged);
+    service->bad_logged_ms = now;
+    service->bad_unlogged = 0;
+}
+
+static int read_identity(rg__parts_t *parts, rg_peer_t *peer)
+{
+    size_t size = zmq_msg_size(&parts->part[0]);
+    if (size > sizeof peer->identity) return rg_fail(RG_ELIMIT, "an identity of %zu bytes", size);
+    memcpy(peer->identity, zmq_msg_data(&parts->part[0]), size);
+    peer->identity_size = (unsigned char)size;
+    return 0;
+}
+
+static void receive(rg_service_t *service, rg__parts_t *parts)
+{
+    rg_peer_t peer = {0};
+    rg_msg_t *request = NULL;
+    int unreadable = read_identity(parts, &peer);
+    int err = unreadable ? unreadable : rg__parts_parse(&parts, 1, &request, &peer.id);
+    if (err)
+        log_bad(service);
+    else
+        err = handle(service, &peer, request);
+    int answerable = !unreadable && (request || peer.id);
+    if (err && answerable) rg_service_refuse(service, &peer, err);
+    rg_msg_destroy(&request);
+    rg__parts_destroy(&parts);
+}
+
+// ------------------------------------------------------------------ the loop
+static void look_for_signal(rg_service_t *service)
+{
+    struct signalfd_siginfo info;
+    if (read(service->signals, &info, sizeof info) != sizeof info) return;
+    service->stopping = 1;
+    rg_log(RG_LOG_INFO, "stopping", "signal=%s", strsignal((int)info.ssi_signo));
+}
+
+// A few messages of each socket a round, so that none starves another.
+static void serve_socket(rg_service_t *service)
+{
+    for (int i = 0; i < BATCH && !service->stopping; i++) {
+        rg__parts_t *parts = rg__parts_recv(service->socket);
+        if (!parts) return;
+        receive(service, parts);
+        look_for_signal(service);
+    }
+}
+
+static void serve_links(rg_service_t *service)
+{
+    for (size_t i = 0; i < service->n_links && !service->stopping; i++) {
+        rg__link_dispatch(service->links[i]);
+        rg__link_log_waiting(service->links[i]);
+        look_for_signal(service);
+    }
+}
+
+static int poll_round(rg_service_t *service)
+{
+    zmq_pollitem_t items[2 + FDS_MAX + LINKS_MAX * RG__LINK_ITEMS];
+    size_t n = 0, n_fds = service->n_fds;
+    items[n++] = (zmq_pollitem_t){.socket = zsock_resolve(service->socket), .events = ZMQ_POLLIN};
+    items[n++] = (zmq_pollitem_t){.fd = service->signals, .events = ZMQ_POLLIN};
+    for (size_t i = 0; i < n_fds; i++)
+        items[n++] = (zmq_pollitem_t){.fd = service->fds[i].fd, .events = ZMQ_POLLIN};
+    for (size_t i = 0; i < service->n_links; i++, n += RG__LINK_ITEMS)
+        rg__link_items(service->links[i], &items[n]);
+    if (zmq_poll(items, (int)n, service->n_links ? TICK_MS : -1) < 0 && zmq_errno() != EINTR)
+        return rg_fail(RG_EIO, "%s: cannot poll: %s", service->spec.name, zmq_strerror(zmq_errno()));
+    look_for_signal(service);
+    for (size_t i = 0; i < n_fds && !service->stopping; i++)
+        if (items[2 + i].revents) service->fds[i].fn(service->fds[i].self);
+    serve_links(service);
+    serve_socket(service);
+    return 0;
+}
+
+int rg_service_run(rg_service_t *service)
+{
+    int err = 0;
+    rg_log(RG_LOG_INFO, "ready", "endpoint=%s pid=%d", service->endpoint, (int)getpid());
+    while (!service->stopping && !err) err = poll_round(service);
+    return err;
+}

@@ -1,0 +1,163 @@
+#include "common/wire/socket.h"
+
+#include <pthread.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+
+enum { HANDSHAKE_MS = 10000, RECONNECT_MS = 100, RECONNECT_MAX_MS = 1000 };
+
+// Signals are the service loop's, not CZMQ's.
+static void leave_signals_alone(void)
+{
+    zsys_handler_set(NULL);
+}
+
+zsock_t *rg__socket_new(int type, const rg_config_t *config, int linger_ms)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, leave_signals_alone);
+    zsock_t *socket = zsock_new(type);
+    if (!socket) return NULL;
+    int patience = 3 * config->limits.heartbeat_ms;
+    zsock_set_linger(socket, linger_ms);
+    zsock_set_maxmsgsize(socket, config->limits.message_max_mib * (1 << 20));
+    zsock_set_sndhwm(socket, config->limits.queue);
+    zsock_set_rcvhwm(socket, config->limits.queue);
+    zsock_set_handshake_ivl(socket, HANDSHAKE_MS);
+    zsock_set_heartbeat_ivl(socket, config->limits.heartbeat_ms);
+    zsock_set_heartbeat_timeout(socket, patience);
+    zsock_set_heartbeat_ttl(socket, patience);
+    zsock_set_reconnect_ivl(socket, RECONNECT_MS);
+    zsock_set_reconnect_ivl_max(socket, RECONNECT_MAX_MS);
+    return socket;
+}
+
+double rg__now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+// ------------------------------------------------------------------ sending
+static void release_frame(void *data, void *hint)
+{
+    (void)data;
+    rg_msg_t *msg = hint;
+    rg_msg_destroy(&msg);
+}
+
+static void release_heap(void *data, void *hint)
+{
+    (void)hint;
+    free(data);
+}
+
+// Hands one frame over; the frame is released in either case.
+static int send_frame(void *handle, const rg_frame_t *frame, int more, zmq_free_fn *release, void *hint)
+{
+    zmq_msg_t part;
+    if (zmq_msg_init_data(&part, (void *)frame->data, frame->size, release, hint) != 0)
+        abort(); // out of memory
+    if (zmq_msg_send(&part, handle, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)) >= 0) return 0;
+    int err = zmq_errno() == EHOSTUNREACH ? RG_ENOENT : RG_EBUSY;
+    zmq_msg_close(&part);
+    return err;
+}
+
+static int check_sizes(const rg_msg_t *msg, size_t envelope, size_t frame_max)
+{
+    rg_frame_t frame;
+    if (envelope > frame_max)
+        return rg_fail(RG_ELIMIT, "an envelope of %zu bytes exceeds limits.message_max_mib", envelope);
+    for (size_t i = 0; rg_msg_frame(msg, i, &frame); i++)
+        if (frame.size > frame_max)
+            return rg_fail(RG_ELIMIT, "a payload of %zu bytes exceeds limits.message_max_mib", frame.size);
+    return 0;
+}
+
+int rg__socket_send(zsock_t *socket, const rg_peer_t *peer, rg_msg_t *msg, uint64_t id, size_t frame_max)
+{
+    void *handle = zsock_resolve(socket);
+    unsigned char *bytes;
+    rg_frame_t envelope, frame, next;
+    int err = rg_msg_pack(msg, id, &bytes, &envelope.size);
+    if (err) return err;
+    envelope.data = bytes;
+    err = check_sizes(msg, envelope.size, frame_max);
+    if (!err && peer && zmq_send(handle, peer->identity, peer->identity_size, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
+        err = zmq_errno() == EHOSTUNREACH ? RG_ENOENT : RG_EBUSY;
+    if (err) {
+        free(bytes);
+        return err;
+    }
+    int more = rg_msg_frame(msg, 0, &frame);
+    err = send_frame(handle, &envelope, more, release_heap, NULL);
+    if (err && !peer) return err;
+    // Once begun, every frame goes out: if the connection dies meanwhile ZeroMQ swallows the rest up to the
+    // last.
+    for (size_t i = 1; more; i++, frame = next) {
+        more = rg_msg_frame(msg, i, &next);
+        int failed = send_frame(handle, &frame, more, release_frame, rg_msg_retain(msg));
+        if (failed) err = failed;
+    }
+    return err;
+}
+
+// ------------------------------------------------------------------ receiving
+rg__parts_t *rg__parts_recv(zsock_t *socket)
+{
+    void *handle = zsock_resolve(socket);
+    zmq_msg_t part;
+    zmq_msg_init(&part);
+    if (zmq_msg_recv(&part, handle, ZMQ_DONTWAIT) < 0) return NULL;
+    rg__parts_t *parts = rg_alloc(sizeof *parts);
+    for (int more = 1; more;) {
+        more = zmq_msg_more(&part);
+        if (parts->count < sizeof parts->part / sizeof *parts->part) {
+            zmq_msg_init(&parts->part[parts->count]);
+            zmq_msg_move(&parts->part[parts->count++], &part);
+        } else {
+            parts->cut = 1;
+        }
+        if (more && zmq_msg_recv(&part, handle, ZMQ_DONTWAIT) < 0) more = 0;
+    }
+    zmq_msg_close(&part);
+    return parts;
+}
+
+void rg__parts_destroy(rg__parts_t **out)
+{
+    rg__parts_t *parts = *out;
+    if (!parts) return;
+    for (size_t i = 0; i < parts->count; i++) zmq_msg_close(&parts->part[i]);
+    free(parts);
+    *out = NULL;
+}
+
+static void release_parts(void *data, void *hint)
+{
+    (void)data;
+    rg__parts_t *parts = hint;
+    rg__parts_destroy(&parts);
+}
+
+int rg__parts_parse(rg__parts_t **parts, size_t first, rg_msg_t **msg, uint64_t *id)
+{
+    rg__parts_t *p = *parts;
+    rg_frame_t frames[RG_MSG_PAYLOADS_MAX + 2];
+    size_t count = 0;
+    *id = 0;
+    for (size_t i = first; i < p->count; i++)
+        frames[count++] = (rg_frame_t){.data = zmq_msg_data(&p->part[i]), .size = zmq_msg_size(&p->part[i])};
+    int err = p->cut ? rg_fail(RG_ELIMIT, "more than %d payloads", RG_MSG_PAYLOADS_MAX)
+                     : rg_msg_parse(msg, frames, count, release_parts, p);
+    if (err) {
+        if (count > 0) rg_msg_peek_id(&frames[0], id);
+        return err;
+    }
+    *id = rg_msg_id(*msg);
+    *parts = NULL;
+    return 0;
+}

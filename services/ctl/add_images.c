@@ -1,0 +1,171 @@
+// rg-ctl add-images: unannotated images into the retrieval set.
+#include <fts.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "common/core/err.h"
+#include "services/ctl/commands.h"
+#include "services/ctl/ingest.h"
+#include "services/ctl/output.h"
+
+enum { KEY_TRAINING = 0x2000, PATHS_MAX = 4096 };
+
+typedef struct {
+    char *path[PATHS_MAX + 1]; // NULL at the end, as fts wants it
+    int n;
+    int dry_run, training;
+} add_images_t;
+
+static const struct argp_option own_options[] = {
+    {"dry-run", 'n', NULL, 0, "Only list what would be sent"},
+    {"training", KEY_TRAINING, NULL, 0, "The training images of the configured data set instead of PATHs"},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    add_images_t *own = state->input;
+    switch (key) {
+    case 'n':
+        own->dry_run = 1;
+        return 0;
+    case KEY_TRAINING:
+        own->training = 1;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (own->n == PATHS_MAX) argp_error(state, "more than %d paths: give their folder", PATHS_MAX);
+        own->path[own->n++] = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (own->training ? own->n || own->dry_run : !own->n)
+            argp_error(state,
+                       own->training ? "--training takes no PATH and no --dry-run" : "a PATH is missing");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int is_jpeg(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot && (strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
+}
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+    return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+// A file to take (problem NULL), or something that cannot be.
+typedef int visit_fn(void *self, const FTSENT *file, const char *problem);
+
+static int visit_entry(const FTSENT *entry, visit_fn *visit, void *self)
+{
+    int named = entry->fts_level == FTS_ROOTLEVEL; // by the user: then any file name will do
+    switch (entry->fts_info) {
+    case FTS_F:
+        return named || is_jpeg(entry->fts_name) ? visit(self, entry, NULL) : 0;
+    case FTS_DNR:
+    case FTS_ERR:
+    case FTS_NS:
+        return visit(self, entry, strerror(entry->fts_errno));
+    case FTS_DC:
+        return visit(self, entry, "a folder that contains itself");
+    case FTS_SLNONE:
+        return named || is_jpeg(entry->fts_name) ? visit(self, entry, "a link to nothing") : 0;
+    case FTS_DEFAULT:
+        return named || is_jpeg(entry->fts_name) ? visit(self, entry, "not a regular file") : 0;
+    default:
+        return 0;
+    }
+}
+
+// Visits the files below the paths, in the order of their names; links are followed.
+static int walk(char *const *paths, visit_fn *visit, void *self)
+{
+    FTS *tree = fts_open(paths, FTS_LOGICAL | FTS_NOCHDIR, by_name);
+    if (!tree) return rg_fail_errno(RG_EIO, "%s: cannot open", paths[0]);
+    int err = 0;
+    for (FTSENT *entry; !err && (entry = fts_read(tree)) != NULL;) err = visit_entry(entry, visit, self);
+    fts_close(tree);
+    return err;
+}
+
+typedef struct {
+    int list, json;
+    uint64_t files, bytes, problems;
+} survey_t;
+
+static int count(void *self, const FTSENT *file, const char *problem)
+{
+    survey_t *survey = self;
+    survey->files += !problem;
+    survey->problems += problem != NULL;
+    survey->bytes += problem ? 0 : (uint64_t)file->fts_statp->st_size;
+    if (!survey->list) return 0;
+    if (survey->json) {
+        json_t *line = json_pack("{s:o}", "name", rg_output_text(file->fts_path));
+        if (problem) json_object_set_new(line, "reason", json_string(problem));
+        rg_output_json(line);
+    } else if (problem) {
+        printf("refused %s: %s\n", file->fts_path, problem);
+    } else {
+        printf("%s\n", file->fts_path);
+    }
+    return atomic_load(rg_interrupted()) ? rg_fail(RG_ESTOPPED, "stopped") : 0;
+}
+
+static int give(void *self, const FTSENT *file, const char *problem)
+{
+    rg_ingest_t *ingest = self;
+    if (!problem) return rg_ingest_file(ingest, file->fts_path, file->fts_path);
+    ingest->given++;
+    rg_ingest_refuse(ingest, file->fts_path, problem);
+    return 0;
+}
+
+static int run(const rg_options_t *options, const void *input)
+{
+    const add_images_t *own = input;
+    rg_ingest_t ingest;
+    if (own->training) return rg_ingest_training(options);
+    survey_t survey = {.list = own->dry_run, .json = options->json};
+    int err = walk(own->path, count, &survey);
+    if (err) return err;
+    if (survey.files + survey.problems == 0)
+        return rg_fail(RG_ENOENT, "no .jpg or .jpeg files in %s%s", own->path[0],
+                       own->n > 1 ? " and the other paths" : "");
+    if (own->dry_run) {
+        if (!options->json)
+            printf("%llu files, %.1f MiB\n", (unsigned long long)survey.files,
+                   (double)survey.bytes / (1 << 20));
+        return survey.problems
+                   ? rg_fail(RG_EINVAL, "%llu paths cannot be read", (unsigned long long)survey.problems)
+                   : 0;
+    }
+    err = rg_ingest_open(&ingest, options, "add-images", survey.files + survey.problems);
+    return err ? err : rg_ingest_close(&ingest, walk(own->path, give, &ingest));
+}
+
+const rg_command_t rg_command_add_images = {
+    .name = "add-images",
+    .summary = "Add JPEG files or folders of them to the retrieval set",
+    .args = "PATH...",
+    .doc = "Adds images, which need no annotation, to the retrieval set; also while training runs."
+           " Folders are searched for .jpg and .jpeg files. What is known already (by content) is "
+           "skipped, so an interrupted run is resumed by the same command. Exit code 1 if a file "
+           "was refused; each is named with the reason.\v"
+           "Examples:\n"
+           "  rg-ctl add-images --config configs/smoke.yaml out/new\n"
+           "  rg-ctl add-images --config configs/smoke.yaml --dry-run ~/photos portrait.jpg\n"
+           "  rg-ctl add-images --config configs/faces32.yaml --training\n",
+    .options = own_options,
+    .parse = parse,
+    .size = sizeof(add_images_t),
+    .config = RG_COMMAND_CONFIGURED,
+    .run = run,
+};

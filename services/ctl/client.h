@@ -1,0 +1,50 @@
+// rg-ctl's side of a conversation: a link to one service that is known to be alive.
+//
+// Opening asks for the service's status, so that a service that is not there is reported at once and by name.
+// Afterwards the status is asked twice per second beside whatever else is in flight: it feeds the progress
+// display, and it tells a service that is busy from one that is gone. A service may be restarted meanwhile
+// (the link sends again what was not answered); only silence longer than any restart is given up on.
+//
+// After an error a client can only be closed.
+#ifndef RG_CTL_CLIENT_H
+#define RG_CTL_CLIENT_H
+
+#include "common/core/config.h"
+#include "common/wire/wire.h"
+
+typedef struct rg_client rg_client_t;
+
+// Reads a reply of the asked kind (borrowed).
+typedef int rg_answer_fn(void *self, const rg_msg_t *reply);
+
+// Told every status that comes (borrowed), and with NULL that none has come for a while (rg_client_silent_s).
+typedef void rg_watch_fn(void *self, const Rg__V1__StatusReply *status);
+
+// service: as in fleet.h. RG_ETIMEOUT naming the service and its endpoint, RG_ESTOPPED.
+int rg_client_open(rg_client_t **client, const rg_config_t *config, const char *service);
+void rg_client_close(rg_client_t **client);
+
+void rg_client_watch(rg_client_t *client, rg_watch_fn *fn, void *self);
+
+// Sends *request (takes it); fn is called from rg_client_step. Several may be in flight.
+void rg_client_send(rg_client_t *client, rg_msg_t **request, rg_reply_fn *fn, void *self);
+int rg_client_pending(const rg_client_t *client); // requests sent and not answered
+
+// Waits a moment for replies. RG_ETIMEOUT after long silence, RG_ESTOPPED after SIGINT or SIGTERM.
+int rg_client_step(rg_client_t *client);
+
+// Seconds since the service was last heard of.
+double rg_client_silent_s(const rg_client_t *client);
+
+// Sends *request, waits for the reply, which must be of this kind, and gives it to fn. The service's own
+// error, RG_EFORMAT for another kind, and the errors of rg_client_step and fn.
+int rg_client_ask(rg_client_t *client, rg_msg_t **request, Rg__V1__Envelope__BodyCase kind, rg_answer_fn *fn,
+                  void *self);
+
+// The value of a status field, or "".
+const char *rg_status_value(const Rg__V1__StatusReply *status, const char *key);
+
+// Nonzero once SIGINT or SIGTERM came; the first call begins to catch them.
+const atomic_int *rg_interrupted(void);
+
+#endif

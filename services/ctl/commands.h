@@ -1,0 +1,11 @@
+// The commands, one file each.
+#ifndef RG_CTL_COMMANDS_H
+#define RG_CTL_COMMANDS_H
+
+#include "services/ctl/command.h"
+
+extern const rg_command_t rg_command_up, rg_command_down, rg_command_status, rg_command_make_faces,
+    rg_command_train, rg_command_add_images, rg_command_query, rg_command_translate, rg_command_evaluate,
+    rg_command_config;
+
+#endif

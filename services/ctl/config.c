@@ -1,0 +1,73 @@
+// rg-ctl config: the keys, or the values in effect.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <libfyaml.h>
+
+#include "common/core/err.h"
+#include "services/ctl/commands.h"
+#include "services/ctl/output.h"
+
+enum { KEY_KEYS = 0x2000 };
+
+typedef struct {
+    int keys;
+} config_t;
+
+static const struct argp_option own_options[] = {
+    {"keys", KEY_KEYS, NULL, 0, "List every key with its default, range and meaning"},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    config_t *own = state->input;
+    (void)arg;
+    if (key != KEY_KEYS) return ARGP_ERR_UNKNOWN;
+    own->keys = 1;
+    return 0;
+}
+
+static int print_json(const char *yaml)
+{
+    struct fy_document *document = fy_document_build_from_string(NULL, yaml, FY_NT);
+    char *text = document ? fy_emit_document_to_string(document, FYECF_MODE_JSON_ONELINE) : NULL;
+    json_t *object = text ? json_loads(text, 0, NULL) : NULL;
+    free(text);
+    fy_document_destroy(document);
+    if (!object) return rg_fail(RG_EFORMAT, "the configuration cannot be written as JSON");
+    rg_output_json(object);
+    return 0;
+}
+
+static int run(const rg_options_t *options, const void *input)
+{
+    const config_t *own = input;
+    int err = 0;
+    if (own->keys) {
+        rg_config_help(stdout);
+        return 0;
+    }
+    char *yaml = rg_config_dump(&options->config);
+    if (options->json)
+        err = print_json(yaml);
+    else
+        fputs(yaml, stdout);
+    free(yaml);
+    return err;
+}
+
+const rg_command_t rg_command_config = {
+    .name = "config",
+    .summary = "List the configuration keys, or the values in effect",
+    .doc = "Prints the configuration as the services see it: defaults, then the file, then --set. "
+           "Without a file the defaults alone, which are the paper's setting.\v"
+           "Examples:\n"
+           "  rg-ctl config --keys\n"
+           "  rg-ctl config --config configs/faces32.yaml --set model.k=5\n",
+    .options = own_options,
+    .parse = parse,
+    .size = sizeof(config_t),
+    .config = RG_COMMAND_DEFAULTS,
+    .run = run,
+};

@@ -1,0 +1,114 @@
+// rg-ctl evaluate: the numbers of a stage's checkpoint.
+#include "services/ctl/evaluate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "services/ctl/client.h"
+#include "services/ctl/commands.h"
+#include "services/ctl/output.h"
+#include "services/ctl/progress.h"
+#include "services/ctl/stage.h"
+
+typedef struct {
+    int stage;
+} evaluate_t;
+
+static const struct argp_option own_options[] = {
+    {"stage", 't', "1|2|3", 0, "Whose checkpoint (default 3)"},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    evaluate_t *own = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        own->stage = RG_STAGE_3;
+        return 0;
+    case 't':
+        own->stage = rg_stage_find(arg);
+        if (own->stage < RG_STAGE_1) argp_error(state, "--stage %s: expected 1, 2 or 3", arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+typedef struct {
+    rg_progress_t progress;
+    rg_client_t *evaluator;
+    char *report;
+} asked_t;
+
+static void show(void *self, const Rg__V1__StatusReply *status)
+{
+    asked_t *asked = self;
+    char note[64];
+    if (!status) {
+        snprintf(note, sizeof note, "waiting for the evaluator (%.0f s)",
+                 rg_client_silent_s(asked->evaluator));
+        rg_progress_show(&asked->progress, &(rg_progress_line_t){.rate = -1, .left_s = -1, .note = note});
+        return;
+    }
+    uint64_t done = strtoull(rg_status_value(status, "done"), NULL, 10);
+    uint64_t total = strtoull(rg_status_value(status, "total"), NULL, 10);
+    rg_progress_update(&asked->progress, done, total, rg_status_value(status, "state"));
+}
+
+static int take_report(void *self, const rg_msg_t *reply)
+{
+    asked_t *asked = self;
+    asked->report = rg_strdup(((const Rg__V1__EvaluateReply *)rg_msg_body(reply))->report);
+    return 0;
+}
+
+int rg_evaluate_stage(const rg_options_t *options, int stage)
+{
+    asked_t asked = {0};
+    char title[64];
+    int err = rg_client_open(&asked.evaluator, &options->config, "evaluator");
+    if (err) return err;
+    snprintf(title, sizeof title, "evaluation of %s", rg_stage_name(stage));
+    rg_progress_init(&asked.progress, title, "images", options->json);
+    rg_client_watch(asked.evaluator, show, &asked);
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_EVALUATE_REQUEST);
+    ((Rg__V1__EvaluateRequest *)rg_msg_body(request))->stage =
+        rg_msg_text(request, "%s", rg_stage_name(stage));
+    err =
+        rg_client_ask(asked.evaluator, &request, RG__V1__ENVELOPE__BODY_EVALUATE_REPLY, take_report, &asked);
+    rg_progress_fini(&asked.progress);
+    rg_client_close(&asked.evaluator);
+    if (err == RG_ESTOPPED)
+        return rg_fail(err, "detached: the evaluation goes on, the same command waits for it again");
+    if (err) return err;
+    if (options->json)
+        rg_output_json(json_pack("{s:s, s:s, s:o}", "step", "evaluate", "stage", rg_stage_name(stage),
+                                 "report", rg_output_parse(asked.report)));
+    else
+        rg_output_report(title, asked.report);
+    free(asked.report);
+    return 0;
+}
+
+static int run(const rg_options_t *options, const void *input)
+{
+    return rg_evaluate_stage(options, ((const evaluate_t *)input)->stage);
+}
+
+const rg_command_t rg_command_evaluate = {
+    .name = "evaluate",
+    .summary = "Measure a trained stage on the test images",
+    .doc = "Asks the evaluator for the metrics of a stage's checkpoint, with their protocol. The "
+           "same checkpoint is measured once.\v"
+           "Examples:\n"
+           "  rg-ctl evaluate --config configs/smoke.yaml --stage 1\n"
+           "  rg-ctl evaluate --config configs/faces32.yaml --json\n",
+    .options = own_options,
+    .parse = parse,
+    .size = sizeof(evaluate_t),
+    .config = RG_COMMAND_CONFIGURED,
+    .run = run,
+};

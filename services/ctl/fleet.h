@@ -1,0 +1,16 @@
+// The services that make up the system, in the order they are started and listed.
+#ifndef RG_CTL_FLEET_H
+#define RG_CTL_FLEET_H
+
+#include "common/core/config.h"
+
+enum { RG_FLEET = 5 };
+
+const char *rg_fleet_name(int service); // "loader"
+const char *rg_fleet_endpoint(const rg_config_t *config, int service);
+int rg_fleet_find(const char *name); // or -1
+
+// "loader,trainer" into a mask of 1 << service. RG_EUSAGE naming the unknown one and the choices.
+int rg_fleet_parse(const char *text, unsigned *mask);
+
+#endif

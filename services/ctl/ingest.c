@@ -1,0 +1,207 @@
+#include "services/ctl/ingest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/core/file.h"
+#include "common/data/dataset.h"
+#include "services/ctl/output.h"
+
+enum { FILES_MAX = 16, BYTES_MAX = 8 << 20 };
+
+int rg_ingest_open(rg_ingest_t *ingest, const rg_options_t *options, const char *label, uint64_t total)
+{
+    *ingest = (rg_ingest_t){.options = options, .total = total};
+    rg_progress_init(&ingest->progress, label, "images", options->json);
+    return rg_client_open(&ingest->loader, &options->config, "loader");
+}
+
+static void show(rg_ingest_t *ingest)
+{
+    char note[128];
+    uint64_t done = ingest->added + ingest->duplicate + ingest->refused;
+    double silent_s = rg_client_silent_s(ingest->loader);
+    int n =
+        snprintf(note, sizeof note, "%llu new, %llu known, %llu refused", (unsigned long long)ingest->added,
+                 (unsigned long long)ingest->duplicate, (unsigned long long)ingest->refused);
+    if (silent_s > 3)
+        snprintf(note + n, sizeof note - (size_t)n, ", waiting for the loader (%.0f s)", silent_s);
+    rg_progress_update(&ingest->progress, done, ingest->total, note);
+}
+
+static void report(rg_ingest_t *ingest, const char *name, const char *fate, const char *reason)
+{
+    if (ingest->options->json) {
+        json_t *line = json_pack("{s:o, s:s}", "name", rg_output_text(name), "fate", fate);
+        if (reason) json_object_set_new(line, "reason", rg_output_text(reason));
+        rg_output_json(line);
+    } else if (reason) {
+        rg_progress_fini(&ingest->progress);
+        printf("refused %s: %s\n", name, reason);
+        fflush(stdout);
+    }
+}
+
+void rg_ingest_refuse(rg_ingest_t *ingest, const char *name, const char *reason)
+{
+    size_t n = strlen(name);
+    if (strncmp(reason, name, n) == 0 && strncmp(reason + n, ": ", 2) == 0) reason += n + 2;
+    ingest->refused++;
+    report(ingest, name, "refused", reason);
+}
+
+static void take_outcome(rg_ingest_t *ingest, const Rg__V1__Outcome *outcome)
+{
+    if (outcome->fate == RG__V1__FATE__ADDED) {
+        ingest->added++;
+        report(ingest, outcome->name, "added", NULL);
+    } else if (outcome->fate == RG__V1__FATE__DUPLICATE) {
+        ingest->duplicate++;
+        report(ingest, outcome->name, "duplicate", NULL);
+    } else {
+        rg_ingest_refuse(ingest, outcome->name, outcome->reason);
+    }
+}
+
+static void take_reply(void *self, int err, const rg_msg_t *reply)
+{
+    rg_ingest_t *ingest = self;
+    if (!err && rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_INGEST_REPLY)
+        err = rg_fail(RG_EFORMAT, "loader: an answer of another kind (%d)", (int)rg_msg_kind(reply));
+    if (err) {
+        ingest->err = err;
+        snprintf(ingest->sentence, sizeof ingest->sentence, "%s", rg_error());
+        return;
+    }
+    const Rg__V1__IngestReply *body = rg_msg_body(reply);
+    for (size_t i = 0; i < body->n_outcomes; i++) take_outcome(ingest, body->outcomes[i]);
+    if (body->generation > ingest->generation) ingest->generation = body->generation;
+}
+
+// Handles replies until at most `most` requests are in flight.
+static int drain(rg_ingest_t *ingest, int most)
+{
+    int err = 0;
+    while (!err && rg_client_pending(ingest->loader) > most) {
+        err = rg_client_step(ingest->loader);
+        if (!err && ingest->err) err = rg_fail(ingest->err, "%s", ingest->sentence);
+        show(ingest);
+    }
+    return err;
+}
+
+static int flush(rg_ingest_t *ingest)
+{
+    if (!ingest->request) return 0;
+    Rg__V1__IngestRequest *body = rg_msg_body(ingest->request);
+    body->n_items = ingest->files;
+    ingest->files = ingest->bytes = 0;
+    rg_client_send(ingest->loader, &ingest->request, take_reply, ingest);
+    return drain(ingest, ingest->options->config.limits.credit - 1);
+}
+
+static void release(void *data, void *hint)
+{
+    (void)hint;
+    free(data);
+}
+
+// Takes the bytes over.
+static void append(rg_ingest_t *ingest, const char *name, unsigned char *jpeg, size_t size)
+{
+    char payload[24];
+    if (!ingest->request) {
+        ingest->request = rg_msg_new(RG__V1__ENVELOPE__BODY_INGEST_REQUEST);
+        Rg__V1__IngestRequest *fresh = rg_msg_body(ingest->request);
+        fresh->items = (Rg__V1__Item **)rg_msg_array(ingest->request, &rg__v1__item__descriptor, FILES_MAX);
+    }
+    Rg__V1__IngestRequest *body = rg_msg_body(ingest->request);
+    body->items[ingest->files]->name = rg_msg_text(ingest->request, "%s", name);
+    snprintf(payload, sizeof payload, "%zu", ingest->files);
+    rg_msg_attach(ingest->request, payload, RG__V1__DTYPE__U8, 1, (uint32_t[]){(uint32_t)size}, jpeg, release,
+                  NULL);
+    ingest->files++;
+    ingest->bytes += size;
+}
+
+int rg_ingest_file(rg_ingest_t *ingest, const char *path, const char *name)
+{
+    unsigned char *jpeg;
+    size_t size, limit = (size_t)ingest->options->config.limits.image_max_mib << 20;
+    int err = rg_file_read(path, limit, &jpeg, &size);
+    ingest->given++;
+    if (!err && size == 0) {
+        free(jpeg);
+        err = rg_fail(RG_EFORMAT, "empty file");
+    }
+    if (err) {
+        rg_ingest_refuse(ingest, name, rg_error());
+        return 0;
+    }
+    if (ingest->bytes + size > BYTES_MAX) err = flush(ingest);
+    if (err) {
+        free(jpeg);
+        return err;
+    }
+    append(ingest, name, jpeg, size);
+    return ingest->files == FILES_MAX ? flush(ingest) : 0;
+}
+
+static void print_summary(const rg_ingest_t *ingest)
+{
+    if (ingest->options->json)
+        rg_output_json(json_pack("{s:I, s:I, s:I, s:I}", "added", (json_int_t)ingest->added, "duplicate",
+                                 (json_int_t)ingest->duplicate, "refused", (json_int_t)ingest->refused,
+                                 "generation", (json_int_t)ingest->generation));
+    else
+        printf("%llu added, %llu known before, %llu refused (index generation %llu)\n",
+               (unsigned long long)ingest->added, (unsigned long long)ingest->duplicate,
+               (unsigned long long)ingest->refused, (unsigned long long)ingest->generation);
+    fflush(stdout);
+}
+
+int rg_ingest_close(rg_ingest_t *ingest, int err)
+{
+    char sentence[512];
+    if (!err) err = flush(ingest);
+    if (!err) err = drain(ingest, 0);
+    snprintf(sentence, sizeof sentence, "%s", rg_error());
+    rg_progress_fini(&ingest->progress);
+    rg_msg_destroy(&ingest->request);
+    rg_client_close(&ingest->loader);
+    uint64_t fates = ingest->added + ingest->duplicate + ingest->refused;
+    if (err == RG_ESTOPPED)
+        return rg_fail(err, "stopped after %llu images; the same command goes on from here",
+                       (unsigned long long)fates);
+    if (err) return rg_fail(err, "%s", sentence);
+    print_summary(ingest);
+    if (fates < ingest->given)
+        return rg_fail(RG_EFORMAT, "loader: it answered for %llu of %llu files", (unsigned long long)fates,
+                       (unsigned long long)ingest->given);
+    if (ingest->refused)
+        return rg_fail(RG_EINVAL, "%llu files were refused", (unsigned long long)ingest->refused);
+    return 0;
+}
+
+int rg_ingest_training(const rg_options_t *options)
+{
+    rg_dataset_t set;
+    rg_ingest_t ingest;
+    int err = rg_dataset_open(&set, &options->config);
+    if (err) return err;
+    err = rg_ingest_open(&ingest, options, "retrieval set", set.n[RG_SPLIT_TRAIN]);
+    if (!err) {
+        for (uint32_t i = 0; i < set.n[RG_SPLIT_TRAIN] && !err; i++) {
+            const char *name = set.name[set.index[RG_SPLIT_TRAIN][i]];
+            char *path = rg_format("%s/%s", set.folder, name);
+            err = rg_ingest_file(&ingest, path, name);
+            free(path);
+        }
+        err = rg_ingest_close(&ingest, err);
+    }
+    rg_dataset_close(&set);
+    return err;
+}

@@ -1,0 +1,43 @@
+// rg-ctl: the command line of the system. `rg-ctl --help` lists the commands, `rg-ctl COMMAND --help`
+// explains one.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/log.h"
+#include "services/ctl/command.h"
+
+static void usage(FILE *out)
+{
+    fprintf(out, "Usage: rg-ctl COMMAND [OPTION...]\n\n");
+    for (const rg_command_t *const *command = rg_commands; *command; command++)
+        fprintf(out, "  %-12s %s\n", (*command)->name, (*command)->summary);
+    fprintf(out,
+            "\nExamples:\n"
+            "  rg-ctl up --config configs/smoke.yaml\n"
+            "  rg-ctl train --config configs/smoke.yaml\n"
+            "\n`rg-ctl COMMAND --help' explains a command. Exit codes: 0 fine, 1 failed, 2 wrong use.\n");
+}
+
+int main(int argc, char **argv)
+{
+    rg_log_init("rg-ctl", RG_LOG_WARN);
+    if (argc < 2) {
+        usage(stderr);
+        return 2;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0) {
+        usage(stdout);
+        return 0;
+    }
+    const rg_command_t *command = rg_command_find(argv[1]);
+    if (!command) {
+        fprintf(stderr, "rg-ctl: there is no command '%s'\nTry `rg-ctl --help'.\n", argv[1]);
+        return 2;
+    }
+    argv[1] = rg_format("rg-ctl %s", command->name);
+    int code = rg_command_run(command, argc - 1, argv + 1);
+    free(argv[1]);
+    return code;
+}

@@ -1,0 +1,92 @@
+#include "services/ctl/pidfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/core/err.h"
+#include "common/core/file.h"
+
+static pid_t read_pid(int fd)
+{
+    char text[32] = "";
+    ssize_t n = pread(fd, text, sizeof text - 1, 0);
+    return n > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
+}
+
+// Whether fd is still the file of that name: a supervisor that ends removes it.
+static int current(int fd, const char *path)
+{
+    struct stat opened, named;
+    return fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino;
+}
+
+int rg_pidfile_take(const rg_config_t *config, int *out)
+{
+    char path[RG_PATH_SIZE];
+    rg_config_path(config, "rg.pid", path);
+    int err = rg_mkdirs(config->run);
+    while (!err) {
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        if (fd < 0) return rg_fail_errno(RG_EIO, "%s: cannot open", path);
+        if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+            err = errno == EWOULDBLOCK
+                      ? rg_fail(RG_EBUSY, "already running (pid %d), %s", (int)read_pid(fd), path)
+                      : rg_fail_errno(RG_EIO, "%s: cannot lock", path);
+        } else if (current(fd, path)) {
+            *out = fd;
+            return 0;
+        }
+        close(fd);
+    }
+    return err;
+}
+
+int rg_pidfile_write(int fd)
+{
+    char text[32];
+    int n = snprintf(text, sizeof text, "%d\n", (int)getpid());
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n)
+        return rg_fail_errno(RG_EIO, "cannot write rg.pid");
+    return 0;
+}
+
+void rg_pidfile_remove(const rg_config_t *config)
+{
+    char path[RG_PATH_SIZE];
+    rg_config_path(config, "rg.pid", path);
+    unlink(path);
+}
+
+// The pidfd is opened before the lock is tried: if the lock is still held then, the id cannot have been
+// reused.
+int rg_pidfile_owner(const rg_config_t *config, pid_t *out_pid, int *out_pidfd)
+{
+    char path[RG_PATH_SIZE];
+    rg_config_path(config, "rg.pid", path);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? rg_fail(RG_ENOENT, "nothing is running in %s", config->run)
+                               : rg_fail_errno(RG_EIO, "%s: cannot open", path);
+    pid_t pid = read_pid(fd);
+    int err = 0, pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        if (current(fd, path)) unlink(path);
+        err = rg_fail(RG_ENOENT, "nothing is running in %s", config->run);
+    } else if (pidfd < 0) {
+        err = rg_fail(RG_EBUSY, "%s: its supervisor is just starting; try again", path);
+    }
+    close(fd);
+    if (err) {
+        if (pidfd >= 0) close(pidfd);
+        return err;
+    }
+    *out_pid = pid;
+    *out_pidfd = pidfd;
+    return 0;
+}

@@ -1,0 +1,235 @@
+// rg-ctl query: real images with the content of one image and the wanted attributes.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/data/dataset.h"
+#include "common/data/image.h"
+#include "services/ctl/client.h"
+#include "services/ctl/commands.h"
+#include "services/ctl/edits.h"
+#include "services/ctl/output.h"
+#include "services/ctl/pictures.h"
+
+enum { PER_ROW = 10, CROP_WHOLE = 0 };
+
+typedef struct {
+    const char *image, *attributes, *out;
+    int k;
+} query_t;
+
+static const struct argp_option own_options[] = {
+    {"image", 'i', "FILE", 0, "The JPEG to start from"},
+    {"attr", 'a', "NAME=0|1,...", 0, "Wanted attributes; those not named stay as they are"},
+    {NULL, 'k', "K", 0, "How many images (default 10)"},
+    {"out", 'o', "PNG", 0, "Write a picture: the source, then what was found"},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    query_t *own = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        own->k = 10;
+        return 0;
+    case 'i':
+        own->image = arg;
+        return 0;
+    case 'a':
+        own->attributes = arg;
+        return 0;
+    case 'o':
+        own->out = arg;
+        return 0;
+    case 'k':
+        own->k = (int)rg_command_number(state, "-k", arg, 1, 10000);
+        return 0;
+    case ARGP_KEY_END:
+        if (!own->image) argp_error(state, "--image FILE is missing");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+typedef struct {
+    const rg_options_t *options;
+    const query_t *own;
+    rg_edits_t edits;
+    uint8_t *cells; // [1+k,S,S,3]: the source, then the neighbours; white where missing
+    uint8_t id[RG_ID_SIZE];
+    char *model;
+    float *embedding;
+    uint32_t dims;
+} asked_t;
+
+static int take_embedding(void *self, const rg_msg_t *reply)
+{
+    asked_t *asked = self;
+    rg_payload_t embeddings;
+    const Rg__V1__EmbedReply *body = rg_msg_body(reply);
+    int err = rg_msg_payload(reply, "embeddings", RG__V1__DTYPE__F32, 2, (uint32_t[]){1, 0}, &embeddings);
+    if (err) return err;
+    asked->model = rg_strdup(body->model);
+    asked->dims = embeddings.shape[1];
+    asked->embedding = rg_alloc(embeddings.size);
+    memcpy(asked->embedding, embeddings.data, embeddings.size);
+    return 0;
+}
+
+static int embed(asked_t *asked)
+{
+    const rg_config_t *config = &asked->options->config;
+    rg_client_t *encoder;
+    uint32_t side = (uint32_t)config->data.img_size;
+    int err = rg_client_open(&encoder, config, "encoder");
+    if (err) return err;
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REQUEST);
+    Rg__V1__EmbedRequest *body = rg_msg_body(request);
+    body->edits = rg_edits_message(&asked->edits, config, request, &body->n_edits);
+    rg_msg_copy(request, "pixels", RG__V1__DTYPE__U8, 4, (uint32_t[]){1, side, side, 3}, asked->cells);
+    err = rg_client_ask(encoder, &request, RG__V1__ENVELOPE__BODY_EMBED_REPLY, take_embedding, asked);
+    rg_client_close(&encoder);
+    return err;
+}
+
+static int take_thumbnail(asked_t *asked, const rg_msg_t *reply, size_t i)
+{
+    const rg_config_t *config = &asked->options->config;
+    char name[24];
+    rg_payload_t jpeg;
+    rg_jpeg_limits_t limits = {(size_t)config->limits.image_max_mib << 20, config->limits.image_max_side};
+    snprintf(name, sizeof name, "%zu", i);
+    int err = rg_msg_payload(reply, name, RG__V1__DTYPE__U8, 1, NULL, &jpeg);
+    if (err) return err;
+    return rg_image_load(jpeg.data, jpeg.size, &limits, CROP_WHOLE, config->data.img_size, "thumbnail",
+                         asked->cells + (1 + i) * rg_picture_size(config));
+}
+
+static void print_table(const Rg__V1__SearchReply *body)
+{
+    printf("%4s  %10s  %10s  %s\n", "rank", "dist_l2sq", "generation", "name");
+    for (size_t i = 0; i < body->n_neighbours; i++) {
+        const Rg__V1__Neighbour *found = body->neighbours[i];
+        if (found->id.len == 0) continue;
+        printf("%4zu  %10.4f  %10llu  %s\n", i + 1, found->dist_l2sq, (unsigned long long)found->generation,
+               found->name);
+    }
+    printf("%llu images in the retrieval set (index generation %llu)\n", (unsigned long long)body->images,
+           (unsigned long long)body->generation);
+}
+
+static void print_json(const Rg__V1__SearchReply *body)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < body->n_neighbours; i++) {
+        const Rg__V1__Neighbour *found = body->neighbours[i];
+        char hex[33];
+        if (found->id.len != RG_ID_SIZE) continue;
+        rg_id_hex(found->id.data, hex);
+        json_array_append_new(list, json_pack("{s:i, s:o, s:s, s:f, s:I}", "rank", (int)i + 1, "name",
+                                              rg_output_text(found->name), "id", hex, "dist_l2sq",
+                                              (double)found->dist_l2sq, "generation",
+                                              (json_int_t)found->generation));
+    }
+    rg_output_json(json_pack("{s:I, s:I, s:o}", "generation", (json_int_t)body->generation, "images",
+                             (json_int_t)body->images, "neighbours", list));
+}
+
+static int take_neighbours(void *self, const rg_msg_t *reply)
+{
+    asked_t *asked = self;
+    const Rg__V1__SearchReply *body = rg_msg_body(reply);
+    int err = 0;
+    if (body->n_neighbours != (size_t)asked->own->k)
+        return rg_fail(RG_ESHAPE, "%zu neighbours came where %d were asked for", body->n_neighbours,
+                       asked->own->k);
+    for (size_t i = 0; i < body->n_neighbours && !err && asked->own->out; i++)
+        if (body->neighbours[i]->id.len) err = take_thumbnail(asked, reply, i);
+    if (err) return err;
+    if (asked->options->json)
+        print_json(body);
+    else
+        print_table(body);
+    return 0;
+}
+
+static int search(asked_t *asked)
+{
+    rg_client_t *retrieval;
+    int err = rg_client_open(&retrieval, &asked->options->config, "retrieval");
+    if (err) return err;
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REQUEST);
+    Rg__V1__SearchRequest *body = rg_msg_body(request);
+    body->model = rg_msg_text(request, "%s", asked->model);
+    body->k = (uint32_t)asked->own->k;
+    body->thumbnails = asked->own->out != NULL;
+    rg_msg_copy(request, "queries", RG__V1__DTYPE__F32, 2, (uint32_t[]){1, asked->dims}, asked->embedding);
+    rg_msg_copy(request, "exclude", RG__V1__DTYPE__U8, 2, (uint32_t[]){1, RG_ID_SIZE}, asked->id);
+    err = rg_client_ask(retrieval, &request, RG__V1__ENVELOPE__BODY_SEARCH_REPLY, take_neighbours, asked);
+    rg_client_close(&retrieval);
+    return err;
+}
+
+// Rows of ten; the source stands before the first.
+static int write_grid(const asked_t *asked)
+{
+    const rg_config_t *config = &asked->options->config;
+    int k = asked->own->k, cols = 1 + (k < PER_ROW ? k : PER_ROW), rows = (k + PER_ROW - 1) / PER_ROW;
+    size_t size = rg_picture_size(config);
+    uint8_t *cells = rg_alloc((size_t)rows * (size_t)cols * size);
+    memset(cells, 255, (size_t)rows * (size_t)cols * size);
+    memcpy(cells, asked->cells, size);
+    for (int i = 0; i < k; i++) {
+        size_t cell = (size_t)(i / PER_ROW) * (size_t)cols + 1 + (size_t)(i % PER_ROW);
+        memcpy(cells + cell * size, asked->cells + (size_t)(1 + i) * size, size);
+    }
+    static const char *const titles[1 + PER_ROW] = {"source", "1", "2", "3", "4", "5",
+                                                    "6",      "7", "8", "9", "10"};
+    int err = rg_picture_grid(config, cells, rows, cols, rows == 1 ? titles : NULL, asked->own->out);
+    free(cells);
+    if (!err && !asked->options->json) printf("picture: %s\n", asked->own->out);
+    return err;
+}
+
+static int run(const rg_options_t *options, const void *input)
+{
+    asked_t asked = {.options = options, .own = input};
+    const rg_config_t *config = &options->config;
+    if (asked.own->k > config->retrieval.k_max)
+        return rg_fail(RG_EUSAGE, "-k %d: at most retrieval.k_max = %d", asked.own->k,
+                       config->retrieval.k_max);
+    rg_edits_init(&asked.edits);
+    int err = asked.own->attributes ? rg_edits_parse(&asked.edits, config, asked.own->attributes) : 0;
+    if (err) return err;
+    size_t bytes = (size_t)(1 + asked.own->k) * rg_picture_size(config);
+    asked.cells = rg_alloc(bytes);
+    memset(asked.cells, 255, bytes);
+    err = rg_picture_load(config, asked.own->image, asked.cells, asked.id);
+    if (!err) err = embed(&asked);
+    if (!err) err = search(&asked);
+    if (!err && asked.own->out) err = write_grid(&asked);
+    free(asked.cells);
+    free(asked.embedding);
+    free(asked.model);
+    return err;
+}
+
+const rg_command_t rg_command_query = {
+    .name = "query",
+    .summary = "Find real images like this one, with other attributes",
+    .doc = "Searches the retrieval set for images with the content of one image and the wanted "
+           "attributes. The image itself is left out.\v"
+           "Examples:\n"
+           "  rg-ctl query --config configs/smoke.yaml --image face.jpg \\\n"
+           "      --attr Blond_Hair=1,Young=0 -k 10 --out grid.png\n"
+           "  rg-ctl query --config configs/smoke.yaml --image face.jpg --json\n",
+    .options = own_options,
+    .parse = parse,
+    .size = sizeof(query_t),
+    .config = RG_COMMAND_CONFIGURED,
+    .run = run,
+};

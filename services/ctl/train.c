@@ -1,0 +1,211 @@
+// rg-ctl train: one stage, or the whole system from data to evaluated weights.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "services/ctl/client.h"
+#include "services/ctl/commands.h"
+#include "services/ctl/evaluate.h"
+#include "services/ctl/ingest.h"
+#include "services/ctl/output.h"
+#include "services/ctl/progress.h"
+#include "services/ctl/stage.h"
+
+enum { KEY_RESTART = 0x2000, ALL = -1 };
+
+typedef struct {
+    int stage; // stage.h, or ALL
+    int restart;
+} train_t;
+
+static const struct argp_option own_options[] = {
+    {"stage", 't', "STAGE", 0, "classifier, 1, 2, 3 or all (default)"},
+    {"restart", KEY_RESTART, NULL, 0, "Forget the stage's checkpoint and begin anew"},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    train_t *own = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        own->stage = ALL;
+        return 0;
+    case KEY_RESTART:
+        own->restart = 1;
+        return 0;
+    case 't':
+        own->stage = strcmp(arg, "all") == 0 ? ALL : rg_stage_find(arg);
+        if (own->stage < 0 && strcmp(arg, "all") != 0)
+            argp_error(state, "--stage %s: expected classifier, 1, 2, 3 or all", arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+// ---- the trainer
+
+typedef struct {
+    const char *stage;
+    rg_progress_t progress;
+    rg_client_t *trainer;
+    char *checkpoint, *report;
+    uint64_t iteration;
+} training_t;
+
+static double number(const Rg__V1__StatusReply *status, const char *key)
+{
+    const char *text = rg_status_value(status, key);
+    return *text ? strtod(text, NULL) : -1;
+}
+
+// "recon 0.12  kl 0.3  waiting 4%"
+static void describe(const Rg__V1__StatusReply *status, char *out, size_t size)
+{
+    size_t n = 0;
+    double waiting = number(status, "wait_share");
+    out[0] = 0;
+    for (size_t i = 0; i < status->n_fields && n < size; i++)
+        if (strncmp(status->fields[i]->key, "loss.", 5) == 0)
+            n += (size_t)snprintf(out + n, size - n, "%s %s  ", status->fields[i]->key + 5,
+                                  status->fields[i]->value);
+    if (n < size && waiting >= 0) snprintf(out + n, size - n, "waiting %.0f%%", 100 * waiting);
+}
+
+static void show(void *self, const Rg__V1__StatusReply *status)
+{
+    training_t *training = self;
+    char note[RG_PROGRESS_SIZE];
+    rg_progress_line_t line = {.rate = -1, .left_s = -1, .note = note};
+    if (!status) {
+        snprintf(note, sizeof note, "waiting for the trainer (%.0f s)",
+                 rg_client_silent_s(training->trainer));
+    } else if (strcmp(rg_status_value(status, "stage"), training->stage) != 0) {
+        snprintf(note, sizeof note, "%s", rg_status_value(status, "state"));
+    } else {
+        describe(status, note, sizeof note);
+        line.done = strtoull(rg_status_value(status, "iteration"), NULL, 10);
+        line.total = strtoull(rg_status_value(status, "iterations"), NULL, 10);
+        line.rate = number(status, "images_per_s");
+        line.left_s = number(status, "eta_s");
+    }
+    rg_progress_show(&training->progress, &line);
+}
+
+static int take_reply(void *self, const rg_msg_t *reply)
+{
+    training_t *training = self;
+    const Rg__V1__TrainReply *body = rg_msg_body(reply);
+    training->checkpoint = rg_strdup(body->checkpoint);
+    training->report = rg_strdup(body->report);
+    training->iteration = body->iteration;
+    return 0;
+}
+
+static void print_result(const rg_options_t *options, const training_t *training)
+{
+    if (options->json) {
+        rg_output_json(json_pack("{s:s, s:s, s:o, s:I, s:o}", "step", "train", "stage", training->stage,
+                                 "checkpoint", rg_output_text(training->checkpoint), "iteration",
+                                 (json_int_t)training->iteration, "report",
+                                 rg_output_parse(training->report)));
+        return;
+    }
+    char *title = rg_format("%s: %llu iterations, %s", training->stage,
+                            (unsigned long long)training->iteration, training->checkpoint);
+    rg_output_report(title, training->report);
+    free(title);
+}
+
+static int train_stage(const rg_options_t *options, int stage, int restart)
+{
+    training_t training = {.stage = rg_stage_name(stage)};
+    int err = rg_client_open(&training.trainer, &options->config, "trainer");
+    if (err) return err;
+    rg_progress_init(&training.progress, training.stage, "images", options->json);
+    rg_client_watch(training.trainer, show, &training);
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_TRAIN_REQUEST);
+    Rg__V1__TrainRequest *body = rg_msg_body(request);
+    body->stage = rg_msg_text(request, "%s", training.stage);
+    body->restart = restart;
+    err =
+        rg_client_ask(training.trainer, &request, RG__V1__ENVELOPE__BODY_TRAIN_REPLY, take_reply, &training);
+    rg_progress_fini(&training.progress);
+    rg_client_close(&training.trainer);
+    if (err == RG_ESTOPPED)
+        err = rg_fail(
+            err, "detached: %s goes on training; the same command shows it again, `rg-ctl down' stops it",
+            training.stage);
+    if (!err) print_result(options, &training);
+    free(training.checkpoint);
+    free(training.report);
+    return err;
+}
+
+// ---- what follows a stage
+
+static int take_load(void *self, const rg_msg_t *reply)
+{
+    const rg_options_t *options = self;
+    const Rg__V1__LoadReply *body = rg_msg_body(reply);
+    if (options->json)
+        rg_output_json(json_pack("{s:s, s:s, s:s, s:I}", "step", "load", "stage", body->stage, "model",
+                                 body->model, "iteration", (json_int_t)body->iteration));
+    else
+        printf("encoder: serves %s, iteration %llu\n", body->stage, (unsigned long long)body->iteration);
+    fflush(stdout);
+    return 0;
+}
+
+// The encoder takes the newest checkpoint.
+static int load_newest(const rg_options_t *options)
+{
+    rg_client_t *encoder;
+    int err = rg_client_open(&encoder, &options->config, "encoder");
+    if (err) return err;
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_LOAD_REQUEST);
+    err = rg_client_ask(encoder, &request, RG__V1__ENVELOPE__BODY_LOAD_REPLY, take_load, (void *)options);
+    rg_client_close(&encoder);
+    return err;
+}
+
+static int finish_stage(const rg_options_t *options, int stage)
+{
+    int err = 0;
+    if (stage >= RG_STAGE_1) err = load_newest(options);
+    if (!err && stage == RG_STAGE_2) err = rg_ingest_training(options);
+    return err;
+}
+
+static int run(const rg_options_t *options, const void *input)
+{
+    const train_t *own = input;
+    int first = own->stage == ALL ? 0 : own->stage, last = own->stage == ALL ? RG_STAGES - 1 : own->stage,
+        err = 0;
+    for (int stage = first; stage <= last && !err; stage++) {
+        err = train_stage(options, stage, own->restart);
+        if (!err) err = finish_stage(options, stage);
+        if (!err && own->stage == ALL && stage >= RG_STAGE_1) err = rg_evaluate_stage(options, stage);
+    }
+    return err;
+}
+
+const rg_command_t rg_command_train = {
+    .name = "train",
+    .summary = "Train a stage, or all of them with evaluation",
+    .doc = "Asks the trainer for a stage and shows its progress. What is finished is not done "
+           "again, what was interrupted goes on. After each stage the encoder serves the new "
+           "weights, after stage 2 the training images are added to the retrieval set. `all' also "
+           "evaluates after each stage. An interrupt detaches: the training goes on.\v"
+           "Examples:\n"
+           "  rg-ctl train --config configs/smoke.yaml\n"
+           "  rg-ctl train --config configs/faces32.yaml --stage 1 --restart\n",
+    .options = own_options,
+    .parse = parse,
+    .size = sizeof(train_t),
+    .config = RG_COMMAND_CONFIGURED,
+    .run = run,
+};

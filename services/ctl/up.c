@@ -1,0 +1,218 @@
+// rg-ctl up: starts the services on this machine and waits until each answers.
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/core/err.h"
+#include "common/wire/wire.h"
+#include "services/ctl/client.h"
+#include "services/ctl/clock.h"
+#include "services/ctl/commands.h"
+#include "services/ctl/fleet.h"
+#include "services/ctl/output.h"
+#include "services/ctl/supervisor.h"
+
+enum { READY_S = 120, STEP_MS = 50 };
+
+typedef struct {
+    const char *only;
+    int foreground;
+} up_t;
+
+static const struct argp_option own_options[] = {
+    {"only", 'o', "SERVICE,...", 0, "Start only these: retrieval, encoder, loader, trainer, evaluator"},
+    {"foreground", 'f', NULL, 0, "Stay attached; SIGINT or SIGTERM stops the services"},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    up_t *own = state->input;
+    switch (key) {
+    case 'o':
+        own->only = arg;
+        return 0;
+    case 'f':
+        own->foreground = 1;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+// The folder of this executable, where the services lie too.
+static int find_folder(unsigned services, char folder[4096])
+{
+    char path[4096 + 32];
+    ssize_t n = readlink("/proc/self/exe", folder, 4095);
+    if (n < 0) return rg_fail_errno(RG_EIO, "/proc/self/exe: cannot read");
+    folder[n] = 0;
+    *strrchr(folder, '/') = 0;
+    for (int i = 0; i < RG_FLEET; i++) {
+        if (!(services & 1u << i)) continue;
+        snprintf(path, sizeof path, "%s/rg-%s", folder, rg_fleet_name(i));
+        if (access(path, X_OK) != 0) return rg_fail_errno(RG_ENOENT, "%s: cannot run", path);
+    }
+    return 0;
+}
+
+// One service's first answer.
+typedef struct {
+    rg_link_t *link;
+    const char *name;
+    pid_t supervisor;
+    int json, ready, foreign; // foreign: another process answers at this endpoint
+} waiting_t;
+
+static pid_t parent_of(uint32_t pid)
+{
+    char path[32], text[512];
+    int parent = 0;
+    snprintf(path, sizeof path, "/proc/%u/stat", pid);
+    FILE *file = fopen(path, "r");
+    if (!file) return 0;
+    size_t n = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[n] = 0;
+    const char *name_end = strrchr(text, ')'); // pid (name) state parent ...
+    return name_end && sscanf(name_end + 1, " %*c %d", &parent) == 1 ? parent : 0;
+}
+
+static void take_status(void *self, int err, const rg_msg_t *reply)
+{
+    waiting_t *waiting = self;
+    const Rg__V1__StatusReply *status = err ? NULL : rg_msg_body(reply);
+    waiting->foreign = !status || rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_STATUS_REPLY ||
+                       parent_of(status->pid) != waiting->supervisor;
+    if (waiting->foreign) return;
+    waiting->ready = 1;
+    if (waiting->json) {
+        rg_output_json(json_pack("{s:s, s:i}", "service", waiting->name, "pid", (int)status->pid));
+    } else {
+        printf("%-10s ready (pid %u)\n", waiting->name, status->pid);
+        fflush(stdout);
+    }
+}
+
+static void ask(waiting_t *waiting)
+{
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST);
+    waiting->foreign = 0;
+    rg_link_send(waiting->link, &request, take_status, waiting);
+}
+
+// What the supervisor has to say within that time, if anything: its end is an error too.
+static int check_report(int report, int timeout_ms, const rg_config_t *config)
+{
+    char sentence[2048], log[RG_PATH_SIZE];
+    struct pollfd readable = {.fd = report, .events = POLLIN};
+    if (poll(&readable, 1, timeout_ms) <= 0) return 0;
+    ssize_t n = read(report, sentence, sizeof sentence - 1);
+    if (n > 0) {
+        sentence[n] = 0;
+        return rg_fail(RG_EREMOTE, "%s", sentence);
+    }
+    rg_supervisor_log(config, "supervisor", log);
+    return rg_fail(RG_EREMOTE, "the supervisor ended: see %s", log);
+}
+
+// If another process answers, ours is about to fail for the endpoint it cannot have, and to say so.
+static int wait_a_moment(waiting_t *waiting, const rg_config_t *config, int report)
+{
+    int err = rg_link_poll(waiting->link, STEP_MS);
+    if (!err) err = check_report(report, waiting->foreign ? STEP_MS : 0, config);
+    if (!err && waiting->foreign) ask(waiting);
+    return err;
+}
+
+static int wait_ready(waiting_t *waiting, const rg_config_t *config, int report)
+{
+    double deadline = rg_clock_s() + READY_S;
+    int left = 1, err = 0;
+    while (!err && left) {
+        left = 0;
+        for (int i = 0; i < RG_FLEET && !err; i++) {
+            if (!waiting[i].link || waiting[i].ready) continue;
+            err = wait_a_moment(&waiting[i], config, report);
+            left += !waiting[i].ready;
+            if (!err && !waiting[i].ready && rg_clock_s() > deadline)
+                err = rg_fail(RG_ETIMEOUT, "the %s does not answer after %d s: see its log in %s/logs",
+                              waiting[i].name, READY_S, config->run);
+        }
+    }
+    return err;
+}
+
+static int ask_all(const rg_supervisor_spec_t *spec, pid_t supervisor, int report)
+{
+    waiting_t waiting[RG_FLEET] = {0};
+    const rg_config_t *config = &spec->options->config;
+    int err = 0;
+    for (int i = 0; i < RG_FLEET && !err; i++) {
+        if (!(spec->services & 1u << i)) continue;
+        waiting[i] =
+            (waiting_t){.name = rg_fleet_name(i), .supervisor = supervisor, .json = spec->options->json};
+        err = rg_link_new(&waiting[i].link, config, waiting[i].name, rg_fleet_endpoint(config, i),
+                          rg_interrupted());
+        if (!err) ask(&waiting[i]);
+    }
+    if (!err) err = wait_ready(waiting, config, report);
+    for (int i = 0; i < RG_FLEET; i++) rg_link_destroy(&waiting[i].link);
+    return err;
+}
+
+// Waits for the supervisor's end, passing SIGINT and SIGTERM on.
+static int attend(pid_t supervisor)
+{
+    // Without SA_RESTART a signal interrupts waitpid.
+    int status, told = 0;
+    while (waitpid(supervisor, &status, 0) < 0)
+        if (atomic_load(rg_interrupted()) && !told++) kill(supervisor, SIGTERM);
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0
+                                                         : rg_fail(RG_EREMOTE, "the supervisor was killed");
+}
+
+static int run(const rg_options_t *options, const void *input)
+{
+    const up_t *own = input;
+    char folder[4096];
+    unsigned services = (1u << RG_FLEET) - 1;
+    pid_t supervisor;
+    int report;
+    int err = own->only ? rg_fleet_parse(own->only, &services) : 0;
+    if (!err) err = find_folder(services, folder);
+    if (err) return err;
+    rg_supervisor_spec_t spec = {
+        .options = options, .folder = folder, .services = services, .attached = own->foreground};
+    if ((err = rg_supervisor_start(&spec, &supervisor, &report)) != 0) return err;
+    err = ask_all(&spec, supervisor, report);
+    close(report);
+    if (err) {
+        char sentence[512];
+        snprintf(sentence, sizeof sentence, "%s", rg_error());
+        kill(supervisor, SIGTERM);
+        waitpid(supervisor, NULL, 0);
+        return rg_fail(err, "%s", sentence);
+    }
+    return own->foreground ? attend(supervisor) : 0;
+}
+
+const rg_command_t rg_command_up = {
+    .name = "up",
+    .summary = "Start the services on this machine and keep them alive",
+    .doc = "Starts the services as children of a supervisor that restarts one that dies, and "
+           "returns when each answers. Logs go to RUN/logs.\v"
+           "Examples:\n"
+           "  rg-ctl up --config configs/smoke.yaml\n"
+           "  rg-ctl up --config configs/faces32.yaml --set threads=4\n"
+           "  rg-ctl up --config configs/smoke.yaml --only retrieval,encoder\n",
+    .options = own_options,
+    .parse = parse,
+    .size = sizeof(up_t),
+    .config = RG_COMMAND_CONFIGURED,
+    .run = run,
+};

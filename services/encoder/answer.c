@@ -1,0 +1,227 @@
+#include "services/encoder/answer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/core/half.h"
+#include "common/core/log.h"
+#include "common/data/image.h"
+#include "services/encoder/wanted.h"
+
+enum { INDEX_TEXT = 12 }; // "0", "1", ...: payload names
+
+static int check_count(size_t n)
+{
+    if (n >= 1 && n <= RG_ANSWER_IMAGES_MAX) return 0;
+    return rg_fail(RG_ELIMIT, "%zu images: 1 to %d are possible per request", n, RG_ANSWER_IMAGES_MAX);
+}
+
+int rg_answer_pixels(const rg_engine_t *engine, const rg_msg_t *request, const char *name,
+                     rg_payload_t *pixels)
+{
+    const uint32_t side = (uint32_t)rg_engine_config(engine)->data.img_size, want[] = {0, side, side, 3};
+    rg_payload_t found;
+    int err = rg_msg_payload(request, name, RG__V1__DTYPE__U8, 4, want, &found);
+    if (!err) err = check_count(found.shape[0]);
+    if (!err) *pixels = found;
+    return err;
+}
+
+// ---- load
+
+int rg_answer_load(rg_engine_t *engine, const rg_msg_t *request, rg_msg_t **reply)
+{
+    const Rg__V1__LoadRequest *asked = request ? rg_msg_body(request) : NULL;
+    int err = rg_engine_load(engine, asked ? asked->checkpoint : "");
+    if (err) return err;
+    const rg_engine_info_t *info = rg_engine_info(engine);
+    *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_LOAD_REPLY);
+    Rg__V1__LoadReply *body = rg_msg_body(*reply);
+    body->model = rg_msg_text(*reply, "%s", info->model);
+    body->stage = rg_msg_text(*reply, "%s", info->stage);
+    body->iteration = info->iteration;
+    return 0;
+}
+
+rg_msg_t *rg_answer_announcement(const rg_engine_t *engine)
+{
+    const rg_config_t *config = rg_engine_config(engine);
+    const uint32_t side = (uint32_t)rg_content_side(config);
+    const uint32_t shape[] = {side, side, (uint32_t)rg_content_channels(config)};
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_MODEL_REQUEST);
+    Rg__V1__ModelRequest *body = rg_msg_body(request);
+    body->model = rg_msg_text(request, "%s", rg_engine_info(engine)->model);
+    body->embed_dim = (uint32_t)config->model.embed_dim;
+    body->n_content_shape = 3;
+    body->content_shape = rg_msg_alloc(request, sizeof shape);
+    memcpy(body->content_shape, shape, sizeof shape);
+    return request;
+}
+
+// ---- adding
+
+// Images on their way to the retrieval service: item at[i] of `source` has row i of pixels.
+typedef struct {
+    const rg_msg_t *source; // carries their thumbnails
+    Rg__V1__Item *const *items;
+    size_t at[RG_ANSWER_IMAGES_MAX], n;
+    const uint8_t *pixels; // [n,S,S,3]
+} pictures_t;
+
+static int read_thumbnail(const rg_msg_t *source, size_t i, rg_payload_t *jpeg)
+{
+    char name[INDEX_TEXT];
+    snprintf(name, sizeof name, "%u", (unsigned)i);
+    return rg_msg_payload(source, name, RG__V1__DTYPE__U8, 1, NULL, jpeg);
+}
+
+static void drop_source(void *data, void *hint)
+{
+    rg_msg_t *source = hint;
+    (void)data;
+    rg_msg_destroy(&source);
+}
+
+// The thumbnail stays where it came in; the source lives as long as the new message.
+static int pass_on(rg_msg_t *add, const pictures_t *pictures, size_t i)
+{
+    char name[INDEX_TEXT];
+    rg_payload_t jpeg;
+    Rg__V1__AddRequest *body = rg_msg_body(add);
+    const Rg__V1__Item *item = pictures->items[pictures->at[i]];
+    int err = read_thumbnail(pictures->source, pictures->at[i], &jpeg);
+    if (err) return err;
+    body->items[i]->name = rg_msg_text(add, "%s", item->name);
+    rg_msg_bytes(add, &body->items[i]->id, item->id.data, item->id.len);
+    snprintf(name, sizeof name, "%u", (unsigned)i);
+    rg_msg_attach(add, name, RG__V1__DTYPE__U8, 1, jpeg.shape, (void *)jpeg.data, drop_source,
+                  rg_msg_retain(pictures->source));
+    return 0;
+}
+
+static int compute(rg_engine_t *engine, const pictures_t *pictures, float *embeddings, uint16_t *maps)
+{
+    const rg_config_t *config = rg_engine_config(engine);
+    size_t map = rg_engine_map_size(engine), width = (size_t)config->model.embed_dim;
+    size_t image = (size_t)config->data.img_size * (size_t)config->data.img_size * 3;
+    float *content = rg_alloc(RG_ENGINE_BATCH * map * sizeof *content);
+    float *code = rg_alloc(RG_ENGINE_BATCH * (size_t)rg_code_width(config) * sizeof *code);
+    int err = 0;
+    for (size_t i = 0; i < pictures->n && !err; i += RG_ENGINE_BATCH) {
+        size_t left = pictures->n - i;
+        int n = left < RG_ENGINE_BATCH ? (int)left : RG_ENGINE_BATCH;
+        err = rg_engine_encode(engine, pictures->pixels + i * image, n, content, code);
+        if (!err) err = rg_engine_embed(engine, content, code, n, embeddings + i * width);
+        rg_half_from_float(maps + i * map, content, (size_t)n * map);
+    }
+    free(code);
+    free(content);
+    return err;
+}
+
+static int make_add(rg_engine_t *engine, const pictures_t *pictures, rg_msg_t **out)
+{
+    const rg_config_t *config = rg_engine_config(engine);
+    const uint32_t n = (uint32_t)pictures->n, side = (uint32_t)rg_content_side(config);
+    const uint32_t rows[] = {n, (uint32_t)config->model.embed_dim};
+    const uint32_t maps[] = {n, side, side, (uint32_t)rg_content_channels(config)};
+    if (n > ((size_t)config->limits.message_max_mib << 20) / (rg_engine_map_size(engine) * sizeof(uint16_t)))
+        return rg_fail(RG_ELIMIT, "content maps of %u images are larger than limits.message_max_mib: %d", n,
+                       config->limits.message_max_mib);
+    rg_msg_t *add = rg_msg_new(RG__V1__ENVELOPE__BODY_ADD_REQUEST);
+    Rg__V1__AddRequest *body = rg_msg_body(add);
+    body->model = rg_msg_text(add, "%s", rg_engine_info(engine)->model);
+    body->n_items = n;
+    body->items = (Rg__V1__Item **)rg_msg_array(add, &rg__v1__item__descriptor, n);
+    float *embeddings = rg_msg_room(add, "embeddings", RG__V1__DTYPE__F32, 2, rows);
+    uint16_t *content = rg_msg_room(add, "content", RG__V1__DTYPE__F16, 4, maps);
+    int err = 0;
+    for (size_t i = 0; i < n && !err; i++) err = pass_on(add, pictures, i);
+    if (!err) err = compute(engine, pictures, embeddings, content);
+    if (err)
+        rg_msg_destroy(&add);
+    else
+        *out = add;
+    return err;
+}
+
+int rg_answer_store(rg_engine_t *engine, const rg_msg_t *request, rg_msg_t **add)
+{
+    const Rg__V1__StoreRequest *asked = rg_msg_body(request);
+    pictures_t pictures = {.source = request, .items = asked->items};
+    rg_payload_t pixels;
+    int err = rg_engine_can_embed(engine);
+    if (!err) err = rg_answer_pixels(engine, request, "pixels", &pixels);
+    if (err) return err;
+    if (pixels.shape[0] != asked->n_items)
+        return rg_fail(RG_ESHAPE, "%zu items came with the pixels of %u", asked->n_items, pixels.shape[0]);
+    pictures.pixels = pixels.data;
+    for (; pictures.n < asked->n_items; pictures.n++) pictures.at[pictures.n] = pictures.n;
+    return make_add(engine, &pictures, add);
+}
+
+int rg_answer_stale(rg_engine_t *engine, const rg_msg_t *stale, rg_msg_t **add)
+{
+    const rg_config_t *config = rg_engine_config(engine);
+    const Rg__V1__StaleReply *asked = rg_msg_body(stale);
+    const rg_jpeg_limits_t limits = {(size_t)config->limits.image_max_mib << 20,
+                                     config->limits.image_max_side};
+    pictures_t pictures = {.source = stale, .items = asked->items};
+    int err = rg_engine_can_embed(engine);
+    if (!err) err = check_count(asked->n_items);
+    if (err) return err;
+    size_t image = (size_t)config->data.img_size * (size_t)config->data.img_size * 3;
+    uint8_t *pixels = rg_alloc(asked->n_items * image);
+    for (size_t i = 0; i < asked->n_items; i++) {
+        rg_payload_t jpeg;
+        err = read_thumbnail(stale, i, &jpeg);
+        // A thumbnail is cropped already: all of it counts.
+        if (!err)
+            err = rg_image_load(jpeg.data, jpeg.size, &limits, 0, config->data.img_size,
+                                asked->items[i]->name, pixels + pictures.n * image);
+        if (err)
+            rg_log(RG_LOG_WARN, "bad_thumbnail", "error=\"%s\"", rg_error());
+        else
+            pictures.at[pictures.n++] = i;
+    }
+    pictures.pixels = pixels;
+    *add = NULL;
+    err = pictures.n ? make_add(engine, &pictures, add) : 0;
+    free(pixels);
+    return err;
+}
+
+// ---- embed
+
+int rg_answer_embed(rg_engine_t *engine, const rg_msg_t *request, rg_msg_t **reply)
+{
+    const rg_config_t *config = rg_engine_config(engine);
+    const Rg__V1__EmbedRequest *asked = rg_msg_body(request);
+    const size_t width = (size_t)rg_code_width(config);
+    rg_wanted_t wanted;
+    rg_payload_t pixels;
+    int err = rg_engine_can_embed(engine);
+    if (!err) err = rg_wanted_read(&wanted, config, asked->edits, asked->n_edits);
+    if (!err) err = rg_answer_pixels(engine, request, "pixels", &pixels);
+    if (err) return err;
+    const uint32_t n = pixels.shape[0], rows[] = {n, (uint32_t)config->model.embed_dim};
+    float *content = rg_alloc(n * rg_engine_map_size(engine) * sizeof *content);
+    float *code = rg_alloc((n + 1) * width * sizeof *code), *means = code + n * width;
+    err = rg_engine_encode(engine, pixels.data, (int)n, content, code);
+    rg_wanted_draw(&wanted, config, 0, 0, means);
+    for (uint32_t i = 0; i < n; i++) rg_wanted_apply(&wanted, config, means, code + i * width);
+    rg_msg_t *made = rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REPLY);
+    ((Rg__V1__EmbedReply *)rg_msg_body(made))->model = rg_msg_text(made, "%s", rg_engine_info(engine)->model);
+    float *embeddings = rg_msg_room(made, "embeddings", RG__V1__DTYPE__F32, 2, rows);
+    if (!err) err = rg_engine_embed(engine, content, code, (int)n, embeddings);
+    free(code);
+    free(content);
+    if (err)
+        rg_msg_destroy(&made);
+    else
+        *reply = made;
+    return err;
+}

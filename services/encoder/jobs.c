@@ -1,0 +1,118 @@
+#include "services/encoder/jobs.h"
+
+#include <omp.h>
+#include <stdlib.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/core/worker.h"
+
+struct rg_jobs {
+    void *self;
+    rg_worker_t *worker;
+    rg_job_t *first;   // all that have not ended, in the order they came
+    rg_job_t *running; // or NULL
+    int count, max, threads, held;
+};
+
+int rg_jobs_new(rg_jobs_t **out, int max, int threads, void *self)
+{
+    rg_worker_t *worker;
+    int err = rg_worker_new(&worker);
+    if (err) return err;
+    rg_jobs_t *jobs = rg_alloc(sizeof *jobs);
+    *jobs = (rg_jobs_t){.self = self, .worker = worker, .max = max, .threads = threads};
+    *out = jobs;
+    return 0;
+}
+
+void rg_jobs_destroy(rg_jobs_t **out)
+{
+    rg_jobs_t *jobs = *out;
+    if (!jobs) return;
+    rg_worker_destroy(&jobs->worker);
+    for (rg_job_t *job; (job = jobs->first) != NULL;) rg_jobs_end(&job);
+    free(jobs);
+    *out = NULL;
+}
+
+void rg_jobs_end(rg_job_t **out)
+{
+    rg_job_t *job = *out, **at = &job->jobs->first;
+    while (*at != job) at = &(*at)->next;
+    *at = job->next;
+    job->jobs->count--;
+    rg_msg_destroy(&job->request);
+    rg_msg_destroy(&job->result);
+    free(job);
+    *out = NULL;
+}
+
+int rg_jobs_count(const rg_jobs_t *jobs)
+{
+    return jobs->count;
+}
+
+// ---- running
+
+static int run(void *data, const atomic_int *stop)
+{
+    rg_job_t *job = data;
+    (void)stop;
+    omp_set_num_threads(job->jobs->threads); // the number belongs to the thread, and this one is new
+    return job->kind->run(job->self, job->request, &job->result);
+}
+
+static void begin_next(rg_jobs_t *jobs)
+{
+    rg_job_t *job = jobs->first;
+    while (job && job->begun) job = job->next;
+    if (!job || jobs->held || jobs->running) return;
+    job->begun = 1;
+    int err = rg_worker_start(jobs->worker, run, job);
+    if (err)
+        job->kind->done(jobs->self, job, err);
+    else
+        jobs->running = job;
+}
+
+int rg_jobs_add(rg_jobs_t *jobs, const rg_job_kind_t *kind, const rg_peer_t *peer, const rg_msg_t *request)
+{
+    if (peer && jobs->count >= jobs->max)
+        return rg_fail(RG_EBUSY, "%d requests are waiting already; try again later", jobs->count);
+    rg_job_t *job = rg_alloc(sizeof *job), **at = &jobs->first;
+    *job = (rg_job_t){.self = jobs->self, .kind = kind, .jobs = jobs};
+    if (peer) job->peer = *peer;
+    if (request) job->request = rg_msg_retain(request);
+    while (*at) at = &(*at)->next;
+    *at = job;
+    jobs->count++;
+    begin_next(jobs);
+    return 0;
+}
+
+void rg_jobs_hold(rg_jobs_t *jobs)
+{
+    jobs->held = 1;
+}
+
+void rg_jobs_release(rg_jobs_t *jobs)
+{
+    jobs->held = 0;
+    begin_next(jobs);
+}
+
+int rg_jobs_fd(const rg_jobs_t *jobs)
+{
+    return rg_worker_fd(jobs->worker);
+}
+
+void rg_jobs_step(void *data)
+{
+    rg_jobs_t *jobs = data;
+    rg_job_t *job = jobs->running;
+    jobs->running = NULL;
+    int err = rg_worker_finish(jobs->worker);
+    job->kind->done(jobs->self, job, err);
+    begin_next(jobs);
+}

@@ -1,0 +1,152 @@
+// Translation requests: encode all sources, then decode the wanted codes batch by batch.
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/wire/neighbours.h"
+#include "services/encoder/answer.h"
+#include "services/encoder/wanted.h"
+
+typedef struct {
+    rg_engine_t *engine;
+    const Rg__V1__TranslateRequest *asked;
+    rg_wanted_t wanted;
+    const uint8_t *sources, *references; // [n,S,S,3]; references NULL: codes are drawn
+    uint32_t n, samples;
+    size_t map, width; // floats of a content map and of a code
+    float *content;    // [n,map]
+    float *code;       // [n,width] of the sources
+    float *from;       // [n,width] of the references, or [samples,width] draws
+    rg_msg_t *reply;
+    rg_neighbours_t neighbours;
+} translation_t;
+
+static int check_outputs(const translation_t *t)
+{
+    const rg_config_t *config = rg_engine_config(t->engine);
+    const size_t message = (size_t)config->limits.message_max_mib << 20;
+    const size_t image = (size_t)config->data.img_size * (size_t)config->data.img_size * 3;
+    const uint64_t outputs = (uint64_t)t->n * t->samples;
+    if (outputs > RG_ANSWER_OUTPUTS_MAX)
+        return rg_fail(RG_ELIMIT, "%u samples of %u images: at most %d translations are possible per request",
+                       t->samples, t->n, RG_ANSWER_OUTPUTS_MAX);
+    if (outputs > message / image)
+        return rg_fail(RG_ELIMIT, "%u translations are larger than limits.message_max_mib: %d",
+                       (unsigned)outputs, config->limits.message_max_mib);
+    return 0;
+}
+
+static int read_request(translation_t *t, const rg_msg_t *request)
+{
+    rg_payload_t pixels, references;
+    int err = rg_engine_can_translate(t->engine);
+    if (!err)
+        err = rg_wanted_read(&t->wanted, rg_engine_config(t->engine), t->asked->edits, t->asked->n_edits);
+    if (!err) err = rg_answer_pixels(t->engine, request, "pixels", &pixels);
+    if (err) return err;
+    t->sources = pixels.data;
+    t->n = pixels.shape[0];
+    t->samples = t->asked->samples ? t->asked->samples : 1;
+    if (rg_msg_has(request, "references")) {
+        err = rg_answer_pixels(t->engine, request, "references", &references);
+        if (err) return err;
+        if (references.shape[0] != t->n)
+            return rg_fail(RG_ESHAPE, "%u references came with %u images", references.shape[0], t->n);
+        if (t->samples > 1)
+            return rg_fail(RG_EINVAL, "samples: %u: codes of references are not drawn, there is one each",
+                           t->samples);
+        t->references = references.data;
+    }
+    return check_outputs(t);
+}
+
+// Content and codes of the sources, and the codes the wanted attributes come from.
+static int encode(translation_t *t)
+{
+    const rg_config_t *config = rg_engine_config(t->engine);
+    const uint32_t rows = t->references ? t->n : t->samples;
+    t->content = rg_alloc(t->n * t->map * sizeof *t->content);
+    t->code = rg_alloc(t->n * t->width * sizeof *t->code);
+    t->from = rg_alloc(rows * t->width * sizeof *t->from);
+    int err = rg_engine_encode(t->engine, t->sources, (int)t->n, t->content, t->code);
+    if (!err && t->references) return rg_engine_encode(t->engine, t->references, (int)t->n, NULL, t->from);
+    for (uint32_t s = 0; s < rows; s++)
+        rg_wanted_draw(&t->wanted, config, t->asked->seed, s, t->from + s * t->width);
+    return err;
+}
+
+// rg_neighbours_find, and the names it found into the reply.
+static int find(void *self, const float *embeddings, int n, const unsigned char *exclude, float *content)
+{
+    translation_t *t = self;
+    Rg__V1__TranslateReply *body = rg_msg_body(t->reply);
+    int err = rg_neighbours_find(&t->neighbours, embeddings, n, exclude, content);
+    for (int i = 0; i < n * t->neighbours.k && !err; i++)
+        body->neighbours[body->n_neighbours++] = rg_msg_text(t->reply, "%s", t->neighbours.names[i]);
+    body->generation = t->neighbours.generation;
+    return err;
+}
+
+// Decodes outputs first.. of them: output i is sample i % samples of image i / samples.
+static int decode(translation_t *t, uint32_t first, uint32_t count, uint8_t *pixels)
+{
+    const rg_config_t *config = rg_engine_config(t->engine);
+    const rg_retriever_t retriever = {find, t};
+    float *content = rg_alloc(count * t->map * sizeof *content),
+          *code = rg_alloc(count * t->width * sizeof *code);
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t image = (first + i) / t->samples, sample = (first + i) % t->samples;
+        const float *from = t->from + (t->references ? image : sample) * t->width;
+        memcpy(content + i * t->map, t->content + image * t->map, t->map * sizeof *content);
+        memcpy(code + i * t->width, t->code + image * t->width, t->width * sizeof *code);
+        rg_wanted_apply(&t->wanted, config, from, code + i * t->width);
+    }
+    int err = rg_engine_decode(t->engine, content, code, (int)count, &retriever, pixels);
+    free(code);
+    free(content);
+    return err;
+}
+
+static int decode_all(translation_t *t, const atomic_int *stop)
+{
+    const rg_config_t *config = rg_engine_config(t->engine);
+    const uint32_t side = (uint32_t)config->data.img_size, outputs = t->n * t->samples;
+    Rg__V1__TranslateReply *body = rg_msg_body(t->reply);
+    body->stage = rg_msg_text(t->reply, "%s", rg_engine_info(t->engine)->stage);
+    body->neighbours = rg_msg_alloc(t->reply, outputs * (size_t)config->model.k * sizeof *body->neighbours);
+    uint8_t *pixels =
+        rg_msg_room(t->reply, "pixels", RG__V1__DTYPE__U8, 4, (const uint32_t[]){outputs, side, side, 3});
+    int err = 0;
+    for (uint32_t i = 0; i < outputs && !err; i += RG_ENGINE_BATCH) {
+        const uint32_t left = outputs - i, count = left < RG_ENGINE_BATCH ? left : RG_ENGINE_BATCH;
+        err = atomic_load(stop) ? rg_fail(RG_ESTOPPED, "stopped after %u of %u translations", i, outputs)
+                                : decode(t, i, count, pixels + (size_t)i * side * side * 3);
+    }
+    return err;
+}
+
+int rg_answer_translate(rg_engine_t *engine, rg_link_t *retrieval, const atomic_int *stop,
+                        const rg_msg_t *request, rg_msg_t **reply)
+{
+    translation_t t = {.engine = engine,
+                       .asked = rg_msg_body(request),
+                       .map = rg_engine_map_size(engine),
+                       .width = (size_t)rg_code_width(rg_engine_config(engine))};
+    int err = read_request(&t, request);
+    if (err) return err;
+    rg_neighbours_init(&t.neighbours, rg_engine_config(engine), retrieval, rg_engine_info(engine)->model);
+    t.neighbours.names_wanted = 1;
+    t.reply = rg_msg_new(RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY);
+    err = encode(&t);
+    if (!err) err = decode_all(&t, stop);
+    rg_neighbours_fini(&t.neighbours);
+    free(t.from);
+    free(t.code);
+    free(t.content);
+    if (err)
+        rg_msg_destroy(&t.reply);
+    else
+        *reply = t.reply;
+    return err;
+}

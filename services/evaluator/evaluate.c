@@ -1,0 +1,110 @@
+#include "services/evaluator/evaluate.h"
+
+#include <inttypes.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "common/core/err.h"
+#include "common/core/log.h"
+
+#define ENCODERS (RG_PART_BIT(RG_CONTENT) | RG_PART_BIT(RG_ATTRIBUTE))
+
+typedef struct {
+    rg_nets_spec_t nets;
+    int (*run)(rg_evaluation_t *self, rg_report_t *report);
+} stage_t;
+
+static const stage_t STAGES[] = {
+    {{.name = "classifier", .argument = "classifier", .with_classifier = 1}, rg_evaluate_classifier},
+    {{.name = "stage1", .argument = "1", .parts = ENCODERS | RG_PART_BIT(RG_GENERATOR), .with_classifier = 1},
+     rg_evaluate_translation},
+    {{.name = "stage2", .argument = "2", .parts = ENCODERS | RG_PART_BIT(RG_EMBEDDER)},
+     rg_evaluate_retrieval},
+    {{.name = "stage3",
+      .argument = "3",
+      .parts = ENCODERS | RG_PART_BIT(RG_GENERATOR) | RG_PART_BIT(RG_EMBEDDER) | RG_PART_BIT(RG_FUSION),
+      .with_classifier = 1},
+     rg_evaluate_translation},
+};
+
+static const stage_t *find_stage(const char *name)
+{
+    for (size_t i = 0; i < sizeof STAGES / sizeof *STAGES; i++)
+        if (strcmp(STAGES[i].nets.name, name) == 0) return &STAGES[i];
+    return NULL;
+}
+
+int rg_evaluate_check(const char *stage)
+{
+    if (find_stage(stage)) return 0;
+    return rg_fail(RG_EINVAL, "'%.32s' is not a stage: classifier, stage1, stage2 or stage3", stage);
+}
+
+static uint64_t hash_config(const rg_config_t *config)
+{
+    char *yaml = rg_config_dump(config);
+    uint64_t hash = XXH3_64bits(yaml, strlen(yaml));
+    free(yaml);
+    return hash;
+}
+
+static int describe(rg_evaluation_t *self, const stage_t *stage, rg_report_t *report)
+{
+    const rg_config_t *config = self->config;
+    const rg_checkpoint_info_t *info = &self->nets.info;
+    rg_report_text(report, "stage", "%s", stage->nets.name);
+    rg_report_integer(report, "iteration", info->iteration);
+    rg_report_integer(report, "iterations", info->iterations);
+    rg_report_text(report, "weights", "%s", self->nets.weights);
+    rg_report_text(report, "extractor", "%s",
+                   stage->nets.with_classifier ? self->nets.extractor : "annotation");
+    rg_report_text(report, "split", "test");
+    rg_report_integer(report, "images", self->n_test);
+    rg_report_integer(report, "img_size", (uint64_t)config->data.img_size);
+    rg_report_integer(report, "k",
+                      (uint64_t)(rg_evaluation_fuses(self) ? config->model.k : config->evaluation.k));
+    rg_report_integer(report, "seed", config->seed);
+    rg_report_text(report, "data_fingerprint", "%016" PRIx64, self->data.set.fingerprint);
+    rg_report_text(report, "trained_on", "%016" PRIx64, info->fingerprint);
+    rg_report_text(report, "config", "%016" PRIx64, hash_config(config));
+    if (info->fingerprint != self->data.set.fingerprint)
+        rg_log(RG_LOG_WARN, "other-data", "stage=%s trained_on=%016" PRIx64 " evaluated_on=%016" PRIx64,
+               stage->nets.name, info->fingerprint, self->data.set.fingerprint);
+    if (!rg_evaluation_fuses(self)) return 0;
+    uint64_t generation;
+    int err = rg_evaluation_generation(self, &generation);
+    if (!err) rg_report_integer(report, "set_generation", generation);
+    return err;
+}
+
+static int measure(rg_evaluation_t *self, const stage_t *stage, rg_report_t *report)
+{
+    char name[64], path[RG_PATH_SIZE];
+    snprintf(name, sizeof name, "reports/%s.json", stage->nets.name);
+    rg_config_path(self->config, name, path);
+    int err = describe(self, stage, report);
+    if (err || rg_report_recall(report, path)) return err;
+    err = stage->run(self, report);
+    return err ? err : rg_report_write(report, path);
+}
+
+int rg_evaluate(const rg_config_t *config, const char *name, rg_evaluation_progress_t *progress,
+                const atomic_int *stop, char **out)
+{
+    const stage_t *stage = find_stage(name);
+    rg_evaluation_t evaluation;
+    rg_report_t *report;
+    omp_set_num_threads(config->threads); // each thread has a number of its own
+    int err = rg_evaluation_open(&evaluation, config, &stage->nets, progress, stop);
+    if (err) return err;
+    rg_report_new(&report);
+    err = measure(&evaluation, stage, report);
+    if (!err) *out = rg_report_json(report);
+    rg_report_destroy(&report);
+    rg_evaluation_close(&evaluation);
+    return err;
+}

@@ -1,0 +1,193 @@
+#include "services/evaluator/evaluation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/data/image.h"
+
+// ------------------------------------------------------------------ life
+static int find_test_images(rg_evaluation_t *self)
+{
+    const rg_dataset_t *set = &self->data.set;
+    uint32_t n = set->n[RG_SPLIT_TEST], wanted = (uint32_t)self->config->evaluation.images;
+    self->test = set->index[RG_SPLIT_TEST];
+    self->n_test = wanted && wanted < n ? wanted : n;
+    if (self->n_test >= RG_TEST_MIN) return 0;
+    return rg_fail(RG_ENOENT,
+                   "%s: an evaluation needs at least %d test images, here are %u (evaluation.images: %d)",
+                   set->folder, RG_TEST_MIN, self->n_test, self->config->evaluation.images);
+}
+
+// What the classifier's outputs mean, in the data set and in the config.
+static int match_classes(rg_evaluation_t *self)
+{
+    const rg_names_t *classes = &self->nets.classifier_info.attributes,
+                     *wanted = &self->config->data.attributes;
+    for (int c = 0; c < classes->count; c++) {
+        self->class_column[c] = rg_names_find(&self->data.set.attributes, classes->name[c]);
+        if (self->class_column[c] < 0)
+            return rg_fail(RG_EMODEL,
+                           "the classifier tells %s, which %s does not annotate; rg-ctl train --stage "
+                           "classifier --restart trains another",
+                           classes->name[c], self->data.set.folder);
+    }
+    for (int a = 0; a < wanted->count; a++) {
+        self->class[a] = rg_names_find(classes, wanted->name[a]);
+        if (self->class[a] < 0)
+            return rg_fail(RG_EMODEL,
+                           "the classifier does not tell %s; rg-ctl train --stage classifier --restart "
+                           "trains another",
+                           wanted->name[a]);
+    }
+    return 0;
+}
+
+static int connect_retrieval(rg_evaluation_t *self)
+{
+    const rg_config_t *config = self->config;
+    rg_model_id(self->nets.model, self->embedding_model);
+    int err = rg_link_new(&self->link, config, "retrieval", config->endpoints.retrieval, self->stop);
+    if (err) return err;
+    rg_neighbours_init(&self->nearest, config, self->link, self->embedding_model);
+    rg_neighbours_init(&self->random, config, self->link, self->embedding_model);
+    self->random.random = 1;
+    return 0;
+}
+
+int rg_evaluation_open(rg_evaluation_t *self, const rg_config_t *config, const rg_nets_spec_t *spec,
+                       rg_evaluation_progress_t *progress, const atomic_int *stop)
+{
+    *self = (rg_evaluation_t){.config = config, .progress = progress, .stop = stop};
+    int err = rg_nets_open(&self->nets, config, spec);
+    if (!err) err = rg_dataset_open(&self->data.set, config);
+    if (!err) err = rg_dataset_columns(&self->data.set, config, self->data.column);
+    if (!err) err = find_test_images(self);
+    if (!err && spec->with_classifier) err = match_classes(self);
+    if (!err && spec->parts & RG_PART_BIT(RG_FUSION)) err = connect_retrieval(self);
+    if (err) rg_evaluation_close(self);
+    return err;
+}
+
+void rg_evaluation_close(rg_evaluation_t *self)
+{
+    rg_link_destroy(&self->link);
+    rg_neighbours_fini(&self->nearest);
+    rg_neighbours_fini(&self->random);
+    rg_nets_close(&self->nets);
+    rg_dataset_close(&self->data.set);
+}
+
+// ------------------------------------------------------------------ batches
+int rg_evaluation_batch(const rg_evaluation_t *self, uint32_t first, uint32_t n)
+{
+    uint32_t most = (uint32_t)self->config->evaluation.batch;
+    return (int)(n - first < most ? n - first : most);
+}
+
+int rg_evaluation_advance(rg_evaluation_t *self, int n)
+{
+    atomic_fetch_add(&self->progress->done, (unsigned long long)n);
+    return atomic_load(self->stop) ? rg_fail(RG_ESTOPPED, "the evaluation was stopped") : 0;
+}
+
+size_t rg_evaluation_pixels(const rg_evaluation_t *self)
+{
+    return (size_t)self->config->data.img_size * (size_t)self->config->data.img_size * 3;
+}
+
+size_t rg_evaluation_content(const rg_evaluation_t *self)
+{
+    size_t side = (size_t)rg_content_side(self->config);
+    return side * side * (size_t)rg_content_channels(self->config);
+}
+
+static int load_one(const rg_evaluation_t *self, uint32_t image, uint8_t *pixels)
+{
+    const rg_config_t *config = self->config;
+    const rg_jpeg_limits_t limits = {.max_bytes = (size_t)config->limits.image_max_mib << 20,
+                                     .max_side = config->limits.image_max_side};
+    uint8_t *jpeg;
+    size_t size;
+    int err = rg_dataset_read(&self->data.set, image, limits.max_bytes, &jpeg, &size);
+    if (err) return err;
+    err = rg_image_load(jpeg, size, &limits, config->data.crop, config->data.img_size,
+                        self->data.set.name[image], pixels);
+    free(jpeg);
+    return err;
+}
+
+int rg_evaluation_load(const rg_evaluation_t *self, float *pixels, const uint32_t *images, int n)
+{
+    size_t size = rg_evaluation_pixels(self);
+    uint8_t *bytes = rg_alloc(size);
+    int err = 0;
+    for (int i = 0; i < n && !err; i++) {
+        err = load_one(self, images[i], bytes);
+        if (!err) rg_pixels_to_float(bytes, size, pixels + (size_t)i * size);
+    }
+    free(bytes);
+    return err;
+}
+
+int rg_evaluation_classify(rg_evaluation_t *self, float *features, float *logits, const float *pixels, int n)
+{
+    int classes = self->nets.classifier_info.attributes.count,
+        attributes = self->config->data.attributes.count;
+    float *all = rg_alloc((size_t)(n * classes) * sizeof *all);
+    int err = rg_nets_classify(&self->nets, features, all, pixels, n);
+    for (int i = 0; i < n && !err; i++)
+        for (int a = 0; a < attributes; a++) logits[i * attributes + a] = all[i * classes + self->class[a]];
+    free(all);
+    return err;
+}
+
+// ------------------------------------------------------------------ decoding
+int rg_evaluation_generation(rg_evaluation_t *self, uint64_t *generation)
+{
+    rg_neighbours_t probe = self->nearest;
+    size_t maps = (size_t)probe.k * rg_evaluation_content(self);
+    float *query = rg_alloc((size_t)probe.embed_dim * sizeof *query),
+          *content = rg_alloc(maps * sizeof *content);
+    int err = rg_neighbours_find(&probe, query, 1, NULL, content);
+    free(content);
+    free(query);
+    if (err) return err;
+    if (probe.retrieved == 0)
+        return rg_fail(RG_ENOENT, "the retrieval set is empty; rg-ctl add-images fills it");
+    *generation = probe.generation;
+    return 0;
+}
+
+int rg_evaluation_translate(rg_evaluation_t *self, float *image, const float *content, const float *code,
+                            int n, rg_neighbours_t *source)
+{
+    const rg_retriever_t retriever = {.find = rg_neighbours_find, .self = source};
+    return rg_nets_translate(&self->nets, image, content, code, n,
+                             rg_evaluation_fuses(self) ? &retriever : NULL);
+}
+
+// ------------------------------------------------------------------ targets
+void rg_evaluation_target(const rg_evaluation_t *self, rg_target_t *target, uint32_t i, rg_rng_t *rng)
+{
+    rg_rng_init(rng, self->config->seed, RG_RNG_EVALUATE, i);
+    rg_target_draw(target, &self->data, self->config, self->test[i], rng);
+}
+
+void rg_evaluation_keep(const rg_evaluation_t *self, float *code, const float *own, const rg_target_t *target)
+{
+    int width = rg_code_width(self->config);
+    unsigned char *keep = rg_alloc((size_t)width);
+    rg_code_keep(self->config, target->source, target->wanted, 1, keep);
+    for (int i = 0; i < width; i++)
+        if (keep[i]) code[i] = own[i];
+    free(keep);
+}
+
+void rg_evaluation_code(const rg_evaluation_t *self, float *code, const float *own, const rg_target_t *target,
+                        rg_rng_t *rng)
+{
+    rg_code_of_labels(self->config, target->wanted, 1, rng, code);
+    rg_evaluation_keep(self, code, own, target);
+}

@@ -1,0 +1,16 @@
+// The Frechet distance between two sets of feature vectors, each seen as a Gaussian (Dowson and Landau 1982;
+// as a measure of generated images: Heusel et al. 2017, eq. 6):
+//   |m_a - m_b|^2 + tr(S_a) + tr(S_b) - 2 tr((S_a^1/2 S_b S_a^1/2)^1/2)
+// with means m and unbiased covariances S, all in double. It is biased upwards, the more the smaller the
+// sets: compare only numbers of equal counts. It is called FID only with Inception's features, which are not
+// used here.
+#ifndef RG_EVALUATOR_FRECHET_H
+#define RG_EVALUATOR_FRECHET_H
+
+#include <stddef.h>
+
+// Distance of a [na,d] and b [nb,d], 0 or more. RG_EINVAL with fewer than two vectors, RG_ENUMERIC if they
+// are not finite.
+int rg_frechet(double *distance, const float *a, size_t na, const float *b, size_t nb, int d);
+
+#endif

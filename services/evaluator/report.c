@@ -1,0 +1,101 @@
+#include "services/evaluator/report.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/file.h"
+
+enum { REPORT_BYTES_MAX = 1 << 20, KEY_SIZE = 128, TEXT_SIZE = 512 };
+
+struct rg_report {
+    json_t *object;
+};
+
+void rg_report_new(rg_report_t **out)
+{
+    rg_report_t *report = rg_alloc(sizeof *report);
+    report->object = json_object();
+    *out = report;
+}
+
+void rg_report_destroy(rg_report_t **report)
+{
+    if (!*report) return;
+    json_decref((*report)->object);
+    free(*report);
+    *report = NULL;
+}
+
+void rg_report_text(rg_report_t *report, const char *key, const char *fmt, ...)
+{
+    char text[TEXT_SIZE];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    json_object_set_new(report->object, key, json_string(text));
+}
+
+void rg_report_integer(rg_report_t *report, const char *key, uint64_t value)
+{
+    json_object_set_new(report->object, key, json_integer((json_int_t)value));
+}
+
+void rg_report_number(rg_report_t *report, double value, const char *key_fmt, ...)
+{
+    if (!isfinite(value)) return;
+    char key[KEY_SIZE];
+    va_list args;
+    va_start(args, key_fmt);
+    vsnprintf(key, sizeof key, key_fmt, args);
+    va_end(args);
+    json_object_set_new(report->object, key, json_real(value));
+}
+
+char *rg_report_json(const rg_report_t *report)
+{
+    return json_dumps(report->object, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+}
+
+int rg_report_write(const rg_report_t *report, const char *path)
+{
+    char *json = rg_report_json(report), *folder = rg_strdup(path), *slash = strrchr(folder, '/');
+    int err = 0;
+    if (slash) {
+        *slash = 0;
+        err = rg_mkdirs(folder);
+    }
+    if (!err) err = rg_file_write(path, json, strlen(json));
+    free(folder);
+    free(json);
+    return err;
+}
+
+static int agrees(json_t *protocol, const json_t *stored)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(protocol, key, value)
+    {
+        if (!json_equal(value, json_object_get(stored, key))) return 0;
+    }
+    return 1;
+}
+
+int rg_report_recall(rg_report_t *report, const char *path)
+{
+    unsigned char *bytes;
+    size_t size;
+    if (!rg_exists(path) || rg_file_read(path, REPORT_BYTES_MAX, &bytes, &size) != 0) return 0;
+    json_t *stored = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, NULL);
+    free(bytes);
+    int same = json_is_object(stored) && agrees(report->object, stored);
+    if (same) json_object_update(report->object, stored);
+    json_decref(stored);
+    return same;
+}

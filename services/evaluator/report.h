@@ -1,0 +1,28 @@
+// A report: one flat JSON object, first the protocol of the measurement, then the numbers.
+#ifndef RG_EVALUATOR_REPORT_H
+#define RG_EVALUATOR_REPORT_H
+
+#include <stdint.h>
+
+typedef struct rg_report rg_report_t;
+
+void rg_report_new(rg_report_t **report);
+void rg_report_destroy(rg_report_t **report);
+
+void rg_report_text(rg_report_t *report, const char *key, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void rg_report_integer(rg_report_t *report, const char *key, uint64_t value);
+// A NAN stands for "no such images" and is left out.
+void rg_report_number(rg_report_t *report, double value, const char *key_fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+char *rg_report_json(const rg_report_t *report); // free() it
+
+// Writes path atomically, making its folder. RG_EIO, RG_EFULL.
+int rg_report_write(const rg_report_t *report, const char *path);
+
+// Adds the entries of the report in path if it was made with the same protocol, that is, has every entry of
+// this one. 1 if so; 0, with nothing changed, if there is none, it cannot be read, or the protocol differs.
+int rg_report_recall(rg_report_t *report, const char *path);
+
+#endif

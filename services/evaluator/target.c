@@ -1,0 +1,43 @@
+#include "services/evaluator/target.h"
+
+#include <string.h>
+
+#include "common/model/attribute.h"
+
+void rg_labels_read(const rg_labelled_t *data, const rg_config_t *config, uint32_t image, unsigned char *out)
+{
+    const uint8_t *row = data->set.labels + (size_t)image * (size_t)data->set.attributes.count;
+    for (int a = 0; a < config->data.attributes.count; a++) out[a] = row[data->column[a]];
+}
+
+static int shows(const rg_target_t *target, const unsigned char *labels, int attributes, int exactly)
+{
+    if (exactly) return memcmp(labels, target->wanted, (size_t)attributes) == 0;
+    return labels[target->asked] == target->wanted[target->asked];
+}
+
+// The first that fits from a random place on.
+static uint32_t draw_reference(const rg_target_t *target, const rg_labelled_t *data,
+                               const rg_config_t *config, int exactly, rg_rng_t *rng)
+{
+    uint32_t n = data->set.n_train_annotated, start = n ? rg_rng_below(rng, n) : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t image = data->set.train_annotated[(start + i) % n];
+        unsigned char labels[RG_ATTRIBUTES_MAX];
+        rg_labels_read(data, config, image, labels);
+        if (shows(target, labels, config->data.attributes.count, exactly)) return image;
+    }
+    return RG_NO_REFERENCE;
+}
+
+void rg_target_draw(rg_target_t *target, const rg_labelled_t *data, const rg_config_t *config, uint32_t image,
+                    rg_rng_t *rng)
+{
+    *target = (rg_target_t){.image = image};
+    rg_labels_read(data, config, image, target->source);
+    int flip = (int)rg_rng_below(rng, (uint32_t)config->data.attributes.count);
+    target->asked = rg_labels_flip(config, target->source, flip, rng, target->wanted);
+    target->reference = draw_reference(target, data, config, 1, rng);
+    if (target->reference == RG_NO_REFERENCE)
+        target->reference = draw_reference(target, data, config, 0, rng);
+}

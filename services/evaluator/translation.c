@@ -1,0 +1,272 @@
+// Does a translation show what was wanted, keep the rest, and look real? Every test image gets one random
+// attribute flipped, twice: latent (the code is drawn from the wanted component) and reference (it is that of
+// a real image).
+//
+// A model that fuses neighbours is run once more with random ones in place of those retrieved: where the
+// numbers stay and the pixels do not move, the generator ignores what was retrieved.
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "services/evaluator/evaluation.h"
+#include "services/evaluator/frechet.h"
+#include "services/evaluator/samples.h"
+#include "services/evaluator/tally.h"
+
+enum { LATENT, REFERENCE, MODES };
+static const char *const MODE_NAMES[MODES] = {"latent", "reference"};
+
+static const double GREY_LEVELS = 127.5; // of 0..255 per unit of -1..1
+
+// Translations of one mode.
+typedef struct {
+    rg_tally_t tally;
+    float *features; // [n_test,F], n rows filled, owned
+    uint32_t n;
+    double change; // against the retrieved neighbours, summed over images
+} outcome_t;
+
+typedef struct {
+    rg_evaluation_t *evaluation;
+    outcome_t outcome[MODES], random[MODES];
+    float *real; // features [n_test,F], owned
+    rg_tally_t untranslated;
+    rg_ceiling_t ceiling;
+    double reconstruction; // mean |x - G(c,z)|, summed over images
+    // one batch, owned
+    rg_target_t *target;
+    rg_rng_t *rng;
+    float *pixels, *content, *own, *code, *image, *other, *logits;
+} translation_t;
+
+// ------------------------------------------------------------------ life
+static float *room(size_t images, size_t each)
+{
+    return rg_alloc(images * each * sizeof(float));
+}
+
+static void init(translation_t *self, rg_evaluation_t *evaluation)
+{
+    const rg_config_t *config = evaluation->config;
+    size_t batch = (size_t)config->evaluation.batch, pixels = rg_evaluation_pixels(evaluation);
+    size_t n = evaluation->n_test;
+    *self = (translation_t){.evaluation = evaluation, .real = room(n, RG_CLASSIFIER_FEATURES)};
+    for (int m = 0; m < MODES; m++) {
+        self->outcome[m].features = room(n, RG_CLASSIFIER_FEATURES);
+        if (rg_evaluation_fuses(evaluation)) self->random[m].features = room(n, RG_CLASSIFIER_FEATURES);
+    }
+    self->target = rg_alloc(batch * sizeof *self->target);
+    self->rng = rg_alloc(batch * sizeof *self->rng);
+    self->pixels = room(batch, pixels);
+    self->image = room(batch, pixels);
+    self->other = room(batch, pixels);
+    self->content = room(batch, rg_evaluation_content(evaluation));
+    self->own = room(batch, (size_t)rg_code_width(config));
+    self->code = room(batch, (size_t)rg_code_width(config));
+    self->logits = room(batch, (size_t)config->data.attributes.count);
+}
+
+static void fini(translation_t *self)
+{
+    float *const owned[] = {self->real,    self->pixels, self->image, self->other,
+                            self->content, self->own,    self->code,  self->logits};
+    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
+    for (int m = 0; m < MODES; m++) {
+        free(self->outcome[m].features);
+        free(self->random[m].features);
+    }
+    free(self->target);
+    free(self->rng);
+}
+
+// ------------------------------------------------------------------ one batch
+// Sum over n images of their mean absolute difference.
+static double difference(const float *a, const float *b, int n, size_t size)
+{
+    double sum = 0;
+    for (size_t i = 0; i < (size_t)n * size; i++) sum += fabs((double)a[i] - (double)b[i]);
+    return sum / (double)size;
+}
+
+// Real images: features, ceiling and baseline.
+static int measure_sources(translation_t *self, uint32_t first, int n)
+{
+    int attributes = self->evaluation->config->data.attributes.count;
+    float *features = self->real + (size_t)first * RG_CLASSIFIER_FEATURES;
+    int err = rg_evaluation_classify(self->evaluation, features, self->logits, self->pixels, n);
+    for (int i = 0; i < n && !err; i++) {
+        rg_tally_add(&self->untranslated, &self->target[i], self->logits + i * attributes, attributes);
+        rg_ceiling_add(&self->ceiling, &self->target[i], self->logits + i * attributes, attributes);
+    }
+    return err;
+}
+
+static int measure_reconstruction(translation_t *self, int n)
+{
+    rg_evaluation_t *evaluation = self->evaluation;
+    int err =
+        rg_evaluation_translate(evaluation, self->image, self->content, self->own, n, &evaluation->nearest);
+    if (!err)
+        self->reconstruction += difference(self->pixels, self->image, n, rg_evaluation_pixels(evaluation));
+    return err;
+}
+
+static int judge(translation_t *self, outcome_t *outcome, const float *images, int n)
+{
+    int attributes = self->evaluation->config->data.attributes.count;
+    float *features = outcome->features + (size_t)outcome->n * RG_CLASSIFIER_FEATURES;
+    int err = rg_evaluation_classify(self->evaluation, features, self->logits, images, n);
+    for (int i = 0; i < n && !err; i++)
+        rg_tally_add(&outcome->tally, &self->target[i], self->logits + i * attributes, attributes);
+    outcome->n += (uint32_t)n;
+    return err;
+}
+
+static int translate(translation_t *self, int mode, int n)
+{
+    rg_evaluation_t *evaluation = self->evaluation;
+    int err =
+        rg_evaluation_translate(evaluation, self->image, self->content, self->code, n, &evaluation->nearest);
+    if (!err) err = judge(self, &self->outcome[mode], self->image, n);
+    if (err || !rg_evaluation_fuses(evaluation)) return err;
+    err = rg_evaluation_translate(evaluation, self->other, self->content, self->code, n, &evaluation->random);
+    if (!err) err = judge(self, &self->random[mode], self->other, n);
+    self->random[mode].change += difference(self->image, self->other, n, rg_evaluation_pixels(evaluation));
+    return err;
+}
+
+static int translate_latent(translation_t *self, int n)
+{
+    size_t width = (size_t)rg_code_width(self->evaluation->config);
+    for (size_t i = 0; i < (size_t)n; i++)
+        rg_evaluation_code(self->evaluation, self->code + i * width, self->own + i * width, &self->target[i],
+                           &self->rng[i]);
+    return translate(self, LATENT, n);
+}
+
+// Moves the images that have a reference to the front of the batch and lists their references.
+static int keep_referenced(translation_t *self, uint32_t *references, int n)
+{
+    size_t map = rg_evaluation_content(self->evaluation),
+           width = (size_t)rg_code_width(self->evaluation->config);
+    size_t kept = 0;
+    for (size_t i = 0; i < (size_t)n; i++) {
+        if (self->target[i].reference == RG_NO_REFERENCE) continue;
+        references[kept] = self->target[i].reference;
+        if (kept != i) {
+            self->target[kept] = self->target[i];
+            memcpy(self->content + kept * map, self->content + i * map, map * sizeof *self->content);
+            memcpy(self->own + kept * width, self->own + i * width, width * sizeof *self->own);
+        }
+        kept++;
+    }
+    return (int)kept;
+}
+
+// The last of a batch: it reorders it.
+static int translate_reference(translation_t *self, int n)
+{
+    rg_evaluation_t *evaluation = self->evaluation;
+    size_t width = (size_t)rg_code_width(evaluation->config);
+    uint32_t *references = rg_alloc((size_t)n * sizeof *references);
+    int kept = keep_referenced(self, references, n), err = 0;
+    if (kept) {
+        err = rg_evaluation_load(evaluation, self->image, references, kept);
+        if (!err) err = rg_nets_encode(&evaluation->nets, NULL, self->code, self->image, kept);
+        for (size_t i = 0; i < (size_t)kept && !err; i++)
+            rg_evaluation_keep(evaluation, self->code + i * width, self->own + i * width, &self->target[i]);
+        if (!err) err = translate(self, REFERENCE, kept);
+    }
+    free(references);
+    return err;
+}
+
+static int run_batch(translation_t *self, uint32_t first, int n)
+{
+    rg_evaluation_t *evaluation = self->evaluation;
+    for (int i = 0; i < n; i++)
+        rg_evaluation_target(evaluation, &self->target[i], first + (uint32_t)i, &self->rng[i]);
+    int err = rg_evaluation_load(evaluation, self->pixels, evaluation->test + first, n);
+    if (!err) err = measure_sources(self, first, n);
+    if (!err) err = rg_nets_encode(&evaluation->nets, self->content, self->own, self->pixels, n);
+    if (!err) err = measure_reconstruction(self, n);
+    if (!err) err = translate_latent(self, n);
+    if (!err) err = translate_reference(self, n);
+    return err ? err : rg_evaluation_advance(evaluation, n);
+}
+
+// ------------------------------------------------------------------ numbers
+static int report_outcome(const translation_t *self, const outcome_t *outcome, const char *mode,
+                          rg_report_t *report)
+{
+    const rg_names_t *names = &self->evaluation->config->data.attributes;
+    double distance = NAN;
+    int err = 0;
+    if (outcome->n >= 2)
+        err = rg_frechet(&distance, self->real, self->evaluation->n_test, outcome->features, outcome->n,
+                         RG_CLASSIFIER_FEATURES);
+    if (err) return err;
+    rg_report_number(report, rg_tally_wanted(&outcome->tally, RG_POOLED), "wanted_accuracy_%s", mode);
+    rg_report_number(report, rg_rate(&outcome->tally.untouched), "untouched_accuracy_%s", mode);
+    rg_report_number(report, distance, "frechet_%s", mode);
+    for (int a = 0; a < names->count; a++)
+        rg_report_number(report, rg_tally_wanted(&outcome->tally, a), "wanted_accuracy_%s.%s", mode,
+                         names->name[a]);
+    return 0;
+}
+
+static int report_random(const translation_t *self, int mode, rg_report_t *report)
+{
+    const outcome_t *outcome = &self->random[mode];
+    char name[32];
+    snprintf(name, sizeof name, "%s_random", MODE_NAMES[mode]);
+    rg_report_number(report, GREY_LEVELS * outcome->change / outcome->n, "pixel_change_255_%s", name);
+    return report_outcome(self, outcome, name, report);
+}
+
+static int conclude(const translation_t *self, rg_report_t *report)
+{
+    const rg_names_t *names = &self->evaluation->config->data.attributes;
+    uint32_t n = self->evaluation->n_test, half = n / 2;
+    double floor_distance;
+    int err = rg_frechet(&floor_distance, self->real, half,
+                         self->real + (size_t)half * RG_CLASSIFIER_FEATURES, half, RG_CLASSIFIER_FEATURES);
+    if (err) return err;
+    rg_report_integer(report, "images_reference", self->outcome[REFERENCE].n);
+    for (int m = 0; m < MODES && !err; m++) {
+        err = report_outcome(self, &self->outcome[m], MODE_NAMES[m], report);
+        if (!err && rg_evaluation_fuses(self->evaluation)) err = report_random(self, m, report);
+    }
+    rg_report_number(report, rg_ceiling(&self->ceiling, RG_POOLED), "ceiling_accuracy");
+    rg_report_number(report, rg_rate(&self->untranslated.untouched), "untouched_ceiling_accuracy");
+    rg_report_number(report, rg_tally_wanted(&self->untranslated, RG_POOLED), "untranslated_baseline");
+    for (int a = 0; a < names->count; a++) {
+        rg_report_number(report, rg_ceiling(&self->ceiling, a), "ceiling_accuracy.%s", names->name[a]);
+        rg_report_number(report, rg_tally_wanted(&self->untranslated, a), "untranslated_baseline.%s",
+                         names->name[a]);
+    }
+    rg_report_number(report, GREY_LEVELS * self->reconstruction / n, "reconstruction_l1_255");
+    rg_report_number(report, floor_distance, "frechet_floor");
+    rg_report_integer(report, "images_frechet_floor", half);
+    return err;
+}
+
+int rg_evaluate_translation(rg_evaluation_t *evaluation, rg_report_t *report)
+{
+    translation_t self;
+    int err = 0;
+    init(&self, evaluation);
+    atomic_store(&evaluation->progress->total, evaluation->n_test);
+    for (uint32_t first = 0; first < evaluation->n_test && !err;) {
+        int n = rg_evaluation_batch(evaluation, first, evaluation->n_test);
+        err = run_batch(&self, first, n);
+        first += (uint32_t)n;
+    }
+    if (!err) err = conclude(&self, report);
+    if (!err) err = rg_samples_translation(evaluation);
+    fini(&self);
+    return err;
+}

@@ -1,0 +1,235 @@
+#include "services/loader/batch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <xxhash.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/core/rng.h"
+#include "common/data/image.h"
+
+enum { ORDERS = 8, NAME_SIZE = RG_BATCH_STREAM_MAX + 1 }; // two epochs of sources and of targets, twice
+
+// One epoch of a stream: the ranks of the images (positions in set->train_annotated) in their order.
+typedef struct {
+    char stream[NAME_SIZE];
+    enum rg_rng_stream purpose; // RG_RNG_SHUFFLE: sources, RG_RNG_TARGETS: targets
+    uint64_t epoch;
+    uint32_t *rank; // [n_train_annotated], NULL: not made yet
+} order_t;
+
+struct rg_batcher {
+    const rg_config_t *config;
+    const rg_dataset_t *set;
+    size_t image_size; // S*S*3
+    order_t orders[ORDERS];
+    int next_order;
+    uint32_t slots;            // images of rank < slots are kept
+    uint8_t *pixels;           // [slots + 1,S,S,3]; the last is for images that are not kept
+    uint8_t (*id)[RG_ID_SIZE]; // [slots + 1]
+    uint8_t *present;          // [slots + 1]
+};
+
+void rg_batcher_new(rg_batcher_t **out, const rg_config_t *config, const rg_dataset_t *set)
+{
+    rg_batcher_t *self = rg_alloc(sizeof *self);
+    self->config = config;
+    self->set = set;
+    self->image_size = (size_t)config->data.img_size * (size_t)config->data.img_size * 3;
+    size_t slots = RG_BATCH_CACHE_BYTES / self->image_size;
+    self->slots = set->n_train_annotated < slots ? set->n_train_annotated : (uint32_t)slots;
+    self->pixels = rg_alloc((self->slots + 1) * self->image_size);
+    self->id = rg_alloc((self->slots + 1) * sizeof *self->id);
+    self->present = rg_alloc(self->slots + 1);
+    *out = self;
+}
+
+void rg_batcher_destroy(rg_batcher_t **out)
+{
+    rg_batcher_t *self = *out;
+    if (!self) return;
+    for (int i = 0; i < ORDERS; i++) free(self->orders[i].rank);
+    free(self->pixels);
+    free(self->id);
+    free(self->present);
+    free(self);
+    *out = NULL;
+}
+
+rg_msg_t *rg_batcher_describe(const rg_batcher_t *self)
+{
+    const rg_dataset_t *set = self->set;
+    rg_msg_t *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_DATASET_REPLY);
+    Rg__V1__DatasetReply *body = rg_msg_body(reply);
+    body->n_attributes = (size_t)set->attributes.count;
+    body->attributes = rg_msg_alloc(reply, body->n_attributes * sizeof *body->attributes);
+    for (int i = 0; i < set->attributes.count; i++)
+        body->attributes[i] = rg_msg_text(reply, "%s", set->attributes.name[i]);
+    body->train = set->n[RG_SPLIT_TRAIN];
+    body->annotated = set->n_train_annotated;
+    body->validation = set->n[RG_SPLIT_VALIDATION];
+    body->test = set->n[RG_SPLIT_TEST];
+    body->fingerprint = set->fingerprint;
+    return reply;
+}
+
+// ---- which image
+
+// A number that stands for (stream, number) where random numbers want an index.
+static uint64_t mix(const char *stream, uint64_t number)
+{
+    return XXH3_64bits_withSeed(stream, strlen(stream), number);
+}
+
+static void shuffle(const rg_batcher_t *self, order_t *order)
+{
+    uint32_t n = self->set->n_train_annotated;
+    rg_rng_t rng;
+    if (!order->rank) order->rank = rg_alloc(n * sizeof *order->rank);
+    for (uint32_t i = 0; i < n; i++) order->rank[i] = i;
+    rg_rng_init(&rng, self->config->seed, order->purpose, mix(order->stream, order->epoch));
+    rg_rng_shuffle(&rng, order->rank, n);
+}
+
+static const uint32_t *order_of(rg_batcher_t *self, const char *stream, enum rg_rng_stream purpose,
+                                uint64_t epoch)
+{
+    for (int i = 0; i < ORDERS; i++) {
+        const order_t *order = &self->orders[i];
+        if (order->rank && order->epoch == epoch && order->purpose == purpose &&
+            strcmp(order->stream, stream) == 0)
+            return order->rank;
+    }
+    order_t *order = &self->orders[self->next_order++ % ORDERS];
+    snprintf(order->stream, sizeof order->stream, "%s", stream);
+    order->purpose = purpose;
+    order->epoch = epoch;
+    shuffle(self, order);
+    return order->rank;
+}
+
+// ---- pixels
+
+static int read_image(const rg_batcher_t *self, uint32_t image, uint8_t *pixels, uint8_t id[RG_ID_SIZE])
+{
+    const rg_config_t *config = self->config;
+    const rg_jpeg_limits_t limits = {(size_t)config->limits.image_max_mib << 20,
+                                     config->limits.image_max_side};
+    uint8_t *jpeg;
+    size_t size;
+    int err = rg_dataset_read(self->set, image, limits.max_bytes, &jpeg, &size);
+    if (err) return err;
+    char *origin = rg_format("%s/%s", self->set->folder, self->set->name[image]);
+    err = rg_image_load(jpeg, size, &limits, config->data.crop, config->data.img_size, origin, pixels);
+    if (!err) rg_content_id(jpeg, size, id);
+    free(origin);
+    free(jpeg);
+    return err;
+}
+
+// The slot where the image of this rank is, decoded, until the next call.
+static int fetch(rg_batcher_t *self, uint32_t rank, size_t *slot)
+{
+    size_t at = rank < self->slots ? rank : self->slots;
+    if (!self->present[at] || at == self->slots) {
+        int err = read_image(self, self->set->train_annotated[rank], self->pixels + at * self->image_size,
+                             self->id[at]);
+        if (err) return err;
+        self->present[at] = 1;
+    }
+    *slot = at;
+    return 0;
+}
+
+// ---- a batch
+
+// The rows of images of one kind, sources or targets, in a reply: those from row `first` on have pixels.
+typedef struct {
+    enum rg_rng_stream purpose;
+    uint32_t first;
+    float *pixels;
+    uint8_t *labels, *ids;
+} rows_t;
+
+static int put_pixels(rg_batcher_t *self, const rows_t *rows, uint32_t row, uint32_t rank, uint64_t draw)
+{
+    rg_rng_t rng;
+    size_t slot;
+    int err = fetch(self, rank, &slot);
+    if (err) return err;
+    rg_rng_init(&rng, self->config->seed, RG_RNG_AUGMENT, draw);
+    rg_image_augment(self->pixels + slot * self->image_size, self->config->data.img_size,
+                     self->config->data.jitter, &rng, rows->pixels + row * self->image_size);
+    memcpy(rows->ids + (size_t)row * RG_ID_SIZE, self->id[slot], RG_ID_SIZE);
+    return 0;
+}
+
+static int put_rows(rg_batcher_t *self, const Rg__V1__BatchRequest *asked, const rows_t *rows)
+{
+    const rg_dataset_t *set = self->set;
+    size_t columns = (size_t)set->attributes.count;
+    int err = 0;
+    for (uint32_t i = 0; i < asked->images && !err; i++) {
+        uint64_t place = asked->index * asked->images + i, epoch = place / set->n_train_annotated;
+        uint32_t rank = order_of(self, asked->stream, rows->purpose, epoch)[place % set->n_train_annotated];
+        memcpy(rows->labels + i * columns, set->labels + set->train_annotated[rank] * columns, columns);
+        uint64_t draw = mix(asked->stream, 2 * place + (rows->purpose == RG_RNG_TARGETS));
+        if (i >= rows->first) err = put_pixels(self, rows, i - rows->first, rank, draw);
+    }
+    return err;
+}
+
+static int check(const rg_batcher_t *self, const Rg__V1__BatchRequest *asked)
+{
+    size_t name = strlen(asked->stream), message = (size_t)self->config->limits.message_max_mib << 20;
+    if (name < 1 || name > RG_BATCH_STREAM_MAX)
+        return rg_fail(RG_EINVAL, "a stream's name has 1 to %d bytes, not %zu", RG_BATCH_STREAM_MAX, name);
+    if (asked->images < 1 || asked->references > asked->images)
+        return rg_fail(RG_EINVAL,
+                       "a batch of %u images with %u references: at least one image is needed, and no more "
+                       "references than images",
+                       asked->images, asked->references);
+    if (asked->images > message / (self->image_size * sizeof(float)))
+        return rg_fail(RG_ELIMIT, "a batch of %u images is larger than limits.message_max_mib: %d",
+                       asked->images, self->config->limits.message_max_mib);
+    if (asked->index > INT32_MAX)
+        return rg_fail(RG_EINVAL, "batch %llu: there are no more than %d", (unsigned long long)asked->index,
+                       INT32_MAX);
+    if (!self->set->n_train_annotated)
+        return rg_fail(RG_ENOENT, "%s: no training image here is annotated", self->set->folder);
+    return 0;
+}
+
+int rg_batcher_answer(rg_batcher_t *self, const rg_msg_t *request, rg_msg_t **reply)
+{
+    const Rg__V1__BatchRequest *asked = rg_msg_body(request);
+    int err = check(self, asked);
+    if (err) return err;
+    const uint32_t n = asked->images, m = asked->references, side = (uint32_t)self->config->data.img_size;
+    const uint32_t labels[] = {n, (uint32_t)self->set->attributes.count};
+    rg_msg_t *made = rg_msg_new(RG__V1__ENVELOPE__BODY_BATCH_REPLY);
+    Rg__V1__BatchReply *body = rg_msg_body(made);
+    body->index = asked->index;
+    body->epoch = (double)(asked->index + 1) * n / self->set->n_train_annotated;
+    rows_t sources = {.purpose = RG_RNG_SHUFFLE}, targets = {.purpose = RG_RNG_TARGETS, .first = n - m};
+    sources.pixels = rg_msg_room(made, "pixels", RG__V1__DTYPE__F32, 4, (const uint32_t[]){n, side, side, 3});
+    sources.labels = rg_msg_room(made, "labels", RG__V1__DTYPE__U8, 2, labels);
+    sources.ids = rg_msg_room(made, "ids", RG__V1__DTYPE__U8, 2, (const uint32_t[]){n, RG_ID_SIZE});
+    targets.labels = rg_msg_room(made, "target_labels", RG__V1__DTYPE__U8, 2, labels);
+    if (m) {
+        targets.pixels =
+            rg_msg_room(made, "references", RG__V1__DTYPE__F32, 4, (const uint32_t[]){m, side, side, 3});
+        targets.ids =
+            rg_msg_room(made, "reference_ids", RG__V1__DTYPE__U8, 2, (const uint32_t[]){m, RG_ID_SIZE});
+    }
+    err = put_rows(self, asked, &sources);
+    if (!err) err = put_rows(self, asked, &targets);
+    if (err)
+        rg_msg_destroy(&made);
+    else
+        *reply = made;
+    return err;
+}

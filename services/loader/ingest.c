@@ -1,0 +1,149 @@
+#include "services/loader/ingest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/data/content_id.h"
+#include "common/data/image.h"
+
+enum { INDEX_TEXT = 12, THUMBNAIL_QUALITY = 95 }; // payload names are "0", "1", ...
+
+typedef struct {
+    const rg_config_t *config;
+    size_t image_size; // S*S*3
+    uint8_t *pixels;   // [items,S,S,3], of the accepted ones so far
+    size_t accepted;
+    rg_msg_t *reply, *store;
+} intake_t;
+
+static void release(void *data, void *hint)
+{
+    (void)hint;
+    free(data);
+}
+
+static int read_jpeg(const rg_msg_t *request, size_t i, rg_payload_t *jpeg)
+{
+    char name[INDEX_TEXT];
+    snprintf(name, sizeof name, "%u", (unsigned)i);
+    return rg_msg_payload(request, name, RG__V1__DTYPE__U8, 1, NULL, jpeg);
+}
+
+// Decodes into the next free row of pixels and makes the thumbnail of it.
+static int take_image(intake_t *intake, const char *name, const rg_payload_t *jpeg, uint8_t **thumbnail,
+                      size_t *size)
+{
+    const rg_config_t *config = intake->config;
+    const rg_jpeg_limits_t limits = {(size_t)config->limits.image_max_mib << 20,
+                                     config->limits.image_max_side};
+    const int side = config->data.img_size;
+    uint8_t *row = intake->pixels + intake->accepted * intake->image_size;
+    int err = jpeg->size ? rg_image_load(jpeg->data, jpeg->size, &limits, config->data.crop, side, name, row)
+                         : rg_fail(RG_EFORMAT, "%s: empty file", name);
+    const rg_image_t picture = {side, side, row};
+    return err ? err : rg_jpeg_encode(&picture, THUMBNAIL_QUALITY, thumbnail, size);
+}
+
+static void accept(intake_t *intake, const Rg__V1__Outcome *outcome, uint8_t *thumbnail, size_t size)
+{
+    char name[INDEX_TEXT];
+    Rg__V1__StoreRequest *body = rg_msg_body(intake->store);
+    Rg__V1__Item *item = body->items[body->n_items++];
+    item->name = rg_msg_text(intake->store, "%s", outcome->name);
+    rg_msg_bytes(intake->store, &item->id, outcome->id.data, outcome->id.len);
+    snprintf(name, sizeof name, "%u", (unsigned)intake->accepted++);
+    rg_msg_attach(intake->store, name, RG__V1__DTYPE__U8, 1, (const uint32_t[]){(uint32_t)size}, thumbnail,
+                  release, NULL);
+}
+
+static void take_item(intake_t *intake, const Rg__V1__Item *item, const rg_payload_t *jpeg,
+                      Rg__V1__Outcome *outcome)
+{
+    uint8_t id[RG_ID_SIZE], *thumbnail;
+    size_t size;
+    outcome->name = rg_msg_text(intake->reply, "%s", item->name);
+    rg_content_id(jpeg->data, jpeg->size, id);
+    rg_msg_bytes(intake->reply, &outcome->id, id, sizeof id);
+    if (take_image(intake, outcome->name, jpeg, &thumbnail, &size) == 0) {
+        accept(intake, outcome, thumbnail, size);
+    } else {
+        outcome->fate = RG__V1__FATE__REFUSED;
+        outcome->reason = rg_msg_text(intake->reply, "%s", rg_error());
+    }
+}
+
+static int take_items(intake_t *intake, const rg_msg_t *request)
+{
+    const Rg__V1__IngestRequest *asked = rg_msg_body(request);
+    Rg__V1__IngestReply *body = rg_msg_body(intake->reply);
+    int err = 0;
+    for (size_t i = 0; i < asked->n_items && !err; i++) {
+        rg_payload_t jpeg;
+        err = read_jpeg(request, i, &jpeg);
+        if (!err) take_item(intake, asked->items[i], &jpeg, body->outcomes[i]);
+    }
+    return err;
+}
+
+static void intake_init(intake_t *intake, const rg_config_t *config, size_t n)
+{
+    *intake = (intake_t){.config = config,
+                         .image_size = (size_t)config->data.img_size * (size_t)config->data.img_size * 3,
+                         .reply = rg_msg_new(RG__V1__ENVELOPE__BODY_INGEST_REPLY),
+                         .store = rg_msg_new(RG__V1__ENVELOPE__BODY_STORE_REQUEST)};
+    Rg__V1__IngestReply *reply = rg_msg_body(intake->reply);
+    Rg__V1__StoreRequest *store = rg_msg_body(intake->store);
+    intake->pixels = rg_alloc(n * intake->image_size);
+    reply->n_outcomes = n;
+    reply->outcomes = (Rg__V1__Outcome **)rg_msg_array(intake->reply, &rg__v1__outcome__descriptor, n);
+    store->items = (Rg__V1__Item **)rg_msg_array(intake->store, &rg__v1__item__descriptor, n);
+}
+
+int rg_ingest_decode(const rg_config_t *config, const rg_msg_t *request, rg_msg_t **reply, rg_msg_t **store)
+{
+    const size_t n = ((const Rg__V1__IngestRequest *)rg_msg_body(request))->n_items;
+    const uint32_t side = (uint32_t)config->data.img_size;
+    if (n < 1 || n > RG_INGEST_ITEMS_MAX)
+        return rg_fail(RG_ELIMIT, "%zu images: 1 to %d are possible per request", n, RG_INGEST_ITEMS_MAX);
+    intake_t intake;
+    intake_init(&intake, config, n);
+    int err = take_items(&intake, request);
+    rg_msg_attach(intake.store, "pixels", RG__V1__DTYPE__U8, 4,
+                  (const uint32_t[]){(uint32_t)intake.accepted, side, side, 3}, intake.pixels, release, NULL);
+    if (err) rg_msg_destroy(&intake.reply);
+    if (err || !intake.accepted) rg_msg_destroy(&intake.store);
+    if (err) return err;
+    *reply = intake.reply;
+    *store = intake.store;
+    return 0;
+}
+
+unsigned rg_ingest_count(const rg_msg_t *reply, Rg__V1__Fate fate)
+{
+    const Rg__V1__IngestReply *body = rg_msg_body(reply);
+    unsigned count = 0;
+    for (size_t i = 0; i < body->n_outcomes; i++) count += body->outcomes[i]->fate == fate;
+    return count;
+}
+
+int rg_ingest_merge(rg_msg_t *reply, const rg_msg_t *answer)
+{
+    if (rg_msg_kind(answer) != RG__V1__ENVELOPE__BODY_INGEST_REPLY)
+        return rg_fail(RG_EFORMAT, "encoder: an answer of another kind (%d)", (int)rg_msg_kind(answer));
+    const Rg__V1__IngestReply *from = rg_msg_body(answer);
+    unsigned open = rg_ingest_count(reply, RG__V1__FATE__FATE_UNSPECIFIED);
+    if (from->n_outcomes != open)
+        return rg_fail(RG_EFORMAT, "encoder: it answered for %zu of %u images", from->n_outcomes, open);
+    Rg__V1__IngestReply *to = rg_msg_body(reply);
+    to->generation = from->generation;
+    for (size_t i = 0, next = 0; i < to->n_outcomes; i++) {
+        Rg__V1__Outcome *outcome = to->outcomes[i];
+        if (outcome->fate != RG__V1__FATE__FATE_UNSPECIFIED) continue;
+        outcome->fate = from->outcomes[next]->fate;
+        outcome->reason = rg_msg_text(reply, "%s", from->outcomes[next++]->reason);
+    }
+    return 0;
+}

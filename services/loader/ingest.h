@@ -1,0 +1,25 @@
+// Images on their way into the retrieval set (proto/ingest.proto): the loader decodes and hashes them, and
+// refuses what is no image it can take, each with its reason. The others go on to the encoder.
+#ifndef RG_LOADER_INGEST_H
+#define RG_LOADER_INGEST_H
+
+#include "common/core/config.h"
+#include "common/wire/msg.h"
+
+// Images per request. Requests waiting for the encoder: credit of this many senders; more are refused
+// (RG_EBUSY), so that a stalled encoder does not make the loader grow.
+enum { RG_INGEST_ITEMS_MAX = 128, RG_INGEST_SENDERS_MAX = 4 };
+
+// Answers an IngestRequest as far as the loader can: *reply is an IngestReply in which the images refused
+// here have their fate and the others none yet; *store is the StoreRequest with those others, NULL if there
+// are none. RG_ELIMIT for too many images, RG_ESHAPE for an item without its bytes: nothing is made then.
+int rg_ingest_decode(const rg_config_t *config, const rg_msg_t *request, rg_msg_t **reply, rg_msg_t **store);
+
+// Fills the open fates of reply with the outcomes of the encoder's answer, in order. RG_EFORMAT if it does
+// not answer for as many images as are open.
+int rg_ingest_merge(rg_msg_t *reply, const rg_msg_t *answer);
+
+// Outcomes of this fate in an IngestReply.
+unsigned rg_ingest_count(const rg_msg_t *reply, Rg__V1__Fate fate);
+
+#endif

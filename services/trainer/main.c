@@ -1,0 +1,171 @@
+// rg-trainer: trains a stage on a worker thread while this loop answers `train` and `status`. The job is written to
+// RUN/job before it begins, so that a trainer that was killed goes on with it when it is started again.
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/core/file.h"
+#include "common/core/log.h"
+#include "common/core/worker.h"
+#include "common/wire/wire.h"
+#include "services/trainer/stage.h"
+
+enum { WAITING_MAX = 16 };
+
+typedef struct {
+    rg_config_t config;
+    rg_service_t *service;
+    rg_worker_t *worker;
+    rg_progress_t progress;
+    enum rg_stage stage; // of the running job
+    int restart;
+    rg_stage_result_t result;
+    rg_peer_t waiting[WAITING_MAX]; // who is told when the job ends
+    int n_waiting;
+} trainer_t;
+
+static void job_path(const trainer_t *self, char path[RG_PATH_SIZE])
+{
+    rg_config_path(&self->config, "job", path);
+}
+
+static int work(void *context, const atomic_int *stop)
+{
+    trainer_t *self = context;
+    return rg_stage_run(&self->config, self->stage, self->restart, &self->progress, stop, &self->result);
+}
+
+static int start_job(trainer_t *self, enum rg_stage stage, int restart)
+{
+    char path[RG_PATH_SIZE];
+    const char *name = rg_stage_name(stage);
+    job_path(self, path);
+    int err = rg_mkdirs(self->config.run);
+    if (!err) err = rg_file_write(path, name, strlen(name));
+    self->stage = stage;
+    self->restart = restart;
+    return err ? err : rg_worker_start(self->worker, work, self);
+}
+
+static void reply_done(trainer_t *self, const rg_peer_t *peer)
+{
+    rg_msg_t *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_TRAIN_REPLY);
+    Rg__V1__TrainReply *body = rg_msg_body(reply);
+    body->checkpoint = rg_msg_text(reply, "%s", self->result.checkpoint);
+    body->iteration = self->result.iteration;
+    body->report = rg_msg_text(reply, "%s", self->result.report);
+    rg_service_reply(self->service, peer, &reply);
+}
+
+// The job's thread has returned: tell who waits. A job that was stopped stays written down and goes on next time.
+static void job_done(void *context)
+{
+    trainer_t *self = context;
+    char path[RG_PATH_SIZE];
+    int err = rg_worker_finish(self->worker);
+    if (err) rg_log(RG_LOG_ERROR, "train", "stage=%s error=\"%s\"", rg_stage_name(self->stage), rg_error());
+    else rg_log(RG_LOG_INFO, "trained", "stage=%s iteration=%llu", rg_stage_name(self->stage),
+                (unsigned long long)self->result.iteration);
+    for (int i = 0; i < self->n_waiting; i++) {
+        if (err) rg_service_refuse(self->service, &self->waiting[i], err);
+        else reply_done(self, &self->waiting[i]);
+    }
+    self->n_waiting = 0;
+    free(self->result.report);
+    self->result = (rg_stage_result_t){0};
+    job_path(self, path);
+    if (err != RG_ESTOPPED) unlink(path);
+}
+
+static int on_train(void *context, const rg_peer_t *peer, const rg_msg_t *request)
+{
+    trainer_t *self = context;
+    const Rg__V1__TrainRequest *body = rg_msg_body(request);
+    enum rg_stage stage;
+    int err = rg_stage_find(body->stage, &stage);
+    if (err) return err;
+    if (self->n_waiting == WAITING_MAX) return rg_fail(RG_EBUSY, "%d clients wait for this job already", WAITING_MAX);
+    if (!rg_worker_running(self->worker)) err = start_job(self, stage, body->restart);
+    else if (stage != self->stage) err = rg_fail(RG_EBUSY, "%s is being trained", rg_stage_name(self->stage));
+    if (err) return err;
+    self->waiting[self->n_waiting++] = *peer;
+    return 0;
+}
+
+static double memory_mib(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_maxrss / 1024;
+}
+
+static void on_status(void *context, rg_status_t *status)
+{
+    trainer_t *self = context;
+    rg_progress_values_t v;
+    rg_progress_get(&self->progress, &v);
+    rg_status_field(status, "state", "%s", v.state);
+    if (!*v.stage) return;
+    rg_status_field(status, "stage", "%s", v.stage);
+    rg_status_field(status, "iteration", "%llu", (unsigned long long)v.iteration);
+    rg_status_field(status, "iterations", "%llu", (unsigned long long)v.iterations);
+    rg_status_field(status, "images_per_s", "%.1f", v.images_per_s);
+    rg_status_field(status, "eta_s", "%.0f", v.eta_s);
+    rg_status_field(status, "wait_share", "%.3f", v.wait_share);
+    rg_status_field(status, "memory_mib", "%.0f", memory_mib());
+    if (v.retrieved > 0) {
+        rg_status_field(status, "retrieved", "%llu", (unsigned long long)v.retrieved);
+        rg_status_field(status, "retrieved_new", "%llu", (unsigned long long)v.retrieved_new);
+        rg_status_field(status, "last_new_generation", "%llu", (unsigned long long)v.last_new_generation);
+    }
+    for (int i = 0; i < v.losses.n; i++) {
+        char key[48];
+        snprintf(key, sizeof key, "loss.%s", v.losses.item[i].name);
+        rg_status_field(status, key, "%.4f", v.losses.item[i].value);
+    }
+}
+
+// The job a killed or stopped trainer left behind.
+static int take_up_job(trainer_t *self)
+{
+    char path[RG_PATH_SIZE], name[32] = "";
+    unsigned char *text;
+    size_t size;
+    enum rg_stage stage;
+    job_path(self, path);
+    if (!rg_exists(path)) return 0;
+    int err = rg_file_read(path, sizeof name - 1, &text, &size);
+    if (err) return err;
+    memcpy(name, text, size);
+    free(text);
+    if (rg_stage_find(name, &stage) != 0) return rg_fail(RG_EFORMAT, "%s: names no stage", path);
+    rg_log(RG_LOG_INFO, "resume", "stage=%s", name);
+    return start_job(self, stage, 0);
+}
+
+int main(int argc, char **argv)
+{
+    static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_TRAIN_REQUEST, on_train}};
+    trainer_t *self = rg_alloc(sizeof *self);
+    rg_main_init(argc, argv, "trainer", "Trains the stages of RG-UNIT; asks the loader for batches and the retrieval service for neighbours.", &self->config);
+    rg_progress_init(&self->progress);
+    int err = rg_worker_new(&self->worker);
+    if (!err)
+        err = rg_service_new(&self->service, &self->config,
+                             &(rg_service_spec_t){.name = "trainer", .endpoint = self->config.endpoints.trainer,
+                                                  .routes = routes, .n_routes = sizeof routes / sizeof *routes,
+                                                  .status = on_status, .self = self});
+    if (!err) {
+        rg_service_add_fd(self->service, rg_worker_fd(self->worker), job_done, self);
+        err = take_up_job(self);
+    }
+    if (!err) err = rg_service_run(self->service);
+    rg_worker_destroy(&self->worker); // stops a running job, which saves its state
+    rg_service_destroy(&self->service);
+    rg_progress_fini(&self->progress);
+    free(self);
+    return err ? rg_main_fail(err) : 0;
+}

@@ -1,0 +1,364 @@
+#include "services/trainer/stage.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/core/file.h"
+#include "common/core/log.h"
+#include "common/model/checkpoint.h"
+#include "common/nn/optim.h"
+#include "common/wire/neighbours.h"
+#include "services/trainer/classify.h"
+#include "services/trainer/feed.h"
+#include "services/trainer/metrics.h"
+#include "services/trainer/samples.h"
+#include "services/trainer/translation.h"
+#include "services/trainer/triplet.h"
+
+enum { LOG_EVERY = 10 }; // iterations between lines of the metrics stream
+
+// What sets the stages apart.
+typedef struct {
+    const char *name;
+    const char *from;          // the stage whose weights it begins with, NULL: none
+    unsigned parts, trains;    // of the model; 0: the classifier
+    size_t train;              // offset of its rg_train_config_t
+} plan_t;
+
+static const plan_t PLANS[RG_STAGES] = {
+    {"classifier", NULL, 0, 0, offsetof(rg_config_t, classifier)},
+    {"stage1", NULL, RG_STAGE1_PARTS, RG_STAGE1_TRAINS, offsetof(rg_config_t, stage1)},
+    {"stage2", "stage1", RG_STAGE2_PARTS, RG_STAGE2_TRAINS, offsetof(rg_config_t, stage2)},
+    {"stage3", "stage2", RG_STAGE3_PARTS, RG_STAGE3_TRAINS, offsetof(rg_config_t, stage3)},
+};
+
+// One stage being trained.
+typedef struct {
+    const rg_config_t *config;
+    enum rg_stage stage;
+    const plan_t *plan;
+    const rg_train_config_t *train;
+    const atomic_int *stop;
+    rg_progress_t *progress;
+    rg_progress_values_t values;
+    rg_checkpoint_info_t info;
+    char checkpoint[RG_PATH_SIZE], model_id[17];
+    rg_backend_t *backend;
+    rg_feed_t *feed;
+    rg_link_t *retrieval;      // stage 3
+    rg_neighbours_t neighbours;
+    rg_retriever_t retriever;
+    rg_model_t *model;         // stages 1 to 3
+    rg_translation_t translation;
+    rg_triplet_t triplet;
+    rg_classify_t classify;
+    rg_metrics_t metrics;
+    double began_ms, seconds;  // seconds: of training in this process
+} run_t;
+
+const char *rg_stage_name(enum rg_stage stage)
+{
+    return PLANS[stage].name;
+}
+
+int rg_stage_find(const char *name, enum rg_stage *stage)
+{
+    for (int i = 0; i < RG_STAGES; i++)
+        if (strcmp(name, PLANS[i].name) == 0) {
+            *stage = (enum rg_stage)i;
+            return 0;
+        }
+    return rg_fail(RG_EUSAGE, "no stage '%.32s': classifier, stage1, stage2 or stage3", name);
+}
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static void checkpoint_path(const rg_config_t *config, const char *stage, char path[RG_PATH_SIZE])
+{
+    char name[RG_NAME_SIZE];
+    snprintf(name, sizeof name, "%s.safetensors", stage);
+    rg_config_path(config, name, path);
+}
+
+// The sets that a checkpoint of this stage holds.
+static int sets_of(run_t *run, rg_params_t *sets[RG_PARTS])
+{
+    if (run->model) return rg_model_sets(run->model, sets);
+    sets[0] = &run->classify.set;
+    return 1;
+}
+
+// ---- begin
+
+// Weights of the stage before, which must be finished.
+static int start_from(run_t *run, const char *before)
+{
+    char path[RG_PATH_SIZE];
+    rg_checkpoint_info_t info;
+    rg_params_t *sets[RG_PARTS];
+    checkpoint_path(run->config, before, path);
+    int err = rg_checkpoint_peek(path, &info);
+    if (err) return rg_fail(err, "%s needs %s first: %s", run->plan->name, before, rg_error());
+    if (info.iteration < info.iterations)
+        return rg_fail(RG_ENOENT, "%s needs %s first: %s stopped at iteration %llu of %llu", run->plan->name, before, path,
+                       (unsigned long long)info.iteration, (unsigned long long)info.iterations);
+    int n = rg_model_sets(run->model, sets), kept = 0;
+    unsigned there = PLANS[run->stage - 1].parts; // what the earlier stage had
+    for (int i = 0; i < n; i++)
+        if (there & RG_PART_BIT((unsigned)(sets[i] - run->model->set))) sets[kept++] = sets[i];
+    return rg_checkpoint_load(path, sets, kept, RG_CHECKPOINT_START, &info);
+}
+
+static int resume(run_t *run, const rg_feed_info_t *data)
+{
+    rg_params_t *sets[RG_PARTS];
+    rg_checkpoint_info_t info;
+    int err = rg_checkpoint_load(run->checkpoint, sets, sets_of(run, sets), RG_CHECKPOINT_RESUME, &info);
+    if (err) return err;
+    if (info.fingerprint != data->fingerprint)
+        return rg_fail(RG_EMODEL, "%s was trained on another data set or split: use --restart or another run directory",
+                       run->checkpoint);
+    info.iterations = run->info.iterations;
+    run->info = info;
+    return 0;
+}
+
+static int begin(run_t *run, const rg_feed_info_t *data)
+{
+    run->info = (rg_checkpoint_info_t){.iterations = (uint64_t)run->train->iterations, .fingerprint = data->fingerprint,
+                                       .attributes = run->model ? run->config->data.attributes : data->attributes};
+    snprintf(run->info.stage, sizeof run->info.stage, "%s", run->plan->name);
+    if (rg_exists(run->checkpoint)) return resume(run, data);
+    return run->plan->from ? start_from(run, run->plan->from) : 0;
+}
+
+static int open_retrieval(run_t *run)
+{
+    rg_model_id(run->model, run->model_id);
+    int err = rg_link_new(&run->retrieval, run->config, "retrieval", run->config->endpoints.retrieval, run->stop);
+    if (err) return err;
+    rg_neighbours_init(&run->neighbours, run->config, run->retrieval, run->model_id);
+    run->neighbours.since = run->info.set_generation ? run->info.set_generation : UINT64_MAX;
+    run->neighbours.retrieved = run->info.retrieved;
+    run->neighbours.retrieved_new = run->info.retrieved_new;
+    run->neighbours.last_new_generation = run->info.last_new_generation;
+    run->retriever = (rg_retriever_t){rg_neighbours_find, &run->neighbours};
+    return 0;
+}
+
+static int open_trainer(run_t *run)
+{
+    switch (run->stage) {
+    case RG_STAGE_1:
+        return rg_translation_init(&run->translation, run->model, run->backend, run->train, &run->config->stage1_loss, NULL);
+    case RG_STAGE_2: return rg_triplet_init(&run->triplet, run->model, run->backend);
+    case RG_STAGE_3:
+        return rg_translation_init(&run->translation, run->model, run->backend, run->train, &run->config->stage3_loss,
+                                   &run->retriever);
+    default: return 0;
+    }
+}
+
+static int start_feed(run_t *run)
+{
+    int batch = run->train->batch, references = batch / 2; // stages 1 and 3: half latent, half reference targets
+    if (run->stage == RG_STAGE_CLASSIFIER) references = 0;
+    if (run->stage == RG_STAGE_2) references = batch;
+    return rg_feed_start(run->feed, &(rg_feed_spec_t){.stream = run->plan->name, .first = run->info.iteration,
+                                                      .end = run->info.iterations, .images = batch,
+                                                      .references = references,
+                                                      .all_columns = run->stage == RG_STAGE_CLASSIFIER});
+}
+
+static int open_run(run_t *run, int restart)
+{
+    rg_feed_info_t data;
+    checkpoint_path(run->config, run->plan->name, run->checkpoint);
+    if (restart) unlink(run->checkpoint); // for good: a trainer killed from here on begins anew as well
+    int err = rg_mkdirs(run->config->run);
+    if (!err) err = rg_metrics_open(&run->metrics, run->config);
+    if (!err) err = rg_cpu_backend_new(&run->backend);
+    if (!err) err = rg_feed_open(&run->feed, run->config, run->stop, &data);
+    if (!err && data.annotated == 0) err = rg_fail(RG_ENOENT, "%s: no annotated training images", run->config->data.root);
+    if (!err && run->plan->parts) rg_model_new(&run->model, run->config, run->plan->parts, run->plan->trains);
+    else if (!err) err = rg_classify_init(&run->classify, run->config, data.attributes.count, run->backend);
+    if (!err) err = begin(run, &data);
+    if (!err && run->stage == RG_STAGE_3) err = open_retrieval(run);
+    if (!err) err = open_trainer(run);
+    if (!err) err = start_feed(run);
+    return err;
+}
+
+static void close_run(run_t *run)
+{
+    rg_translation_fini(&run->translation);
+    rg_triplet_fini(&run->triplet);
+    rg_classify_fini(&run->classify);
+    rg_neighbours_fini(&run->neighbours);
+    rg_link_destroy(&run->retrieval);
+    rg_feed_close(&run->feed);
+    rg_model_destroy(&run->model);
+    rg_backend_destroy(&run->backend);
+    rg_metrics_close(&run->metrics);
+}
+
+// ---- iterate
+
+static int step(run_t *run, const rg_batch_t *batch, int iteration)
+{
+    rg_losses_t *losses = &run->values.losses;
+    rg_rng_t rng;
+    rg_draws_t draws;
+    rg_triplet_draws_t triplet_draws;
+    rg_rng_init(&rng, run->config->seed, RG_RNG_STEP, (uint64_t)run->stage << 48 | (uint64_t)iteration);
+    switch (run->stage) {
+    case RG_STAGE_CLASSIFIER: return rg_classify_step(&run->classify, batch, iteration, losses);
+    case RG_STAGE_2:
+        rg_triplet_draw(&run->triplet, batch, &rng, &triplet_draws);
+        return rg_triplet_step(&run->triplet, batch, &triplet_draws, iteration, losses);
+    default:
+        rg_translation_draw(&run->translation, batch, &rng, &draws);
+        return rg_translation_step(&run->translation, batch, &draws, iteration, losses);
+    }
+}
+
+static double waited_ms(const run_t *run)
+{
+    return rg_feed_waited_ms(run->feed) + (run->retrieval ? rg_link_waited_ms(run->retrieval) : 0);
+}
+
+static void note_progress(run_t *run, uint64_t first)
+{
+    rg_progress_values_t *v = &run->values;
+    double elapsed = now_ms() - run->began_ms;
+    uint64_t done = run->info.iteration - first;
+    run->seconds = elapsed / 1e3;
+    v->state = "training";
+    snprintf(v->stage, sizeof v->stage, "%s", run->plan->name);
+    v->iteration = run->info.iteration;
+    v->iterations = run->info.iterations;
+    v->images_per_s = (double)done * run->train->batch / (elapsed / 1e3);
+    v->eta_s = (double)(run->info.iterations - run->info.iteration) * elapsed / 1e3 / (double)done;
+    v->wait_share = waited_ms(run) / elapsed;
+    v->retrieved = run->info.retrieved;
+    v->retrieved_new = run->info.retrieved_new;
+    v->last_new_generation = run->info.last_new_generation;
+    rg_progress_set(run->progress, v);
+}
+
+static void note_neighbours(run_t *run)
+{
+    if (!run->retrieval) return;
+    if (run->info.set_generation == 0) run->info.set_generation = run->neighbours.since = run->neighbours.generation;
+    run->info.retrieved = run->neighbours.retrieved;
+    run->info.retrieved_new = run->neighbours.retrieved_new;
+    run->info.last_new_generation = run->neighbours.last_new_generation;
+}
+
+static int save(run_t *run)
+{
+    rg_params_t *sets[RG_PARTS];
+    rg_progress_state(run->progress, "saving", NULL);
+    int err = rg_checkpoint_save(run->checkpoint, run->config, sets, sets_of(run, sets), &run->info);
+    if (!err)
+        rg_log(RG_LOG_INFO, "checkpoint", "stage=%s iteration=%llu path=%s", run->plan->name,
+               (unsigned long long)run->info.iteration, run->checkpoint);
+    return err;
+}
+
+static int due(uint64_t iteration, int every)
+{
+    return every > 0 && iteration % (uint64_t)every == 0;
+}
+
+// After an iteration: what is due now.
+static int keep_books(run_t *run, const rg_batch_t *batch)
+{
+    uint64_t iteration = run->info.iteration;
+    int last = iteration == run->info.iterations, err = 0;
+    if (last || due(iteration, LOG_EVERY))
+        err = rg_metrics_write(&run->metrics, &run->values, rg_optim_lr(run->train, (int)iteration - 1));
+    if (!err && run->translation.tape && (last || due(iteration, run->train->sample_every)))
+        err = rg_samples_write(&run->translation, batch, run->plan->name, (int)iteration);
+    if (!err && (last || due(iteration, run->train->checkpoint_every))) err = save(run);
+    return err;
+}
+
+static int iterate(run_t *run)
+{
+    uint64_t first = run->info.iteration;
+    int err = 0;
+    run->began_ms = now_ms();
+    while (!err && run->info.iteration < run->info.iterations) {
+        rg_batch_t batch;
+        if (atomic_load(run->stop)) err = rg_fail(RG_ESTOPPED, "stopped");
+        if (!err) err = rg_feed_next(run->feed, &batch);
+        if (!err) err = step(run, &batch, (int)run->info.iteration);
+        if (err) break;
+        note_neighbours(run);
+        run->info.iteration++;
+        note_progress(run, first);
+        err = keep_books(run, &batch);
+    }
+    // A step that was interrupted changed nothing: the state is that of the last whole iteration.
+    if (err == RG_ESTOPPED && run->info.iteration > first) {
+        int failed = save(run);
+        return failed ? failed : rg_fail(RG_ESTOPPED, "%s stopped at iteration %llu", run->plan->name,
+                                         (unsigned long long)run->info.iteration);
+    }
+    return err;
+}
+
+static char *report(const run_t *run)
+{
+    const rg_progress_values_t *v = &run->values;
+    json_t *object = json_pack("{s:s, s:I, s:f, s:f, s:f}", "stage", run->plan->name, "iterations",
+                               (json_int_t)run->info.iteration, "seconds", run->seconds, "images_per_s", v->images_per_s,
+                               "wait_share", v->wait_share);
+    for (int i = 0; i < v->losses.n; i++)
+        json_object_set_new(object, v->losses.item[i].name, json_real(v->losses.item[i].value));
+    if (run->stage == RG_STAGE_3) {
+        json_object_set_new(object, "set_generation", json_integer((json_int_t)run->info.set_generation));
+        json_object_set_new(object, "retrieved", json_integer((json_int_t)run->info.retrieved));
+        json_object_set_new(object, "retrieved_new", json_integer((json_int_t)run->info.retrieved_new));
+        json_object_set_new(object, "last_new_generation", json_integer((json_int_t)run->info.last_new_generation));
+    }
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    json_decref(object);
+    return text;
+}
+
+int rg_stage_run(const rg_config_t *config, enum rg_stage stage, int restart, rg_progress_t *progress,
+                 const atomic_int *stop, rg_stage_result_t *result)
+{
+    const plan_t *plan = &PLANS[stage];
+    run_t *run = rg_alloc(sizeof *run);
+    *run = (run_t){.config = config, .stage = stage, .plan = plan, .progress = progress, .stop = stop,
+                   .train = (const rg_train_config_t *)(const void *)((const char *)config + plan->train)};
+    rg_progress_state(progress, "waiting", plan->name);
+    int err = open_run(run, restart);
+    if (!err) rg_log(RG_LOG_INFO, "train", "stage=%s iteration=%llu of=%llu", plan->name,
+                     (unsigned long long)run->info.iteration, (unsigned long long)run->info.iterations);
+    if (!err) err = iterate(run);
+    if (!err) {
+        snprintf(result->checkpoint, sizeof result->checkpoint, "%s", run->checkpoint);
+        result->iteration = run->info.iteration;
+        result->report = report(run);
+    }
+    close_run(run);
+    free(run);
+    rg_progress_state(progress, "idle", NULL);
+    return err;
+}

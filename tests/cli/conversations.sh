@@ -1,0 +1,89 @@
+# What the commands say to the services and show of their answers, against services that make their answers up
+# (fake_service.c): ingest in batches, refusals, a failing store, training over a restart, grids.
+. tests/support/lib.sh
+[ -x "$RG_BIN/rg-fake" ] || { echo "SKIP: rg-fake is not built"; exit 77; }
+mkdir "$work/bin"
+cp "$RG_BIN/rg-ctl" "$work/bin"
+for service in $all_services; do cp "$RG_BIN/rg-fake" "$work/bin/rg-$service"; done
+RG_BIN=$work/bin
+write_config
+config="--config $work/config.yaml"
+run 0 make-faces "$work/faces" --count 40 --seed 3
+image=$(find "$work/faces" -name 000001.jpg)
+run 0 up $config
+
+# 100 files: seven requests; three refused by the loader, one here, ten known before.
+mkdir -p "$work/in/sub"
+for i in $(seq 86); do echo "$i" >"$work/in/sub/$i.jpg"; done
+for i in $(seq 10); do echo DUP >"$work/in/dup$i.JPEG"; done
+for i in $(seq 3); do echo BAD >"$work/in/bad$i.jpg"; done
+: >"$work/in/empty.jpg"
+run 1 add-images $config "$work/in"
+out_has "^86 added, 10 known before, 4 refused \(index generation 7\)$"
+out_has "^refused $work/in/bad2.jpg: not a JPEG$"
+out_has "^refused $work/in/empty.jpg: empty file$"
+err_has "add-images: 4 files were refused"
+err_is_one_line
+run 1 add-images $config --json "$work/in"
+[ "$(grep -c '"fate":"added"' "$work/out")" -eq 86 ] || fail "not 86 lines of added files"
+out_has '^\{"name":".*bad1.jpg","fate":"refused","reason":"not a JPEG"\}$'
+out_has '^\{"added":86,"duplicate":10,"refused":4,"generation":[0-9]+\}$'
+run 0 add-images $config "$work/in/sub"
+
+# Large files: requests stay below 8 MiB; too large ones are refused here.
+mkdir "$work/large"
+for i in 1 2 3 4 5; do head -c 3000000 /dev/zero >"$work/large/$i.jpg"; done
+head -c 2000000 /dev/zero >"$work/large/6.jpg"
+run 0 add-images $config "$work/large"
+run 1 add-images $config --set limits.image_max_mib=2 "$work/large"
+out_has "^1 added, 0 known before, 5 refused"
+out_has "exceed the limit"
+
+# The whole request fails: the sentence of whoever knows, once.
+echo FAIL >"$work/in/fail.jpg"
+run 1 add-images $config --json "$work/in/fail.jpg"
+err_has "loader: the store is full$"
+err_is_one_line
+rm "$work/in/fail.jpg"
+
+# Everything once. Stage 2 is never answered by the trainer's first life: it is killed while rg-ctl waits.
+run 0 status $config --json trainer
+"$RG_BIN/rg-ctl" train $config --json >"$work/trained" 2>"$work/err" &
+train=$!
+grep -qm1 '"step":"evaluate","stage":"stage1"' < <(tail -n +1 -f --pid=$train "$work/trained") || fail "train ended early"
+kill -9 "$(sed -E 's/.*"pid":([0-9]+).*/\1/' "$work/out")"
+wait $train || fail "train did not get over the restart"
+cut -c1-40 "$work/trained" | grep -v fate >"$work/steps"
+[ "$(grep -c '"step":"train"' "$work/trained")" -eq 4 ] || fail "not four stages: $(cat "$work/steps")"
+[ "$(grep -c '"step":"evaluate"' "$work/trained")" -eq 3 ] || fail "not three evaluations: $(cat "$work/steps")"
+grep -q '"added":32,' "$work/trained" || fail "the 32 training images were not added"
+run 0 train $config --stage 3 --restart
+out_has "^stage3: 7 iterations, $work/run/stage3.safetensors$"
+out_has "^  restarted   true$"
+out_has "^  loss.recon  0.25$"
+run 0 evaluate $config --stage 2
+out_has "^  of       stage2$"
+
+run 0 query $config --image "$image" --attr Blond_Hair=1 -k 12 --out "$work/grid.png"
+out_has "^ +1 +0.0000 +3  neighbour0.jpg$"
+out_has "^11 images in the retrieval set"
+[ "$(head -c 4 "$work/grid.png" | tail -c 3)" = PNG ] || fail "the grid is no PNG"
+run 0 query $config --image "$image" --attr Blond_Hair=1 --json
+out_has '"name":"neighbour8.jpg","id":"08000000000000000000000000000000"'
+run 1 query $config --image "$image"
+err_has "encoder: 0 edits"
+
+run 0 translate $config --image "$image" --image "$image" --samples 2 --out "$work/all.png"
+out_has "^28 images translated by the weights of stage1"
+run 0 translate $config --image "$image" --attr Male=1 --reference "$image" --out "$work/one.png" --json
+out_has '"columns":\["wanted"\]'
+run 1 translate $config --image "$image" --out "$work/none/grid.png"
+err_has "$work/none/grid.png"
+run 0 down $config
+
+# One service of several: the silent ones do not hide it.
+run 0 up $config --only evaluator
+run 1 status $config
+out_has "^evaluator +idle"
+err_has "no answer from retrieval, encoder, loader, trainer \\(run"
+run 0 down $config

@@ -1,0 +1,15 @@
+# Every command explains itself, with examples, and exits 0.
+. tests/support/lib.sh
+
+run 0 --help
+for command in up down status make-faces train add-images query translate evaluate config; do
+    run 0 --help
+    out_has "^  $command +[A-Z]"
+    run 0 $command --help
+    out_has "^Usage: rg-ctl $command"
+    out_has "^Examples:"
+    out_has "^  rg-ctl $command "
+    out_has "--json"
+done
+run 2
+err_has "^Usage: rg-ctl COMMAND"

@@ -1,0 +1,38 @@
+# up, status, a service killed and back, a second up refused, down. One service stands for all.
+. tests/support/lib.sh
+need retrieval
+write_config
+config="--config $work/config.yaml"
+
+pid_of() { sed -E 's/.*"pid":([0-9]+).*/\1/' "$work/out"; }
+
+run 0 up $config --only retrieval --json
+first=$(pid_of)
+run 0 status $config --json retrieval
+[ "$(pid_of)" = "$first" ] || fail "status shows another process than up"
+run 1 up $config --only retrieval
+err_has "already running \(pid [0-9]+\)"
+err_is_one_line
+
+kill -9 "$first"
+run 0 status $config --json retrieval
+second=$(pid_of)
+[ "$second" != "$first" ] || fail "the killed service still answers"
+[ -s "$work/run/logs/retrieval.log" ] || fail "no log of the service"
+grep -q "ended service=retrieval signal=9" "$work/run/logs/supervisor.log" || fail "the supervisor did not log the death"
+
+run 0 down $config
+out_has "stopped \(pid [0-9]+\)"
+kill -0 "$second" 2>/dev/null && fail "the service survived down"
+[ ! -e "$work/run/rg.pid" ] || fail "rg.pid is left"
+run 1 status $config retrieval
+run 0 down $config
+out_has "nothing is running"
+
+# A supervisor that was killed takes its services along and is no obstacle.
+run 0 up $config --only retrieval --json
+third=$(pid_of)
+kill -9 "$(cat "$work/run/rg.pid")"
+tail --pid="$third" -f /dev/null
+run 0 up $config --only retrieval
+run 0 down $config

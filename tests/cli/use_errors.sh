@@ -1,0 +1,41 @@
+# Wrong use is told from failure: exit code 2 and what was expected.
+. tests/support/lib.sh
+write_config
+image=$work/none.jpg
+
+run 2 dance
+err_has "no command 'dance'"
+run 2 status --config "$work/config.yaml" --wach
+err_has "wach"
+run 2 down --config "$work/config.yaml" extra
+run 2 status
+err_has "give --config FILE or set RG_CONFIG"
+run 2 status --config "$work/config.yaml" bakery
+err_has "no service 'bakery'"
+run 2 up --config "$work/config.yaml" --only loader,bakery
+err_has "no service 'bakery'"
+run 2 make-faces
+err_has "DIR is missing"
+run 2 make-faces "$work/faces" --count 0
+err_has "--count 0: expected a whole number"
+run 2 train --config "$work/config.yaml" --stage 4
+err_has "expected classifier, 1, 2, 3 or all"
+run 2 evaluate --config "$work/config.yaml" --stage classifier
+run 2 add-images --config "$work/config.yaml"
+err_has "a PATH is missing"
+run 2 query --config "$work/config.yaml"
+err_has "--image FILE is missing"
+run 2 query --config "$work/config.yaml" --image "$image" -k 5000
+err_has "retrieval.k_max"
+run 2 query --config "$work/config.yaml" --set data
+err_has "expected KEY=VALUE"
+
+for command in query "translate --out $work/grid.png"; do
+    run 2 $command --config "$work/config.yaml" --image "$image" --attr Red_Hair=1
+    err_has "Red_Hair"
+    err_has "Black_Hair, Blond_Hair, Brown_Hair, Male, Young"
+    run 2 $command --config "$work/config.yaml" --image "$image" --attr Young=maybe
+    err_has "Young=0 or Young=1"
+    run 2 $command --config "$work/config.yaml" --image "$image" --attr Blond_Hair=1,Black_Hair=1
+    err_has "cannot both be 1"
+done

@@ -1,0 +1,114 @@
+#include "tests/grad/bench.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+
+int rg_bench_setup(void **state)
+{
+    rg_bench_t *bench = rg_alloc(sizeof *bench);
+    if (rg_cpu_backend_new(&bench->backend) || rg_tape_new(&bench->tape, bench->backend)) {
+        print_error("%s\n", rg_error());
+        return -1;
+    }
+    rg_params_init(&bench->params, "p");
+    *state = bench;
+    return 0;
+}
+
+int rg_bench_teardown(void **state)
+{
+    rg_bench_t *bench = *state;
+    rg_params_fini(&bench->params);
+    rg_tape_destroy(&bench->tape);
+    rg_backend_destroy(&bench->backend);
+    free(bench);
+    return 0;
+}
+
+int rg_bench_clean(void **state)
+{
+    rg_bench_t *bench = *state;
+    rg_tape_reset(bench->tape);
+    rg_params_fini(&bench->params);
+    rg_params_init(&bench->params, "p");
+    return 0;
+}
+
+rg_tensor_t *rg_bench_leaf(rg_bench_t *bench, const int shape[4], const float *data)
+{
+    rg_tensor_t *x = rg_tape_input(bench->tape, shape[0], shape[1], shape[2], shape[3], data);
+    x->needs_grad = 1;
+    return x;
+}
+
+void rg_bench_backward(rg_bench_t *bench, rg_tensor_t *y, const float *dy)
+{
+    int add = 0;
+    float *grad = rg_tape_grad(bench->tape, y, &add);
+    assert_non_null(grad);
+    assert_int_equal(add, 0);
+    memcpy(grad, dy, rg_tensor_size(y) * sizeof *dy);
+    assert_int_equal(rg_tape_backward(bench->tape), 0);
+}
+
+void rg_bench_compare(const char *what, const float *got, const float *want, size_t n, double tolerance)
+{
+    rg_bench_compare_scaled(what, got, want, n, 0, tolerance);
+}
+
+void rg_bench_compare_scaled(const char *what, const float *got, const float *want, size_t n, double scale,
+                             double tolerance)
+{
+    double error = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(got[i])) fail_msg("%s: element %zu is %g", what, i, got[i]);
+        error = fmax(error, fabs((double)got[i] - want[i]));
+        scale = fmax(scale, fabs((double)want[i]));
+    }
+    if (error > tolerance * scale)
+        fail_msg("%s: off by %.3g on a scale of %.3g: %.2g relative, allowed %.2g", what, error, scale,
+                 error / scale, tolerance);
+}
+
+void rg_bench_normal(float *x, size_t n, uint64_t seed)
+{
+    rg_rng_t rng;
+    rg_rng_init(&rng, seed, RG_RNG_INIT, 0);
+    for (size_t i = 0; i < n; i++) x[i] = rg_rng_normal(&rng);
+}
+
+// splitmix64 from the name's FNV-1a hash on
+void rg_bench_fill(const char *name, float *x, size_t n, float scale)
+{
+    uint64_t seed = 14695981039346656037u;
+    for (const char *c = name; *c; c++) seed = (seed ^ (unsigned char)*c) * 1099511628211u;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t z = seed + (i + 1) * 0x9E3779B97F4A7C15u;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+        z = z ^ (z >> 31);
+        x[i] = ((float)(z >> 40) * 0x1p-23f - 1) * scale;
+    }
+}
+
+void rg_bench_fill_params(rg_params_t *set)
+{
+    for (int i = 0; i < set->n; i++) {
+        rg_param_t *p = set->list[i];
+        const char *what = strrchr(p->name, '.') + 1;
+        double fan_in = (double)(p->count / (size_t)p->shape[0]);
+        rg_bench_fill(p->name, p->value, p->count,
+                      strcmp(what, "weight") == 0 ? (float)sqrt(6 / fan_in) : 0.5f);
+        if (strcmp(what, "gain") == 0)
+            for (size_t k = 0; k < p->count; k++) p->value[k] += 1;
+    }
+    rg_params_changed(set);
+}

@@ -1,0 +1,282 @@
+#!/usr/bin/python3
+"""Writes fixtures/ops.bin and fixtures/optim.bin: what PyTorch (CPU, float64) computes for every op of
+common/nn/ops.h and every optimiser of common/nn/optim.h. Run by hand when an op is added:
+
+    /usr/bin/python3 tests/grad/make_reference.py
+
+Tensors are named OP.CASE.ROLE. Roles: the op's inputs, parameters and numbers; `y`, its output; `dy`, a random
+upstream gradient; dROLE, the gradient of an input or parameter. Data is NHWC, weights are OIHW. Everything is
+computed in float64 from values that float32 holds exactly, so a test measures the engine's error alone.
+"""
+import math
+import os
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import tensorfile
+
+NONE, RELU, LEAKY, TANH = range(4)  # enum rg_act
+ACTS = [lambda x: x, F.relu, lambda x: F.leaky_relu(x, 0.1), torch.tanh]
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def normal(*shape, mean=0.0, std=1.0):
+    """A leaf with values that float32 holds."""
+    value = torch.randn(*shape) * std + mean
+    return value.float().double().requires_grad_()
+
+
+def nhwc(x):
+    x = x.detach()
+    if x.dim() == 4:
+        return x.permute(0, 2, 3, 1).numpy()
+    return x.reshape(x.shape[0], 1, 1, -1).numpy()
+
+
+class Reference:
+    """Collects cases; counts them by op."""
+
+    def __init__(self):
+        self.tensors, self.count = {}, {}
+
+    def begin(self, op):
+        index = self.count.get(op, 0)
+        self.count[op] = index + 1
+        return "%s.%d." % (op, index)
+
+    def case(self, op, y, inputs, params=None, **numbers):
+        """Differentiates y (a tensor: against a random dy; a scalar: as a loss) and stores everything."""
+        name, params = self.begin(op), params or {}
+        loss = y.dim() == 0
+        dy = torch.ones_like(y) if loss else normal(*y.shape).detach()
+        y.backward(dy)
+        put = lambda role, value: self.tensors.__setitem__(name + role, value)
+        for role, x in inputs.items():
+            put(role, nhwc(x))
+            if x.grad is not None:
+                put("d" + role, nhwc(x.grad))
+        for role, p in params.items():
+            put(role, p.detach().numpy())
+            put("d" + role, p.grad.numpy())
+        for role, value in numbers.items():
+            put(role, np.array([value]))
+        put("y", y.detach().numpy().reshape(1) if loss else nhwc(y))
+        if not loss:
+            put("dy", nhwc(dy))
+
+
+def conv(ref):
+    #    n  h  w   c  o  k stride pad reflect act bias
+    for n, h, w, c, o, k, stride, pad, reflect, act, biased in [
+        (1, 5, 7, 1, 1, 3, 1, 1, 0, NONE, 1),
+        (2, 6, 6, 3, 8, 7, 1, 3, 1, RELU, 1),
+        (3, 8, 6, 8, 16, 4, 2, 1, 1, RELU, 1),
+        (2, 8, 8, 3, 8, 4, 2, 1, 1, LEAKY, 1),
+        (1, 9, 7, 17, 5, 3, 1, 1, 1, NONE, 1),
+        (2, 6, 5, 16, 17, 3, 1, 1, 0, RELU, 1),
+        (2, 8, 8, 16, 16, 3, 1, 1, 0, NONE, 1),
+        (1, 7, 9, 8, 4, 5, 1, 2, 0, NONE, 1),
+        (2, 8, 8, 8, 3, 7, 1, 3, 0, NONE, 1),
+        (3, 4, 3, 17, 1, 1, 1, 0, 0, NONE, 1),
+        (3, 4, 4, 8, 5, 4, 1, 0, 0, NONE, 0),
+        (1, 3, 3, 8, 5, 3, 1, 0, 0, LEAKY, 1),
+        (2, 7, 5, 3, 6, 4, 2, 1, 0, RELU, 1),
+        (1, 9, 9, 4, 3, 3, 2, 1, 0, NONE, 1),
+        (2, 4, 4, 16, 8, 1, 1, 0, 0, RELU, 0),
+    ]:
+        x = normal(n, c, h, w)
+        weight = normal(o, c, k, k, std=1 / math.sqrt(c * k * k))
+        params = {"weight": weight}
+        if biased:
+            params["bias"] = normal(o)
+        padded = F.pad(x, (pad,) * 4, mode="reflect") if reflect and pad else x
+        y = F.conv2d(padded, weight, params.get("bias"), stride, 0 if reflect else pad)
+        ref.case("conv", ACTS[act](y), {"x": x}, params, stride=stride, pad=pad, reflect=reflect, act=act)
+
+
+def linear(ref):
+    for n, i, o, act in [(1, 1, 1, NONE), (3, 40, 17, RELU), (2, 17, 32, NONE), (5, 8, 3, TANH), (2, 3, 9, LEAKY)]:
+        x, weight, bias = normal(n, i), normal(o, i, std=1 / math.sqrt(i)), normal(o)
+        ref.case("linear", ACTS[act](F.linear(x, weight, bias)), {"x": x}, {"weight": weight, "bias": bias}, act=act)
+
+
+def instance(x):
+    mean = x.mean((2, 3), keepdim=True)
+    variance = ((x - mean) ** 2).mean((2, 3), keepdim=True)
+    return (x - mean) / torch.sqrt(variance + 1e-5)
+
+
+def instance_norm(ref):
+    #    n  c  h  w  act residual mean std
+    for n, c, h, w, act, residual, mean, std in [
+        (1, 1, 5, 7, NONE, 0, 0, 1),
+        (2, 8, 6, 5, RELU, 0, 0, 1),
+        (3, 17, 4, 4, LEAKY, 0, 0, 1),
+        (2, 16, 3, 5, NONE, 1, 0, 1),
+        (1, 3, 2, 3, NONE, 1, 0, 1),
+        (2, 5, 8, 8, RELU, 0, 10, 1),
+        (1, 4, 5, 5, NONE, 0, 0, 0.01),
+    ]:
+        x = normal(n, c, h, w, mean=mean, std=std)
+        inputs = {"x": x}
+        y = ACTS[act](instance(x))
+        if residual:
+            inputs["residual"] = normal(n, c, h, w)
+            y = y + inputs["residual"]
+        ref.case("instance_norm", y, inputs, act=act)
+
+
+def adain(ref):
+    #    n  c  h  w  row offset act residual
+    for n, c, h, w, row, offset, act, residual in [
+        (1, 1, 4, 3, 2, 0, NONE, 0),
+        (2, 8, 5, 6, 16, 0, RELU, 0),
+        (3, 5, 4, 4, 29, 7, NONE, 1),
+        (2, 17, 3, 4, 40, 6, LEAKY, 0),
+        (2, 16, 4, 4, 64, 32, NONE, 1),
+    ]:
+        x, style = normal(n, c, h, w), normal(n, row)
+        inputs = {"x": x, "style": style}
+        shift = style[:, offset : offset + c].reshape(n, c, 1, 1)
+        scale = style[:, offset + c : offset + 2 * c].reshape(n, c, 1, 1)
+        y = ACTS[act](scale * instance(x) + shift)
+        if residual:
+            inputs["residual"] = normal(n, c, h, w)
+            y = y + inputs["residual"]
+        ref.case("adain", y, inputs, offset=offset, act=act)
+
+
+def layer_norm(ref):
+    for n, c, h, w, act, mean in [
+        (1, 1, 3, 4, NONE, 0),
+        (2, 8, 5, 6, RELU, 0),
+        (3, 17, 4, 4, NONE, 5),
+        (2, 3, 7, 5, LEAKY, 0),
+    ]:
+        x, gain, bias = normal(n, c, h, w, mean=mean), normal(c, mean=1), normal(c)
+        flat = x.reshape(n, -1)
+        centred = flat - flat.mean(1, keepdim=True)
+        std = torch.sqrt((centred**2).sum(1, keepdim=True) / (flat.shape[1] - 1))
+        y = (centred / (std + 1e-5)).reshape(x.shape) * gain.reshape(1, -1, 1, 1) + bias.reshape(1, -1, 1, 1)
+        ref.case("layer_norm", ACTS[act](y), {"x": x}, {"gain": gain, "bias": bias}, act=act)
+
+
+def shapes(ref):
+    for n, c, h, w in [(1, 1, 1, 1), (2, 3, 4, 5), (3, 17, 3, 2), (2, 8, 7, 7)]:
+        x = normal(n, c, h, w)
+        ref.case("upsample2", F.interpolate(x, scale_factor=2, mode="nearest"), {"x": x})
+        x = normal(n, c, h, w)
+        ref.case("pool3", F.avg_pool2d(x, 3, 2, 1, count_include_pad=False), {"x": x})
+        x = normal(n, c, h, w)
+        ref.case("global_mean", x.mean((2, 3)), {"x": x})
+        x = normal(n, c, h, w)
+        ref.case("flatten", x.flatten(1), {"x": x})
+    for n, h, w, widths in [(2, 3, 4, (3, 8)), (1, 5, 2, (1, 17, 3)), (3, 1, 1, (32, 40)), (2, 2, 2, (5,))]:
+        parts = [normal(n, c, h, w) for c in widths]
+        ref.case("concat", torch.cat(parts, 1), {"x%d" % i: x for i, x in enumerate(parts)}, count=len(widths))
+    for a, b, c, h, w in [(1, 2, 3, 4, 5), (3, 3, 8, 2, 2)]:
+        x0, x1 = normal(a, c, h, w), normal(b, c, h, w)
+        ref.case("stack", torch.cat([x0, x1]), {"a": x0, "b": x1})
+    for n, first, count in [(3, 1, 2), (4, 0, 1), (2, 0, 2), (5, 4, 1)]:
+        x = normal(n, 3, 2, 5)
+        ref.case("rows", x[first : first + count], {"x": x}, first=first, count=count)
+
+
+def pointwise(ref):
+    for n, c, h, w in [(2, 3, 4, 5), (3, 40, 1, 1)]:
+        a, b, mask = normal(n, c, h, w), normal(n, c, h, w), (torch.rand(n, c, h, w) < 0.5).double()
+        ref.case("select", torch.where(mask > 0, a, b), {"a": a, "b": b, "mask": mask})
+        x, keep = normal(n, c, h, w), (torch.rand(n, c, h, w) < 0.9).double() * np.float32(1 / 0.9).astype(float)
+        ref.case("dropout", x * keep, {"x": x, "keep": keep})
+        for act in (NONE, RELU, LEAKY, TANH):
+            x = normal(n, c, h, w)
+            ref.case("act", ACTS[act](x), {"x": x}, act=act)
+
+
+def losses(ref):
+    for n, c, h, w, weight in [(1, 1, 1, 1, 1.0), (2, 3, 4, 5, 10.0), (3, 17, 2, 2, 0.5)]:
+        a, b = normal(n, c, h, w), normal(n, c, h, w)
+        ref.case("l1", weight * (a - b).abs().mean(), {"a": a, "b": b}, weight=weight)
+        for target in (0.0, 1.0):
+            a = normal(n, c, h, w)
+            ref.case("square", weight * ((a - target) ** 2).mean(), {"a": a}, weight=weight, target=target)
+        a, labels = normal(n, c, h, w, std=8), (torch.rand(n, c, h, w) < 0.5).double()
+        loss = weight * F.binary_cross_entropy_with_logits(a, labels)
+        ref.case("bce", loss, {"a": a, "labels": labels}, weight=weight)
+
+
+SGD, ADAM, ADAMW = range(3)  # enum rg_optimizer
+CONSTANT, LINEAR, COSINE = range(3)  # enum rg_schedule
+
+
+def schedule(kind, lr, warmup, iterations, i):
+    if i < warmup:
+        return lr * (i + 1) / warmup
+    done = max(0.0, i / iterations - 0.5) / 0.5  # of the second half
+    return lr * {CONSTANT: 1.0, LINEAR: 1 - done, COSINE: 0.5 * (1 + math.cos(math.pi * done))}[kind]
+
+
+def optimisers(tensors):
+    """STEPS updates of two parameter sets: weights, gradients in, and after each step weights, average and norm."""
+    STEPS, lr, ema = 5, 0.01, 0.9
+    settings = [
+        # kind, decay, schedule, warmup, clip
+        (SGD, 1e-2, CONSTANT, 0, 0.0),
+        (SGD, 1e-2, LINEAR, 2, 2.0),
+        (ADAM, 0.0, LINEAR, 2, 2.0),
+        (ADAM, 1e-2, COSINE, 0, 0.0),
+        (ADAMW, 1e-1, COSINE, 3, 2.0),
+    ]
+    for index, (kind, decay, plan, warmup, clip) in enumerate(settings):
+        name = "optim.%d." % index
+        put = lambda role, value: tensors.__setitem__(name + role, np.asarray(value))
+        params = [normal(3, 5), normal(7), normal(2, 3, 3, 3)]
+        if kind == SGD:
+            optimiser = torch.optim.SGD(params, lr, momentum=0.9, weight_decay=decay)
+        else:
+            family = torch.optim.Adam if kind == ADAM else torch.optim.AdamW
+            optimiser = family(params, lr, betas=(0.5, 0.999), eps=1e-8, weight_decay=decay)
+        average = [p.detach().clone() for p in params]
+        numbers = dict(kind=kind, decay=decay, schedule=plan, warmup=warmup, clip=clip, lr=lr, ema=ema)
+        for role, value in dict(numbers, iterations=STEPS + 1, steps=STEPS).items():
+            put(role, [value])
+        for i, p in enumerate(params):
+            put("w%d" % i, p.detach().numpy().copy())
+        for step in range(STEPS):
+            for i, p in enumerate(params):
+                p.grad = normal(*p.shape, std=0.1 if step == 3 else 1.0).detach()  # step 3 is below the clip
+                put("step%d.g%d" % (step, i), p.grad.numpy().copy())
+            norm = math.sqrt(sum(float((p.grad**2).sum()) for p in params))
+            if clip:
+                torch.nn.utils.clip_grad_norm_(params, clip)
+            optimiser.param_groups[0]["lr"] = schedule(plan, lr, warmup, STEPS + 1, step)
+            optimiser.step()
+            put("step%d.norm" % step, [norm])
+            for i, p in enumerate(params):
+                average[i] = ema * average[i] + (1 - ema) * p.detach()
+                put("step%d.w%d" % (step, i), p.detach().numpy().copy())
+                put("step%d.e%d" % (step, i), average[i].numpy().copy())
+    plans = [(CONSTANT, 0, 4), (LINEAR, 3, 10), (COSINE, 5, 11), (CONSTANT, 2, 5), (LINEAR, 0, 1)]
+    for index, (kind, warmup, iterations) in enumerate(plans):
+        rates = [schedule(kind, 0.01, warmup, iterations, i) for i in range(iterations)]
+        for role, value in dict(schedule=[kind], warmup=[warmup], rates=rates).items():
+            tensors["lr.%d.%s" % (index, role)] = np.array(value)
+
+
+def main():
+    torch.manual_seed(20)
+    torch.set_num_threads(1)
+    ref = Reference()
+    for family in (conv, linear, instance_norm, adain, layer_norm, shapes, pointwise, losses):
+        family(ref)
+    tensorfile.save(os.path.join(HERE, "fixtures", "ops.bin"), ref.tensors)
+    tensors = {}
+    optimisers(tensors)
+    tensorfile.save(os.path.join(HERE, "fixtures", "optim.bin"), tensors)
+    print(", ".join("%s %d" % item for item in ref.count.items()))
+
+
+if __name__ == "__main__":
+    main()

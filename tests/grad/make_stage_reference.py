@@ -1,0 +1,192 @@
+#!/usr/bin/python3
+"""Writes fixtures/stages.bin: the losses of the first ITERATIONS iterations of stages 1, 2 and 3 as a PyTorch trainer
+(float64, torch.optim) over the peer networks computes them, for test_stages.c. Run by hand:
+
+    /usr/bin/python3 tests/grad/make_stage_reference.py
+
+Initial weights, pixels, labels and draws come from filling.py under names that the C test uses too; the file holds
+STAGE.LOSS [ITERATIONS] only. Losses are unweighted.
+"""
+import os
+
+import torch
+import torch.nn.functional as F
+
+import peer
+import tensorfile
+from filling import fill, initialise
+from make_reference import ADAM, ADAMW, COSINE, LINEAR, SGD, schedule
+
+GF, N_RES, DF, LAYERS, SCALES, ATTRS, DIMS, MLP, IMG, EMBED, K = 4, 1, 4, 3, 2, 5, 8, 16, 32, 20, 3
+STD, MARGIN, CODE, SIDE, WIDTH = 0.5, 0.2, ATTRS * DIMS, IMG // 4, 4 * GF
+ITERATIONS, N, REFERENCES, WARMUP, CLIP = 10, 4, 2, 3, 2.0
+WEIGHTS = dict(recon=10, cycle=10, content=1, attribute=1, kl=0.1, isometry=0.1, adversarial=1, classify=2)
+
+
+def pixels(name, n):
+    return torch.from_numpy(fill(name, (n, IMG, IMG, 3))).permute(0, 3, 1, 2).contiguous()
+
+
+def bits(name, width):
+    return torch.from_numpy((fill(name, (N, width)) > 0).astype("f8"))
+
+
+def codes(name):
+    return torch.from_numpy(fill(name, (N, CODE), 1.5))
+
+
+class Trainer:
+    """An optimiser under the schedule, with the gradient clipped over all of its parameters."""
+
+    def __init__(self, kind, plan, lr, decay, modules):
+        self.params = [p for module in modules for p in module.parameters()]
+        self.plan, self.lr = plan, lr
+        if kind == SGD:
+            self.optimiser = torch.optim.SGD(self.params, lr, momentum=0.9, weight_decay=decay)
+        else:
+            family = {ADAM: torch.optim.Adam, ADAMW: torch.optim.AdamW}[kind]
+            self.optimiser = family(self.params, lr, betas=(0.5, 0.999), weight_decay=decay)
+
+    def step(self, loss, iteration):
+        for p, gradient in zip(self.params, torch.autograd.grad(loss, self.params)):
+            p.grad = gradient
+        torch.nn.utils.clip_grad_norm_(self.params, CLIP)
+        self.optimiser.param_groups[0]["lr"] = schedule(self.plan, self.lr, WARMUP, ITERATIONS, iteration)
+        self.optimiser.step()
+
+
+class Memory:
+    """The test's retrieval server: what it finds is a function of the query and of how often it was asked."""
+
+    def __init__(self):
+        self.asked = 0
+
+    def find(self, queries):
+        found = fill("stage3.found.%d" % self.asked, (N, SIDE, SIDE, K * WIDTH))
+        self.asked += 1
+        return torch.from_numpy(found).permute(0, 3, 1, 2) * (1 + queries.mean(1).reshape(-1, 1, 1, 1))
+
+
+def weighted(losses, names):
+    return sum(WEIGHTS[name.split("_")[-1]] * losses[name] for name in names)
+
+
+def judge(discriminator, image, wanted, labels=None):
+    verdicts = discriminator(image)
+    adversarial = sum(((source - wanted) ** 2).mean() for source, _ in verdicts)
+    if labels is None:
+        return adversarial
+    return adversarial, sum(F.binary_cross_entropy_with_logits(logits, labels) for _, logits in verdicts)
+
+
+class Translation:
+    """Stages 1 and 3: a D step and a G step on one translated batch."""
+
+    def __init__(self, stage, nets, memory=None):
+        self.stage, self.nets, self.memory = stage, nets, memory
+        learners = [nets.content, nets.attribute, nets.generator]
+        if memory:
+            learners = [nets.generator, nets.fusion]
+            for frozen in (nets.content, nets.attribute, nets.embedder):
+                frozen.requires_grad_(False)
+        kind, plan, decay = (ADAMW, COSINE, 1e-4) if memory else (ADAM, LINEAR, 0)
+        self.trainer_g = Trainer(kind, plan, 1e-4, decay, learners)
+        self.trainer_d = Trainer(kind, plan, 1e-4, decay, [nets.discriminator])
+
+    def decode(self, content, code):
+        if self.memory:
+            with torch.no_grad():
+                found = self.memory.find(self.nets.embedder(content, code))
+            content = self.nets.fusion(content, found)
+        return self.nets.generator(content, code)
+
+    def iterate(self, i):
+        name, nets = "%s.%d." % (self.stage, i), self.nets
+        x, reference = pixels(name + "pixels", N), pixels(name + "references", REFERENCES)
+        labels, target_labels = bits(name + "labels", ATTRS), bits(name + "targets", ATTRS)
+        content, (z, logvar) = nets.content(x), nets.attribute(x)
+        sampled = torch.cat([codes(name + "codes")[: N - REFERENCES], nets.attribute(reference)[0]])
+        wanted = torch.where(bits(name + "keep", CODE) > 0, z, sampled)
+        fake = self.decode(content, wanted)
+
+        losses = {}
+        real, losses["d_classify"] = judge(nets.discriminator, x, 1, labels)
+        losses["d_adversarial"] = real + judge(nets.discriminator, fake.detach(), 0)
+        self.trainer_d.step(weighted(losses, ["d_adversarial", "d_classify"]), i)
+
+        losses["g_adversarial"], losses["g_classify"] = judge(nets.discriminator, fake, 1, target_labels)
+        recon = self.decode(content, z)
+        again = nets.content(fake)
+        cycle = self.decode(again, z)
+        of_fake = nets.attribute(fake)[0]
+        losses["recon"] = (recon - x).abs().mean()
+        losses["content"] = (again - content).abs().mean()
+        losses["cycle"] = (cycle - x).abs().mean()
+        losses["attribute"] = (of_fake - wanted).abs().mean()
+        losses["isometry"] = peer.isometry(nets.attribute(recon)[0], of_fake, z, wanted)
+        if not self.memory:
+            component = (2 * labels - 1).repeat_interleave(DIMS, 1)
+            losses["kl"] = peer.kl(z, logvar, component, STD, DIMS)
+        self.trainer_g.step(weighted(losses, [key for key in losses if not key.startswith("d_")]), i)
+        return losses
+
+
+class Triplets:
+    """Stage 2: R on what the frozen rest makes of a batch."""
+
+    def __init__(self, nets):
+        self.nets = nets
+        self.trainer = Trainer(SGD, LINEAR, 0.1, 1e-4, [nets.embedder])
+
+    def view(self, image):
+        return self.nets.content(image), self.nets.attribute(image)[0]
+
+    def translated(self, content, code):
+        return self.view(self.nets.generator(content, code))
+
+    def iterate(self, i):
+        name = "stage2.%d." % i
+        edit = lambda code, which: torch.where(bits(name + which + "keep", CODE) > 0, code, codes(name + which + "codes"))
+        with torch.no_grad():
+            content, z = self.view(pixels(name + "pixels", N))
+            wanted = edit(z, "")
+            other = self.view(pixels(name + "references", N))
+            views = [
+                (content, wanted),
+                self.translated(content, wanted),
+                other,
+                self.translated(other[0], edit(other[1], "other_")),
+                self.translated(content, edit(z, "random_")),
+                self.translated(content, z),
+            ]
+            contents, all_codes = (torch.cat(part) for part in zip(*views))
+        kept = torch.from_numpy((fill(name + "dropout", (2, len(views) * N, peer.HIDDEN)) < 0.8).astype("f8")) / 0.9
+        loss = peer.triplet(self.nets.embedder(contents, all_codes, kept), N, MARGIN)
+        self.trainer.step(loss, i)
+        return {"triplet": loss}
+
+
+def networks():
+    nets = peer.Networks(GF, N_RES, DF, LAYERS, SCALES, ATTRS, DIMS, MLP, IMG, EMBED, K)
+    for name, module in nets.named_children():
+        initialise(module, name + ".")
+    return nets
+
+
+def main():
+    tensors = {}
+    stages = {
+        "stage1": Translation("stage1", networks()),
+        "stage2": Triplets(networks()),
+        "stage3": Translation("stage3", networks(), Memory()),
+    }
+    for name, stage in stages.items():
+        rows = [stage.iterate(i) for i in range(ITERATIONS)]
+        for key in rows[0]:
+            tensors["%s.%s" % (name, key)] = torch.stack([row[key].detach() for row in rows]).numpy()
+            print(name, key, tensors["%s.%s" % (name, key)].round(4))
+    tensorfile.save(os.path.join(os.path.dirname(os.path.abspath(__file__)), "fixtures", "stages.bin"), tensors)
+
+
+if __name__ == "__main__":
+    main()

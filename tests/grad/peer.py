@@ -1,0 +1,222 @@
+"""The networks of RG-UNIT in PyTorch, the peer of common/model: same formulas, same parameter names
+("content.in.weight" is `in.weight` of the Content below), same layouts. Written to be compared with, not to be fast.
+
+Every class takes the sizes it needs and says what it maps to what. Data is N,C,H,W here.
+"""
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+MAX_WIDTH = 512  # of the discriminator
+EMBEDDER_WIDTHS = (128, 128, 64, 64, 32, 32)
+HIDDEN = 512  # of the embedder's head
+
+
+def instance_norm(x):
+    return F.instance_norm(x, eps=1e-5)
+
+
+def leaky(x):
+    return F.leaky_relu(x, 0.1)
+
+
+class Conv(nn.Conv2d):
+    """A convolution with reflection or zero padding."""
+
+    def __init__(self, inputs, outputs, k, stride=1, pad=0, reflect=False, bias=True):
+        super().__init__(inputs, outputs, k, stride, pad, bias=bias, padding_mode="reflect" if reflect else "zeros")
+
+
+class NormConv(Conv):
+    """A convolution, then MUNIT's layer norm (unbiased std over C,H,W; eps outside the root) and ReLU."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.gain = nn.Parameter(torch.ones(self.out_channels))
+        self.shift = nn.Parameter(torch.zeros(self.out_channels))
+
+    def forward(self, x):
+        x = super().forward(x)
+        mean = x.mean((1, 2, 3), keepdim=True)
+        std = x.flatten(1).std(1, unbiased=True).reshape(-1, 1, 1, 1)
+        x = (x - mean) / (std + 1e-5)
+        return F.relu(x * self.gain.reshape(1, -1, 1, 1) + self.shift.reshape(1, -1, 1, 1))
+
+
+class Block(nn.Module):
+    """The two convolutions of a residual block; what happens between them is the owner's."""
+
+    def __init__(self, width, reflect):
+        super().__init__()
+        self.a = Conv(width, width, 3, 1, 1, reflect)
+        self.b = Conv(width, width, 3, 1, 1, reflect)
+
+
+class Content(nn.Module):
+    """E_c: image [N,3,S,S] -> content [N,4*gf,S/4,S/4]."""
+
+    def __init__(self, gf, n_res):
+        super().__init__()
+        self.add_module("in", Conv(3, gf, 7, 1, 3, True))
+        self.down = nn.ModuleList(Conv(gf << i, gf << (i + 1), 4, 2, 1, True) for i in range(2))
+        self.res = nn.ModuleList(Block(4 * gf, True) for _ in range(n_res))
+
+    def forward(self, x):
+        for conv in (getattr(self, "in"), *self.down):
+            x = F.relu(instance_norm(conv(x)))
+        for block in self.res:
+            x = x + instance_norm(block.b(F.relu(instance_norm(block.a(x)))))
+        return x
+
+
+class Attribute(nn.Module):
+    """E_a: image [N,3,S,S] -> mean and log-variance of the code [N,attrs*attr_dims]."""
+
+    def __init__(self, gf, attrs, attr_dims):
+        super().__init__()
+        widths = (gf, 2 * gf, 4 * gf, 4 * gf, 4 * gf)
+        self.add_module("in", Conv(3, gf, 7, 1, 3, True))
+        self.down = nn.ModuleList(Conv(widths[i], widths[i + 1], 4, 2, 1, True) for i in range(4))
+        self.mean = nn.Linear(4 * gf, attrs * attr_dims)
+        self.logvar = nn.Linear(4 * gf, attrs * attr_dims)
+
+    def forward(self, x):
+        for conv in (getattr(self, "in"), *self.down):
+            x = F.relu(conv(x))
+        pooled = x.mean((2, 3))
+        return self.mean(pooled), self.logvar(pooled)
+
+
+class Generator(nn.Module):
+    """G: content [N,4*gf,h,w], code [N,attrs*attr_dims] -> image [N,3,4h,4w]."""
+
+    def __init__(self, gf, n_res, attrs, attr_dims, mlp):
+        super().__init__()
+        width = 4 * gf
+        self.width = width
+        self.res = nn.ModuleList(Block(width, False) for _ in range(n_res))
+        self.up = nn.ModuleList(NormConv(width >> i, width >> (i + 1), 5, 1, 2) for i in range(2))
+        self.out = Conv(gf, 3, 7, 1, 3)
+        sizes = (attrs * attr_dims, mlp, mlp, 2 * n_res * 2 * width)
+        self.mlp = nn.ModuleList(nn.Linear(sizes[i], sizes[i + 1]) for i in range(3))
+
+    def adain(self, x, styles):
+        shift, scale = next(styles), next(styles)
+        return instance_norm(x) * scale[:, :, None, None] + shift[:, :, None, None]
+
+    def forward(self, content, code):
+        hidden = F.relu(self.mlp[1](F.relu(self.mlp[0](code))))
+        styles = iter(self.mlp[2](hidden).split(self.width, 1))  # shift, scale of each AdaIN layer in turn
+        x = content
+        for block in self.res:
+            x = x + self.adain(block.b(F.relu(self.adain(block.a(x), styles))), styles)
+        for conv in self.up:
+            x = conv(F.interpolate(x, scale_factor=2, mode="nearest"))
+        return torch.tanh(self.out(x))
+
+
+class Scale(nn.Module):
+    """One scale of D: image [N,3,s,s] -> real/fake map [N,1,s>>layers,s>>layers] and attribute logits [N,attrs]."""
+
+    def __init__(self, df, layers, attrs, side):
+        super().__init__()
+        widths = [3] + [min(df << i, MAX_WIDTH) for i in range(layers)]
+        self.conv = nn.ModuleList(Conv(widths[i], widths[i + 1], 4, 2, 1, True) for i in range(layers))
+        self.source = Conv(widths[-1], 1, 1)
+        self.add_module("class", Conv(widths[-1], attrs, side >> layers, bias=False))
+
+    def forward(self, x):
+        for conv in self.conv:
+            x = leaky(conv(x))
+        return self.source(x), getattr(self, "class")(x).flatten(1)
+
+
+class Discriminator(nn.ModuleList):
+    """D: image [N,3,img,img] -> per scale (real/fake map, attribute logits)."""
+
+    def __init__(self, df, d_layers, d_scales, attrs, img):
+        super().__init__(Scale(df, d_layers, attrs, img >> s) for s in range(d_scales))
+
+    def forward(self, x):
+        verdicts = []
+        for s, scale in enumerate(self):
+            if s > 0:
+                x = F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)
+            verdicts.append(scale(x))
+        return verdicts
+
+
+class Embedder(nn.Module):
+    """R: content [N,4*gf,img/4,img/4], code [N,attrs*attr_dims] -> embedding [N,embed_dim].
+
+    keep: dropout factors (0 or 1/(1-p)) of the two hidden layers [2,N,512], None for inference."""
+
+    def __init__(self, gf, img, attrs, attr_dims, embed_dim):
+        super().__init__()
+        width, side, blocks = 4 * gf, img // 4, []
+        for i, outputs in enumerate(EMBEDDER_WIDTHS):
+            halve = i % 2 == 1 and side > 4
+            blocks.append(NormConv(width, outputs, 4 if halve else 3, 2 if halve else 1, 1))
+            side, width = side // 2 if halve else side, outputs
+        self.conv = nn.ModuleList(blocks)
+        sizes = (width * side * side + attrs * attr_dims, HIDDEN, HIDDEN, embed_dim)
+        self.fc = nn.ModuleList(nn.Linear(sizes[i], sizes[i + 1]) for i in range(3))
+
+    def forward(self, content, code, keep=None):
+        x = content
+        for conv in self.conv:
+            x = conv(x)
+        x = torch.cat([x.flatten(1), code], 1)
+        for i in range(2):
+            x = F.relu(self.fc[i](x))
+            if keep is not None:
+                x = x * keep[i]
+        return self.fc[2](x)
+
+
+class Fusion(nn.Module):
+    """Content [N,4*gf,h,w] and that of its k neighbours [N,k*4*gf,h,w] -> content [N,4*gf,h,w]."""
+
+    def __init__(self, gf, k):
+        super().__init__()
+        width = 4 * gf
+        self.neighbours = Conv(k * width, width, 3, 1, 1)
+        self.join = Conv(2 * width, width, 3, 1, 1)
+
+    def forward(self, content, neighbours):
+        return self.join(torch.cat([content, self.neighbours(neighbours)], 1))
+
+
+class Networks(nn.Module):
+    """All of them, so that state_dict() has the checkpoints' names."""
+
+    def __init__(self, gf, n_res, df, d_layers, d_scales, attrs, attr_dims, mlp, img, embed_dim, k):
+        super().__init__()
+        self.content = Content(gf, n_res)
+        self.attribute = Attribute(gf, attrs, attr_dims)
+        self.generator = Generator(gf, n_res, attrs, attr_dims, mlp)
+        self.discriminator = Discriminator(df, d_layers, d_scales, attrs, img)
+        self.embedder = Embedder(gf, img, attrs, attr_dims, embed_dim)
+        self.fusion = Fusion(gf, k)
+
+
+# ---- losses that are more than a mean
+
+
+def kl(mean, logvar, component, std, attr_dims):
+    """KL of E_a's Gaussian from the labels' component [N,A*Z]: summed over attributes, mean over images and dims."""
+    variance = std**2
+    each = 0.5 * (torch.log(variance / logvar.exp()) + (logvar.exp() + (mean - component) ** 2) / variance - 1)
+    return each.sum() / (mean.shape[0] * attr_dims)
+
+
+def isometry(a, b, z, z2):
+    """Mean over images of | d(a, b) - d(z, z2) |, d the mean absolute difference; no gradient into z and z2."""
+    return ((a - b).abs().mean(1) - (z - z2).detach().abs().mean(1)).abs().mean()
+
+
+def triplet(embeddings, n, margin):
+    """[n*(2+K),D]: anchors, positives, K groups of negatives; mean over all n*K triplets."""
+    anchor, positive, negatives = embeddings[:n], embeddings[n : 2 * n], embeddings[2 * n :]
+    kinds = negatives.shape[0] // n
+    return F.triplet_margin_loss(anchor.repeat(kinds, 1), positive.repeat(kinds, 1), negatives, margin)

@@ -1,0 +1,289 @@
+// The networks of common/model, forward and backward, and their losses against the peer in PyTorch (peer.py,
+// make_model_reference.py, which says how the fixture's names are built).
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/alloc.h"
+#include "common/model/loss.h"
+#include "common/model/model.h"
+#include "tests/grad/bench.h"
+
+// The sizes of make_model_reference.py.
+enum { N = 2, GF = 4, ATTRS = 5, DIMS = 8, IMG = 32, EMBED = 20, K = 3 };
+enum { SIDE = IMG / 4, WIDTH = 4 * GF, CODE = ATTRS * DIMS };
+enum { SAMPLES = 32, INPUTS_MAX = 2, OUTPUTS_MAX = 4 };
+
+static const double OUTPUT_TOLERANCE = 1e-5; // a dozen layers of rounding
+static const double GRADIENT_TOLERANCE =
+    2e-4;                        // and a unit within rounding of its kink may fall on the other side
+static const double ZERO = 1e-2; // of the network's largest gradient: the scale of what cancels
+static const double LOSS_TOLERANCE = 1e-6;
+
+// ---- the networks
+
+typedef struct {
+    rg_bench_t bench;
+    rg_model_t *model;
+    rg_fixture_t *fixture;
+} lab_t;
+
+typedef struct {
+    const char *name;
+    enum rg_part part;
+    int x[INPUTS_MAX][4];
+    // Writes the outputs, returns their number.
+    int (*run)(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y);
+} network_t;
+
+static int run_content(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
+{
+    y[0] = rg_content_encode(lab->bench.tape, &lab->model->content, x[0]);
+    return 1;
+}
+
+static int run_attribute(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
+{
+    rg_code_t code = rg_attribute_encode_both(lab->bench.tape, &lab->model->attribute, x[0]);
+    y[0] = code.mean;
+    y[1] = code.logvar;
+    return 2;
+}
+
+static int run_generator(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
+{
+    y[0] = rg_generate(lab->bench.tape, &lab->model->generator, x[0], x[1]);
+    return 1;
+}
+
+static int run_discriminator(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
+{
+    rg_verdict_t verdict = rg_discriminate(lab->bench.tape, &lab->model->discriminator, x[0]);
+    for (int s = 0; s < 2; s++) {
+        y[2 * s] = verdict.source[s];
+        y[2 * s + 1] = verdict.logits[s];
+    }
+    return 4;
+}
+
+static int run_embedder(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
+{
+    size_t n = 2 * N * RG_EMBEDDER_HIDDEN;
+    float *keep = rg_tape_alloc(lab->bench.tape, n * sizeof *keep);
+    rg_bench_fill("keep", keep, n, 1);
+    for (size_t i = 0; i < n; i++) keep[i] = keep[i] < 0.8f ? 1 / 0.9f : 0;
+    y[0] = rg_embed(lab->bench.tape, &lab->model->embedder, x[0], x[1], keep);
+    return 1;
+}
+
+static int run_fusion(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
+{
+    y[0] = rg_fuse(lab->bench.tape, &lab->model->fusion, x[0], x[1]);
+    return 1;
+}
+
+static const network_t NETWORKS[] = {
+    {"content", RG_CONTENT, {{N, IMG, IMG, 3}}, run_content},
+    {"attribute", RG_ATTRIBUTE, {{N, IMG, IMG, 3}}, run_attribute},
+    {"generator", RG_GENERATOR, {{N, SIDE, SIDE, WIDTH}, {N, 1, 1, CODE}}, run_generator},
+    {"discriminator", RG_DISCRIMINATOR, {{N, IMG, IMG, 3}}, run_discriminator},
+    {"embedder", RG_EMBEDDER, {{N, SIDE, SIDE, WIDTH}, {N, 1, 1, CODE}}, run_embedder},
+    {"fusion", RG_FUSION, {{N, SIDE, SIDE, WIDTH}, {N, SIDE, SIDE, K *WIDTH}}, run_fusion},
+};
+
+static float *filled(lab_t *lab, const char *name, int i, const char *role, size_t n)
+{
+    char full[64];
+    float *x = rg_tape_alloc(lab->bench.tape, n * sizeof *x);
+    snprintf(full, sizeof full, "%s.%s%d", name, role, i);
+    rg_bench_fill(full, x, n, 1);
+    return x;
+}
+
+static size_t size_of(const int shape[4])
+{
+    return (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2] * (size_t)shape[3];
+}
+
+static void compare_sample(const lab_t *lab, const network_t *net, const char *key, const float *grad,
+                           size_t n)
+{
+    char name[96];
+    float got[SAMPLES];
+    snprintf(name, sizeof name, "%s.%s.sample", net->name, key);
+    rg_fixture_tensor_t want = rg_fixture_tensor(lab->fixture, "%s", name);
+    size_t step = n / SAMPLES > 0 ? n / SAMPLES : 1;
+    assert_in_range(want.count, 1, SAMPLES);
+    assert_true(want.count == SAMPLES || want.count == n);
+    for (size_t i = 0; i < want.count; i++) got[i] = grad[i * step];
+    double scale = ZERO * (double)rg_fixture_number(lab->fixture, "%s.scale", net->name);
+    rg_bench_compare_scaled(name, got, want.data, want.count, scale, GRADIENT_TOLERANCE);
+}
+
+// All outputs but the last get their upstream gradient in advance; the last starts backward.
+static void run_backward(lab_t *lab, const network_t *net, rg_tensor_t **y, int outputs)
+{
+    for (int i = 0, add; i < outputs - 1; i++) {
+        size_t n = rg_tensor_size(y[i]);
+        memcpy(rg_tape_grad(lab->bench.tape, y[i], &add), filled(lab, net->name, i, "dy", n),
+               n * sizeof(float));
+    }
+    rg_tensor_t *last = y[outputs - 1];
+    rg_bench_backward(&lab->bench, last, filled(lab, net->name, outputs - 1, "dy", rg_tensor_size(last)));
+}
+
+static void check_network(lab_t *lab, const network_t *net)
+{
+    rg_params_t *set = &lab->model->set[net->part];
+    rg_tensor_t *x[INPUTS_MAX] = {0}, *y[OUTPUTS_MAX];
+    rg_tape_reset(lab->bench.tape);
+    rg_bench_fill_params(set);
+    for (int i = 0; i < INPUTS_MAX && net->x[i][0]; i++)
+        x[i] = rg_bench_leaf(&lab->bench, net->x[i], filled(lab, net->name, i, "x", size_of(net->x[i])));
+    int outputs = net->run(lab, x, y);
+    for (int i = 0; i < outputs; i++) {
+        rg_fixture_tensor_t want = rg_fixture_tensor(lab->fixture, "%s.y%d", net->name, i);
+        assert_int_equal(rg_tensor_size(y[i]), want.count);
+        rg_bench_compare(net->name, y[i]->data, want.data, want.count, OUTPUT_TOLERANCE);
+    }
+    run_backward(lab, net, y, outputs);
+    for (int i = 0; i < INPUTS_MAX && x[i]; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "dx%d", i);
+        compare_sample(lab, net, key, x[i]->grad, rg_tensor_size(x[i]));
+    }
+    for (int i = 0; i < set->n; i++)
+        compare_sample(lab, net, set->list[i]->name + strlen(set->name) + 1, set->list[i]->grad,
+                       set->list[i]->count);
+}
+
+static void test_networks(void **state)
+{
+    for (size_t i = 0; i < sizeof NETWORKS / sizeof *NETWORKS; i++) check_network(*state, &NETWORKS[i]);
+}
+
+// Without dropout factors R's hidden layers pass as they are: equal to factors of one.
+static void test_embedder_without_dropout(void **state)
+{
+    lab_t *lab = *state;
+    rg_tape_t *tape = lab->bench.tape;
+    rg_tape_reset(tape);
+    float *ones = rg_tape_alloc(tape, 2 * N * RG_EMBEDDER_HIDDEN * sizeof *ones);
+    for (int i = 0; i < 2 * N * RG_EMBEDDER_HIDDEN; i++) ones[i] = 1;
+    const float *map = filled(lab, "embedder", 0, "x", N * SIDE * SIDE * WIDTH);
+    rg_tensor_t *content = rg_tape_input(tape, N, SIDE, SIDE, WIDTH, map);
+    rg_tensor_t *code = rg_tape_input(tape, N, 1, 1, CODE, filled(lab, "embedder", 1, "x", N * CODE));
+    rg_tensor_t *a = rg_embed(tape, &lab->model->embedder, content, code, NULL);
+    rg_tensor_t *b = rg_embed(tape, &lab->model->embedder, content, code, ones);
+    assert_memory_equal(a->data, b->data, rg_tensor_size(a) * sizeof(float));
+}
+
+// ---- losses; the weight scales the gradient, not the value
+
+static const float WEIGHT = 2.5f;
+
+static rg_tensor_t *loss_input(lab_t *lab, const char *kind, int i, int n, int c)
+{
+    return rg_bench_leaf(&lab->bench, (int[4]){n, 1, 1, c}, filled(lab, kind, i, "x", (size_t)n * (size_t)c));
+}
+
+static void check_loss(lab_t *lab, const char *kind, double value, rg_tensor_t *const *x, int gradients)
+{
+    float got = (float)value, want = rg_fixture_number(lab->fixture, "%s.value", kind);
+    rg_bench_compare(kind, &got, &want, 1, LOSS_TOLERANCE);
+    assert_int_equal(rg_tape_backward(lab->bench.tape), 0);
+    for (int i = 0; i < gradients; i++) {
+        rg_fixture_tensor_t d = rg_fixture_tensor(lab->fixture, "%s.d%d", kind, i);
+        for (size_t e = 0; e < d.count; e++) x[i]->grad[e] /= WEIGHT;
+        rg_bench_compare(kind, x[i]->grad, d.data, d.count, LOSS_TOLERANCE);
+    }
+}
+
+static void test_kl(void **state)
+{
+    lab_t *lab = *state;
+    rg_tape_reset(lab->bench.tape);
+    rg_tensor_t *x[3];
+    for (int i = 0; i < 3; i++) x[i] = loss_input(lab, "kl", i, 3, CODE);
+    double value = rg_loss_kl(lab->bench.tape, &lab->model->config, x[0], x[1], x[2]->data, WEIGHT);
+    check_loss(lab, "kl", value, x, 2);
+}
+
+static void test_isometry(void **state)
+{
+    lab_t *lab = *state;
+    rg_tape_reset(lab->bench.tape);
+    rg_tensor_t *x[4];
+    for (int i = 0; i < 4; i++) x[i] = loss_input(lab, "isometry", i, 3, CODE);
+    double value = rg_loss_isometry(lab->bench.tape, x[0], x[1], x[2], x[3], WEIGHT);
+    check_loss(lab, "isometry", value, x, 2);
+    assert_null(x[2]->grad);
+    assert_null(x[3]->grad);
+}
+
+static void test_triplet(void **state)
+{
+    lab_t *lab = *state;
+    rg_tape_reset(lab->bench.tape);
+    rg_tensor_t *e = loss_input(lab, "triplet", 0, 3 * 4, EMBED);
+    double value = rg_loss_triplet(lab->bench.tape, e, 3, 2, 0.2f, WEIGHT);
+    check_loss(lab, "triplet", value, &e, 1);
+}
+
+// ---- life
+
+static rg_config_t small_config(void)
+{
+    rg_config_t config;
+    rg_config_init(&config);
+    config.data.attributes.count = ATTRS;
+    config.data.img_size = IMG;
+    config.model.gf = GF;
+    config.model.n_res = 2;
+    config.model.df = 4;
+    config.model.d_layers = 3;
+    config.model.d_scales = 2;
+    config.model.attr_dims = DIMS;
+    config.model.attr_std = 0.5;
+    config.model.mlp = 16;
+    config.model.embed_dim = EMBED;
+    config.model.k = K;
+    return config;
+}
+
+static int setup(void **state)
+{
+    lab_t *lab = rg_alloc(sizeof *lab);
+    rg_config_t config = small_config();
+    unsigned all = RG_STAGE3_PARTS;
+    rg_model_new(&lab->model, &config, all, all);
+    lab->fixture = rg_fixture_open("tests/grad/fixtures/models.bin");
+    *state = lab;
+    if (rg_cpu_backend_new(&lab->bench.backend)) return -1;
+    return rg_tape_new(&lab->bench.tape, lab->bench.backend);
+}
+
+static int teardown(void **state)
+{
+    lab_t *lab = *state;
+    rg_fixture_close(&lab->fixture);
+    rg_tape_destroy(&lab->bench.tape);
+    rg_backend_destroy(&lab->bench.backend);
+    rg_model_destroy(&lab->model);
+    free(lab);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_networks), cmocka_unit_test(test_embedder_without_dropout),
+        cmocka_unit_test(test_kl),       cmocka_unit_test(test_isometry),
+        cmocka_unit_test(test_triplet),
+    };
+    return cmocka_run_group_tests_name("models", tests, setup, teardown);
+}

@@ -1,0 +1,337 @@
+// Every op of ops.h, forward and backward, against what PyTorch computed in double precision
+// (make_reference.py). Each case runs three times: trainable, with frozen parameters, and onto gradients that
+// are already there.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/grad/bench.h"
+
+enum { LEAVES_MAX = 4 };
+enum mode { TRAINABLE, FROZEN, ADDING };
+
+typedef struct {
+    rg_bench_t *bench;
+    const rg_fixture_t *fixture;
+    char name[64]; // "conv.3"
+    struct {
+        const char *role;
+        rg_tensor_t *x;
+    } leaf[LEAVES_MAX];
+    int leaves;
+    double loss; // instead of an output
+} case_t;
+
+static const float *data(const case_t *c, const char *role)
+{
+    return rg_fixture_tensor(c->fixture, "%s.%s", c->name, role).data;
+}
+
+static int number(const case_t *c, const char *role)
+{
+    return (int)rg_fixture_number(c->fixture, "%s.%s", c->name, role);
+}
+
+static float weight(const case_t *c)
+{
+    return rg_fixture_number(c->fixture, "%s.weight", c->name);
+}
+
+static rg_tensor_t *input(case_t *c, const char *role)
+{
+    rg_fixture_tensor_t tensor = rg_fixture_tensor(c->fixture, "%s.%s", c->name, role);
+    assert_int_equal(tensor.rank, 4);
+    assert_true(c->leaves < LEAVES_MAX);
+    rg_tensor_t *x = rg_bench_leaf(c->bench, tensor.shape, tensor.data);
+    c->leaf[c->leaves].role = role;
+    c->leaf[c->leaves++].x = x;
+    return x;
+}
+
+static rg_tensor_t *input_if_any(case_t *c, const char *role)
+{
+    return rg_fixture_has(c->fixture, "%s.%s", c->name, role) ? input(c, role) : NULL;
+}
+
+static rg_param_t *param(const case_t *c, const char *role)
+{
+    char name[64];
+    snprintf(name, sizeof name, "p.%s", role);
+    return rg_params_find(&c->bench->params, name);
+}
+
+// ---- how each op is called
+
+static rg_tensor_t *build_conv(case_t *c)
+{
+    rg_conv_t *layer = rg_tape_alloc(c->bench->tape, sizeof *layer);
+    *layer = (rg_conv_t){.weight = param(c, "weight"),
+                         .bias = param(c, "bias"),
+                         .stride = number(c, "stride"),
+                         .pad = number(c, "pad"),
+                         .reflect = number(c, "reflect"),
+                         .act = (enum rg_act)number(c, "act")};
+    return rg_conv(c->bench->tape, input(c, "x"), layer);
+}
+
+static rg_tensor_t *build_linear(case_t *c)
+{
+    rg_linear_t *layer = rg_tape_alloc(c->bench->tape, sizeof *layer);
+    *layer = (rg_linear_t){param(c, "weight"), param(c, "bias"), (enum rg_act)number(c, "act")};
+    return rg_linear(c->bench->tape, input(c, "x"), layer);
+}
+
+static rg_tensor_t *build_instance_norm(case_t *c)
+{
+    rg_tensor_t *x = input(c, "x"), *residual = input_if_any(c, "residual");
+    return rg_instance_norm(c->bench->tape, x, (enum rg_act)number(c, "act"), residual);
+}
+
+static rg_tensor_t *build_adain(case_t *c)
+{
+    rg_tensor_t *x = input(c, "x"), *style = input(c, "style"), *residual = input_if_any(c, "residual");
+    return rg_adain(c->bench->tape, x, style, number(c, "offset"), (enum rg_act)number(c, "act"), residual);
+}
+
+static rg_tensor_t *build_layer_norm(case_t *c)
+{
+    return rg_layer_norm(c->bench->tape, input(c, "x"), param(c, "gain"), param(c, "bias"),
+                         (enum rg_act)number(c, "act"));
+}
+
+static rg_tensor_t *build_upsample2(case_t *c)
+{
+    return rg_upsample2(c->bench->tape, input(c, "x"));
+}
+
+static rg_tensor_t *build_pool3(case_t *c)
+{
+    return rg_pool3(c->bench->tape, input(c, "x"));
+}
+
+static rg_tensor_t *build_global_mean(case_t *c)
+{
+    return rg_global_mean(c->bench->tape, input(c, "x"));
+}
+
+static rg_tensor_t *build_flatten(case_t *c)
+{
+    return rg_flatten(c->bench->tape, input(c, "x"));
+}
+
+static rg_tensor_t *build_concat(case_t *c)
+{
+    static const char *const roles[] = {"x0", "x1", "x2"};
+    rg_tensor_t *parts[3];
+    int count = number(c, "count");
+    assert_in_range(count, 1, 3);
+    for (int i = 0; i < count; i++) parts[i] = input(c, roles[i]);
+    return rg_concat(c->bench->tape, parts, count);
+}
+
+static rg_tensor_t *build_stack(case_t *c)
+{
+    rg_tensor_t *a = input(c, "a"), *b = input(c, "b");
+    return rg_stack(c->bench->tape, a, b);
+}
+
+static rg_tensor_t *build_rows(case_t *c)
+{
+    return rg_rows(c->bench->tape, input(c, "x"), number(c, "first"), number(c, "count"));
+}
+
+static rg_tensor_t *build_select(case_t *c)
+{
+    rg_tensor_t *a = input(c, "a"), *b = input(c, "b");
+    const float *values = data(c, "mask");
+    unsigned char *mask = rg_tape_alloc(c->bench->tape, rg_tensor_size(a));
+    for (size_t i = 0; i < rg_tensor_size(a); i++) mask[i] = values[i] != 0;
+    return rg_select(c->bench->tape, mask, a, b);
+}
+
+static rg_tensor_t *build_dropout(case_t *c)
+{
+    return rg_dropout(c->bench->tape, input(c, "x"), data(c, "keep"));
+}
+
+static rg_tensor_t *build_act(case_t *c)
+{
+    return rg_act(c->bench->tape, input(c, "x"), (enum rg_act)number(c, "act"));
+}
+
+static rg_tensor_t *build_l1(case_t *c)
+{
+    rg_tensor_t *a = input(c, "a"), *b = input(c, "b");
+    c->loss = rg_loss_l1(c->bench->tape, a, b, weight(c));
+    return NULL;
+}
+
+static rg_tensor_t *build_square(case_t *c)
+{
+    float target = rg_fixture_number(c->fixture, "%s.target", c->name);
+    c->loss = rg_loss_square(c->bench->tape, input(c, "a"), target, weight(c));
+    return NULL;
+}
+
+static rg_tensor_t *build_bce(case_t *c)
+{
+    c->loss = rg_loss_bce(c->bench->tape, input(c, "a"), data(c, "labels"), weight(c));
+    return NULL;
+}
+
+// Tolerances are relative to the largest value of a tensor. What only moves or selects numbers is exact; sums
+// get room for their rounding; norms also divide by a spread that has lost digits where the mean is large.
+static const struct op {
+    const char *name;
+    int parameters; // has some
+    double tolerance;
+    rg_tensor_t *(*build)(case_t *c);
+} OPS[] = {
+    {"conv", 1, 2e-6, build_conv},
+    {"linear", 1, 1e-6, build_linear},
+    {"instance_norm", 0, 5e-6, build_instance_norm},
+    {"adain", 0, 2e-6, build_adain},
+    {"layer_norm", 1, 2e-6, build_layer_norm},
+    {"upsample2", 0, 3e-7, build_upsample2},
+    {"pool3", 0, 3e-7, build_pool3},
+    {"global_mean", 0, 1e-6, build_global_mean},
+    {"flatten", 0, 0, build_flatten},
+    {"concat", 0, 0, build_concat},
+    {"stack", 0, 0, build_stack},
+    {"rows", 0, 0, build_rows},
+    {"select", 0, 0, build_select},
+    {"dropout", 0, 2e-7, build_dropout},
+    {"act", 0, 1e-6, build_act},
+    {"l1", 0, 1e-6, build_l1},
+    {"square", 0, 1e-6, build_square},
+    {"bce", 0, 1e-6, build_bce},
+};
+
+// ---- one case
+
+static void compare(const case_t *c, const char *prefix, const char *role, const float *got, double tolerance)
+{
+    char name[80];
+    snprintf(name, sizeof name, "%s%s", prefix, role);
+    rg_fixture_tensor_t want = rg_fixture_tensor(c->fixture, "%s.%s", c->name, name);
+    snprintf(name, sizeof name, "%s.%s%s", c->name, prefix, role);
+    rg_bench_compare(name, got, want.data, want.count, tolerance);
+}
+
+static void load_params(const case_t *c, int frozen)
+{
+    static const char *const roles[] = {"weight", "bias", "gain"};
+    rg_params_t *params = &c->bench->params;
+    for (int i = 0; i < 3; i++) {
+        if (!rg_fixture_has(c->fixture, "%s.%s", c->name, roles[i])) continue;
+        rg_fixture_tensor_t tensor = rg_fixture_tensor(c->fixture, "%s.%s", c->name, roles[i]);
+        rg_params_add(params, roles[i], tensor.rank, tensor.shape);
+    }
+    rg_params_alloc(params, 1);
+    for (int i = 0; i < params->n; i++) {
+        rg_param_t *p = params->list[i];
+        memcpy(p->value, data(c, p->name + strlen("p.")), p->count * sizeof *p->value);
+    }
+    rg_params_changed(params);
+    params->frozen = frozen;
+}
+
+// The gradients expected in the end are put where backward finds them: it then has to double them.
+static void fill_gradients(const case_t *c)
+{
+    int add;
+    for (int i = 0; i < c->leaves; i++) {
+        rg_fixture_tensor_t d = rg_fixture_tensor(c->fixture, "%s.d%s", c->name, c->leaf[i].role);
+        memcpy(rg_tape_grad(c->bench->tape, c->leaf[i].x, &add), d.data, d.count * sizeof *d.data);
+    }
+}
+
+static void check_leaves(const case_t *c, enum mode mode, double tolerance)
+{
+    for (int i = 0; i < c->leaves; i++) {
+        rg_tensor_t *x = c->leaf[i].x;
+        assert_non_null(x->grad);
+        if (mode == ADDING)
+            for (size_t e = 0; e < rg_tensor_size(x); e++) x->grad[e] *= 0.5f;
+        compare(c, "d", c->leaf[i].role, x->grad, tolerance);
+    }
+}
+
+static void check_params(const case_t *c, enum mode mode, double tolerance)
+{
+    const rg_params_t *params = &c->bench->params;
+    if (mode == FROZEN)
+        for (size_t i = 0; i < params->count; i++) assert_true(params->grad[i] == 0);
+    else
+        for (int i = 0; i < params->n; i++)
+            compare(c, "d", params->list[i]->name + strlen("p."), params->list[i]->grad, tolerance);
+}
+
+static void run_case(case_t *c, const struct op *op, enum mode mode)
+{
+    c->leaves = 0;
+    if (op->parameters) load_params(c, mode == FROZEN);
+    rg_tensor_t *y = op->build(c);
+    assert_int_equal(rg_tape_error(c->bench->tape), 0);
+    if (mode == ADDING) fill_gradients(c);
+    if (y) {
+        rg_fixture_tensor_t want = rg_fixture_tensor(c->fixture, "%s.y", c->name);
+        assert_true(y->n == want.shape[0] && y->h == want.shape[1] && y->w == want.shape[2] &&
+                    y->c == want.shape[3]);
+        compare(c, "", "y", y->data, op->tolerance);
+        rg_bench_backward(c->bench, y, data(c, "dy"));
+    } else {
+        float loss = (float)c->loss * weight(c);
+        compare(c, "", "y", &loss, op->tolerance);
+        assert_int_equal(rg_tape_backward(c->bench->tape), 0);
+    }
+    check_leaves(c, mode, op->tolerance);
+    if (op->parameters) check_params(c, mode, op->tolerance);
+}
+
+// ---- one test per op
+
+typedef struct {
+    const struct op *op;
+    rg_bench_t *bench;
+    const rg_fixture_t *fixture;
+} subject_t;
+
+static void test_op(void **state)
+{
+    const subject_t *subject = *state;
+    void *bench = subject->bench;
+    int cases = 0;
+    for (;; cases++) {
+        case_t c = {.bench = subject->bench, .fixture = subject->fixture};
+        snprintf(c.name, sizeof c.name, "%s.%d", subject->op->name, cases);
+        if (!rg_fixture_has(c.fixture, "%s.y", c.name)) break;
+        for (enum mode mode = TRAINABLE; mode <= ADDING; mode++) {
+            rg_bench_clean(&bench);
+            run_case(&c, subject->op, mode);
+        }
+    }
+    assert_true(cases > 0);
+}
+
+int main(void)
+{
+    enum { COUNT = sizeof OPS / sizeof *OPS };
+    struct CMUnitTest tests[COUNT] = {0};
+    subject_t subjects[COUNT];
+    void *bench = NULL;
+    if (rg_bench_setup(&bench)) return 1;
+    rg_fixture_t *fixture = rg_fixture_open("tests/grad/fixtures/ops.bin");
+    for (int i = 0; i < COUNT; i++) {
+        subjects[i] = (subject_t){&OPS[i], bench, fixture};
+        tests[i] =
+            (struct CMUnitTest){.name = OPS[i].name, .test_func = test_op, .initial_state = &subjects[i]};
+    }
+    int failed = cmocka_run_group_tests_name("ops", tests, NULL, NULL);
+    rg_fixture_close(&fixture);
+    rg_bench_teardown(&bench);
+    return failed;
+}

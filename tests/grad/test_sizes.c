@@ -1,0 +1,231 @@
+// What the fixtures are too small for: loops cut into pieces, several threads, long sums. The reference is
+// the formula written down plainly in double precision.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "common/core/alloc.h"
+#include "tests/grad/bench.h"
+
+enum { N = 2, SIDE = 96, C = 5, PIXELS = SIDE * SIDE, IMAGE = PIXELS * C, SIZE = N * IMAGE, BLOCK = 50001 };
+static const int SHAPE[4] = {N, SIDE, SIDE, C};
+static const float MEAN = 3; // long sums of what does not cancel
+
+typedef struct {
+    rg_bench_t *bench;
+    float *x, *u, *want_y, *want_dx;
+    rg_tensor_t *leaf;
+} scene_t;
+
+static scene_t scene_new(rg_bench_t *bench)
+{
+    scene_t scene = {.bench = bench};
+    scene.x = rg_alloc(SIZE * sizeof(float));
+    scene.u = rg_alloc(SIZE * sizeof(float));
+    scene.want_y = rg_alloc(SIZE * sizeof(float));
+    scene.want_dx = rg_alloc(SIZE * sizeof(float));
+    rg_bench_normal(scene.x, SIZE, 6);
+    rg_bench_normal(scene.u, SIZE, 7);
+    for (int i = 0; i < SIZE; i++) scene.x[i] += MEAN;
+    scene.leaf = rg_bench_leaf(bench, SHAPE, scene.x);
+    return scene;
+}
+
+// Compares and ends the scene.
+static void scene_check(scene_t *scene, const char *what, rg_tensor_t *y, double tolerance)
+{
+    rg_bench_compare(what, y->data, scene->want_y, rg_tensor_size(y), tolerance);
+    rg_bench_backward(scene->bench, y, scene->u);
+    rg_bench_compare(what, scene->leaf->grad, scene->want_dx, SIZE, tolerance);
+    free(scene->x);
+    free(scene->u);
+    free(scene->want_y);
+    free(scene->want_dx);
+}
+
+// y = (x - mean) / (spread + outside) over `count` elements `step` apart, and its gradient; freedom: divisor
+// of the variance, inside: added to it.
+static void normalise(scene_t *scene, int first, int step, int count, int freedom, double inside,
+                      double outside)
+{
+    const float *x = scene->x + first, *u = scene->u + first;
+    double mean = 0, squares = 0, sum_u = 0, sum_ux = 0;
+    for (int i = 0; i < count; i++) mean += (double)x[i * step] / count;
+    for (int i = 0; i < count; i++) {
+        double d = (double)x[i * step] - mean;
+        squares += d * d;
+        sum_u += (double)u[i * step];
+        sum_ux += (double)u[i * step] * d;
+    }
+    double spread = sqrt(squares / freedom + inside), r = 1 / (spread + outside);
+    for (int i = 0; i < count; i++) {
+        double d = (double)x[i * step] - mean;
+        scene->want_y[first + i * step] = (float)(d * r);
+        scene->want_dx[first + i * step] =
+            (float)(r * ((double)u[i * step] - sum_u / count - d * sum_ux * r / (freedom * spread)));
+    }
+}
+
+static void test_instance_norm(void **state)
+{
+    scene_t scene = scene_new(*state);
+    for (int n = 0; n < N; n++)
+        for (int c = 0; c < C; c++) normalise(&scene, n * IMAGE + c, C, PIXELS, PIXELS, 1e-5, 0);
+    scene_check(&scene, "instance norm", rg_instance_norm(scene.bench->tape, scene.leaf, RG_ACT_NONE, NULL),
+                1e-5);
+}
+
+static void test_layer_norm(void **state)
+{
+    rg_bench_t *bench = *state;
+    rg_param_t *gain = rg_params_add(&bench->params, "gain", 1, (int[4]){C});
+    rg_param_t *shift = rg_params_add(&bench->params, "shift", 1, (int[4]){C});
+    rg_params_alloc(&bench->params, 1);
+    rg_param_fill(gain, 1);
+    scene_t scene = scene_new(bench);
+    for (int n = 0; n < N; n++) normalise(&scene, n * IMAGE, 1, IMAGE, IMAGE - 1, 0, 1e-5);
+    scene_check(&scene, "layer norm", rg_layer_norm(bench->tape, scene.leaf, gain, shift, RG_ACT_NONE), 1e-5);
+}
+
+static void test_global_mean(void **state)
+{
+    scene_t scene = scene_new(*state);
+    for (int n = 0; n < N; n++)
+        for (int c = 0; c < C; c++) {
+            double sum = 0;
+            for (int p = 0; p < PIXELS; p++) {
+                int i = n * IMAGE + p * C + c;
+                sum += (double)scene.x[i];
+                scene.want_dx[i] = scene.u[n * C + c] / PIXELS;
+            }
+            scene.want_y[n * C + c] = (float)(sum / PIXELS);
+        }
+    scene_check(&scene, "global mean", rg_global_mean(scene.bench->tape, scene.leaf), 1e-5);
+}
+
+static void test_act(void **state)
+{
+    scene_t scene = scene_new(*state);
+    for (int i = 0; i < SIZE; i++) {
+        double y = tanh((double)scene.x[i]);
+        scene.want_y[i] = (float)y;
+        scene.want_dx[i] = (float)((1 - y * y) * (double)scene.u[i]);
+    }
+    scene_check(&scene, "tanh", rg_act(scene.bench->tape, scene.leaf, RG_ACT_TANH), 1e-6);
+}
+
+// The weight and bias gradients of a 1x1 convolution of one channel to one: sums over every pixel of the
+// batch.
+static void test_conv_gradient_sums(void **state)
+{
+    rg_bench_t *bench = *state;
+    rg_conv_t conv = {.weight = rg_params_add(&bench->params, "weight", 4, (int[4]){1, C, 1, 1}),
+                      .bias = rg_params_add(&bench->params, "bias", 1, (int[4]){1}),
+                      .stride = 1};
+    rg_params_alloc(&bench->params, 1);
+    scene_t scene = scene_new(bench);
+    double sum[C + 1] = {0};
+    for (int p = 0; p < N * PIXELS; p++) {
+        scene.u[p] += 1;
+        for (int c = 0; c < C; c++) sum[c] += (double)scene.u[p] * (double)scene.x[p * C + c];
+        sum[C] += (double)scene.u[p];
+    }
+    float want[C + 1];
+    for (int c = 0; c <= C; c++) want[c] = (float)sum[c];
+    scene_check(&scene, "zero weights", rg_conv(bench->tape, scene.leaf, &conv), 0);
+    rg_bench_compare("weight gradient", conv.weight->grad, want, C, 1e-5);
+    rg_bench_compare("bias gradient", conv.bias->grad, want + C, 1, 1e-5);
+}
+
+static void test_loss_sums(void **state)
+{
+    scene_t scene = scene_new(*state);
+    rg_tape_t *tape = scene.bench->tape;
+    double sum = 0;
+    for (int i = 0; i < SIZE; i++) sum += fabs((double)scene.x[i] - (double)scene.u[i]) / SIZE;
+    double loss = rg_loss_l1(tape, scene.leaf, rg_tape_input(tape, N, SIDE, SIDE, C, scene.u), 1);
+    assert_true(fabs(loss - sum) < 1e-7 * sum);
+    free(scene.x);
+    free(scene.u);
+    free(scene.want_y);
+    free(scene.want_dx);
+}
+
+typedef struct {
+    float *w, *g, *m, *v, *want;
+} block_t;
+
+static block_t block_new(void)
+{
+    block_t b;
+    float **members[] = {&b.w, &b.g, &b.m, &b.v, &b.want};
+    for (int i = 0; i < 5; i++) *members[i] = rg_alloc(BLOCK * sizeof(float));
+    rg_bench_normal(b.w, BLOCK, 8);
+    rg_bench_normal(b.g, BLOCK, 9);
+    return b;
+}
+
+static void block_check(block_t *b, const char *what)
+{
+    rg_bench_compare(what, b->w, b->want, BLOCK, 1e-6);
+    free(b->w);
+    free(b->g);
+    free(b->m);
+    free(b->v);
+    free(b->want);
+}
+
+static void test_sgd_block(void **state)
+{
+    rg_bench_t *bench = *state;
+    block_t b = block_new();
+    for (int i = 0; i < BLOCK; i++)
+        b.want[i] = (float)((double)b.w[i] - 0.1 * (0.5 * (double)b.g[i] + 0.01 * (double)b.w[i]));
+    bench->backend->sgd(b.w, b.m, b.g, 0.5f, 0.1f, 0.9f, 0.01f, BLOCK);
+    block_check(&b, "sgd");
+}
+
+static void test_adam_block(void **state)
+{
+    rg_bench_t *bench = *state;
+    block_t b = block_new();
+    for (int i = 0; i < BLOCK; i++) { // the first step is a step of lr against the gradient's sign
+        double g = 0.5 * (double)b.g[i];
+        b.want[i] = (float)((double)b.w[i] - 0.1 * g / (fabs(g) + 1e-8));
+    }
+    bench->backend->adam(b.w, b.m, b.v, b.g, 0.5f, 0.1f, 0.5f, 0.999f, 0, 0, 1, BLOCK);
+    block_check(&b, "adam");
+}
+
+static void test_sum_squares_and_lerp(void **state)
+{
+    rg_bench_t *bench = *state;
+    block_t b = block_new();
+    double sum = 0;
+    for (int i = 0; i < BLOCK; i++) {
+        sum += (double)b.g[i] * (double)b.g[i];
+        b.want[i] = (float)(0.9 * (double)b.w[i] + 0.1 * (double)b.g[i]);
+    }
+    assert_true(fabs(bench->backend->sum_squares(b.g, BLOCK) - sum) < 1e-6 * sum);
+    bench->backend->lerp(b.w, b.g, 0.9f, BLOCK);
+    block_check(&b, "lerp");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_instance_norm, rg_bench_clean),
+        cmocka_unit_test_setup(test_layer_norm, rg_bench_clean),
+        cmocka_unit_test_setup(test_global_mean, rg_bench_clean),
+        cmocka_unit_test_setup(test_act, rg_bench_clean),
+        cmocka_unit_test_setup(test_conv_gradient_sums, rg_bench_clean),
+        cmocka_unit_test_setup(test_loss_sums, rg_bench_clean),
+        cmocka_unit_test_setup(test_sgd_block, rg_bench_clean),
+        cmocka_unit_test_setup(test_adam_block, rg_bench_clean),
+        cmocka_unit_test_setup(test_sum_squares_and_lerp, rg_bench_clean),
+    };
+    return cmocka_run_group_tests_name("sizes", tests, rg_bench_setup, rg_bench_teardown);
+}

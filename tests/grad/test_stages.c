@@ -1,0 +1,280 @@
+// The first iterations of stages 1, 2 and 3 against a trainer written in PyTorch (make_stage_reference.py):
+// same initial weights, same inputs and draws, losses within 1e-3. The weights that the losses of later
+// iterations see are the work of every gradient, of clipping, of the schedule and of the optimiser.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/alloc.h"
+#include "services/trainer/translation.h"
+#include "services/trainer/triplet.h"
+#include "tests/grad/bench.h"
+
+// The sizes of make_stage_reference.py.
+enum { ITERATIONS = 10, N = 4, REFERENCES = 2, ATTRS = 5, DIMS = 8, IMG = 32, GF = 4, K = 3, KINDS = 4 };
+enum { CODE = ATTRS * DIMS, PIXELS = IMG * IMG * 3, MAP = (IMG / 4) * (IMG / 4) * K * 4 * GF };
+
+// Some 1e-6 as long as no unit falls on the other side of its kink, which Adam would amplify: PyTorch in
+// float32 differs as much from itself in float64. A forgotten detach, clip or decay moves some loss by 2e-3
+// or more.
+static const double TOLERANCE = 1e-3;
+
+typedef struct {
+    rg_config_t config;
+    rg_backend_t *backend;
+    rg_model_t *model;
+    rg_fixture_t *fixture;
+    int asked; // how often neighbours were asked for
+} lab_t;
+
+// ---- inputs, by name
+
+static float *numbers(const char *stage, int iteration, const char *role, size_t n, float scale)
+{
+    char name[64];
+    float *x = rg_alloc(n * sizeof *x);
+    snprintf(name, sizeof name, "%s.%d.%s", stage, iteration, role);
+    rg_bench_fill(name, x, n, scale);
+    return x;
+}
+
+static unsigned char *bits(const char *stage, int iteration, const char *role, size_t n)
+{
+    float *x = numbers(stage, iteration, role, n, 1);
+    unsigned char *out = rg_alloc(n);
+    for (size_t i = 0; i < n; i++) out[i] = x[i] > 0;
+    free(x);
+    return out;
+}
+
+static void batch_init(rg_batch_t *batch, const char *stage, int iteration, int references)
+{
+    static const unsigned char ids[N * 16] = {1, 2, 3};
+    *batch = (rg_batch_t){
+        .n = N,
+        .references = references,
+        .pixels = numbers(stage, iteration, "pixels", N * PIXELS, 1),
+        .reference_pixels = numbers(stage, iteration, "references", (size_t)references * PIXELS, 1),
+        .labels = bits(stage, iteration, "labels", N * ATTRS),
+        .target_labels = bits(stage, iteration, "targets", N * ATTRS),
+        .ids = ids,
+        .columns = ATTRS,
+    };
+}
+
+static void batch_fini(rg_batch_t *batch)
+{
+    free((void *)batch->pixels);
+    free((void *)batch->reference_pixels);
+    free((void *)batch->labels);
+    free((void *)batch->target_labels);
+}
+
+static void check_losses(const lab_t *lab, const char *stage, int iteration, const rg_losses_t *losses)
+{
+    assert_true(losses->n > 0);
+    for (int i = 0; i < losses->n; i++) {
+        const char *name = losses->item[i].name;
+        double got = losses->item[i].value;
+        double want = (double)rg_fixture_tensor(lab->fixture, "%s.%s", stage, name).data[iteration];
+        if (!(fabs(got - want) <= TOLERANCE * fabs(want)))
+            fail_msg("%s, iteration %d: %s is %.6g, the peer's is %.6g", stage, iteration, name, got, want);
+    }
+}
+
+// ---- stages 1 and 3
+
+static int find(void *self, const float *embeddings, int n, const unsigned char *exclude, float *content)
+{
+    lab_t *lab = self;
+    int width = lab->config.model.embed_dim;
+    char name[64];
+    assert_int_equal(n, N);
+    assert_int_equal(exclude[2], 3); // the batch's ids: no image finds itself
+    snprintf(name, sizeof name, "stage3.found.%d", lab->asked++);
+    rg_bench_fill(name, content, (size_t)n * MAP, 1);
+    for (int i = 0; i < n; i++) {
+        double mean = 0;
+        for (int d = 0; d < width; d++) mean += (double)embeddings[i * width + d] / width;
+        for (int e = 0; e < MAP; e++) content[i * MAP + e] *= (float)(1 + mean);
+    }
+    return 0;
+}
+
+static void run_translation(lab_t *lab, const char *stage, const rg_train_config_t *train,
+                            const rg_loss_weights_t *weights, const rg_retriever_t *retriever)
+{
+    rg_translation_t translation;
+    assert_int_equal(rg_translation_init(&translation, lab->model, lab->backend, train, weights, retriever),
+                     0);
+    for (int i = 0; i < ITERATIONS; i++) {
+        rg_batch_t batch;
+        rg_losses_t losses;
+        batch_init(&batch, stage, i, REFERENCES);
+        rg_draws_t draws = {.codes = numbers(stage, i, "codes", N * CODE, 1.5f),
+                            .keep = bits(stage, i, "keep", N * CODE),
+                            .component = rg_alloc(N * CODE * sizeof(float))};
+        for (int e = 0; e < N * CODE; e++) draws.component[e] = batch.labels[e / DIMS] ? 1 : -1;
+        rg_tape_reset(translation.tape);
+        assert_int_equal(rg_translation_step(&translation, &batch, &draws, i, &losses), 0);
+        check_losses(lab, stage, i, &losses);
+        free(draws.codes);
+        free(draws.keep);
+        free(draws.component);
+        batch_fini(&batch);
+    }
+    rg_translation_fini(&translation);
+}
+
+static void model_new(lab_t *lab, unsigned parts, unsigned trains)
+{
+    rg_params_t *sets[RG_PARTS];
+    rg_model_new(&lab->model, &lab->config, parts, trains);
+    int n = rg_model_sets(lab->model, sets);
+    for (int i = 0; i < n; i++) rg_bench_fill_params(sets[i]);
+}
+
+static void test_stage1(void **state)
+{
+    lab_t *lab = *state;
+    model_new(lab, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
+    run_translation(lab, "stage1", &lab->config.stage1, &lab->config.stage1_loss, NULL);
+}
+
+static void test_stage3(void **state)
+{
+    lab_t *lab = *state;
+    const rg_retriever_t retriever = {find, lab};
+    model_new(lab, RG_STAGE3_PARTS, RG_STAGE3_TRAINS);
+    run_translation(lab, "stage3", &lab->config.stage3, &lab->config.stage3_loss, &retriever);
+    assert_int_equal(lab->asked, 3 * ITERATIONS); // every decode asks
+}
+
+// ---- stage 2
+
+static void triplet_draws(rg_triplet_draws_t *draws, int iteration)
+{
+    size_t units = 2 * N * (2 + KINDS) * RG_EMBEDDER_HIDDEN;
+    draws->wanted = numbers("stage2", iteration, "codes", N * CODE, 1.5f);
+    draws->other_wanted = numbers("stage2", iteration, "other_codes", N * CODE, 1.5f);
+    draws->random = numbers("stage2", iteration, "random_codes", N * CODE, 1.5f);
+    draws->keep = bits("stage2", iteration, "keep", N * CODE);
+    draws->other_keep = bits("stage2", iteration, "other_keep", N * CODE);
+    draws->random_keep = bits("stage2", iteration, "random_keep", N * CODE);
+    draws->dropout = numbers("stage2", iteration, "dropout", units, 1);
+    for (size_t i = 0; i < units; i++) draws->dropout[i] = draws->dropout[i] < 0.8f ? 1 / 0.9f : 0;
+}
+
+static void test_stage2(void **state)
+{
+    lab_t *lab = *state;
+    rg_triplet_t triplet;
+    model_new(lab, RG_STAGE2_PARTS, RG_STAGE2_TRAINS);
+    assert_int_equal(rg_triplet_init(&triplet, lab->model, lab->backend), 0);
+    for (int i = 0; i < ITERATIONS; i++) {
+        rg_batch_t batch;
+        rg_triplet_draws_t draws;
+        rg_losses_t losses;
+        batch_init(&batch, "stage2", i, N);
+        triplet_draws(&draws, i);
+        rg_tape_reset(triplet.tape);
+        assert_int_equal(rg_triplet_step(&triplet, &batch, &draws, i, &losses), 0);
+        check_losses(lab, "stage2", i, &losses);
+        void *owned[] = {draws.wanted,     draws.other_wanted, draws.random, draws.keep,
+                         draws.other_keep, draws.random_keep,  draws.dropout};
+        for (size_t e = 0; e < sizeof owned / sizeof *owned; e++) free(owned[e]);
+        batch_fini(&batch);
+    }
+    rg_triplet_fini(&triplet);
+}
+
+// ---- life
+
+static void set_training(rg_train_config_t *train, enum rg_optimizer optimizer, enum rg_schedule schedule,
+                         double lr, double decay)
+{
+    *train = (rg_train_config_t){.iterations = ITERATIONS,
+                                 .batch = N,
+                                 .optimizer = (int)optimizer,
+                                 .lr = lr,
+                                 .beta1 = 0.5,
+                                 .beta2 = 0.999,
+                                 .momentum = 0.9,
+                                 .weight_decay = decay,
+                                 .warmup = 3,
+                                 .schedule = (int)schedule,
+                                 .clip = 2,
+                                 .ema = 0.995};
+}
+
+static void set_config(rg_config_t *config)
+{
+    rg_config_init(config);
+    config->data.attributes.count = ATTRS;
+    config->data.img_size = IMG;
+    config->model.gf = GF;
+    config->model.n_res = 1;
+    config->model.df = 4;
+    config->model.d_layers = 3;
+    config->model.d_scales = 2;
+    config->model.attr_dims = DIMS;
+    config->model.attr_std = 0.5;
+    config->model.mlp = 16;
+    config->model.embed_dim = 20;
+    config->model.k = K;
+    config->triplet.margin = 0.2;
+    config->triplet.easy = config->triplet.medium = config->triplet.hard = config->triplet.hardest = 1;
+    config->stage1_loss = (rg_loss_weights_t){.recon = 10,
+                                              .cycle = 10,
+                                              .content = 1,
+                                              .attribute = 1,
+                                              .kl = 0.1,
+                                              .isometry = 0.1,
+                                              .adversarial = 1,
+                                              .classify = 2};
+    config->stage3_loss = config->stage1_loss;
+    config->stage3_loss.kl = 0;
+    set_training(&config->stage1, RG_OPTIMIZER_ADAM, RG_SCHEDULE_LINEAR, 1e-4, 0);
+    set_training(&config->stage2, RG_OPTIMIZER_SGD, RG_SCHEDULE_LINEAR, 0.1, 1e-4);
+    set_training(&config->stage3, RG_OPTIMIZER_ADAMW, RG_SCHEDULE_COSINE, 1e-4, 1e-4);
+}
+
+static int setup(void **state)
+{
+    lab_t *lab = rg_alloc(sizeof *lab);
+    set_config(&lab->config);
+    lab->fixture = rg_fixture_open("tests/grad/fixtures/stages.bin");
+    *state = lab;
+    return rg_cpu_backend_new(&lab->backend);
+}
+
+static int teardown(void **state)
+{
+    lab_t *lab = *state;
+    rg_fixture_close(&lab->fixture);
+    rg_backend_destroy(&lab->backend);
+    free(lab);
+    return 0;
+}
+
+static int drop_model(void **state)
+{
+    lab_t *lab = *state;
+    rg_model_destroy(&lab->model);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_stage1, drop_model),
+        cmocka_unit_test_teardown(test_stage2, drop_model),
+        cmocka_unit_test_teardown(test_stage3, drop_model),
+    };
+    return cmocka_run_group_tests_name("stages", tests, setup, teardown);
+}

@@ -1,0 +1,291 @@
+// The tape's promises: gradients of several consumers add up, frozen and paused parts record nothing, a
+// steady step takes no new memory, and the same step gives the same bits.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "tests/grad/bench.h"
+
+enum { N = 2, SIDE = 8, C = 16 };
+static const int SHAPE[4] = {N, SIDE, SIDE, C};
+
+typedef struct {
+    rg_conv_t conv;
+    rg_param_t *gain, *shift;
+    float x[N * SIDE * SIDE * C], u[N * SIDE * SIDE * C];
+} net_t;
+
+static net_t *net_new(rg_bench_t *bench)
+{
+    net_t *net = rg_alloc(sizeof *net);
+    rg_params_t *set = &bench->params;
+    net->conv = (rg_conv_t){.weight = rg_params_add(set, "weight", 4, (int[4]){C, C, 3, 3}),
+                            .bias = rg_params_add(set, "bias", 1, (int[4]){C}),
+                            .stride = 1,
+                            .pad = 1,
+                            .act = RG_ACT_LEAKY};
+    net->gain = rg_params_add(set, "gain", 1, (int[4]){C});
+    net->shift = rg_params_add(set, "shift", 1, (int[4]){C});
+    rg_params_alloc(set, 1);
+    rg_bench_normal(set->value, set->count, 3);
+    for (size_t i = 0; i < net->conv.weight->count; i++) net->conv.weight->value[i] *= 0.1f;
+    rg_params_changed(set);
+    rg_bench_normal(net->x, sizeof net->x / sizeof *net->x, 4);
+    rg_bench_normal(net->u, sizeof net->u / sizeof *net->u, 5);
+    return net;
+}
+
+static rg_tensor_t *forward(rg_bench_t *bench, const net_t *net, rg_tensor_t *x)
+{
+    rg_tensor_t *y = rg_conv(bench->tape, x, &net->conv);
+    return rg_layer_norm(bench->tape, y, net->gain, net->shift, RG_ACT_RELU);
+}
+
+static float *copy_of(const float *x, size_t n)
+{
+    float *copy = rg_alloc(n * sizeof *copy);
+    memcpy(copy, x, n * sizeof *copy);
+    return copy;
+}
+
+// y consumed by two losses and used twice in a concat: its gradient is the sum of all.
+static void test_consumers_add_up(void **state)
+{
+    rg_bench_t *bench = *state;
+    float a[6] = {1, -2, 3, 0.5f, 4, -1}, u[18];
+    for (int i = 0; i < 18; i++) u[i] = (float)i;
+    rg_tensor_t *x = rg_bench_leaf(bench, (int[4]){2, 1, 1, 3}, a);
+    rg_tensor_t *y = rg_concat(bench->tape, (rg_tensor_t *[]){x, x, x}, 3);
+    rg_loss_square(bench->tape, x, 1, 3); // gradient 3 * 2 (x - 1) / 6 = x - 1
+    rg_bench_backward(bench, y, u);
+    for (int n = 0; n < 2; n++)
+        for (int c = 0; c < 3; c++) {
+            float sum = u[9 * n + c] + u[9 * n + 3 + c] + u[9 * n + 6 + c];
+            assert_float_equal(x->grad[3 * n + c], sum + a[3 * n + c] - 1, 1e-5);
+        }
+}
+
+static void test_backward_twice_adds_to_parameters(void **state)
+{
+    rg_bench_t *bench = *state;
+    net_t *net = net_new(bench);
+    rg_params_t *set = &bench->params;
+    rg_bench_backward(bench, forward(bench, net, rg_bench_leaf(bench, SHAPE, net->x)), net->u);
+    float *once = copy_of(set->grad, set->count);
+    rg_tape_reset(bench->tape);
+    rg_bench_backward(bench, forward(bench, net, rg_bench_leaf(bench, SHAPE, net->x)), net->u);
+    for (size_t i = 0; i < set->count; i++) once[i] *= 2;
+    rg_bench_compare("gradients of two steps", set->grad, once, set->count, 1e-6);
+    free(once);
+    free(net);
+}
+
+static void test_backward_forgets_what_it_ran(void **state)
+{
+    rg_bench_t *bench = *state;
+    net_t *net = net_new(bench);
+    rg_params_t *set = &bench->params;
+    rg_bench_backward(bench, forward(bench, net, rg_bench_leaf(bench, SHAPE, net->x)), net->u);
+    float *once = copy_of(set->grad, set->count);
+    assert_int_equal(rg_tape_backward(bench->tape), 0);
+    assert_memory_equal(set->grad, once, set->count * sizeof *once);
+    free(once);
+    free(net);
+}
+
+static void test_changed_weights_are_seen(void **state)
+{
+    rg_bench_t *bench = *state;
+    net_t *net = net_new(bench);
+    rg_params_t *set = &bench->params;
+    rg_tensor_t *x = rg_tape_input(bench->tape, N, SIDE, SIDE, C, net->x);
+    rg_tensor_t *before = rg_conv(bench->tape, x, &net->conv);
+    for (size_t i = 0; i < set->count; i++) set->value[i] *= 2; // doubles what goes into the leaky ReLU
+    rg_params_changed(set);
+    rg_tensor_t *after = rg_conv(bench->tape, x, &net->conv);
+    for (size_t i = 0; i < rg_tensor_size(before); i++) before->data[i] *= 2;
+    rg_bench_compare("output of doubled weights", after->data, before->data, rg_tensor_size(after), 1e-6);
+    free(net);
+}
+
+// Packed copies of weights must not outlive their block: the next one often gets the same address.
+static void test_next_set_at_the_same_address_is_seen(void **state)
+{
+    rg_bench_t *bench = *state;
+    void *again = bench;
+    float x[C] = {[0] = 1, [3] = 2};
+    for (int i = 1; i < 10; i++) {
+        rg_bench_clean(&again);
+        rg_conv_t conv = {.weight = rg_params_add(&bench->params, "weight", 4, (int[4]){C, C, 3, 3}),
+                          .stride = 1,
+                          .pad = 1};
+        rg_params_alloc(&bench->params, 1);
+        rg_param_fill(conv.weight, (float)i);
+        rg_params_changed(&bench->params);
+        rg_tensor_t *y = rg_conv(bench->tape, rg_tape_input(bench->tape, 1, 1, 1, C, x), &conv);
+        assert_float_equal(y->data[C - 1], 3 * i, 1e-5);
+    }
+}
+
+static void test_frozen_parameters_get_no_gradient(void **state)
+{
+    rg_bench_t *bench = *state;
+    net_t *net = net_new(bench);
+    rg_params_t *set = &bench->params;
+    rg_tensor_t *x = rg_bench_leaf(bench, SHAPE, net->x);
+    rg_bench_backward(bench, forward(bench, net, x), net->u);
+    float *dx = copy_of(x->grad, rg_tensor_size(x));
+    memset(set->grad, 0, set->count * sizeof *set->grad);
+    rg_tape_reset(bench->tape);
+    set->frozen = 1;
+    x = rg_bench_leaf(bench, SHAPE, net->x);
+    rg_bench_backward(bench, forward(bench, net, x), net->u);
+    for (size_t i = 0; i < set->count; i++) assert_true(set->grad[i] == 0);
+    assert_memory_equal(x->grad, dx, rg_tensor_size(x) * sizeof *dx); // but passes it on as before
+    free(dx);
+    free(net);
+}
+
+static void test_nothing_trainable_records_nothing(void **state)
+{
+    rg_bench_t *bench = *state;
+    net_t *net = net_new(bench);
+    bench->params.frozen = 1;
+    rg_tensor_t *x = rg_tape_input(bench->tape, N, SIDE, SIDE, C, net->x);
+    rg_tensor_t *y = forward(bench, net, x);
+    assert_false(y->needs_grad);
+    rg_loss_square(bench->tape, y, 0, 1);
+    assert_int_equal(rg_tape_backward(bench->tape), 0);
+    assert_null(y->grad);
+    assert_null(x->grad);
+    free(net);
+}
+
+static void test_paused_tape_records_nothing(void **state)
+{
+    rg_bench_t *bench = *state;
+    net_t *net = net_new(bench);
+    rg_params_t *set = &bench->params;
+    rg_tensor_t *x = rg_bench_leaf(bench, SHAPE, net->x);
+    rg_tape_pause(bench->tape);
+    rg_tape_pause(bench->tape);
+    rg_tape_resume(bench->tape); // nested: still paused
+    rg_tensor_t *y = forward(bench, net, x);
+    rg_loss_square(bench->tape, y, 0, 1);
+    rg_tape_resume(bench->tape);
+    assert_false(y->needs_grad);
+    rg_loss_square(bench->tape, y, 0, 1); // y is a constant from here on
+    assert_int_equal(rg_tape_backward(bench->tape), 0);
+    assert_null(x->grad);
+    for (size_t i = 0; i < set->count; i++) assert_true(set->grad[i] == 0);
+    assert_true(forward(bench, net, x)->needs_grad);
+    free(net);
+}
+
+static void test_unused_output_gets_no_gradient(void **state)
+{
+    rg_bench_t *bench = *state;
+    net_t *net = net_new(bench);
+    rg_tensor_t *x = rg_bench_leaf(bench, SHAPE, net->x);
+    rg_tensor_t *unused = forward(bench, net, x);
+    rg_loss_square(bench->tape, x, 0, 1);
+    assert_int_equal(rg_tape_backward(bench->tape), 0);
+    assert_null(unused->grad);
+    assert_non_null(x->grad);
+    for (size_t i = 0; i < bench->params.count; i++) assert_true(bench->params.grad[i] == 0);
+    free(net);
+}
+
+static void test_error_sticks_until_reset(void **state)
+{
+    rg_bench_t *bench = *state;
+    rg_tape_fail(bench->tape, RG_ELIMIT);
+    rg_tape_fail(bench->tape, RG_EIO);
+    assert_int_equal(rg_tape_error(bench->tape), RG_ELIMIT);
+    assert_int_equal(rg_tape_backward(bench->tape), RG_ELIMIT);
+    rg_tape_reset(bench->tape);
+    assert_int_equal(rg_tape_error(bench->tape), 0);
+}
+
+static double step(rg_bench_t *bench, const net_t *net)
+{
+    rg_tape_reset(bench->tape);
+    memset(bench->params.grad, 0, bench->params.count * sizeof(float));
+    rg_tensor_t *y = forward(bench, net, rg_bench_leaf(bench, SHAPE, net->x));
+    y = forward(bench, net, y);
+    double loss = rg_loss_l1(bench->tape, y, rg_tape_input(bench->tape, N, SIDE, SIDE, C, net->u), 10);
+    assert_int_equal(rg_tape_backward(bench->tape), 0);
+    return loss;
+}
+
+static void test_steady_steps_take_no_memory(void **state)
+{
+    rg_bench_t *bench = *state;
+    net_t *net = net_new(bench);
+    step(bench, net);
+    size_t peak = rg_tape_peak_bytes(bench->tape);
+    assert_true(peak > sizeof net->x);
+    for (int i = 0; i < 10; i++) {
+        step(bench, net);
+        assert_int_equal(rg_tape_peak_bytes(bench->tape), peak);
+    }
+    free(net);
+}
+
+static void test_same_step_same_bits(void **state)
+{
+    rg_bench_t *bench = *state;
+    net_t *net = net_new(bench);
+    rg_params_t *set = &bench->params;
+    double loss = step(bench, net);
+    float *grad = copy_of(set->grad, set->count);
+    for (int i = 0; i < 3; i++) {
+        double again = step(bench, net);
+        assert_memory_equal(&again, &loss, sizeof loss);
+        assert_memory_equal(set->grad, grad, set->count * sizeof *grad);
+    }
+    free(grad);
+    free(net);
+}
+
+static void test_fresh_backend_same_bits(void **state)
+{
+    rg_bench_t *bench = *state;
+    net_t *net = net_new(bench);
+    double loss = step(bench, net);
+    void *fresh_state = NULL;
+    assert_int_equal(rg_bench_setup(&fresh_state), 0);
+    rg_bench_t *fresh = fresh_state;
+    net_t *same = net_new(fresh);
+    double again = step(fresh, same);
+    assert_memory_equal(&again, &loss, sizeof loss);
+    assert_memory_equal(fresh->params.grad, bench->params.grad, bench->params.count * sizeof(float));
+    free(same);
+    free(net);
+    rg_bench_teardown(&fresh_state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_consumers_add_up, rg_bench_clean),
+        cmocka_unit_test_setup(test_backward_twice_adds_to_parameters, rg_bench_clean),
+        cmocka_unit_test_setup(test_backward_forgets_what_it_ran, rg_bench_clean),
+        cmocka_unit_test_setup(test_changed_weights_are_seen, rg_bench_clean),
+        cmocka_unit_test_setup(test_next_set_at_the_same_address_is_seen, rg_bench_clean),
+        cmocka_unit_test_setup(test_frozen_parameters_get_no_gradient, rg_bench_clean),
+        cmocka_unit_test_setup(test_nothing_trainable_records_nothing, rg_bench_clean),
+        cmocka_unit_test_setup(test_paused_tape_records_nothing, rg_bench_clean),
+        cmocka_unit_test_setup(test_unused_output_gets_no_gradient, rg_bench_clean),
+        cmocka_unit_test_setup(test_error_sticks_until_reset, rg_bench_clean),
+        cmocka_unit_test_setup(test_steady_steps_take_no_memory, rg_bench_clean),
+        cmocka_unit_test_setup(test_same_step_same_bits, rg_bench_clean),
+        cmocka_unit_test_setup(test_fresh_backend_same_bits, rg_bench_clean),
+    };
+    return cmocka_run_group_tests_name("tape", tests, rg_bench_setup, rg_bench_teardown);
+}

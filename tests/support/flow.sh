@@ -1,0 +1,55 @@
+# For the flow tests: the whole system at the smallest scale that still trains, and waiting for what it reports.
+. tests/support/lib.sh
+need $all_services
+
+# write_flow_config [STAGE3_ITERATIONS]: everything in seconds; stage 3 as long as the test needs.
+write_flow_config()
+{
+    cat >"$work/config.yaml" <<END
+run: $work/run
+threads: 1
+data: {root: $work/faces, img_size: 32}
+model: {gf: 4, n_res: 1, df: 4, d_layers: 3, mlp: 16, embed_dim: 16, k: 2}
+classifier: {iterations: 6, batch: 8, checkpoint_every: 3, sample_every: 0}
+stage1: {iterations: 6, batch: 4, lr: 1e-3, checkpoint_every: 3, sample_every: 0}
+stage2: {iterations: 6, batch: 4, checkpoint_every: 3, sample_every: 0}
+stage3: {iterations: ${1:-8}, batch: 4, lr: 1e-4, checkpoint_every: 4, sample_every: 0}
+retrieval: {map_size_gib: 1}
+evaluation: {images: 8}
+END
+    export RG_CONFIG=$work/config.yaml
+}
+
+# The value of a service's status field, or of pid; empty if it does not answer.
+field()
+{
+    "$RG_BIN/rg-ctl" status --json "$1" 2>/dev/null | sed -nE "s/.*\"$2\":\"?([^\",}]*).*/\1/p"
+}
+
+# until_field SERVICE KEY TEST VALUE: asks until [ field TEST VALUE ] holds. The test's own timeout ends a wait in vain.
+until_field()
+{
+    local value
+    while :; do
+        value=$(field "$1" "$2")
+        [ -n "$value" ] && [ "$value" "$3" "$4" ] && return
+    done
+}
+
+# start_stage3: in the background, and waits until it iterates.
+start_stage3()
+{
+    "$RG_BIN/rg-ctl" train --stage 3 >"$work/stage3.out" 2>"$work/stage3.err" </dev/null &
+    until_field trainer stage = stage3
+    until_field trainer iteration -ge 1
+}
+
+# Trains what stage 3 needs and leaves the training images in the retrieval set.
+prepare_stage3()
+{
+    run 0 make-faces "$work/faces" --count 40 --seed 1
+    run 0 make-faces "$work/extra" --count 24 --seed 2 --plain
+    run 0 up
+    for stage in classifier 1 2; do run 0 train --stage $stage; done
+    [ "$(field retrieval images)" -eq 32 ] || fail "the retrieval set holds $(field retrieval images) of 32 training images"
+}

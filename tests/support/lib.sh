@@ -1,0 +1,62 @@
+# For the shell tests: a folder of their own, assertions, and an end that leaves nothing running.
+# RG_BIN is the folder of the executables; tests run from the source root.
+set -u
+: "${RG_BIN:?folder of the executables}"
+unset RG_CONFIG
+work=$(mktemp -d "${TMPDIR:-/tmp}/rg-cli-XXXXXX")
+all_services="retrieval encoder loader trainer evaluator"
+
+cleanup()
+{
+    local code=$? pid
+    for pid in "$work"/*/rg.pid; do
+        [ -e "$pid" ] && "$RG_BIN/rg-ctl" down --config "$work/config.yaml" --set run="${pid%/rg.pid}" >/dev/null 2>&1
+    done
+    rm -rf "$work"
+    exit $code
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+fail()
+{
+    echo "FAIL: $*" >&2
+    echo "--- stdout"; cat "$work/out" 2>/dev/null
+    echo "--- stderr"; cat "$work/err" 2>/dev/null
+    exit 1
+}
+
+# Skips the test where one of these services is not built.
+need()
+{
+    local service
+    for service in "$@"; do
+        [ -x "$RG_BIN/rg-$service" ] || { echo "SKIP: rg-$service is not built"; exit 77; }
+    done
+}
+
+# run CODE COMMAND...: runs rg-ctl, which must exit with CODE; its output is kept for the assertions below.
+run()
+{
+    local want=$1 code
+    shift
+    "$RG_BIN/rg-ctl" "$@" >"$work/out" 2>"$work/err" </dev/null
+    code=$?
+    [ $code -eq "$want" ] || fail "rg-ctl $*: exit code $code, expected $want"
+}
+
+out_has() { grep -qE -e "$1" "$work/out" || fail "standard output lacks '$1'"; }
+err_has() { grep -qE -e "$1" "$work/err" || fail "standard error lacks '$1'"; }
+err_is_one_line() { [ "$(wc -l <"$work/err")" -eq 1 ] || fail "standard error is not one sentence"; }
+
+# A small configuration whose run directory and data lie in the test's folder.
+write_config()
+{
+    cat >"$work/config.yaml" <<END
+run: $work/run
+threads: 1
+data: {root: $work/faces, img_size: 32}
+model: {gf: 8, n_res: 1, df: 8, d_layers: 3, mlp: 32, embed_dim: 16}
+retrieval: {map_size_gib: 1}
+END
+}

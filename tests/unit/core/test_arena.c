@@ -1,0 +1,101 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/core/arena.h"
+#include "common/core/err.h"
+
+static void pieces_are_aligned_and_apart(void **state)
+{
+    (void)state;
+    rg_arena_t arena;
+    assert_int_equal(rg_arena_init(&arena, 1 << 20), 0);
+    char *end = NULL;
+    for (size_t size = 1; size < 300; size += 7) {
+        char *piece = rg_arena_alloc(&arena, size);
+        assert_int_equal((uintptr_t)piece % 64, 0);
+        assert_true(!end || piece >= end);
+        memset(piece, 0xab, size);
+        end = piece + size;
+    }
+    rg_arena_fini(&arena);
+    assert_null(arena.base);
+}
+
+static void reset_gives_the_same_memory_again_and_peak_stays(void **state)
+{
+    (void)state;
+    rg_arena_t arena;
+    assert_int_equal(rg_arena_init(&arena, 1 << 20), 0);
+    void *first = rg_arena_alloc(&arena, 1000);
+    rg_arena_alloc(&arena, 1000);
+    rg_arena_reset(&arena);
+    assert_int_equal(arena.used, 0);
+    assert_int_equal(arena.peak, 2048);
+    assert_ptr_equal(rg_arena_alloc(&arena, 10), first);
+    assert_int_equal(arena.peak, 2048);
+    rg_arena_fini(&arena);
+}
+
+static void all_of_the_range_can_be_used(void **state)
+{
+    (void)state;
+    rg_arena_t arena;
+    assert_int_equal(rg_arena_init(&arena, 8192), 0);
+    memset(rg_arena_alloc(&arena, 8192), 1, 8192);
+    rg_arena_fini(&arena);
+}
+
+static void an_impossible_range_is_refused(void **state)
+{
+    (void)state;
+    rg_arena_t arena;
+    assert_int_equal(rg_arena_init(&arena, SIZE_MAX / 2), RG_ELIMIT);
+    assert_non_null(strstr(rg_error(), "cannot reserve"));
+}
+
+// How a child ends that asks a small arena for this much.
+static int end_of_child(size_t size)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        rg_arena_t arena;
+        if (!freopen("/dev/null", "w", stderr) || rg_arena_init(&arena, 4096) != 0) _exit(2);
+        signal(SIGABRT, SIG_DFL);
+        rg_arena_alloc(&arena, size);
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+static void exhaustion_ends_the_process(void **state)
+{
+    (void)state;
+    assert_int_equal(end_of_child(4096), 0);
+    int status = end_of_child(4097);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    status = end_of_child(SIZE_MAX - 10); // rounding up must not wrap
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pieces_are_aligned_and_apart),
+        cmocka_unit_test(reset_gives_the_same_memory_again_and_peak_stays),
+        cmocka_unit_test(all_of_the_range_can_be_used),
+        cmocka_unit_test(an_impossible_range_is_refused),
+        cmocka_unit_test(exhaustion_ends_the_process),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,178 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/core/err.h"
+#include "common/core/file.h"
+#include "tests/support/folder.h"
+
+static char path[600];
+
+static const char *in(void **state, const char *name)
+{
+    snprintf(path, sizeof path, "%s/%s", (const char *)*state, name);
+    return path;
+}
+
+static void assert_holds(const char *file, const char *want)
+{
+    unsigned char *data;
+    size_t size;
+    assert_int_equal(rg_file_read(file, 100, &data, &size), 0);
+    assert_int_equal(size, strlen(want));
+    assert_memory_equal(data, want, size);
+    free(data);
+}
+
+static void assert_entries(const char *folder, size_t want)
+{
+    char **names;
+    size_t count;
+    assert_int_equal(rg_list_dir(folder, &names, &count), 0);
+    assert_int_equal(count, want);
+    rg_names_free(&names, count);
+    assert_null(names);
+}
+
+static void what_is_written_is_read(void **state)
+{
+    const char *file = in(state, "a");
+    assert_int_equal(rg_file_write(file, "first", 5), 0);
+    assert_holds(file, "first");
+    assert_int_equal(rg_file_write(file, "", 0), 0);
+    assert_holds(file, "");
+    assert_entries(*state, 1); // no temporary left
+}
+
+static void reading_is_bounded(void **state)
+{
+    const char *file = in(state, "a");
+    unsigned char *data = NULL;
+    size_t size;
+    assert_int_equal(rg_file_write(file, "12345", 5), 0);
+    assert_int_equal(rg_file_read(file, 4, &data, &size), RG_ELIMIT);
+    assert_non_null(strstr(rg_error(), file));
+    assert_non_null(strstr(rg_error(), "5 bytes exceed the limit of 4"));
+    assert_int_equal(rg_file_read(file, 5, &data, &size), 0);
+    free(data);
+}
+
+static void what_is_not_a_file_is_refused(void **state)
+{
+    unsigned char *data = NULL;
+    size_t size;
+    assert_int_equal(rg_file_read(in(state, "none"), 10, &data, &size), RG_ENOENT);
+    assert_non_null(strstr(rg_error(), "/none: cannot open"));
+    assert_int_equal(rg_file_read(*state, 1 << 20, &data, &size), RG_EIO);
+    assert_non_null(strstr(rg_error(), "not a regular file"));
+    assert_null(data);
+}
+
+static void an_abandoned_file_leaves_the_old_one(void **state)
+{
+    const char *file = in(state, "a");
+    rg_file_t writing;
+    assert_int_equal(rg_file_write(file, "old", 3), 0);
+    assert_int_equal(rg_file_begin(&writing, file), 0);
+    assert_int_equal(rg_file_append(&writing, "new", 3), 0);
+    assert_holds(file, "old"); // not before the commit
+    rg_file_abandon(&writing);
+    assert_holds(file, "old");
+    assert_entries(*state, 1);
+}
+
+static void pieces_arrive_together(void **state)
+{
+    const char *file = in(state, "a");
+    rg_file_t writing;
+    assert_int_equal(rg_file_begin(&writing, file), 0);
+    assert_int_equal(rg_file_append(&writing, "one ", 4), 0);
+    assert_int_equal(rg_file_append(&writing, "two", 3), 0);
+    assert_int_equal(rg_file_commit(&writing), 0);
+    assert_holds(file, "one two");
+    assert_entries(*state, 1);
+}
+
+static void a_failed_commit_leaves_no_temporary(void **state)
+{
+    const char *file = in(state, "taken");
+    assert_int_equal(mkdir(file, 0755), 0);
+    char inside[700];
+    snprintf(inside, sizeof inside, "%s/x", file);
+    assert_int_equal(rg_file_write(inside, "", 0), 0);
+    assert_int_equal(rg_file_write(file, "data", 4), RG_EIO); // a folder that is not empty cannot be replaced
+    assert_non_null(strstr(rg_error(), "taken: cannot rename into place"));
+    assert_entries(*state, 1);
+}
+
+static void a_missing_folder_is_named(void **state)
+{
+    assert_int_equal(rg_file_write(in(state, "no/such"), "", 0), RG_EIO);
+    assert_non_null(strstr(rg_error(), "no/such"));
+    assert_non_null(strstr(rg_error(), "cannot create"));
+}
+
+static void a_full_disk_is_told_and_leaves_the_old_file(void **state)
+{
+    (void)state;
+    rg_file_t full = {.fd = -1};
+    FILE *device = fopen("/dev/full", "w");
+    if (!device) skip();
+    full = (rg_file_t){.fd = fileno(device), .path = (char *)"weights"};
+    assert_int_equal(rg_file_append(&full, "x", 1), RG_EFULL);
+    assert_string_equal(rg_error(), "weights: cannot write: No space left on device");
+    fclose(device);
+}
+
+static void folders_are_made_with_their_parents(void **state)
+{
+    const char *folder = in(state, "x/y//z/");
+    assert_int_equal(rg_mkdirs(folder), 0);
+    assert_true(rg_exists(folder));
+    assert_int_equal(rg_mkdirs(folder), 0); // again is fine
+    assert_int_equal(rg_file_write(in(state, "f"), "", 0), 0);
+    assert_int_equal(rg_mkdirs(in(state, "f/g")), RG_EIO);
+    assert_non_null(strstr(rg_error(), "cannot make folder"));
+    assert_false(rg_exists(in(state, "f/g")));
+}
+
+static void a_listing_is_sorted_without_dot_names(void **state)
+{
+    static const char *made[] = {"b", ".hidden", "a", "c"};
+    char **names;
+    size_t count;
+    for (size_t i = 0; i < 4; i++) assert_int_equal(rg_file_write(in(state, made[i]), "", 0), 0);
+    assert_int_equal(rg_list_dir(*state, &names, &count), 0);
+    assert_int_equal(count, 3);
+    assert_string_equal(names[0], "a");
+    assert_string_equal(names[2], "c");
+    rg_names_free(&names, count);
+    assert_int_equal(rg_list_dir(in(state, "none"), &names, &count), RG_ENOENT);
+    assert_int_equal(rg_list_dir(in(state, "a"), &names, &count), RG_EIO);
+}
+
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER(what_is_written_is_read),
+        IN_FOLDER(reading_is_bounded),
+        IN_FOLDER(what_is_not_a_file_is_refused),
+        IN_FOLDER(an_abandoned_file_leaves_the_old_one),
+        IN_FOLDER(pieces_arrive_together),
+        IN_FOLDER(a_failed_commit_leaves_no_temporary),
+        IN_FOLDER(a_missing_folder_is_named),
+        IN_FOLDER(a_full_disk_is_told_and_leaves_the_old_file),
+        IN_FOLDER(folders_are_made_with_their_parents),
+        IN_FOLDER(a_listing_is_sorted_without_dot_names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,77 @@
+// The table of commands: complete, and documented.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/err.h"
+#include "services/ctl/command.h"
+#include "services/ctl/fleet.h"
+#include "services/ctl/stage.h"
+
+static void test_every_command_is_documented(void **state)
+{
+    (void)state;
+    int n = 0;
+    for (const rg_command_t *const *command = rg_commands; *command; command++, n++) {
+        char example[64];
+        assert_non_null((*command)->name);
+        assert_non_null((*command)->run);
+        assert_true(strlen((*command)->summary) > 10);
+        snprintf(example, sizeof example, "\n  rg-ctl %s ", (*command)->name);
+        if (!strstr((*command)->doc, example)) fail_msg("%s has no example", (*command)->name);
+        for (const struct argp_option *option = (*command)->options; option && (option->name || option->key);
+             option++)
+            assert_true(option->doc && *option->doc);
+    }
+    assert_int_equal(n, 10);
+}
+
+static void test_commands_are_found_by_their_own_names(void **state)
+{
+    (void)state;
+    for (const rg_command_t *const *command = rg_commands; *command; command++)
+        assert_ptr_equal(rg_command_find((*command)->name), *command);
+    assert_null(rg_command_find("upp"));
+    assert_null(rg_command_find(""));
+}
+
+static void test_services(void **state)
+{
+    unsigned mask = 99;
+    (void)state;
+    for (int i = 0; i < RG_FLEET; i++) assert_int_equal(rg_fleet_find(rg_fleet_name(i)), i);
+    assert_int_equal(rg_fleet_parse("trainer,loader", &mask), 0);
+    assert_int_equal(mask, 1u << rg_fleet_find("trainer") | 1u << rg_fleet_find("loader"));
+    assert_int_equal(rg_fleet_parse("trainer,nobody", &mask), RG_EUSAGE);
+    assert_non_null(strstr(rg_error(), "'nobody'"));
+    assert_int_equal(rg_fleet_parse("", &mask), RG_EUSAGE);
+}
+
+static void test_stages(void **state)
+{
+    (void)state;
+    assert_int_equal(rg_stage_find("classifier"), RG_STAGE_CLASSIFIER);
+    assert_int_equal(rg_stage_find("2"), RG_STAGE_2);
+    assert_int_equal(rg_stage_find("stage3"), RG_STAGE_3);
+    assert_int_equal(rg_stage_find("0"), -1);
+    assert_int_equal(rg_stage_find("4"), -1);
+    assert_int_equal(rg_stage_find("12"), -1);
+    assert_int_equal(rg_stage_find(""), -1);
+    assert_string_equal(rg_stage_name(RG_STAGE_1), "stage1");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_command_is_documented),
+        cmocka_unit_test(test_commands_are_found_by_their_own_names),
+        cmocka_unit_test(test_services),
+        cmocka_unit_test(test_stages),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

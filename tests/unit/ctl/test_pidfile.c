@@ -1,0 +1,113 @@
+// Who supervises a run directory: locks, leftovers.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/core/err.h"
+#include "common/core/file.h"
+#include "services/ctl/pidfile.h"
+
+static rg_config_t config;
+static char root[64];
+
+static int setup(void **state)
+{
+    (void)state;
+    const char *tmp = getenv("TMPDIR");
+    snprintf(root, sizeof root, "%.40s/rg-pidfile-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    if (!mkdtemp(root)) return -1;
+    rg_config_init(&config);
+    snprintf(config.run, sizeof config.run, "%s/run", root);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    rg_pidfile_remove(&config);
+    rmdir(config.run); // not made by every test
+    return rmdir(root);
+}
+
+static void test_nobody(void **state)
+{
+    pid_t pid;
+    int pidfd;
+    (void)state;
+    assert_int_equal(rg_pidfile_owner(&config, &pid, &pidfd), RG_ENOENT);
+    assert_non_null(strstr(rg_error(), config.run));
+}
+
+static void test_owner_is_found_and_second_taker_refused(void **state)
+{
+    int fd, second, pidfd;
+    pid_t pid;
+    char own[32];
+    (void)state;
+    assert_int_equal(rg_pidfile_take(&config, &fd), 0);
+    assert_int_equal(rg_pidfile_write(fd), 0);
+    assert_int_equal(rg_pidfile_take(&config, &second), RG_EBUSY);
+    snprintf(own, sizeof own, "(pid %d)", (int)getpid());
+    assert_non_null(strstr(rg_error(), own));
+    assert_int_equal(rg_pidfile_owner(&config, &pid, &pidfd), 0);
+    assert_int_equal(pid, getpid());
+    close(pidfd);
+    close(fd);
+}
+
+static void test_leftover_is_no_obstacle(void **state)
+{
+    char path[RG_PATH_SIZE];
+    int fd, pidfd;
+    pid_t pid;
+    (void)state;
+    rg_config_path(&config, "rg.pid", path);
+    assert_int_equal(rg_mkdirs(config.run), 0);
+    assert_int_equal(rg_file_write(path, "1\n", 2), 0); // process 1 exists, but holds no lock
+    assert_int_equal(rg_pidfile_owner(&config, &pid, &pidfd), RG_ENOENT);
+    assert_false(rg_exists(path));
+    assert_int_equal(rg_file_write(path, "1\n", 2), 0);
+    assert_int_equal(rg_pidfile_take(&config, &fd), 0);
+    close(fd);
+}
+
+static void test_lock_lives_in_the_forked_process(void **state)
+{
+    int fd, second, go[2], status;
+    (void)state;
+    assert_int_equal(pipe(go), 0);
+    assert_int_equal(rg_pidfile_take(&config, &fd), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        char byte;
+        close(go[1]);
+        _exit(read(go[0], &byte, 1) == 0 ? 0 : 1); // until the parent's end is closed
+    }
+    close(fd);
+    assert_int_equal(rg_pidfile_take(&config, &second), RG_EBUSY);
+    close(go[1]);
+    waitpid(child, &status, 0);
+    assert_int_equal(status, 0);
+    assert_int_equal(rg_pidfile_take(&config, &second), 0);
+    close(second);
+    close(go[0]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_owner_is_found_and_second_taker_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_leftover_is_no_obstacle, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lock_lives_in_the_forked_process, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,112 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/core/file.h"
+#include "common/data/font.h"
+#include "common/data/image.h"
+#include "tests/support/folder.h"
+
+static const uint8_t *pixel(const rg_image_t *image, int x, int y)
+{
+    return image->rgb + 3 * (y * image->width + x);
+}
+
+static int count_black(const rg_image_t *image, int y0, int y1)
+{
+    int n = 0;
+    for (int y = y0; y < y1; y++)
+        for (int x = 0; x < image->width; x++) n += pixel(image, x, y)[0] == 0;
+    return n;
+}
+
+// 2x3 cells of 32 pixels, each of one value, enlarged twice.
+static void make_grid(const char *const *titles, rg_image_t *grid)
+{
+    static uint8_t cells[6 * 32 * 32 * 3];
+    for (int i = 0; i < 6; i++) memset(cells + i * 32 * 32 * 3, 20 + 10 * i, 32 * 32 * 3);
+    rg_image_grid(cells, 2, 3, 32, titles, grid);
+}
+
+static void test_cells(void **state)
+{
+    (void)state;
+    rg_image_t grid;
+    make_grid(NULL, &grid);
+    assert_int_equal(grid.width, 4 + 3 * 68);
+    assert_int_equal(grid.height, 4 + 2 * 68);
+    for (int i = 0; i < 6; i++) {
+        int x = 4 + i % 3 * 68, y = 4 + i / 3 * 68;
+        assert_int_equal(pixel(&grid, x, y)[0], 20 + 10 * i);
+        assert_int_equal(pixel(&grid, x + 63, y + 63)[2], 20 + 10 * i);
+        assert_int_equal(pixel(&grid, x - 1, y)[0], 255);
+    }
+    rg_image_fini(&grid);
+}
+
+static void test_titles(void **state)
+{
+    (void)state;
+    const char *const titles[] = {"Black_Hair", "Blond_Hair=1",
+                                  ""}; // ten letters a line: the second needs two
+    rg_image_t grid;
+    make_grid(titles, &grid);
+    int head = grid.height - (4 + 2 * 68);
+    assert_int_equal(head, 2 * 9 + 4);
+    assert_true(count_black(&grid, 0, 4 + 9) > 100);
+    assert_true(count_black(&grid, 4 + 9, 4 + 18) > 20);
+    for (int y = 0; y < 4 + head; y++) // none over the third column
+        for (int x = 4 + 2 * 68; x < grid.width; x++) assert_int_equal(pixel(&grid, x, y)[0], 255);
+    rg_image_fini(&grid);
+}
+
+static void test_font_has_ink(void **state)
+{
+    (void)state;
+    for (int c = '!'; c <= '~'; c++) {
+        int ink = 0;
+        for (int r = 0; r < RG_GLYPH_HEIGHT; r++) ink |= rg_font_glyph((char)c)[r];
+        assert_in_range(ink, 1, 31);
+        for (int other = ' '; other < c; other++) // no two look alike
+            assert_memory_not_equal(rg_font_glyph((char)c), rg_font_glyph((char)other), RG_GLYPH_HEIGHT);
+    }
+    assert_ptr_equal(rg_font_glyph('\n'), rg_font_glyph((char)200));
+}
+
+static void test_png(void **state)
+{
+    rg_image_t grid;
+    uint8_t *bytes;
+    size_t size;
+    char *path = rg_format("%s/grid.png", (const char *)*state);
+    make_grid(NULL, &grid);
+    assert_int_equal(rg_image_write_png(&grid, path), 0);
+    assert_int_equal(rg_file_read(path, 1 << 20, &bytes, &size), 0);
+    const uint8_t start[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0,
+                             0,    13,  'I', 'H', 'D',  'R',  0,    0,    0, 208};
+    assert_memory_equal(bytes, start, sizeof start);
+    free(bytes);
+    free(path);
+    path = rg_format("%s/nowhere/grid.png", (const char *)*state);
+    assert_int_equal(rg_image_write_png(&grid, path), RG_EIO);
+    assert_non_null(strstr(rg_error(), path));
+    free(path);
+    rg_image_fini(&grid);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cells),
+        cmocka_unit_test(test_titles),
+        cmocka_unit_test(test_font_has_ink),
+        cmocka_unit_test_setup_teardown(test_png, folder_make, folder_remove),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,314 @@
+#include "tests/unit/encoder/tiny.h"
+
+#include "common/core/half.h"
+#include "common/data/image.h"
+#include "services/encoder/answer.h"
+
+static const atomic_int GO = 0, STOP = 1;
+
+static void put_pixels(const tiny_t *f, rg_msg_t *msg, const char *name, uint32_t first, uint32_t n)
+{
+    rg_msg_copy(msg, name, RG__V1__DTYPE__U8, 4, (const uint32_t[]){n, SIDE, SIDE, 3},
+                f->pixels + first * IMAGE);
+}
+
+static Rg__V1__Item **items(rg_msg_t *msg, uint32_t n)
+{
+    Rg__V1__Item **list = (Rg__V1__Item **)rg_msg_array(msg, &rg__v1__item__descriptor, n);
+    for (uint32_t i = 0; i < n; i++) {
+        uint8_t id[RG_ID_SIZE] = {(uint8_t)i};
+        list[i]->name = rg_msg_text(msg, "%u.jpg", i);
+        rg_msg_bytes(msg, &list[i]->id, id, sizeof id);
+    }
+    return list;
+}
+
+static void put_thumbnail(rg_msg_t *msg, uint32_t i, const void *bytes, size_t size)
+{
+    char name[12];
+    snprintf(name, sizeof name, "%u", i);
+    rg_msg_copy(msg, name, RG__V1__DTYPE__U8, 1, (const uint32_t[]){(uint32_t)size}, bytes);
+}
+
+static rg_msg_t *store_request(const tiny_t *f, uint32_t n, uint32_t thumbnails)
+{
+    rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_STORE_REQUEST);
+    Rg__V1__StoreRequest *body = rg_msg_body(msg);
+    body->items = items(msg, n);
+    body->n_items = n;
+    put_pixels(f, msg, "pixels", 0, n);
+    for (uint32_t i = 0; i < thumbnails; i++) put_thumbnail(msg, i, "jpeg", 3 + i % 2);
+    return msg;
+}
+
+static int ask(tiny_t *f, int (*answer)(rg_engine_t *, const rg_msg_t *, rg_msg_t **), rg_msg_t *request,
+               rg_msg_t **out)
+{
+    *out = NULL;
+    int err = answer(f->engine, request, out);
+    rg_msg_destroy(&request);
+    return err;
+}
+
+static const void *payload(const rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank,
+                           const uint32_t *want)
+{
+    rg_payload_t found;
+    assert_ok(rg_msg_payload(msg, name, dtype, rank, want, &found));
+    return found.data;
+}
+
+static void images_become_an_add_request(void **state)
+{
+    tiny_t *f = *state;
+    rg_msg_t *add;
+    tiny_save_stage2(f);
+    assert_ok(rg_engine_load(f->engine, ""));
+    assert_ok(
+        ask(f, rg_answer_store, store_request(f, TINY_IMAGES, TINY_IMAGES), &add)); // the request is gone
+    const Rg__V1__AddRequest *body = rg_msg_body(add);
+    assert_string_equal(body->model, rg_engine_info(f->engine)->model);
+    assert_int_equal(body->n_items, TINY_IMAGES);
+    assert_string_equal(body->items[7]->name, "7.jpg");
+    assert_int_equal(body->items[7]->id.data[0], 7);
+    float *content = rg_alloc(TINY_IMAGES * MAP * sizeof *content), code[TINY_IMAGES * Z],
+          embeddings[TINY_IMAGES * D];
+    uint16_t *maps = rg_alloc(TINY_IMAGES * MAP * sizeof *maps);
+    assert_ok(rg_engine_encode(f->engine, f->pixels, TINY_IMAGES, content, code));
+    assert_ok(rg_engine_embed(f->engine, content, code, TINY_IMAGES, embeddings));
+    rg_half_from_float(maps, content, TINY_IMAGES * MAP);
+    assert_memory_equal(payload(add, "embeddings", RG__V1__DTYPE__F32, 2, (const uint32_t[]){TINY_IMAGES, D}),
+                        embeddings, sizeof embeddings);
+    assert_memory_equal(
+        payload(add, "content", RG__V1__DTYPE__F16, 4, (const uint32_t[]){TINY_IMAGES, 4, 4, 4 * GF}), maps,
+        TINY_IMAGES * MAP * sizeof *maps);
+    assert_memory_equal(payload(add, "19", RG__V1__DTYPE__U8, 1, (const uint32_t[]){4}), "jpeg", 4);
+    free(maps);
+    free(content);
+    rg_msg_destroy(&add);
+}
+
+static void bad_images_are_refused(void **state)
+{
+    tiny_t *f = *state;
+    rg_msg_t *out, *request;
+    assert_fails(ask(f, rg_answer_store, store_request(f, 1, 1), &out), RG_ENOENT,
+                 "train stages 1 and 2 first");
+    tiny_save_stage2(f);
+    assert_ok(rg_engine_load(f->engine, ""));
+    assert_fails(ask(f, rg_answer_store, store_request(f, 3, 2), &out), RG_ESHAPE, "payload '2' is missing");
+    assert_fails(ask(f, rg_answer_store, store_request(f, 0, 0), &out), RG_ELIMIT, "0 images: 1 to 128");
+    request = store_request(f, 3, 3);
+    ((Rg__V1__StoreRequest *)rg_msg_body(request))->n_items = 2;
+    assert_fails(ask(f, rg_answer_store, request, &out), RG_ESHAPE, "2 items came with the pixels of 3");
+    request = rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REQUEST);
+    rg_msg_room(request, "pixels", RG__V1__DTYPE__U8, 4, (const uint32_t[]){1, SIDE, SIDE + 1, 3});
+    assert_fails(ask(f, rg_answer_embed, request, &out), RG_ESHAPE, "has 17 in dim 2, not 16");
+    assert_null(out);
+}
+
+static void a_model_is_announced_with_its_shapes(void **state)
+{
+    tiny_t *f = *state;
+    rg_msg_t *load, *announcement;
+    tiny_save_stage2(f);
+    assert_ok(rg_answer_load(f->engine, NULL, &load));
+    const Rg__V1__LoadReply *loaded = rg_msg_body(load);
+    assert_string_equal(loaded->stage, "stage2");
+    assert_int_equal(loaded->iteration, 100);
+    announcement = rg_answer_announcement(f->engine);
+    const Rg__V1__ModelRequest *body = rg_msg_body(announcement);
+    assert_string_equal(body->model, loaded->model);
+    assert_int_equal(body->embed_dim, D);
+    assert_int_equal(body->n_content_shape, 3);
+    assert_int_equal(body->content_shape[0], 4);
+    assert_int_equal(body->content_shape[2], 4 * GF);
+    rg_msg_destroy(&announcement);
+    rg_msg_destroy(&load);
+}
+
+static rg_msg_t *stale_reply(const tiny_t *f, int good)
+{
+    rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_STALE_REPLY);
+    Rg__V1__StaleReply *body = rg_msg_body(msg);
+    body->items = items(msg, 3);
+    body->n_items = body->left = 3;
+    for (uint32_t i = 0; i < 3; i++) {
+        const rg_image_t image = {SIDE, SIDE, f->pixels + i * IMAGE};
+        uint8_t *jpeg;
+        size_t size;
+        assert_ok(rg_jpeg_encode(&image, 95, &jpeg, &size));
+        put_thumbnail(msg, i, i == 1 || !good ? (const void *)"junk" : jpeg, i == 1 || !good ? 4 : size);
+        free(jpeg);
+    }
+    return msg;
+}
+
+static void stale_images_are_embedded_from_thumbnails(void **state)
+{
+    tiny_t *f = *state;
+    rg_msg_t *add;
+    tiny_save_stage2(f);
+    assert_ok(rg_engine_load(f->engine, ""));
+    assert_ok(ask(f, rg_answer_stale, stale_reply(f, 1), &add));
+    const Rg__V1__AddRequest *body = rg_msg_body(add);
+    assert_int_equal(body->n_items, 2); // the one in between is no JPEG
+    assert_string_equal(body->items[1]->name, "2.jpg");
+    const uint8_t *jpeg = payload(add, "1", RG__V1__DTYPE__U8, 1, NULL);
+    assert_int_equal(jpeg[0], 0xff);
+    payload(add, "embeddings", RG__V1__DTYPE__F32, 2, (const uint32_t[]){2, D});
+    rg_msg_destroy(&add);
+    assert_ok(ask(f, rg_answer_stale, stale_reply(f, 0), &add));
+    assert_null(add);
+}
+
+static void set_edit(rg_msg_t *msg, Rg__V1__Edit ***edits, size_t *n, const char *attribute, int value)
+{
+    *edits = (Rg__V1__Edit **)rg_msg_array(msg, &rg__v1__edit__descriptor, 1);
+    (*edits)[0]->attribute = rg_msg_text(msg, "%s", attribute);
+    (*edits)[0]->value = value;
+    *n = 1;
+}
+
+static rg_msg_t *embed_request(const tiny_t *f, const char *attribute)
+{
+    rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REQUEST);
+    Rg__V1__EmbedRequest *body = rg_msg_body(msg);
+    if (attribute) set_edit(msg, &body->edits, &body->n_edits, attribute, 1);
+    put_pixels(f, msg, "pixels", 0, 2);
+    return msg;
+}
+
+static void queries_are_embedded_with_the_wanted_code(void **state)
+{
+    tiny_t *f = *state;
+    rg_msg_t *plain, *edited;
+    tiny_save_stage2(f);
+    assert_ok(rg_engine_load(f->engine, ""));
+    assert_ok(ask(f, rg_answer_embed, embed_request(f, NULL), &plain));
+    assert_ok(ask(f, rg_answer_embed, embed_request(f, "Male"), &edited));
+    const uint32_t rows[] = {2, D};
+    float content[2 * MAP], code[2 * Z], want[2 * D];
+    assert_ok(rg_engine_encode(f->engine, f->pixels, 2, content, code));
+    assert_ok(rg_engine_embed(f->engine, content, code, 2, want));
+    assert_memory_equal(payload(plain, "embeddings", RG__V1__DTYPE__F32, 2, rows), want, sizeof want);
+    for (int i = 0; i < 2; i++)
+        for (int z = 0; z < DIMS; z++) code[i * Z + DIMS + z] = 1;
+    assert_ok(rg_engine_embed(f->engine, content, code, 2, want));
+    assert_memory_equal(payload(edited, "embeddings", RG__V1__DTYPE__F32, 2, rows), want, sizeof want);
+    assert_string_equal(((const Rg__V1__EmbedReply *)rg_msg_body(edited))->model,
+                        rg_engine_info(f->engine)->model);
+    rg_msg_destroy(&plain);
+    rg_msg_destroy(&edited);
+    assert_fails(ask(f, rg_answer_embed, embed_request(f, "Hat"), &plain), RG_ECONFIG, "Hat");
+}
+
+static rg_msg_t *translate_request(const tiny_t *f, uint32_t n, uint32_t samples)
+{
+    rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_TRANSLATE_REQUEST);
+    Rg__V1__TranslateRequest *body = rg_msg_body(msg);
+    set_edit(msg, &body->edits, &body->n_edits, "Young", 1);
+    body->samples = samples;
+    body->seed = 9;
+    put_pixels(f, msg, "pixels", 0, n);
+    return msg;
+}
+
+static int translate(tiny_t *f, const atomic_int *stop, rg_msg_t *request, rg_msg_t **out)
+{
+    *out = NULL;
+    int err = rg_answer_translate(f->engine, NULL, stop, request, out);
+    rg_msg_destroy(&request);
+    return err;
+}
+
+static void samples_of_an_image_are_adjacent(void **state)
+{
+    tiny_t *f = *state;
+    rg_msg_t *many, *means, *one;
+    tiny_save_stage1(f);
+    assert_ok(rg_engine_load(f->engine, ""));
+    assert_ok(translate(f, &GO, translate_request(f, 6, 3), &many)); // more than one batch
+    assert_ok(translate(f, &GO, translate_request(f, 6, 0), &means));
+    assert_ok(translate(f, &GO, translate_request(f, 1, 3), &one));
+    const Rg__V1__TranslateReply *body = rg_msg_body(many);
+    assert_string_equal(body->stage, "stage1");
+    assert_int_equal(body->generation, 0);
+    assert_int_equal(body->n_neighbours, 0);
+    const uint8_t *all = payload(many, "pixels", RG__V1__DTYPE__U8, 4, (const uint32_t[]){18, SIDE, SIDE, 3});
+    const uint8_t *mean =
+        payload(means, "pixels", RG__V1__DTYPE__U8, 4, (const uint32_t[]){6, SIDE, SIDE, 3});
+    const uint8_t *first = payload(one, "pixels", RG__V1__DTYPE__U8, 4, (const uint32_t[]){3, SIDE, SIDE, 3});
+    for (int i = 0; i < 6 * IMAGE; i++) // sample 0 of each
+        assert_in_range(all[(i / IMAGE * 3) * IMAGE + i % IMAGE] + 1, mean[i], mean[i] + 2);
+    for (int i = 0; i < 3 * IMAGE; i++) assert_in_range(all[i] + 1, first[i], first[i] + 2);
+    assert_memory_not_equal(first, first + IMAGE, IMAGE);
+    assert_memory_not_equal(first + IMAGE, first + 2 * IMAGE, IMAGE);
+    rg_msg_destroy(&many);
+    rg_msg_destroy(&means);
+    rg_msg_destroy(&one);
+}
+
+// A reference that is the source itself changes nothing: its code is the source's own.
+static void references_give_the_named_codes(void **state)
+{
+    tiny_t *f = *state;
+    rg_msg_t *self, *other, *plain;
+    const uint32_t shape[] = {1, SIDE, SIDE, 3};
+    memset(f->pixels + IMAGE, 255, IMAGE); // white, as unlike the source as can be
+    tiny_save(f, &f->config, "stage1", RG_STAGE1_PARTS, 0, 50);
+    assert_ok(rg_engine_load(f->engine, ""));
+    rg_msg_t *request = translate_request(f, 1, 1);
+    put_pixels(f, request, "references", 0, 1);
+    assert_ok(translate(f, &GO, request, &self));
+    request = translate_request(f, 1, 1);
+    put_pixels(f, request, "references", 1, 1);
+    assert_ok(translate(f, &GO, request, &other));
+    request = translate_request(f, 1, 1);
+    ((Rg__V1__TranslateRequest *)rg_msg_body(request))->n_edits = 0;
+    assert_ok(translate(f, &GO, request, &plain));
+    const uint8_t *unchanged = payload(plain, "pixels", RG__V1__DTYPE__U8, 4, shape);
+    assert_memory_equal(payload(self, "pixels", RG__V1__DTYPE__U8, 4, shape), unchanged, IMAGE);
+    assert_memory_not_equal(payload(other, "pixels", RG__V1__DTYPE__U8, 4, shape), unchanged, IMAGE);
+    rg_msg_destroy(&self);
+    rg_msg_destroy(&other);
+    rg_msg_destroy(&plain);
+}
+
+static void bad_translations_are_refused(void **state)
+{
+    tiny_t *f = *state;
+    rg_msg_t *out, *request;
+    assert_fails(translate(f, &GO, translate_request(f, 1, 1), &out), RG_ENOENT, "train stage 1 first");
+    tiny_save_stage1(f);
+    assert_ok(rg_engine_load(f->engine, ""));
+    assert_fails(translate(f, &GO, translate_request(f, 2, 1025), &out), RG_ELIMIT,
+                 "1025 samples of 2 images");
+    assert_fails(translate(f, &GO, translate_request(f, 2, UINT32_MAX), &out), RG_ELIMIT,
+                 "4294967295 samples");
+    request = translate_request(f, 2, 1);
+    put_pixels(f, request, "references", 0, 1);
+    assert_fails(translate(f, &GO, request, &out), RG_ESHAPE, "1 references came with 2 images");
+    request = translate_request(f, 1, 2);
+    put_pixels(f, request, "references", 0, 1);
+    assert_fails(translate(f, &GO, request, &out), RG_EINVAL, "samples: 2");
+    assert_fails(translate(f, &STOP, translate_request(f, 1, 1), &out), RG_ESTOPPED, "stopped after 0 of 1");
+    assert_null(out);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, tiny_open, tiny_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(images_become_an_add_request),
+        TEST(bad_images_are_refused),
+        TEST(a_model_is_announced_with_its_shapes),
+        TEST(stale_images_are_embedded_from_thumbnails),
+        TEST(queries_are_embedded_with_the_wanted_code),
+        TEST(samples_of_an_image_are_adjacent),
+        TEST(references_give_the_named_codes),
+        TEST(bad_translations_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,205 @@
+#include "tests/unit/encoder/tiny.h"
+
+#include "common/data/image.h"
+
+static const rg_engine_info_t *load(tiny_t *f, const char *path)
+{
+    assert_ok(rg_engine_load(f->engine, path));
+    return rg_engine_info(f->engine);
+}
+
+static void the_newest_usable_stage_is_loaded(void **state)
+{
+    tiny_t *f = *state;
+    assert_fails(rg_engine_load(f->engine, ""), RG_ENOENT, "train stage 1 first");
+    tiny_save_stage1(f);
+    assert_string_equal(load(f, "")->stage, "stage1");
+    assert_int_equal(rg_engine_info(f->engine)->iteration, 50);
+    assert_string_equal(rg_engine_info(f->engine)->model, "");
+    tiny_save(f, &f->config, "stage2", RG_STAGE2_PARTS, RG_STAGE2_TRAINS, 99); // of 100
+    assert_string_equal(load(f, "")->stage, "stage1");
+    tiny_save_stage2(f);
+    assert_string_equal(load(f, "")->stage, "stage2");
+    assert_int_equal(strlen(rg_engine_info(f->engine)->model), 16);
+    char model[17];
+    strcpy(model, rg_engine_info(f->engine)->model);
+    tiny_save_stage3(f);
+    assert_string_equal(load(f, "")->stage, "stage3");
+    char path[RG_PATH_SIZE];
+    rg_config_path(&f->config, "stage2.safetensors", path);
+    assert_string_equal(load(f, path)->stage, "stage2");
+    assert_string_equal(rg_engine_info(f->engine)->model, model);
+}
+
+static void what_is_not_trained_is_said(void **state)
+{
+    tiny_t *f = *state;
+    assert_fails(rg_engine_can_translate(f->engine), RG_ENOENT, "train stage 1 first");
+    assert_fails(rg_engine_can_embed(f->engine), RG_ENOENT, "train stages 1 and 2 first");
+    tiny_save_stage1(f);
+    load(f, "");
+    assert_ok(rg_engine_can_translate(f->engine));
+    assert_fails(rg_engine_can_embed(f->engine), RG_ENOENT, "train stages 1 and 2 first");
+    tiny_save_stage2(f);
+    load(f, "");
+    assert_ok(rg_engine_can_embed(f->engine));
+}
+
+// The checkpoint's model by hand: all images at once, through the networks themselves.
+typedef struct {
+    float content[TINY_IMAGES * MAP], code[TINY_IMAGES * Z], embeddings[TINY_IMAGES * D];
+    uint8_t translated[TINY_IMAGES * IMAGE];
+} direct_t;
+
+static direct_t *compute_directly(const tiny_t *f, const char *stage, unsigned parts)
+{
+    direct_t *out = rg_alloc(sizeof *out);
+    rg_backend_t *backend;
+    rg_tape_t *tape;
+    rg_model_t *model;
+    rg_params_t *sets[RG_PARTS];
+    rg_checkpoint_info_t info;
+    char path[RG_PATH_SIZE];
+    rg_config_path(&f->config, stage, path);
+    assert_ok(rg_cpu_backend_new(&backend));
+    assert_ok(rg_tape_new(&tape, backend));
+    rg_model_new(&model, &f->config, parts, 0);
+    assert_ok(rg_checkpoint_load(path, sets, rg_model_sets(model, sets), RG_CHECKPOINT_START, &info));
+    rg_tensor_t *x = rg_tape_tensor(tape, TINY_IMAGES, SIDE, SIDE, 3);
+    rg_pixels_to_float(f->pixels, TINY_IMAGES * IMAGE, x->data);
+    rg_tensor_t *content = rg_content_encode(tape, &model->content, x);
+    rg_tensor_t *code = rg_attribute_encode(tape, &model->attribute, x);
+    rg_tensor_t *e = rg_embed(tape, &model->embedder, content, code, NULL);
+    rg_tensor_t *y = rg_generate(tape, &model->generator, content, code);
+    memcpy(out->content, content->data, sizeof out->content);
+    memcpy(out->code, code->data, sizeof out->code);
+    memcpy(out->embeddings, e->data, sizeof out->embeddings);
+    rg_pixels_to_u8(y->data, TINY_IMAGES * IMAGE, out->translated);
+    rg_model_destroy(&model);
+    rg_tape_destroy(&tape);
+    rg_backend_destroy(&backend);
+    return out;
+}
+
+static void assert_near(const float *got, const float *want, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!(got[i] - want[i] < 1e-4f && want[i] - got[i] < 1e-4f))
+            fail_msg("element %zu: %g, not %g", i, (double)got[i], (double)want[i]);
+}
+
+static void batches_compute_what_the_networks_do(void **state)
+{
+    tiny_t *f = *state;
+    tiny_save_stage2(f);
+    load(f, "");
+    direct_t *want = compute_directly(f, "stage2.safetensors", RG_STAGE2_PARTS), *got = rg_alloc(sizeof *got);
+    assert_int_equal(rg_engine_map_size(f->engine), MAP);
+    assert_ok(rg_engine_encode(f->engine, f->pixels, TINY_IMAGES, got->content, got->code));
+    assert_ok(rg_engine_embed(f->engine, got->content, got->code, TINY_IMAGES, got->embeddings));
+    assert_ok(rg_engine_decode(f->engine, got->content, got->code, TINY_IMAGES, NULL, got->translated));
+    assert_near(got->content, want->content, TINY_IMAGES * MAP);
+    assert_near(got->code, want->code, TINY_IMAGES * Z);
+    assert_near(got->embeddings, want->embeddings, TINY_IMAGES * D);
+    for (size_t i = 0; i < TINY_IMAGES * IMAGE; i++)
+        assert_in_range(got->translated[i] + 1, want->translated[i], want->translated[i] + 2);
+    free(want);
+    free(got);
+}
+
+// Checkpoints of stage 1 have averaged weights; the engine computes with those.
+static void averaged_weights_are_used(void **state)
+{
+    tiny_t *f = *state;
+    float averaged[Z], plain[Z];
+    tiny_save_stage1(f);
+    load(f, "");
+    assert_ok(rg_engine_encode(f->engine, f->pixels, 1, NULL, averaged));
+    tiny_save(f, &f->config, "stage1", RG_STAGE1_PARTS, 0, 50);
+    load(f, "");
+    assert_ok(rg_engine_encode(f->engine, f->pixels, 1, NULL, plain));
+    for (int i = 0; i < Z; i++) assert_true(averaged[i] != plain[i]);
+}
+
+typedef struct {
+    int calls, images;
+    float fill;
+} fake_retriever_t;
+
+static int find_fake(void *self, const float *embeddings, int n, const unsigned char *exclude, float *content)
+{
+    fake_retriever_t *fake = self;
+    assert_non_null(embeddings);
+    assert_null(exclude);
+    fake->calls++;
+    fake->images += n;
+    if (fake->fill < 0) return rg_fail(RG_ETIMEOUT, "retrieval: nobody there");
+    for (int i = 0; i < n * MAP * 2; i++) content[i] = fake->fill * (float)(i % 7);
+    return 0;
+}
+
+static void stage_3_decodes_with_neighbours(void **state)
+{
+    tiny_t *f = *state;
+    tiny_save_stage3(f);
+    load(f, "");
+    direct_t *out = rg_alloc(sizeof *out);
+    uint8_t other[IMAGE];
+    fake_retriever_t fake = {.fill = 1};
+    const rg_retriever_t retriever = {find_fake, &fake};
+    assert_ok(rg_engine_encode(f->engine, f->pixels, TINY_IMAGES, out->content, out->code));
+    assert_ok(rg_engine_decode(f->engine, out->content, out->code, TINY_IMAGES, &retriever, out->translated));
+    assert_int_equal(fake.calls, 2);
+    assert_int_equal(fake.images, TINY_IMAGES);
+    fake.fill = 50;
+    assert_ok(rg_engine_decode(f->engine, out->content, out->code, 1, &retriever, other));
+    assert_memory_not_equal(other, out->translated, IMAGE);
+    fake.fill = -1;
+    assert_fails(rg_engine_decode(f->engine, out->content, out->code, 1, &retriever, other), RG_ETIMEOUT,
+                 "nobody");
+    fake.fill = 50;
+    assert_ok(
+        rg_engine_decode(f->engine, out->content, out->code, 1, &retriever, other)); // the error is over
+    free(out);
+}
+
+static void other_checkpoints_are_refused_and_change_nothing(void **state)
+{
+    tiny_t *f = *state;
+    char path[RG_PATH_SIZE];
+    float before[Z], after[Z];
+    tiny_save_stage1(f);
+    load(f, "");
+    assert_ok(rg_engine_encode(f->engine, f->pixels, 1, NULL, before));
+    rg_config_t other = f->config;
+    other.model.gf = 2 * GF;
+    tiny_save(f, &other, "stage2", RG_STAGE2_PARTS, RG_STAGE2_TRAINS, 100);
+    assert_fails(rg_engine_load(f->engine, ""), RG_EMODEL, "another architecture");
+    other = f->config;
+    strcpy(other.data.attributes.name[1], "Smiling");
+    tiny_save(f, &other, "stage2", RG_STAGE2_PARTS, RG_STAGE2_TRAINS, 100);
+    assert_fails(rg_engine_load(f->engine, ""), RG_EMODEL, "attribute 2 was trained as Smiling");
+    other.data.attributes.count = 2;
+    tiny_save(f, &other, "stage2", RG_STAGE2_PARTS, RG_STAGE2_TRAINS, 100);
+    assert_fails(rg_engine_load(f->engine, ""), RG_EMODEL, "trained for 2 attributes");
+    tiny_save(f, &f->config, "classifier", RG_STAGE1_PARTS, 0, 100);
+    rg_config_path(&f->config, "classifier.safetensors", path);
+    assert_fails(rg_engine_load(f->engine, path), RG_EMODEL, "a checkpoint of classifier");
+    assert_fails(rg_engine_load(f->engine, "/nowhere/stage1.safetensors"), RG_ENOENT,
+                 "/nowhere/stage1.safetensors");
+    assert_string_equal(rg_engine_info(f->engine)->stage, "stage1");
+    assert_ok(rg_engine_encode(f->engine, f->pixels, 1, NULL, after));
+    assert_memory_equal(before, after, sizeof before);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, tiny_open, tiny_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_newest_usable_stage_is_loaded),    TEST(what_is_not_trained_is_said),
+        TEST(batches_compute_what_the_networks_do), TEST(averaged_weights_are_used),
+        TEST(stage_3_decodes_with_neighbours),      TEST(other_checkpoints_are_refused_and_change_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,150 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <poll.h>
+#include <stdio.h>
+
+#include "services/encoder/jobs.h"
+#include "tests/support/result.h"
+
+enum { MAX = 2 };
+
+typedef struct {
+    rg_jobs_t *jobs;
+    int runs, dones, last_err;
+    char sentence[64];
+    rg_job_t *kept; // done, not ended
+    int keep;
+} fixture_t;
+
+static int open_jobs(void **state)
+{
+    static fixture_t f;
+    f = (fixture_t){0};
+    *state = &f;
+    return rg_jobs_new(&f.jobs, MAX, 1, &f);
+}
+
+static int close_jobs(void **state)
+{
+    rg_jobs_destroy(&((fixture_t *)*state)->jobs);
+    return 0;
+}
+
+// The result is a copy of the request's kind, or a failure where there is no request.
+static int run(void *self, const rg_msg_t *request, rg_msg_t **result)
+{
+    ((fixture_t *)self)->runs++;
+    if (!request) return rg_fail(RG_ENOENT, "nothing to do");
+    *result = rg_msg_new(rg_msg_kind(request));
+    return 0;
+}
+
+static void done(void *self, rg_job_t *job, int err)
+{
+    fixture_t *f = self;
+    f->dones++;
+    f->last_err = err;
+    if (err)
+        snprintf(f->sentence, sizeof f->sentence, "%s", rg_error());
+    else
+        assert_int_equal(rg_msg_kind(job->result), RG__V1__ENVELOPE__BODY_STATUS_REQUEST);
+    if (f->keep)
+        f->kept = job;
+    else
+        rg_jobs_end(&job);
+}
+
+static const rg_job_kind_t KIND = {run, done};
+
+static int add(fixture_t *f)
+{
+    const rg_peer_t peer = {.identity_size = 1};
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST);
+    int err = rg_jobs_add(f->jobs, &KIND, &peer, request);
+    rg_msg_destroy(&request);
+    return err;
+}
+
+static void step(fixture_t *f)
+{
+    struct pollfd ready = {.fd = rg_jobs_fd(f->jobs), .events = POLLIN};
+    assert_int_equal(poll(&ready, 1, 60000), 1);
+    rg_jobs_step(f->jobs);
+}
+
+static void jobs_run_one_after_another(void **state)
+{
+    fixture_t *f = *state;
+    assert_ok(add(f));
+    assert_ok(add(f));
+    assert_int_equal(rg_jobs_count(f->jobs), 2);
+    step(f);
+    assert_int_equal(f->dones, 1);
+    step(f);
+    assert_int_equal(f->dones, 2);
+    assert_int_equal(rg_jobs_count(f->jobs), 0);
+}
+
+static void jobs_are_bounded_until_they_are_ended(void **state)
+{
+    fixture_t *f = *state;
+    f->keep = 1;
+    assert_ok(add(f));
+    step(f);
+    f->keep = 0;
+    assert_ok(add(f));
+    assert_fails(add(f), RG_EBUSY, "2 requests are waiting");
+    assert_ok(rg_jobs_add(f->jobs, &KIND, NULL, NULL)); // the service's own
+    step(f);
+    step(f);
+    assert_int_equal(rg_jobs_count(f->jobs), 1);
+    rg_jobs_end(&f->kept);
+    assert_ok(add(f));
+    step(f);
+    assert_int_equal(f->dones, 4);
+}
+
+static void a_failure_comes_with_its_sentence(void **state)
+{
+    fixture_t *f = *state;
+    assert_ok(rg_jobs_add(f->jobs, &KIND, NULL, NULL));
+    step(f);
+    assert_int_equal(f->last_err, RG_ENOENT);
+    assert_string_equal(f->sentence, "nothing to do");
+}
+
+static void held_jobs_wait(void **state)
+{
+    fixture_t *f = *state;
+    rg_jobs_hold(f->jobs);
+    assert_ok(add(f));
+    assert_int_equal(f->runs, 0);
+    rg_jobs_release(f->jobs);
+    step(f);
+    assert_int_equal(f->runs, 1);
+}
+
+static void destroying_ends_what_is_left(void **state)
+{
+    fixture_t *f = *state;
+    assert_ok(add(f));
+    assert_ok(add(f));
+    rg_jobs_destroy(&f->jobs);
+    assert_null(f->jobs);
+    assert_int_equal(f->dones, 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_jobs, close_jobs)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(jobs_run_one_after_another),        TEST(jobs_are_bounded_until_they_are_ended),
+        TEST(a_failure_comes_with_its_sentence), TEST(held_jobs_wait),
+        TEST(destroying_ends_what_is_left),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,118 @@
+// A model of a few thousand weights and its checkpoints, for the encoder's tests.
+#ifndef RG_TEST_ENCODER_TINY_H
+#define RG_TEST_ENCODER_TINY_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/core/alloc.h"
+#include "common/model/checkpoint.h"
+#include "common/model/model.h"
+#include "services/encoder/engine.h"
+#include "tests/support/folder.h"
+#include "tests/support/result.h"
+
+enum {
+    SIDE = 16,
+    IMAGE = SIDE * SIDE * 3,
+    A = 3,
+    DIMS = 2,
+    Z = A * DIMS,
+    D = 5,
+    GF = 4,
+    MAP = 4 * 4 * 4 * GF
+};
+
+typedef struct {
+    void *folder;
+    rg_config_t config;
+    rg_engine_t *engine;
+    uint8_t *pixels; // [n,S,S,3], filled by the tests' needs
+} tiny_t;
+
+static inline void tiny_configure(rg_config_t *config, const char *run)
+{
+    rg_config_init(config);
+    snprintf(config->run, sizeof config->run, "%s", run);
+    config->data.attributes = (rg_names_t){.count = A, .name = {"Blond_Hair", "Male", "Young"}};
+    config->data.exclusive.count = 0;
+    config->data.img_size = SIDE;
+    config->model.gf = GF;
+    config->model.df = 4;
+    config->model.n_res = 1;
+    config->model.d_layers = 3;
+    config->model.d_scales = 1;
+    config->model.attr_dims = DIMS;
+    config->model.mlp = 8;
+    config->model.embed_dim = D;
+    config->model.k = 2;
+}
+
+enum { TINY_IMAGES = 20 }; // more than one batch of the engine
+
+static inline int tiny_open(void **state)
+{
+    tiny_t *f = rg_alloc(sizeof *f);
+    rg_rng_t rng;
+    *state = f;
+    if (folder_make(&f->folder)) return -1;
+    tiny_configure(&f->config, f->folder);
+    f->pixels = rg_alloc(TINY_IMAGES * IMAGE);
+    rg_rng_init(&rng, 5, 1, 0);
+    for (size_t i = 0; i < TINY_IMAGES * IMAGE; i++) f->pixels[i] = (uint8_t)rg_rng_u32(&rng);
+    rg_engine_new(&f->engine, &f->config);
+    return 0;
+}
+
+static inline int tiny_close(void **state)
+{
+    tiny_t *f = *state;
+    rg_engine_destroy(&f->engine);
+    free(f->pixels);
+    int rc = folder_remove(&f->folder);
+    free(f);
+    return rc;
+}
+
+// Saves RUN/STAGE.safetensors of a model made from this config's seed: trained sets have averaged weights
+// that are half of the others, so that it shows which were loaded.
+static inline void tiny_save(const tiny_t *f, const rg_config_t *config, const char *stage, unsigned parts,
+                             unsigned trains, uint64_t iteration)
+{
+    rg_model_t *model;
+    rg_params_t *sets[RG_PARTS];
+    char name[RG_NAME_SIZE], path[RG_PATH_SIZE];
+    rg_model_new(&model, config, parts, trains);
+    int n = rg_model_sets(model, sets);
+    for (int s = 0; s < n; s++)
+        for (size_t i = 0; sets[s]->ema && i < sets[s]->count; i++) sets[s]->ema[i] = sets[s]->value[i] / 2;
+    rg_checkpoint_info_t info = {
+        .iteration = iteration, .iterations = 100, .attributes = config->data.attributes};
+    snprintf(info.stage, sizeof info.stage, "%s", stage);
+    snprintf(name, sizeof name, "%s.safetensors", stage);
+    rg_config_path(&f->config, name, path);
+    assert_ok(rg_checkpoint_save(path, config, sets, n, &info));
+    rg_model_destroy(&model);
+}
+
+static inline void tiny_save_stage1(const tiny_t *f)
+{
+    tiny_save(f, &f->config, "stage1", RG_STAGE1_PARTS, RG_STAGE1_TRAINS, 50);
+}
+
+static inline void tiny_save_stage2(const tiny_t *f)
+{
+    tiny_save(f, &f->config, "stage2", RG_STAGE2_PARTS, RG_STAGE2_TRAINS, 100);
+}
+
+static inline void tiny_save_stage3(const tiny_t *f)
+{
+    tiny_save(f, &f->config, "stage3", RG_STAGE3_PARTS, RG_STAGE3_TRAINS, 10);
+}
+
+#endif

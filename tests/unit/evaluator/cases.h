@@ -1,0 +1,42 @@
+// Hand-made data for the evaluator's tests: a labelled set without images.
+#ifndef RG_TEST_EVALUATOR_CASES_H
+#define RG_TEST_EVALUATOR_CASES_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "services/evaluator/target.h"
+
+// Config attributes P, Q, R, of which P and Q exclude each other.
+static inline void cases_config(rg_config_t *config)
+{
+    static const char names[][2] = {"P", "Q", "R"};
+    rg_config_init(config);
+    memset(&config->data.attributes, 0, sizeof config->data.attributes);
+    memset(&config->data.exclusive, 0, sizeof config->data.exclusive);
+    for (int i = 0; i < 3; i++) {
+        snprintf(config->data.attributes.name[config->data.attributes.count++], RG_NAME_SIZE, "%s", names[i]);
+        if (i < 2)
+            snprintf(config->data.exclusive.name[config->data.exclusive.count++], RG_NAME_SIZE, "%s",
+                     names[i]);
+    }
+}
+
+// Images whose rows of labels have columns x, R, P, Q, y (borrowed); all are annotated training images.
+static inline void cases_labelled(rg_labelled_t *data, uint8_t *labels, uint32_t *images, uint32_t n)
+{
+    *data = (rg_labelled_t){.column = {2, 3, 1}};
+    data->set.count = n;
+    data->set.labels = labels;
+    data->set.attributes.count = 5;
+    for (uint32_t i = 0; i < n; i++) images[i] = i;
+    data->set.train_annotated = images;
+    data->set.n_train_annotated = n;
+}
+
+#endif

@@ -1,0 +1,448 @@
+// Whole evaluations on a few procedural faces and untrained networks. The classifier's head is made by hand:
+// it says no to everything, so what its numbers must be follows from the labels alone.
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <jansson.h>
+
+#include "common/core/alloc.h"
+#include "common/core/file.h"
+#include "common/data/faces.h"
+#include "common/model/layers.h"
+#include "services/evaluator/evaluate.h"
+#include "tests/support/folder.h"
+#include "tests/support/near.h"
+#include "tests/support/result.h"
+
+enum { FACES = 80, K = 3, GENERATION = 7 };
+
+static const char *folder;
+static rg_config_t config;
+static uint64_t fingerprint; // of the faces
+static pid_t retrieval;
+
+// ------------------------------------------------------------------ a retrieval service of one grey image
+static rg_service_t *service;
+
+static int on_search(void *self, const rg_peer_t *peer, const rg_msg_t *request)
+{
+    (void)self;
+    const Rg__V1__SearchRequest *asked = rg_msg_body(request);
+    uint32_t n = asked->queries * asked->k;
+    const uint32_t shape[] = {n, 8, 8, (uint32_t)(4 * config.model.gf)};
+    rg_msg_t *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REPLY);
+    Rg__V1__SearchReply *body = rg_msg_body(reply);
+    body->generation = GENERATION;
+    body->n_neighbours = n;
+    body->neighbours = (Rg__V1__Neighbour **)rg_msg_array(reply, &rg__v1__neighbour__descriptor, n);
+    for (uint32_t i = 0; i < n; i++) rg_msg_bytes(reply, &body->neighbours[i]->id, "0123456789abcdef", 16);
+    uint16_t *content = rg_msg_room(reply, "content", RG__V1__DTYPE__F16, 4, shape);
+    for (size_t i = 0; i < (size_t)n * 64 * shape[3]; i++) content[i] = asked->random ? 0x3c00 : 0; // 1 or 0
+    rg_service_reply(service, peer, &reply);
+    return 0;
+}
+
+static int serve(void)
+{
+    static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_SEARCH_REQUEST, on_search}};
+    const rg_service_spec_t spec = {
+        .name = "retrieval", .endpoint = config.endpoints.retrieval, .routes = routes, .n_routes = 1};
+    int err = rg_service_new(&service, &config, &spec);
+    if (!err) err = rg_service_run(service);
+    rg_service_destroy(&service);
+    return err ? 1 : 0;
+}
+
+// ------------------------------------------------------------------ a run directory
+static void save(const char *stage, rg_params_t *const *sets, int n, const rg_names_t *attributes)
+{
+    char path[RG_PATH_SIZE], file[32];
+    rg_checkpoint_info_t info = {
+        .iteration = 5, .iterations = 10, .fingerprint = fingerprint, .attributes = *attributes};
+    snprintf(info.stage, sizeof info.stage, "%s", stage);
+    snprintf(file, sizeof file, "%s.safetensors", stage);
+    rg_config_path(&config, file, path);
+    assert_ok(rg_checkpoint_save(path, &config, sets, n, &info));
+}
+
+static void save_classifier(void)
+{
+    rg_dataset_t data;
+    rg_classifier_t net;
+    rg_params_t set, *sets[] = {&set};
+    assert_ok(rg_dataset_open(&data, &config));
+    rg_params_init(&set, "classifier");
+    rg_classifier_declare(&net, &set, data.attributes.count);
+    rg_params_alloc(&set, 0);
+    rg_layers_init(&set, 1);
+    rg_param_fill(net.head.weight, 0);
+    rg_param_fill(net.head.bias, -1);
+    for (int i = 0; i < RG_CLASSIFIER_BLOCKS; i++) rg_param_fill(net.norm[i].gain, 1);
+    save("classifier", sets, 1, &data.attributes);
+    rg_params_fini(&set);
+    rg_dataset_close(&data);
+}
+
+static void save_stage(const char *stage, unsigned parts, uint64_t seed)
+{
+    rg_model_t *model;
+    rg_params_t *sets[RG_PARTS];
+    rg_config_t seeded = config;
+    seeded.seed = seed;
+    rg_model_new(&model, &seeded, parts, 0);
+    save(stage, sets, rg_model_sets(model, sets), &config.data.attributes);
+    rg_model_destroy(&model);
+}
+
+static int make_config(void)
+{
+    char *run = rg_format("run=%s/run", folder), *root = rg_format("data.root=%s/faces", folder);
+    const char *const overrides[] = {run,
+                                     root,
+                                     "data.img_size=32",
+                                     "model.gf=4",
+                                     "model.n_res=1",
+                                     "model.df=4",
+                                     "model.d_layers=2",
+                                     "model.mlp=8",
+                                     "model.embed_dim=6",
+                                     "model.k=2",
+                                     "evaluation.batch=3",
+                                     "evaluation.k=3",
+                                     "threads=1"};
+    int err = rg_config_load(&config, NULL, overrides, sizeof overrides / sizeof *overrides);
+    free(run);
+    free(root);
+    return err;
+}
+
+static int set_up(void **state)
+{
+    if (folder_make(state)) return -1;
+    folder = *state;
+    char *faces = rg_format("%s/faces", folder);
+    const rg_faces_spec_t spec = {.folder = faces, .count = FACES, .seed = 1};
+    if (make_config() || rg_mkdirs(config.run)) return -1;
+    retrieval = fork(); // before there are threads
+    if (retrieval == 0) _exit(serve());
+    rg_dataset_t data;
+    int err = rg_faces_make(&spec);
+    if (!err) err = rg_dataset_open(&data, &config);
+    free(faces);
+    if (err) return err;
+    fingerprint = data.fingerprint;
+    rg_dataset_close(&data);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    int status = -1;
+    kill(retrieval, SIGTERM);
+    waitpid(retrieval, &status, 0);
+    return folder_remove(state) || status;
+}
+
+static json_t *evaluate(const char *stage)
+{
+    rg_evaluation_progress_t progress = {0};
+    atomic_int stop = 0;
+    char *text = NULL;
+    assert_ok(rg_evaluate(&config, stage, &progress, &stop, &text));
+    json_t *report = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(report);
+    free(text);
+    return report;
+}
+
+static double number(const json_t *report, const char *key)
+{
+    const json_t *value = json_object_get(report, key);
+    if (!json_is_number(value)) fail_msg("no number %s", key);
+    return json_number_value(value);
+}
+
+static double rate(const json_t *report, const char *key)
+{
+    double value = number(report, key);
+    if (value < 0 || value > 1) fail_msg("%s is %g", key, value);
+    return value;
+}
+
+static const char *text(const json_t *report, const char *key)
+{
+    const char *value = json_string_value(json_object_get(report, key));
+    if (!value) fail_msg("no text %s", key);
+    return value;
+}
+
+static void leaves_a_picture(const char *stage)
+{
+    char name[64], path[RG_PATH_SIZE];
+    snprintf(name, sizeof name, "samples/eval-%s.png", stage);
+    rg_config_path(&config, name, path);
+    assert_true(rg_exists(path));
+}
+
+// ------------------------------------------------------------------ tests
+// Fraction of the test labels that are 0.
+static double share_of_zeros(int edited_only)
+{
+    rg_dataset_t data;
+    int columns[RG_ATTRIBUTES_MAX], zeros = 0, n = 0;
+    assert_ok(rg_dataset_open(&data, &config));
+    assert_ok(rg_dataset_columns(&data, &config, columns));
+    for (uint32_t i = 0; i < data.n[RG_SPLIT_TEST]; i++)
+        for (int c = 0; c < (edited_only ? config.data.attributes.count : data.attributes.count); c++, n++) {
+            size_t row = data.index[RG_SPLIT_TEST][i] * (size_t)data.attributes.count;
+            zeros += data.labels[row + (size_t)(edited_only ? columns[c] : c)] == 0;
+        }
+    rg_dataset_close(&data);
+    return (double)zeros / n;
+}
+
+static void measures_the_classifier(void **state)
+{
+    (void)state;
+    save_classifier();
+    json_t *report = evaluate("classifier");
+    assert_near(number(report, "accuracy_all"), share_of_zeros(0), 1e-5);
+    assert_near(number(report, "accuracy_edited"), share_of_zeros(1), 1e-5);
+    rate(report, "accuracy.Eyeglasses");
+    assert_string_equal(text(report, "split"), "test");
+    assert_int_equal(number(report, "images"), FACES / 10);
+    assert_int_equal(number(report, "iteration"), 5);
+    assert_int_equal(number(report, "img_size"), 32);
+    assert_memory_equal(text(report, "extractor"), "builtin-classifier-", 19);
+    assert_int_equal(strlen(text(report, "extractor")), 19 + 16);
+    json_decref(report);
+}
+
+static void check_translation(const json_t *report, const char *const *modes, int n)
+{
+    for (int m = 0; m < n; m++) {
+        static const char *const forms[] = {"wanted_accuracy_%s", "untouched_accuracy_%s", "frechet_%s"};
+        char key[64];
+        for (int f = 0; f < 3; f++) {
+            snprintf(key, sizeof key, forms[f], modes[m]);
+            f < 2 ? rate(report, key) : number(report, key);
+        }
+    }
+    // it says no to everything: to a translation, to its source and to a real image alike
+    double no = number(report, "untranslated_baseline");
+    assert_near(number(report, "wanted_accuracy_latent"), no, 1e-9);
+    assert_near(number(report, "wanted_accuracy_reference"), no, 1e-9);
+    assert_near(number(report, "ceiling_accuracy"), no, 1e-9);
+    assert_near(number(report, "untouched_accuracy_latent"), number(report, "untouched_ceiling_accuracy"),
+                1e-9);
+    assert_true(number(report, "reconstruction_l1_255") > 1);
+    assert_true(number(report, "frechet_latent") > number(report, "frechet_floor"));
+    assert_int_equal(number(report, "images_reference"), FACES / 10);
+    assert_int_equal(number(report, "images_frechet_floor"), FACES / 20);
+}
+
+static void measures_stage1(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"latent", "reference"};
+    save_stage("stage1", RG_STAGE1_PARTS, 1);
+    json_t *report = evaluate("stage1");
+    check_translation(report, modes, 2);
+    assert_null(json_object_get(report, "frechet_latent_random"));
+    leaves_a_picture("stage1");
+    json_decref(report);
+}
+
+static void measures_a_checkpoint_once(void **state)
+{
+    (void)state;
+    static const char marked[] = "reports/stage1.json";
+    char path[RG_PATH_SIZE];
+    json_t *first = evaluate("stage1");
+    rg_config_path(&config, marked, path);
+    json_object_set_new(first, "frechet_latent", json_real(123));
+    assert_int_equal(json_dump_file(first, path, 0), 0);
+    json_t *again = evaluate("stage1");
+    assert_near(number(again, "frechet_latent"), 123, 0); // as it was found
+    save_stage("stage1", RG_STAGE1_PARTS, 2);
+    json_t *other = evaluate("stage1");
+    assert_true(number(other, "frechet_latent") != 123);
+    assert_string_not_equal(text(other, "weights"), text(again, "weights"));
+    json_decref(first);
+    json_decref(again);
+    json_decref(other);
+}
+
+static void does_not_depend_on_the_batch(void **state)
+{
+    (void)state;
+    json_t *small = evaluate("stage1");
+    config.evaluation.batch = 8;
+    json_t *large = evaluate("stage1");
+    config.evaluation.batch = 3;
+    const char *key;
+    json_t *value;
+    json_object_foreach(small, key, value)
+    {
+        double a = json_number_value(value), b = json_number_value(json_object_get(large, key));
+        if (json_is_real(value)) assert_near(a, b, 1e-4 * (a + 1));
+    }
+    json_decref(small);
+    json_decref(large);
+}
+
+static void measures_stage2(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"trained", "untrained", "code_only", "random"};
+    static const char *const columns[] = {"attributes", "content", "average", "strict"};
+    save_stage("stage2", RG_STAGE2_PARTS, 1);
+    json_t *report = evaluate("stage2");
+    for (int r = 0; r < 4; r++) {
+        double value[4];
+        for (int c = 0; c < 4; c++) {
+            char key[64];
+            snprintf(key, sizeof key, "p%d.%s.%s", K, rows[r], columns[c]);
+            value[c] = rate(report, key);
+        }
+        assert_near(value[2], (value[0] + value[1]) / 2, 1e-4);
+        assert_true(value[3] <= value[0]);
+    }
+    // these weights are the untrained ones
+    assert_near(number(report, "p3.trained.attributes"), number(report, "p3.untrained.attributes"), 0);
+    assert_int_equal(number(report, "retrieval_images"), FACES * 8 / 10);
+    leaves_a_picture("stage2");
+    json_decref(report);
+}
+
+static void measures_stage3(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"latent", "reference", "latent_random", "reference_random"};
+    save_stage("stage3", RG_STAGE3_PARTS, 1);
+    json_t *report = evaluate("stage3");
+    check_translation(report, modes, 4);
+    assert_int_equal(number(report, "set_generation"), GENERATION);
+    assert_true(number(report, "pixel_change_255_latent_random") >
+                0); // the service's random images are other ones
+    assert_true(number(report, "pixel_change_255_reference_random") > 0);
+    leaves_a_picture("stage3");
+    json_decref(report);
+}
+
+static void refuses(const char *stage, int err, const char *part)
+{
+    rg_evaluation_progress_t progress = {0};
+    atomic_int stop = 0;
+    char *report = NULL;
+    assert_fails(rg_evaluate(&config, stage, &progress, &stop, &report), err, part);
+    assert_null(report);
+}
+
+static void says_which_checkpoint_is_missing(void **state)
+{
+    (void)state;
+    refuses("classifier", RG_ENOENT,
+            "classifier.safetensors: no such checkpoint; rg-ctl train --stage classifier makes it");
+    refuses("stage1", RG_ENOENT, "stage1.safetensors: no such checkpoint; rg-ctl train --stage 1 makes it");
+    save_stage("stage1", RG_STAGE1_PARTS, 1);
+    refuses("stage1", RG_ENOENT, "classifier.safetensors: no such checkpoint");
+}
+
+static void refuses_what_does_not_fit(void **state)
+{
+    (void)state;
+    const rg_config_t good = config;
+    config.model.gf = 8;
+    refuses("stage1", RG_EMODEL, "another architecture");
+    config = good;
+    config.evaluation.images = 2;
+    refuses("stage1", RG_ENOENT, "at least 4 test images, here are 2 (evaluation.images: 2)");
+    config = good;
+    config.evaluation.k = FACES;
+    refuses("stage2", RG_ECONFIG, "evaluation.k: 80 images asked of a retrieval set of 64");
+    config = good;
+    snprintf(config.data.attributes.name[0], RG_NAME_SIZE, "Purple_Hair");
+    refuses("stage1", RG_ECONFIG, "Purple_Hair");
+    config = good;
+    char from[RG_PATH_SIZE], to[RG_PATH_SIZE];
+    rg_config_path(&config, "stage2.safetensors", from);
+    rg_config_path(&config, "stage3.safetensors", to);
+    assert_int_equal(rename(from, to), 0);
+    refuses("stage3", RG_EMODEL, "stage3.safetensors: holds stage2, not stage3");
+    assert_int_equal(rename(to, from), 0);
+    assert_ok(rg_evaluate_check("stage3"));
+    assert_fails(rg_evaluate_check("stage4"), RG_EINVAL,
+                 "'stage4' is not a stage: classifier, stage1, stage2 or stage3");
+}
+
+// Removes a stage's report, so that it is measured again.
+static void forget(const char *stage, char path[RG_PATH_SIZE])
+{
+    char name[64];
+    snprintf(name, sizeof name, "reports/%s.json", stage);
+    rg_config_path(&config, name, path);
+    unlink(path);
+}
+
+static void names_a_broken_image(void **state)
+{
+    (void)state;
+    rg_dataset_t data;
+    unsigned char *jpeg;
+    size_t size;
+    assert_ok(rg_dataset_open(&data, &config));
+    uint32_t image = data.index[RG_SPLIT_TEST][1];
+    char *path = rg_format("%s/%s", data.folder, data.name[image]);
+    assert_ok(rg_file_read(path, 1 << 20, &jpeg, &size));
+    assert_ok(rg_file_write(path, jpeg, size / 2));
+    char report[RG_PATH_SIZE];
+    forget("classifier", report);
+    refuses("classifier", RG_EFORMAT, data.name[image]);
+    assert_ok(rg_file_write(path, jpeg, size));
+    free(jpeg);
+    free(path);
+    rg_dataset_close(&data);
+}
+
+static void ends_early(void **state)
+{
+    (void)state;
+    static const char *const stages[] = {"classifier", "stage1", "stage2", "stage3"};
+    for (int i = 0; i < 4; i++) {
+        rg_evaluation_progress_t progress = {0};
+        atomic_int stop = 1;
+        char *report = NULL, path[RG_PATH_SIZE];
+        forget(stages[i], path);
+        assert_fails(rg_evaluate(&config, stages[i], &progress, &stop, &report), RG_ESTOPPED, "stopped");
+        assert_true(atomic_load(&progress.done) <= 3);
+        assert_null(report);
+        assert_false(rg_exists(path));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(says_which_checkpoint_is_missing),
+        cmocka_unit_test(measures_the_classifier),
+        cmocka_unit_test(measures_stage1),
+        cmocka_unit_test(measures_a_checkpoint_once),
+        cmocka_unit_test(does_not_depend_on_the_batch),
+        cmocka_unit_test(measures_stage2),
+        cmocka_unit_test(refuses_what_does_not_fit),
+        cmocka_unit_test(names_a_broken_image),
+        cmocka_unit_test(measures_stage3),
+        cmocka_unit_test(ends_early),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,99 @@
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "common/core/alloc.h"
+#include "common/core/file.h"
+#include "services/evaluator/report.h"
+#include "tests/support/folder.h"
+#include "tests/support/result.h"
+
+static char path[600];
+
+static int set_up(void **state)
+{
+    int failed = folder_make(state);
+    snprintf(path, sizeof path, "%s/reports/x.json", (char *)*state);
+    return failed;
+}
+
+static rg_report_t *protocol(const char *weights)
+{
+    rg_report_t *report;
+    rg_report_new(&report);
+    rg_report_text(report, "weights", "%s", weights);
+    rg_report_integer(report, "images", 96);
+    return report;
+}
+
+static void keeps_order_and_leaves_out_nan(void **state)
+{
+    (void)state;
+    rg_report_t *report = protocol("ab");
+    rg_report_number(report, 0.25, "p%d.%s", 10, "trained");
+    rg_report_number(report, NAN, "nothing");
+    char *json = rg_report_json(report);
+    assert_string_equal(json, "{\n  \"weights\": \"ab\",\n  \"images\": 96,\n  \"p10.trained\": 0.25\n}");
+    free(json);
+    rg_report_destroy(&report);
+    assert_null(report);
+    rg_report_destroy(&report);
+}
+
+static void recalls_only_the_same_protocol(void **state)
+{
+    (void)state;
+    rg_report_t *report = protocol("ab"), *same = protocol("ab"), *other = protocol("cd");
+    assert_int_equal(rg_report_recall(same, path), 0); // not there yet
+    rg_report_number(report, 0.5, "accuracy");
+    assert_ok(rg_report_write(report, path));
+    assert_int_equal(rg_report_recall(same, path), 1);
+    assert_int_equal(rg_report_recall(other, path), 0);
+    char *want = rg_report_json(report), *have = rg_report_json(same);
+    assert_string_equal(have, want);
+    free(want);
+    free(have);
+    rg_report_destroy(&report);
+    rg_report_destroy(&same);
+    rg_report_destroy(&other);
+}
+
+static void takes_a_broken_report_for_none(void **state)
+{
+    (void)state;
+    static const char *const broken[] = {"", "{\"weights\": \"ab\", \"ima", "[1]", "{\"weights\": \"ab\"}"};
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        rg_report_t *report = protocol("ab");
+        assert_ok(rg_file_write(path, broken[i], strlen(broken[i])));
+        assert_int_equal(rg_report_recall(report, path), 0);
+        rg_report_destroy(&report);
+    }
+}
+
+static void says_where_it_cannot_write(void **state)
+{
+    (void)state;
+    rg_report_t *report = protocol("ab");
+    char *under_a_file = rg_format("%s/y.json", path);
+    assert_ok(rg_report_write(report, path));
+    assert_fails(rg_report_write(report, under_a_file), RG_EIO, path);
+    free(under_a_file);
+    rg_report_destroy(&report);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keeps_order_and_leaves_out_nan),
+        cmocka_unit_test(recalls_only_the_same_protocol),
+        cmocka_unit_test(takes_a_broken_report_for_none),
+        cmocka_unit_test(says_where_it_cannot_write),
+    };
+    return cmocka_run_group_tests(tests, set_up, folder_remove);
+}

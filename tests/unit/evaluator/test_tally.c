@@ -1,0 +1,72 @@
+#include "tests/unit/evaluator/cases.h"
+
+#include <math.h>
+
+#include "services/evaluator/tally.h"
+#include "tests/support/near.h"
+
+static void counts_wanted_and_untouched(void **state)
+{
+    (void)state;
+    // P goes off and Q on: only R is untouched
+    const rg_target_t hair = {.asked = 1, .source = {1, 0, 1}, .wanted = {0, 1, 1}};
+    const rg_target_t plain = {.asked = 2, .source = {0, 0, 1}, .wanted = {0, 0, 0}};
+    const float seen[] = {-1, 2, 3}, unseen[] = {1, -1, -2}, half[] = {2, -1, -3};
+    rg_tally_t tally = {0};
+    rg_tally_add(&tally, &hair, seen, 3);   // Q seen; R kept
+    rg_tally_add(&tally, &hair, unseen, 3); // Q not seen; R lost
+    rg_tally_add(&tally, &plain, half, 3);  // R gone as wanted; P lost, Q kept
+    assert_near(rg_tally_wanted(&tally, 1), 0.5, 0);
+    assert_near(rg_tally_wanted(&tally, 2), 1, 0);
+    assert_true(isnan(rg_tally_wanted(&tally, 0)));
+    assert_near(rg_tally_wanted(&tally, RG_POOLED), 2.0 / 3, 1e-12);
+    assert_int_equal(tally.untouched.n, 4);
+    assert_near(rg_rate(&tally.untouched), 0.5, 0);
+}
+
+static void a_zero_logit_says_no(void **state)
+{
+    (void)state;
+    rg_rate_t rate = {0};
+    assert_true(isnan(rg_rate(&rate)));
+    rg_rate_add(&rate, 0, 0);
+    rg_rate_add(&rate, 0, 1);
+    assert_near(rg_rate(&rate), 0.5, 0);
+}
+
+static void the_ceiling_weighs_by_what_was_wanted(void **state)
+{
+    (void)state;
+    const rg_target_t off = {.asked = 2, .source = {1, 0, 1}, .wanted = {1, 0, 0}};
+    const rg_target_t on = {.asked = 2, .source = {1, 0, 0}, .wanted = {1, 0, 1}};
+    const float says_on[] = {1, -1, 1};
+    rg_ceiling_t ceiling = {0};
+    rg_ceiling_add(&ceiling, &off, says_on, 3); // real R=1 is seen
+    rg_ceiling_add(&ceiling, &off, says_on, 3);
+    rg_ceiling_add(&ceiling, &on, says_on, 3); // real R=0 is not
+    // wanted: twice R=0 (rate 0), once R=1 (rate 1)
+    assert_near(rg_ceiling(&ceiling, 2), 1.0 / 3, 1e-12);
+    assert_near(rg_ceiling(&ceiling, RG_POOLED), 1.0 / 3, 1e-12);
+    assert_true(isnan(rg_ceiling(&ceiling, 0)));
+}
+
+static void the_ceiling_leaves_out_what_no_real_image_shows(void **state)
+{
+    (void)state;
+    const rg_target_t on = {.asked = 2, .source = {0, 0, 0}, .wanted = {0, 0, 1}};
+    const float logits[] = {-1, -1, -1};
+    rg_ceiling_t ceiling = {0};
+    rg_ceiling_add(&ceiling, &on, logits, 3);
+    assert_true(isnan(rg_ceiling(&ceiling, RG_POOLED)));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counts_wanted_and_untouched),
+        cmocka_unit_test(a_zero_logit_says_no),
+        cmocka_unit_test(the_ceiling_weighs_by_what_was_wanted),
+        cmocka_unit_test(the_ceiling_leaves_out_what_no_real_image_shows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

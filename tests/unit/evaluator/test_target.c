@@ -1,0 +1,77 @@
+#include "tests/unit/evaluator/cases.h"
+
+// x R P Q y
+static uint8_t labels[] = {
+    1, 0, 1, 0, 0, //
+    0, 0, 0, 1, 0, //
+    0, 1, 1, 0, 1, //
+    1, 1, 0, 1, 1, //
+};
+
+static void flips_one_and_finds_a_reference(void **state)
+{
+    (void)state;
+    rg_config_t config;
+    rg_labelled_t data;
+    uint32_t images[4];
+    int asked[3] = {0};
+    cases_config(&config);
+    cases_labelled(&data, labels, images, 4);
+    for (uint64_t i = 0; i < 64; i++) {
+        rg_target_t target;
+        rg_rng_t rng;
+        unsigned char reference[3];
+        rg_rng_init(&rng, 1, RG_RNG_EVALUATE, i);
+        rg_target_draw(&target, &data, &config, 0, &rng);
+        assert_int_equal(target.source[0], 1);
+        assert_int_equal(target.source[1], 0);
+        assert_int_equal(target.wanted[0] + target.wanted[1], 1); // P and Q exclude each other
+        assert_int_not_equal(target.wanted[target.asked], target.source[target.asked]);
+        rg_labels_read(&data, &config, target.reference, reference);
+        assert_memory_equal(reference, target.wanted, 3); // an exact one exists for each flip here
+        asked[target.asked]++;
+    }
+    assert_int_equal(asked[0], 0); // P handed over to Q
+    assert_true(asked[1] > asked[2] && asked[2] > 0);
+}
+
+static void draw(rg_target_t *target, const rg_labelled_t *data, const rg_config_t *config, uint32_t image,
+                 uint64_t i)
+{
+    rg_rng_t rng;
+    rg_rng_init(&rng, 1, RG_RNG_EVALUATE, i);
+    rg_target_draw(target, data, config, image, &rng);
+}
+
+// The only reference shows Q=1 R=1.
+static void falls_back_to_the_asked_attribute(void **state)
+{
+    (void)state;
+    rg_config_t config;
+    rg_labelled_t data;
+    uint32_t images[4];
+    cases_config(&config);
+    cases_labelled(&data, labels, images, 4);
+    data.set.train_annotated = images + 3;
+    data.set.n_train_annotated = 1;
+    for (uint64_t i = 0; i < 32; i++) {
+        rg_target_t target;
+        draw(&target, &data, &config, 0, i); // P: asks Q=1 with R=0, or R=1 with Q=0
+        assert_int_equal(target.reference, 3);
+        draw(&target, &data, &config, 2, i); // P R: asks Q=1 with R=1, or R=0
+        assert_int_equal(target.reference, target.asked == 1 ? 3 : RG_NO_REFERENCE);
+    }
+    data.set.n_train_annotated = 0;
+    rg_target_t target;
+    draw(&target, &data, &config, 0, 0);
+    assert_int_equal(target.reference, RG_NO_REFERENCE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(flips_one_and_finds_a_reference),
+        cmocka_unit_test(falls_back_to_the_asked_attribute),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

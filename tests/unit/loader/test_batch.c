@@ -1,0 +1,347 @@
+#include "tests/unit/loader/jpegs.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "services/loader/batch.h"
+#include "tests/support/folder.h"
+
+enum { IMAGES = 10, ANNOTATED = 8, A = 3 }; // a list's lines 9 and 10 are for validation and testing
+
+typedef struct {
+    void *folder;
+    rg_config_t config;
+    rg_dataset_t set;
+    rg_batcher_t *batcher;
+} fixture_t;
+
+// Image i has the labels of the bits of i.
+static void write_images(const char *folder)
+{
+    char list[IMAGES * 32] = "";
+    for (unsigned i = 0; i < IMAGES; i++) {
+        size_t size;
+        uint8_t *jpeg = make_jpeg(i, SIDE, &size);
+        char *path = rg_format("%s/%u.jpg", folder, i);
+        assert_ok(rg_file_write(path, jpeg, size));
+        sprintf(list + strlen(list), "%u.jpg\t%u%u%u\n", i, i & 1, i >> 1 & 1, i >> 2 & 1);
+        free(path);
+        free(jpeg);
+    }
+    char *path = rg_format("%s/list.txt", folder);
+    assert_ok(rg_file_write(path, list, strlen(list)));
+    free(path);
+}
+
+static void configure(rg_config_t *config, const char *folder)
+{
+    rg_config_init(config);
+    snprintf(config->data.root, sizeof config->data.root, "%s", folder);
+    snprintf(config->data.list, sizeof config->data.list, "%s/list.txt", folder);
+    config->data.attributes = (rg_names_t){.count = A, .name = {"Young", "Male", "Smiling"}};
+    config->data.exclusive.count = 0;
+    config->data.annotated = 1;
+    config->data.img_size = SIDE;
+    config->data.jitter = 0.005;
+}
+
+static int open_batcher(void **state)
+{
+    fixture_t *f = rg_alloc(sizeof *f);
+    *state = f;
+    if (folder_make(&f->folder)) return -1;
+    write_images(f->folder);
+    configure(&f->config, f->folder);
+    assert_ok(rg_dataset_open(&f->set, &f->config));
+    rg_batcher_new(&f->batcher, &f->config, &f->set);
+    return 0;
+}
+
+static int close_batcher(void **state)
+{
+    fixture_t *f = *state;
+    rg_batcher_destroy(&f->batcher);
+    rg_dataset_close(&f->set);
+    int rc = folder_remove(&f->folder);
+    free(f);
+    return rc;
+}
+
+static int ask(rg_batcher_t *batcher, const char *stream, uint64_t index, uint32_t n, uint32_t m,
+               rg_msg_t **reply)
+{
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_BATCH_REQUEST);
+    Rg__V1__BatchRequest *body = rg_msg_body(request);
+    body->stream = rg_msg_text(request, "%s", stream);
+    body->index = index;
+    body->images = n;
+    body->references = m;
+    *reply = NULL;
+    int err = rg_batcher_answer(batcher, request, reply);
+    rg_msg_destroy(&request);
+    return err;
+}
+
+static rg_msg_t *batch(rg_batcher_t *batcher, const char *stream, uint64_t index, uint32_t n, uint32_t m)
+{
+    rg_msg_t *reply;
+    assert_ok(ask(batcher, stream, index, n, m, &reply));
+    return reply;
+}
+
+static const void *payload(const rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank)
+{
+    rg_payload_t found;
+    assert_ok(rg_msg_payload(msg, name, dtype, rank, NULL, &found));
+    return found.data;
+}
+
+static int same(const rg_msg_t *a, const rg_msg_t *b)
+{
+    rg_frame_t x, y;
+    size_t i = 0;
+    for (; rg_msg_frame(a, i, &x); i++)
+        if (!rg_msg_frame(b, i, &y) || x.size != y.size || memcmp(x.data, y.data, x.size) != 0) return 0;
+    return !rg_msg_frame(b, i, &y);
+}
+
+// Which image these pixels are of: the jitter moves them by less than half of what lies between two.
+static unsigned number_of(const float *pixels)
+{
+    return (unsigned)lroundf(((pixels[0] + 1) * 127.5f - 10) / 20);
+}
+
+static unsigned number_of_labels(const unsigned char *labels)
+{
+    return labels[0] | (unsigned)labels[1] << 1 | (unsigned)labels[2] << 2;
+}
+
+static const float *pixels_at(const rg_msg_t *reply, const char *name, uint32_t i)
+{
+    return (const float *)payload(reply, name, RG__V1__DTYPE__F32, 4) + (size_t)i * SIDE * SIDE * 3;
+}
+
+static void the_data_set_is_described(void **state)
+{
+    fixture_t *f = *state;
+    rg_msg_t *reply = rg_batcher_describe(f->batcher);
+    const Rg__V1__DatasetReply *body = rg_msg_body(reply);
+    assert_int_equal(body->n_attributes, A);
+    assert_string_equal(body->attributes[1], "Male");
+    assert_int_equal(body->train, 8);
+    assert_int_equal(body->annotated, ANNOTATED);
+    assert_int_equal(body->validation, 1);
+    assert_int_equal(body->test, 1);
+    assert_true(body->fingerprint == f->set.fingerprint && body->fingerprint != 0);
+    rg_msg_destroy(&reply);
+}
+
+static void the_same_request_gives_the_same_bytes(void **state)
+{
+    fixture_t *f = *state;
+    rg_batcher_t *other;
+    rg_batcher_new(&other, &f->config, &f->set);
+    rg_msg_t *first = batch(f->batcher, "stage1", 7, 5, 3), *between = batch(f->batcher, "stage1", 900, 5, 3);
+    rg_msg_t *again = batch(f->batcher, "stage1", 7, 5, 3), *elsewhere = batch(other, "stage1", 7, 5, 3);
+    assert_true(same(first, again));
+    assert_true(same(first, elsewhere));
+    assert_false(same(first, between));
+    rg_msg_destroy(&first);
+    rg_msg_destroy(&between);
+    rg_msg_destroy(&again);
+    rg_msg_destroy(&elsewhere);
+    rg_batcher_destroy(&other);
+}
+
+static void streams_and_seeds_have_their_own_order(void **state)
+{
+    fixture_t *f = *state;
+    rg_batcher_t *reseeded;
+    rg_config_t config = f->config;
+    config.seed++;
+    rg_batcher_new(&reseeded, &config, &f->set);
+    rg_msg_t *one = batch(f->batcher, "stage1", 0, ANNOTATED, 0),
+             *three = batch(f->batcher, "stage3", 0, ANNOTATED, 0);
+    rg_msg_t *seed = batch(reseeded, "stage1", 0, ANNOTATED, 0);
+    assert_memory_not_equal(payload(one, "ids", RG__V1__DTYPE__U8, 2),
+                            payload(three, "ids", RG__V1__DTYPE__U8, 2), ANNOTATED * RG_ID_SIZE);
+    assert_memory_not_equal(payload(one, "ids", RG__V1__DTYPE__U8, 2),
+                            payload(seed, "ids", RG__V1__DTYPE__U8, 2), ANNOTATED * RG_ID_SIZE);
+    rg_msg_destroy(&one);
+    rg_msg_destroy(&three);
+    rg_msg_destroy(&seed);
+    rg_batcher_destroy(&reseeded);
+}
+
+// Batches of 3 over epochs of 8: each run of 8 sources, and of 8 targets, is the whole set.
+static void every_epoch_has_each_image_once(void **state)
+{
+    fixture_t *f = *state;
+    enum { N = 3, BATCHES = 16 };
+    unsigned sources[BATCHES * N], targets[BATCHES * N];
+    for (unsigned b = 0; b < BATCHES; b++) {
+        rg_msg_t *reply = batch(f->batcher, "stage1", b, N, 0);
+        const unsigned char *labels = payload(reply, "target_labels", RG__V1__DTYPE__U8, 2);
+        for (unsigned i = 0; i < N; i++) {
+            sources[b * N + i] = number_of(pixels_at(reply, "pixels", i));
+            targets[b * N + i] = number_of_labels(labels + i * A);
+        }
+        const Rg__V1__BatchReply *body = rg_msg_body(reply);
+        assert_int_equal(body->index, b);
+        assert_true(fabs(body->epoch - (b + 1) * N / 8.0) < 1e-12);
+        assert_false(rg_msg_has(reply, "references"));
+        assert_false(rg_msg_has(reply, "reference_ids"));
+        rg_msg_destroy(&reply);
+    }
+    unsigned epochs = BATCHES * N / ANNOTATED;
+    for (unsigned e = 0; e < epochs; e++) {
+        unsigned seen_sources = 0, seen_targets = 0;
+        for (unsigned i = e * ANNOTATED; i < (e + 1) * ANNOTATED; i++) {
+            seen_sources |= 1u << sources[i];
+            seen_targets |= 1u << targets[i];
+        }
+        assert_int_equal(seen_sources, 0xff);
+        assert_int_equal(seen_targets, 0xff);
+    }
+    assert_memory_not_equal(sources, sources + ANNOTATED, ANNOTATED * sizeof *sources);
+    assert_memory_not_equal(sources, targets, sizeof sources);
+}
+
+static void pixels_labels_and_ids_belong_together(void **state)
+{
+    fixture_t *f = *state;
+    enum { N = 6, M = 4 };
+    rg_msg_t *reply = batch(f->batcher, "stage3", 2, N, M);
+    const unsigned char *labels = payload(reply, "labels", RG__V1__DTYPE__U8, 2);
+    const unsigned char *targets = payload(reply, "target_labels", RG__V1__DTYPE__U8, 2);
+    const unsigned char *ids = payload(reply, "ids", RG__V1__DTYPE__U8, 2);
+    const unsigned char *reference_ids = payload(reply, "reference_ids", RG__V1__DTYPE__U8, 2);
+    for (unsigned i = 0; i < N + M; i++) {
+        unsigned r = i - N; // of a reference
+        unsigned number =
+            number_of(i < N ? pixels_at(reply, "pixels", i) : pixels_at(reply, "references", r));
+        uint8_t id[RG_ID_SIZE];
+        size_t size;
+        uint8_t *jpeg = make_jpeg(number, SIDE, &size);
+        rg_content_id(jpeg, size, id);
+        free(jpeg);
+        assert_int_equal(number, number_of_labels(i < N ? labels + i * A : targets + (N - M + r) * A));
+        assert_memory_equal(id, i < N ? ids + i * RG_ID_SIZE : reference_ids + r * RG_ID_SIZE, RG_ID_SIZE);
+    }
+    rg_msg_destroy(&reply);
+}
+
+// The same image in two places is augmented by two draws; one image over many places must show both flips'
+// jitter.
+static void each_place_has_its_own_augmentation(void **state)
+{
+    fixture_t *f = *state;
+    float seen[4] = {0};
+    f->config.data.jitter = 0.02;
+    for (unsigned b = 0, n = 0; b < 4; b++) {
+        rg_msg_t *reply = batch(f->batcher, "stage1", b, ANNOTATED, 0);
+        for (unsigned i = 0; i < ANNOTATED; i++)
+            if (number_of(pixels_at(reply, "pixels", i)) == 7) seen[n++] = *pixels_at(reply, "pixels", i);
+        rg_msg_destroy(&reply);
+    }
+    assert_true(seen[0] != seen[1] && seen[1] != seen[2] && seen[2] != seen[3]);
+}
+
+static void larger_batches_than_epochs_work(void **state)
+{
+    fixture_t *f = *state;
+    unsigned count[ANNOTATED] = {0};
+    rg_msg_t *reply = batch(f->batcher, "classifier", 0, 20 * ANNOTATED, 0);
+    for (unsigned i = 0; i < 20 * ANNOTATED; i++) count[number_of(pixels_at(reply, "pixels", i))]++;
+    for (unsigned i = 0; i < ANNOTATED; i++) assert_int_equal(count[i], 20);
+    rg_msg_destroy(&reply);
+}
+
+static void bad_requests_are_refused(void **state)
+{
+    fixture_t *f = *state;
+    rg_msg_t *reply;
+    assert_fails(ask(f->batcher, "", 0, 1, 0, &reply), RG_EINVAL, "name has 1 to 31 bytes, not 0");
+    assert_fails(ask(f->batcher, "a stream of a name much too long", 0, 1, 0, &reply), RG_EINVAL, "not 32");
+    assert_fails(ask(f->batcher, "stage1", 0, 0, 0, &reply), RG_EINVAL, "at least one");
+    assert_fails(ask(f->batcher, "stage1", 0, 2, 3, &reply), RG_EINVAL, "2 images with 3 references");
+    assert_fails(ask(f->batcher, "stage1", UINT64_MAX, 1, 0, &reply), RG_EINVAL, "18446744073709551615");
+    assert_fails(ask(f->batcher, "stage1", 0, UINT32_MAX, 0, &reply), RG_ELIMIT,
+                 "limits.message_max_mib: 64");
+    assert_null(reply);
+}
+
+static void replace(const fixture_t *f, unsigned number, const void *data, size_t size)
+{
+    char *path = rg_format("%s/%u.jpg", (const char *)f->folder, number);
+    if (data)
+        assert_ok(rg_file_write(path, data, size));
+    else
+        assert_int_equal(remove(path), 0);
+    free(path);
+}
+
+static void a_broken_file_is_named_and_may_be_mended(void **state)
+{
+    fixture_t *f = *state;
+    size_t size;
+    rg_msg_t *reply;
+    uint8_t *jpeg = make_jpeg(3, SIDE, &size);
+    replace(f, 3, "not a JPEG", 10);
+    assert_fails(ask(f->batcher, "stage1", 0, ANNOTATED, 0, &reply), RG_EFORMAT, "/3.jpg: ");
+    replace(f, 3, jpeg, size / 2);
+    assert_fails(ask(f->batcher, "stage1", 0, ANNOTATED, 0, &reply), RG_EFORMAT, "/3.jpg: ");
+    replace(f, 3, NULL, 0);
+    assert_fails(ask(f->batcher, "stage1", 0, ANNOTATED, 0, &reply), RG_ENOENT, "/3.jpg");
+    assert_null(reply);
+    replace(f, 3, jpeg, size);
+    reply = batch(f->batcher, "stage1", 0, ANNOTATED, 0);
+    rg_msg_destroy(&reply);
+    free(jpeg);
+}
+
+static void decoded_images_are_kept(void **state)
+{
+    fixture_t *f = *state;
+    rg_msg_t *first = batch(f->batcher, "stage1", 0, ANNOTATED, ANNOTATED);
+    for (unsigned i = 0; i < ANNOTATED; i++) replace(f, i, NULL, 0);
+    rg_msg_t *again = batch(f->batcher, "stage1", 0, ANNOTATED, ANNOTATED);
+    assert_true(same(first, again));
+    rg_msg_destroy(&first);
+    rg_msg_destroy(&again);
+}
+
+static void without_annotation_there_is_nothing_to_train_on(void **state)
+{
+    fixture_t *f = *state;
+    rg_dataset_t bare;
+    rg_batcher_t *batcher;
+    rg_msg_t *reply;
+    rg_config_t config = f->config;
+    config.data.list[0] = 0;
+    assert_ok(rg_dataset_open(&bare, &config));
+    rg_batcher_new(&batcher, &config, &bare);
+    assert_fails(ask(batcher, "stage1", 0, 1, 0, &reply), RG_ENOENT, "no training image here is annotated");
+    rg_batcher_destroy(&batcher);
+    rg_dataset_close(&bare);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_batcher, close_batcher)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_data_set_is_described),
+        TEST(the_same_request_gives_the_same_bytes),
+        TEST(streams_and_seeds_have_their_own_order),
+        TEST(every_epoch_has_each_image_once),
+        TEST(pixels_labels_and_ids_belong_together),
+        TEST(each_place_has_its_own_augmentation),
+        TEST(larger_batches_than_epochs_work),
+        TEST(bad_requests_are_refused),
+        TEST(a_broken_file_is_named_and_may_be_mended),
+        TEST(decoded_images_are_kept),
+        TEST(without_annotation_there_is_nothing_to_train_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

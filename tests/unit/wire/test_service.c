@@ -1,0 +1,354 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <czmq.h>
+#include <sys/un.h>
+
+#include "common/core/err.h"
+#include "common/core/file.h"
+#include "tests/support/folder.h"
+#include "tests/unit/wire/fixture.h"
+
+typedef struct {
+    rg_config_t config;
+    char endpoint[600];
+    fixture_t service;
+    void *folder;
+} bench_t;
+
+static int bench_make(void **state)
+{
+    bench_t *bench = calloc(1, sizeof *bench);
+    if (folder_make(&bench->folder) != 0) return -1;
+    rg_config_init(&bench->config);
+    snprintf(bench->endpoint, sizeof bench->endpoint, "ipc://%s/s.ipc", (char *)bench->folder);
+    *state = bench;
+    return 0;
+}
+
+static int bench_drop(void **state)
+{
+    bench_t *bench = *state;
+    int failed = folder_remove(&bench->folder);
+    free(bench);
+    return failed;
+}
+
+static void start(bench_t *bench)
+{
+    if (fixture_start(&bench->service, &bench->config, bench->endpoint) != 0) fail_msg("%s", rg_error());
+}
+
+static rg_msg_t *ask_status(bench_t *bench)
+{
+    rg_link_t *link;
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST), *reply = NULL;
+    assert_int_equal(rg_link_new(&link, &bench->config, "fixture", bench->service.bound, NULL), 0);
+    if (rg_link_ask(link, &request, &reply, -1) != 0) fail_msg("%s", rg_error());
+    rg_link_destroy(&link);
+    return reply;
+}
+
+static void status_is_answered_by_the_loop(void **state)
+{
+    bench_t *bench = *state;
+    start(bench);
+    rg_msg_t *reply = ask_status(bench);
+    const Rg__V1__StatusReply *status = rg_msg_body(reply);
+    assert_string_equal(status->service, "fixture");
+    assert_int_equal(status->pid, getpid());
+    assert_true(status->uptime_s >= 0 && status->uptime_s < 3600);
+    assert_int_equal(status->n_fields, 2);
+    assert_string_equal(status->fields[0]->key, "seen");
+    assert_string_equal(status->fields[0]->value, "0");
+    assert_string_equal(status->fields[1]->value, "fine");
+    rg_msg_destroy(&reply);
+    fixture_stop(&bench->service);
+    assert_int_equal(bench->service.run_err, 0);
+}
+
+// ------------------------------------------------------------------ endpoints
+static void a_living_ipc_path_is_not_taken(void **state)
+{
+    bench_t *bench = *state;
+    fixture_t second = {0};
+    char want[700];
+    start(bench);
+    assert_int_equal(fixture_start(&second, &bench->config, bench->endpoint), RG_EIO);
+    snprintf(want, sizeof want, "%s: already in use by process %d", bench->endpoint, (int)getpid());
+    assert_string_equal(rg_error(), want);
+    rg_msg_t *reply = ask_status(bench); // the first still answers
+    rg_msg_destroy(&reply);
+    fixture_stop(&bench->service);
+    assert_int_equal(fixture_start(&second, &bench->config, bench->endpoint), 0);
+    fixture_stop(&second);
+}
+
+static void a_dead_process_path_is_replaced(void **state)
+{
+    bench_t *bench = *state;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char lock[700];
+    strcpy(address.sun_path, bench->endpoint + 6);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    close(fd); // the path stays
+    snprintf(lock, sizeof lock, "%s.lock", address.sun_path);
+    assert_int_equal(rg_file_write(lock, "1\n", 2), 0);
+    start(bench);
+    rg_msg_t *reply = ask_status(bench);
+    rg_msg_destroy(&reply);
+    fixture_stop(&bench->service);
+    assert_false(rg_exists(address.sun_path));
+}
+
+static void a_file_in_the_way_is_kept(void **state)
+{
+    bench_t *bench = *state;
+    fixture_t service = {0};
+    assert_int_equal(rg_file_write(bench->endpoint + 6, "precious", 8), 0);
+    assert_int_equal(fixture_start(&service, &bench->config, bench->endpoint), RG_EIO);
+    assert_non_null(strstr(rg_error(), "the path exists and is not a socket"));
+    assert_true(rg_exists(bench->endpoint + 6));
+}
+
+static void a_tcp_port_in_use_is_told(void **state)
+{
+    bench_t *bench = *state;
+    fixture_t second = {0};
+    char want[200];
+    strcpy(bench->endpoint, "tcp://127.0.0.1:*");
+    start(bench);
+    assert_int_equal(fixture_start(&second, &bench->config, bench->service.bound), RG_EIO);
+    snprintf(want, sizeof want, "%s: cannot listen: Address already in use", bench->service.bound);
+    assert_string_equal(rg_error(), want);
+    fixture_stop(&bench->service);
+}
+
+static void unsafe_and_impossible_endpoints_are_refused(void **state)
+{
+    bench_t *bench = *state;
+    fixture_t service = {0};
+    char path[200] = "ipc://";
+    static const char *open[] = {"tcp://*:*", "tcp://0.0.0.0:*", "tcp://127.evil.example:5", "tcp://[::]:*"};
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(fixture_start(&service, &bench->config, open[i]), RG_ECONFIG);
+        assert_non_null(strstr(rg_error(), "endpoints.insecure: true"));
+    }
+    bench->config.endpoints.insecure = 1;
+    assert_int_equal(fixture_start(&service, &bench->config, "tcp://*:*"), 0);
+    fixture_stop(&service);
+    memset(path + 6, 'x', 108);
+    assert_int_equal(fixture_start(&service, &bench->config, path), RG_ECONFIG);
+    assert_non_null(strstr(rg_error(), "a path of 108 characters is too long for a socket (107 at most)"));
+    assert_int_equal(fixture_start(&service, &bench->config, "inproc://x"), RG_ECONFIG);
+}
+
+// ------------------------------------------------------------------ hostile peers
+static void *raw_dealer(bench_t *bench, zsock_t **socket)
+{
+    *socket = zsock_new(ZMQ_DEALER);
+    zsock_set_linger(*socket, 0);
+    void *handle = zsock_resolve(*socket);
+    assert_int_equal(zmq_connect(handle, bench->service.bound), 0);
+    return handle;
+}
+
+static void send_raw(void *handle, const void *data, size_t size, int frames)
+{
+    for (int i = 0; i < frames; i++)
+        assert_int_equal(zmq_send(handle, data, size, i + 1 < frames ? ZMQ_SNDMORE : 0), size);
+}
+
+static size_t pack_status(uint64_t id, uint32_t version, unsigned char *out)
+{
+    Rg__V1__Envelope envelope = RG__V1__ENVELOPE__INIT;
+    Rg__V1__StatusRequest body = RG__V1__STATUS_REQUEST__INIT;
+    envelope.version = version;
+    envelope.id = id;
+    envelope.body_case = RG__V1__ENVELOPE__BODY_STATUS_REQUEST;
+    envelope.status_request = &body;
+    return rg__v1__envelope__pack(&envelope, out);
+}
+
+static void expect_error(void *handle, uint64_t id, int want)
+{
+    unsigned char bytes[1000];
+    rg_msg_t *reply;
+    int size = zmq_recv(handle, bytes, sizeof bytes, 0);
+    assert_true(size > 0 && size <= (int)sizeof bytes);
+    rg_frame_t frame = {.data = bytes, .size = (size_t)size};
+    assert_int_equal(rg_msg_parse(&reply, &frame, 1, NULL, NULL), 0);
+    assert_int_equal(rg_msg_id(reply), id);
+    assert_int_equal(rg_msg_failed(reply, "fixture"), want);
+    rg_msg_destroy(&reply);
+}
+
+static void bad_messages_are_refused_and_the_service_goes_on(void **state)
+{
+    bench_t *bench = *state;
+    zsock_t *socket;
+    unsigned char envelope[100];
+    start(bench);
+    void *handle = raw_dealer(bench, &socket);
+    send_raw(handle, "\xff\xff\xff", 3, 1); // no id to answer
+    send_raw(handle, "", 0, 1);
+    send_raw(handle, "\xff", 1, 1000); // more frames than a message has
+    send_raw(handle, envelope, pack_status(7, 9, envelope), 1);
+    expect_error(handle, 7, RG_EVERSION);
+    send_raw(handle, envelope, pack_status(8, 1, envelope), 3); // frames nobody announced
+    expect_error(handle, 8, RG_EFORMAT);
+    send_raw(handle, envelope, pack_status(9, 1, envelope), 400);
+    expect_error(handle, 9, RG_ELIMIT);
+    rg_msg_t *reply = ask_status(bench);
+    rg_msg_destroy(&reply);
+    zsock_destroy(&socket);
+    fixture_stop(&bench->service);
+    assert_int_equal(bench->service.run_err, 0);
+}
+
+static void a_long_identity_is_dropped(void **state)
+{
+    bench_t *bench = *state;
+    unsigned char envelope[100];
+    char identity[200];
+    start(bench);
+    memset(identity, 'i', sizeof identity);
+    zsock_t *socket = zsock_new(ZMQ_DEALER);
+    void *handle = zsock_resolve(socket);
+    zmq_setsockopt(handle, ZMQ_ROUTING_ID, identity, sizeof identity);
+    zsock_set_linger(socket, 0);
+    assert_int_equal(zmq_connect(handle, bench->service.bound), 0);
+    send_raw(handle, envelope, pack_status(7, 1, envelope), 1);
+    rg_msg_t *reply = ask_status(bench);
+    rg_msg_destroy(&reply);
+    zsock_destroy(&socket);
+    fixture_stop(&bench->service);
+}
+
+static void a_peer_that_never_reads_harms_nobody(void **state)
+{
+    bench_t *bench = *state;
+    zsock_t *socket;
+    unsigned char envelope[100];
+    start(bench);
+    void *handle = raw_dealer(bench, &socket);
+    size_t size = pack_status(7, 1, envelope);
+    zmq_setsockopt(handle, ZMQ_RCVHWM, &(int){1}, sizeof(int));
+    for (int i = 0; i < 3000; i++) send_raw(handle, envelope, size, 1); // far beyond every queue
+    rg_msg_t *reply = ask_status(bench);
+    rg_msg_destroy(&reply);
+    zsock_destroy(&socket);
+    fixture_stop(&bench->service);
+}
+
+static void a_peer_that_left_is_forgotten(void **state)
+{
+    bench_t *bench = *state;
+    rg_link_t *link;
+    rg_msg_t *request = batch_request(2, 1);
+    start(bench);
+    assert_int_equal(rg_link_new(&link, &bench->config, "fixture", bench->service.bound, NULL), 0);
+    rg_link_send(link, &request, NULL, NULL);
+    while (sem_trywait(&bench->service.came) != 0) rg_link_poll(link, 10);
+    rg_link_destroy(&link);
+    fixture_release_kept(&bench->service);
+    rg_msg_t *reply = ask_status(bench);
+    rg_msg_destroy(&reply);
+    fixture_stop(&bench->service);
+    assert_int_equal(bench->service.run_err, 0);
+}
+
+// ------------------------------------------------------------------ a service that asks another
+typedef struct {
+    rg_service_t *service;
+    rg_link_t *link;
+    rg_peer_t asker;
+} relay_t;
+
+static void pass_back(void *self, int err, const rg_msg_t *reply)
+{
+    relay_t *relay = self;
+    if (err) {
+        rg_service_refuse(relay->service, &relay->asker, err);
+        return;
+    }
+    rg_msg_t *copy = rg_msg_new(RG__V1__ENVELOPE__BODY_BATCH_REPLY);
+    ((Rg__V1__BatchReply *)rg_msg_body(copy))->index =
+        100 + ((Rg__V1__BatchReply *)rg_msg_body(reply))->index;
+    rg_service_reply(relay->service, &relay->asker, &copy);
+}
+
+static int pass_on(void *self, const rg_peer_t *peer, const rg_msg_t *request)
+{
+    relay_t *relay = self;
+    relay->asker = *peer;
+    rg_msg_t *copy = rg_msg_kind(request) == RG__V1__ENVELOPE__BODY_BATCH_REQUEST
+                         ? batch_request(((Rg__V1__BatchRequest *)rg_msg_body(request))->index, 1)
+                         : rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REQUEST);
+    rg_link_send(relay->link, &copy, pass_back, relay);
+    return 0;
+}
+
+static void *run_relay(void *argument)
+{
+    relay_t *relay = argument;
+    rg_service_run(relay->service);
+    return NULL;
+}
+
+static void links_are_served_by_the_loop(void **state)
+{
+    bench_t *bench = *state;
+    relay_t relay = {0};
+    pthread_t thread;
+    static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_BATCH_REQUEST, pass_on},
+                                        {RG__V1__ENVELOPE__BODY_EMBED_REQUEST, pass_on}};
+    rg_service_spec_t spec = {
+        .name = "relay", .endpoint = "tcp://127.0.0.1:*", .routes = routes, .n_routes = 2, .self = &relay};
+    start(bench);
+    assert_int_equal(rg_service_new(&relay.service, &bench->config, &spec), 0);
+    assert_int_equal(rg_link_new(&relay.link, &bench->config, "fixture", bench->service.bound, NULL), 0);
+    rg_service_add_link(relay.service, relay.link);
+    assert_int_equal(pthread_create(&thread, NULL, run_relay, &relay), 0);
+
+    rg_link_t *link;
+    rg_msg_t *request = batch_request(7, 1), *reply = NULL;
+    assert_int_equal(rg_link_new(&link, &bench->config, "relay", rg_service_endpoint(relay.service), NULL),
+                     0);
+    assert_int_equal(rg_link_ask(link, &request, &reply, -1), 0);
+    assert_int_equal(((Rg__V1__BatchReply *)rg_msg_body(reply))->index, 107);
+    rg_msg_destroy(&reply);
+    request = rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REQUEST);
+    assert_int_equal(rg_link_ask(link, &request, &reply, -1), RG_EMODEL);
+    assert_string_equal(rg_error(), "relay: fixture: no model is loaded");
+    rg_link_destroy(&link);
+
+    pthread_kill(thread, SIGTERM);
+    pthread_join(thread, NULL);
+    rg_link_destroy(&relay.link);
+    rg_service_destroy(&relay.service);
+    fixture_stop(&bench->service);
+}
+
+#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_make, bench_drop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_BENCH(status_is_answered_by_the_loop),
+        ON_BENCH(a_living_ipc_path_is_not_taken),
+        ON_BENCH(a_dead_process_path_is_replaced),
+        ON_BENCH(a_file_in_the_way_is_kept),
+        ON_BENCH(a_tcp_port_in_use_is_told),
+        ON_BENCH(unsafe_and_impossible_endpoints_are_refused),
+        ON_BENCH(bad_messages_are_refused_and_the_service_goes_on),
+        ON_BENCH(a_long_identity_is_dropped),
+        ON_BENCH(a_peer_that_never_reads_harms_nobody),
+        ON_BENCH(a_peer_that_left_is_forgotten),
+        ON_BENCH(links_are_served_by_the_loop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
