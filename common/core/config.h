@@ -27,7 +27,7 @@ typedef struct {
     int warmup;               // iterations of linear rise to lr
     int schedule;             // enum rg_schedule, over the second half of the iterations
     double clip;              // largest global gradient norm; 0 = no clipping
-    double ema;               // decay of the averaged weights
+    double ema;               // decay of the averaged weights, less in the first iterations
     int checkpoint_every;     // iterations
     int sample_every;         // iterations between sample grids; 0 = at the end only
 } rg_train_config_t;

@@ -100,6 +100,9 @@ struct rg_backend {
     void (*lerp)(float *ema, const float *w, float beta, size_t n); // ema = beta * ema + (1-beta) * w
 };
 
+// How many threads the kernels use when called from this thread (each thread has a number of its own).
+void rg_cpu_threads(int n);
+
 // The CPU: oneDNN convolutions, OpenBLAS products. RG_EVERSION if oneDNN cannot start. Not thread safe: one
 // backend per thread.
 int  rg_cpu_backend_new(rg_backend_t **backend);

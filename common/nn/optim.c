@@ -14,6 +14,14 @@ double rg_optim_lr(const rg_train_config_t *config, int iteration)
     return config->lr * (config->schedule == RG_SCHEDULE_LINEAR ? 1 - into : 0.5 * (1 + cos(M_PI * into)));
 }
 
+// The averaged weights' decay: the configured one, but (1 + i) / (10 + i) while that is smaller, so that a short stage's
+// average is not made of its initial weights.
+static float ema_decay(const rg_train_config_t *config, int iteration)
+{
+    double warm = (1.0 + iteration) / (10.0 + iteration);
+    return (float)(warm < config->ema ? warm : config->ema);
+}
+
 static void update(rg_backend_t *backend, const rg_train_config_t *config, int iteration, rg_params_t *set,
                    float gscale)
 {
@@ -23,7 +31,7 @@ static void update(rg_backend_t *backend, const rg_train_config_t *config, int i
     else
         backend->adam(set->value, set->m, set->v, set->grad, gscale, lr, (float)config->beta1, (float)config->beta2,
                       decay, config->optimizer == RG_OPTIMIZER_ADAMW, (uint64_t)iteration + 1, set->count);
-    backend->lerp(set->ema, set->value, (float)config->ema, set->count);
+    backend->lerp(set->ema, set->value, ema_decay(config, iteration), set->count);
     memset(set->grad, 0, set->count * sizeof(float));
     rg_params_changed(set);
 }

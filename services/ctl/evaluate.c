@@ -17,7 +17,7 @@ typedef struct {
 } evaluate_t;
 
 static const struct argp_option own_options[] = {
-    {"stage", 't', "1|2|3", 0, "Whose checkpoint (default 3)"},
+    {"stage", 't', "STAGE", 0, "Whose checkpoint: classifier, 1, 2 or 3 (default 3)"},
     {0},
 };
 
@@ -30,7 +30,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 't':
         own->stage = rg_stage_find(arg);
-        if (own->stage < RG_STAGE_1) argp_error(state, "--stage %s: expected 1, 2 or 3", arg);
+        if (own->stage < 0) argp_error(state, "--stage %s: expected classifier, 1, 2 or 3", arg);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

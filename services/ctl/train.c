@@ -188,7 +188,7 @@ static int run(const rg_options_t *options, const void *input)
     for (int stage = first; stage <= last && !err; stage++) {
         err = train_stage(options, stage, own->restart);
         if (!err) err = finish_stage(options, stage);
-        if (!err && own->stage == ALL && stage >= RG_STAGE_1) err = rg_evaluate_stage(options, stage);
+        if (!err && own->stage == ALL) err = rg_evaluate_stage(options, stage);
     }
     return err;
 }

@@ -1,11 +1,11 @@
 #include "services/encoder/jobs.h"
 
-#include <omp.h>
 #include <stdlib.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/worker.h"
+#include "common/nn/kernels.h"
 
 struct rg_jobs {
     void *self;
@@ -59,7 +59,7 @@ static int run(void *data, const atomic_int *stop)
 {
     rg_job_t *job = data;
     (void)stop;
-    omp_set_num_threads(job->jobs->threads); // the number belongs to the thread, and this one is new
+    rg_cpu_threads(job->jobs->threads); // the number belongs to the thread, and this one is new
     return job->kind->run(job->self, job->request, &job->result);
 }
 

@@ -1,7 +1,6 @@
 #include "services/evaluator/evaluate.h"
 
 #include <inttypes.h>
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,7 +97,7 @@ int rg_evaluate(const rg_config_t *config, const char *name, rg_evaluation_progr
     const stage_t *stage = find_stage(name);
     rg_evaluation_t evaluation;
     rg_report_t *report;
-    omp_set_num_threads(config->threads); // each thread has a number of its own
+    rg_cpu_threads(config->threads); // each thread has a number of its own
     int err = rg_evaluation_open(&evaluation, config, &stage->nets, progress, stop);
     if (err) return err;
     rg_report_new(&report);

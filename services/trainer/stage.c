@@ -347,6 +347,7 @@ int rg_stage_run(const rg_config_t *config, enum rg_stage stage, int restart, rg
     run_t *run = rg_alloc(sizeof *run);
     *run = (run_t){.config = config, .stage = stage, .plan = plan, .progress = progress, .stop = stop,
                    .train = (const rg_train_config_t *)(const void *)((const char *)config + plan->train)};
+    rg_cpu_threads(config->threads);
     rg_progress_state(progress, "waiting", plan->name);
     int err = open_run(run, restart);
     if (!err) rg_log(RG_LOG_INFO, "train", "stage=%s iteration=%llu of=%llu", plan->name,

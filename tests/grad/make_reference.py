@@ -220,7 +220,7 @@ def schedule(kind, lr, warmup, iterations, i):
 
 def optimisers(tensors):
     """STEPS updates of two parameter sets: weights, gradients in, and after each step weights, average and norm."""
-    STEPS, lr, ema = 5, 0.01, 0.9
+    STEPS, lr, ema = 5, 0.01, 0.2  # reached by the warm-up after two steps
     settings = [
         # kind, decay, schedule, warmup, clip
         (SGD, 1e-2, CONSTANT, 0, 0.0),
@@ -255,7 +255,8 @@ def optimisers(tensors):
             optimiser.step()
             put("step%d.norm" % step, [norm])
             for i, p in enumerate(params):
-                average[i] = ema * average[i] + (1 - ema) * p.detach()
+                beta = min(ema, (1 + step) / (10 + step))  # warm-up
+                average[i] = beta * average[i] + (1 - beta) * p.detach()
                 put("step%d.w%d" % (step, i), p.detach().numpy().copy())
                 put("step%d.e%d" % (step, i), average[i].numpy().copy())
     plans = [(CONSTANT, 0, 4), (LINEAR, 3, 10), (COSINE, 5, 11), (CONSTANT, 2, 5), (LINEAR, 0, 1)]

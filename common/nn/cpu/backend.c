@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include <cblas.h>
+#include <omp.h>
 
 #include "common/core/alloc.h"
 #include "common/nn/cpu/cpu.h"
@@ -10,6 +11,11 @@ static void gemm(int transpose_a, int transpose_b, int m, int n, int k, float al
 {
     cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans, m, n,
                 k, alpha, a, transpose_a ? m : k, b, transpose_b ? k : n, beta, c, n);
+}
+
+void rg_cpu_threads(int n)
+{
+    omp_set_num_threads(n);
 }
 
 static void destroy(rg_backend_t *table)
