@@ -55,26 +55,12 @@ void rg_code_keep(const rg_config_t *config, const unsigned char *source, const 
     for (int i = 0; i < n * attributes; i++) memset(keep + (size_t)i * (size_t)dims, source[i] == wanted[i], (size_t)dims);
 }
 
-// Positions of the exclusive attributes.
-static int exclusive_members(const rg_config_t *config, int members[RG_ATTRIBUTES_MAX])
+void rg_labels_flip(const rg_config_t *config, const unsigned char *source, int flip, unsigned char *wanted)
 {
-    for (int i = 0; i < config->data.exclusive.count; i++)
-        members[i] = rg_names_find(&config->data.attributes, config->data.exclusive.name[i]);
-    return config->data.exclusive.count;
-}
-
-int rg_labels_flip(const rg_config_t *config, const unsigned char *source, int flip, rg_rng_t *rng,
-                   unsigned char *wanted)
-{
-    int members[RG_ATTRIBUTES_MAX], n = exclusive_members(config, members), place = -1;
-    memcpy(wanted, source, (size_t)config->data.attributes.count);
-    for (int i = 0; i < n; i++)
-        if (members[i] == flip) place = i;
-    if (place < 0 || n < 2) {
-        wanted[flip] = !source[flip];
-        return flip;
-    }
-    int on = source[flip] ? members[(place + 1 + (int)rg_rng_below(rng, (uint32_t)n - 1)) % n] : flip;
-    for (int i = 0; i < n; i++) wanted[members[i]] = members[i] == on;
-    return on;
+    const rg_names_t *names = &config->data.attributes, *exclusive = &config->data.exclusive;
+    memcpy(wanted, source, (size_t)names->count);
+    if (!source[flip] && rg_names_find(exclusive, names->name[flip]) >= 0)
+        for (int i = 0; i < names->count; i++)
+            if (rg_names_find(exclusive, names->name[i]) >= 0) wanted[i] = 0;
+    wanted[flip] = !source[flip];
 }

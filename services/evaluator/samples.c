@@ -61,11 +61,9 @@ static int rows_of(const rg_evaluation_t *evaluation)
 void rg_samples_target(const rg_evaluation_t *evaluation, rg_target_t *target, int row, int flip)
 {
     const rg_config_t *config = evaluation->config;
-    rg_rng_t rng;
-    rg_rng_init(&rng, config->seed, RG_RNG_EVALUATE, (uint64_t)evaluation->n_test + (uint64_t)row);
-    *target = (rg_target_t){.image = evaluation->test[row], .reference = RG_NO_REFERENCE};
+    *target = (rg_target_t){.image = evaluation->test[row], .asked = flip, .reference = RG_NO_REFERENCE};
     rg_labels_read(&evaluation->data, config, target->image, target->source);
-    target->asked = rg_labels_flip(config, target->source, flip, &rng, target->wanted);
+    rg_labels_flip(config, target->source, flip, target->wanted);
 }
 
 // Content maps and codes of the rows' sources, and room for what is made of them.

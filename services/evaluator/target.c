@@ -35,8 +35,8 @@ void rg_target_draw(rg_target_t *target, const rg_labelled_t *data, const rg_con
 {
     *target = (rg_target_t){.image = image};
     rg_labels_read(data, config, image, target->source);
-    int flip = (int)rg_rng_below(rng, (uint32_t)config->data.attributes.count);
-    target->asked = rg_labels_flip(config, target->source, flip, rng, target->wanted);
+    target->asked = (int)rg_rng_below(rng, (uint32_t)config->data.attributes.count);
+    rg_labels_flip(config, target->source, target->asked, target->wanted);
     target->reference = draw_reference(target, data, config, 1, rng);
     if (target->reference == RG_NO_REFERENCE)
         target->reference = draw_reference(target, data, config, 0, rng);

@@ -11,7 +11,7 @@
 typedef struct {
     uint32_t image;     // position in the data set
     uint32_t reference; // of the real image, or RG_NO_REFERENCE
-    int asked;          // the attribute that changes, as rg_labels_flip returns it
+    int asked;          // the attribute that is flipped
     unsigned char source[RG_ATTRIBUTES_MAX], wanted[RG_ATTRIBUTES_MAX]; // in the config's order
 } rg_target_t;
 

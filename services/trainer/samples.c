@@ -28,7 +28,7 @@ static void put_column(grid_t *grid, int column, const rg_tensor_t *image)
 }
 
 // Codes with one attribute flipped: the mean of the wanted component where it changed, the source's own elsewhere.
-static rg_tensor_t *flipped(grid_t *grid, rg_tensor_t *code, int attribute, rg_rng_t *rng)
+static rg_tensor_t *flipped(grid_t *grid, rg_tensor_t *code, int attribute)
 {
     const rg_config_t *config = &grid->translation->model->config;
     rg_tape_t *tape = grid->translation->tape;
@@ -38,7 +38,7 @@ static rg_tensor_t *flipped(grid_t *grid, rg_tensor_t *code, int attribute, rg_r
     unsigned char *keep = rg_tape_alloc(tape, (size_t)grid->rows * width);
     float *codes = rg_tape_alloc(tape, (size_t)grid->rows * width * sizeof *codes);
     for (int i = 0; i < grid->rows; i++)
-        rg_labels_flip(config, grid->batch->labels + i * attributes, attribute, rng, wanted + i * attributes);
+        rg_labels_flip(config, grid->batch->labels + i * attributes, attribute, wanted + i * attributes);
     rg_code_of_labels(config, wanted, grid->rows, NULL, codes);
     rg_code_keep(config, grid->batch->labels, wanted, grid->rows, keep);
     return rg_select(tape, keep, code, rg_tape_input(tape, grid->rows, 1, 1, code->c, codes));
@@ -49,8 +49,6 @@ static int draw(grid_t *grid)
     rg_translation_t *t = grid->translation;
     const rg_model_t *model = t->model;
     int side = model->config.data.img_size;
-    rg_rng_t rng;
-    rg_rng_init(&rng, model->config.seed, RG_RNG_EVALUATE, 0);
     rg_tape_reset(t->tape);
     rg_tape_pause(t->tape);
     rg_tensor_t *x = rg_tape_input(t->tape, grid->rows, side, side, 3, grid->batch->pixels);
@@ -58,7 +56,7 @@ static int draw(grid_t *grid)
     rg_tensor_t *code = rg_attribute_encode(t->tape, &model->attribute, x);
     put_column(grid, 0, x);
     for (int column = 1; column < grid->columns; column++) {
-        rg_tensor_t *wanted = column == 1 ? code : flipped(grid, code, column - 2, &rng);
+        rg_tensor_t *wanted = column == 1 ? code : flipped(grid, code, column - 2);
         put_column(grid, column, rg_translate(t->tape, model, content, wanted, t->retriever, grid->batch->ids));
     }
     rg_tape_resume(t->tape);
