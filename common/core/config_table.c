@@ -20,6 +20,7 @@ typedef struct {
 
 static const char *const schedules[] = {"constant", "linear", "cosine", NULL};
 static const char *const optimizers[] = {"sgd", "adam", "adamw", NULL};
+static const char *const targets[] = {"random", "flipped", NULL};
 static const char *const neighbours[] = {"retrieved", "random", NULL};
 
 #define ENDPOINT_HELP "where it listens: ipc://PATH or tcp://HOST:PORT; empty: ipc://RUN/SERVICE.ipc"
@@ -45,13 +46,15 @@ static const row_t general[] = {
      "side of the centred square in source pixels; 0: 178 for 178x218, else the largest"},
     {"data.img_size", RG_KEY_INT, AT(data.img_size), "128", 16, 1024,
      "side of the images the networks see; divisible by 4"},
+    {"data.targets", RG_KEY_CHOICE, AT(data.targets), "random", 0, 0,
+     "what stages 1 and 3 translate to: the labels of a random image, or the source's with one attribute flipped", targets},
     {"data.jitter", RG_KEY_DOUBLE, AT(data.jitter), "0.005", 0, 1,
      "largest relative change of brightness and contrast in training"},
 
     {"model.gf", RG_KEY_INT, AT(model.gf), "64", 1, 1024, "width of the first layer of E_c, E_a and G"},
-    {"model.n_res", RG_KEY_INT, AT(model.n_res), "4", 0, 64, "residual blocks of E_c and of G"},
+    {"model.n_res", RG_KEY_INT, AT(model.n_res), "4", 0, 16, "residual blocks of E_c and of G"},
     {"model.df", RG_KEY_INT, AT(model.df), "64", 1, 1024, "width of the first layer of D"},
-    {"model.d_layers", RG_KEY_INT, AT(model.d_layers), "5", 1, 10, "strided convolutions of D, per scale"},
+    {"model.d_layers", RG_KEY_INT, AT(model.d_layers), "5", 1, 8, "strided convolutions of D, per scale"},
     {"model.d_scales", RG_KEY_INT, AT(model.d_scales), "2", 1, 4, "image scales D looks at"},
     {"model.attr_dims", RG_KEY_INT, AT(model.attr_dims), "8", 1, 256, "code dimensions per attribute"},
     {"model.attr_std", RG_KEY_DOUBLE, AT(model.attr_std), "0.5", 1e-3, 10,

@@ -54,13 +54,3 @@ void rg_code_keep(const rg_config_t *config, const unsigned char *source, const 
     int attributes = config->data.attributes.count, dims = config->model.attr_dims;
     for (int i = 0; i < n * attributes; i++) memset(keep + (size_t)i * (size_t)dims, source[i] == wanted[i], (size_t)dims);
 }
-
-void rg_labels_flip(const rg_config_t *config, const unsigned char *source, int flip, unsigned char *wanted)
-{
-    const rg_names_t *names = &config->data.attributes, *exclusive = &config->data.exclusive;
-    memcpy(wanted, source, (size_t)names->count);
-    if (!source[flip] && rg_names_find(exclusive, names->name[flip]) >= 0)
-        for (int i = 0; i < names->count; i++)
-            if (rg_names_find(exclusive, names->name[i]) >= 0) wanted[i] = 0;
-    wanted[flip] = !source[flip];
-}

@@ -36,8 +36,4 @@ void rg_code_of_labels(const rg_config_t *config, const unsigned char *labels, i
 void rg_code_keep(const rg_config_t *config, const unsigned char *source, const unsigned char *wanted, int n,
                   unsigned char *keep);
 
-// wanted [A] = source with attribute `flip` turned. Turning a member of the exclusive group on (a hair colour) turns the
-// others off; turning one off leaves none of them, as many annotated images have it.
-void rg_labels_flip(const rg_config_t *config, const unsigned char *source, int flip, unsigned char *wanted);
-
 #endif

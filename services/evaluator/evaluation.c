@@ -172,7 +172,7 @@ int rg_evaluation_translate(rg_evaluation_t *self, float *image, const float *co
 void rg_evaluation_target(const rg_evaluation_t *self, rg_target_t *target, uint32_t i, rg_rng_t *rng)
 {
     rg_rng_init(rng, self->config->seed, RG_RNG_EVALUATE, i);
-    rg_target_draw(target, &self->data, self->config, self->test[i], rng);
+    rg_target_draw(target, &self->data.set, self->data.column, self->config, self->test[i], rng);
 }
 
 void rg_evaluation_keep(const rg_evaluation_t *self, float *code, const float *own, const rg_target_t *target)

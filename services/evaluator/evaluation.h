@@ -7,7 +7,8 @@
 #include "common/wire/neighbours.h"
 #include "services/evaluator/nets.h"
 #include "services/evaluator/report.h"
-#include "services/evaluator/target.h"
+#include "common/data/target.h"
+#include "services/evaluator/precision.h"
 
 // Images done and to do, read by another thread.
 typedef struct {

@@ -4,7 +4,13 @@
 #ifndef RG_EVALUATOR_PRECISION_H
 #define RG_EVALUATOR_PRECISION_H
 
-#include "services/evaluator/target.h"
+#include "common/data/target.h"
+
+// The data set with the columns of the config's attributes.
+typedef struct {
+    rg_dataset_t set;
+    int column[RG_ATTRIBUTES_MAX];
+} rg_labelled_t;
 
 typedef struct {
     double attributes, content, strict; // sums over queries; strict: images whose attributes all match

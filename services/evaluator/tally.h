@@ -3,7 +3,7 @@
 #ifndef RG_EVALUATOR_TALLY_H
 #define RG_EVALUATOR_TALLY_H
 
-#include "services/evaluator/target.h"
+#include "common/data/target.h"
 
 typedef struct {
     uint64_t right, n;

@@ -10,6 +10,7 @@
 #include "common/core/err.h"
 #include "common/core/rng.h"
 #include "common/data/image.h"
+#include "common/data/target.h"
 
 enum { ORDERS = 8, NAME_SIZE = RG_BATCH_STREAM_MAX + 1 }; // two epochs of sources and of targets, twice
 
@@ -25,6 +26,9 @@ struct rg_batcher {
     const rg_config_t *config;
     const rg_dataset_t *set;
     size_t image_size; // S*S*3
+    int column[RG_ATTRIBUTES_MAX]; // of the config's attributes; no_columns: the data set lacks one
+    int no_columns;
+    uint32_t *rank_of;             // [set->count], of annotated training images
     order_t orders[ORDERS];
     int next_order;
     uint32_t slots;            // images of rank < slots are kept
@@ -44,6 +48,9 @@ void rg_batcher_new(rg_batcher_t **out, const rg_config_t *config, const rg_data
     self->pixels = rg_alloc((self->slots + 1) * self->image_size);
     self->id = rg_alloc((self->slots + 1) * sizeof *self->id);
     self->present = rg_alloc(self->slots + 1);
+    self->no_columns = rg_dataset_columns(set, config, self->column) != 0;
+    self->rank_of = rg_alloc(set->count * sizeof *self->rank_of);
+    for (uint32_t rank = 0; rank < set->n_train_annotated; rank++) self->rank_of[set->train_annotated[rank]] = rank;
     *out = self;
 }
 
@@ -55,6 +62,7 @@ void rg_batcher_destroy(rg_batcher_t **out)
     free(self->pixels);
     free(self->id);
     free(self->present);
+    free(self->rank_of);
     free(self);
     *out = NULL;
 }
@@ -109,6 +117,34 @@ static const uint32_t *order_of(rg_batcher_t *self, const char *stream, enum rg_
     order->epoch = epoch;
     shuffle(self, order);
     return order->rank;
+}
+
+static uint32_t rank_at(rg_batcher_t *self, const char *stream, enum rg_rng_stream purpose, uint64_t place)
+{
+    uint32_t n = self->set->n_train_annotated;
+    return order_of(self, stream, purpose, place / n)[place % n];
+}
+
+static void read_labels(const rg_batcher_t *self, uint32_t rank, uint8_t *labels)
+{
+    size_t columns = (size_t)self->set->attributes.count;
+    memcpy(labels, self->set->labels + self->set->train_annotated[rank] * columns, columns);
+}
+
+// The source of this place with one attribute flipped, and an image that shows it. Where no image does, the source
+// itself is its target.
+static uint32_t flipped_target(rg_batcher_t *self, const char *stream, uint64_t place, uint8_t *labels)
+{
+    uint32_t source = rank_at(self, stream, RG_RNG_SHUFFLE, place);
+    rg_target_t target;
+    rg_rng_t rng;
+    rg_rng_init(&rng, self->config->seed, RG_RNG_TARGETS, mix(stream, place));
+    rg_target_draw(&target, self->set, self->column, self->config, self->set->train_annotated[source], &rng);
+    uint32_t rank = target.reference == RG_NO_REFERENCE ? source : self->rank_of[target.reference];
+    read_labels(self, rank, labels);
+    for (int a = 0; rank != source && a < self->config->data.attributes.count; a++)
+        labels[self->column[a]] = target.wanted[a];
+    return rank;
 }
 
 // ---- pixels
@@ -169,13 +205,18 @@ static int put_pixels(rg_batcher_t *self, const rows_t *rows, uint32_t row, uint
 
 static int put_rows(rg_batcher_t *self, const Rg__V1__BatchRequest *asked, const rows_t *rows)
 {
-    const rg_dataset_t *set = self->set;
-    size_t columns = (size_t)set->attributes.count;
+    size_t columns = (size_t)self->set->attributes.count;
     int err = 0;
     for (uint32_t i = 0; i < asked->images && !err; i++) {
-        uint64_t place = asked->index * asked->images + i, epoch = place / set->n_train_annotated;
-        uint32_t rank = order_of(self, asked->stream, rows->purpose, epoch)[place % set->n_train_annotated];
-        memcpy(rows->labels + i * columns, set->labels + set->train_annotated[rank] * columns, columns);
+        uint64_t place = asked->index * asked->images + i;
+        uint8_t *labels = rows->labels + i * columns;
+        uint32_t rank;
+        if (rows->purpose == RG_RNG_TARGETS && asked->flipped) {
+            rank = flipped_target(self, asked->stream, place, labels);
+        } else {
+            rank = rank_at(self, asked->stream, rows->purpose, place);
+            read_labels(self, rank, labels);
+        }
         uint64_t draw = mix(asked->stream, 2 * place + (rows->purpose == RG_RNG_TARGETS));
         if (i >= rows->first) err = put_pixels(self, rows, i - rows->first, rank, draw);
     }
@@ -200,6 +241,8 @@ static int check(const rg_batcher_t *self, const Rg__V1__BatchRequest *asked)
                        INT32_MAX);
     if (!self->set->n_train_annotated)
         return rg_fail(RG_ENOENT, "%s: no training image here is annotated", self->set->folder);
+    if (asked->flipped && self->no_columns)
+        return rg_fail(RG_ECONFIG, "data.attributes: %s does not annotate all of them", self->set->folder);
     return 0;
 }
 

@@ -99,6 +99,7 @@ static void ask_ahead(rg_feed_t *feed)
         body->index = feed->asked;
         body->images = (uint32_t)feed->spec.images;
         body->references = (uint32_t)feed->spec.references;
+        body->flipped = feed->spec.flipped;
         slot_t *slot = &feed->slots[feed->asked++ % (uint64_t)feed->credit];
         slot->err = 0;
         rg_link_send(feed->link, &request, take_reply, slot);

@@ -22,11 +22,13 @@ void rg_feed_close(rg_feed_t **feed);
 
 // Begins the stream of a stage at an iteration. all_columns: labels of every annotated attribute (the classifier's),
 // otherwise the config's attributes in their order (RG_ECONFIG if the data set has no such column).
+// flipped: targets are their sources with one attribute flipped, not random images.
 typedef struct {
     const char *stream;
     uint64_t first, end; // iterations; nothing is asked beyond end
     int images, references;
     int all_columns;
+    int flipped;
 } rg_feed_spec_t;
 int rg_feed_start(rg_feed_t *feed, const rg_feed_spec_t *spec);
 

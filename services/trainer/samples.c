@@ -8,6 +8,7 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/data/image.h"
+#include "common/data/target.h"
 
 enum { ROWS_MAX = 8 };
 

@@ -179,7 +179,8 @@ static int start_feed(run_t *run)
     return rg_feed_start(run->feed, &(rg_feed_spec_t){.stream = run->plan->name, .first = run->info.iteration,
                                                       .end = run->info.iterations, .images = batch,
                                                       .references = references,
-                                                      .all_columns = run->stage == RG_STAGE_CLASSIFIER});
+                                                      .all_columns = run->stage == RG_STAGE_CLASSIFIER,
+                                                      .flipped = run->translation.tape && run->config->data.targets == RG_TARGETS_FLIPPED});
 }
 
 static int open_run(run_t *run, int restart)

@@ -121,19 +121,22 @@ static int discriminator_step(rg_translation_t *self, const shared_t *s, int ite
     return err ? err : rg_optim_step(self->backend, self->train, iteration, &set, 1, NULL);
 }
 
-// Isometry compares two translations of one content: the reconstruction (code z) and the fake (code z_t).
-static void code_losses(rg_translation_t *self, const shared_t *s, rg_tensor_t *recon, rg_losses_t *losses)
+// Codes read back from translations, of the latent targets only (as MUNIT reconstructs sampled styles): a reference's
+// code may be ambiguous, and asking it back would hold the generator to the ambiguity. Isometry compares two translations
+// of one content: the reconstruction (code z) and the fake (code z_t).
+static void read_back_codes(rg_translation_t *self, const shared_t *s, rg_tensor_t *recon, rg_losses_t *losses)
 {
-    const rg_model_t *model = self->model;
-    rg_tensor_t *of_fake = rg_attribute_encode(self->tape, &model->attribute, s->fake);
-    rg_losses_add(losses, "attribute", rg_loss_l1(self->tape, of_fake, s->target, (float)self->weight->attribute));
-    if (self->weight->kl > 0)
-        rg_losses_add(losses, "kl", rg_loss_kl(self->tape, &model->config, s->code.mean, s->code.logvar,
-                                               s->draws->component, (float)self->weight->kl));
+    const rg_attribute_encoder_t *encoder = &self->model->attribute;
+    rg_tape_t *tape = self->tape;
+    int latent = s->batch->n - s->batch->references;
+    if (latent == 0) return;
+    rg_tensor_t *of_fake = rg_attribute_encode(tape, encoder, rg_rows(tape, s->fake, 0, latent));
+    rg_tensor_t *target = rg_rows(tape, s->target, 0, latent);
+    rg_losses_add(losses, "attribute", rg_loss_l1(tape, of_fake, target, (float)self->weight->attribute));
     if (self->weight->isometry > 0) {
-        rg_tensor_t *of_recon = rg_attribute_encode(self->tape, &model->attribute, recon);
-        rg_losses_add(losses, "isometry", rg_loss_isometry(self->tape, of_recon, of_fake, s->code.mean, s->target,
-                                                           (float)self->weight->isometry));
+        rg_tensor_t *of_recon = rg_attribute_encode(tape, encoder, rg_rows(tape, recon, 0, latent));
+        rg_losses_add(losses, "isometry", rg_loss_isometry(tape, of_recon, of_fake, rg_rows(tape, s->code.mean, 0, latent),
+                                                           target, (float)self->weight->isometry));
     }
 }
 
@@ -162,7 +165,10 @@ static int generator_step(rg_translation_t *self, const shared_t *s, int iterati
     rg_losses_add(losses, "content", rg_loss_l1(tape, content, s->content, (float)weight->content));
     rg_tensor_t *cycle = decode(self, s, content, s->code.mean);
     rg_losses_add(losses, "cycle", rg_loss_l1(tape, cycle, s->x, (float)weight->cycle));
-    code_losses(self, s, recon, losses);
+    read_back_codes(self, s, recon, losses);
+    if (weight->kl > 0)
+        rg_losses_add(losses, "kl", rg_loss_kl(tape, &self->model->config, s->code.mean, s->code.logvar,
+                                               s->draws->component, (float)weight->kl));
     int err = rg_tape_error(tape);
     if (!err) err = rg_losses_check(losses, iteration);
     if (!err) err = rg_tape_backward(tape);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/data/target.h"
 #include "common/model/loss.h"
 #include "common/nn/optim.h"
 

@@ -118,12 +118,13 @@ class Translation:
         recon = self.decode(content, z)
         again = nets.content(fake)
         cycle = self.decode(again, z)
-        of_fake = nets.attribute(fake)[0]
+        latent = N - REFERENCES  # codes are read back from the translations to sampled codes
+        of_fake = nets.attribute(fake[:latent])[0]
         losses["recon"] = (recon - x).abs().mean()
         losses["content"] = (again - content).abs().mean()
         losses["cycle"] = (cycle - x).abs().mean()
-        losses["attribute"] = (of_fake - wanted).abs().mean()
-        losses["isometry"] = peer.isometry(nets.attribute(recon)[0], of_fake, z, wanted)
+        losses["attribute"] = (of_fake - wanted[:latent]).abs().mean()
+        losses["isometry"] = peer.isometry(nets.attribute(recon[:latent])[0], of_fake, z[:latent], wanted[:latent])
         if not self.memory:
             component = (2 * labels - 1).repeat_interleave(DIMS, 1)
             losses["kl"] = peer.kl(z, logvar, component, STD, DIMS)

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "services/evaluator/target.h"
+#include "services/evaluator/precision.h"
 
 // Config attributes P, Q, R, of which P and Q exclude each other.
 static inline void cases_config(rg_config_t *config)

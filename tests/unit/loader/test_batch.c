@@ -207,6 +207,31 @@ static void every_epoch_has_each_image_once(void **state)
     assert_memory_not_equal(sources, targets, sizeof sources);
 }
 
+// Every combination of labels has its image here, so a target shows its source's labels but for one, exactly.
+static void flipped_targets_differ_in_one_attribute(void **state)
+{
+    fixture_t *f = *state;
+    enum { N = 32 };
+    unsigned flips = 0;
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_BATCH_REQUEST), *reply;
+    Rg__V1__BatchRequest *body = rg_msg_body(request);
+    body->stream = rg_msg_text(request, "stage1");
+    body->images = body->references = N;
+    body->flipped = 1;
+    assert_ok(rg_batcher_answer(f->batcher, request, &reply));
+    const unsigned char *targets = payload(reply, "target_labels", RG__V1__DTYPE__U8, 2);
+    for (unsigned i = 0; i < N; i++) {
+        unsigned source = number_of(pixels_at(reply, "pixels", i)), target = number_of_labels(targets + i * A);
+        unsigned change = source ^ target;
+        assert_true(change == 1 || change == 2 || change == 4);
+        assert_int_equal(number_of(pixels_at(reply, "references", i)), target);
+        flips |= change;
+    }
+    assert_int_equal(flips, 7);
+    rg_msg_destroy(&reply);
+    rg_msg_destroy(&request);
+}
+
 static void pixels_labels_and_ids_belong_together(void **state)
 {
     fixture_t *f = *state;
@@ -335,6 +360,7 @@ int main(void)
         TEST(the_same_request_gives_the_same_bytes),
         TEST(streams_and_seeds_have_their_own_order),
         TEST(every_epoch_has_each_image_once),
+        TEST(flipped_targets_differ_in_one_attribute),
         TEST(pixels_labels_and_ids_belong_together),
         TEST(each_place_has_its_own_augmentation),
         TEST(larger_batches_than_epochs_work),
