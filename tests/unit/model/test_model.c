@@ -1,0 +1,81 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/support/result.h"
+#include "tests/unit/model/small.h"
+
+static void a_seed_gives_the_same_weights_and_parts_do_not_depend_on_each_other(void **state)
+{
+    (void)state;
+    rg_config_t config;
+    rg_model_t *all, *some;
+    small_config(&config);
+    rg_model_new(&all, &config, RG_STAGE3_PARTS, 0);
+    rg_model_new(&some, &config, RG_PART_BIT(RG_GENERATOR), 0);
+    const rg_params_t *a = &all->set[RG_GENERATOR], *b = &some->set[RG_GENERATOR];
+    assert_int_equal(a->count, b->count);
+    assert_memory_equal(a->value, b->value, a->count * sizeof *a->value);
+    rg_model_destroy(&some);
+    config.seed++;
+    rg_model_new(&some, &config, RG_PART_BIT(RG_GENERATOR), 0);
+    assert_memory_not_equal(a->value, some->set[RG_GENERATOR].value, a->count * sizeof *a->value);
+    rg_model_destroy(&some);
+    rg_model_destroy(&all);
+}
+
+static void the_id_is_that_of_the_embedding_space(void **state)
+{
+    (void)state;
+    rg_config_t config;
+    rg_model_t *model;
+    char before[17], after[17];
+    small_config(&config);
+    rg_model_new(&model, &config, RG_STAGE3_PARTS, 0);
+    rg_model_id(model, before);
+    assert_int_equal(strlen(before), 16);
+    model->set[RG_GENERATOR].value[0] += 1;
+    rg_model_id(model, after);
+    assert_string_equal(before, after);
+    model->set[RG_EMBEDDER].value[0] += 1;
+    rg_model_id(model, after);
+    assert_string_not_equal(before, after);
+    rg_model_destroy(&model);
+}
+
+static void the_fusion_begins_by_passing_the_content_through(void **state)
+{
+    (void)state;
+    rg_config_t config;
+    rg_model_t *model;
+    rg_backend_t *backend;
+    rg_tape_t *tape;
+    small_config(&config);
+    rg_model_new(&model, &config, RG_PART_BIT(RG_FUSION), 0);
+    assert_ok(rg_cpu_backend_new(&backend));
+    assert_ok(rg_tape_new(&tape, backend));
+    rg_tensor_t *content = rg_tape_tensor(tape, 1, 8, 8, 16), *neighbours = rg_tape_tensor(tape, 1, 8, 8, 32);
+    for (size_t i = 0; i < rg_tensor_size(content); i++) content->data[i] = (float)(i % 7) - 3;
+    memset(neighbours->data, 0, rg_tensor_size(neighbours) * sizeof(float));
+    const rg_tensor_t *fused = rg_fuse(tape, &model->fusion, content, neighbours);
+    for (size_t i = 0; i < rg_tensor_size(content); i++)
+        assert_true(fused->data[i] > content->data[i] - 1e-5f && fused->data[i] < content->data[i] + 1e-5f);
+    rg_tape_destroy(&tape);
+    rg_backend_destroy(&backend);
+    rg_model_destroy(&model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_seed_gives_the_same_weights_and_parts_do_not_depend_on_each_other),
+        cmocka_unit_test(the_id_is_that_of_the_embedding_space),
+        cmocka_unit_test(the_fusion_begins_by_passing_the_content_through),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

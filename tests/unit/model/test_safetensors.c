@@ -1,0 +1,91 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/alloc.h"
+#include "common/model/safetensors.h"
+#include "tests/support/folder.h"
+#include "tests/support/result.h"
+
+static void what_is_written_is_read_back(void **state)
+{
+    const float a[] = {1, 2, 3, 4, 5, 6}, b[] = {-0.5f};
+    const rg_safetensor_t tensors[] = {{.name = "a.weight", .rank = 2, .shape = {2, 3}, .data = a, .count = 6},
+                                       {.name = "b", .rank = 1, .shape = {1}, .data = b, .count = 1}};
+    const rg_metadata_t notes[] = {{"stage", "stage1"}, {"text", "two\nlines"}};
+    char *path = rg_format("%s/x.safetensors", (char *)*state);
+    rg_safetensors_t *file;
+    assert_ok(rg_safetensors_write(path, tensors, 2, notes, 2));
+    assert_ok(rg_safetensors_open(&file, path));
+    const rg_safetensor_t *found = rg_safetensors_find(file, "a.weight");
+    assert_non_null(found);
+    assert_int_equal(found->rank, 2);
+    assert_int_equal(found->shape[1], 3);
+    assert_memory_equal(found->data, a, sizeof a);
+    assert_memory_equal(rg_safetensors_find(file, "b")->data, b, sizeof b);
+    assert_null(rg_safetensors_find(file, "c"));
+    assert_string_equal(rg_safetensors_metadata(file, "text"), "two\nlines");
+    assert_null(rg_safetensors_metadata(file, "none"));
+    rg_safetensors_close(&file);
+    free(path);
+}
+
+// A file of this header and 8 bytes of data.
+static int parse(const char *header)
+{
+    _Alignas(8) unsigned char bytes[1024];
+    uint64_t length = (strlen(header) + 7) / 8 * 8;
+    rg_safetensors_t *file;
+    memcpy(bytes, &length, sizeof length);
+    memset(bytes + 8, ' ', length);
+    memcpy(bytes + 8, header, strlen(header));
+    memset(bytes + 8 + length, 0, 8);
+    int err = rg_safetensors_parse(&file, bytes, 16 + length, "file");
+    if (!err) rg_safetensors_close(&file);
+    return err;
+}
+
+static void every_number_is_checked_against_the_file(void **state)
+{
+    (void)state;
+    assert_ok(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}"));
+    assert_ok(parse("{}"));
+    assert_fails(parse("[]"), RG_EFORMAT, "not a JSON object");
+    assert_fails(parse("{\"a\":1}"), RG_EFORMAT, "malformed entry of tensor a");
+    assert_fails(parse("{\"a\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,8]}}"), RG_EFORMAT, "F16, not F32");
+    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,2],\"data_offsets\":[0,8]}}"), RG_EFORMAT, "4 dim");
+    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]}}"), RG_EFORMAT, "fit");
+    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,8]}}"), RG_EFORMAT, "fit");
+    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}"), RG_EFORMAT, "fit");
+    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}"), RG_EFORMAT, "larger");
+    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,8]}}"), RG_EFORMAT,
+                 "larger");
+}
+
+static void cut_files_are_refused(void **state)
+{
+    (void)state;
+    unsigned char bytes[16] = {0xff, 0xff, 0xff, 0xff, 0xff};
+    rg_safetensors_t *file;
+    assert_fails(rg_safetensors_parse(&file, bytes, 4, "file"), RG_EFORMAT, "file: not a safetensors file");
+    assert_fails(rg_safetensors_parse(&file, bytes, 16, "file"), RG_ELIMIT, "header");
+    memset(bytes, 0, 8);
+    bytes[0] = 9;
+    assert_fails(rg_safetensors_parse(&file, bytes, 16, "file"), RG_EFORMAT, "cut short");
+    assert_fails(rg_safetensors_open(&file, "/nonexistent/x"), RG_ENOENT, "/nonexistent/x");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_written_is_read_back, folder_make, folder_remove),
+        cmocka_unit_test(every_number_is_checked_against_the_file),
+        cmocka_unit_test(cut_files_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
