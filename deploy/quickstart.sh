@@ -37,9 +37,8 @@ done
 # The value of a number in one line of JSON.
 number() { sed -n "s/.*\"$1\": *\([0-9][0-9]*\).*/\1/p" | tail -n 1; }
 
-# A run that was finished earlier is trained again, so that there is something to grow under.
 say "stage 3, and unannotated images added while it trains"
-rg-ctl train --stage 3 --restart --json >$out/stage3.json 2>$out/stage3.log &
+rg-ctl train --stage 3 --json >$out/stage3.json 2>$out/stage3.log &
 training=$!
 iteration() { rg-ctl status trainer | sed -n 's/.*stage=stage3.* iteration=\([0-9]*\).*/\1/p'; }
 while kill -0 $training 2>/dev/null; do
@@ -47,9 +46,8 @@ while kill -0 $training 2>/dev/null; do
     [ "${at:-0}" -lt 1 ] || break
     sleep 0.2
 done
-echo "stage 3 is at iteration ${at:-?}: adding images"
+echo "adding images: stage 3 is at iteration ${at:-?}"
 rg-ctl add-images $out/extra
-echo "stage 3 goes on ..."
 wait $training || { cat $out/stage3.log >&2; exit 1; }
 
 say "evaluate"
