@@ -16,7 +16,7 @@ typedef struct {
 
 enum rg_schedule { RG_SCHEDULE_CONSTANT, RG_SCHEDULE_LINEAR, RG_SCHEDULE_COSINE };
 enum rg_optimizer { RG_OPTIMIZER_SGD, RG_OPTIMIZER_ADAM, RG_OPTIMIZER_ADAMW };
-enum rg_targets { RG_TARGETS_RANDOM, RG_TARGETS_FLIPPED };
+enum rg_references { RG_REFERENCES_RANDOM, RG_REFERENCES_FLIPPED };
 enum rg_neighbours { RG_NEIGHBOURS_RETRIEVED, RG_NEIGHBOURS_RANDOM };
 
 // Optimisation, the same keys for every stage.
@@ -50,7 +50,7 @@ typedef struct {
         double annotated;            // fraction of the training images whose annotation may be used
         int crop;                    // square side in source pixels; 0 = 178 for 178x218, else the largest square
         int img_size;
-        int targets;                 // enum rg_targets, of stages 1 and 3
+        int references;              // enum rg_references, of stages 1 and 3
         double jitter;               // largest relative brightness and contrast change
     } data;
     struct {

@@ -20,7 +20,7 @@ typedef struct {
 
 static const char *const schedules[] = {"constant", "linear", "cosine", NULL};
 static const char *const optimizers[] = {"sgd", "adam", "adamw", NULL};
-static const char *const targets[] = {"random", "flipped", NULL};
+static const char *const references[] = {"random", "flipped", NULL};
 static const char *const neighbours[] = {"retrieved", "random", NULL};
 
 #define ENDPOINT_HELP "where it listens: ipc://PATH or tcp://HOST:PORT; empty: ipc://RUN/SERVICE.ipc"
@@ -46,8 +46,8 @@ static const row_t general[] = {
      "side of the centred square in source pixels; 0: 178 for 178x218, else the largest"},
     {"data.img_size", RG_KEY_INT, AT(data.img_size), "128", 16, 1024,
      "side of the images the networks see; divisible by 4"},
-    {"data.targets", RG_KEY_CHOICE, AT(data.targets), "random", 0, 0,
-     "what stages 1 and 3 translate to: the labels of a random image, or the source's with one attribute flipped", targets},
+    {"data.references", RG_KEY_CHOICE, AT(data.references), "random", 0, 0,
+     "reference targets of stages 1 and 3: random images, or images that show the source with one attribute flipped", references},
     {"data.jitter", RG_KEY_DOUBLE, AT(data.jitter), "0.005", 0, 1,
      "largest relative change of brightness and contrast in training"},
 

@@ -211,7 +211,7 @@ static int put_rows(rg_batcher_t *self, const Rg__V1__BatchRequest *asked, const
         uint64_t place = asked->index * asked->images + i;
         uint8_t *labels = rows->labels + i * columns;
         uint32_t rank;
-        if (rows->purpose == RG_RNG_TARGETS && asked->flipped) {
+        if (rows->purpose == RG_RNG_TARGETS && asked->flipped && i >= rows->first) {
             rank = flipped_target(self, asked->stream, place, labels);
         } else {
             rank = rank_at(self, asked->stream, rows->purpose, place);

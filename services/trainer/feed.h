@@ -22,7 +22,7 @@ void rg_feed_close(rg_feed_t **feed);
 
 // Begins the stream of a stage at an iteration. all_columns: labels of every annotated attribute (the classifier's),
 // otherwise the config's attributes in their order (RG_ECONFIG if the data set has no such column).
-// flipped: targets are their sources with one attribute flipped, not random images.
+// flipped: references show their source with one attribute flipped.
 typedef struct {
     const char *stream;
     uint64_t first, end; // iterations; nothing is asked beyond end

@@ -180,7 +180,7 @@ static int start_feed(run_t *run)
                                                       .end = run->info.iterations, .images = batch,
                                                       .references = references,
                                                       .all_columns = run->stage == RG_STAGE_CLASSIFIER,
-                                                      .flipped = run->translation.tape && run->config->data.targets == RG_TARGETS_FLIPPED});
+                                                      .flipped = run->translation.tape && run->config->data.references == RG_REFERENCES_FLIPPED});
 }
 
 static int open_run(run_t *run, int restart)
