@@ -55,7 +55,7 @@ kill -9 "$(sed -E 's/.*"pid":([0-9]+).*/\1/' "$work/out")"
 wait $train || fail "train did not get over the restart"
 cut -c1-40 "$work/trained" | grep -v fate >"$work/steps"
 [ "$(grep -c '"step":"train"' "$work/trained")" -eq 4 ] || fail "not four stages: $(cat "$work/steps")"
-[ "$(grep -c '"step":"evaluate"' "$work/trained")" -eq 3 ] || fail "not three evaluations: $(cat "$work/steps")"
+[ "$(grep -c '"step":"evaluate"' "$work/trained")" -eq 4 ] || fail "not four evaluations: $(cat "$work/steps")"
 grep -q '"added":32,' "$work/trained" || fail "the 32 training images were not added"
 run 0 train $config --stage 3 --restart
 out_has "^stage3: 7 iterations, $work/run/stage3.safetensors$"

@@ -20,7 +20,7 @@ run 2 make-faces "$work/faces" --count 0
 err_has "--count 0: expected a whole number"
 run 2 train --config "$work/config.yaml" --stage 4
 err_has "expected classifier, 1, 2, 3 or all"
-run 2 evaluate --config "$work/config.yaml" --stage classifier
+run 2 evaluate --config "$work/config.yaml" --stage 4
 run 2 add-images --config "$work/config.yaml"
 err_has "a PATH is missing"
 run 2 query --config "$work/config.yaml"

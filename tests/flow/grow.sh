@@ -9,5 +9,5 @@ out_has '24 added'
 until_field trainer retrieved_new -ge 1
 [ "$(field trainer last_new_generation)" -gt "$began" ] || fail "no retrieved image is of a later generation than $began"
 run 0 add-images "$work/extra"
-out_has '24 duplicate'
+out_has '24 known before'
 [ "$(field retrieval images)" -eq 56 ] || fail "the retrieval set holds $(field retrieval images) of 56 images"

@@ -14,4 +14,4 @@ for service in loader encoder retrieval evaluator trainer; do
 done
 [ "$(field retrieval images)" -eq 56 ] || fail "the retrieval set holds $(field retrieval images) of 56 images"
 run 0 add-images "$work/extra"
-out_has '24 duplicate'
+out_has '24 known before'
