@@ -2,14 +2,26 @@
 
 #include <string.h>
 
+static int exclusive(const rg_config_t *config, int attribute)
+{
+    return rg_names_find(&config->data.exclusive, config->data.attributes.name[attribute]) >= 0;
+}
+
 void rg_labels_flip(const rg_config_t *config, const unsigned char *source, int flip, unsigned char *wanted)
 {
-    const rg_names_t *names = &config->data.attributes, *exclusive = &config->data.exclusive;
-    memcpy(wanted, source, (size_t)names->count);
-    if (!source[flip] && rg_names_find(exclusive, names->name[flip]) >= 0)
-        for (int i = 0; i < names->count; i++)
-            if (rg_names_find(exclusive, names->name[i]) >= 0) wanted[i] = 0;
+    int attributes = config->data.attributes.count;
+    memcpy(wanted, source, (size_t)attributes);
+    for (int i = 0; !source[flip] && exclusive(config, flip) && i < attributes; i++)
+        if (exclusive(config, i)) wanted[i] = 0;
     wanted[flip] = !source[flip];
+}
+
+void rg_labels_column(const rg_config_t *config, const unsigned char *source, int attribute, unsigned char *wanted)
+{
+    if (source[attribute] && exclusive(config, attribute))
+        memcpy(wanted, source, (size_t)config->data.attributes.count);
+    else
+        rg_labels_flip(config, source, attribute, wanted);
 }
 
 void rg_labels_read(const rg_dataset_t *set, const int *column, const rg_config_t *config, uint32_t image,

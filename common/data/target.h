@@ -21,6 +21,9 @@ typedef struct {
 // others off; turning one off leaves none of them, as many annotated images have it.
 void rg_labels_flip(const rg_config_t *config, const unsigned char *source, int flip, unsigned char *wanted);
 
+// The column `attribute` of a sample grid: a member of the exclusive group is turned on, any other attribute flipped.
+void rg_labels_column(const rg_config_t *config, const unsigned char *source, int attribute, unsigned char *wanted);
+
 // Labels of an image for the config's attributes, in their order.
 void rg_labels_read(const rg_dataset_t *set, const int *column, const rg_config_t *config, uint32_t image,
                     unsigned char *out);

@@ -6,7 +6,7 @@
 
 enum { RG_SAMPLE_ROWS = 8, RG_SAMPLE_NEIGHBOURS = 8 };
 
-// One row per test image: source, rebuilt from its own code, then each attribute flipped, with the mean of
+// One row per test image: source, rebuilt from its own code, then each attribute turned (rg_labels_column), with the mean of
 // its component.
 int rg_samples_translation(rg_evaluation_t *evaluation);
 
@@ -15,7 +15,7 @@ int rg_samples_translation(rg_evaluation_t *evaluation);
 int rg_samples_retrieval(const rg_evaluation_t *evaluation, const uint32_t *shown, int rows, int neighbours,
                          const char *edit);
 
-// Test image `row` with one attribute flipped, always the same.
+// Test image `row` with one attribute turned (rg_labels_column).
 void rg_samples_target(const rg_evaluation_t *evaluation, rg_target_t *target, int row, int flip);
 
 #endif

@@ -131,8 +131,8 @@ static void read_labels(const rg_batcher_t *self, uint32_t rank, uint8_t *labels
     memcpy(labels, self->set->labels + self->set->train_annotated[rank] * columns, columns);
 }
 
-// The source of this place with one attribute flipped, and an image that shows it. Where no image does, the source
-// itself is its target.
+// An image that shows the source of this place with one attribute flipped, or, where there is none, at least that
+// attribute. The labels are the image's own. Where no image shows the flip, the source is its own target.
 static uint32_t flipped_target(rg_batcher_t *self, const char *stream, uint64_t place, uint8_t *labels)
 {
     uint32_t source = rank_at(self, stream, RG_RNG_SHUFFLE, place);
@@ -142,8 +142,6 @@ static uint32_t flipped_target(rg_batcher_t *self, const char *stream, uint64_t 
     rg_target_draw(&target, self->set, self->column, self->config, self->set->train_annotated[source], &rng);
     uint32_t rank = target.reference == RG_NO_REFERENCE ? source : self->rank_of[target.reference];
     read_labels(self, rank, labels);
-    for (int a = 0; rank != source && a < self->config->data.attributes.count; a++)
-        labels[self->column[a]] = target.wanted[a];
     return rank;
 }
 

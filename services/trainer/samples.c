@@ -28,8 +28,8 @@ static void put_column(grid_t *grid, int column, const rg_tensor_t *image)
                         grid->cells + (size_t)(row * grid->columns + column) * cell);
 }
 
-// Codes with one attribute flipped: the mean of the wanted component where it changed, the source's own elsewhere.
-static rg_tensor_t *flipped(grid_t *grid, rg_tensor_t *code, int attribute)
+// Codes of a column (rg_labels_column): the mean of the wanted component where it changed, the source's own elsewhere.
+static rg_tensor_t *edited(grid_t *grid, rg_tensor_t *code, int attribute)
 {
     const rg_config_t *config = &grid->translation->model->config;
     rg_tape_t *tape = grid->translation->tape;
@@ -39,7 +39,7 @@ static rg_tensor_t *flipped(grid_t *grid, rg_tensor_t *code, int attribute)
     unsigned char *keep = rg_tape_alloc(tape, (size_t)grid->rows * width);
     float *codes = rg_tape_alloc(tape, (size_t)grid->rows * width * sizeof *codes);
     for (int i = 0; i < grid->rows; i++)
-        rg_labels_flip(config, grid->batch->labels + i * attributes, attribute, wanted + i * attributes);
+        rg_labels_column(config, grid->batch->labels + i * attributes, attribute, wanted + i * attributes);
     rg_code_of_labels(config, wanted, grid->rows, NULL, codes);
     rg_code_keep(config, grid->batch->labels, wanted, grid->rows, keep);
     return rg_select(tape, keep, code, rg_tape_input(tape, grid->rows, 1, 1, code->c, codes));
@@ -57,7 +57,7 @@ static int draw(grid_t *grid)
     rg_tensor_t *code = rg_attribute_encode(t->tape, &model->attribute, x);
     put_column(grid, 0, x);
     for (int column = 1; column < grid->columns; column++) {
-        rg_tensor_t *wanted = column == 1 ? code : flipped(grid, code, column - 2);
+        rg_tensor_t *wanted = column == 1 ? code : edited(grid, code, column - 2);
         put_column(grid, column, rg_translate(t->tape, model, content, wanted, t->retriever, grid->batch->ids));
     }
     rg_tape_resume(t->tape);

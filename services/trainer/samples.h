@@ -1,5 +1,5 @@
 // Sample grids of the translation stages: a training batch's first images as rows; source, reconstruction and every
-// attribute flipped as columns, with the averaged weights.
+// attribute turned (rg_labels_column) as columns, with the averaged weights.
 #ifndef RG_TRAINER_SAMPLES_H
 #define RG_TRAINER_SAMPLES_H
 

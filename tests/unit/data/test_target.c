@@ -97,11 +97,29 @@ static void falls_back_to_the_asked_attribute(void **state)
     assert_int_equal(target.reference, RG_NO_REFERENCE);
 }
 
+static void a_grid_column_turns_an_exclusive_attribute_on(void **state)
+{
+    (void)state;
+    static const unsigned char p[] = {1, 0, 0}, q[] = {0, 1, 0}, p_and_r[] = {1, 0, 1};
+    unsigned char wanted[3];
+    rg_config_t config;
+    configure(&config);
+    rg_labels_column(&config, p, 0, wanted);
+    assert_memory_equal(wanted, p, 3);
+    rg_labels_column(&config, p, 1, wanted);
+    assert_memory_equal(wanted, q, 3);
+    rg_labels_column(&config, p, 2, wanted);
+    assert_memory_equal(wanted, p_and_r, 3);
+    rg_labels_column(&config, p_and_r, 2, wanted);
+    assert_memory_equal(wanted, p, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flips_one_and_finds_a_reference),
         cmocka_unit_test(falls_back_to_the_asked_attribute),
+        cmocka_unit_test(a_grid_column_turns_an_exclusive_attribute_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
