@@ -8,8 +8,10 @@
 
 int rg_arena_init(rg_arena_t *arena, size_t capacity)
 {
-    void *base = mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED) return rg_fail_errno(RG_ELIMIT, "cannot reserve %zu bytes of addresses", capacity);
+    void *base =
+        mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (base == MAP_FAILED)
+        return rg_fail_errno(RG_ELIMIT, "cannot reserve %zu bytes of addresses", capacity);
     *arena = (rg_arena_t){.base = base, .capacity = capacity};
     return 0;
 }

@@ -6,14 +6,14 @@
 #include <stddef.h>
 
 typedef struct {
-    char *base;       // reserved range, committed by the kernel on first touch
-    size_t capacity;  // bytes reserved
-    size_t used;      // bytes handed out since the last reset
-    size_t peak;      // largest `used` so far
+    char *base;      // reserved range, committed by the kernel on first touch
+    size_t capacity; // bytes reserved
+    size_t used;     // bytes handed out since the last reset
+    size_t peak;     // largest `used` so far
 } rg_arena_t;
 
 // Reserves capacity bytes of addresses (no memory yet). RG_ELIMIT if the kernel refuses.
-int  rg_arena_init(rg_arena_t *arena, size_t capacity);
+int rg_arena_init(rg_arena_t *arena, size_t capacity);
 void rg_arena_fini(rg_arena_t *arena);
 
 // 64-byte aligned, not zeroed. Running out of the reserved range ends the process: the range is chosen far

@@ -21,16 +21,16 @@ enum rg_neighbours { RG_NEIGHBOURS_RETRIEVED, RG_NEIGHBOURS_RANDOM };
 
 // Optimisation, the same keys for every stage.
 typedef struct {
-    int iterations;           // total of the stage
-    int batch;                // images per iteration
-    int optimizer;            // enum rg_optimizer
+    int iterations; // total of the stage
+    int batch;      // images per iteration
+    int optimizer;  // enum rg_optimizer
     double lr, beta1, beta2, momentum, weight_decay;
-    int warmup;               // iterations of linear rise to lr
-    int schedule;             // enum rg_schedule, over the second half of the iterations
-    double clip;              // largest global gradient norm; 0 = no clipping
-    double ema;               // decay of the averaged weights, less in the first iterations
-    int checkpoint_every;     // iterations
-    int sample_every;         // iterations between sample grids; 0 = at the end only
+    int warmup;           // iterations of linear rise to lr
+    int schedule;         // enum rg_schedule, over the second half of the iterations
+    double clip;          // largest global gradient norm; 0 = no clipping
+    double ema;           // decay of the averaged weights, less in the first iterations
+    int checkpoint_every; // iterations
+    int sample_every;     // iterations between sample grids; 0 = at the end only
 } rg_train_config_t;
 
 // Loss weights of stages 1 and 3, GMM-UNIT section 3 (arXiv 2003.06788).
@@ -40,27 +40,27 @@ typedef struct {
 
 typedef struct {
     uint64_t seed;
-    char run[RG_CONFIG_TEXT];        // run directory: checkpoints, metrics, grids, store, sockets
+    char run[RG_CONFIG_TEXT]; // run directory: checkpoints, metrics, grids, store, sockets
     int threads;
     struct {
-        char root[RG_CONFIG_TEXT];   // CelebA directory, or folder of JPEGs, or the folder of `list`'s images
-        char list[RG_CONFIG_TEXT];   // name<TAB>00101 file; "" = CelebA files or plain folder
-        rg_names_t attributes;       // the domains to edit, in the order of the codes
-        rg_names_t exclusive;        // of which at most one is set (hair colours)
-        double annotated;            // fraction of the training images whose annotation may be used
-        int crop;                    // square side in source pixels; 0 = 178 for 178x218, else the largest square
+        char root[RG_CONFIG_TEXT]; // CelebA directory, or folder of JPEGs, or the folder of `list`'s images
+        char list[RG_CONFIG_TEXT]; // name<TAB>00101 file; "" = CelebA files or plain folder
+        rg_names_t attributes;     // the domains to edit, in the order of the codes
+        rg_names_t exclusive;      // of which at most one is set (hair colours)
+        double annotated;          // fraction of the training images whose annotation may be used
+        int crop; // square side in source pixels; 0 = 178 for 178x218, else the largest square
         int img_size;
-        int references;              // enum rg_references, of stages 1 and 3
-        double jitter;               // largest relative brightness and contrast change
+        int references; // enum rg_references, of stages 1 and 3
+        double jitter;  // largest relative brightness and contrast change
     } data;
     struct {
         int gf, n_res, df, d_layers, d_scales;
-        int attr_dims;               // code dims per attribute
-        double attr_std;             // of each attribute's Gaussian components
-        int mlp;                     // width of G's attribute MLP
-        int embed_dim;               // R's output
-        double dropout;              // in R's head
-        int k;                       // neighbours per decode in stage 3
+        int attr_dims;   // code dims per attribute
+        double attr_std; // of each attribute's Gaussian components
+        int mlp;         // width of G's attribute MLP
+        int embed_dim;   // R's output
+        double dropout;  // in R's head
+        int k;           // neighbours per decode in stage 3
     } model;
     rg_train_config_t classifier, stage1, stage2, stage3;
     rg_loss_weights_t stage1_loss, stage3_loss;
@@ -69,30 +69,31 @@ typedef struct {
         int easy, medium, hard, hardest; // which negatives are on
     } triplet;
     struct {
-        char path[RG_CONFIG_TEXT];   // store directory; "" = RUN/store
-        char index[RG_CONFIG_TEXT];  // FAISS index_factory string
-        int neighbours;              // enum rg_neighbours: the paper's control is `random`
-        int map_size_gib;            // LMDB address range = upper bound of the store
-        int k_max, batch_max;        // largest accepted k and queries or adds per request
+        char path[RG_CONFIG_TEXT];  // store directory; "" = RUN/store
+        char index[RG_CONFIG_TEXT]; // FAISS index_factory string
+        int neighbours;             // enum rg_neighbours: the paper's control is `random`
+        int map_size_gib;           // LMDB address range = upper bound of the store
+        int k_max, batch_max;       // largest accepted k and queries or adds per request
     } retrieval;
     struct {
-        int images;                  // test images; 0 = all
-        int k;                       // of P@k
+        int images; // test images; 0 = all
+        int k;      // of P@k
         int batch;
     } evaluation;
     struct {
-        char loader[RG_CONFIG_TEXT], encoder[RG_CONFIG_TEXT], retrieval[RG_CONFIG_TEXT], trainer[RG_CONFIG_TEXT],
+        char loader[RG_CONFIG_TEXT], encoder[RG_CONFIG_TEXT], retrieval[RG_CONFIG_TEXT],
+            trainer[RG_CONFIG_TEXT],
             evaluator[RG_CONFIG_TEXT]; // zmq endpoints; "" = ipc://RUN/<service>.ipc
-        int insecure;                // allow tcp beyond loopback without CURVE
+        int insecure;                  // allow tcp beyond loopback without CURVE
     } endpoints;
     struct {
-        int message_max_mib;         // ZMQ_MAXMSGSIZE
-        int queue;                   // high-water mark, messages
+        int message_max_mib; // ZMQ_MAXMSGSIZE
+        int queue;           // high-water mark, messages
         int heartbeat_ms;
-        int credit;                  // requests a consumer keeps in flight
-        int timeout_ms;              // of a rg-ctl request to a service that does not answer
-        int image_max_mib;           // largest JPEG taken
-        int image_max_side;          // largest width or height taken
+        int credit;         // requests a consumer keeps in flight
+        int timeout_ms;     // of a rg-ctl request to a service that does not answer
+        int image_max_mib;  // largest JPEG taken
+        int image_max_side; // largest width or height taken
     } limits;
 } rg_config_t;
 
@@ -105,7 +106,7 @@ int rg_config_load(rg_config_t *config, const char *path, const char *const *ove
 
 // All keys and values as YAML that rg_config_load_text reads back; free() it. Travels in checkpoints.
 char *rg_config_dump(const rg_config_t *config);
-int   rg_config_load_text(rg_config_t *config, const char *yaml, const char *origin);
+int rg_config_load_text(rg_config_t *config, const char *yaml, const char *origin);
 
 // One line per key: name, default, range, help.
 void rg_config_help(FILE *out);

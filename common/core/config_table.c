@@ -47,7 +47,9 @@ static const row_t general[] = {
     {"data.img_size", RG_KEY_INT, AT(data.img_size), "128", 16, 1024,
      "side of the images the networks see; divisible by 4"},
     {"data.references", RG_KEY_CHOICE, AT(data.references), "random", 0, 0,
-     "reference targets of stages 1 and 3: random images, or images that show the source with one attribute flipped", references},
+     "reference targets of stages 1 and 3: random images, or images that show the source with one attribute "
+     "flipped",
+     references},
     {"data.jitter", RG_KEY_DOUBLE, AT(data.jitter), "0.005", 0, 1,
      "largest relative change of brightness and contrast in training"},
 

@@ -10,9 +10,11 @@ static _Thread_local char sentence[512];
 const char *rg_strerror(int err)
 {
     switch (err) {
-    case RG_OK: return "no error";
-#define RG_ERR_CASE(name, code, text)                                                                         \
-    case name: return text;
+    case RG_OK:
+        return "no error";
+#define RG_ERR_CASE(name, code, text)                                                                        \
+    case name:                                                                                               \
+        return text;
         RG_ERRORS(RG_ERR_CASE)
 #undef RG_ERR_CASE
     }
@@ -22,9 +24,11 @@ const char *rg_strerror(int err)
 const char *rg_errname(int err)
 {
     switch (err) {
-    case RG_OK: return "RG_OK";
-#define RG_ERR_CASE(name, code, text)                                                                         \
-    case name: return #name;
+    case RG_OK:
+        return "RG_OK";
+#define RG_ERR_CASE(name, code, text)                                                                        \
+    case name:                                                                                               \
+        return #name;
         RG_ERRORS(RG_ERR_CASE)
 #undef RG_ERR_CASE
     }

@@ -8,22 +8,22 @@
 #ifndef RG_CORE_ERR_H
 #define RG_CORE_ERR_H
 
-#define RG_ERRORS(X)                                                                                          \
-    X(RG_EINVAL, -1, "invalid argument")                                                                      \
-    X(RG_EIO, -2, "input/output error")                                                                       \
-    X(RG_ENOENT, -3, "not found")                                                                             \
-    X(RG_EFORMAT, -4, "malformed data")                                                                       \
-    X(RG_ESHAPE, -5, "shape mismatch")                                                                        \
-    X(RG_ELIMIT, -6, "over a limit")                                                                          \
-    X(RG_EVERSION, -7, "unknown version")                                                                     \
-    X(RG_ECONFIG, -8, "bad configuration")                                                                    \
-    X(RG_EMODEL, -9, "another model")                                                                         \
-    X(RG_ETIMEOUT, -10, "no answer in time")                                                                  \
-    X(RG_ESTOPPED, -11, "stopped")                                                                            \
-    X(RG_EBUSY, -12, "busy")                                                                                  \
-    X(RG_EFULL, -13, "no space left")                                                                         \
-    X(RG_ENUMERIC, -14, "not a finite number")                                                                \
-    X(RG_EREMOTE, -15, "refused by the peer")                                                                 \
+#define RG_ERRORS(X)                                                                                         \
+    X(RG_EINVAL, -1, "invalid argument")                                                                     \
+    X(RG_EIO, -2, "input/output error")                                                                      \
+    X(RG_ENOENT, -3, "not found")                                                                            \
+    X(RG_EFORMAT, -4, "malformed data")                                                                      \
+    X(RG_ESHAPE, -5, "shape mismatch")                                                                       \
+    X(RG_ELIMIT, -6, "over a limit")                                                                         \
+    X(RG_EVERSION, -7, "unknown version")                                                                    \
+    X(RG_ECONFIG, -8, "bad configuration")                                                                   \
+    X(RG_EMODEL, -9, "another model")                                                                        \
+    X(RG_ETIMEOUT, -10, "no answer in time")                                                                 \
+    X(RG_ESTOPPED, -11, "stopped")                                                                           \
+    X(RG_EBUSY, -12, "busy")                                                                                 \
+    X(RG_EFULL, -13, "no space left")                                                                        \
+    X(RG_ENUMERIC, -14, "not a finite number")                                                               \
+    X(RG_EREMOTE, -15, "refused by the peer")                                                                \
     X(RG_EUSAGE, -16, "wrong use of a command")
 
 enum rg_err {

@@ -30,10 +30,13 @@ int rg_file_read(const char *path, size_t limit, unsigned char **data, size_t *s
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return rg_fail_errno(errno == ENOENT ? RG_ENOENT : RG_EIO, "%s: cannot open", path);
     int err = 0;
-    if (fstat(fd, &info) != 0) err = rg_fail_errno(RG_EIO, "%s: cannot stat", path);
-    else if (!S_ISREG(info.st_mode)) err = rg_fail(RG_EIO, "%s: not a regular file", path);
+    if (fstat(fd, &info) != 0)
+        err = rg_fail_errno(RG_EIO, "%s: cannot stat", path);
+    else if (!S_ISREG(info.st_mode))
+        err = rg_fail(RG_EIO, "%s: not a regular file", path);
     else if ((size_t)info.st_size > limit)
-        err = rg_fail(RG_ELIMIT, "%s: %lld bytes exceed the limit of %zu", path, (long long)info.st_size, limit);
+        err = rg_fail(RG_ELIMIT, "%s: %lld bytes exceed the limit of %zu", path, (long long)info.st_size,
+                      limit);
     if (!err) {
         unsigned char *bytes = rg_alloc((size_t)info.st_size + 1);
         err = read_all(fd, path, bytes, (size_t)info.st_size);
@@ -101,8 +104,10 @@ int rg_file_commit(rg_file_t *file)
     if (close(file->fd) != 0 && !err) err = rg_fail_errno(RG_EIO, "%s: cannot close", file->path);
     if (!err && rename(file->temporary, file->path) != 0)
         err = rg_fail_errno(RG_EIO, "%s: cannot rename into place", file->path);
-    if (err) unlink(file->temporary);
-    else err = sync_folder_of(file->path);
+    if (err)
+        unlink(file->temporary);
+    else
+        err = sync_folder_of(file->path);
     finish(file);
     return err;
 }
@@ -134,7 +139,8 @@ int rg_mkdirs(const char *path)
         if (*p != '/' && *p != 0) continue;
         char kept = *p;
         *p = 0;
-        if (mkdir(partial, 0755) != 0 && errno != EEXIST) err = rg_fail_errno(RG_EIO, "%s: cannot make folder", partial);
+        if (mkdir(partial, 0755) != 0 && errno != EEXIST)
+            err = rg_fail_errno(RG_EIO, "%s: cannot make folder", partial);
         *p = kept;
         if (kept == 0) break;
     }

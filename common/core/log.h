@@ -10,12 +10,12 @@ enum rg_log_level { RG_LOG_DEBUG, RG_LOG_INFO, RG_LOG_WARN, RG_LOG_ERROR };
 void rg_log_init(const char *service, enum rg_log_level level);
 
 // The format holds the key=value pairs; values with spaces go in double quotes by the caller's format.
-#define rg_log(level, event, ...)                                                                             \
-    do {                                                                                                      \
-        if (rg_log_enabled(level)) rg_log_write(level, event, __VA_ARGS__);                                   \
+#define rg_log(level, event, ...)                                                                            \
+    do {                                                                                                     \
+        if (rg_log_enabled(level)) rg_log_write(level, event, __VA_ARGS__);                                  \
     } while (0)
 
-int  rg_log_enabled(enum rg_log_level level);
+int rg_log_enabled(enum rg_log_level level);
 void rg_log_write(enum rg_log_level level, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -16,7 +16,8 @@ void rg_labels_flip(const rg_config_t *config, const unsigned char *source, int 
     wanted[flip] = !source[flip];
 }
 
-void rg_labels_column(const rg_config_t *config, const unsigned char *source, int attribute, unsigned char *wanted)
+void rg_labels_column(const rg_config_t *config, const unsigned char *source, int attribute,
+                      unsigned char *wanted)
 {
     if (source[attribute] && exclusive(config, attribute))
         memcpy(wanted, source, (size_t)config->data.attributes.count);
@@ -51,13 +52,14 @@ static uint32_t draw_reference(const rg_target_t *target, const rg_dataset_t *se
     return RG_NO_REFERENCE;
 }
 
-void rg_target_draw(rg_target_t *target, const rg_dataset_t *set, const int *column, const rg_config_t *config,
-                    uint32_t image, rg_rng_t *rng)
+void rg_target_draw(rg_target_t *target, const rg_dataset_t *set, const int *column,
+                    const rg_config_t *config, uint32_t image, rg_rng_t *rng)
 {
     *target = (rg_target_t){.image = image};
     rg_labels_read(set, column, config, image, target->source);
     target->asked = (int)rg_rng_below(rng, (uint32_t)config->data.attributes.count);
     rg_labels_flip(config, target->source, target->asked, target->wanted);
     target->reference = draw_reference(target, set, column, config, 1, rng);
-    if (target->reference == RG_NO_REFERENCE) target->reference = draw_reference(target, set, column, config, 0, rng);
+    if (target->reference == RG_NO_REFERENCE)
+        target->reference = draw_reference(target, set, column, config, 0, rng);
 }

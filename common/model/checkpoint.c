@@ -62,7 +62,8 @@ static size_t list_tensors(rg_safetensor_t *out, rg_params_t *const *sets, int n
             for (int i = 0; values && i < sets[s]->n; i++) {
                 const rg_param_t *param = sets[s]->list[i];
                 rg_safetensor_t *tensor = &out[count++];
-                *tensor = (rg_safetensor_t){.rank = param->rank, .data = values + param->offset, .count = param->count};
+                *tensor = (rg_safetensor_t){
+                    .rank = param->rank, .data = values + param->offset, .count = param->count};
                 memcpy(tensor->shape, param->shape, sizeof tensor->shape);
                 tensor_name(tensor->name, block, param);
             }
@@ -89,9 +90,9 @@ int rg_checkpoint_save(const char *path, const rg_config_t *config, rg_params_t 
     rg_safetensor_t *tensors = rg_alloc(room * sizeof *tensors);
     size_t count = list_tensors(tensors, sets, n);
     char *yaml = rg_config_dump(config), *attributes = join(&info->attributes), number[N_NUMBERS][24];
-    rg_metadata_t metadata[N_NUMBERS + 6] = {{"format", "pt"}, {"rg_version", "1"}, {"stage", info->stage},
-                                             {"attributes", attributes}, {"config", yaml},
-                                             {"git_revision", RG_GIT_REVISION}};
+    rg_metadata_t metadata[N_NUMBERS + 6] = {{"format", "pt"},       {"rg_version", "1"},
+                                             {"stage", info->stage}, {"attributes", attributes},
+                                             {"config", yaml},       {"git_revision", RG_GIT_REVISION}};
     for (int i = 0; i < N_NUMBERS; i++) {
         snprintf(number[i], sizeof number[i], "%" PRIu64, *number_of(info, i));
         metadata[6 + i] = (rg_metadata_t){NUMBERS[i].key, number[i]};
@@ -107,9 +108,11 @@ int rg_checkpoint_save(const char *path, const rg_config_t *config, rg_params_t 
 
 static int read_info(const rg_safetensors_t *file, const char *path, rg_checkpoint_info_t *info)
 {
-    const char *version = rg_safetensors_metadata(file, "rg_version"), *stage = rg_safetensors_metadata(file, "stage");
+    const char *version = rg_safetensors_metadata(file, "rg_version"),
+               *stage = rg_safetensors_metadata(file, "stage");
     if (!version || strcmp(version, "1") != 0 || !stage)
-        return rg_fail(RG_EVERSION, "%s: not a checkpoint of this program (rg_version %.16s)", path, version ? version : "missing");
+        return rg_fail(RG_EVERSION, "%s: not a checkpoint of this program (rg_version %.16s)", path,
+                       version ? version : "missing");
     memset(info, 0, sizeof *info);
     snprintf(info->stage, sizeof info->stage, "%s", stage);
     for (int i = 0; i < N_NUMBERS; i++) {
@@ -138,19 +141,24 @@ static void shape_text(char out[64], int rank, const int *shape)
 {
     size_t n = 0;
     out[0] = 0;
-    for (int d = 0; d < rank && n < 50; d++) n += (size_t)snprintf(out + n, 64 - n, "%s%d", d ? "x" : "", shape[d]);
+    for (int d = 0; d < rank && n < 50; d++)
+        n += (size_t)snprintf(out + n, 64 - n, "%s%d", d ? "x" : "", shape[d]);
 }
 
-static int load_tensor(const rg_safetensors_t *file, const char *path, const char *name, const rg_param_t *param, float *to)
+static int load_tensor(const rg_safetensors_t *file, const char *path, const char *name,
+                       const rg_param_t *param, float *to)
 {
     const rg_safetensor_t *tensor = rg_safetensors_find(file, name);
-    if (!tensor) return rg_fail(RG_EMODEL, "%s: no tensor %s: a checkpoint of another architecture", path, name);
-    if (tensor->rank != param->rank || memcmp(tensor->shape, param->shape, (size_t)param->rank * sizeof *param->shape) != 0) {
+    if (!tensor)
+        return rg_fail(RG_EMODEL, "%s: no tensor %s: a checkpoint of another architecture", path, name);
+    if (tensor->rank != param->rank ||
+        memcmp(tensor->shape, param->shape, (size_t)param->rank * sizeof *param->shape) != 0) {
         char has[64], wants[64];
         shape_text(has, tensor->rank, tensor->shape);
         shape_text(wants, param->rank, param->shape);
-        return rg_fail(RG_EMODEL, "%s: %s is %s, this configuration needs %s: a checkpoint of another architecture", path,
-                       name, has, wants);
+        return rg_fail(RG_EMODEL,
+                       "%s: %s is %s, this configuration needs %s: a checkpoint of another architecture",
+                       path, name, has, wants);
     }
     memcpy(to, tensor->data, param->count * sizeof *to);
     return 0;
@@ -167,7 +175,8 @@ static int load_block(const rg_safetensors_t *file, const char *path, rg_params_
     return err;
 }
 
-static int load_set(const rg_safetensors_t *file, const char *path, rg_params_t *set, enum rg_checkpoint_use use)
+static int load_set(const rg_safetensors_t *file, const char *path, rg_params_t *set,
+                    enum rg_checkpoint_use use)
 {
     char averaged[128];
     tensor_name(averaged, 1, set->list[0]);

@@ -1,5 +1,6 @@
-// The built-in extractor: a small classifier of every annotated attribute, trained here. Its pooled features and logits
-// stand in for Inception's where the user brings no weights; metrics made with it are named by it (rg-unit section 7).
+// The built-in extractor: a small classifier of every annotated attribute, trained here. Its pooled features
+// and logits stand in for Inception's where the user brings no weights; metrics made with it are named by it
+// (rg-unit section 7).
 //   x [N,S,S,3] -> features [N,1,1,256], logits [N,1,1,attributes]
 #ifndef RG_MODEL_CLASSIFIER_H
 #define RG_MODEL_CLASSIFIER_H

@@ -12,15 +12,20 @@ static void declare_scale(rg_discriminator_t *net, int s, rg_params_t *set, cons
         int out = i == 0 ? config->model.df : 2 * width;
         if (out > RG_D_WIDTH_MAX) out = RG_D_WIDTH_MAX;
         snprintf(name, sizeof name, "%d.conv.%d", s, i);
-        net->scale[s].conv[i] = rg_layer_conv(set, name, (rg_conv_spec_t){.in = width, .out = out, .k = 4, .stride = 2,
-                                                                          .pad = 1, .reflect = 1, .act = RG_ACT_LEAKY});
+        net->scale[s].conv[i] = rg_layer_conv(
+            set, name,
+            (rg_conv_spec_t){
+                .in = width, .out = out, .k = 4, .stride = 2, .pad = 1, .reflect = 1, .act = RG_ACT_LEAKY});
         width = out;
     }
     snprintf(name, sizeof name, "%d.source", s);
-    net->scale[s].source = rg_layer_conv(set, name, (rg_conv_spec_t){.in = width, .out = 1, .k = 1, .stride = 1});
+    net->scale[s].source =
+        rg_layer_conv(set, name, (rg_conv_spec_t){.in = width, .out = 1, .k = 1, .stride = 1});
     snprintf(name, sizeof name, "%d.class", s);
-    net->scale[s].classes = rg_layer_conv(set, name, (rg_conv_spec_t){.in = width, .out = config->data.attributes.count,
-                                                                      .k = side, .stride = 1, .no_bias = 1});
+    net->scale[s].classes = rg_layer_conv(
+        set, name,
+        (rg_conv_spec_t){
+            .in = width, .out = config->data.attributes.count, .k = side, .stride = 1, .no_bias = 1});
 }
 
 void rg_discriminator_declare(rg_discriminator_t *net, rg_params_t *set, const rg_config_t *config)

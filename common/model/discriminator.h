@@ -1,6 +1,6 @@
-// D, the discriminator (rg-unit section 3): d_scales copies on the image and its halvings (3x3 stride-2 averages); each
-// a stack of conv 4x4/2 doubling from df to at most 512, leaky ReLU, reflection padding, then a 1x1 real/fake head and
-// a full-map attribute head without bias.
+// D, the discriminator (rg-unit section 3): d_scales copies on the image and its halvings (3x3 stride-2
+// averages); each a stack of conv 4x4/2 doubling from df to at most 512, leaky ReLU, reflection padding, then
+// a 1x1 real/fake head and a full-map attribute head without bias.
 //   x [N,S,S,3] -> per scale: source [N,s,s,1], logits [N,1,1,A]
 #ifndef RG_MODEL_DISCRIMINATOR_H
 #define RG_MODEL_DISCRIMINATOR_H

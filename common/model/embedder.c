@@ -13,8 +13,10 @@ void rg_embedder_declare(rg_embedder_t *net, rg_params_t *set, const rg_config_t
     for (int i = 0; i < RG_EMBEDDER_BLOCKS; i++) {
         int halve = i % 2 == 1 && side > 4;
         snprintf(name, sizeof name, "conv.%d", i);
-        net->conv[i] = rg_layer_conv(set, name, (rg_conv_spec_t){.in = width, .out = widths[i], .k = halve ? 4 : 3,
-                                                                 .stride = halve ? 2 : 1, .pad = 1});
+        net->conv[i] = rg_layer_conv(
+            set, name,
+            (rg_conv_spec_t){
+                .in = width, .out = widths[i], .k = halve ? 4 : 3, .stride = halve ? 2 : 1, .pad = 1});
         net->norm[i] = rg_layer_layer_norm(set, name, widths[i]);
         width = widths[i];
         if (halve) side /= 2;
@@ -30,7 +32,8 @@ rg_tensor_t *rg_embed(rg_tape_t *tape, const rg_embedder_t *net, rg_tensor_t *co
 {
     rg_tensor_t *x = content;
     for (int i = 0; i < RG_EMBEDDER_BLOCKS; i++)
-        x = rg_layer_norm(tape, rg_conv(tape, x, &net->conv[i]), net->norm[i].gain, net->norm[i].shift, RG_ACT_RELU);
+        x = rg_layer_norm(tape, rg_conv(tape, x, &net->conv[i]), net->norm[i].gain, net->norm[i].shift,
+                          RG_ACT_RELU);
     rg_tensor_t *joined[] = {rg_flatten(tape, x), code};
     x = rg_concat(tape, joined, 2);
     for (int i = 0; i < 2; i++) {

@@ -9,8 +9,10 @@ void rg_fusion_declare(rg_fusion_t *net, rg_params_t *set, const rg_config_t *co
 {
     int c = rg_content_channels(config);
     net->neighbours =
-        rg_layer_conv(set, "neighbours", (rg_conv_spec_t){.in = config->model.k * c, .out = c, .k = 3, .stride = 1, .pad = 1});
-    net->join = rg_layer_conv(set, "join", (rg_conv_spec_t){.in = 2 * c, .out = c, .k = 3, .stride = 1, .pad = 1});
+        rg_layer_conv(set, "neighbours",
+                      (rg_conv_spec_t){.in = config->model.k * c, .out = c, .k = 3, .stride = 1, .pad = 1});
+    net->join =
+        rg_layer_conv(set, "join", (rg_conv_spec_t){.in = 2 * c, .out = c, .k = 3, .stride = 1, .pad = 1});
 }
 
 void rg_fusion_init(rg_fusion_t *net)

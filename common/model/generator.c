@@ -13,14 +13,17 @@ void rg_generator_declare(rg_generator_t *net, rg_params_t *set, const rg_config
     for (int i = 0; i < net->n_res; i++)
         for (int j = 0; j < 2; j++) {
             snprintf(name, sizeof name, "res.%d.%c", i, "ab"[j]);
-            net->res[i][j] = rg_layer_conv(set, name, (rg_conv_spec_t){.in = width, .out = width, .k = 3, .stride = 1, .pad = 1});
+            net->res[i][j] = rg_layer_conv(
+                set, name, (rg_conv_spec_t){.in = width, .out = width, .k = 3, .stride = 1, .pad = 1});
         }
     for (int i = 0; i < 2; i++, width /= 2) {
         snprintf(name, sizeof name, "up.%d", i);
-        net->up[i] = rg_layer_conv(set, name, (rg_conv_spec_t){.in = width, .out = width / 2, .k = 5, .stride = 1, .pad = 2});
+        net->up[i] = rg_layer_conv(
+            set, name, (rg_conv_spec_t){.in = width, .out = width / 2, .k = 5, .stride = 1, .pad = 2});
         net->norm[i] = rg_layer_layer_norm(set, name, width / 2);
     }
-    net->out = rg_layer_conv(set, "out", (rg_conv_spec_t){.in = width, .out = 3, .k = 7, .stride = 1, .pad = 3});
+    net->out =
+        rg_layer_conv(set, "out", (rg_conv_spec_t){.in = width, .out = 3, .k = 7, .stride = 1, .pad = 3});
     net->mlp[0] = rg_layer_linear(set, "mlp.0", rg_code_width(config), mlp, RG_ACT_RELU);
     net->mlp[1] = rg_layer_linear(set, "mlp.1", mlp, mlp, RG_ACT_RELU);
     net->mlp[2] = rg_layer_linear(set, "mlp.2", mlp, styles, RG_ACT_NONE);
@@ -32,7 +35,8 @@ rg_tensor_t *rg_generate(rg_tape_t *tape, const rg_generator_t *net, rg_tensor_t
     int step = 2 * content->c;
     for (int i = 0; i < 3; i++) style = rg_linear(tape, style, &net->mlp[i]);
     for (int i = 0; i < net->n_res; i++) {
-        rg_tensor_t *inner = rg_adain(tape, rg_conv(tape, x, &net->res[i][0]), style, 2 * i * step, RG_ACT_RELU, NULL);
+        rg_tensor_t *inner =
+            rg_adain(tape, rg_conv(tape, x, &net->res[i][0]), style, 2 * i * step, RG_ACT_RELU, NULL);
         x = rg_adain(tape, rg_conv(tape, inner, &net->res[i][1]), style, (2 * i + 1) * step, RG_ACT_NONE, x);
     }
     for (int i = 0; i < 2; i++) {

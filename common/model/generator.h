@@ -1,5 +1,6 @@
-// G, the generator (rg-unit section 3): n_res AdaIN residual blocks, twice (nearest upsample x2, conv 5x5 halving the
-// width, layer norm, ReLU), conv 7x7 to RGB, tanh. AdaIN scales and shifts come from an MLP on the attribute code.
+// G, the generator (rg-unit section 3): n_res AdaIN residual blocks, twice (nearest upsample x2, conv 5x5
+// halving the width, layer norm, ReLU), conv 7x7 to RGB, tanh. AdaIN scales and shifts come from an MLP on
+// the attribute code.
 //   content [N,h,w,4*gf], code [N,1,1,A*Z] -> image [N,4h,4w,3] in -1..1
 #ifndef RG_MODEL_GENERATOR_H
 #define RG_MODEL_GENERATOR_H

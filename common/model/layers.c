@@ -15,7 +15,10 @@ rg_conv_t rg_layer_conv(rg_params_t *set, const char *name, rg_conv_spec_t s)
 {
     return (rg_conv_t){.weight = part(set, name, "weight", 4, s.out, s.in, s.k),
                        .bias = s.no_bias ? NULL : part(set, name, "bias", 1, s.out, 0, 0),
-                       .stride = s.stride, .pad = s.pad, .reflect = s.reflect, .act = s.act};
+                       .stride = s.stride,
+                       .pad = s.pad,
+                       .reflect = s.reflect,
+                       .act = s.act};
 }
 
 rg_linear_t rg_layer_linear(rg_params_t *set, const char *name, int in, int out, enum rg_act act)

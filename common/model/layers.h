@@ -1,4 +1,5 @@
-// Declaring layers: each call adds a layer's parameters to a set under PyTorch-like names and returns the layer.
+// Declaring layers: each call adds a layer's parameters to a set under PyTorch-like names and returns the
+// layer.
 #ifndef RG_MODEL_LAYERS_H
 #define RG_MODEL_LAYERS_H
 

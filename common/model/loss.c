@@ -69,15 +69,16 @@ static double distance_l1(const float *a, const float *b, int n)
     return sum / n;
 }
 
-double rg_loss_isometry(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, const rg_tensor_t *z, const rg_tensor_t *z2,
-                        float weight)
+double rg_loss_isometry(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, const rg_tensor_t *z,
+                        const rg_tensor_t *z2, float weight)
 {
     int n = a->n, width = a->c;
     float *slope = rg_tape_alloc(tape, (size_t)n * sizeof *slope);
     double sum = 0;
     for (int i = 0; i < n; i++) {
         size_t row = (size_t)i * (size_t)width;
-        double gap = distance_l1(a->data + row, b->data + row, width) - distance_l1(z->data + row, z2->data + row, width);
+        double gap = distance_l1(a->data + row, b->data + row, width) -
+                     distance_l1(z->data + row, z2->data + row, width);
         sum += fabs(gap);
         slope[i] = weight / (float)n * (float)((gap > 0) - (gap < 0));
     }

@@ -1,4 +1,5 @@
-// The losses of the papers that are not plain means (those are in nn/ops.h). Each returns the unweighted value.
+// The losses of the papers that are not plain means (those are in nn/ops.h). Each returns the unweighted
+// value.
 #ifndef RG_MODEL_LOSS_H
 #define RG_MODEL_LOSS_H
 
@@ -11,13 +12,14 @@
 double rg_loss_kl(rg_tape_t *tape, const rg_config_t *config, rg_tensor_t *mean, rg_tensor_t *logvar,
                   const float *component, float weight);
 
-// Isometry (GMM-UNIT, section 3.2): mean over images of | d(a, b) - d(z, z2) |, d the mean absolute difference of two
-// codes; a, b are the codes of G(c,z), G(c,z2). No gradient goes into z and z2.
-double rg_loss_isometry(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, const rg_tensor_t *z, const rg_tensor_t *z2,
-                        float weight);
+// Isometry (GMM-UNIT, section 3.2): mean over images of | d(a, b) - d(z, z2) |, d the mean absolute
+// difference of two codes; a, b are the codes of G(c,z), G(c,z2). No gradient goes into z and z2.
+double rg_loss_isometry(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, const rg_tensor_t *z,
+                        const rg_tensor_t *z2, float weight);
 
-// Triplet loss of stage 2 (RG-UNIT, section 3.2): e [N*(2+K),1,1,D] holds N anchors, N positives and K groups of N
-// negatives; mean over N*K of max(0, |a-p| - |a-n| + margin), L2 with PyTorch's 1e-6 added to each difference.
+// Triplet loss of stage 2 (RG-UNIT, section 3.2): e [N*(2+K),1,1,D] holds N anchors, N positives and K groups
+// of N negatives; mean over N*K of max(0, |a-p| - |a-n| + margin), L2 with PyTorch's 1e-6 added to each
+// difference.
 double rg_loss_triplet(rg_tape_t *tape, rg_tensor_t *e, int n, int kinds, float margin, float weight);
 
 #endif

@@ -8,19 +8,33 @@
 #include "common/core/alloc.h"
 #include "common/model/layers.h"
 
-static const char *const NAMES[RG_PARTS] = {"content", "attribute", "generator", "discriminator", "embedder", "fusion"};
+static const char *const NAMES[RG_PARTS] = {"content",       "attribute", "generator",
+                                            "discriminator", "embedder",  "fusion"};
 
 static void declare(rg_model_t *model, enum rg_part part)
 {
     rg_params_t *set = &model->set[part];
     switch (part) {
-    case RG_CONTENT: rg_content_encoder_declare(&model->content, set, &model->config); break;
-    case RG_ATTRIBUTE: rg_attribute_encoder_declare(&model->attribute, set, &model->config); break;
-    case RG_GENERATOR: rg_generator_declare(&model->generator, set, &model->config); break;
-    case RG_DISCRIMINATOR: rg_discriminator_declare(&model->discriminator, set, &model->config); break;
-    case RG_EMBEDDER: rg_embedder_declare(&model->embedder, set, &model->config); break;
-    case RG_FUSION: rg_fusion_declare(&model->fusion, set, &model->config); break;
-    case RG_PARTS: break;
+    case RG_CONTENT:
+        rg_content_encoder_declare(&model->content, set, &model->config);
+        break;
+    case RG_ATTRIBUTE:
+        rg_attribute_encoder_declare(&model->attribute, set, &model->config);
+        break;
+    case RG_GENERATOR:
+        rg_generator_declare(&model->generator, set, &model->config);
+        break;
+    case RG_DISCRIMINATOR:
+        rg_discriminator_declare(&model->discriminator, set, &model->config);
+        break;
+    case RG_EMBEDDER:
+        rg_embedder_declare(&model->embedder, set, &model->config);
+        break;
+    case RG_FUSION:
+        rg_fusion_declare(&model->fusion, set, &model->config);
+        break;
+    case RG_PARTS:
+        break;
     }
 }
 

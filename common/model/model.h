@@ -1,5 +1,5 @@
-// All networks of the system, each with its own parameter set. A process builds the parts it needs and says which
-// of them train; the rest is frozen: no gradients, no graph.
+// All networks of the system, each with its own parameter set. A process builds the parts it needs and says
+// which of them train; the rest is frozen: no gradients, no graph.
 #ifndef RG_MODEL_MODEL_H
 #define RG_MODEL_MODEL_H
 
@@ -16,8 +16,9 @@ enum rg_part { RG_CONTENT, RG_ATTRIBUTE, RG_GENERATOR, RG_DISCRIMINATOR, RG_EMBE
 #define RG_PART_BIT(part) (1u << (part))
 
 // What each stage has and what of it trains (rg-unit section 1).
-#define RG_STAGE1_PARTS                                                                                       \
-    (RG_PART_BIT(RG_CONTENT) | RG_PART_BIT(RG_ATTRIBUTE) | RG_PART_BIT(RG_GENERATOR) | RG_PART_BIT(RG_DISCRIMINATOR))
+#define RG_STAGE1_PARTS                                                                                      \
+    (RG_PART_BIT(RG_CONTENT) | RG_PART_BIT(RG_ATTRIBUTE) | RG_PART_BIT(RG_GENERATOR) |                       \
+     RG_PART_BIT(RG_DISCRIMINATOR))
 #define RG_STAGE1_TRAINS RG_STAGE1_PARTS
 #define RG_STAGE2_PARTS  (RG_STAGE1_PARTS | RG_PART_BIT(RG_EMBEDDER))
 #define RG_STAGE2_TRAINS RG_PART_BIT(RG_EMBEDDER)
@@ -26,8 +27,8 @@ enum rg_part { RG_CONTENT, RG_ATTRIBUTE, RG_GENERATOR, RG_DISCRIMINATOR, RG_EMBE
 
 typedef struct {
     rg_config_t config;
-    unsigned parts;             // bits of the parts that exist
-    rg_params_t set[RG_PARTS];  // named content, attribute, generator, discriminator, embedder, fusion
+    unsigned parts;            // bits of the parts that exist
+    rg_params_t set[RG_PARTS]; // named content, attribute, generator, discriminator, embedder, fusion
     rg_content_encoder_t content;
     rg_attribute_encoder_t attribute;
     rg_generator_t generator;

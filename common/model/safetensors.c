@@ -19,15 +19,18 @@ enum { HEADER_MAX = 16 << 20, TENSORS_MAX = 100000 };
 
 // ---- writing
 
-static json_t *header_of(const rg_safetensor_t *tensors, size_t n, const rg_metadata_t *metadata, size_t n_metadata)
+static json_t *header_of(const rg_safetensor_t *tensors, size_t n, const rg_metadata_t *metadata,
+                         size_t n_metadata)
 {
     json_t *header = json_object(), *notes = json_object();
-    for (size_t i = 0; i < n_metadata; i++) json_object_set_new(notes, metadata[i].key, json_string(metadata[i].value));
+    for (size_t i = 0; i < n_metadata; i++)
+        json_object_set_new(notes, metadata[i].key, json_string(metadata[i].value));
     json_object_set_new(header, "__metadata__", notes);
     size_t offset = 0;
     for (size_t i = 0; i < n; i++) {
         json_t *shape = json_array();
-        for (int d = 0; d < tensors[i].rank; d++) json_array_append_new(shape, json_integer(tensors[i].shape[d]));
+        for (int d = 0; d < tensors[i].rank; d++)
+            json_array_append_new(shape, json_integer(tensors[i].shape[d]));
         size_t end = offset + tensors[i].count * sizeof(float);
         json_object_set_new(header, tensors[i].name,
                             json_pack("{s:s, s:o, s:[I,I]}", "dtype", "F32", "shape", shape, "data_offsets",
@@ -37,8 +40,8 @@ static json_t *header_of(const rg_safetensor_t *tensors, size_t n, const rg_meta
     return header;
 }
 
-int rg_safetensors_write(const char *path, const rg_safetensor_t *tensors, size_t n, const rg_metadata_t *metadata,
-                         size_t n_metadata)
+int rg_safetensors_write(const char *path, const rg_safetensor_t *tensors, size_t n,
+                         const rg_metadata_t *metadata, size_t n_metadata)
 {
     json_t *header = header_of(tensors, n, metadata, n_metadata);
     char *text = json_dumps(header, JSON_COMPACT);
@@ -54,9 +57,12 @@ int rg_safetensors_write(const char *path, const rg_safetensor_t *tensors, size_
         err = rg_file_append(&file, &prefix, sizeof prefix);
         if (!err) err = rg_file_append(&file, text, length);
         if (!err) err = rg_file_append(&file, spaces, padded - length);
-        for (size_t i = 0; !err && i < n; i++) err = rg_file_append(&file, tensors[i].data, tensors[i].count * sizeof(float));
-        if (err) rg_file_abandon(&file);
-        else err = rg_file_commit(&file);
+        for (size_t i = 0; !err && i < n; i++)
+            err = rg_file_append(&file, tensors[i].data, tensors[i].count * sizeof(float));
+        if (err)
+            rg_file_abandon(&file);
+        else
+            err = rg_file_commit(&file);
     }
     free(spaces);
     free(text);
@@ -74,16 +80,19 @@ struct rg_safetensors {
 };
 
 // Fills tensor from one header entry, with every number checked against the size of the data section.
-static int read_entry(rg_safetensor_t *tensor, const char *name, json_t *entry, const unsigned char *data, size_t size,
-                      const char *origin)
+static int read_entry(rg_safetensor_t *tensor, const char *name, json_t *entry, const unsigned char *data,
+                      size_t size, const char *origin)
 {
     const char *dtype;
     json_t *shape;
     json_int_t begin, end;
-    if (strlen(name) >= sizeof tensor->name) return rg_fail(RG_EFORMAT, "%s: a tensor name is too long", origin);
-    if (json_unpack(entry, "{s:s, s:o, s:[I,I!]}", "dtype", &dtype, "shape", &shape, "data_offsets", &begin, &end) != 0)
+    if (strlen(name) >= sizeof tensor->name)
+        return rg_fail(RG_EFORMAT, "%s: a tensor name is too long", origin);
+    if (json_unpack(entry, "{s:s, s:o, s:[I,I!]}", "dtype", &dtype, "shape", &shape, "data_offsets", &begin,
+                    &end) != 0)
         return rg_fail(RG_EFORMAT, "%s: malformed entry of tensor %s", origin, name);
-    if (strcmp(dtype, "F32") != 0) return rg_fail(RG_EFORMAT, "%s: tensor %s is %.16s, not F32", origin, name, dtype);
+    if (strcmp(dtype, "F32") != 0)
+        return rg_fail(RG_EFORMAT, "%s: tensor %s is %.16s, not F32", origin, name, dtype);
     if (!json_is_array(shape) || json_array_size(shape) > 4)
         return rg_fail(RG_EFORMAT, "%s: tensor %s has more than 4 dimensions", origin, name);
     snprintf(tensor->name, sizeof tensor->name, "%s", name);
@@ -96,7 +105,8 @@ static int read_entry(rg_safetensor_t *tensor, const char *name, json_t *entry, 
         tensor->shape[d] = (int)side;
         tensor->count *= (size_t)side;
     }
-    if (begin < 0 || end < begin || (size_t)end > size || (size_t)(end - begin) != tensor->count * sizeof(float) ||
+    if (begin < 0 || end < begin || (size_t)end > size ||
+        (size_t)(end - begin) != tensor->count * sizeof(float) ||
         ((uintptr_t)data + (size_t)begin) % sizeof(float) != 0)
         return rg_fail(RG_EFORMAT, "%s: tensor %s does not fit its place in the file", origin, name);
     tensor->data = (const float *)(const void *)(data + begin);
@@ -107,9 +117,11 @@ int rg_safetensors_parse(rg_safetensors_t **out, const void *bytes, size_t size,
 {
     uint64_t length;
     json_error_t problem;
-    if (size < sizeof length) return rg_fail(RG_EFORMAT, "%s: not a safetensors file (%zu bytes)", origin, size);
+    if (size < sizeof length)
+        return rg_fail(RG_EFORMAT, "%s: not a safetensors file (%zu bytes)", origin, size);
     memcpy(&length, bytes, sizeof length);
-    if (length > HEADER_MAX) return rg_fail(RG_ELIMIT, "%s: header of %llu bytes", origin, (unsigned long long)length);
+    if (length > HEADER_MAX)
+        return rg_fail(RG_ELIMIT, "%s: header of %llu bytes", origin, (unsigned long long)length);
     if (length > size - sizeof length) return rg_fail(RG_EFORMAT, "%s: cut short in the header", origin);
     const char *text = (const char *)bytes + sizeof length;
     json_t *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
@@ -124,12 +136,15 @@ int rg_safetensors_parse(rg_safetensors_t **out, const void *bytes, size_t size,
     const unsigned char *data = (const unsigned char *)text + length;
     const char *name;
     json_t *entry;
-    json_object_foreach(header, name, entry) {
+    json_object_foreach(header, name, entry)
+    {
         if (err || strcmp(name, "__metadata__") == 0) continue;
         err = read_entry(&file->tensors[file->n++], name, entry, data, size - sizeof length - length, origin);
     }
-    if (err) rg_safetensors_close(&file);
-    else *out = file;
+    if (err)
+        rg_safetensors_close(&file);
+    else
+        *out = file;
     return err;
 }
 

@@ -1,5 +1,5 @@
-// safetensors files: 8-byte little-endian header length, JSON header, raw tensors. Reading maps the file and checks every
-// offset and shape against it before anything is handed out; writing is atomic.
+// safetensors files: 8-byte little-endian header length, JSON header, raw tensors. Reading maps the file and
+// checks every offset and shape against it before anything is handed out; writing is atomic.
 #ifndef RG_MODEL_SAFETENSORS_H
 #define RG_MODEL_SAFETENSORS_H
 
@@ -8,7 +8,7 @@
 typedef struct {
     char name[128];
     int rank, shape[4];
-    const float *data;  // F32 only; count floats, borrowed
+    const float *data; // F32 only; count floats, borrowed
     size_t count;
 } rg_safetensor_t;
 
@@ -16,18 +16,19 @@ typedef struct {
     const char *key, *value;
 } rg_metadata_t;
 
-int rg_safetensors_write(const char *path, const rg_safetensor_t *tensors, size_t n, const rg_metadata_t *metadata,
-                         size_t n_metadata);
+int rg_safetensors_write(const char *path, const rg_safetensor_t *tensors, size_t n,
+                         const rg_metadata_t *metadata, size_t n_metadata);
 
 typedef struct rg_safetensors rg_safetensors_t;
 
 // RG_ENOENT, RG_EFORMAT (what is wrong, in which file), RG_ELIMIT (header over 16 MiB).
-int  rg_safetensors_open(rg_safetensors_t **file, const char *path);
-int  rg_safetensors_parse(rg_safetensors_t **file, const void *bytes, size_t size, const char *origin); // borrowed bytes
+int rg_safetensors_open(rg_safetensors_t **file, const char *path);
+int rg_safetensors_parse(rg_safetensors_t **file, const void *bytes, size_t size,
+                         const char *origin); // borrowed bytes
 void rg_safetensors_close(rg_safetensors_t **file);
 
 // NULL if there is none of that name. Lives until close.
 const rg_safetensor_t *rg_safetensors_find(const rg_safetensors_t *file, const char *name);
-const char            *rg_safetensors_metadata(const rg_safetensors_t *file, const char *key);
+const char *rg_safetensors_metadata(const rg_safetensors_t *file, const char *key);
 
 #endif

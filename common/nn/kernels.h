@@ -1,10 +1,10 @@
 // The narrow table of functions behind which a device lives. Ops (ops.h) build graphs and know no device; a
-// backend computes and knows no graph. cpu/ is oneDNN, OpenBLAS and our own loops; another backend fills the same
-// table (NHWC too).
+// backend computes and knows no graph. cpu/ is oneDNN, OpenBLAS and our own loops; another backend fills the
+// same table (NHWC too).
 //
-// Kernels take outputs first, then inputs, then sizes; they never allocate what grows with the number of calls.
-// Where `add` is nonzero the kernel adds to its output, otherwise it overwrites. Weight and bias gradients always
-// add. Letters: N images, H W rows and columns, C channels, K kernel side, O outputs.
+// Kernels take outputs first, then inputs, then sizes; they never allocate what grows with the number of
+// calls. Where `add` is nonzero the kernel adds to its output, otherwise it overwrites. Weight and bias
+// gradients always add. Letters: N images, H W rows and columns, C channels, K kernel side, O outputs.
 #ifndef RG_NN_KERNELS_H
 #define RG_NN_KERNELS_H
 
@@ -40,8 +40,8 @@ struct rg_backend {
                                  const rg_conv_shape_t *s);
 
     // c [m,n] = alpha * op(a) op(b) + beta * c, row-major
-    void (*gemm)(int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a, const float *b,
-                 float beta, float *c);
+    void (*gemm)(int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a,
+                 const float *b, float beta, float *c);
 
     // Reflection padding, edge not repeated: y [n,h+2p,w+2p,c].
     void (*reflect_forward)(float *y, const float *x, int n, int h, int w, int c, int pad);
@@ -61,20 +61,20 @@ struct rg_backend {
 
     // Instance norm and AdaIN (Huang and Belongie 2017, eq. 8), fused with activation or residual:
     //   y = act(scale * (x - mean) * rstd + shift) + residual, biased variance, eps 1e-5
-    // scale, shift: rows of `stride` floats per image, NULL = 1 and 0. residual NULL: none; act NONE where given.
-    // mean, rstd [n,c] are kept for backward. `hw` pixels per map.
+    // scale, shift: rows of `stride` floats per image, NULL = 1 and 0. residual NULL: none; act NONE where
+    // given. mean, rstd [n,c] are kept for backward. `hw` pixels per map.
     void (*instance_forward)(float *y, float *mean, float *rstd, const float *x, const float *scale,
-                             const float *shift, int stride, const float *residual, enum rg_act act, int n, int hw,
-                             int c);
+                             const float *shift, int stride, const float *residual, enum rg_act act, int n,
+                             int hw, int c);
     // dy is already behind the activation. dscale, dshift: rows like scale, shift, added to; NULL with them.
-    void (*instance_backward)(float *dx, int add, float *dscale, float *dshift, const float *dy, const float *x,
-                              const float *mean, const float *rstd, const float *scale, int stride, int n, int hw,
-                              int c);
+    void (*instance_backward)(float *dx, int add, float *dscale, float *dshift, const float *dy,
+                              const float *x, const float *mean, const float *rstd, const float *scale,
+                              int stride, int n, int hw, int c);
 
     // MUNIT's layer norm: over h,w,c of an image, unbiased std, eps 1e-5 outside the root; gain, bias [c].
     //   y = act(gain * (x - mean) / (std + eps) + bias)
-    void (*layer_forward)(float *y, float *mean, float *std, const float *x, const float *gain, const float *bias,
-                          enum rg_act act, int n, int hw, int c);
+    void (*layer_forward)(float *y, float *mean, float *std, const float *x, const float *gain,
+                          const float *bias, enum rg_act act, int n, int hw, int c);
     void (*layer_backward)(float *dx, int add, float *dgain, float *dbias, const float *dy, const float *x,
                            const float *mean, const float *std, const float *gain, int n, int hw, int c);
 
@@ -87,16 +87,20 @@ struct rg_backend {
     void (*bias_forward)(float *y, const float *bias, enum rg_act act, int rows, int columns);
     void (*bias_backward)(float *db, const float *dy, int rows, int columns);
 
-    // Losses: the mean over n, and the gradient g * d(mean)/da added to or written into da (NULL: not wanted).
-    double (*l1)(float *da, int add_a, float *db, int add_b, const float *a, const float *b, float g, size_t n);
+    // Losses: the mean over n, and the gradient g * d(mean)/da added to or written into da (NULL: not
+    // wanted).
+    double (*l1)(float *da, int add_a, float *db, int add_b, const float *a, const float *b, float g,
+                 size_t n);
     double (*square)(float *da, int add, const float *a, float target, float g, size_t n);
     double (*bce)(float *da, int add, const float *logits, const float *labels, float g, size_t n);
 
-    // Optimisers over a block. adam: decoupled weight decay (AdamW) where decoupled, else L2 added to the gradient.
+    // Optimisers over a block. adam: decoupled weight decay (AdamW) where decoupled, else L2 added to the
+    // gradient.
     double (*sum_squares)(const float *x, size_t n);
-    void (*adam)(float *w, float *m, float *v, const float *g, float gscale, float lr, float beta1, float beta2,
-                 float decay, int decoupled, uint64_t t, size_t n);
-    void (*sgd)(float *w, float *m, const float *g, float gscale, float lr, float momentum, float decay, size_t n);
+    void (*adam)(float *w, float *m, float *v, const float *g, float gscale, float lr, float beta1,
+                 float beta2, float decay, int decoupled, uint64_t t, size_t n);
+    void (*sgd)(float *w, float *m, const float *g, float gscale, float lr, float momentum, float decay,
+                size_t n);
     void (*lerp)(float *ema, const float *w, float beta, size_t n); // ema = beta * ema + (1-beta) * w
 };
 
@@ -105,7 +109,7 @@ void rg_cpu_threads(int n);
 
 // The CPU: oneDNN convolutions, OpenBLAS products. RG_EVERSION if oneDNN cannot start. Not thread safe: one
 // backend per thread.
-int  rg_cpu_backend_new(rg_backend_t **backend);
+int rg_cpu_backend_new(rg_backend_t **backend);
 void rg_backend_destroy(rg_backend_t **backend);
 
 #endif

@@ -5,7 +5,7 @@
 #include "common/nn/ops.h"
 
 typedef struct {
-    rg_tensor_t *x, *y;     // x is behind the explicit padding
+    rg_tensor_t *x, *y; // x is behind the explicit padding
     const rg_conv_t *layer;
     rg_conv_shape_t shape;
 } conv_ctx_t;
@@ -25,11 +25,13 @@ static void conv_backward(rg_tape_t *tape, void *ctx)
         backend->act_backward(op->y->grad, 0, op->y->grad, op->y->data, layer->act, rg_tensor_size(op->y));
     int add, err = 0;
     if (!layer->weight->set->frozen)
-        err = backend->conv_backward_weights(backend, layer->weight->grad, layer->bias ? layer->bias->grad : NULL,
-                                             op->x->data, op->y->grad, &op->shape);
+        err = backend->conv_backward_weights(backend, layer->weight->grad,
+                                             layer->bias ? layer->bias->grad : NULL, op->x->data, op->y->grad,
+                                             &op->shape);
     float *dx = rg_tape_grad(tape, op->x, &add);
     if (dx && !err)
-        err = backend->conv_backward_data(backend, dx, add, op->y->grad, weights_of(layer->weight), &op->shape);
+        err =
+            backend->conv_backward_data(backend, dx, add, op->y->grad, weights_of(layer->weight), &op->shape);
     if (err) rg_tape_fail(tape, err);
 }
 
@@ -66,8 +68,15 @@ rg_tensor_t *rg_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer)
     const int *w = layer->weight->shape;
     assert(layer->weight->rank == 4 && w[1] == x->c && w[2] == w[3] && layer->act != RG_ACT_TANH);
     if (layer->reflect) x = reflect(tape, x, layer->pad);
-    rg_conv_shape_t shape = {.n = x->n, .h = x->h, .w = x->w, .c = x->c, .o = w[0], .k = w[2],
-                             .stride = layer->stride, .pad = layer->reflect ? 0 : layer->pad, .act = layer->act};
+    rg_conv_shape_t shape = {.n = x->n,
+                             .h = x->h,
+                             .w = x->w,
+                             .c = x->c,
+                             .o = w[0],
+                             .k = w[2],
+                             .stride = layer->stride,
+                             .pad = layer->reflect ? 0 : layer->pad,
+                             .act = layer->act};
     shape.oh = (x->h + 2 * shape.pad - shape.k) / shape.stride + 1;
     shape.ow = (x->w + 2 * shape.pad - shape.k) / shape.stride + 1;
     assert(shape.oh >= 1 && shape.ow >= 1);

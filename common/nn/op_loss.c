@@ -24,7 +24,8 @@ static void l1_backward(rg_tape_t *tape, void *ctx)
     loss_ctx_t *op = ctx;
     int add_a = 0, add_b = 0;
     float *da = rg_tape_grad(tape, op->a, &add_a), *db = rg_tape_grad(tape, op->b, &add_b);
-    rg_tape_backend(tape)->l1(da, add_a, db, add_b, op->a->data, op->b->data, op->weight, rg_tensor_size(op->a));
+    rg_tape_backend(tape)->l1(da, add_a, db, add_b, op->a->data, op->b->data, op->weight,
+                              rg_tensor_size(op->a));
 }
 
 double rg_loss_l1(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight)

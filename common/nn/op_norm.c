@@ -45,10 +45,9 @@ static void instance_backward(rg_tape_t *tape, void *ctx)
     if (dshift) dshift += op->offset;
     int add = 0;
     float *dx = rg_tape_grad(tape, x, &add);
-    rg_tape_backend(tape)->instance_backward(dx, add, dshift ? dshift + x->c : NULL, dshift, y->grad, x->data,
-                                             op->mean, op->rstd,
-                                             style ? style->data + op->offset + x->c : NULL, style ? style->c : 0,
-                                             x->n, x->h * x->w, x->c);
+    rg_tape_backend(tape)->instance_backward(
+        dx, add, dshift ? dshift + x->c : NULL, dshift, y->grad, x->data, op->mean, op->rstd,
+        style ? style->data + op->offset + x->c : NULL, style ? style->c : 0, x->n, x->h * x->w, x->c);
 }
 
 static rg_tensor_t *instance(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *style, int offset, enum rg_act act,
@@ -99,11 +98,12 @@ static void layer_backward(rg_tape_t *tape, void *ctx)
     int add = 0, trainable = !op->gain->set->frozen;
     float *dx = rg_tape_grad(tape, x, &add);
     rg_tape_backend(tape)->layer_backward(dx, add, trainable ? op->gain->grad : NULL,
-                                          trainable ? op->bias->grad : NULL, y->grad, x->data, op->mean, op->std,
-                                          op->gain->value, x->n, x->h * x->w, x->c);
+                                          trainable ? op->bias->grad : NULL, y->grad, x->data, op->mean,
+                                          op->std, op->gain->value, x->n, x->h * x->w, x->c);
 }
 
-rg_tensor_t *rg_layer_norm(rg_tape_t *tape, rg_tensor_t *x, rg_param_t *gain, rg_param_t *bias, enum rg_act act)
+rg_tensor_t *rg_layer_norm(rg_tape_t *tape, rg_tensor_t *x, rg_param_t *gain, rg_param_t *bias,
+                           enum rg_act act)
 {
     assert(gain->shape[0] == x->c && bias->shape[0] == x->c);
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);

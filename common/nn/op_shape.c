@@ -79,7 +79,8 @@ static void transpose(float *to, const float *from, int pixels, int channels, in
 {
     for (int p = 0; p < pixels; p++)
         for (int c = 0; c < channels; c++) {
-            size_t nhwc = (size_t)p * (size_t)channels + (size_t)c, nchw = (size_t)c * (size_t)pixels + (size_t)p;
+            size_t nhwc = (size_t)p * (size_t)channels + (size_t)c,
+                   nchw = (size_t)c * (size_t)pixels + (size_t)p;
             size_t target = back ? nhwc : nchw, source = back ? nchw : nhwc;
             to[target] = add ? to[target] + from[source] : from[source];
         }
@@ -101,7 +102,8 @@ rg_tensor_t *rg_flatten(rg_tape_t *tape, rg_tensor_t *x)
 {
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, 1, 1, x->h * x->w * x->c);
     for (int n = 0; n < x->n; n++)
-        transpose(y->data + (size_t)n * (size_t)y->c, x->data + (size_t)n * (size_t)y->c, x->h * x->w, x->c, 0, 0);
+        transpose(y->data + (size_t)n * (size_t)y->c, x->data + (size_t)n * (size_t)y->c, x->h * x->w, x->c,
+                  0, 0);
     return unary(tape, x, y, flatten_backward, NULL, 0);
 }
 

@@ -1,6 +1,6 @@
-// Differentiable operations. All take the tape first and return tensors that live until its reset. A layer is its
-// geometry and its parameters; parameters of a frozen set (param.h) get no gradient, and an op none of whose inputs
-// needs one records nothing.
+// Differentiable operations. All take the tape first and return tensors that live until its reset. A layer is
+// its geometry and its parameters; parameters of a frozen set (param.h) get no gradient, and an op none of
+// whose inputs needs one records nothing.
 #ifndef RG_NN_OPS_H
 #define RG_NN_OPS_H
 
@@ -12,7 +12,7 @@ typedef struct {
     rg_param_t *weight; // [O,I,K,K]
     rg_param_t *bias;   // [O] or NULL
     int stride, pad;
-    int reflect;        // reflection padding instead of zeros (MUNIT's encoders)
+    int reflect; // reflection padding instead of zeros (MUNIT's encoders)
     enum rg_act act;
 } rg_conv_t;
 rg_tensor_t *rg_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer);
@@ -30,19 +30,21 @@ rg_tensor_t *rg_instance_norm(rg_tape_t *tape, rg_tensor_t *x, enum rg_act act, 
 // AdaIN: row n of style [N,1,1,*] holds at `offset` C shifts, then C scales.
 rg_tensor_t *rg_adain(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *style, int offset, enum rg_act act,
                       rg_tensor_t *residual);
-rg_tensor_t *rg_layer_norm(rg_tape_t *tape, rg_tensor_t *x, rg_param_t *gain, rg_param_t *bias, enum rg_act act);
+rg_tensor_t *rg_layer_norm(rg_tape_t *tape, rg_tensor_t *x, rg_param_t *gain, rg_param_t *bias,
+                           enum rg_act act);
 
 // ---- shape
-rg_tensor_t *rg_upsample2(rg_tape_t *tape, rg_tensor_t *x);                  // nearest, [N,2H,2W,C]
-rg_tensor_t *rg_pool3(rg_tape_t *tape, rg_tensor_t *x);                      // 3x3/2 average, padding not counted
-rg_tensor_t *rg_global_mean(rg_tape_t *tape, rg_tensor_t *x);                // [N,1,1,C]
-rg_tensor_t *rg_flatten(rg_tape_t *tape, rg_tensor_t *x);                    // [N,1,1,C*H*W] in PyTorch's C,H,W order
+rg_tensor_t *rg_upsample2(rg_tape_t *tape, rg_tensor_t *x);   // nearest, [N,2H,2W,C]
+rg_tensor_t *rg_pool3(rg_tape_t *tape, rg_tensor_t *x);       // 3x3/2 average, padding not counted
+rg_tensor_t *rg_global_mean(rg_tape_t *tape, rg_tensor_t *x); // [N,1,1,C]
+rg_tensor_t *rg_flatten(rg_tape_t *tape, rg_tensor_t *x);     // [N,1,1,C*H*W] in PyTorch's C,H,W order
 rg_tensor_t *rg_concat(rg_tape_t *tape, rg_tensor_t *const *x, int count);   // along channels
 rg_tensor_t *rg_stack(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b);      // along images
 rg_tensor_t *rg_rows(rg_tape_t *tape, rg_tensor_t *x, int first, int count); // images first.., a copy
 // Element i of the result is a's where mask[i] (size of a, borrowed until backward) is nonzero, else b's.
 rg_tensor_t *rg_select(rg_tape_t *tape, const unsigned char *mask, rg_tensor_t *a, rg_tensor_t *b);
-// keep [size of x] holds 0 or 1/(1-p) (borrowed until backward): inverted dropout with a mask drawn by the caller.
+// keep [size of x] holds 0 or 1/(1-p) (borrowed until backward): inverted dropout with a mask drawn by the
+// caller.
 rg_tensor_t *rg_dropout(rg_tape_t *tape, rg_tensor_t *x, const float *keep);
 rg_tensor_t *rg_act(rg_tape_t *tape, rg_tensor_t *x, enum rg_act act);
 

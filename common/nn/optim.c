@@ -14,8 +14,8 @@ double rg_optim_lr(const rg_train_config_t *config, int iteration)
     return config->lr * (config->schedule == RG_SCHEDULE_LINEAR ? 1 - into : 0.5 * (1 + cos(M_PI * into)));
 }
 
-// The averaged weights' decay: the configured one, but (1 + i) / (10 + i) while that is smaller, so that a short stage's
-// average is not made of its initial weights.
+// The averaged weights' decay: the configured one, but (1 + i) / (10 + i) while that is smaller, so that a
+// short stage's average is not made of its initial weights.
 static float ema_decay(const rg_train_config_t *config, int iteration)
 {
     double warm = (1.0 + iteration) / (10.0 + iteration);
@@ -29,20 +29,22 @@ static void update(rg_backend_t *backend, const rg_train_config_t *config, int i
     if (config->optimizer == RG_OPTIMIZER_SGD)
         backend->sgd(set->value, set->m, set->grad, gscale, lr, (float)config->momentum, decay, set->count);
     else
-        backend->adam(set->value, set->m, set->v, set->grad, gscale, lr, (float)config->beta1, (float)config->beta2,
-                      decay, config->optimizer == RG_OPTIMIZER_ADAMW, (uint64_t)iteration + 1, set->count);
+        backend->adam(set->value, set->m, set->v, set->grad, gscale, lr, (float)config->beta1,
+                      (float)config->beta2, decay, config->optimizer == RG_OPTIMIZER_ADAMW,
+                      (uint64_t)iteration + 1, set->count);
     backend->lerp(set->ema, set->value, ema_decay(config, iteration), set->count);
     memset(set->grad, 0, set->count * sizeof(float));
     rg_params_changed(set);
 }
 
-int rg_optim_step(rg_backend_t *backend, const rg_train_config_t *config, int iteration, rg_params_t *const *sets,
-                  int n, double *norm)
+int rg_optim_step(rg_backend_t *backend, const rg_train_config_t *config, int iteration,
+                  rg_params_t *const *sets, int n, double *norm)
 {
     double squares = 0;
     for (int i = 0; i < n; i++) squares += backend->sum_squares(sets[i]->grad, sets[i]->count);
     double length = sqrt(squares);
-    if (!isfinite(length)) return rg_fail(RG_ENUMERIC, "gradient of %s is not finite at iteration %d", sets[0]->name, iteration);
+    if (!isfinite(length))
+        return rg_fail(RG_ENUMERIC, "gradient of %s is not finite at iteration %d", sets[0]->name, iteration);
     double scale = config->clip > 0 ? config->clip / (length + 1e-6) : 1;
     if (scale > 1) scale = 1;
     for (int i = 0; i < n; i++) update(backend, config, iteration, sets[i], (float)scale);

@@ -9,8 +9,8 @@
 
 #include "common/core/alloc.h"
 
-// Versions are unique over all sets: a packed copy keyed by address and version can never be taken for the weights
-// of another set that got the same address later.
+// Versions are unique over all sets: a packed copy keyed by address and version can never be taken for the
+// weights of another set that got the same address later.
 static uint64_t next_version(void)
 {
     static atomic_uint_fast64_t last;

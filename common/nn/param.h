@@ -1,6 +1,6 @@
-// Parameters of one network: values, gradients, optimiser moments and averaged weights are each one contiguous
-// block, with named views in PyTorch's layouts (conv [O,I,KH,KW], linear [O,I]), so that saving, zeroing, clipping
-// and updating are loops over a block.
+// Parameters of one network: values, gradients, optimiser moments and averaged weights are each one
+// contiguous block, with named views in PyTorch's layouts (conv [O,I,KH,KW], linear [O,I]), so that saving,
+// zeroing, clipping and updating are loops over a block.
 //
 //   build:  rg_params_init, rg_params_add for each view (layers keep the pointers), rg_params_alloc
 #ifndef RG_NN_PARAM_H
@@ -14,21 +14,21 @@
 struct rg_params;
 
 typedef struct {
-    char name[64];          // "content.res.0.a.weight"
+    char name[64]; // "content.res.0.a.weight"
     int rank, shape[4];
-    size_t offset, count;   // in the blocks
-    float *value, *grad;    // views, valid after rg_params_alloc
+    size_t offset, count; // in the blocks
+    float *value, *grad;  // views, valid after rg_params_alloc
     struct rg_params *set;
 } rg_param_t;
 
 typedef struct rg_params {
-    char name[16];          // "content", prefix of its views' names
+    char name[16]; // "content", prefix of its views' names
     rg_param_t **list;
     int n;
-    size_t count;           // floats in a block
+    size_t count; // floats in a block
     float *value, *grad, *m, *v, *ema;
-    uint64_t version;       // changes with every change of value: packed copies are keyed by it
-    int frozen;             // no gradients, no graph
+    uint64_t version; // changes with every change of value: packed copies are keyed by it
+    int frozen;       // no gradients, no graph
 } rg_params_t;
 
 void rg_params_init(rg_params_t *set, const char *name);

@@ -1,13 +1,15 @@
-// The tape: forward ops write tensors into its arena and record one backward function each; rg_tape_backward runs
-// them in reverse. A steady-state step allocates nothing: rg_tape_reset keeps the arena's pages.
+// The tape: forward ops write tensors into its arena and record one backward function each; rg_tape_backward
+// runs them in reverse. A steady-state step allocates nothing: rg_tape_reset keeps the arena's pages.
 //
-// A network under training:  x = rg_tape_input(...); y = rg_conv(tape, x, &layer); rg_loss_l1(tape, y, t, 10);
+// A network under training:  x = rg_tape_input(...); y = rg_conv(tape, x, &layer); rg_loss_l1(tape, y, t,
+// 10);
 //                            rg_tape_backward(tape); (optim.h updates)  rg_tape_reset(tape);
-// Losses carry their weight, so the seed of every gradient is known where the loss is recorded and the total needs
-// no node of its own.
+// Losses carry their weight, so the seed of every gradient is known where the loss is recorded and the total
+// needs no node of its own.
 //
-// Errors are sticky: an op that fails (oneDNN refuses) leaves zeros behind and rg_tape_error tells; shapes that
-// cannot match are a programmer's error and assert, since configurations are validated when they are read.
+// Errors are sticky: an op that fails (oneDNN refuses) leaves zeros behind and rg_tape_error tells; shapes
+// that cannot match are a programmer's error and assert, since configurations are validated when they are
+// read.
 #ifndef RG_NN_TAPE_H
 #define RG_NN_TAPE_H
 
@@ -18,7 +20,7 @@ typedef struct rg_tape rg_tape_t;
 typedef void rg_backward_fn(rg_tape_t *tape, void *ctx);
 
 // backend is borrowed.
-int  rg_tape_new(rg_tape_t **tape, rg_backend_t *backend);
+int rg_tape_new(rg_tape_t **tape, rg_backend_t *backend);
 void rg_tape_destroy(rg_tape_t **tape);
 void rg_tape_reset(rg_tape_t *tape); // all its tensors are gone
 
@@ -42,9 +44,9 @@ size_t rg_tape_peak_bytes(const rg_tape_t *tape);
 // ---- for ops
 void *rg_tape_alloc(rg_tape_t *tape, size_t size);
 // 1 if an op with this input (and, where given, this trainable flag) must record.
-int   rg_tape_wants(const rg_tape_t *tape, int needs_grad);
-void  rg_tape_record(rg_tape_t *tape, rg_backward_fn *backward, void *ctx);
-void  rg_tape_fail(rg_tape_t *tape, int err);
+int rg_tape_wants(const rg_tape_t *tape, int needs_grad);
+void rg_tape_record(rg_tape_t *tape, rg_backward_fn *backward, void *ctx);
+void rg_tape_fail(rg_tape_t *tape, int err);
 // Where to put d/dx: allocates x->grad at the first call, *add says whether something is already there.
 // NULL if x needs no gradient.
 float *rg_tape_grad(rg_tape_t *tape, rg_tensor_t *x, int *add);

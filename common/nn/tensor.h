@@ -1,5 +1,5 @@
-// Tensors: f32, NHWC, contiguous. Vectors are [N,1,1,C]. A tensor is a value owned by its tape's arena and gone at
-// the tape's next reset; parameters live in blocks of their own (param.h).
+// Tensors: f32, NHWC, contiguous. Vectors are [N,1,1,C]. A tensor is a value owned by its tape's arena and
+// gone at the tape's next reset; parameters live in blocks of their own (param.h).
 #ifndef RG_NN_TENSOR_H
 #define RG_NN_TENSOR_H
 
@@ -7,9 +7,9 @@
 
 typedef struct rg_tensor {
     int n, h, w, c;
-    float *data;     // [n,h,w,c]
-    float *grad;     // [n,h,w,c], NULL until the first consumer's backward writes it
-    int needs_grad;  // some trainable parameter or input stands behind this value
+    float *data;    // [n,h,w,c]
+    float *grad;    // [n,h,w,c], NULL until the first consumer's backward writes it
+    int needs_grad; // some trainable parameter or input stands behind this value
 } rg_tensor_t;
 
 static inline size_t rg_tensor_size(const rg_tensor_t *x)

@@ -10,9 +10,14 @@
 
 void rg_neighbours_init(rg_neighbours_t *self, const rg_config_t *config, rg_link_t *link, const char *model)
 {
-    *self = (rg_neighbours_t){.link = link, .model = model, .k = config->model.k, .side = config->data.img_size / 4,
-                              .channels = 4 * config->model.gf, .embed_dim = config->model.embed_dim,
-                              .random = config->retrieval.neighbours == RG_NEIGHBOURS_RANDOM, .seed = config->seed};
+    *self = (rg_neighbours_t){.link = link,
+                              .model = model,
+                              .k = config->model.k,
+                              .side = config->data.img_size / 4,
+                              .channels = 4 * config->model.gf,
+                              .embed_dim = config->model.embed_dim,
+                              .random = config->retrieval.neighbours == RG_NEIGHBOURS_RANDOM,
+                              .seed = config->seed};
 }
 
 void rg_neighbours_fini(rg_neighbours_t *self)
@@ -21,7 +26,8 @@ void rg_neighbours_fini(rg_neighbours_t *self)
     self->names = NULL;
 }
 
-static rg_msg_t *make_request(rg_neighbours_t *self, const float *embeddings, int n, const unsigned char *exclude)
+static rg_msg_t *make_request(rg_neighbours_t *self, const float *embeddings, int n,
+                              const unsigned char *exclude)
 {
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REQUEST);
     Rg__V1__SearchRequest *body = rg_msg_body(request);
@@ -44,13 +50,15 @@ static void interleave(const rg_neighbours_t *self, const uint16_t *maps, int n,
     for (size_t i = 0; i < (size_t)n; i++)
         for (size_t j = 0; j < k; j++)
             for (size_t p = 0; p < pixels; p++)
-                rg_half_to_float(content + ((i * pixels + p) * k + j) * c, maps + ((i * k + j) * pixels + p) * c, c);
+                rg_half_to_float(content + ((i * pixels + p) * k + j) * c,
+                                 maps + ((i * k + j) * pixels + p) * c, c);
 }
 
 static void note(rg_neighbours_t *self, const Rg__V1__SearchReply *reply)
 {
     self->generation = reply->generation;
-    if (self->names_wanted) self->names = rg_realloc(self->names, (reply->n_neighbours + 1) * sizeof *self->names);
+    if (self->names_wanted)
+        self->names = rg_realloc(self->names, (reply->n_neighbours + 1) * sizeof *self->names);
     for (size_t i = 0; i < reply->n_neighbours; i++) {
         const Rg__V1__Neighbour *neighbour = reply->neighbours[i];
         if (self->names_wanted) snprintf(self->names[i], sizeof self->names[i], "%s", neighbour->name);
@@ -58,20 +66,24 @@ static void note(rg_neighbours_t *self, const Rg__V1__SearchReply *reply)
         self->retrieved++;
         if (neighbour->generation <= self->since) continue;
         self->retrieved_new++;
-        if (neighbour->generation > self->last_new_generation) self->last_new_generation = neighbour->generation;
+        if (neighbour->generation > self->last_new_generation)
+            self->last_new_generation = neighbour->generation;
     }
 }
 
-int rg_neighbours_find(void *context, const float *embeddings, int n, const unsigned char *exclude, float *content)
+int rg_neighbours_find(void *context, const float *embeddings, int n, const unsigned char *exclude,
+                       float *content)
 {
     rg_neighbours_t *self = context;
     rg_msg_t *request = make_request(self, embeddings, n, exclude), *reply = NULL;
     int err = rg_link_ask(self->link, &request, &reply, -1);
     if (err) return err;
-    const uint32_t shape[] = {(uint32_t)(n * self->k), (uint32_t)self->side, (uint32_t)self->side, (uint32_t)self->channels};
+    const uint32_t shape[] = {(uint32_t)(n * self->k), (uint32_t)self->side, (uint32_t)self->side,
+                              (uint32_t)self->channels};
     const Rg__V1__SearchReply *body = rg_msg_body(reply);
     rg_payload_t maps;
-    if (rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_SEARCH_REPLY || body->n_neighbours != (size_t)(n * self->k))
+    if (rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_SEARCH_REPLY ||
+        body->n_neighbours != (size_t)(n * self->k))
         err = rg_fail(RG_EFORMAT, "retrieval: unexpected reply to a search");
     if (!err) err = rg_msg_payload(reply, "content", RG__V1__DTYPE__F16, 4, shape, &maps);
     if (!err) {

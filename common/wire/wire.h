@@ -105,8 +105,8 @@ int rg_service_run(rg_service_t *service);
 
 // ------------------------------------------------------------------ common start of every service's main
 // Parses --config FILE, --set KEY=VALUE, --verbose (argp, with --help) and loads the config, starts the log,
-// limits this thread's OpenMP (and OpenBLAS with it) to config->threads, holds SIGTERM and SIGINT back for the loop. On a
-// use error it prints the sentence and exits 2, on a bad config 1.
+// limits this thread's OpenMP (and OpenBLAS with it) to config->threads, holds SIGTERM and SIGINT back for
+// the loop. On a use error it prints the sentence and exits 2, on a bad config 1.
 void rg_main_init(int argc, char **argv, const char *service, const char *doc, rg_config_t *config);
 
 // Logs rg_error() and returns the exit code 1.

@@ -77,8 +77,9 @@ __attribute__((noreturn)) static void become(const rg_supervisor_spec_t *spec, c
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
-    // The services share the cores: a compute thread that waits for another hands its core over after some microseconds,
-    // not milliseconds. Alone as fast, half again as fast where encoder and trainer compute at once.
+    // The services share the cores: a compute thread that waits for another hands its core over after some
+    // microseconds, not milliseconds. Alone as fast, half again as fast where encoder and trainer compute at
+    // once.
     setenv("GOMP_SPINCOUNT", "2000", 0);
     snprintf(path, sizeof path, "%s/rg-%s", spec->folder, name);
     argv[n++] = path;

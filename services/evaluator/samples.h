@@ -6,8 +6,8 @@
 
 enum { RG_SAMPLE_ROWS = 8, RG_SAMPLE_NEIGHBOURS = 8 };
 
-// One row per test image: source, rebuilt from its own code, then each attribute turned (rg_labels_column), with the mean of
-// its component.
+// One row per test image: source, rebuilt from its own code, then each attribute turned (rg_labels_column),
+// with the mean of its component.
 int rg_samples_translation(rg_evaluation_t *evaluation);
 
 // One row per query: the source and the images found for it. shown [rows,1+neighbours]: positions in the data

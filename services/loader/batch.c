@@ -25,10 +25,10 @@ typedef struct {
 struct rg_batcher {
     const rg_config_t *config;
     const rg_dataset_t *set;
-    size_t image_size; // S*S*3
+    size_t image_size;             // S*S*3
     int column[RG_ATTRIBUTES_MAX]; // of the config's attributes; no_columns: the data set lacks one
     int no_columns;
-    uint32_t *rank_of;             // [set->count], of annotated training images
+    uint32_t *rank_of; // [set->count], of annotated training images
     order_t orders[ORDERS];
     int next_order;
     uint32_t slots;            // images of rank < slots are kept
@@ -50,7 +50,8 @@ void rg_batcher_new(rg_batcher_t **out, const rg_config_t *config, const rg_data
     self->present = rg_alloc(self->slots + 1);
     self->no_columns = rg_dataset_columns(set, config, self->column) != 0;
     self->rank_of = rg_alloc(set->count * sizeof *self->rank_of);
-    for (uint32_t rank = 0; rank < set->n_train_annotated; rank++) self->rank_of[set->train_annotated[rank]] = rank;
+    for (uint32_t rank = 0; rank < set->n_train_annotated; rank++)
+        self->rank_of[set->train_annotated[rank]] = rank;
     *out = self;
 }
 
@@ -131,8 +132,9 @@ static void read_labels(const rg_batcher_t *self, uint32_t rank, uint8_t *labels
     memcpy(labels, self->set->labels + self->set->train_annotated[rank] * columns, columns);
 }
 
-// An image that shows the source of this place with one attribute flipped, or, where there is none, at least that
-// attribute. The labels are the image's own. Where no image shows the flip, the source is its own target.
+// An image that shows the source of this place with one attribute flipped, or, where there is none, at least
+// that attribute. The labels are the image's own. Where no image shows the flip, the source is its own
+// target.
 static uint32_t flipped_target(rg_batcher_t *self, const char *stream, uint64_t place, uint8_t *labels)
 {
     uint32_t source = rank_at(self, stream, RG_RNG_SHUFFLE, place);

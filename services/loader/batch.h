@@ -3,9 +3,9 @@
 //
 // Only annotated training images are used. Image i of batch b of N is number p = b*N + i of its stream: each
 // pass over the images (an epoch) is a permutation of its own, and batches run over the border of two.
-// Targets are other permutations of the same images; references are, where `flipped` is asked, images that show
-// what their source shows but for one attribute (data/target.h). Every image of every batch has its own draw of
-// the augmentation.
+// Targets are other permutations of the same images; references are, where `flipped` is asked, images that
+// show what their source shows but for one attribute (data/target.h). Every image of every batch has its own
+// draw of the augmentation.
 #ifndef RG_LOADER_BATCH_H
 #define RG_LOADER_BATCH_H
 

@@ -18,8 +18,10 @@ static int check_count(const rg_answerer_t *self, const char *what, size_t n)
 // Frees a reply that is not to be sent, or gives it out.
 static int finish(int err, rg_msg_t **made, rg_msg_t **reply)
 {
-    if (err) rg_msg_destroy(made);
-    else *reply = *made;
+    if (err)
+        rg_msg_destroy(made);
+    else
+        *reply = *made;
     return err;
 }
 

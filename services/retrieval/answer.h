@@ -9,12 +9,12 @@
 #include "services/retrieval/set.h"
 
 typedef struct {
-    rg_set_t *set;       // borrowed
-    uint32_t k_max;      // neighbours per query
-    uint32_t batch_max;  // queries, images or ids per request
-    size_t reply_max;    // bytes
-    uint64_t searches;   // queries answered so far
-    uint64_t adds;       // images added so far
+    rg_set_t *set;      // borrowed
+    uint32_t k_max;     // neighbours per query
+    uint32_t batch_max; // queries, images or ids per request
+    size_t reply_max;   // bytes
+    uint64_t searches;  // queries answered so far
+    uint64_t adds;      // images added so far
 } rg_answerer_t;
 
 // Each takes its request (borrowed), and gives the reply to send or destroy. RG_EINVAL, RG_ESHAPE, RG_ELIMIT

@@ -68,8 +68,10 @@ int rg_index_new(rg_index_t **out, const char *factory, uint32_t dim)
     rg_index_t *index = rg_alloc(sizeof *index);
     *index = (rg_index_t){.faiss = faiss, .dim = dim};
     err = try_add(index, factory);
-    if (err) rg_index_destroy(&index);
-    else *out = index;
+    if (err)
+        rg_index_destroy(&index);
+    else
+        *out = index;
     return err;
 }
 

@@ -12,7 +12,7 @@ typedef struct rg_index rg_index_t;
 
 // An empty index of vectors of dim floats. RG_ECONFIG naming the factory string if FAISS doesn't know it, or
 // if it needs training or cannot hold labelled vectors.
-int  rg_index_new(rg_index_t **index, const char *factory, uint32_t dim);
+int rg_index_new(rg_index_t **index, const char *factory, uint32_t dim);
 void rg_index_destroy(rg_index_t **index);
 
 size_t rg_index_count(const rg_index_t *index);

@@ -27,8 +27,10 @@ ptrdiff_t rg_labels_find(const rg_labels_t *labels, int64_t label)
     size_t low = 0, high = labels->count;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (labels->items[middle] < label) low = middle + 1;
-        else high = middle;
+        if (labels->items[middle] < label)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low < labels->count && labels->items[low] == label ? (ptrdiff_t)low : -1;
 }

@@ -117,8 +117,10 @@ int rg_set_open(rg_set_t **out, const rg_set_options_t *options)
     if (!err) err = rg_store_open(&set->store, options->path, options->map_bytes);
     if (!err) err = read_state(set);
     if (!err && *set->state.model.name) err = catch_up(set, &set->view, &set->state.model);
-    if (err) rg_set_close(&set);
-    else *out = set;
+    if (err)
+        rg_set_close(&set);
+    else
+        *out = set;
     return err;
 }
 
@@ -291,8 +293,10 @@ static int find_excluded(rg_set_t *set, const rg_query_t *query, int64_t *exclud
         excluded[i] = -1;
         if (!query->exclude) continue;
         err = rg_store_find(txn, query->exclude + i * RG_ID_SIZE, &label);
-        if (!err) excluded[i] = (int64_t)label;
-        else if (err == RG_ENOENT) err = 0;
+        if (!err)
+            excluded[i] = (int64_t)label;
+        else if (err == RG_ENOENT)
+            err = 0;
     }
     rg_store_abort(&txn);
     return err;
@@ -368,8 +372,10 @@ int rg_set_search(rg_set_t *set, const char *model, const rg_query_t *query, rg_
     }
     int64_t *excluded = rg_alloc(query->n * sizeof *excluded);
     err = find_excluded(set, query, excluded);
-    if (!err && query->random) find_random(set, query, excluded, found);
-    else if (!err) err = find_nearest(set, query, excluded, found);
+    if (!err && query->random)
+        find_random(set, query, excluded, found);
+    else if (!err)
+        err = find_nearest(set, query, excluded, found);
     free(excluded);
     return err;
 }
@@ -385,8 +391,10 @@ static int delete_all(rg_store_txn_t *txn, const uint8_t *ids, size_t n, int64_t
         uint64_t label;
         err = rg_store_find(txn, ids + i * RG_ID_SIZE, &label);
         if (!err) err = rg_store_delete(txn, label);
-        if (!err) labels[(*count)++] = (int64_t)label;
-        else if (err == RG_ENOENT) err = 0;
+        if (!err)
+            labels[(*count)++] = (int64_t)label;
+        else if (err == RG_ENOENT)
+            err = 0;
     }
     return err;
 }

@@ -19,7 +19,7 @@ typedef struct {
 } rg_set_options_t;
 
 // Opens or makes the set. RG_ECONFIG for a bad factory string, and the errors of rg_store_open.
-int  rg_set_open(rg_set_t **set, const rg_set_options_t *options);
+int rg_set_open(rg_set_t **set, const rg_set_options_t *options);
 void rg_set_close(rg_set_t **set);
 
 // Makes a model current and builds its index; nothing happens if it is current already. RG_EINVAL for a name
@@ -55,8 +55,8 @@ typedef struct {
     const float *queries;   // [n,D], finite; not read where random is set
     const uint8_t *exclude; // [n,RG_ID_SIZE] an image each search must not find, or NULL
     size_t n, k;
-    int random;             // k distinct images drawn uniformly instead of the nearest
-    uint64_t seed;          // of random
+    int random;    // k distinct images drawn uniformly instead of the nearest
+    uint64_t seed; // of random
 } rg_query_t;
 
 typedef struct {
@@ -78,7 +78,7 @@ int rg_set_stale(rg_set_t *set, rg_store_txn_t *txn, rg_image_t *images, size_t 
                  uint64_t *stale);
 
 typedef struct {
-    uint64_t images;      // searchable
+    uint64_t images; // searchable
     uint64_t stale;
     uint64_t store_bytes; // on disk
 } rg_set_stats_t;

@@ -82,10 +82,12 @@ static int is_full(const char *path, int rc)
 static int fail(const rg_store_t *store, int rc, const char *what)
 {
     int err = RG_EIO;
-    if (is_full(store->path, rc)) err = RG_EFULL;
+    if (is_full(store->path, rc))
+        err = RG_EFULL;
     else if (rc == MDB_INVALID || rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND || rc == MDB_INCOMPATIBLE)
         err = RG_EFORMAT;
-    else if (rc == MDB_VERSION_MISMATCH) err = RG_EVERSION;
+    else if (rc == MDB_VERSION_MISMATCH)
+        err = RG_EVERSION;
     return rg_fail(err, "%s: cannot %s the retrieval store: %s", store->path, what, mdb_strerror(rc));
 }
 
@@ -104,7 +106,8 @@ static int lock(rg_store_t *store)
     char *path = rg_format("%s/owner.lock", store->path);
     int err = 0;
     store->owner = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (store->owner < 0) err = rg_fail_errno(RG_EIO, "%s: cannot open for writing", path);
+    if (store->owner < 0)
+        err = rg_fail_errno(RG_EIO, "%s: cannot open for writing", path);
     else if (flock(store->owner, LOCK_EX | LOCK_NB) != 0)
         err = errno == EWOULDBLOCK
                   ? rg_fail(RG_EBUSY, "%s: another process has this retrieval store open", store->path)
@@ -130,8 +133,10 @@ static int open_tables(rg_store_t *store)
     if (rc) return fail(store, rc, "write to");
     for (int i = 0; i < TABLES && !rc; i++)
         rc = mdb_dbi_open(txn, tables[i].name, tables[i].flags | MDB_CREATE, tables[i].table);
-    if (rc) mdb_txn_abort(txn);
-    else rc = mdb_txn_commit(txn);
+    if (rc)
+        mdb_txn_abort(txn);
+    else
+        rc = mdb_txn_commit(txn);
     return rc ? fail(store, rc, "write to") : 0;
 }
 
@@ -154,8 +159,10 @@ int rg_store_open(rg_store_t **out, const char *path, size_t map_bytes)
     *store = (rg_store_t){.path = rg_strdup(path), .owner = -1};
     err = lock(store);
     if (!err) err = open_env(store, map_bytes);
-    if (err) rg_store_close(&store);
-    else *out = store;
+    if (err)
+        rg_store_close(&store);
+    else
+        *out = store;
     return err;
 }
 
@@ -368,8 +375,10 @@ static int take_label(rg_store_txn_t *txn, uint64_t *label)
     int err = get(txn, txn->store->meta, "next", 4, &value);
     if (!err && value.size != sizeof next)
         return rg_fail(RG_EFORMAT, "%s: its label counter has %zu bytes", txn->store->path, value.size);
-    if (!err) memcpy(&next, value.data, sizeof next);
-    else if (err != RG_ENOENT) return err;
+    if (!err)
+        memcpy(&next, value.data, sizeof next);
+    else if (err != RG_ENOENT)
+        return err;
     *label = next++;
     return put(txn, txn->store->meta, "next", 4, (rg_span_t){&next, sizeof next});
 }
@@ -394,8 +403,10 @@ int rg_store_put(rg_store_txn_t *txn, rg_image_t *image, const rg_span_t bulk[RG
 {
     uint64_t label;
     int err = rg_store_find(txn, image->id, &label);
-    if (!err) err = rg_store_delete(txn, label);
-    else if (err == RG_ENOENT) err = 0;
+    if (!err)
+        err = rg_store_delete(txn, label);
+    else if (err == RG_ENOENT)
+        err = 0;
     if (!err) err = take_label(txn, &label);
     if (err) return err;
     image->label = label;

@@ -25,7 +25,7 @@ enum { RG_TEXT_MAX = 255 }; // longest name and model id, bytes
 typedef struct {
     char name[RG_TEXT_MAX + 1]; // "" before the first one
     uint32_t embed_dim;
-    uint32_t content_shape[3];  // h, w, C
+    uint32_t content_shape[3]; // h, w, C
 } rg_model_t;
 
 size_t rg_model_embedding_bytes(const rg_model_t *model);
@@ -59,7 +59,7 @@ typedef struct rg_store_txn rg_store_txn_t;
 
 // Opens or makes the store in the folder path, which may grow to map_bytes. RG_EBUSY if another process has
 // it open, RG_EIO (also: read-only), RG_EFULL, RG_EFORMAT if it is no store.
-int  rg_store_open(rg_store_t **store, const char *path, size_t map_bytes);
+int rg_store_open(rg_store_t **store, const char *path, size_t map_bytes);
 void rg_store_close(rg_store_t **store);
 
 uint64_t rg_store_bytes(const rg_store_t *store); // on disk
@@ -67,9 +67,9 @@ uint64_t rg_store_bytes(const rg_store_t *store); // on disk
 // Transactions: begin, then commit or abort; both take the transaction and null the pointer. One writing
 // transaction at a time, and one reading. Commit returns when the data is on the disk: RG_EFULL, RG_EIO, then
 // nothing of the transaction is stored.
-int  rg_store_read(rg_store_t *store, rg_store_txn_t **txn);
-int  rg_store_write(rg_store_t *store, rg_store_txn_t **txn);
-int  rg_store_commit(rg_store_txn_t **txn);
+int rg_store_read(rg_store_t *store, rg_store_txn_t **txn);
+int rg_store_write(rg_store_t *store, rg_store_txn_t **txn);
+int rg_store_commit(rg_store_txn_t **txn);
 void rg_store_abort(rg_store_txn_t **txn);
 
 // The state; all zero in a new store. RG_EFORMAT, RG_EVERSION.

@@ -1,5 +1,5 @@
-// One training iteration of the built-in classifier (model/classifier.h): binary cross entropy over every annotated
-// attribute.
+// One training iteration of the built-in classifier (model/classifier.h): binary cross entropy over every
+// annotated attribute.
 #ifndef RG_TRAINER_CLASSIFY_H
 #define RG_TRAINER_CLASSIFY_H
 
@@ -16,8 +16,8 @@ typedef struct {
     rg_tape_t *tape;
 } rg_classify_t;
 
-int  rg_classify_init(rg_classify_t *self, const rg_config_t *config, int attributes, rg_backend_t *backend);
+int rg_classify_init(rg_classify_t *self, const rg_config_t *config, int attributes, rg_backend_t *backend);
 void rg_classify_fini(rg_classify_t *self);
-int  rg_classify_step(rg_classify_t *self, const rg_batch_t *batch, int iteration, rg_losses_t *losses);
+int rg_classify_step(rg_classify_t *self, const rg_batch_t *batch, int iteration, rg_losses_t *losses);
 
 #endif

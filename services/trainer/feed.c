@@ -9,9 +9,9 @@
 
 typedef struct {
     rg_feed_t *feed;
-    int err;          // of the reply, with its sentence
+    int err; // of the reply, with its sentence
     char sentence[512];
-    rg_msg_t *reply;  // NULL: not there yet
+    rg_msg_t *reply; // NULL: not there yet
 } slot_t;
 
 struct rg_feed {
@@ -19,10 +19,10 @@ struct rg_feed {
     rg_link_t *link;
     rg_feed_info_t info;
     rg_feed_spec_t spec;
-    uint64_t asked, given;       // next iterations to ask for and to hand out
+    uint64_t asked, given; // next iterations to ask for and to hand out
     int credit;
-    slot_t *slots;               // [credit], by iteration modulo credit
-    rg_msg_t *current;           // behind the batch handed out
+    slot_t *slots;     // [credit], by iteration modulo credit
+    rg_msg_t *current; // behind the batch handed out
     int columns[RG_ATTRIBUTES_MAX], n_columns;
     unsigned char *labels, *target_labels; // [images,n_columns]
 };
@@ -35,7 +35,8 @@ static int read_info(const rg_msg_t *reply, rg_feed_info_t *info)
         return rg_fail(RG_EFORMAT, "loader: unexpected reply to a data set request");
     const Rg__V1__DatasetReply *body = rg_msg_body(reply);
     if (body->n_attributes > RG_ATTRIBUTES_MAX)
-        return rg_fail(RG_ELIMIT, "loader: %zu attributes, at most %d are known", body->n_attributes, RG_ATTRIBUTES_MAX);
+        return rg_fail(RG_ELIMIT, "loader: %zu attributes, at most %d are known", body->n_attributes,
+                       RG_ATTRIBUTES_MAX);
     memset(info, 0, sizeof *info);
     info->attributes.count = (int)body->n_attributes;
     for (size_t i = 0; i < body->n_attributes; i++)
@@ -53,8 +54,10 @@ int rg_feed_open(rg_feed_t **out, const rg_config_t *config, const atomic_int *s
     feed->slots = rg_alloc((size_t)feed->credit * sizeof *feed->slots);
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_DATASET_REQUEST), *reply = NULL;
     int err = rg_link_new(&feed->link, config, "loader", config->endpoints.loader, stop);
-    if (err) rg_msg_destroy(&request);
-    else err = rg_link_ask(feed->link, &request, &reply, -1);
+    if (err)
+        rg_msg_destroy(&request);
+    else
+        err = rg_link_ask(feed->link, &request, &reply, -1);
     if (!err) err = read_info(reply, &feed->info);
     rg_msg_destroy(&reply);
     if (err) {
@@ -86,8 +89,10 @@ static void take_reply(void *self, int err, const rg_msg_t *reply)
 {
     slot_t *slot = self;
     slot->err = err;
-    if (err) snprintf(slot->sentence, sizeof slot->sentence, "%s", rg_error());
-    else slot->reply = rg_msg_retain(reply);
+    if (err)
+        snprintf(slot->sentence, sizeof slot->sentence, "%s", rg_error());
+    else
+        slot->reply = rg_msg_retain(reply);
 }
 
 static void ask_ahead(rg_feed_t *feed)
@@ -134,7 +139,8 @@ static void pick_columns(const rg_feed_t *feed, const unsigned char *all, unsign
 
 static int unpack(rg_feed_t *feed, const rg_msg_t *reply, rg_batch_t *batch)
 {
-    uint32_t n = (uint32_t)feed->spec.images, m = (uint32_t)feed->spec.references, side = (uint32_t)feed->config->data.img_size;
+    uint32_t n = (uint32_t)feed->spec.images, m = (uint32_t)feed->spec.references,
+             side = (uint32_t)feed->config->data.img_size;
     const uint32_t pixels[] = {n, side, side, 3}, references[] = {m, side, side, 3};
     const uint32_t labels[] = {n, (uint32_t)feed->info.attributes.count}, ids[] = {n, RG_ID_SIZE};
     rg_payload_t p, r = {0}, l, t, i;
@@ -150,8 +156,13 @@ static int unpack(rg_feed_t *feed, const rg_msg_t *reply, rg_batch_t *batch)
     if (err) return err;
     pick_columns(feed, l.data, feed->labels);
     pick_columns(feed, t.data, feed->target_labels);
-    *batch = (rg_batch_t){.n = (int)n, .references = (int)m, .pixels = p.data, .reference_pixels = r.data,
-                          .labels = feed->labels, .target_labels = feed->target_labels, .ids = i.data,
+    *batch = (rg_batch_t){.n = (int)n,
+                          .references = (int)m,
+                          .pixels = p.data,
+                          .reference_pixels = r.data,
+                          .labels = feed->labels,
+                          .target_labels = feed->target_labels,
+                          .ids = i.data,
                           .columns = feed->n_columns};
     return 0;
 }

@@ -17,6 +17,7 @@ int rg_losses_check(const rg_losses_t *losses, int iteration)
 {
     for (int i = 0; i < losses->n; i++)
         if (!isfinite(losses->item[i].value))
-            return rg_fail(RG_ENUMERIC, "loss %s is not finite at iteration %d", losses->item[i].name, iteration);
+            return rg_fail(RG_ENUMERIC, "loss %s is not finite at iteration %d", losses->item[i].name,
+                           iteration);
     return 0;
 }

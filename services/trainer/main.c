@@ -1,5 +1,6 @@
-// rg-trainer: trains a stage on a worker thread while this loop answers `train` and `status`. The job is written to
-// RUN/job before it begins, so that a trainer that was killed goes on with it when it is started again.
+// rg-trainer: trains a stage on a worker thread while this loop answers `train` and `status`. The job is
+// written to RUN/job before it begins, so that a trainer that was killed goes on with it when it is started
+// again.
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -60,18 +61,23 @@ static void reply_done(trainer_t *self, const rg_peer_t *peer)
     rg_service_reply(self->service, peer, &reply);
 }
 
-// The job's thread has returned: tell who waits. A job that was stopped stays written down and goes on next time.
+// The job's thread has returned: tell who waits. A job that was stopped stays written down and goes on next
+// time.
 static void job_done(void *context)
 {
     trainer_t *self = context;
     char path[RG_PATH_SIZE];
     int err = rg_worker_finish(self->worker);
-    if (err) rg_log(RG_LOG_ERROR, "train", "stage=%s error=\"%s\"", rg_stage_name(self->stage), rg_error());
-    else rg_log(RG_LOG_INFO, "trained", "stage=%s iteration=%llu", rg_stage_name(self->stage),
-                (unsigned long long)self->result.iteration);
+    if (err)
+        rg_log(RG_LOG_ERROR, "train", "stage=%s error=\"%s\"", rg_stage_name(self->stage), rg_error());
+    else
+        rg_log(RG_LOG_INFO, "trained", "stage=%s iteration=%llu", rg_stage_name(self->stage),
+               (unsigned long long)self->result.iteration);
     for (int i = 0; i < self->n_waiting; i++) {
-        if (err) rg_service_refuse(self->service, &self->waiting[i], err);
-        else reply_done(self, &self->waiting[i]);
+        if (err)
+            rg_service_refuse(self->service, &self->waiting[i], err);
+        else
+            reply_done(self, &self->waiting[i]);
     }
     self->n_waiting = 0;
     free(self->result.report);
@@ -87,9 +93,12 @@ static int on_train(void *context, const rg_peer_t *peer, const rg_msg_t *reques
     enum rg_stage stage;
     int err = rg_stage_find(body->stage, &stage);
     if (err) return err;
-    if (self->n_waiting == WAITING_MAX) return rg_fail(RG_EBUSY, "%d clients wait for this job already", WAITING_MAX);
-    if (!rg_worker_running(self->worker)) err = start_job(self, stage, body->restart);
-    else if (stage != self->stage) err = rg_fail(RG_EBUSY, "%s is being trained", rg_stage_name(self->stage));
+    if (self->n_waiting == WAITING_MAX)
+        return rg_fail(RG_EBUSY, "%d clients wait for this job already", WAITING_MAX);
+    if (!rg_worker_running(self->worker))
+        err = start_job(self, stage, body->restart);
+    else if (stage != self->stage)
+        err = rg_fail(RG_EBUSY, "%s is being trained", rg_stage_name(self->stage));
     if (err) return err;
     self->waiting[self->n_waiting++] = *peer;
     return 0;
@@ -150,14 +159,20 @@ int main(int argc, char **argv)
 {
     static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_TRAIN_REQUEST, on_train}};
     trainer_t *self = rg_alloc(sizeof *self);
-    rg_main_init(argc, argv, "trainer", "Trains the stages of RG-UNIT; asks the loader for batches and the retrieval service for neighbours.", &self->config);
+    rg_main_init(
+        argc, argv, "trainer",
+        "Trains the stages of RG-UNIT; asks the loader for batches and the retrieval service for neighbours.",
+        &self->config);
     rg_progress_init(&self->progress);
     int err = rg_worker_new(&self->worker);
     if (!err)
         err = rg_service_new(&self->service, &self->config,
-                             &(rg_service_spec_t){.name = "trainer", .endpoint = self->config.endpoints.trainer,
-                                                  .routes = routes, .n_routes = sizeof routes / sizeof *routes,
-                                                  .status = on_status, .self = self});
+                             &(rg_service_spec_t){.name = "trainer",
+                                                  .endpoint = self->config.endpoints.trainer,
+                                                  .routes = routes,
+                                                  .n_routes = sizeof routes / sizeof *routes,
+                                                  .status = on_status,
+                                                  .self = self});
     if (!err) {
         rg_service_add_fd(self->service, rg_worker_fd(self->worker), job_done, self);
         err = take_up_job(self);

@@ -8,11 +8,11 @@
 #include "services/trainer/losses.h"
 
 typedef struct {
-    const char *state;            // idle, waiting, training, saving: static text
+    const char *state; // idle, waiting, training, saving: static text
     char stage[16];
     uint64_t iteration, iterations;
-    double images_per_s, eta_s;   // over the last iterations
-    double wait_share;            // of the time spent waiting for batches and neighbours
+    double images_per_s, eta_s; // over the last iterations
+    double wait_share;          // of the time spent waiting for batches and neighbours
     uint64_t retrieved, retrieved_new, last_new_generation;
     rg_losses_t losses;
 } rg_progress_values_t;

@@ -28,7 +28,8 @@ static void put_column(grid_t *grid, int column, const rg_tensor_t *image)
                         grid->cells + (size_t)(row * grid->columns + column) * cell);
 }
 
-// Codes of a column (rg_labels_column): the mean of the wanted component where it changed, the source's own elsewhere.
+// Codes of a column (rg_labels_column): the mean of the wanted component where it changed, the source's own
+// elsewhere.
 static rg_tensor_t *edited(grid_t *grid, rg_tensor_t *code, int attribute)
 {
     const rg_config_t *config = &grid->translation->model->config;
@@ -58,7 +59,8 @@ static int draw(grid_t *grid)
     put_column(grid, 0, x);
     for (int column = 1; column < grid->columns; column++) {
         rg_tensor_t *wanted = column == 1 ? code : edited(grid, code, column - 2);
-        put_column(grid, column, rg_translate(t->tape, model, content, wanted, t->retriever, grid->batch->ids));
+        put_column(grid, column,
+                   rg_translate(t->tape, model, content, wanted, t->retriever, grid->batch->ids));
     }
     rg_tape_resume(t->tape);
     return rg_tape_error(t->tape);
@@ -93,7 +95,9 @@ int rg_samples_write(rg_translation_t *translation, const rg_batch_t *batch, con
 {
     const rg_config_t *config = &translation->model->config;
     size_t cell = (size_t)config->data.img_size * (size_t)config->data.img_size * 3;
-    grid_t grid = {.translation = translation, .batch = batch, .rows = batch->n < ROWS_MAX ? batch->n : ROWS_MAX,
+    grid_t grid = {.translation = translation,
+                   .batch = batch,
+                   .rows = batch->n < ROWS_MAX ? batch->n : ROWS_MAX,
                    .columns = 2 + config->data.attributes.count};
     grid.cells = rg_alloc((size_t)(grid.rows * grid.columns) * cell);
     swap_weights(translation->model);

@@ -27,9 +27,9 @@ enum { LOG_EVERY = 10 }; // iterations between lines of the metrics stream
 // What sets the stages apart.
 typedef struct {
     const char *name;
-    const char *from;          // the stage whose weights it begins with, NULL: none
-    unsigned parts, trains;    // of the model; 0: the classifier
-    size_t train;              // offset of its rg_train_config_t
+    const char *from;       // the stage whose weights it begins with, NULL: none
+    unsigned parts, trains; // of the model; 0: the classifier
+    size_t train;           // offset of its rg_train_config_t
 } plan_t;
 
 static const plan_t PLANS[RG_STAGES] = {
@@ -52,15 +52,15 @@ typedef struct {
     char checkpoint[RG_PATH_SIZE], model_id[17];
     rg_backend_t *backend;
     rg_feed_t *feed;
-    rg_link_t *retrieval;      // stage 3
+    rg_link_t *retrieval; // stage 3
     rg_neighbours_t neighbours;
     rg_retriever_t retriever;
-    rg_model_t *model;         // stages 1 to 3
+    rg_model_t *model; // stages 1 to 3
     rg_translation_t translation;
     rg_triplet_t triplet;
     rg_classify_t classify;
     rg_metrics_t metrics;
-    double began_ms, seconds;  // seconds: of training in this process
+    double began_ms, seconds; // seconds: of training in this process
 } run_t;
 
 const char *rg_stage_name(enum rg_stage stage)
@@ -112,8 +112,8 @@ static int start_from(run_t *run, const char *before)
     int err = rg_checkpoint_peek(path, &info);
     if (err) return rg_fail(err, "%s needs %s first: %s", run->plan->name, before, rg_error());
     if (info.iteration < info.iterations)
-        return rg_fail(RG_ENOENT, "%s needs %s first: %s stopped at iteration %llu of %llu", run->plan->name, before, path,
-                       (unsigned long long)info.iteration, (unsigned long long)info.iterations);
+        return rg_fail(RG_ENOENT, "%s needs %s first: %s stopped at iteration %llu of %llu", run->plan->name,
+                       before, path, (unsigned long long)info.iteration, (unsigned long long)info.iterations);
     int n = rg_model_sets(run->model, sets), kept = 0;
     unsigned there = PLANS[run->stage - 1].parts; // what the earlier stage had
     for (int i = 0; i < n; i++)
@@ -128,7 +128,8 @@ static int resume(run_t *run, const rg_feed_info_t *data)
     int err = rg_checkpoint_load(run->checkpoint, sets, sets_of(run, sets), RG_CHECKPOINT_RESUME, &info);
     if (err) return err;
     if (info.fingerprint != data->fingerprint)
-        return rg_fail(RG_EMODEL, "%s was trained on another data set or split: use --restart or another run directory",
+        return rg_fail(RG_EMODEL,
+                       "%s was trained on another data set or split: use --restart or another run directory",
                        run->checkpoint);
     info.iterations = run->info.iterations;
     run->info = info;
@@ -137,8 +138,10 @@ static int resume(run_t *run, const rg_feed_info_t *data)
 
 static int begin(run_t *run, const rg_feed_info_t *data)
 {
-    run->info = (rg_checkpoint_info_t){.iterations = (uint64_t)run->train->iterations, .fingerprint = data->fingerprint,
-                                       .attributes = run->model ? run->config->data.attributes : data->attributes};
+    run->info =
+        (rg_checkpoint_info_t){.iterations = (uint64_t)run->train->iterations,
+                               .fingerprint = data->fingerprint,
+                               .attributes = run->model ? run->config->data.attributes : data->attributes};
     snprintf(run->info.stage, sizeof run->info.stage, "%s", run->plan->name);
     if (rg_exists(run->checkpoint)) return resume(run, data);
     return run->plan->from ? start_from(run, run->plan->from) : 0;
@@ -147,7 +150,8 @@ static int begin(run_t *run, const rg_feed_info_t *data)
 static int open_retrieval(run_t *run)
 {
     rg_model_id(run->model, run->model_id);
-    int err = rg_link_new(&run->retrieval, run->config, "retrieval", run->config->endpoints.retrieval, run->stop);
+    int err =
+        rg_link_new(&run->retrieval, run->config, "retrieval", run->config->endpoints.retrieval, run->stop);
     if (err) return err;
     rg_neighbours_init(&run->neighbours, run->config, run->retrieval, run->model_id);
     run->neighbours.since = run->info.set_generation ? run->info.set_generation : UINT64_MAX;
@@ -162,25 +166,33 @@ static int open_trainer(run_t *run)
 {
     switch (run->stage) {
     case RG_STAGE_1:
-        return rg_translation_init(&run->translation, run->model, run->backend, run->train, &run->config->stage1_loss, NULL);
-    case RG_STAGE_2: return rg_triplet_init(&run->triplet, run->model, run->backend);
+        return rg_translation_init(&run->translation, run->model, run->backend, run->train,
+                                   &run->config->stage1_loss, NULL);
+    case RG_STAGE_2:
+        return rg_triplet_init(&run->triplet, run->model, run->backend);
     case RG_STAGE_3:
-        return rg_translation_init(&run->translation, run->model, run->backend, run->train, &run->config->stage3_loss,
-                                   &run->retriever);
-    default: return 0;
+        return rg_translation_init(&run->translation, run->model, run->backend, run->train,
+                                   &run->config->stage3_loss, &run->retriever);
+    default:
+        return 0;
     }
 }
 
 static int start_feed(run_t *run)
 {
-    int batch = run->train->batch, references = batch / 2; // stages 1 and 3: half latent, half reference targets
+    int batch = run->train->batch,
+        references = batch / 2; // stages 1 and 3: half latent, half reference targets
     if (run->stage == RG_STAGE_CLASSIFIER) references = 0;
     if (run->stage == RG_STAGE_2) references = batch;
-    return rg_feed_start(run->feed, &(rg_feed_spec_t){.stream = run->plan->name, .first = run->info.iteration,
-                                                      .end = run->info.iterations, .images = batch,
-                                                      .references = references,
-                                                      .all_columns = run->stage == RG_STAGE_CLASSIFIER,
-                                                      .flipped = run->translation.tape && run->config->data.references == RG_REFERENCES_FLIPPED});
+    return rg_feed_start(run->feed,
+                         &(rg_feed_spec_t){.stream = run->plan->name,
+                                           .first = run->info.iteration,
+                                           .end = run->info.iterations,
+                                           .images = batch,
+                                           .references = references,
+                                           .all_columns = run->stage == RG_STAGE_CLASSIFIER,
+                                           .flipped = run->translation.tape &&
+                                                      run->config->data.references == RG_REFERENCES_FLIPPED});
 }
 
 static int open_run(run_t *run, int restart)
@@ -192,9 +204,12 @@ static int open_run(run_t *run, int restart)
     if (!err) err = rg_metrics_open(&run->metrics, run->config);
     if (!err) err = rg_cpu_backend_new(&run->backend);
     if (!err) err = rg_feed_open(&run->feed, run->config, run->stop, &data);
-    if (!err && data.annotated == 0) err = rg_fail(RG_ENOENT, "%s: no annotated training images", run->config->data.root);
-    if (!err && run->plan->parts) rg_model_new(&run->model, run->config, run->plan->parts, run->plan->trains);
-    else if (!err) err = rg_classify_init(&run->classify, run->config, data.attributes.count, run->backend);
+    if (!err && data.annotated == 0)
+        err = rg_fail(RG_ENOENT, "%s: no annotated training images", run->config->data.root);
+    if (!err && run->plan->parts)
+        rg_model_new(&run->model, run->config, run->plan->parts, run->plan->trains);
+    else if (!err)
+        err = rg_classify_init(&run->classify, run->config, data.attributes.count, run->backend);
     if (!err) err = begin(run, &data);
     if (!err && run->stage == RG_STAGE_3) err = open_retrieval(run);
     if (!err) err = open_trainer(run);
@@ -225,7 +240,8 @@ static int step(run_t *run, const rg_batch_t *batch, int iteration)
     rg_triplet_draws_t triplet_draws;
     rg_rng_init(&rng, run->config->seed, RG_RNG_STEP, (uint64_t)run->stage << 48 | (uint64_t)iteration);
     switch (run->stage) {
-    case RG_STAGE_CLASSIFIER: return rg_classify_step(&run->classify, batch, iteration, losses);
+    case RG_STAGE_CLASSIFIER:
+        return rg_classify_step(&run->classify, batch, iteration, losses);
     case RG_STAGE_2:
         rg_triplet_draw(&run->triplet, batch, &rng, &triplet_draws);
         return rg_triplet_step(&run->triplet, batch, &triplet_draws, iteration, losses);
@@ -262,7 +278,8 @@ static void note_progress(run_t *run, uint64_t first)
 static void note_neighbours(run_t *run)
 {
     if (!run->retrieval) return;
-    if (run->info.set_generation == 0) run->info.set_generation = run->neighbours.since = run->neighbours.generation;
+    if (run->info.set_generation == 0)
+        run->info.set_generation = run->neighbours.since = run->neighbours.generation;
     run->info.retrieved = run->neighbours.retrieved;
     run->info.retrieved_new = run->neighbours.retrieved_new;
     run->info.last_new_generation = run->neighbours.last_new_generation;
@@ -316,8 +333,9 @@ static int iterate(run_t *run)
     // A step that was interrupted changed nothing: the state is that of the last whole iteration.
     if (err == RG_ESTOPPED && run->info.iteration > first) {
         int failed = save(run);
-        return failed ? failed : rg_fail(RG_ESTOPPED, "%s stopped at iteration %llu", run->plan->name,
-                                         (unsigned long long)run->info.iteration);
+        return failed ? failed
+                      : rg_fail(RG_ESTOPPED, "%s stopped at iteration %llu", run->plan->name,
+                                (unsigned long long)run->info.iteration);
     }
     return err;
 }
@@ -326,15 +344,16 @@ static char *report(const run_t *run)
 {
     const rg_progress_values_t *v = &run->values;
     json_t *object = json_pack("{s:s, s:I, s:f, s:f, s:f}", "stage", run->plan->name, "iterations",
-                               (json_int_t)run->info.iteration, "seconds", run->seconds, "images_per_s", v->images_per_s,
-                               "wait_share", v->wait_share);
+                               (json_int_t)run->info.iteration, "seconds", run->seconds, "images_per_s",
+                               v->images_per_s, "wait_share", v->wait_share);
     for (int i = 0; i < v->losses.n; i++)
         json_object_set_new(object, v->losses.item[i].name, json_real(v->losses.item[i].value));
     if (run->stage == RG_STAGE_3) {
         json_object_set_new(object, "set_generation", json_integer((json_int_t)run->info.set_generation));
         json_object_set_new(object, "retrieved", json_integer((json_int_t)run->info.retrieved));
         json_object_set_new(object, "retrieved_new", json_integer((json_int_t)run->info.retrieved_new));
-        json_object_set_new(object, "last_new_generation", json_integer((json_int_t)run->info.last_new_generation));
+        json_object_set_new(object, "last_new_generation",
+                            json_integer((json_int_t)run->info.last_new_generation));
     }
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(object);
@@ -346,13 +365,18 @@ int rg_stage_run(const rg_config_t *config, enum rg_stage stage, int restart, rg
 {
     const plan_t *plan = &PLANS[stage];
     run_t *run = rg_alloc(sizeof *run);
-    *run = (run_t){.config = config, .stage = stage, .plan = plan, .progress = progress, .stop = stop,
+    *run = (run_t){.config = config,
+                   .stage = stage,
+                   .plan = plan,
+                   .progress = progress,
+                   .stop = stop,
                    .train = (const rg_train_config_t *)(const void *)((const char *)config + plan->train)};
     rg_cpu_threads(config->threads);
     rg_progress_state(progress, "waiting", plan->name);
     int err = open_run(run, restart);
-    if (!err) rg_log(RG_LOG_INFO, "train", "stage=%s iteration=%llu of=%llu", plan->name,
-                     (unsigned long long)run->info.iteration, (unsigned long long)run->info.iterations);
+    if (!err)
+        rg_log(RG_LOG_INFO, "train", "stage=%s iteration=%llu of=%llu", plan->name,
+               (unsigned long long)run->info.iteration, (unsigned long long)run->info.iterations);
     if (!err) err = iterate(run);
     if (!err) {
         snprintf(result->checkpoint, sizeof result->checkpoint, "%s", run->checkpoint);

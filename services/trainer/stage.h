@@ -1,6 +1,6 @@
-// Running one stage: begin or resume, iterate, log, checkpoint, finish. Stages are `classifier` (the built-in extractor),
-// `stage1` (GMM-UNIT), `stage2` (the retrieval net) and `stage3` (RG-UNIT); each begins from the averaged weights of the
-// one before and keeps its state in RUN/<stage>.safetensors.
+// Running one stage: begin or resume, iterate, log, checkpoint, finish. Stages are `classifier` (the built-in
+// extractor), `stage1` (GMM-UNIT), `stage2` (the retrieval net) and `stage3` (RG-UNIT); each begins from the
+// averaged weights of the one before and keeps its state in RUN/<stage>.safetensors.
 #ifndef RG_TRAINER_STAGE_H
 #define RG_TRAINER_STAGE_H
 
@@ -22,8 +22,8 @@ typedef struct {
     char *report; // JSON object, free() it
 } rg_stage_result_t;
 
-// Trains to the end of the stage, or until *stop: then the state is saved and RG_ESTOPPED returned. restart: forget the
-// stage's checkpoint. A finished stage returns at once.
+// Trains to the end of the stage, or until *stop: then the state is saved and RG_ESTOPPED returned. restart:
+// forget the stage's checkpoint. A finished stage returns at once.
 int rg_stage_run(const rg_config_t *config, enum rg_stage stage, int restart, rg_progress_t *progress,
                  const atomic_int *stop, rg_stage_result_t *result);
 

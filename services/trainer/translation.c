@@ -10,7 +10,8 @@ int rg_translation_init(rg_translation_t *self, rg_model_t *model, rg_backend_t 
                         const rg_train_config_t *train, const rg_loss_weights_t *weight,
                         const rg_retriever_t *retriever)
 {
-    *self = (rg_translation_t){.model = model, .train = train, .weight = weight, .retriever = retriever, .backend = backend};
+    *self = (rg_translation_t){
+        .model = model, .train = train, .weight = weight, .retriever = retriever, .backend = backend};
     int err = rg_tape_new(&self->tape, backend);
     if (!err) err = rg_tape_new(&self->tape_d, backend);
     if (err) rg_translation_fini(self);
@@ -43,8 +44,8 @@ typedef struct {
     const rg_batch_t *batch;
     const rg_draws_t *draws;
     rg_tensor_t *x, *content, *fake;
-    rg_code_t code;          // of x; logvar only where KL counts
-    rg_tensor_t *target;     // wanted codes
+    rg_code_t code;      // of x; logvar only where KL counts
+    rg_tensor_t *target; // wanted codes
 } shared_t;
 
 static rg_tensor_t *images(rg_tape_t *tape, const rg_model_t *model, int n, const float *pixels)
@@ -79,8 +80,10 @@ static void encode_and_translate(rg_translation_t *self, shared_t *s)
     const rg_model_t *model = self->model;
     s->x = images(tape, model, s->batch->n, s->batch->pixels);
     s->content = rg_content_encode(tape, &model->content, s->x);
-    if (self->weight->kl > 0) s->code = rg_attribute_encode_both(tape, &model->attribute, s->x);
-    else s->code.mean = rg_attribute_encode(tape, &model->attribute, s->x);
+    if (self->weight->kl > 0)
+        s->code = rg_attribute_encode_both(tape, &model->attribute, s->x);
+    else
+        s->code.mean = rg_attribute_encode(tape, &model->attribute, s->x);
     s->target = wanted_codes(self, s);
     s->fake = decode(self, s, s->content, s->target);
 }
@@ -121,10 +124,11 @@ static int discriminator_step(rg_translation_t *self, const shared_t *s, int ite
     return err ? err : rg_optim_step(self->backend, self->train, iteration, &set, 1, NULL);
 }
 
-// Codes read back from translations, of the latent targets only (as MUNIT reconstructs sampled styles): a reference's
-// code may be ambiguous, and asking it back would hold the generator to the ambiguity. Isometry compares two translations
-// of one content: the reconstruction (code z) and the fake (code z_t).
-static void read_back_codes(rg_translation_t *self, const shared_t *s, rg_tensor_t *recon, rg_losses_t *losses)
+// Codes read back from translations, of the latent targets only (as MUNIT reconstructs sampled styles): a
+// reference's code may be ambiguous, and asking it back would hold the generator to the ambiguity. Isometry
+// compares two translations of one content: the reconstruction (code z) and the fake (code z_t).
+static void read_back_codes(rg_translation_t *self, const shared_t *s, rg_tensor_t *recon,
+                            rg_losses_t *losses)
 {
     const rg_attribute_encoder_t *encoder = &self->model->attribute;
     rg_tape_t *tape = self->tape;
@@ -135,8 +139,9 @@ static void read_back_codes(rg_translation_t *self, const shared_t *s, rg_tensor
     rg_losses_add(losses, "attribute", rg_loss_l1(tape, of_fake, target, (float)self->weight->attribute));
     if (self->weight->isometry > 0) {
         rg_tensor_t *of_recon = rg_attribute_encode(tape, encoder, rg_rows(tape, recon, 0, latent));
-        rg_losses_add(losses, "isometry", rg_loss_isometry(tape, of_recon, of_fake, rg_rows(tape, s->code.mean, 0, latent),
-                                                           target, (float)self->weight->isometry));
+        rg_losses_add(losses, "isometry",
+                      rg_loss_isometry(tape, of_recon, of_fake, rg_rows(tape, s->code.mean, 0, latent),
+                                       target, (float)self->weight->isometry));
     }
 }
 
@@ -145,7 +150,8 @@ static int update_generator(rg_translation_t *self, int iteration)
     rg_params_t *sets[RG_PARTS];
     int n = 0;
     for (int part = 0; part < RG_PARTS; part++)
-        if (part != RG_DISCRIMINATOR && (self->model->parts & RG_PART_BIT(part)) && !self->model->set[part].frozen)
+        if (part != RG_DISCRIMINATOR && (self->model->parts & RG_PART_BIT(part)) &&
+            !self->model->set[part].frozen)
             sets[n++] = &self->model->set[part];
     return rg_optim_step(self->backend, self->train, iteration, sets, n, NULL);
 }
@@ -167,16 +173,17 @@ static int generator_step(rg_translation_t *self, const shared_t *s, int iterati
     rg_losses_add(losses, "cycle", rg_loss_l1(tape, cycle, s->x, (float)weight->cycle));
     read_back_codes(self, s, recon, losses);
     if (weight->kl > 0)
-        rg_losses_add(losses, "kl", rg_loss_kl(tape, &self->model->config, s->code.mean, s->code.logvar,
-                                               s->draws->component, (float)weight->kl));
+        rg_losses_add(losses, "kl",
+                      rg_loss_kl(tape, &self->model->config, s->code.mean, s->code.logvar,
+                                 s->draws->component, (float)weight->kl));
     int err = rg_tape_error(tape);
     if (!err) err = rg_losses_check(losses, iteration);
     if (!err) err = rg_tape_backward(tape);
     return err ? err : update_generator(self, iteration);
 }
 
-int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const rg_draws_t *draws, int iteration,
-                        rg_losses_t *losses)
+int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const rg_draws_t *draws,
+                        int iteration, rg_losses_t *losses)
 {
     shared_t s = {.batch = batch, .draws = draws};
     losses->n = 0;

@@ -1,6 +1,6 @@
-// One training iteration of stage 1 (GMM-UNIT) and of stage 3 (RG-UNIT): a D step and a G step that share the encodings
-// and the translated images. The first n - references targets are latent (sampled codes), the rest reference codes of
-// real images (rg-unit sections 4 and 5).
+// One training iteration of stage 1 (GMM-UNIT) and of stage 3 (RG-UNIT): a D step and a G step that share the
+// encodings and the translated images. The first n - references targets are latent (sampled codes), the rest
+// reference codes of real images (rg-unit sections 4 and 5).
 //
 //   c = E_c(x)   z = E_a(x)   z_t = wanted code        fake = G(c, z_t)
 //   D:  adversarial(x, fake) + classification(x)
@@ -16,7 +16,7 @@
 #include "services/trainer/losses.h"
 
 typedef struct {
-    rg_model_t *model;               // borrowed; stage 3 = it has the fusion layers
+    rg_model_t *model; // borrowed; stage 3 = it has the fusion layers
     const rg_train_config_t *train;
     const rg_loss_weights_t *weight;
     const rg_retriever_t *retriever; // NULL in stage 1
@@ -26,23 +26,23 @@ typedef struct {
 
 // The random part of an iteration, drawn from (seed, stage, iteration) or given by a test.
 typedef struct {
-    float *codes;             // [n,A*Z] sampled wanted codes; rows of reference targets are not read
-    unsigned char *keep;      // [n,A*Z] 1 = keep the source's own code
-    float *component;         // [n,A*Z] component means of the sources' labels
+    float *codes;        // [n,A*Z] sampled wanted codes; rows of reference targets are not read
+    unsigned char *keep; // [n,A*Z] 1 = keep the source's own code
+    float *component;    // [n,A*Z] component means of the sources' labels
 } rg_draws_t;
 
-int  rg_translation_init(rg_translation_t *self, rg_model_t *model, rg_backend_t *backend,
-                         const rg_train_config_t *train, const rg_loss_weights_t *weight,
-                         const rg_retriever_t *retriever);
+int rg_translation_init(rg_translation_t *self, rg_model_t *model, rg_backend_t *backend,
+                        const rg_train_config_t *train, const rg_loss_weights_t *weight,
+                        const rg_retriever_t *retriever);
 void rg_translation_fini(rg_translation_t *self);
 
-// Fills draws (arrays from the G tape, valid for the next step): half of the samples keep the codes of attributes
-// that do not change.
+// Fills draws (arrays from the G tape, valid for the next step): half of the samples keep the codes of
+// attributes that do not change.
 void rg_translation_draw(rg_translation_t *self, const rg_batch_t *batch, rg_rng_t *rng, rg_draws_t *draws);
 
-// Losses as named in losses, then both updates. RG_ENUMERIC (nothing was updated by the step that found it), or
-// what the retriever returned.
-int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const rg_draws_t *draws, int iteration,
-                        rg_losses_t *losses);
+// Losses as named in losses, then both updates. RG_ENUMERIC (nothing was updated by the step that found it),
+// or what the retriever returned.
+int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const rg_draws_t *draws,
+                        int iteration, rg_losses_t *losses);
 
 #endif

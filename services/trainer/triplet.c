@@ -30,8 +30,8 @@ static int same_labels(const unsigned char *a, const unsigned char *b, int n)
 }
 
 // Labels that are neither the source's nor the wanted ones: several random flips away from the source.
-static void draw_random_labels(const rg_config_t *config, const unsigned char *source, const unsigned char *wanted,
-                               rg_rng_t *rng, unsigned char *out)
+static void draw_random_labels(const rg_config_t *config, const unsigned char *source,
+                               const unsigned char *wanted, rg_rng_t *rng, unsigned char *out)
 {
     int attributes = config->data.attributes.count;
     unsigned char next[RG_ATTRIBUTES_MAX];
@@ -39,7 +39,8 @@ static void draw_random_labels(const rg_config_t *config, const unsigned char *s
     for (int tries = 0; tries < 64; tries++) {
         rg_labels_flip(config, out, (int)rg_rng_below(rng, (uint32_t)attributes), next);
         memcpy(out, next, (size_t)attributes);
-        if (tries > 0 && !same_labels(out, source, attributes) && !same_labels(out, wanted, attributes)) return;
+        if (tries > 0 && !same_labels(out, source, attributes) && !same_labels(out, wanted, attributes))
+            return;
     }
 }
 
@@ -55,7 +56,8 @@ void rg_triplet_draw(rg_triplet_t *self, const rg_batch_t *batch, rg_rng_t *rng,
         *code[i] = rg_tape_alloc(self->tape, codes * sizeof(float));
         *keep[i] = rg_tape_alloc(self->tape, codes);
     }
-    unsigned char *t = rg_tape_alloc(self->tape, (size_t)(n * attributes)), *random = rg_tape_alloc(self->tape, (size_t)(n * attributes));
+    unsigned char *t = rg_tape_alloc(self->tape, (size_t)(n * attributes)),
+                  *random = rg_tape_alloc(self->tape, (size_t)(n * attributes));
     for (int i = 0; i < n * attributes; i += attributes) {
         rg_labels_flip(config, batch->labels + i, (int)rg_rng_below(rng, (uint32_t)attributes), t + i);
         draw_random_labels(config, batch->labels + i, t + i, rng, random + i);
@@ -111,18 +113,21 @@ static view_t triplets(rg_triplet_t *self, const rg_batch_t *batch, const rg_tri
     rg_tensor_t *wanted = edit(self, x, draws->keep, draws->wanted);
     view_t all = join(self, (view_t){x.content, wanted}, translate(self, x, wanted));
     if (config->triplet.easy || config->triplet.medium) {
-        view_t other = encode(self, rg_tape_input(self->tape, batch->n, side, side, 3, batch->reference_pixels));
+        view_t other =
+            encode(self, rg_tape_input(self->tape, batch->n, side, side, 3, batch->reference_pixels));
         if (config->triplet.easy) all = join(self, all, other);
         if (config->triplet.medium)
-            all = join(self, all, translate(self, other, edit(self, other, draws->other_keep, draws->other_wanted)));
+            all = join(self, all,
+                       translate(self, other, edit(self, other, draws->other_keep, draws->other_wanted)));
     }
-    if (config->triplet.hard) all = join(self, all, translate(self, x, edit(self, x, draws->random_keep, draws->random)));
+    if (config->triplet.hard)
+        all = join(self, all, translate(self, x, edit(self, x, draws->random_keep, draws->random)));
     if (config->triplet.hardest) all = join(self, all, translate(self, x, x.code));
     return all;
 }
 
-int rg_triplet_step(rg_triplet_t *self, const rg_batch_t *batch, const rg_triplet_draws_t *draws, int iteration,
-                    rg_losses_t *losses)
+int rg_triplet_step(rg_triplet_t *self, const rg_batch_t *batch, const rg_triplet_draws_t *draws,
+                    int iteration, rg_losses_t *losses)
 {
     const rg_config_t *config = &self->model->config;
     rg_params_t *set = &self->model->set[RG_EMBEDDER];
@@ -131,8 +136,9 @@ int rg_triplet_step(rg_triplet_t *self, const rg_batch_t *batch, const rg_triple
     view_t all = triplets(self, batch, draws);
     rg_tape_resume(self->tape);
     rg_tensor_t *e = rg_embed(self->tape, &self->model->embedder, all.content, all.code, draws->dropout);
-    rg_losses_add(losses, "triplet", rg_loss_triplet(self->tape, e, batch->n, rg_triplet_kinds(config),
-                                                     (float)config->triplet.margin, 1));
+    rg_losses_add(
+        losses, "triplet",
+        rg_loss_triplet(self->tape, e, batch->n, rg_triplet_kinds(config), (float)config->triplet.margin, 1));
     int err = rg_losses_check(losses, iteration);
     if (!err) err = rg_tape_backward(self->tape);
     return err ? err : rg_optim_step(self->backend, &config->stage2, iteration, &set, 1, NULL);

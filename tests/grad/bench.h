@@ -1,5 +1,5 @@
-// What the gradient tests share: one backend and one tape for a program, one parameter set for a test, and the
-// comparison of what was computed with what should have been.
+// What the gradient tests share: one backend and one tape for a program, one parameter set for a test, and
+// the comparison of what was computed with what should have been.
 #ifndef RG_GRAD_BENCH_H
 #define RG_GRAD_BENCH_H
 
@@ -38,7 +38,8 @@ void rg_bench_normal(float *x, size_t n, uint64_t seed);
 // Numbers in [-scale, scale) that filling.py computes alike from the same name.
 void rg_bench_fill(const char *name, float *x, size_t n, float scale);
 
-// Fills a set by its parameters' names, as `initialise` of filling.py: Kaiming uniform weights, gains around 1.
+// Fills a set by its parameters' names, as `initialise` of filling.py: Kaiming uniform weights, gains
+// around 1.
 void rg_bench_fill_params(rg_params_t *set);
 
 #endif

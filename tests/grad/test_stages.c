@@ -19,9 +19,10 @@
 enum { ITERATIONS = 10, N = 4, REFERENCES = 2, ATTRS = 5, DIMS = 8, IMG = 32, GF = 4, K = 3, KINDS = 4 };
 enum { CODE = ATTRS * DIMS, PIXELS = IMG * IMG * 3, MAP = (IMG / 4) * (IMG / 4) * K * 4 * GF };
 
-// Measured: some 1e-6 at the reference's lr of 1e-4. At ten times that lr rounding grows past 1e-3 within the ten
-// iterations: Adam makes full steps of the noise in gradients that are zero (biases that a norm cancels) and units fall
-// on the other side of their kinks. A forgotten detach, clip or decay moves some loss by 2e-3 or more.
+// Measured: some 1e-6 at the reference's lr of 1e-4. At ten times that lr rounding grows past 1e-3 within the
+// ten iterations: Adam makes full steps of the noise in gradients that are zero (biases that a norm cancels)
+// and units fall on the other side of their kinks. A forgotten detach, clip or decay moves some loss by 2e-3
+// or more.
 static const double TOLERANCE = 1e-3;
 
 typedef struct {

@@ -1,5 +1,5 @@
-// Reads reference tensors (safetensors, f32) in tests. Names are built like printf's. A fixture that cannot be read
-// or lacks a name ends the test program with a sentence: there is nothing to go on with.
+// Reads reference tensors (safetensors, f32) in tests. Names are built like printf's. A fixture that cannot
+// be read or lacks a name ends the test program with a sentence: there is nothing to go on with.
 #ifndef RG_TEST_FIXTURE_H
 #define RG_TEST_FIXTURE_H
 
@@ -14,7 +14,7 @@ typedef struct {
 } rg_fixture_tensor_t;
 
 rg_fixture_t *rg_fixture_open(const char *path);
-void          rg_fixture_close(rg_fixture_t **fixture);
+void rg_fixture_close(rg_fixture_t **fixture);
 
 int rg_fixture_has(const rg_fixture_t *fixture, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -22,6 +22,7 @@ rg_fixture_tensor_t rg_fixture_tensor(const rg_fixture_t *fixture, const char *f
     __attribute__((format(printf, 2, 3)));
 
 // The first element of a tensor.
-float rg_fixture_number(const rg_fixture_t *fixture, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+float rg_fixture_number(const rg_fixture_t *fixture, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -6,11 +6,12 @@
 #include "common/core/alloc.h"
 #include "common/nn/cpu/cpu.h"
 
-static void gemm(int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a, const float *b,
-                 float beta, float *c)
+static void gemm(int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a,
+                 const float *b, float beta, float *c)
 {
-    cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans, transpose_b ? CblasTrans : CblasNoTrans, m, n,
-                k, alpha, a, transpose_a ? m : k, b, transpose_b ? k : n, beta, c, n);
+    cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
+                transpose_b ? CblasTrans : CblasNoTrans, m, n, k, alpha, a, transpose_a ? m : k, b,
+                transpose_b ? k : n, beta, c, n);
 }
 
 void rg_cpu_threads(int n)

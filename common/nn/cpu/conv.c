@@ -1,6 +1,6 @@
-// Convolutions on oneDNN's C API: NHWC activations, weights in whatever format oneDNN prefers (`any`: a fixed plain
-// format falls to a slow path). Primitives are cached by geometry, packed weights by address and version, and all
-// primitives share one scratchpad, so a steady-state step creates and allocates nothing.
+// Convolutions on oneDNN's C API: NHWC activations, weights in whatever format oneDNN prefers (`any`: a fixed
+// plain format falls to a slow path). Primitives are cached by geometry, packed weights by address and
+// version, and all primitives share one scratchpad, so a steady-state step creates and allocates nothing.
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,12 +24,12 @@ typedef struct plan {
     enum direction direction;
     int bias;
     dnnl_primitive_t primitive;
-    dnnl_memory_desc_t weights_md;           // the format oneDNN chose
-    int plain;                               // which is the plain OIHW one
+    dnnl_memory_desc_t weights_md; // the format oneDNN chose
+    int plain;                     // which is the plain OIHW one
     size_t weights_bytes;
     dnnl_memory_t x, y, weights, bias_memory, scratchpad;
     size_t scratchpad_bytes;
-    dnnl_primitive_t reorder;                // plain -> chosen, or chosen -> plain for gradients
+    dnnl_primitive_t reorder; // plain -> chosen, or chosen -> plain for gradients
     dnnl_memory_t reorder_from, reorder_to;
     struct plan *next;
 } plan_t;
@@ -48,13 +48,14 @@ struct rg_cpu_conv {
     dnnl_stream_t stream;
     plan_t *plans[BUCKETS];
     packed_t *packs[BUCKETS];
-    buffer_t scratchpad, result, chosen; // result: what is added afterwards; chosen: gradients before the reorder
+    buffer_t scratchpad, result,
+        chosen; // result: what is added afterwards; chosen: gradients before the reorder
 };
 
 static int fail(dnnl_status_t status, const char *what, const rg_conv_shape_t *s)
 {
-    return rg_fail(RG_EINVAL, "oneDNN cannot %s a convolution %dx%dx%dx%d -> %d, kernel %d/%d (status %d)", what, s->n,
-                   s->h, s->w, s->c, s->o, s->k, s->stride, (int)status);
+    return rg_fail(RG_EINVAL, "oneDNN cannot %s a convolution %dx%dx%dx%d -> %d, kernel %d/%d (status %d)",
+                   what, s->n, s->h, s->w, s->c, s->o, s->k, s->stride, (int)status);
 }
 
 static void *reserve(buffer_t *buffer, size_t size)
@@ -76,7 +77,8 @@ typedef struct {
 
 static void describe(descs_t *d, const rg_conv_shape_t *s)
 {
-    dnnl_dims_t x = {s->n, s->c, s->h, s->w}, y = {s->n, s->o, s->oh, s->ow}, w = {s->o, s->c, s->k, s->k}, b = {s->o};
+    dnnl_dims_t x = {s->n, s->c, s->h, s->w}, y = {s->n, s->o, s->oh, s->ow}, w = {s->o, s->c, s->k, s->k},
+                b = {s->o};
     dnnl_memory_desc_init_by_tag(&d->x, 4, x, dnnl_f32, dnnl_nhwc);
     dnnl_memory_desc_init_by_tag(&d->y, 4, y, dnnl_f32, dnnl_nhwc);
     dnnl_memory_desc_init_by_tag(&d->weights_any, 4, w, dnnl_f32, dnnl_format_tag_any);
@@ -100,30 +102,32 @@ static dnnl_status_t make_attr(dnnl_primitive_attr_t *attr, const plan_t *plan)
 }
 
 // The forward descriptor is also the hint that the backward ones need.
-static dnnl_status_t make_forward(dnnl_primitive_desc_t *pd, const plan_t *plan, const descs_t *d, dnnl_engine_t engine,
-                                  dnnl_primitive_attr_t attr)
+static dnnl_status_t make_forward(dnnl_primitive_desc_t *pd, const plan_t *plan, const descs_t *d,
+                                  dnnl_engine_t engine, dnnl_primitive_attr_t attr)
 {
     const rg_conv_shape_t *s = &plan->shape;
     dnnl_dims_t strides = {s->stride, s->stride}, pads = {s->pad, s->pad};
     dnnl_convolution_desc_t conv;
-    dnnl_status_t status =
-        dnnl_convolution_forward_desc_init(&conv, dnnl_forward_training, dnnl_convolution_direct, &d->x, &d->weights_any,
-                                           plan->bias ? &d->bias : NULL, &d->y, strides, pads, pads);
+    dnnl_status_t status = dnnl_convolution_forward_desc_init(
+        &conv, dnnl_forward_training, dnnl_convolution_direct, &d->x, &d->weights_any,
+        plan->bias ? &d->bias : NULL, &d->y, strides, pads, pads);
     return status ? status : dnnl_primitive_desc_create(pd, &conv, attr, engine, NULL);
 }
 
 static dnnl_status_t make_backward(dnnl_primitive_desc_t *pd, const plan_t *plan, const descs_t *d,
-                                   dnnl_engine_t engine, dnnl_primitive_attr_t attr, dnnl_primitive_desc_t hint)
+                                   dnnl_engine_t engine, dnnl_primitive_attr_t attr,
+                                   dnnl_primitive_desc_t hint)
 {
     const rg_conv_shape_t *s = &plan->shape;
     dnnl_dims_t strides = {s->stride, s->stride}, pads = {s->pad, s->pad};
     dnnl_convolution_desc_t conv;
     dnnl_status_t status =
         plan->direction == BACKWARD_DATA
-            ? dnnl_convolution_backward_data_desc_init(&conv, dnnl_convolution_direct, &d->x, &d->weights_any, &d->y,
-                                                       strides, pads, pads)
-            : dnnl_convolution_backward_weights_desc_init(&conv, dnnl_convolution_direct, &d->x, &d->weights_any,
-                                                          plan->bias ? &d->bias : NULL, &d->y, strides, pads, pads);
+            ? dnnl_convolution_backward_data_desc_init(&conv, dnnl_convolution_direct, &d->x, &d->weights_any,
+                                                       &d->y, strides, pads, pads)
+            : dnnl_convolution_backward_weights_desc_init(&conv, dnnl_convolution_direct, &d->x,
+                                                          &d->weights_any, plan->bias ? &d->bias : NULL,
+                                                          &d->y, strides, pads, pads);
     return status ? status : dnnl_primitive_desc_create(pd, &conv, attr, engine, hint);
 }
 
@@ -142,7 +146,8 @@ static dnnl_status_t make_reorder(plan_t *plan, const descs_t *d, dnnl_engine_t 
     return status;
 }
 
-static dnnl_status_t make_memories(plan_t *plan, const descs_t *d, dnnl_primitive_desc_t pd, dnnl_engine_t engine)
+static dnnl_status_t make_memories(plan_t *plan, const descs_t *d, dnnl_primitive_desc_t pd,
+                                   dnnl_engine_t engine)
 {
     const dnnl_memory_desc_t *scratchpad = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
     plan->scratchpad_bytes = dnnl_memory_desc_get_size(scratchpad);
@@ -165,10 +170,12 @@ static dnnl_status_t build(plan_t *plan, dnnl_engine_t engine)
     describe(&d, &plan->shape);
     dnnl_status_t status = make_attr(&attr, plan);
     if (!status) status = make_forward(&forward, plan, &d, engine, attr);
-    if (!status && plan->direction != FORWARD) status = make_backward(&backward, plan, &d, engine, attr, forward);
+    if (!status && plan->direction != FORWARD)
+        status = make_backward(&backward, plan, &d, engine, attr, forward);
     dnnl_primitive_desc_t pd = backward ? backward : forward;
     if (!status) {
-        dnnl_query_t weights = plan->direction == BACKWARD_WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
+        dnnl_query_t weights =
+            plan->direction == BACKWARD_WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
         plan->weights_md = *dnnl_primitive_desc_query_md(pd, weights, 0);
         status = dnnl_primitive_create(&plan->primitive, pd);
     }
@@ -181,8 +188,9 @@ static dnnl_status_t build(plan_t *plan, dnnl_engine_t engine)
 
 static void plan_destroy(plan_t *plan)
 {
-    dnnl_memory_t memories[] = {plan->x, plan->y, plan->weights, plan->bias_memory, plan->scratchpad,
-                                plan->reorder_from, plan->reorder_to};
+    dnnl_memory_t memories[] = {plan->x,           plan->y,          plan->weights,
+                                plan->bias_memory, plan->scratchpad, plan->reorder_from,
+                                plan->reorder_to};
     for (size_t i = 0; i < sizeof memories / sizeof *memories; i++)
         if (memories[i]) dnnl_memory_destroy(memories[i]);
     if (plan->primitive) dnnl_primitive_destroy(plan->primitive);
@@ -209,7 +217,8 @@ static plan_t *plan_for(rg_cpu_conv_t *conv, const rg_conv_shape_t *shape, enum 
 {
     plan_t **bucket = &conv->plans[bucket_of(shape, direction)];
     for (plan_t *plan = *bucket; plan; plan = plan->next)
-        if (plan->direction == direction && plan->bias == bias && same_shape(&plan->shape, shape)) return plan;
+        if (plan->direction == direction && plan->bias == bias && same_shape(&plan->shape, shape))
+            return plan;
     plan_t *plan = rg_alloc(sizeof *plan);
     plan->shape = *shape;
     plan->direction = direction;
@@ -240,7 +249,8 @@ static const void *pack(rg_cpu_conv_t *conv, plan_t *plan, rg_weights_t weights)
 {
     if (plan->plain) return weights.value;
     packed_t **bucket = &conv->packs[((uintptr_t)weights.value >> 6) % BUCKETS], *packed = *bucket;
-    while (packed && !(packed->source == weights.value && dnnl_memory_desc_equal(&packed->md, &plan->weights_md)))
+    while (packed &&
+           !(packed->source == weights.value && dnnl_memory_desc_equal(&packed->md, &plan->weights_md)))
         packed = packed->next;
     if (packed && packed->version == weights.version) return packed->data;
     if (!packed) {
@@ -255,8 +265,8 @@ static const void *pack(rg_cpu_conv_t *conv, plan_t *plan, rg_weights_t weights)
     return packed->data;
 }
 
-static dnnl_status_t execute(rg_cpu_conv_t *conv, plan_t *plan, const void *x, const void *y, const void *weights,
-                             const void *bias)
+static dnnl_status_t execute(rg_cpu_conv_t *conv, plan_t *plan, const void *x, const void *y,
+                             const void *weights, const void *bias)
 {
     dnnl_memory_set_data_handle(plan->x, (void *)x);
     dnnl_memory_set_data_handle(plan->y, (void *)y);

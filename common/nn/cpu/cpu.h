@@ -17,22 +17,27 @@
 static inline float rg__act_value(float x, enum rg_act act)
 {
     switch (act) {
-    case RG_ACT_RELU: return x > 0 ? x : 0;
-    case RG_ACT_LEAKY: return x > 0 ? x : RG_LEAKY_SLOPE * x;
-    case RG_ACT_TANH: return tanhf(x);
-    case RG_ACT_NONE: break;
+    case RG_ACT_RELU:
+        return x > 0 ? x : 0;
+    case RG_ACT_LEAKY:
+        return x > 0 ? x : RG_LEAKY_SLOPE * x;
+    case RG_ACT_TANH:
+        return tanhf(x);
+    case RG_ACT_NONE:
+        break;
     }
     return x;
 }
 
-typedef struct rg_cpu_conv rg_cpu_conv_t; // oneDNN: engine, stream, cached primitives, packed weights, scratchpad
+typedef struct rg_cpu_conv
+    rg_cpu_conv_t; // oneDNN: engine, stream, cached primitives, packed weights, scratchpad
 
 typedef struct {
     rg_backend_t table; // first: a rg_backend_t * is a rg_cpu_backend_t *
     rg_cpu_conv_t *conv;
 } rg_cpu_backend_t;
 
-int  rg__cpu_conv_new(rg_cpu_conv_t **conv);
+int rg__cpu_conv_new(rg_cpu_conv_t **conv);
 void rg__cpu_conv_destroy(rg_cpu_conv_t **conv);
 
 // Each file fills its part of the table.

@@ -1,5 +1,5 @@
-// Instance norm / AdaIN and MUNIT's layer norm, one image per task. Statistics of a map are sums over its rows of
-// channels, so every pass reads memory in order.
+// Instance norm / AdaIN and MUNIT's layer norm, one image per task. Statistics of a map are sums over its
+// rows of channels, so every pass reads memory in order.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,32 +27,35 @@ RG_HOT static void channel_moments(float *mean, float *rstd, const float *x, int
 }
 
 // y = act(a*x + b) + residual per channel
-RG_HOT static void channel_affine(float *y, const float *x, const float *a, const float *b, const float *residual,
-                                  enum rg_act act, int hw, int c)
+RG_HOT static void channel_affine(float *y, const float *x, const float *a, const float *b,
+                                  const float *residual, enum rg_act act, int hw, int c)
 {
     for (int p = 0; p < hw; p++) {
         size_t row = (size_t)p * (size_t)c;
         if (residual)
-            for (int k = 0; k < c; k++) y[row + (size_t)k] = a[k] * x[row + (size_t)k] + b[k] + residual[row + (size_t)k];
+            for (int k = 0; k < c; k++)
+                y[row + (size_t)k] = a[k] * x[row + (size_t)k] + b[k] + residual[row + (size_t)k];
         else if (act == RG_ACT_RELU)
             for (int k = 0; k < c; k++) {
                 float v = a[k] * x[row + (size_t)k] + b[k];
                 y[row + (size_t)k] = v > 0 ? v : 0;
             }
         else
-            for (int k = 0; k < c; k++) y[row + (size_t)k] = rg__act_value(a[k] * x[row + (size_t)k] + b[k], act);
+            for (int k = 0; k < c; k++)
+                y[row + (size_t)k] = rg__act_value(a[k] * x[row + (size_t)k] + b[k], act);
     }
 }
 
 static void instance_forward(float *y, float *mean, float *rstd, const float *x, const float *scale,
-                             const float *shift, int stride, const float *residual, enum rg_act act, int n, int hw,
-                             int c)
+                             const float *shift, int stride, const float *residual, enum rg_act act, int n,
+                             int hw, int c)
 {
     if (c > CHANNELS_MAX) abort();
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n; i++) {
         float a[CHANNELS_MAX], b[CHANNELS_MAX];
-        size_t image = (size_t)i * (size_t)hw * (size_t)c, stat = (size_t)i * (size_t)c, row = (size_t)i * (size_t)stride;
+        size_t image = (size_t)i * (size_t)hw * (size_t)c, stat = (size_t)i * (size_t)c,
+               row = (size_t)i * (size_t)stride;
         channel_moments(mean + stat, rstd + stat, x + image, hw, c);
         for (int k = 0; k < c; k++) {
             a[k] = rstd[stat + (size_t)k] * (scale ? scale[row + (size_t)k] : 1);
@@ -63,8 +66,8 @@ static void instance_forward(float *y, float *mean, float *rstd, const float *x,
 }
 
 // sum_dy = sum of dy, sum_dyx = sum of dy * (x - mean)
-RG_HOT static void gradient_moments(float *sum_dy, float *sum_dyx, const float *dy, const float *x, const float *mean,
-                                    int hw, int c)
+RG_HOT static void gradient_moments(float *sum_dy, float *sum_dyx, const float *dy, const float *x,
+                                    const float *mean, int hw, int c)
 {
     for (int k = 0; k < c; k++) sum_dy[k] = sum_dyx[k] = 0;
     for (int p = 0; p < hw; p++)
@@ -82,15 +85,18 @@ RG_HOT static void gradient_affine(float *dx, int add, const float *dy, const fl
     for (int p = 0; p < hw; p++) {
         size_t row = (size_t)p * (size_t)c;
         if (add)
-            for (int k = 0; k < c; k++) dx[row + (size_t)k] += a[k] * dy[row + (size_t)k] + b[k] * x[row + (size_t)k] + d[k];
+            for (int k = 0; k < c; k++)
+                dx[row + (size_t)k] += a[k] * dy[row + (size_t)k] + b[k] * x[row + (size_t)k] + d[k];
         else
-            for (int k = 0; k < c; k++) dx[row + (size_t)k] = a[k] * dy[row + (size_t)k] + b[k] * x[row + (size_t)k] + d[k];
+            for (int k = 0; k < c; k++)
+                dx[row + (size_t)k] = a[k] * dy[row + (size_t)k] + b[k] * x[row + (size_t)k] + d[k];
     }
 }
 
 // With xh = (x - mean) * rstd:  dx = scale * rstd * (dy - mean(dy) - xh * mean(dy * xh))
-static void instance_backward_image(float *dx, int add, float *dscale, float *dshift, const float *dy, const float *x,
-                                    const float *mean, const float *rstd, const float *scale, int hw, int c)
+static void instance_backward_image(float *dx, int add, float *dscale, float *dshift, const float *dy,
+                                    const float *x, const float *mean, const float *rstd, const float *scale,
+                                    int hw, int c)
 {
     float a[CHANNELS_MAX], b[CHANNELS_MAX], d[CHANNELS_MAX];
     gradient_moments(a, b, dy, x, mean, hw, c);
@@ -105,15 +111,17 @@ static void instance_backward_image(float *dx, int add, float *dscale, float *ds
     if (dx) gradient_affine(dx, add, dy, x, a, b, d, hw, c);
 }
 
-static void instance_backward(float *dx, int add, float *dscale, float *dshift, const float *dy, const float *x,
-                              const float *mean, const float *rstd, const float *scale, int stride, int n, int hw,
-                              int c)
+static void instance_backward(float *dx, int add, float *dscale, float *dshift, const float *dy,
+                              const float *x, const float *mean, const float *rstd, const float *scale,
+                              int stride, int n, int hw, int c)
 {
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n; i++) {
-        size_t image = (size_t)i * (size_t)hw * (size_t)c, stat = (size_t)i * (size_t)c, row = (size_t)i * (size_t)stride;
-        instance_backward_image(dx ? dx + image : NULL, add, dscale ? dscale + row : NULL, dshift ? dshift + row : NULL,
-                                dy + image, x + image, mean + stat, rstd + stat, scale ? scale + row : NULL, hw, c);
+        size_t image = (size_t)i * (size_t)hw * (size_t)c, stat = (size_t)i * (size_t)c,
+               row = (size_t)i * (size_t)stride;
+        instance_backward_image(dx ? dx + image : NULL, add, dscale ? dscale + row : NULL,
+                                dshift ? dshift + row : NULL, dy + image, x + image, mean + stat, rstd + stat,
+                                scale ? scale + row : NULL, hw, c);
     }
 }
 
@@ -129,8 +137,8 @@ RG_HOT static void image_moments(float *mean, float *std, const float *x, size_t
     *std = (float)sqrt(squares / (double)(n - 1));
 }
 
-static void layer_forward(float *y, float *mean, float *std, const float *x, const float *gain, const float *bias,
-                          enum rg_act act, int n, int hw, int c)
+static void layer_forward(float *y, float *mean, float *std, const float *x, const float *gain,
+                          const float *bias, enum rg_act act, int n, int hw, int c)
 {
     if (c > CHANNELS_MAX) abort();
 #pragma omp parallel for schedule(static)
@@ -180,8 +188,8 @@ static void layer_backward(float *dx, int add, float *dgain, float *dbias, const
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n; i++) {
         size_t image = (size_t)i * (size_t)hw * (size_t)c;
-        layer_backward_image(dx ? dx + image : NULL, add, part + (size_t)i * 2 * (size_t)c, dy + image, x + image, mean[i],
-                             std[i], gain, hw, c);
+        layer_backward_image(dx ? dx + image : NULL, add, part + (size_t)i * 2 * (size_t)c, dy + image,
+                             x + image, mean[i], std[i], gain, hw, c);
     }
     for (int i = 0; dgain && i < n; i++)
         for (int k = 0; k < c; k++) {

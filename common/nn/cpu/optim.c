@@ -21,7 +21,8 @@ RG_HOT static double sum_squares_range(const float *x, size_t n)
 static double sum_squares(const float *x, size_t n)
 {
     double total = 0;
-    for (size_t start = 0; start < n; start += CHUNK) total += sum_squares_range(x + start, chunk_end(start, n) - start);
+    for (size_t start = 0; start < n; start += CHUNK)
+        total += sum_squares_range(x + start, chunk_end(start, n) - start);
     return total;
 }
 
@@ -34,26 +35,34 @@ RG_HOT static void adam_range(float *w, float *m, float *v, const float *g, cons
 {
     for (size_t i = 0; i < n; i++) {
         float gradient = g[i] * a->gscale, value = w[i];
-        if (a->decoupled) value -= a->lr * a->decay * value;
-        else gradient += a->decay * value;
+        if (a->decoupled)
+            value -= a->lr * a->decay * value;
+        else
+            gradient += a->decay * value;
         m[i] = a->beta1 * m[i] + (1 - a->beta1) * gradient;
         v[i] = a->beta2 * v[i] + (1 - a->beta2) * gradient * gradient;
         w[i] = value - a->lr * (m[i] * a->correct1) / (sqrtf(v[i] * a->correct2) + 1e-8f);
     }
 }
 
-static void adam(float *w, float *m, float *v, const float *g, float gscale, float lr, float beta1, float beta2,
-                 float decay, int decoupled, uint64_t t, size_t n)
+static void adam(float *w, float *m, float *v, const float *g, float gscale, float lr, float beta1,
+                 float beta2, float decay, int decoupled, uint64_t t, size_t n)
 {
-    adam_t a = {gscale, lr, beta1, beta2, decay, (float)(1 / (1 - pow(beta1, (double)t))),
-                (float)(1 / (1 - pow(beta2, (double)t))), decoupled};
+    adam_t a = {gscale,
+                lr,
+                beta1,
+                beta2,
+                decay,
+                (float)(1 / (1 - pow(beta1, (double)t))),
+                (float)(1 / (1 - pow(beta2, (double)t))),
+                decoupled};
 #pragma omp parallel for schedule(static)
     for (size_t start = 0; start < n; start += CHUNK)
         adam_range(w + start, m + start, v + start, g + start, &a, chunk_end(start, n) - start);
 }
 
-RG_HOT static void sgd_range(float *w, float *m, const float *g, float gscale, float lr, float momentum, float decay,
-                             size_t n)
+RG_HOT static void sgd_range(float *w, float *m, const float *g, float gscale, float lr, float momentum,
+                             float decay, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         m[i] = momentum * m[i] + g[i] * gscale + decay * w[i];
@@ -61,7 +70,8 @@ RG_HOT static void sgd_range(float *w, float *m, const float *g, float gscale, f
     }
 }
 
-static void sgd(float *w, float *m, const float *g, float gscale, float lr, float momentum, float decay, size_t n)
+static void sgd(float *w, float *m, const float *g, float gscale, float lr, float momentum, float decay,
+                size_t n)
 {
 #pragma omp parallel for schedule(static)
     for (size_t start = 0; start < n; start += CHUNK)
@@ -76,7 +86,8 @@ RG_HOT static void lerp_range(float *ema, const float *w, float beta, size_t n)
 static void lerp(float *ema, const float *w, float beta, size_t n)
 {
 #pragma omp parallel for schedule(static)
-    for (size_t start = 0; start < n; start += CHUNK) lerp_range(ema + start, w + start, beta, chunk_end(start, n) - start);
+    for (size_t start = 0; start < n; start += CHUNK)
+        lerp_range(ema + start, w + start, beta, chunk_end(start, n) - start);
 }
 
 void rg__cpu_optim_table(rg_backend_t *table)

@@ -16,10 +16,14 @@ static inline size_t chunk_length(size_t start, size_t n)
 static inline float slope_of(float y, enum rg_act act)
 {
     switch (act) {
-    case RG_ACT_RELU: return y > 0 ? 1 : 0;
-    case RG_ACT_LEAKY: return y > 0 ? 1 : RG_LEAKY_SLOPE;
-    case RG_ACT_TANH: return 1 - y * y;
-    case RG_ACT_NONE: break;
+    case RG_ACT_RELU:
+        return y > 0 ? 1 : 0;
+    case RG_ACT_LEAKY:
+        return y > 0 ? 1 : RG_LEAKY_SLOPE;
+    case RG_ACT_TANH:
+        return 1 - y * y;
+    case RG_ACT_NONE:
+        break;
     }
     return 1;
 }
@@ -29,7 +33,8 @@ static inline void forward_loop(float *y, const float *x, enum rg_act act, size_
     for (size_t i = 0; i < n; i++) y[i] = rg__act_value(x[i], act);
 }
 
-static inline void backward_loop(float *dx, int add, const float *dy, const float *y, enum rg_act act, size_t n)
+static inline void backward_loop(float *dx, int add, const float *dy, const float *y, enum rg_act act,
+                                 size_t n)
 {
     if (add)
         for (size_t i = 0; i < n; i++) dx[i] += dy[i] * slope_of(y[i], act);
@@ -40,27 +45,45 @@ static inline void backward_loop(float *dx, int add, const float *dy, const floa
 RG_HOT static void act_range(float *y, const float *x, enum rg_act act, size_t n)
 {
     switch (act) {
-    case RG_ACT_NONE: forward_loop(y, x, RG_ACT_NONE, n); break;
-    case RG_ACT_RELU: forward_loop(y, x, RG_ACT_RELU, n); break;
-    case RG_ACT_LEAKY: forward_loop(y, x, RG_ACT_LEAKY, n); break;
-    case RG_ACT_TANH: forward_loop(y, x, RG_ACT_TANH, n); break;
+    case RG_ACT_NONE:
+        forward_loop(y, x, RG_ACT_NONE, n);
+        break;
+    case RG_ACT_RELU:
+        forward_loop(y, x, RG_ACT_RELU, n);
+        break;
+    case RG_ACT_LEAKY:
+        forward_loop(y, x, RG_ACT_LEAKY, n);
+        break;
+    case RG_ACT_TANH:
+        forward_loop(y, x, RG_ACT_TANH, n);
+        break;
     }
 }
 
-RG_HOT static void act_backward_range(float *dx, int add, const float *dy, const float *y, enum rg_act act, size_t n)
+RG_HOT static void act_backward_range(float *dx, int add, const float *dy, const float *y, enum rg_act act,
+                                      size_t n)
 {
     switch (act) {
-    case RG_ACT_NONE: backward_loop(dx, add, dy, dy, RG_ACT_NONE, n); break; // y is not needed, may be NULL
-    case RG_ACT_RELU: backward_loop(dx, add, dy, y, RG_ACT_RELU, n); break;
-    case RG_ACT_LEAKY: backward_loop(dx, add, dy, y, RG_ACT_LEAKY, n); break;
-    case RG_ACT_TANH: backward_loop(dx, add, dy, y, RG_ACT_TANH, n); break;
+    case RG_ACT_NONE:
+        backward_loop(dx, add, dy, dy, RG_ACT_NONE, n);
+        break; // y is not needed, may be NULL
+    case RG_ACT_RELU:
+        backward_loop(dx, add, dy, y, RG_ACT_RELU, n);
+        break;
+    case RG_ACT_LEAKY:
+        backward_loop(dx, add, dy, y, RG_ACT_LEAKY, n);
+        break;
+    case RG_ACT_TANH:
+        backward_loop(dx, add, dy, y, RG_ACT_TANH, n);
+        break;
     }
 }
 
 static void act_forward(float *y, const float *x, enum rg_act act, size_t n)
 {
 #pragma omp parallel for schedule(static)
-    for (size_t start = 0; start < n; start += CHUNK) act_range(y + start, x + start, act, chunk_length(start, n));
+    for (size_t start = 0; start < n; start += CHUNK)
+        act_range(y + start, x + start, act, chunk_length(start, n));
 }
 
 static void act_backward(float *dx, int add, const float *dy, const float *y, enum rg_act act, size_t n)
@@ -80,7 +103,8 @@ RG_HOT static void add_range(float *y, const float *a, const float *b, size_t n)
 static void add(float *y, const float *a, const float *b, size_t n)
 {
 #pragma omp parallel for schedule(static)
-    for (size_t start = 0; start < n; start += CHUNK) add_range(y + start, a + start, b + start, chunk_length(start, n));
+    for (size_t start = 0; start < n; start += CHUNK)
+        add_range(y + start, a + start, b + start, chunk_length(start, n));
 }
 
 static void bias_forward(float *y, const float *bias, enum rg_act act, int rows, int columns)
@@ -104,7 +128,8 @@ static inline void put(float *d, int add_to, size_t i, float gradient)
     if (d) d[i] = (add_to ? d[i] : 0) + gradient;
 }
 
-static double l1(float *da, int add_a, float *db, int add_b, const float *a, const float *b, float g, size_t n)
+static double l1(float *da, int add_a, float *db, int add_b, const float *a, const float *b, float g,
+                 size_t n)
 {
     double sum = 0;
     float each = g / (float)n;

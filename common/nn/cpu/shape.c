@@ -53,7 +53,8 @@ static void reflect_backward(float *dx, int add, const float *dy, int n, int h, 
     for (int i = 0; i < n; i++)
         for (int r = 0; r < out.h; r++)
             for (int s = 0; s < out.w; s++)
-                add_pixel(dx + at(&in, i, mirror(r - pad, h), mirror(s - pad, w)), dy + at(&out, i, r, s), 1, c);
+                add_pixel(dx + at(&in, i, mirror(r - pad, h), mirror(s - pad, w)), dy + at(&out, i, r, s), 1,
+                          c);
 }
 
 static void upsample_forward(float *y, const float *x, int n, int h, int w, int c)
@@ -108,7 +109,8 @@ static void pool_forward(float *y, const float *x, int n, int h, int w, int c)
                 int r0 = first_under(r), r1 = last_under(r, h), s0 = first_under(s), s1 = last_under(s, w);
                 float share = 1.0f / (float)((r1 - r0 + 1) * (s1 - s0 + 1));
                 for (int a = r0; a <= r1; a++)
-                    for (int b = s0; b <= s1; b++) add_pixel(y + at(&out, i, r, s), x + at(&in, i, a, b), share, c);
+                    for (int b = s0; b <= s1; b++)
+                        add_pixel(y + at(&out, i, r, s), x + at(&in, i, a, b), share, c);
             }
 }
 
@@ -123,7 +125,8 @@ static void pool_backward(float *dx, int add, const float *dy, int n, int h, int
                 int r0 = first_under(r), r1 = last_under(r, h), s0 = first_under(s), s1 = last_under(s, w);
                 float share = 1.0f / (float)((r1 - r0 + 1) * (s1 - s0 + 1));
                 for (int a = r0; a <= r1; a++)
-                    for (int b = s0; b <= s1; b++) add_pixel(dx + at(&in, i, a, b), dy + at(&out, i, r, s), share, c);
+                    for (int b = s0; b <= s1; b++)
+                        add_pixel(dx + at(&in, i, a, b), dy + at(&out, i, r, s), share, c);
             }
 }
 
@@ -133,7 +136,8 @@ static void mean_forward(float *y, const float *x, int n, int hw, int c)
     clear(y, 0, n, &out);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n; i++)
-        for (int p = 0; p < hw; p++) add_pixel(y + at(&out, i, 0, 0), x + at(&in, i, p, 0), 1.0f / (float)hw, c);
+        for (int p = 0; p < hw; p++)
+            add_pixel(y + at(&out, i, 0, 0), x + at(&in, i, p, 0), 1.0f / (float)hw, c);
 }
 
 static void mean_backward(float *dx, int add, const float *dy, int n, int hw, int c)
@@ -142,7 +146,8 @@ static void mean_backward(float *dx, int add, const float *dy, int n, int hw, in
     clear(dx, add, n, &in);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n; i++)
-        for (int p = 0; p < hw; p++) add_pixel(dx + at(&in, i, p, 0), dy + at(&out, i, 0, 0), 1.0f / (float)hw, c);
+        for (int p = 0; p < hw; p++)
+            add_pixel(dx + at(&in, i, p, 0), dy + at(&out, i, 0, 0), 1.0f / (float)hw, c);
 }
 
 void rg__cpu_shape_table(rg_backend_t *table)

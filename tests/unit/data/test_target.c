@@ -33,7 +33,10 @@ static uint8_t labels[] = {
 // All images are annotated training images.
 static void annotate(rg_dataset_t *set, uint32_t images[4])
 {
-    *set = (rg_dataset_t){.count = 4, .labels = labels, .attributes.count = 5, .train_annotated = images,
+    *set = (rg_dataset_t){.count = 4,
+                          .labels = labels,
+                          .attributes.count = 5,
+                          .train_annotated = images,
                           .n_train_annotated = 4};
     for (uint32_t i = 0; i < 4; i++) images[i] = i;
 }
@@ -55,11 +58,14 @@ static void flips_one_and_finds_a_reference(void **state)
         rg_target_draw(&target, &set, COLUMN, &config, 0, &rng);
         assert_int_equal(target.source[0], 1);
         assert_int_equal(target.source[1], 0);
-        assert_int_equal(target.wanted[0] + target.wanted[1], target.asked != 0); // P and Q exclude each other
+        assert_int_equal(target.wanted[0] + target.wanted[1],
+                         target.asked != 0); // P and Q exclude each other
         assert_int_not_equal(target.wanted[target.asked], target.source[target.asked]);
         rg_labels_read(&set, COLUMN, &config, target.reference, reference);
-        if (target.asked == 0) assert_int_equal(reference[0], 0); // no image shows none of the three
-        else assert_memory_equal(reference, target.wanted, 3);
+        if (target.asked == 0)
+            assert_int_equal(reference[0], 0); // no image shows none of the three
+        else
+            assert_memory_equal(reference, target.wanted, 3);
         asked[target.asked]++;
     }
     assert_true(asked[0] > 0 && asked[1] > 0 && asked[2] > 0);

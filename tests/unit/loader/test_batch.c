@@ -221,7 +221,8 @@ static void flipped_targets_differ_in_one_attribute(void **state)
     assert_ok(rg_batcher_answer(f->batcher, request, &reply));
     const unsigned char *targets = payload(reply, "target_labels", RG__V1__DTYPE__U8, 2);
     for (unsigned i = 0; i < N; i++) {
-        unsigned source = number_of(pixels_at(reply, "pixels", i)), target = number_of_labels(targets + i * A);
+        unsigned source = number_of(pixels_at(reply, "pixels", i)),
+                 target = number_of_labels(targets + i * A);
         unsigned change = source ^ target;
         assert_true(change == 1 || change == 2 || change == 4);
         assert_int_equal(number_of(pixels_at(reply, "references", i)), target);
@@ -229,6 +230,26 @@ static void flipped_targets_differ_in_one_attribute(void **state)
     }
     assert_int_equal(flips, 7);
     rg_msg_destroy(&reply);
+    rg_msg_destroy(&request);
+}
+
+// Only references are flipped: the latent targets before them stay the labels of random images.
+static void latent_targets_are_not_flipped(void **state)
+{
+    fixture_t *f = *state;
+    enum { N = 8, M = 2 };
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_BATCH_REQUEST), *flipped;
+    rg_msg_t *random = batch(f->batcher, "stage1", 0, N, M);
+    Rg__V1__BatchRequest *body = rg_msg_body(request);
+    body->stream = rg_msg_text(request, "stage1");
+    body->images = N;
+    body->references = M;
+    body->flipped = 1;
+    assert_ok(rg_batcher_answer(f->batcher, request, &flipped));
+    assert_memory_equal(payload(flipped, "target_labels", RG__V1__DTYPE__U8, 2),
+                        payload(random, "target_labels", RG__V1__DTYPE__U8, 2), (N - M) * A);
+    rg_msg_destroy(&flipped);
+    rg_msg_destroy(&random);
     rg_msg_destroy(&request);
 }
 
@@ -361,6 +382,7 @@ int main(void)
         TEST(streams_and_seeds_have_their_own_order),
         TEST(every_epoch_has_each_image_once),
         TEST(flipped_targets_differ_in_one_attribute),
+        TEST(latent_targets_are_not_flipped),
         TEST(pixels_labels_and_ids_belong_together),
         TEST(each_place_has_its_own_augmentation),
         TEST(larger_batches_than_epochs_work),

@@ -16,8 +16,13 @@
 #include "tests/support/result.h"
 #include "tests/unit/model/small.h"
 
-static const rg_checkpoint_info_t INFO = {.stage = "stage3", .iteration = 7, .iterations = 9, .fingerprint = UINT64_MAX,
-                                          .set_generation = 3, .retrieved = 50, .retrieved_new = 5,
+static const rg_checkpoint_info_t INFO = {.stage = "stage3",
+                                          .iteration = 7,
+                                          .iterations = 9,
+                                          .fingerprint = UINT64_MAX,
+                                          .set_generation = 3,
+                                          .retrieved = 50,
+                                          .retrieved_new = 5,
                                           .last_new_generation = 4,
                                           .attributes = {.count = 2, .name = {"Male", "Young"}}};
 
@@ -90,7 +95,8 @@ static void starting_takes_the_averaged_weights(void **state)
     fill(saved, 1);
     assert_ok(rg_checkpoint_save(path, &config, sets, rg_model_sets(saved, sets), &INFO));
     assert_ok(rg_checkpoint_load(path, sets, rg_model_sets(loaded, sets), RG_CHECKPOINT_START, &info));
-    assert_block(saved->set[RG_GENERATOR].ema, loaded->set[RG_GENERATOR].value, saved->set[RG_GENERATOR].count);
+    assert_block(saved->set[RG_GENERATOR].ema, loaded->set[RG_GENERATOR].value,
+                 saved->set[RG_GENERATOR].count);
     rg_model_destroy(&saved);
     rg_model_destroy(&loaded);
     free(path);
@@ -108,18 +114,20 @@ static void another_architecture_is_named(void **state)
     assert_ok(rg_checkpoint_save(path, &config, sets, rg_model_sets(saved, sets), &INFO));
     config.model.gf = 8;
     rg_model_new(&wider, &config, RG_STAGE1_PARTS, 0);
-    assert_fails(rg_checkpoint_load(path, sets, rg_model_sets(wider, sets), RG_CHECKPOINT_START, &info), RG_EMODEL,
-                 "content.in.weight is 4x3x7x7, this configuration needs 8x3x7x7");
+    assert_fails(rg_checkpoint_load(path, sets, rg_model_sets(wider, sets), RG_CHECKPOINT_START, &info),
+                 RG_EMODEL, "content.in.weight is 4x3x7x7, this configuration needs 8x3x7x7");
     rg_model_destroy(&wider);
     rg_model_new(&wider, &config, RG_STAGE2_PARTS, 0);
     rg_params_t *embedder = &wider->set[RG_EMBEDDER];
-    assert_fails(rg_checkpoint_load(path, &embedder, 1, RG_CHECKPOINT_START, &info), RG_EMODEL, "no tensor embedder.");
+    assert_fails(rg_checkpoint_load(path, &embedder, 1, RG_CHECKPOINT_START, &info), RG_EMODEL,
+                 "no tensor embedder.");
     rg_model_destroy(&wider);
     rg_model_destroy(&saved);
     free(path);
 }
 
-// Writing fails in the middle (a file size limit stands for a full disk): the old checkpoint stays, no part of a new one.
+// Writing fails in the middle (a file size limit stands for a full disk): the old checkpoint stays, no part
+// of a new one.
 static void a_failed_save_leaves_the_old_one(void **state)
 {
     rg_config_t config;
@@ -167,8 +175,8 @@ static void other_files_are_no_checkpoints(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(resuming_restores_every_block), TEST(starting_takes_the_averaged_weights),
-        TEST(another_architecture_is_named), TEST(a_failed_save_leaves_the_old_one),
+        TEST(resuming_restores_every_block),  TEST(starting_takes_the_averaged_weights),
+        TEST(another_architecture_is_named),  TEST(a_failed_save_leaves_the_old_one),
         TEST(other_files_are_no_checkpoints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,8 +15,9 @@
 static void what_is_written_is_read_back(void **state)
 {
     const float a[] = {1, 2, 3, 4, 5, 6}, b[] = {-0.5f};
-    const rg_safetensor_t tensors[] = {{.name = "a.weight", .rank = 2, .shape = {2, 3}, .data = a, .count = 6},
-                                       {.name = "b", .rank = 1, .shape = {1}, .data = b, .count = 1}};
+    const rg_safetensor_t tensors[] = {
+        {.name = "a.weight", .rank = 2, .shape = {2, 3}, .data = a, .count = 6},
+        {.name = "b", .rank = 1, .shape = {1}, .data = b, .count = 1}};
     const rg_metadata_t notes[] = {{"stage", "stage1"}, {"text", "two\nlines"}};
     char *path = rg_format("%s/x.safetensors", (char *)*state);
     rg_safetensors_t *file;
@@ -57,14 +58,21 @@ static void every_number_is_checked_against_the_file(void **state)
     assert_ok(parse("{}"));
     assert_fails(parse("[]"), RG_EFORMAT, "not a JSON object");
     assert_fails(parse("{\"a\":1}"), RG_EFORMAT, "malformed entry of tensor a");
-    assert_fails(parse("{\"a\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,8]}}"), RG_EFORMAT, "F16, not F32");
-    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,2],\"data_offsets\":[0,8]}}"), RG_EFORMAT, "4 dim");
-    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]}}"), RG_EFORMAT, "fit");
-    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,8]}}"), RG_EFORMAT, "fit");
-    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}"), RG_EFORMAT, "fit");
-    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}"), RG_EFORMAT, "larger");
-    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,8]}}"), RG_EFORMAT,
+    assert_fails(parse("{\"a\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,8]}}"), RG_EFORMAT,
+                 "F16, not F32");
+    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,2],\"data_offsets\":[0,8]}}"),
+                 RG_EFORMAT, "4 dim");
+    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]}}"), RG_EFORMAT,
+                 "fit");
+    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,8]}}"), RG_EFORMAT,
+                 "fit");
+    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}"), RG_EFORMAT,
+                 "fit");
+    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}"), RG_EFORMAT,
                  "larger");
+    assert_fails(
+        parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,8]}}"),
+        RG_EFORMAT, "larger");
 }
 
 static void cut_files_are_refused(void **state)

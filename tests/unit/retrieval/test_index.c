@@ -156,8 +156,8 @@ static void bad_factory_strings_are_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(flat_agrees_with_brute_force),   cmocka_unit_test(hnsw_finds_nearly_all),
-        cmocka_unit_test(removed_labels_are_not_found),   cmocka_unit_test(missing_neighbours_are_minus_one),
+        cmocka_unit_test(flat_agrees_with_brute_force),  cmocka_unit_test(hnsw_finds_nearly_all),
+        cmocka_unit_test(removed_labels_are_not_found),  cmocka_unit_test(missing_neighbours_are_minus_one),
         cmocka_unit_test(bad_factory_strings_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

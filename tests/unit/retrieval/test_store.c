@@ -314,7 +314,9 @@ static void the_state_is_checked(void **state)
         unsigned char bytes[34];
         size_t size;
         int err;
-    } bad[] = {{{1}, 3, RG_EFORMAT}, {{2}, 32, RG_EVERSION}, {{1, 0, 0, 0, 200}, 34, RG_EFORMAT},
+    } bad[] = {{{1}, 3, RG_EFORMAT},
+               {{2}, 32, RG_EVERSION},
+               {{1, 0, 0, 0, 200}, 34, RG_EFORMAT},
                {{1, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF}, 34, RG_EFORMAT}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         overwrite(*state, "meta", (MDB_val){5, "state"}, (MDB_val){bad[i].size, (void *)bad[i].bytes});
