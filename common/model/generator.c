@@ -19,7 +19,8 @@ void rg_generator_declare(rg_generator_t *net, rg_params_t *set, const rg_config
     for (int i = 0; i < 2; i++, width /= 2) {
         snprintf(name, sizeof name, "up.%d", i);
         net->up[i] = rg_layer_conv(
-            set, name, (rg_conv_spec_t){.in = width, .out = width / 2, .k = 5, .stride = 1, .pad = 2});
+            set, name,
+            (rg_conv_spec_t){.in = width, .out = width / 2, .k = 5, .stride = 1, .pad = 2, .up = 1});
         net->norm[i] = rg_layer_layer_norm(set, name, width / 2);
     }
     net->out =
@@ -40,7 +41,7 @@ rg_tensor_t *rg_generate(rg_tape_t *tape, const rg_generator_t *net, rg_tensor_t
         x = rg_adain(tape, rg_conv(tape, inner, &net->res[i][1]), style, (2 * i + 1) * step, RG_ACT_NONE, x);
     }
     for (int i = 0; i < 2; i++) {
-        x = rg_conv(tape, rg_upsample2(tape, x), &net->up[i]);
+        x = rg_conv(tape, x, &net->up[i]);
         x = rg_layer_norm(tape, x, net->norm[i].gain, net->norm[i].shift, RG_ACT_RELU);
     }
     return rg_act(tape, rg_conv(tape, x, &net->out), RG_ACT_TANH);

@@ -18,6 +18,7 @@ rg_conv_t rg_layer_conv(rg_params_t *set, const char *name, rg_conv_spec_t s)
                        .stride = s.stride,
                        .pad = s.pad,
                        .reflect = s.reflect,
+                       .up = s.up,
                        .act = s.act};
 }
 

@@ -8,7 +8,7 @@
 // "NAME.weight" [out,in,k,k] and, unless no_bias, "NAME.bias" [out].
 typedef struct {
     int in, out, k, stride, pad;
-    int reflect, no_bias;
+    int reflect, up, no_bias;
     enum rg_act act;
 } rg_conv_spec_t;
 rg_conv_t rg_layer_conv(rg_params_t *set, const char *name, rg_conv_spec_t spec);

@@ -13,9 +13,11 @@
 
 #include "common/nn/tensor.h"
 
-// A convolution's geometry: x [n,h,w,c] * w [o,c,k,k] -> y [n,oh,ow,o], zero padding `pad` on all sides.
+// A convolution's geometry: x [n,h,w,c] * w [o,c,k,k] -> y [n,oh,ow,o], `pad` pixels added on all sides.
 typedef struct {
     int n, h, w, c, o, k, stride, pad, oh, ow;
+    int reflect;     // the padding mirrors the image (edge not repeated) instead of being zero
+    int up;          // x is upsampled by 2 (nearest) before the padding: oh, ow count from [2h,2w]
     enum rg_act act; // fused into the forward pass: NONE, RELU or LEAKY
 } rg_conv_shape_t;
 
@@ -33,23 +35,14 @@ struct rg_backend {
     // bias NULL: none
     int (*conv_forward)(rg_backend_t *self, float *y, const float *x, rg_weights_t w, const float *bias,
                         const rg_conv_shape_t *s);
-    int (*conv_backward_data)(rg_backend_t *self, float *dx, int add, const float *dy, rg_weights_t w,
-                              const rg_conv_shape_t *s);
-    // dw [o,c,k,k], db [o] or NULL
-    int (*conv_backward_weights)(rg_backend_t *self, float *dw, float *db, const float *x, const float *dy,
-                                 const rg_conv_shape_t *s);
+    // What is not wanted is NULL: dx [n,h,w,c], dw [o,c,k,k], db [o]. dy is already behind the activation; x
+    // is read only for dw, w only for dx.
+    int (*conv_backward)(rg_backend_t *self, float *dx, int add, float *dw, float *db, const float *x,
+                         const float *dy, rg_weights_t w, const rg_conv_shape_t *s);
 
     // c [m,n] = alpha * op(a) op(b) + beta * c, row-major
     void (*gemm)(int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a,
                  const float *b, float beta, float *c);
-
-    // Reflection padding, edge not repeated: y [n,h+2p,w+2p,c].
-    void (*reflect_forward)(float *y, const float *x, int n, int h, int w, int c, int pad);
-    void (*reflect_backward)(float *dx, int add, const float *dy, int n, int h, int w, int c, int pad);
-
-    // Nearest upsampling by 2: y [n,2h,2w,c].
-    void (*upsample_forward)(float *y, const float *x, int n, int h, int w, int c);
-    void (*upsample_backward)(float *dx, int add, const float *dy, int n, int h, int w, int c);
 
     // 3x3 average, stride 2, padding 1 not counted: y [n,(h+1)/2,(w+1)/2,c].
     void (*pool_forward)(float *y, const float *x, int n, int h, int w, int c);
@@ -107,9 +100,10 @@ struct rg_backend {
 // How many threads the kernels use when called from this thread (each thread has a number of its own).
 void rg_cpu_threads(int n);
 
-// The CPU: oneDNN convolutions, OpenBLAS products. RG_EVERSION if oneDNN cannot start. Not thread safe: one
-// backend per thread.
-int rg_cpu_backend_new(rg_backend_t **backend);
+// The CPU: convolutions by Winograd's method or oneDNN's, products by OpenBLAS. Not thread safe: one backend
+// per thread. bf16: convolutions that oneDNN does read activations and weights rounded to bfloat16.
+// RG_EVERSION if oneDNN cannot start or the machine cannot do bf16.
+int rg_cpu_backend_new(rg_backend_t **backend, int bf16);
 void rg_backend_destroy(rg_backend_t **backend);
 
 #endif

@@ -5,7 +5,7 @@
 #include "common/nn/ops.h"
 
 typedef struct {
-    rg_tensor_t *x, *y; // x is behind the explicit padding
+    rg_tensor_t *x, *y;
     const rg_conv_t *layer;
     rg_conv_shape_t shape;
 } conv_ctx_t;
@@ -23,51 +23,19 @@ static void conv_backward(rg_tape_t *tape, void *ctx)
     if (!op->y->grad) return;
     if (layer->act != RG_ACT_NONE)
         backend->act_backward(op->y->grad, 0, op->y->grad, op->y->data, layer->act, rg_tensor_size(op->y));
-    int add, err = 0;
-    if (!layer->weight->set->frozen)
-        err = backend->conv_backward_weights(backend, layer->weight->grad,
-                                             layer->bias ? layer->bias->grad : NULL, op->x->data, op->y->grad,
-                                             &op->shape);
+    int add = 0, trainable = !layer->weight->set->frozen;
     float *dx = rg_tape_grad(tape, op->x, &add);
-    if (dx && !err)
-        err =
-            backend->conv_backward_data(backend, dx, add, op->y->grad, weights_of(layer->weight), &op->shape);
+    int err = backend->conv_backward(backend, dx, add, trainable ? layer->weight->grad : NULL,
+                                     trainable && layer->bias ? layer->bias->grad : NULL, op->x->data,
+                                     op->y->grad, weights_of(layer->weight), &op->shape);
     if (err) rg_tape_fail(tape, err);
-}
-
-typedef struct {
-    rg_tensor_t *x, *y;
-    int pad;
-} reflect_ctx_t;
-
-static void reflect_backward(rg_tape_t *tape, void *ctx)
-{
-    reflect_ctx_t *op = ctx;
-    rg_tensor_t *x = op->x;
-    int add;
-    if (!op->y->grad) return;
-    float *dx = rg_tape_grad(tape, x, &add);
-    rg_tape_backend(tape)->reflect_backward(dx, add, op->y->grad, x->n, x->h, x->w, x->c, op->pad);
-}
-
-static rg_tensor_t *reflect(rg_tape_t *tape, rg_tensor_t *x, int pad)
-{
-    assert(pad < x->h && pad < x->w);
-    rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h + 2 * pad, x->w + 2 * pad, x->c);
-    rg_tape_backend(tape)->reflect_forward(y->data, x->data, x->n, x->h, x->w, x->c, pad);
-    if ((y->needs_grad = rg_tape_wants(tape, x->needs_grad))) {
-        reflect_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
-        *op = (reflect_ctx_t){x, y, pad};
-        rg_tape_record(tape, reflect_backward, op);
-    }
-    return y;
 }
 
 rg_tensor_t *rg_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer)
 {
     const int *w = layer->weight->shape;
     assert(layer->weight->rank == 4 && w[1] == x->c && w[2] == w[3] && layer->act != RG_ACT_TANH);
-    if (layer->reflect) x = reflect(tape, x, layer->pad);
+    int scale = layer->up ? 2 : 1;
     rg_conv_shape_t shape = {.n = x->n,
                              .h = x->h,
                              .w = x->w,
@@ -75,10 +43,12 @@ rg_tensor_t *rg_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer)
                              .o = w[0],
                              .k = w[2],
                              .stride = layer->stride,
-                             .pad = layer->reflect ? 0 : layer->pad,
+                             .pad = layer->pad,
+                             .reflect = layer->reflect,
+                             .up = layer->up,
                              .act = layer->act};
-    shape.oh = (x->h + 2 * shape.pad - shape.k) / shape.stride + 1;
-    shape.ow = (x->w + 2 * shape.pad - shape.k) / shape.stride + 1;
+    shape.oh = (scale * x->h + 2 * shape.pad - shape.k) / shape.stride + 1;
+    shape.ow = (scale * x->w + 2 * shape.pad - shape.k) / shape.stride + 1;
     assert(shape.oh >= 1 && shape.ow >= 1);
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, shape.oh, shape.ow, shape.o);
     rg_backend_t *backend = rg_tape_backend(tape);

@@ -24,22 +24,6 @@ static rg_tensor_t *unary(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *y, rg_ba
 
 // ---- resampling
 
-static void upsample_backward(rg_tape_t *tape, void *ctx)
-{
-    unary_ctx_t *op = ctx;
-    int add;
-    if (!op->y->grad) return;
-    float *dx = rg_tape_grad(tape, op->x, &add);
-    rg_tape_backend(tape)->upsample_backward(dx, add, op->y->grad, op->x->n, op->x->h, op->x->w, op->x->c);
-}
-
-rg_tensor_t *rg_upsample2(rg_tape_t *tape, rg_tensor_t *x)
-{
-    rg_tensor_t *y = rg_tape_tensor(tape, x->n, 2 * x->h, 2 * x->w, x->c);
-    rg_tape_backend(tape)->upsample_forward(y->data, x->data, x->n, x->h, x->w, x->c);
-    return unary(tape, x, y, upsample_backward, NULL, 0);
-}
-
 static void pool_backward(rg_tape_t *tape, void *ctx)
 {
     unary_ctx_t *op = ctx;

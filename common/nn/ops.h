@@ -7,12 +7,14 @@
 #include "common/nn/param.h"
 #include "common/nn/tape.h"
 
-// ---- convolution: y [N,OH,OW,O] = act(conv(pad(x)) + bias), OH = (H + 2 pad - K) / stride + 1.
+// ---- convolution: y [N,OH,OW,O] = act(conv(pad(up(x))) + bias), OH = (H + 2 pad - K) / stride + 1, where
+// up, if asked for, doubles H and W first by repeating pixels.
 typedef struct {
     rg_param_t *weight; // [O,I,K,K]
     rg_param_t *bias;   // [O] or NULL
     int stride, pad;
     int reflect; // reflection padding instead of zeros (MUNIT's encoders)
+    int up;      // nearest upsampling by 2 first (MUNIT's decoder)
     enum rg_act act;
 } rg_conv_t;
 rg_tensor_t *rg_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer);
@@ -34,7 +36,6 @@ rg_tensor_t *rg_layer_norm(rg_tape_t *tape, rg_tensor_t *x, rg_param_t *gain, rg
                            enum rg_act act);
 
 // ---- shape
-rg_tensor_t *rg_upsample2(rg_tape_t *tape, rg_tensor_t *x);   // nearest, [N,2H,2W,C]
 rg_tensor_t *rg_pool3(rg_tape_t *tape, rg_tensor_t *x);       // 3x3/2 average, padding not counted
 rg_tensor_t *rg_global_mean(rg_tape_t *tape, rg_tensor_t *x); // [N,1,1,C]
 rg_tensor_t *rg_flatten(rg_tape_t *tape, rg_tensor_t *x);     // [N,1,1,C*H*W] in PyTorch's C,H,W order

@@ -129,7 +129,7 @@ static int load(loaded_t *loaded, const rg_config_t *config, const char *path, u
 {
     rg_params_t *sets[RG_PARTS];
     rg_checkpoint_info_t info;
-    int err = rg_cpu_backend_new(&loaded->backend);
+    int err = rg_cpu_backend_new(&loaded->backend, 0);
     if (!err) err = rg_tape_new(&loaded->tape, loaded->backend);
     if (err) return err;
     rg_model_new(&loaded->model, config, parts, 0);

@@ -80,7 +80,7 @@ int rg_nets_open(rg_nets_t *nets, const rg_config_t *config, const rg_nets_spec_
         nets->info = nets->classifier_info;
         hash_weights(&set, 1, nets->weights);
     }
-    if (!err) err = rg_cpu_backend_new(&nets->backend);
+    if (!err) err = rg_cpu_backend_new(&nets->backend, 0);
     if (!err) err = rg_tape_new(&nets->tape, nets->backend);
     if (!err) rg_tape_pause(nets->tape);
     if (err) rg_nets_close(nets);

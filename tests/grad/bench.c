@@ -14,7 +14,7 @@
 int rg_bench_setup(void **state)
 {
     rg_bench_t *bench = rg_alloc(sizeof *bench);
-    if (rg_cpu_backend_new(&bench->backend) || rg_tape_new(&bench->tape, bench->backend)) {
+    if (rg_cpu_backend_new(&bench->backend, 0) || rg_tape_new(&bench->tape, bench->backend)) {
         print_error("%s\n", rg_error());
         return -1;
     }

@@ -68,32 +68,40 @@ class Reference:
 
 
 def conv(ref):
-    #    n  h  w   c  o  k stride pad reflect act bias
-    for n, h, w, c, o, k, stride, pad, reflect, act, biased in [
-        (1, 5, 7, 1, 1, 3, 1, 1, 0, NONE, 1),
-        (2, 6, 6, 3, 8, 7, 1, 3, 1, RELU, 1),
-        (3, 8, 6, 8, 16, 4, 2, 1, 1, RELU, 1),
-        (2, 8, 8, 3, 8, 4, 2, 1, 1, LEAKY, 1),
-        (1, 9, 7, 17, 5, 3, 1, 1, 1, NONE, 1),
-        (2, 6, 5, 16, 17, 3, 1, 1, 0, RELU, 1),
-        (2, 8, 8, 16, 16, 3, 1, 1, 0, NONE, 1),
-        (1, 7, 9, 8, 4, 5, 1, 2, 0, NONE, 1),
-        (2, 8, 8, 8, 3, 7, 1, 3, 0, NONE, 1),
-        (3, 4, 3, 17, 1, 1, 1, 0, 0, NONE, 1),
-        (3, 4, 4, 8, 5, 4, 1, 0, 0, NONE, 0),
-        (1, 3, 3, 8, 5, 3, 1, 0, 0, LEAKY, 1),
-        (2, 7, 5, 3, 6, 4, 2, 1, 0, RELU, 1),
-        (1, 9, 9, 4, 3, 3, 2, 1, 0, NONE, 1),
-        (2, 4, 4, 16, 8, 1, 1, 0, 0, RELU, 0),
+    #    n  h  w   c  o  k stride pad reflect up act bias
+    for n, h, w, c, o, k, stride, pad, reflect, up, act, biased in [
+        (1, 5, 7, 1, 1, 3, 1, 1, 0, 0, NONE, 1),
+        (2, 6, 6, 3, 8, 7, 1, 3, 1, 0, RELU, 1),
+        (3, 8, 6, 8, 16, 4, 2, 1, 1, 0, RELU, 1),
+        (2, 8, 8, 3, 8, 4, 2, 1, 1, 0, LEAKY, 1),
+        (1, 9, 7, 17, 5, 3, 1, 1, 1, 0, NONE, 1),
+        (2, 6, 5, 16, 17, 3, 1, 1, 0, 0, RELU, 1),
+        (2, 8, 8, 16, 16, 3, 1, 1, 0, 0, NONE, 1),
+        (1, 7, 9, 8, 4, 5, 1, 2, 0, 0, NONE, 1),
+        (2, 8, 8, 8, 3, 7, 1, 3, 0, 0, NONE, 1),
+        (3, 4, 3, 17, 1, 1, 1, 0, 0, 0, NONE, 1),
+        (3, 4, 4, 8, 5, 4, 1, 0, 0, 0, NONE, 0),
+        (1, 3, 3, 8, 5, 3, 1, 0, 0, 0, LEAKY, 1),
+        (2, 7, 5, 3, 6, 4, 2, 1, 0, 0, RELU, 1),
+        (1, 9, 9, 4, 3, 3, 2, 1, 0, 0, NONE, 1),
+        (2, 4, 4, 16, 8, 1, 1, 0, 0, 0, RELU, 0),
+        (2, 3, 4, 4, 6, 5, 1, 2, 0, 1, NONE, 1),
+        (2, 5, 4, 3, 8, 3, 1, 1, 0, 1, RELU, 1),
+        # large enough for Winograd's tiles: the three geometries
+        (2, 14, 16, 16, 16, 3, 1, 1, 1, 0, RELU, 1),
+        (4, 24, 24, 16, 16, 4, 2, 1, 1, 0, LEAKY, 1),
+        (8, 7, 8, 16, 16, 5, 1, 2, 0, 1, NONE, 1),
     ]:
         x = normal(n, c, h, w)
         weight = normal(o, c, k, k, std=1 / math.sqrt(c * k * k))
         params = {"weight": weight}
         if biased:
             params["bias"] = normal(o)
-        padded = F.pad(x, (pad,) * 4, mode="reflect") if reflect and pad else x
+        large = F.interpolate(x, scale_factor=2, mode="nearest") if up else x
+        padded = F.pad(large, (pad,) * 4, mode="reflect") if reflect and pad else large
         y = F.conv2d(padded, weight, params.get("bias"), stride, 0 if reflect else pad)
-        ref.case("conv", ACTS[act](y), {"x": x}, params, stride=stride, pad=pad, reflect=reflect, act=act)
+        numbers = {"stride": stride, "pad": pad, "reflect": reflect, "up": up, "act": act}
+        ref.case("conv", ACTS[act](y), {"x": x}, params, **numbers)
 
 
 def linear(ref):
@@ -166,7 +174,6 @@ def layer_norm(ref):
 def shapes(ref):
     for n, c, h, w in [(1, 1, 1, 1), (2, 3, 4, 5), (3, 17, 3, 2), (2, 8, 7, 7)]:
         x = normal(n, c, h, w)
-        ref.case("upsample2", F.interpolate(x, scale_factor=2, mode="nearest"), {"x": x})
         x = normal(n, c, h, w)
         ref.case("pool3", F.avg_pool2d(x, 3, 2, 1, count_include_pad=False), {"x": x})
         x = normal(n, c, h, w)

@@ -37,7 +37,12 @@ typedef struct {
 static rg_conv_t *conv_layer(graph_t *g, int first, int stride, int pad, int reflect, enum rg_act act)
 {
     rg_conv_t *layer = rg_tape_alloc(g->tape, sizeof *layer);
-    *layer = (rg_conv_t){g->p[first], g->p[first + 1], stride, pad, reflect, act};
+    *layer = (rg_conv_t){.weight = g->p[first],
+                         .bias = g->p[first + 1],
+                         .stride = stride,
+                         .pad = pad,
+                         .reflect = reflect,
+                         .act = act};
     return layer;
 }
 
@@ -63,6 +68,13 @@ static rg_tensor_t *conv_leaky(graph_t *g)
     return rg_conv(g->tape, g->x[0], conv_layer(g, 0, 1, 2, 0, RG_ACT_LEAKY));
 }
 
+static rg_tensor_t *conv_up(graph_t *g)
+{
+    rg_conv_t *layer = conv_layer(g, 0, 1, 2, 0, RG_ACT_NONE);
+    layer->up = 1;
+    return rg_conv(g->tape, g->x[0], layer);
+}
+
 static rg_tensor_t *linear_tanh(graph_t *g)
 {
     return rg_linear(g->tape, g->x[0], linear_layer(g, 0, RG_ACT_TANH));
@@ -86,11 +98,6 @@ static rg_tensor_t *layer_norm(graph_t *g)
 static rg_tensor_t *layer_norm_leaky(graph_t *g)
 {
     return rg_layer_norm(g->tape, g->x[0], g->p[0], g->p[1], RG_ACT_LEAKY);
-}
-
-static rg_tensor_t *upsample(graph_t *g)
-{
-    return rg_upsample2(g->tape, g->x[0]);
 }
 
 static rg_tensor_t *pool(graph_t *g)
@@ -184,7 +191,7 @@ static rg_tensor_t *generator(graph_t *g)
     rg_tensor_t *x = g->x[0];
     rg_tensor_t *y = rg_adain(g->tape, rg_conv(g->tape, x, conv), style, 0, RG_ACT_NONE, NULL);
     y = rg_adain(g->tape, rg_conv(g->tape, rg_act(g->tape, y, RG_ACT_TANH), conv), style, 8, RG_ACT_NONE, x);
-    y = rg_layer_norm(g->tape, rg_upsample2(g->tape, y), g->p[4], g->p[5], RG_ACT_NONE);
+    y = rg_layer_norm(g->tape, y, g->p[4], g->p[5], RG_ACT_NONE);
     rg_tensor_t *image = rg_act(g->tape, y, RG_ACT_TANH);
     g->loss = 10 * rg_loss_square(g->tape, image, 0.3f, 10) +
               4 * rg_loss_square(g->tape, rg_pool3(g->tape, y), 0.1f, 4);
@@ -196,12 +203,13 @@ static const case_t CASES[] = {
     {"conv_wide", {{2, 6, 6, 16}}, {{16, 16, 3, 3}, {16}}, 0, conv_zero},
     {"conv_reflect_relu", {{3, 6, 8, 3}}, {{6, 3, 4, 4}, {6}}, 6, conv_reflect_relu},
     {"conv_leaky", {{1, 5, 5, 4}}, {{3, 4, 5, 5}, {3}}, 6, conv_leaky},
+    {"conv_up", {{2, 4, 3, 5}}, {{4, 5, 5, 5}, {4}}, 0, conv_up},
+    {"conv_up_wide", {{4, 8, 16, 16}}, {{16, 16, 5, 5}, {16}}, 0, conv_up},
     {"linear_tanh", {{3, 1, 1, 9}}, {{5, 9}, {5}}, 0, linear_tanh},
     {"instance_residual", {{2, 4, 5, 3}, {2, 4, 5, 3}}, {{0}}, 0, instance_residual},
     {"adain_residual", {{2, 4, 3, 5}, {2, 1, 1, 14}, {2, 4, 3, 5}}, {{0}}, 0, adain_residual},
     {"layer_norm", {{3, 3, 4, 5}}, {{5}, {5}}, 0, layer_norm},
     {"layer_norm_leaky", {{2, 3, 3, 4}}, {{4}, {4}}, 12, layer_norm_leaky},
-    {"upsample2", {{2, 3, 4, 5}}, {{0}}, 0, upsample},
     {"pool3", {{2, 5, 6, 3}}, {{0}}, 0, pool},
     {"global_mean", {{2, 3, 4, 5}}, {{0}}, 0, global_mean},
     {"flatten", {{2, 3, 4, 5}}, {{0}}, 0, flatten},

@@ -263,7 +263,7 @@ static int setup(void **state)
     rg_model_new(&lab->model, &config, all, all);
     lab->fixture = rg_fixture_open("tests/grad/fixtures/models.bin");
     *state = lab;
-    if (rg_cpu_backend_new(&lab->bench.backend)) return -1;
+    if (rg_cpu_backend_new(&lab->bench.backend, 0)) return -1;
     return rg_tape_new(&lab->bench.tape, lab->bench.backend);
 }
 

@@ -30,7 +30,7 @@ static int setup(void **state)
     lab_t *lab = rg_alloc(sizeof *lab);
     lab->fixture = rg_fixture_open("tests/grad/fixtures/optim.bin");
     *state = lab;
-    return rg_cpu_backend_new(&lab->backend);
+    return rg_cpu_backend_new(&lab->backend, 0);
 }
 
 static int teardown(void **state)

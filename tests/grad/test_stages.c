@@ -251,7 +251,7 @@ static int setup(void **state)
     set_config(&lab->config);
     lab->fixture = rg_fixture_open("tests/grad/fixtures/stages.bin");
     *state = lab;
-    return rg_cpu_backend_new(&lab->backend);
+    return rg_cpu_backend_new(&lab->backend, 0);
 }
 
 static int teardown(void **state)

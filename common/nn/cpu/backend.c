@@ -22,14 +22,14 @@ void rg_cpu_threads(int n)
 static void destroy(rg_backend_t *table)
 {
     rg_cpu_backend_t *self = (rg_cpu_backend_t *)table;
-    rg__cpu_conv_destroy(&self->conv);
+    rg__conv_destroy(&self->conv);
     free(self);
 }
 
-int rg_cpu_backend_new(rg_backend_t **out)
+int rg_cpu_backend_new(rg_backend_t **out, int bf16)
 {
     rg_cpu_backend_t *self = rg_alloc(sizeof *self);
-    int err = rg__cpu_conv_new(&self->conv);
+    int err = rg__conv_new(&self->conv, bf16);
     if (err) {
         free(self);
         return err;

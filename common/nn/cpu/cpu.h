@@ -11,7 +11,7 @@
 #if defined(RG_SANITIZED) || !defined(__x86_64__)
 #define RG_HOT
 #else
-#define RG_HOT __attribute__((target_clones("default", "arch=haswell", "arch=skylake-avx512")))
+#define RG_HOT __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #endif
 
 static inline float rg__act_value(float x, enum rg_act act)
@@ -29,16 +29,25 @@ static inline float rg__act_value(float x, enum rg_act act)
     return x;
 }
 
-typedef struct rg_cpu_conv
-    rg_cpu_conv_t; // oneDNN: engine, stream, cached primitives, packed weights, scratchpad
+typedef struct rg__conv rg__conv_t; // the ways to convolve, with what they keep between calls
 
 typedef struct {
     rg_backend_t table; // first: a rg_backend_t * is a rg_cpu_backend_t *
-    rg_cpu_conv_t *conv;
+    rg__conv_t *conv;
 } rg_cpu_backend_t;
 
-int rg__cpu_conv_new(rg_cpu_conv_t **conv);
-void rg__cpu_conv_destroy(rg_cpu_conv_t **conv);
+int rg__conv_new(rg__conv_t **conv, int bf16);
+void rg__conv_destroy(rg__conv_t **conv);
+
+// Loops that several files of the backend need; on all threads.
+void rg__add(float *y, const float *a, const float *b, size_t n); // y may be a
+void rg__bf16_from_float(uint16_t *y, const float *x, size_t n);  // rounds to nearest even
+// Reflection padding, edge not repeated: y [n,h+2p,w+2p,c].
+void rg__reflect(float *y, const float *x, int n, int h, int w, int c, int pad);
+void rg__reflect_adjoint(float *dx, int add, const float *dy, int n, int h, int w, int c, int pad);
+// Nearest upsampling by 2: y [n,2h,2w,c].
+void rg__upsample(float *y, const float *x, int n, int h, int w, int c);
+void rg__upsample_adjoint(float *dx, int add, const float *dy, int n, int h, int w, int c);
 
 // Each file fills its part of the table.
 void rg__cpu_conv_table(rg_backend_t *table);

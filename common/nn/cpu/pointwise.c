@@ -1,5 +1,7 @@
 // Activations, sums, biases and losses: element by element.
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "common/nn/cpu/cpu.h"
 
@@ -100,11 +102,29 @@ RG_HOT static void add_range(float *y, const float *a, const float *b, size_t n)
     for (size_t i = 0; i < n; i++) y[i] = a[i] + b[i];
 }
 
-static void add(float *y, const float *a, const float *b, size_t n)
+void rg__add(float *y, const float *a, const float *b, size_t n)
 {
 #pragma omp parallel for schedule(static)
     for (size_t start = 0; start < n; start += CHUNK)
         add_range(y + start, a + start, b + start, chunk_length(start, n));
+}
+
+// The upper half of the float, rounded to nearest even; NaN stays NaN.
+RG_HOT static void bf16_range(uint16_t *y, const float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        uint32_t rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+        y[i] = (uint16_t)((bits & 0x7fffffff) > 0x7f800000 ? bits >> 16 | 0x40 : rounded);
+    }
+}
+
+void rg__bf16_from_float(uint16_t *y, const float *x, size_t n)
+{
+#pragma omp parallel for schedule(static)
+    for (size_t start = 0; start < n; start += CHUNK)
+        bf16_range(y + start, x + start, chunk_length(start, n));
 }
 
 static void bias_forward(float *y, const float *bias, enum rg_act act, int rows, int columns)
@@ -116,9 +136,27 @@ static void bias_forward(float *y, const float *bias, enum rg_act act, int rows,
     }
 }
 
+// Adds the column sums of x [rows,columns]: bands of rows on all threads, then the bands in order.
+RG_HOT static void sum_band(float *sums, const float *x, size_t rows, size_t columns)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++) sums[c] += x[r * columns + c];
+}
+
 static void bias_backward(float *db, const float *dy, int rows, int columns)
 {
-    for (int r = 0; r < rows; r++) add_range(db, db, dy + (size_t)r * (size_t)columns, (size_t)columns);
+    enum { BANDS = 8, COLUMNS_MAX = 4096 };
+    if (columns > COLUMNS_MAX) abort();
+    float sums[BANDS][COLUMNS_MAX];
+    size_t n = (size_t)rows, width = (size_t)columns;
+#pragma omp parallel for schedule(static)
+    for (size_t band = 0; band < BANDS; band++) {
+        size_t first = band * n / BANDS, end = (band + 1) * n / BANDS;
+        memset(sums[band], 0, width * sizeof(float));
+        sum_band(sums[band], dy + first * width, end - first, width);
+    }
+    for (int band = 0; band < BANDS; band++)
+        for (size_t c = 0; c < width; c++) db[c] += sums[band][c];
 }
 
 // ---- losses
@@ -169,7 +207,7 @@ void rg__cpu_pointwise_table(rg_backend_t *table)
 {
     table->act_forward = act_forward;
     table->act_backward = act_backward;
-    table->add = add;
+    table->add = rg__add;
     table->bias_forward = bias_forward;
     table->bias_backward = bias_backward;
     table->l1 = l1;

@@ -29,7 +29,7 @@ static inline int mirror(int i, int size)
     return i < size ? i : 2 * size - 2 - i;
 }
 
-static void reflect_forward(float *y, const float *x, int n, int h, int w, int c, int pad)
+void rg__reflect(float *y, const float *x, int n, int h, int w, int c, int pad)
 {
     map_t in = {h, w, c}, out = {h + 2 * pad, w + 2 * pad, c};
     size_t pixel = (size_t)c * sizeof *y;
@@ -45,7 +45,7 @@ static void reflect_forward(float *y, const float *x, int n, int h, int w, int c
         }
 }
 
-static void reflect_backward(float *dx, int add, const float *dy, int n, int h, int w, int c, int pad)
+void rg__reflect_adjoint(float *dx, int add, const float *dy, int n, int h, int w, int c, int pad)
 {
     map_t in = {h, w, c}, out = {h + 2 * pad, w + 2 * pad, c};
     clear(dx, add, n, &in);
@@ -57,7 +57,7 @@ static void reflect_backward(float *dx, int add, const float *dy, int n, int h, 
                           c);
 }
 
-static void upsample_forward(float *y, const float *x, int n, int h, int w, int c)
+void rg__upsample(float *y, const float *x, int n, int h, int w, int c)
 {
     map_t in = {h, w, c}, out = {2 * h, 2 * w, c};
     size_t pixel = (size_t)c * sizeof *y;
@@ -74,7 +74,7 @@ static void upsample_forward(float *y, const float *x, int n, int h, int w, int 
         }
 }
 
-static void upsample_backward(float *dx, int add, const float *dy, int n, int h, int w, int c)
+void rg__upsample_adjoint(float *dx, int add, const float *dy, int n, int h, int w, int c)
 {
     map_t in = {h, w, c}, out = {2 * h, 2 * w, c};
 #pragma omp parallel for collapse(2) schedule(static)
@@ -152,10 +152,6 @@ static void mean_backward(float *dx, int add, const float *dy, int n, int hw, in
 
 void rg__cpu_shape_table(rg_backend_t *table)
 {
-    table->reflect_forward = reflect_forward;
-    table->reflect_backward = reflect_backward;
-    table->upsample_forward = upsample_forward;
-    table->upsample_backward = upsample_backward;
     table->pool_forward = pool_forward;
     table->pool_backward = pool_backward;
     table->mean_forward = mean_forward;

@@ -61,7 +61,7 @@ static direct_t *compute_directly(const tiny_t *f, const char *stage, unsigned p
     rg_checkpoint_info_t info;
     char path[RG_PATH_SIZE];
     rg_config_path(&f->config, stage, path);
-    assert_ok(rg_cpu_backend_new(&backend));
+    assert_ok(rg_cpu_backend_new(&backend, 0));
     assert_ok(rg_tape_new(&tape, backend));
     rg_model_new(&model, &f->config, parts, 0);
     assert_ok(rg_checkpoint_load(path, sets, rg_model_sets(model, sets), RG_CHECKPOINT_START, &info));

@@ -15,7 +15,7 @@ static rg_backend_t *backend;
 static int set_up(void **state)
 {
     (void)state;
-    return rg_cpu_backend_new(&backend);
+    return rg_cpu_backend_new(&backend, 0);
 }
 
 static int tear_down(void **state)

@@ -57,7 +57,7 @@ static void the_fusion_begins_by_passing_the_content_through(void **state)
     rg_tape_t *tape;
     small_config(&config);
     rg_model_new(&model, &config, RG_PART_BIT(RG_FUSION), 0);
-    assert_ok(rg_cpu_backend_new(&backend));
+    assert_ok(rg_cpu_backend_new(&backend, 0));
     assert_ok(rg_tape_new(&tape, backend));
     rg_tensor_t *content = rg_tape_tensor(tape, 1, 8, 8, 16), *neighbours = rg_tape_tensor(tape, 1, 8, 8, 32);
     for (size_t i = 0; i < rg_tensor_size(content); i++) content->data[i] = (float)(i % 7) - 3;

@@ -1,0 +1,26 @@
+// Convolutions on oneDNN's C API: NHWC activations, weights in whatever format oneDNN prefers (`any`: a fixed
+// plain format falls to a slow path). Primitives are cached by geometry and share one scratchpad, so a
+// steady-state step creates and allocates nothing. Zero padding only, nothing upsampled: the dispatcher
+// (conv.c) sees to the rest.
+#ifndef RG_NN_CPU_DIRECT_H
+#define RG_NN_CPU_DIRECT_H
+
+#include "common/nn/cpu/packs.h"
+#include "common/nn/cpu/scratch.h"
+
+typedef struct rg__direct rg__direct_t;
+
+// bf16: activations and weights are rounded to bfloat16 on the way in, sums and results are f32. RG_EVERSION
+// if oneDNN cannot start, or cannot do this on the machine at hand.
+int rg__direct_new(rg__direct_t **direct, rg__packs_t *packs, int bf16);
+void rg__direct_destroy(rg__direct_t **direct);
+
+// As in kernels.h. RG_EINVAL if oneDNN refuses the geometry.
+int rg__direct_forward(rg__direct_t *self, float *y, const float *x, rg_weights_t w, const float *bias,
+                       const rg_conv_shape_t *s);
+int rg__direct_backward_data(rg__direct_t *self, float *dx, const float *dy, rg_weights_t w,
+                             const rg_conv_shape_t *s);
+int rg__direct_backward_weights(rg__direct_t *self, float *dw, float *db, const float *x, const float *dy,
+                                const rg_conv_shape_t *s);
+
+#endif

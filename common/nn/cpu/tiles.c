@@ -1,0 +1,504 @@
+#include "common/nn/cpu/tiles.h"
+
+#include <assert.h>
+#include <string.h>
+
+// Sixteen channels of one pixel or point.
+typedef float lanes_t __attribute__((vector_size(64), aligned(4), may_alias));
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE lanes_t load(const float *p)
+{
+    return *(const lanes_t *)p;
+}
+
+INLINE void store(float *p, const lanes_t *v)
+{
+    *(lanes_t *)p = *v;
+}
+
+// ---- one dimension. Points 0, 1, -1, 2, -2, infinity for kernels of three taps; 0, 1, -1, 2, infinity for
+// two. Arguments are `step` apart: rows and columns of a square in memory.
+
+INLINE void input6(lanes_t *y, const lanes_t *x, int s)
+{
+    lanes_t even = x[4 * s] - 4 * x[2 * s], odd = x[3 * s] - 4 * x[s];
+    lanes_t even2 = x[4 * s] - x[2 * s], odd2 = 2 * (x[3 * s] - x[s]);
+    lanes_t y0 = 4 * x[0] - 5 * x[2 * s] + x[4 * s], y5 = 4 * x[s] - 5 * x[3 * s] + x[5 * s];
+    y[0] = y0;
+    y[s] = even + odd;
+    y[2 * s] = even - odd;
+    y[3 * s] = even2 + odd2;
+    y[4 * s] = even2 - odd2;
+    y[5 * s] = y5;
+}
+
+INLINE void input6_adjoint(lanes_t *x, const lanes_t *v, int s)
+{
+    lanes_t sum = v[s] + v[2 * s], gap = v[s] - v[2 * s], sum2 = v[3 * s] + v[4 * s],
+            gap2 = v[3 * s] - v[4 * s], v0 = v[0], v5 = v[5 * s];
+    x[0] = 4 * v0;
+    x[s] = 4 * v5 - 4 * gap - 2 * gap2;
+    x[2 * s] = -5 * v0 - 4 * sum - sum2;
+    x[3 * s] = gap + 2 * gap2 - 5 * v5;
+    x[4 * s] = v0 + sum + sum2;
+    x[5 * s] = v5;
+}
+
+INLINE void output6(lanes_t *y, const lanes_t *m, int s)
+{
+    lanes_t sum = m[s] + m[2 * s], gap = m[s] - m[2 * s], sum2 = m[3 * s] + m[4 * s],
+            gap2 = m[3 * s] - m[4 * s];
+    y[0] = m[0] + sum + sum2;
+    y[s] = gap + 2 * gap2;
+    y[2 * s] = sum + 4 * sum2;
+    y[3 * s] = gap + 8 * gap2 + m[5 * s];
+}
+
+INLINE void output6_adjoint(lanes_t *m, const lanes_t *y, int s)
+{
+    lanes_t even = y[0] + y[2 * s], odd = y[s] + y[3 * s], even2 = y[0] + 4 * y[2 * s],
+            odd2 = 2 * y[s] + 8 * y[3 * s], y3 = y[3 * s];
+    m[s] = even + odd;
+    m[2 * s] = even - odd;
+    m[3 * s] = even2 + odd2;
+    m[4 * s] = even2 - odd2;
+    m[5 * s] = y3;
+    m[0] = y[0];
+}
+
+INLINE void input5(lanes_t *y, const lanes_t *x, int s)
+{
+    lanes_t x0 = x[0], x1 = x[s], x2 = x[2 * s], x3 = x[3 * s], x4 = x[4 * s];
+    y[0] = 2 * (x0 - x2) + x3 - x1;
+    y[s] = x3 - x2 - 2 * x1;
+    y[2 * s] = 2 * x1 - 3 * x2 + x3;
+    y[3 * s] = x3 - x1;
+    y[4 * s] = 2 * (x1 - x3) + x4 - x2;
+}
+
+INLINE void input5_adjoint(lanes_t *x, const lanes_t *v, int s)
+{
+    lanes_t v0 = v[0], v1 = v[s], v2 = v[2 * s], v3 = v[3 * s], v4 = v[4 * s];
+    x[0] = 2 * v0;
+    x[s] = 2 * (v2 - v1 + v4) - v0 - v3;
+    x[2 * s] = -2 * v0 - v1 - 3 * v2 - v4;
+    x[3 * s] = v0 + v1 + v2 + v3 - 2 * v4;
+    x[4 * s] = v4;
+}
+
+INLINE void output5(lanes_t *y, const lanes_t *m, int s)
+{
+    lanes_t sum = m[s] + m[2 * s], gap = m[s] - m[2 * s], m3 = m[3 * s];
+    y[0] = m[0] + sum + m3;
+    y[s] = gap + 2 * m3;
+    y[2 * s] = sum + 4 * m3;
+    y[3 * s] = gap + 8 * m3 + m[4 * s];
+}
+
+INLINE void output5_adjoint(lanes_t *m, const lanes_t *y, int s)
+{
+    lanes_t even = y[0] + y[2 * s], odd = y[s] + y[3 * s], y3 = y[3 * s],
+            two = y[0] + 2 * y[s] + 4 * y[2 * s] + 8 * y3;
+    m[s] = even + odd;
+    m[2 * s] = even - odd;
+    m[3 * s] = two;
+    m[4 * s] = y3;
+    m[0] = y[0];
+}
+
+// ---- two dimensions, in squares of 6 lanes a side
+
+enum { SIDE = 6, SQUARE = SIDE * SIDE };
+
+INLINE void transform_input(int n, lanes_t *d)
+{
+    for (int i = 0; i < n; i++)
+        n == 6 ? input6(d + i * SIDE, d + i * SIDE, 1) : input5(d + i * SIDE, d + i * SIDE, 1);
+    for (int i = 0; i < n; i++) n == 6 ? input6(d + i, d + i, SIDE) : input5(d + i, d + i, SIDE);
+}
+
+INLINE void transform_input_adjoint(int n, lanes_t *d)
+{
+    for (int i = 0; i < n; i++)
+        n == 6 ? input6_adjoint(d + i, d + i, SIDE) : input5_adjoint(d + i, d + i, SIDE);
+    for (int i = 0; i < n; i++)
+        n == 6 ? input6_adjoint(d + i * SIDE, d + i * SIDE, 1)
+               : input5_adjoint(d + i * SIDE, d + i * SIDE, 1);
+}
+
+INLINE void transform_output(int n, lanes_t *d)
+{
+    for (int i = 0; i < n; i++)
+        n == 6 ? output6(d + i * SIDE, d + i * SIDE, 1) : output5(d + i * SIDE, d + i * SIDE, 1);
+    for (int i = 0; i < RG_TILE; i++) n == 6 ? output6(d + i, d + i, SIDE) : output5(d + i, d + i, SIDE);
+}
+
+INLINE void transform_output_adjoint(int n, lanes_t *d)
+{
+    for (int i = 0; i < RG_TILE; i++)
+        n == 6 ? output6_adjoint(d + i, d + i, SIDE) : output5_adjoint(d + i, d + i, SIDE);
+    for (int i = 0; i < n; i++)
+        n == 6 ? output6_adjoint(d + i * SIDE, d + i * SIDE, 1)
+               : output5_adjoint(d + i * SIDE, d + i * SIDE, 1);
+}
+
+// ---- where a tile lies
+
+typedef struct {
+    int image, row, column;
+} place_t;
+
+INLINE place_t place_of(const rg__tiling_t *t, int tile)
+{
+    int per_image = t->rows * t->columns, within = tile % per_image;
+    return (place_t){tile / per_image, within / t->columns, within % t->columns};
+}
+
+// The pixel behind point i of a tile, or -1 outside.
+INLINE int source(const rg__tiling_t *t, int tile, int i, int phase, int size)
+{
+    const rg_conv_shape_t *s = &t->shape;
+    int at = t->in_phases * (RG_TILE * tile + i) + phase - (s->up ? 1 : s->pad);
+    if (s->reflect && at < 0) at = -at;
+    if (s->reflect && at >= size) at = 2 * size - 2 - at;
+    return at < 0 || at >= size ? -1 : at; // beyond the mirror image: only under outputs that do not exist
+}
+
+// Offsets of the points of a tile in the image [h,w,c], -1 outside.
+INLINE void sources(const rg__tiling_t *t, int n, place_t p, int phase_y, int phase_x, ptrdiff_t *at)
+{
+    const rg_conv_shape_t *s = &t->shape;
+    int column[SIDE];
+    for (int j = 0; j < n; j++) column[j] = source(t, p.column, j, phase_x, s->w);
+    for (int i = 0; i < n; i++) {
+        int row = source(t, p.row, i, phase_y, s->h);
+        for (int j = 0; j < n; j++)
+            at[i * SIDE + j] =
+                row < 0 || column[j] < 0 ? -1 : ((ptrdiff_t)row * s->w + column[j]) * (ptrdiff_t)s->c;
+    }
+}
+
+// ---- input
+
+INLINE void read_input(int n, const rg__tiling_t *t, float *v, size_t plane, const float *x, int first,
+                       int start, int count)
+{
+    size_t image = (size_t)t->shape.h * (size_t)t->shape.w * (size_t)t->shape.c;
+    for (int k = start; k < start + count; k++)
+        for (int phase = 0; phase < t->in_phases * t->in_phases; phase++) {
+            place_t p = place_of(t, first + k);
+            ptrdiff_t at[SQUARE];
+            sources(t, n, p, phase / t->in_phases, phase % t->in_phases, at);
+            const float *from = x + (size_t)p.image * image;
+            float *to = v + (size_t)k * (size_t)t->depth + (size_t)phase * (size_t)t->shape.c;
+            for (int c = 0; c < t->shape.c; c += RG_LANES) {
+                lanes_t d[SQUARE];
+                for (int i = 0; i < n; i++)
+                    for (int j = 0; j < n; j++)
+                        d[i * SIDE + j] =
+                            at[i * SIDE + j] < 0 ? (lanes_t){0} : load(from + at[i * SIDE + j] + c);
+                transform_input(n, d);
+                for (int i = 0; i < n; i++)
+                    for (int j = 0; j < n; j++) store(to + (size_t)(i * n + j) * plane + c, &d[i * SIDE + j]);
+            }
+        }
+}
+
+INLINE void add_input(int n, const rg__tiling_t *t, float *dx, const float *v, size_t plane, int first,
+                      int start, int count, int from_c, int to_c)
+{
+    size_t image = (size_t)t->shape.h * (size_t)t->shape.w * (size_t)t->shape.c;
+    for (int k = start; k < start + count; k++)
+        for (int phase = 0; phase < t->in_phases * t->in_phases; phase++) {
+            place_t p = place_of(t, first + k);
+            ptrdiff_t at[SQUARE];
+            sources(t, n, p, phase / t->in_phases, phase % t->in_phases, at);
+            float *to = dx + (size_t)p.image * image;
+            const float *from = v + (size_t)k * (size_t)t->depth + (size_t)phase * (size_t)t->shape.c;
+            for (int c = from_c; c < to_c; c += RG_LANES) {
+                lanes_t d[SQUARE];
+                for (int i = 0; i < n; i++)
+                    for (int j = 0; j < n; j++)
+                        d[i * SIDE + j] = load(from + (size_t)(i * n + j) * plane + c);
+                transform_input_adjoint(n, d);
+                for (int i = 0; i < n; i++)
+                    for (int j = 0; j < n; j++) {
+                        if (at[i * SIDE + j] < 0) continue;
+                        lanes_t sum = load(to + at[i * SIDE + j] + c) + d[i * SIDE + j];
+                        store(to + at[i * SIDE + j] + c, &sum);
+                    }
+            }
+        }
+}
+
+RG_HOT static void read_input6(const rg__tiling_t *t, float *v, size_t plane, const float *x, int first,
+                               int start, int count)
+{
+    read_input(6, t, v, plane, x, first, start, count);
+}
+
+RG_HOT static void read_input5(const rg__tiling_t *t, float *v, size_t plane, const float *x, int first,
+                               int start, int count)
+{
+    read_input(5, t, v, plane, x, first, start, count);
+}
+
+RG_HOT static void add_input6(const rg__tiling_t *t, float *dx, const float *v, size_t plane, int first,
+                              int start, int count, int from, int to)
+{
+    add_input(6, t, dx, v, plane, first, start, count, from, to);
+}
+
+RG_HOT static void add_input5(const rg__tiling_t *t, float *dx, const float *v, size_t plane, int first,
+                              int start, int count, int from, int to)
+{
+    add_input(5, t, dx, v, plane, first, start, count, from, to);
+}
+
+void rg__tiles_read_input(const rg__tiling_t *t, float *v, size_t plane, const float *x, int first, int start,
+                          int count)
+{
+    (t->n == 6 ? read_input6 : read_input5)(t, v, plane, x, first, start, count);
+}
+
+void rg__tiles_add_input(const rg__tiling_t *t, float *dx, const float *v, size_t plane, int first, int start,
+                         int count, int from, int to)
+{
+    (t->n == 6 ? add_input6 : add_input5)(t, dx, v, plane, first, start, count, from, to);
+}
+
+// ---- output
+
+// Offsets of a tile's outputs in the image [oh,ow,o], -1 beyond its edge.
+INLINE void targets(const rg__tiling_t *t, place_t p, int phase_y, int phase_x,
+                    ptrdiff_t at[RG_TILE][RG_TILE])
+{
+    const rg_conv_shape_t *s = &t->shape;
+    for (int i = 0; i < RG_TILE; i++)
+        for (int j = 0; j < RG_TILE; j++) {
+            int row = t->out_phases * (RG_TILE * p.row + i) + phase_y,
+                column = t->out_phases * (RG_TILE * p.column + j) + phase_x;
+            at[i][j] =
+                row >= s->oh || column >= s->ow ? -1 : ((ptrdiff_t)row * s->ow + column) * (ptrdiff_t)s->o;
+        }
+}
+
+// v where positive, else slope * v
+INLINE lanes_t activate(lanes_t v, float slope)
+{
+    typedef int mask_t __attribute__((vector_size(64)));
+    mask_t positive = v > 0;
+    return (lanes_t)((positive & (mask_t)v) | (~positive & (mask_t)(v * slope)));
+}
+
+INLINE void write_output(int n, const rg__tiling_t *t, float *y, const float *m, size_t plane,
+                         const float *bias, int first, int start, int count)
+{
+    const rg_conv_shape_t *s = &t->shape;
+    size_t image = (size_t)s->oh * (size_t)s->ow * (size_t)s->o;
+    float slope = s->act == RG_ACT_RELU ? 0 : s->act == RG_ACT_LEAKY ? RG_LEAKY_SLOPE : 1;
+    for (int k = start; k < start + count; k++)
+        for (int phase = 0; phase < t->out_phases * t->out_phases; phase++) {
+            place_t p = place_of(t, first + k);
+            ptrdiff_t at[RG_TILE][RG_TILE];
+            targets(t, p, phase / t->out_phases, phase % t->out_phases, at);
+            float *to = y + (size_t)p.image * image;
+            const float *from = m + (size_t)k * (size_t)t->width + (size_t)phase * (size_t)s->o;
+            for (int c = 0; c < s->o; c += RG_LANES) {
+                lanes_t d[SQUARE], b = bias ? load(bias + c) : (lanes_t){0};
+                for (int i = 0; i < n; i++)
+                    for (int j = 0; j < n; j++)
+                        d[i * SIDE + j] = load(from + (size_t)(i * n + j) * plane + c);
+                transform_output(n, d);
+                for (int i = 0; i < RG_TILE; i++)
+                    for (int j = 0; j < RG_TILE; j++) {
+                        if (at[i][j] < 0) continue;
+                        lanes_t v = activate(d[i * SIDE + j] + b, slope);
+                        store(to + at[i][j] + c, &v);
+                    }
+            }
+        }
+}
+
+INLINE void read_output(int n, const rg__tiling_t *t, float *m, size_t plane, const float *dy, int first,
+                        int start, int count)
+{
+    const rg_conv_shape_t *s = &t->shape;
+    size_t image = (size_t)s->oh * (size_t)s->ow * (size_t)s->o;
+    for (int k = start; k < start + count; k++)
+        for (int phase = 0; phase < t->out_phases * t->out_phases; phase++) {
+            place_t p = place_of(t, first + k);
+            ptrdiff_t at[RG_TILE][RG_TILE];
+            targets(t, p, phase / t->out_phases, phase % t->out_phases, at);
+            const float *from = dy + (size_t)p.image * image;
+            float *to = m + (size_t)k * (size_t)t->width + (size_t)phase * (size_t)s->o;
+            for (int c = 0; c < s->o; c += RG_LANES) {
+                lanes_t d[SQUARE];
+                for (int i = 0; i < RG_TILE; i++)
+                    for (int j = 0; j < RG_TILE; j++)
+                        d[i * SIDE + j] = at[i][j] < 0 ? (lanes_t){0} : load(from + at[i][j] + c);
+                transform_output_adjoint(n, d);
+                for (int i = 0; i < n; i++)
+                    for (int j = 0; j < n; j++) store(to + (size_t)(i * n + j) * plane + c, &d[i * SIDE + j]);
+            }
+        }
+}
+
+RG_HOT static void write_output6(const rg__tiling_t *t, float *y, const float *m, size_t plane,
+                                 const float *bias, int first, int start, int count)
+{
+    write_output(6, t, y, m, plane, bias, first, start, count);
+}
+
+RG_HOT static void write_output5(const rg__tiling_t *t, float *y, const float *m, size_t plane,
+                                 const float *bias, int first, int start, int count)
+{
+    write_output(5, t, y, m, plane, bias, first, start, count);
+}
+
+RG_HOT static void read_output6(const rg__tiling_t *t, float *m, size_t plane, const float *dy, int first,
+                                int start, int count)
+{
+    read_output(6, t, m, plane, dy, first, start, count);
+}
+
+RG_HOT static void read_output5(const rg__tiling_t *t, float *m, size_t plane, const float *dy, int first,
+                                int start, int count)
+{
+    read_output(5, t, m, plane, dy, first, start, count);
+}
+
+void rg__tiles_write_output(const rg__tiling_t *t, float *y, const float *m, size_t plane, const float *bias,
+                            int first, int start, int count)
+{
+    (t->n == 6 ? write_output6 : write_output5)(t, y, m, plane, bias, first, start, count);
+}
+
+void rg__tiles_read_output(const rg__tiling_t *t, float *m, size_t plane, const float *dy, int first,
+                           int start, int count)
+{
+    (t->n == 6 ? read_output6 : read_output5)(t, m, plane, dy, first, start, count);
+}
+
+// ---- kernels
+
+// K x K' of one pair of phases, or its adjoint, on sixteen output channels at once.
+INLINE void transform_kernel(const rg__tiling_t *t, int phase_y, int phase_x, const lanes_t *w, lanes_t *u)
+{
+    int n = t->n, k = t->shape.k;
+    lanes_t rows[SIDE][5];
+    for (int i = 0; i < n; i++)
+        for (int b = 0; b < k; b++) {
+            rows[i][b] = (lanes_t){0};
+            for (int a = 0; a < k; a++) rows[i][b] += t->kernel[phase_y][i][a] * w[a * k + b];
+        }
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++) {
+            u[i * n + j] = (lanes_t){0};
+            for (int b = 0; b < k; b++) u[i * n + j] += t->kernel[phase_x][j][b] * rows[i][b];
+        }
+}
+
+INLINE void transform_kernel_adjoint(const rg__tiling_t *t, int phase_y, int phase_x, lanes_t *w,
+                                     const lanes_t *u)
+{
+    int n = t->n, k = t->shape.k;
+    lanes_t rows[SIDE][5];
+    for (int i = 0; i < n; i++)
+        for (int b = 0; b < k; b++) {
+            rows[i][b] = (lanes_t){0};
+            for (int j = 0; j < n; j++) rows[i][b] += t->kernel[phase_x][j][b] * u[i * n + j];
+        }
+    for (int a = 0; a < k; a++)
+        for (int b = 0; b < k; b++)
+            for (int i = 0; i < n; i++) w[a * k + b] += t->kernel[phase_y][i][a] * rows[i][b];
+}
+
+// Start of U's row for input channel c of the input phases and output channel o of the output phases.
+INLINE size_t kernel_at(const rg__tiling_t *t, int phase, int c, int o)
+{
+    int in = t->in_phases == 2 ? phase : 0, out = t->out_phases == 2 ? phase : 0;
+    return (size_t)(in * t->shape.c + c) * (size_t)t->width + (size_t)(out * t->shape.o + o);
+}
+
+RG_HOT void rg__tiles_pack_kernel(const rg__tiling_t *t, float *u, size_t plane, const float *w, int o)
+{
+    int taps = t->shape.k * t->shape.k, phases = t->in_phases * t->out_phases;
+    size_t row = (size_t)t->shape.c * (size_t)taps;
+    for (int c = 0; c < t->shape.c; c++) {
+        lanes_t in[25], out[SQUARE];
+        for (int l = 0; l < RG_LANES; l++)
+            for (int i = 0; i < taps; i++) in[i][l] = w[(size_t)(o + l) * row + (size_t)(c * taps + i)];
+        for (int phase = 0; phase < phases * phases; phase++) {
+            transform_kernel(t, phase / phases, phase % phases, in, out);
+            for (int i = 0; i < t->points; i++)
+                store(u + (size_t)i * plane + kernel_at(t, phase, c, o), &out[i]);
+        }
+    }
+}
+
+RG_HOT void rg__tiles_add_kernel(const rg__tiling_t *t, float *dw, const float *u, size_t plane, int o)
+{
+    int taps = t->shape.k * t->shape.k, phases = t->in_phases * t->out_phases;
+    size_t row = (size_t)t->shape.c * (size_t)taps;
+    for (int c = 0; c < t->shape.c; c++) {
+        lanes_t in[SQUARE], out[25] = {0};
+        for (int phase = 0; phase < phases * phases; phase++) {
+            for (int i = 0; i < t->points; i++)
+                in[i] = load(u + (size_t)i * plane + kernel_at(t, phase, c, o));
+            transform_kernel_adjoint(t, phase / phases, phase % phases, out, in);
+        }
+        for (int l = 0; l < RG_LANES; l++)
+            for (int i = 0; i < taps; i++) dw[(size_t)(o + l) * row + (size_t)(c * taps + i)] += out[i][l];
+    }
+}
+
+// ---- geometry
+
+static const float K3[6][3] = {{1.0f / 4, 0, 0},
+                               {-1.0f / 6, -1.0f / 6, -1.0f / 6},
+                               {-1.0f / 6, 1.0f / 6, -1.0f / 6},
+                               {1.0f / 24, 1.0f / 12, 1.0f / 6},
+                               {1.0f / 24, -1.0f / 12, 1.0f / 6},
+                               {0, 0, 1}};
+static const float K2[5][2] = {
+    {1.0f / 2, 0}, {-1.0f / 2, -1.0f / 2}, {-1.0f / 6, 1.0f / 6}, {1.0f / 6, 1.0f / 3}, {0, 1}};
+
+// Which of three source pixels each of five taps on the upsampled image reads, by output phase.
+static const int UNDER[2][5] = {{0, 0, 1, 1, 2}, {0, 1, 1, 2, 2}};
+
+static void fill_kernel(rg__tiling_t *t)
+{
+    memset(t->kernel, 0, sizeof t->kernel);
+    for (int phase = 0; phase < 2; phase++)
+        for (int i = 0; i < t->n; i++)
+            for (int tap = 0; tap < t->shape.k; tap++) {
+                if (t->shape.up)
+                    t->kernel[phase][i][tap] = K3[i][UNDER[phase][tap]];
+                else if (t->in_phases == 1)
+                    t->kernel[phase][i][tap] = K3[i][tap];
+                else if (tap % 2 == phase)
+                    t->kernel[phase][i][tap] = K2[i][tap / 2];
+            }
+}
+
+int rg__tiling_of(rg__tiling_t *t, const rg_conv_shape_t *s)
+{
+    int plain = s->k == 3 && s->stride == 1 && !s->up, halving = s->k == 4 && s->stride == 2 && !s->up,
+        doubling = s->k == 5 && s->stride == 1 && s->up && s->pad == 2 && !s->reflect;
+    if (!plain && !halving && !doubling) return 0;
+    if (s->c % RG_LANES != 0 || s->o % RG_LANES != 0) return 0;
+    *t = (rg__tiling_t){
+        .shape = *s, .n = halving ? 5 : 6, .in_phases = halving ? 2 : 1, .out_phases = doubling ? 2 : 1};
+    t->points = t->n * t->n;
+    t->depth = s->c * t->in_phases * t->in_phases;
+    t->width = s->o * t->out_phases * t->out_phases;
+    int step = RG_TILE * t->out_phases;
+    t->rows = (s->oh + step - 1) / step;
+    t->columns = (s->ow + step - 1) / step;
+    t->tiles = s->n * t->rows * t->columns;
+    fill_kernel(t);
+    return 1;
+}
