@@ -3,222 +3,291 @@
 #include <string.h>
 
 #include <omp.h>
-#include <oneapi/dnnl/dnnl.h>
 
 #include "common/nn/cpu/cpu.h"
+#include "common/nn/cpu/lanes.h"
 
-enum { PIXELS = 256, THIN_MAX = 4, KERNEL_MAX = 7, FORM = 2 };
+enum { RGB = 3, KERNEL_MAX = 7, FORM = 2, WIDE_MAX = 512 };
 
 void rg__thin_fini(rg__thin_t *self)
 {
-    rg__scratch_free(&self->patches);
+    rg__scratch_free(&self->padded);
     rg__scratch_free(&self->dw);
 }
 
-// The two sides of the linear map.
+// The two sides of the linear map. F's pixel (r,c) meets the k x k pixels of padded I from (r,c)*stride on.
 typedef struct {
     int n, rows, columns, wide; // F
-    int h, w, thin;             // I
-    int k, stride, pad,
-        reflect; // the patch of F's pixel (r,c) begins at I's (r*stride - pad, c*stride - pad)
-    int patch;   // k*k*thin
-    int output;  // I is the convolution's output
+    int h, w, pad, reflect;     // I, without its padding
+    int k, stride;
+    int output; // I is the convolution's output
 } map_t;
 
 static map_t map_of(const rg_conv_shape_t *s)
 {
-    if (s->c <= THIN_MAX)
-        return (map_t){s->n, s->oh, s->ow,     s->o,   s->h,       s->w,
-                       s->c, s->k,  s->stride, s->pad, s->reflect, s->k * s->k * s->c,
-                       0};
-    return (map_t){
-        s->n, s->h, s->w, s->c, s->oh, s->ow, s->o, s->k, 1, s->k - 1 - s->pad, 0, s->k * s->k * s->o, 1};
+    if (s->c == RGB)
+        return (map_t){s->n, s->oh, s->ow, s->o, s->h, s->w, s->pad, s->reflect, s->k, s->stride, 0};
+    return (map_t){s->n, s->h, s->w, s->c, s->oh, s->ow, s->k - 1 - s->pad, 0, s->k, 1, 1};
 }
 
 int rg__thin_fits(const rg_conv_shape_t *s)
 {
-    if (s->up || s->k > KERNEL_MAX || s->k < 3) return 0;
-    if (s->c <= THIN_MAX) return s->o >= 8;
-    return s->o <= THIN_MAX && s->c >= 8 && s->stride == 1 && !s->reflect && s->oh >= s->k && s->ow >= s->k;
+    int wide = s->c == RGB ? s->o : s->c;
+    if (s->up || s->k > KERNEL_MAX || wide % RG_LANES != 0 || wide > WIDE_MAX) return 0;
+    return s->c == RGB || (s->o == RGB && s->stride == 1 && !s->reflect && s->pad < s->k);
 }
 
-// ---- patches
-
-static inline int mirrored(int i, int size, int reflect)
+static int padded_width(const map_t *m)
 {
-    if (!reflect) return i < 0 || i >= size ? -1 : i;
-    return i < 0 ? -i : i >= size ? 2 * size - 2 - i : i;
+    return m->w + 2 * m->pad;
 }
 
-// P of F's rows first..end-1 of one image.
-RG_HOT static void read_patches(const map_t *m, float *p, const float *image, int first, int end)
+static size_t padded_size(const map_t *m)
 {
-    int run = m->k * m->thin;
-    for (int r = first; r < end; r++)
-        for (int c = 0; c < m->columns; c++)
-            for (int i = 0; i < m->k; i++, p += run) {
-                int row = mirrored(r * m->stride - m->pad + i, m->h, m->reflect),
-                    left = c * m->stride - m->pad;
-                const float *from = image + ((ptrdiff_t)row * m->w + left) * m->thin;
-                if (row >= 0 && left >= 0 && left + m->k <= m->w) {
-                    for (int l = 0; l < run; l++) p[l] = from[l];
-                    continue;
-                }
-                for (int j = 0; j < m->k; j++) {
-                    int column = mirrored(left + j, m->w, m->reflect);
-                    for (int l = 0; l < m->thin; l++)
-                        p[j * m->thin + l] =
-                            row < 0 || column < 0 ? 0 : image[((ptrdiff_t)row * m->w + column) * m->thin + l];
-                }
-            }
+    return (size_t)(m->h + 2 * m->pad) * (size_t)padded_width(m) * RGB;
 }
 
-// The adjoint: adds P into the image.
-RG_HOT static void add_patches(const map_t *m, float *image, const float *p, int first, int end)
+static size_t row_size(const map_t *m)
 {
-    int run = m->k * m->thin;
-    for (int r = first; r < end; r++)
-        for (int c = 0; c < m->columns; c++)
-            for (int i = 0; i < m->k; i++, p += run) {
-                int row = mirrored(r * m->stride - m->pad + i, m->h, m->reflect),
-                    left = c * m->stride - m->pad;
-                if (row < 0) continue;
-                float *to = image + ((ptrdiff_t)row * m->w + left) * m->thin;
-                if (left >= 0 && left + m->k <= m->w) {
-                    for (int l = 0; l < run; l++) to[l] += p[l];
-                    continue;
-                }
-                for (int j = 0; j < m->k; j++) {
-                    int column = mirrored(left + j, m->w, m->reflect);
-                    for (int l = 0; column >= 0 && l < m->thin; l++)
-                        image[((ptrdiff_t)row * m->w + column) * m->thin + l] += p[j * m->thin + l];
-                }
-            }
+    return (size_t)m->columns * (size_t)m->wide;
 }
 
-// ---- weights as a matrix [patch, wide]
+// ---- weights as W [k,k,RGB,wide]
 
-// Index in w [o,c,k,k] of row `tap` (i, j, thin channel) and wide channel f.
+// Index in w [o,c,k,k] of tap (i,j,channel) and wide channel f.
 static inline size_t weight_at(const map_t *m, int tap, int f)
 {
-    int t = tap % m->thin, ij = tap / m->thin, area = m->k * m->k;
-    if (m->output) return ((size_t)t * (size_t)m->wide + (size_t)f) * (size_t)area + (size_t)(area - 1 - ij);
-    return ((size_t)f * (size_t)m->thin + (size_t)t) * (size_t)area + (size_t)ij;
+    int channel = tap % RGB, ij = tap / RGB, area = m->k * m->k;
+    if (m->output)
+        return ((size_t)channel * (size_t)m->wide + (size_t)f) * (size_t)area + (size_t)(area - 1 - ij);
+    return ((size_t)f * RGB + (size_t)channel) * (size_t)area + (size_t)ij;
+}
+
+static int taps_of(const map_t *m)
+{
+    return m->k * m->k * RGB;
 }
 
 static const float *pack(rg__thin_t *self, const map_t *m, rg_weights_t w)
 {
     int stale;
-    float *matrix =
-        rg__packs_find(self->packs, w, FORM, (size_t)m->patch * (size_t)m->wide * sizeof *matrix, &stale);
-    if (!stale) return matrix;
-    for (int tap = 0; tap < m->patch; tap++)
+    size_t count = (size_t)taps_of(m) * (size_t)m->wide;
+    float *matrix = rg__packs_find(self->packs, w, FORM, count * sizeof *matrix, &stale);
+    for (int tap = 0; stale && tap < taps_of(m); tap++)
         for (int f = 0; f < m->wide; f++)
             matrix[(size_t)tap * (size_t)m->wide + (size_t)f] = w.value[weight_at(m, tap, f)];
     return matrix;
 }
 
-// ---- the three maps. A task is a band of F's rows in one image.
+// ---- padding
 
-static int band_of(const map_t *m)
+static float *pad(rg__thin_t *self, const map_t *m, const float *image)
 {
-    int rows = PIXELS / m->columns;
-    return rows < 1 ? 1 : rows > m->rows ? m->rows : rows;
-}
-
-static float *patches_of(rg__thin_t *self, const map_t *m)
-{
-    size_t each = (size_t)band_of(m) * (size_t)m->columns * (size_t)m->patch;
-    return rg__scratch(&self->patches, (size_t)omp_get_max_threads() * each * sizeof(float));
-}
-
-static float *own_patches(const map_t *m, float *patches)
-{
-    return patches +
-           (size_t)omp_get_thread_num() * (size_t)band_of(m) * (size_t)m->columns * (size_t)m->patch;
-}
-
-static size_t wide_at(const map_t *m, int i, int row)
-{
-    return ((size_t)i * (size_t)m->rows + (size_t)row) * (size_t)m->columns * (size_t)m->wide;
-}
-
-static size_t image_size(const map_t *m)
-{
-    return (size_t)m->h * (size_t)m->w * (size_t)m->thin;
-}
-
-static int min(int a, int b)
-{
-    return a < b ? a : b;
-}
-
-RG_HOT static void bias_and_act(float *y, const float *bias, enum rg_act act, size_t rows, int columns)
-{
-    float slope = act == RG_ACT_RELU ? 0 : act == RG_ACT_LEAKY ? RG_LEAKY_SLOPE : 1;
-    for (size_t r = 0; r < rows; r++, y += columns)
-        for (int c = 0; c < columns; c++) {
-            float v = y[c] + (bias ? bias[c] : 0);
-            y[c] = v > 0 ? v : slope * v;
-        }
-}
-
-// F (+)= P(I) W, then bias and activation
-static void to_wide(rg__thin_t *self, const map_t *m, float *f, int add, const float *image,
-                    const float *matrix, const float *bias, enum rg_act act)
-{
-    int band = band_of(m);
-    float *patches = patches_of(self, m);
-#pragma omp parallel for schedule(static) collapse(2)
+    float *padded = rg__scratch(&self->padded, (size_t)m->n * padded_size(m) * sizeof *padded);
+    if (m->reflect) {
+        rg__reflect(padded, image, m->n, m->h, m->w, RGB, m->pad);
+        return padded;
+    }
+    size_t row = (size_t)m->w * RGB;
+    memset(padded, 0, (size_t)m->n * padded_size(m) * sizeof *padded);
     for (int i = 0; i < m->n; i++)
-        for (int r = 0; r < m->rows; r += band) {
-            int end = min(r + band, m->rows), pixels = (end - r) * m->columns;
-            float *p = own_patches(m, patches), *to = f + wide_at(m, i, r);
-            read_patches(m, p, image + (size_t)i * image_size(m), r, end);
-            dnnl_sgemm('N', 'N', pixels, m->wide, m->patch, 1, p, m->patch, matrix, m->wide, add ? 1 : 0, to,
-                       m->wide);
-            if (bias || act != RG_ACT_NONE) bias_and_act(to, bias, act, (size_t)pixels, m->wide);
-        }
+        for (int r = 0; r < m->h; r++)
+            memcpy(padded + (size_t)i * padded_size(m) +
+                       ((size_t)(r + m->pad) * (size_t)padded_width(m) + (size_t)m->pad) * RGB,
+                   image + ((size_t)i * (size_t)m->h + (size_t)r) * row, row * sizeof *padded);
+    return padded;
 }
 
-// I (+)= P'(F W'), then bias and activation
-static void to_thin(rg__thin_t *self, const map_t *m, float *image, int add, const float *f,
-                    const float *matrix, const float *bias, enum rg_act act)
+// ---- to the wide side: broadcast pixels times rows of W, `span` neighbouring pixels at a time
+
+RG_INLINE void wide_span(const int span, const map_t *m, float *f, int add, const float *image,
+                         const float *weights, const float *bias, float slope)
 {
-    int band = band_of(m);
-    float *patches = patches_of(self, m);
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < m->n; i++) {
-        float *p = own_patches(m, patches), *to = image + (size_t)i * image_size(m);
-        if (!add) memset(to, 0, image_size(m) * sizeof *to);
-        for (int r = 0; r < m->rows; r += band) {
-            int end = min(r + band, m->rows), pixels = (end - r) * m->columns;
-            dnnl_sgemm('N', 'T', pixels, m->patch, m->wide, 1, f + wide_at(m, i, r), m->wide, matrix, m->wide,
-                       0, p, m->patch);
-            add_patches(m, to, p, r, end);
+    int run = m->k * RGB, step = m->stride * RGB;
+    rg__lanes_t sum[16];
+    for (int p = 0; p < span; p++) {
+        sum[p] = bias ? rg__load(bias) : (rg__lanes_t){0};
+        if (add) sum[p] += rg__load(f + (size_t)p * (size_t)m->wide);
+    }
+    for (int i = 0; i < m->k; i++) {
+        const float *x = image + (size_t)i * (size_t)padded_width(m) * RGB;
+        for (int t = 0; t < run; t++, weights += m->wide) {
+            rg__lanes_t w = rg__load(weights);
+            for (int p = 0; p < span; p++) sum[p] += x[p * step + t] * w;
         }
-        if (bias || act != RG_ACT_NONE) bias_and_act(to, bias, act, (size_t)m->h * (size_t)m->w, m->thin);
+    }
+    for (int p = 0; p < span; p++) {
+        rg__lanes_t v = rg__leak(sum[p], slope);
+        rg__store(f + (size_t)p * (size_t)m->wide, &v);
     }
 }
 
-// dW += P(I)' F: each thread sums its bands, the threads are summed in order.
+// One row of F; image: padded, at the row's first pixel.
+RG_HOT static void wide_row(const map_t *m, float *f, int add, const float *image, const float *weights,
+                            const float *bias, float slope)
+{
+    for (int o = 0; o < m->wide; o += RG_LANES) {
+        const float *b = bias ? bias + o : NULL;
+        int c = 0;
+        for (; c + 16 <= m->columns; c += 16)
+            wide_span(16, m, f + c * m->wide + o, add, image + c * m->stride * RGB, weights + o, b, slope);
+        for (; c < m->columns; c++)
+            wide_span(1, m, f + c * m->wide + o, add, image + c * m->stride * RGB, weights + o, b, slope);
+    }
+}
+
+static float slope_of(enum rg_act act)
+{
+    return act == RG_ACT_RELU ? 0 : act == RG_ACT_LEAKY ? RG_LEAKY_SLOPE : 1;
+}
+
+static void to_wide(rg__thin_t *self, const map_t *m, float *f, int add, const float *image,
+                    const float *weights, const float *bias, enum rg_act act)
+{
+    const float *padded = pad(self, m, image);
+    size_t stride = (size_t)m->stride * (size_t)padded_width(m) * RGB;
+#pragma omp parallel for schedule(static) collapse(2)
+    for (int i = 0; i < m->n; i++)
+        for (int r = 0; r < m->rows; r++)
+            wide_row(m, f + ((size_t)i * (size_t)m->rows + (size_t)r) * row_size(m), add,
+                     padded + (size_t)i * padded_size(m) + (size_t)r * stride, weights, bias, slope_of(act));
+}
+
+// ---- to the RGB side: vectors of F times vectors of W, summed over the lanes
+
+static const float NOTHING[WIDE_MAX]; // stands for pixels beyond F
+
+// Halves are added, so that the additions of all lanes run side by side.
+RG_INLINE float lane_sum(rg__lanes_t v)
+{
+    typedef float half_t __attribute__((vector_size(32)));
+    typedef float quarter_t __attribute__((vector_size(16)));
+    half_t h = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+               __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+    quarter_t q = __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
+    return (q[0] + q[2]) + (q[1] + q[3]);
+}
+
+enum { SPAN = 4 };
+
+// SPAN pixels of padded I, stride apart from (row, column*stride + phase) on; the first `count` are wanted.
+// inside: all pixels of F that they meet exist.
+RG_INLINE void rgb_span(const int inside, const map_t *m, float *to, int add, const float *f,
+                        const float *weights, const float *bias, int row, int column, int phase, int count)
+{
+    rg__lanes_t sum[SPAN][RGB] = {0};
+    for (int i = row % m->stride; i < m->k && i <= row; i += m->stride) {
+        int from_row = (row - i) / m->stride;
+        if (from_row >= m->rows) continue;
+        const float *line = f + (size_t)from_row * row_size(m);
+        for (int j = phase; j < m->k; j += m->stride) {
+            const float *w = weights + (size_t)(i * m->k + j) * RGB * (size_t)m->wide, *x[SPAN];
+            for (int p = 0; p < SPAN; p++) {
+                int from = column + p - j / m->stride;
+                x[p] = inside || (from >= 0 && from < m->columns) ? line + from * m->wide : NOTHING;
+            }
+            for (int c = 0; c < m->wide; c += RG_LANES) {
+                rg__lanes_t red = rg__load(w + c), green = rg__load(w + m->wide + c),
+                            blue = rg__load(w + 2 * m->wide + c);
+                for (int p = 0; p < SPAN; p++) {
+                    rg__lanes_t v = rg__load(x[p] + c);
+                    sum[p][0] += v * red;
+                    sum[p][1] += v * green;
+                    sum[p][2] += v * blue;
+                }
+            }
+        }
+    }
+    float pixels[SPAN][RGB];
+    for (int p = 0; p < SPAN; p++)
+        for (int t = 0; t < RGB; t++) pixels[p][t] = lane_sum(sum[p][t]) + (bias ? bias[t] : 0);
+    for (int p = 0; p < count; p++, to += m->stride * RGB)
+        for (int t = 0; t < RGB; t++) to[t] = (add ? to[t] : 0) + pixels[p][t];
+}
+
+// Pixels first..end-1 of one row of padded I into `to`, where pixel `first` lies.
+RG_HOT static void rgb_row(const map_t *m, float *to, int add, const float *f, const float *weights,
+                           const float *bias, int row, int first, int end)
+{
+    int reach = (m->k - 1) / m->stride; // pixels of F to the left that a pixel of I meets
+    for (int phase = 0; phase < m->stride; phase++) {
+        int column = (first - phase + m->stride - 1) / m->stride,
+            last = (end - phase + m->stride - 1) / m->stride;
+        for (; column < last; column += SPAN) {
+            float *at = to + (column * m->stride + phase - first) * RGB;
+            int count = last - column < SPAN ? last - column : SPAN;
+            if (column >= reach && column + SPAN <= m->columns)
+                rgb_span(1, m, at, add, f, weights, bias, row, column, phase, count);
+            else
+                rgb_span(0, m, at, add, f, weights, bias, row, column, phase, count);
+        }
+    }
+}
+
+static void to_rgb(rg__thin_t *self, const map_t *m, float *image, int add, const float *f,
+                   const float *weights, const float *bias)
+{
+    // A mirrored border is computed, then folded back; a zero border is not wanted.
+    int margin = m->reflect ? 0 : m->pad, h = m->h + 2 * (m->pad - margin), w = m->w + 2 * (m->pad - margin);
+    float *to = m->reflect ? rg__scratch(&self->padded, (size_t)m->n * padded_size(m) * sizeof *to) : image;
+#pragma omp parallel for schedule(static) collapse(2)
+    for (int i = 0; i < m->n; i++)
+        for (int r = 0; r < h; r++)
+            rgb_row(m, to + ((size_t)i * (size_t)h + (size_t)r) * (size_t)w * RGB, add && !m->reflect,
+                    f + (size_t)i * (size_t)m->rows * row_size(m), weights, bias, r + margin, margin,
+                    margin + w);
+    if (m->reflect) rg__reflect_adjoint(image, add, to, m->n, m->h, m->w, RGB, m->pad);
+}
+
+// ---- to the weights: broadcast pixels times vectors of F, summed over pixels
+
+// `taps` neighbouring numbers of a row of padded I against one row of F.
+RG_INLINE void weight_taps(const int taps, const map_t *m, float *dw, const float *image, const float *f)
+{
+    rg__lanes_t sum[KERNEL_MAX * RGB];
+    int step = m->stride * RGB;
+#pragma GCC unroll 21
+    for (int t = 0; t < taps; t++) sum[t] = rg__load(dw + (size_t)t * (size_t)m->wide);
+    for (int c = 0; c < m->columns; c++) {
+        rg__lanes_t v = rg__load(f + (size_t)c * (size_t)m->wide);
+#pragma GCC unroll 21
+        for (int t = 0; t < taps; t++) sum[t] += image[c * step + t] * v;
+    }
+#pragma GCC unroll 21
+    for (int t = 0; t < taps; t++) rg__store(dw + (size_t)t * (size_t)m->wide, &sum[t]);
+}
+
+RG_HOT static void weight_row(const map_t *m, float *dw, const float *image, const float *f)
+{
+    int run = m->k * RGB;
+    for (int o = 0; o < m->wide; o += RG_LANES)
+        for (int i = 0; i < m->k; i++) {
+            const float *x = image + (size_t)i * (size_t)padded_width(m) * RGB;
+            float *to = dw + (size_t)i * (size_t)run * (size_t)m->wide + o;
+            if (m->k == 7)
+                weight_taps(7 * RGB, m, to, x, f + o);
+            else if (m->k == 4)
+                weight_taps(4 * RGB, m, to, x, f + o);
+            else
+                for (int t = 0; t < run; t += RGB) weight_taps(RGB, m, to + t * m->wide, x + t, f + o);
+        }
+}
+
+// Each thread sums its rows, the threads are summed in order.
 static void to_weights(rg__thin_t *self, const map_t *m, float *dw, const float *image, const float *f)
 {
-    int band = band_of(m), threads = omp_get_max_threads();
-    size_t count = (size_t)m->patch * (size_t)m->wide;
-    float *patches = patches_of(self, m),
-          *sums = rg__scratch(&self->dw, (size_t)threads * count * sizeof *sums);
+    int threads = omp_get_max_threads(), taps = taps_of(m);
+    size_t count = (size_t)taps * (size_t)m->wide, stride = (size_t)m->stride * (size_t)padded_width(m) * RGB;
+    const float *padded = pad(self, m, image);
+    float *sums = rg__scratch(&self->dw, (size_t)threads * count * sizeof *sums);
     memset(sums, 0, (size_t)threads * count * sizeof *sums);
 #pragma omp parallel for schedule(static) collapse(2)
     for (int i = 0; i < m->n; i++)
-        for (int r = 0; r < m->rows; r += band) {
-            int end = min(r + band, m->rows), pixels = (end - r) * m->columns;
-            float *p = own_patches(m, patches);
-            read_patches(m, p, image + (size_t)i * image_size(m), r, end);
-            dnnl_sgemm('T', 'N', m->patch, m->wide, pixels, 1, p, m->patch, f + wide_at(m, i, r), m->wide, 1,
-                       sums + (size_t)omp_get_thread_num() * count, m->wide);
-        }
-    for (int tap = 0; tap < m->patch; tap++)
+        for (int r = 0; r < m->rows; r++)
+            weight_row(m, sums + (size_t)omp_get_thread_num() * count,
+                       padded + (size_t)i * padded_size(m) + (size_t)r * stride,
+                       f + ((size_t)i * (size_t)m->rows + (size_t)r) * row_size(m));
+    for (int tap = 0; tap < taps; tap++)
         for (int c = 0; c < m->wide; c++)
             for (int t = 0; t < threads; t++)
                 dw[weight_at(m, tap, c)] +=
@@ -231,11 +300,14 @@ void rg__thin_forward(rg__thin_t *self, float *y, const float *x, rg_weights_t w
                       const rg_conv_shape_t *s)
 {
     map_t m = map_of(s);
-    const float *matrix = pack(self, &m, w);
-    if (m.output)
-        to_thin(self, &m, y, 0, x, matrix, bias, s->act);
-    else
-        to_wide(self, &m, y, 0, x, matrix, bias, s->act);
+    const float *weights = pack(self, &m, w);
+    if (!m.output) {
+        to_wide(self, &m, y, 0, x, weights, bias, s->act);
+        return;
+    }
+    to_rgb(self, &m, y, 0, x, weights, bias);
+    size_t count = (size_t)m.n * (size_t)m.h * (size_t)m.w * RGB;
+    for (size_t i = 0; s->act != RG_ACT_NONE && i < count; i++) y[i] = rg__act_value(y[i], s->act);
 }
 
 void rg__thin_backward(rg__thin_t *self, float *dx, int add, float *dw, const float *x, const float *dy,
@@ -244,9 +316,9 @@ void rg__thin_backward(rg__thin_t *self, float *dx, int add, float *dw, const fl
     map_t m = map_of(s);
     if (dw) to_weights(self, &m, dw, m.output ? dy : x, m.output ? x : dy);
     if (!dx) return;
-    const float *matrix = pack(self, &m, w);
+    const float *weights = pack(self, &m, w);
     if (m.output)
-        to_wide(self, &m, dx, add, dy, matrix, NULL, RG_ACT_NONE);
+        to_wide(self, &m, dx, add, dy, weights, NULL, RG_ACT_NONE);
     else
-        to_thin(self, &m, dx, add, dy, matrix, NULL, RG_ACT_NONE);
+        to_rgb(self, &m, dx, add, dy, weights, NULL);
 }

@@ -1,11 +1,9 @@
-// Convolutions between an image of few channels (RGB) and a wide map: the first layers of the encoders and of
-// D, the last of G. Both are one linear map between the map F [pixels, wide] and the image I [n,h,w,thin], by
-// way of patches P [pixels, k*k*thin] of I under each pixel of F:
+// Convolutions between an RGB image and a wide map: the first layers of the encoders and of D, the last of G.
+// Vectors run over the wide side; the other side is broadcast or summed. With W [k,k,3,wide], F the wide map
+// [n,rows,columns,wide] and I the image padded, both cases are one linear map and its adjoints:
 //
-//   thin input (3 -> wide)    y = P(x) W        dx = P'(dy W')    dW = P(x)' dy
-//   thin output (wide -> 3)   y = P'(x W')      dx = P(dy) W      dW = P(dy)' x    (stride 1, W mirrored)
-//
-// A direct convolution would leave most lanes of a vector idle here; the products are of full width.
+//   RGB input (3 -> wide)     y = to_wide(x)    dx = to_rgb(dy)     dW = to_weights(x, dy)
+//   RGB output (wide -> 3)    y = to_rgb(x)     dx = to_wide(dy)    dW = to_weights(dy, x)   (W mirrored)
 #ifndef RG_NN_CPU_THIN_H
 #define RG_NN_CPU_THIN_H
 
@@ -14,7 +12,7 @@
 
 typedef struct {
     rg__packs_t *packs; // borrowed
-    rg__scratch_t patches, dw;
+    rg__scratch_t padded, dw;
 } rg__thin_t;
 
 void rg__thin_fini(rg__thin_t *self);

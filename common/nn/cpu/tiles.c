@@ -3,29 +3,16 @@
 #include <assert.h>
 #include <string.h>
 
-// Sixteen channels of one pixel or point.
-typedef float lanes_t __attribute__((vector_size(64), aligned(4), may_alias));
-
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE lanes_t load(const float *p)
-{
-    return *(const lanes_t *)p;
-}
-
-INLINE void store(float *p, const lanes_t *v)
-{
-    *(lanes_t *)p = *v;
-}
+#include "common/nn/cpu/lanes.h"
 
 // ---- one dimension. Points 0, 1, -1, 2, -2, infinity for kernels of three taps; 0, 1, -1, 2, infinity for
 // two. Arguments are `step` apart: rows and columns of a square in memory.
 
-INLINE void input6(lanes_t *y, const lanes_t *x, int s)
+RG_INLINE void input6(rg__lanes_t *y, const rg__lanes_t *x, int s)
 {
-    lanes_t even = x[4 * s] - 4 * x[2 * s], odd = x[3 * s] - 4 * x[s];
-    lanes_t even2 = x[4 * s] - x[2 * s], odd2 = 2 * (x[3 * s] - x[s]);
-    lanes_t y0 = 4 * x[0] - 5 * x[2 * s] + x[4 * s], y5 = 4 * x[s] - 5 * x[3 * s] + x[5 * s];
+    rg__lanes_t even = x[4 * s] - 4 * x[2 * s], odd = x[3 * s] - 4 * x[s];
+    rg__lanes_t even2 = x[4 * s] - x[2 * s], odd2 = 2 * (x[3 * s] - x[s]);
+    rg__lanes_t y0 = 4 * x[0] - 5 * x[2 * s] + x[4 * s], y5 = 4 * x[s] - 5 * x[3 * s] + x[5 * s];
     y[0] = y0;
     y[s] = even + odd;
     y[2 * s] = even - odd;
@@ -34,10 +21,10 @@ INLINE void input6(lanes_t *y, const lanes_t *x, int s)
     y[5 * s] = y5;
 }
 
-INLINE void input6_adjoint(lanes_t *x, const lanes_t *v, int s)
+RG_INLINE void input6_adjoint(rg__lanes_t *x, const rg__lanes_t *v, int s)
 {
-    lanes_t sum = v[s] + v[2 * s], gap = v[s] - v[2 * s], sum2 = v[3 * s] + v[4 * s],
-            gap2 = v[3 * s] - v[4 * s], v0 = v[0], v5 = v[5 * s];
+    rg__lanes_t sum = v[s] + v[2 * s], gap = v[s] - v[2 * s], sum2 = v[3 * s] + v[4 * s],
+                gap2 = v[3 * s] - v[4 * s], v0 = v[0], v5 = v[5 * s];
     x[0] = 4 * v0;
     x[s] = 4 * v5 - 4 * gap - 2 * gap2;
     x[2 * s] = -5 * v0 - 4 * sum - sum2;
@@ -46,20 +33,20 @@ INLINE void input6_adjoint(lanes_t *x, const lanes_t *v, int s)
     x[5 * s] = v5;
 }
 
-INLINE void output6(lanes_t *y, const lanes_t *m, int s)
+RG_INLINE void output6(rg__lanes_t *y, const rg__lanes_t *m, int s)
 {
-    lanes_t sum = m[s] + m[2 * s], gap = m[s] - m[2 * s], sum2 = m[3 * s] + m[4 * s],
-            gap2 = m[3 * s] - m[4 * s];
+    rg__lanes_t sum = m[s] + m[2 * s], gap = m[s] - m[2 * s], sum2 = m[3 * s] + m[4 * s],
+                gap2 = m[3 * s] - m[4 * s];
     y[0] = m[0] + sum + sum2;
     y[s] = gap + 2 * gap2;
     y[2 * s] = sum + 4 * sum2;
     y[3 * s] = gap + 8 * gap2 + m[5 * s];
 }
 
-INLINE void output6_adjoint(lanes_t *m, const lanes_t *y, int s)
+RG_INLINE void output6_adjoint(rg__lanes_t *m, const rg__lanes_t *y, int s)
 {
-    lanes_t even = y[0] + y[2 * s], odd = y[s] + y[3 * s], even2 = y[0] + 4 * y[2 * s],
-            odd2 = 2 * y[s] + 8 * y[3 * s], y3 = y[3 * s];
+    rg__lanes_t even = y[0] + y[2 * s], odd = y[s] + y[3 * s], even2 = y[0] + 4 * y[2 * s],
+                odd2 = 2 * y[s] + 8 * y[3 * s], y3 = y[3 * s];
     m[s] = even + odd;
     m[2 * s] = even - odd;
     m[3 * s] = even2 + odd2;
@@ -68,9 +55,9 @@ INLINE void output6_adjoint(lanes_t *m, const lanes_t *y, int s)
     m[0] = y[0];
 }
 
-INLINE void input5(lanes_t *y, const lanes_t *x, int s)
+RG_INLINE void input5(rg__lanes_t *y, const rg__lanes_t *x, int s)
 {
-    lanes_t x0 = x[0], x1 = x[s], x2 = x[2 * s], x3 = x[3 * s], x4 = x[4 * s];
+    rg__lanes_t x0 = x[0], x1 = x[s], x2 = x[2 * s], x3 = x[3 * s], x4 = x[4 * s];
     y[0] = 2 * (x0 - x2) + x3 - x1;
     y[s] = x3 - x2 - 2 * x1;
     y[2 * s] = 2 * x1 - 3 * x2 + x3;
@@ -78,9 +65,9 @@ INLINE void input5(lanes_t *y, const lanes_t *x, int s)
     y[4 * s] = 2 * (x1 - x3) + x4 - x2;
 }
 
-INLINE void input5_adjoint(lanes_t *x, const lanes_t *v, int s)
+RG_INLINE void input5_adjoint(rg__lanes_t *x, const rg__lanes_t *v, int s)
 {
-    lanes_t v0 = v[0], v1 = v[s], v2 = v[2 * s], v3 = v[3 * s], v4 = v[4 * s];
+    rg__lanes_t v0 = v[0], v1 = v[s], v2 = v[2 * s], v3 = v[3 * s], v4 = v[4 * s];
     x[0] = 2 * v0;
     x[s] = 2 * (v2 - v1 + v4) - v0 - v3;
     x[2 * s] = -2 * v0 - v1 - 3 * v2 - v4;
@@ -88,19 +75,19 @@ INLINE void input5_adjoint(lanes_t *x, const lanes_t *v, int s)
     x[4 * s] = v4;
 }
 
-INLINE void output5(lanes_t *y, const lanes_t *m, int s)
+RG_INLINE void output5(rg__lanes_t *y, const rg__lanes_t *m, int s)
 {
-    lanes_t sum = m[s] + m[2 * s], gap = m[s] - m[2 * s], m3 = m[3 * s];
+    rg__lanes_t sum = m[s] + m[2 * s], gap = m[s] - m[2 * s], m3 = m[3 * s];
     y[0] = m[0] + sum + m3;
     y[s] = gap + 2 * m3;
     y[2 * s] = sum + 4 * m3;
     y[3 * s] = gap + 8 * m3 + m[4 * s];
 }
 
-INLINE void output5_adjoint(lanes_t *m, const lanes_t *y, int s)
+RG_INLINE void output5_adjoint(rg__lanes_t *m, const rg__lanes_t *y, int s)
 {
-    lanes_t even = y[0] + y[2 * s], odd = y[s] + y[3 * s], y3 = y[3 * s],
-            two = y[0] + 2 * y[s] + 4 * y[2 * s] + 8 * y3;
+    rg__lanes_t even = y[0] + y[2 * s], odd = y[s] + y[3 * s], y3 = y[3 * s],
+                two = y[0] + 2 * y[s] + 4 * y[2 * s] + 8 * y3;
     m[s] = even + odd;
     m[2 * s] = even - odd;
     m[3 * s] = two;
@@ -112,14 +99,14 @@ INLINE void output5_adjoint(lanes_t *m, const lanes_t *y, int s)
 
 enum { SIDE = 6, SQUARE = SIDE * SIDE };
 
-INLINE void transform_input(int n, lanes_t *d)
+RG_INLINE void transform_input(int n, rg__lanes_t *d)
 {
     for (int i = 0; i < n; i++)
         n == 6 ? input6(d + i * SIDE, d + i * SIDE, 1) : input5(d + i * SIDE, d + i * SIDE, 1);
     for (int i = 0; i < n; i++) n == 6 ? input6(d + i, d + i, SIDE) : input5(d + i, d + i, SIDE);
 }
 
-INLINE void transform_input_adjoint(int n, lanes_t *d)
+RG_INLINE void transform_input_adjoint(int n, rg__lanes_t *d)
 {
     for (int i = 0; i < n; i++)
         n == 6 ? input6_adjoint(d + i, d + i, SIDE) : input5_adjoint(d + i, d + i, SIDE);
@@ -128,14 +115,14 @@ INLINE void transform_input_adjoint(int n, lanes_t *d)
                : input5_adjoint(d + i * SIDE, d + i * SIDE, 1);
 }
 
-INLINE void transform_output(int n, lanes_t *d)
+RG_INLINE void transform_output(int n, rg__lanes_t *d)
 {
     for (int i = 0; i < n; i++)
         n == 6 ? output6(d + i * SIDE, d + i * SIDE, 1) : output5(d + i * SIDE, d + i * SIDE, 1);
     for (int i = 0; i < RG_TILE; i++) n == 6 ? output6(d + i, d + i, SIDE) : output5(d + i, d + i, SIDE);
 }
 
-INLINE void transform_output_adjoint(int n, lanes_t *d)
+RG_INLINE void transform_output_adjoint(int n, rg__lanes_t *d)
 {
     for (int i = 0; i < RG_TILE; i++)
         n == 6 ? output6_adjoint(d + i, d + i, SIDE) : output5_adjoint(d + i, d + i, SIDE);
@@ -150,14 +137,14 @@ typedef struct {
     int image, row, column;
 } place_t;
 
-INLINE place_t place_of(const rg__tiling_t *t, int tile)
+RG_INLINE place_t place_of(const rg__tiling_t *t, int tile)
 {
     int per_image = t->rows * t->columns, within = tile % per_image;
     return (place_t){tile / per_image, within / t->columns, within % t->columns};
 }
 
 // The pixel behind point i of a tile, or -1 outside.
-INLINE int source(const rg__tiling_t *t, int tile, int i, int phase, int size)
+RG_INLINE int source(const rg__tiling_t *t, int tile, int i, int phase, int size)
 {
     const rg_conv_shape_t *s = &t->shape;
     int at = t->in_phases * (RG_TILE * tile + i) + phase - (s->up ? 1 : s->pad);
@@ -167,7 +154,7 @@ INLINE int source(const rg__tiling_t *t, int tile, int i, int phase, int size)
 }
 
 // Offsets of the points of a tile in the image [h,w,c], -1 outside.
-INLINE void sources(const rg__tiling_t *t, int n, place_t p, int phase_y, int phase_x, ptrdiff_t *at)
+RG_INLINE void sources(const rg__tiling_t *t, int n, place_t p, int phase_y, int phase_x, ptrdiff_t *at)
 {
     const rg_conv_shape_t *s = &t->shape;
     int column[SIDE];
@@ -182,8 +169,8 @@ INLINE void sources(const rg__tiling_t *t, int n, place_t p, int phase_y, int ph
 
 // ---- input
 
-INLINE void read_input(int n, const rg__tiling_t *t, float *v, size_t plane, const float *x, int first,
-                       int start, int count)
+RG_INLINE void read_input(int n, const rg__tiling_t *t, float *v, size_t plane, const float *x, int first,
+                          int start, int count)
 {
     size_t image = (size_t)t->shape.h * (size_t)t->shape.w * (size_t)t->shape.c;
     for (int k = start; k < start + count; k++)
@@ -194,20 +181,21 @@ INLINE void read_input(int n, const rg__tiling_t *t, float *v, size_t plane, con
             const float *from = x + (size_t)p.image * image;
             float *to = v + (size_t)k * (size_t)t->depth + (size_t)phase * (size_t)t->shape.c;
             for (int c = 0; c < t->shape.c; c += RG_LANES) {
-                lanes_t d[SQUARE];
+                rg__lanes_t d[SQUARE];
                 for (int i = 0; i < n; i++)
                     for (int j = 0; j < n; j++)
                         d[i * SIDE + j] =
-                            at[i * SIDE + j] < 0 ? (lanes_t){0} : load(from + at[i * SIDE + j] + c);
+                            at[i * SIDE + j] < 0 ? (rg__lanes_t){0} : rg__load(from + at[i * SIDE + j] + c);
                 transform_input(n, d);
                 for (int i = 0; i < n; i++)
-                    for (int j = 0; j < n; j++) store(to + (size_t)(i * n + j) * plane + c, &d[i * SIDE + j]);
+                    for (int j = 0; j < n; j++)
+                        rg__store(to + (size_t)(i * n + j) * plane + c, &d[i * SIDE + j]);
             }
         }
 }
 
-INLINE void add_input(int n, const rg__tiling_t *t, float *dx, const float *v, size_t plane, int first,
-                      int start, int count, int from_c, int to_c)
+RG_INLINE void add_input(int n, const rg__tiling_t *t, float *dx, const float *v, size_t plane, int first,
+                         int start, int count, int from_c, int to_c)
 {
     size_t image = (size_t)t->shape.h * (size_t)t->shape.w * (size_t)t->shape.c;
     for (int k = start; k < start + count; k++)
@@ -218,16 +206,16 @@ INLINE void add_input(int n, const rg__tiling_t *t, float *dx, const float *v, s
             float *to = dx + (size_t)p.image * image;
             const float *from = v + (size_t)k * (size_t)t->depth + (size_t)phase * (size_t)t->shape.c;
             for (int c = from_c; c < to_c; c += RG_LANES) {
-                lanes_t d[SQUARE];
+                rg__lanes_t d[SQUARE];
                 for (int i = 0; i < n; i++)
                     for (int j = 0; j < n; j++)
-                        d[i * SIDE + j] = load(from + (size_t)(i * n + j) * plane + c);
+                        d[i * SIDE + j] = rg__load(from + (size_t)(i * n + j) * plane + c);
                 transform_input_adjoint(n, d);
                 for (int i = 0; i < n; i++)
                     for (int j = 0; j < n; j++) {
                         if (at[i * SIDE + j] < 0) continue;
-                        lanes_t sum = load(to + at[i * SIDE + j] + c) + d[i * SIDE + j];
-                        store(to + at[i * SIDE + j] + c, &sum);
+                        rg__lanes_t sum = rg__load(to + at[i * SIDE + j] + c) + d[i * SIDE + j];
+                        rg__store(to + at[i * SIDE + j] + c, &sum);
                     }
             }
         }
@@ -272,8 +260,8 @@ void rg__tiles_add_input(const rg__tiling_t *t, float *dx, const float *v, size_
 // ---- output
 
 // Offsets of a tile's outputs in the image [oh,ow,o], -1 beyond its edge.
-INLINE void targets(const rg__tiling_t *t, place_t p, int phase_y, int phase_x,
-                    ptrdiff_t at[RG_TILE][RG_TILE])
+RG_INLINE void targets(const rg__tiling_t *t, place_t p, int phase_y, int phase_x,
+                       ptrdiff_t at[RG_TILE][RG_TILE])
 {
     const rg_conv_shape_t *s = &t->shape;
     for (int i = 0; i < RG_TILE; i++)
@@ -285,16 +273,8 @@ INLINE void targets(const rg__tiling_t *t, place_t p, int phase_y, int phase_x,
         }
 }
 
-// v where positive, else slope * v
-INLINE lanes_t activate(lanes_t v, float slope)
-{
-    typedef int mask_t __attribute__((vector_size(64)));
-    mask_t positive = v > 0;
-    return (lanes_t)((positive & (mask_t)v) | (~positive & (mask_t)(v * slope)));
-}
-
-INLINE void write_output(int n, const rg__tiling_t *t, float *y, const float *m, size_t plane,
-                         const float *bias, int first, int start, int count)
+RG_INLINE void write_output(int n, const rg__tiling_t *t, float *y, const float *m, size_t plane,
+                            const float *bias, int first, int start, int count)
 {
     const rg_conv_shape_t *s = &t->shape;
     size_t image = (size_t)s->oh * (size_t)s->ow * (size_t)s->o;
@@ -307,23 +287,23 @@ INLINE void write_output(int n, const rg__tiling_t *t, float *y, const float *m,
             float *to = y + (size_t)p.image * image;
             const float *from = m + (size_t)k * (size_t)t->width + (size_t)phase * (size_t)s->o;
             for (int c = 0; c < s->o; c += RG_LANES) {
-                lanes_t d[SQUARE], b = bias ? load(bias + c) : (lanes_t){0};
+                rg__lanes_t d[SQUARE], b = bias ? rg__load(bias + c) : (rg__lanes_t){0};
                 for (int i = 0; i < n; i++)
                     for (int j = 0; j < n; j++)
-                        d[i * SIDE + j] = load(from + (size_t)(i * n + j) * plane + c);
+                        d[i * SIDE + j] = rg__load(from + (size_t)(i * n + j) * plane + c);
                 transform_output(n, d);
                 for (int i = 0; i < RG_TILE; i++)
                     for (int j = 0; j < RG_TILE; j++) {
                         if (at[i][j] < 0) continue;
-                        lanes_t v = activate(d[i * SIDE + j] + b, slope);
-                        store(to + at[i][j] + c, &v);
+                        rg__lanes_t v = rg__leak(d[i * SIDE + j] + b, slope);
+                        rg__store(to + at[i][j] + c, &v);
                     }
             }
         }
 }
 
-INLINE void read_output(int n, const rg__tiling_t *t, float *m, size_t plane, const float *dy, int first,
-                        int start, int count)
+RG_INLINE void read_output(int n, const rg__tiling_t *t, float *m, size_t plane, const float *dy, int first,
+                           int start, int count)
 {
     const rg_conv_shape_t *s = &t->shape;
     size_t image = (size_t)s->oh * (size_t)s->ow * (size_t)s->o;
@@ -335,13 +315,14 @@ INLINE void read_output(int n, const rg__tiling_t *t, float *m, size_t plane, co
             const float *from = dy + (size_t)p.image * image;
             float *to = m + (size_t)k * (size_t)t->width + (size_t)phase * (size_t)s->o;
             for (int c = 0; c < s->o; c += RG_LANES) {
-                lanes_t d[SQUARE];
+                rg__lanes_t d[SQUARE];
                 for (int i = 0; i < RG_TILE; i++)
                     for (int j = 0; j < RG_TILE; j++)
-                        d[i * SIDE + j] = at[i][j] < 0 ? (lanes_t){0} : load(from + at[i][j] + c);
+                        d[i * SIDE + j] = at[i][j] < 0 ? (rg__lanes_t){0} : rg__load(from + at[i][j] + c);
                 transform_output_adjoint(n, d);
                 for (int i = 0; i < n; i++)
-                    for (int j = 0; j < n; j++) store(to + (size_t)(i * n + j) * plane + c, &d[i * SIDE + j]);
+                    for (int j = 0; j < n; j++)
+                        rg__store(to + (size_t)(i * n + j) * plane + c, &d[i * SIDE + j]);
             }
         }
 }
@@ -385,30 +366,31 @@ void rg__tiles_read_output(const rg__tiling_t *t, float *m, size_t plane, const 
 // ---- kernels
 
 // K x K' of one pair of phases, or its adjoint, on sixteen output channels at once.
-INLINE void transform_kernel(const rg__tiling_t *t, int phase_y, int phase_x, const lanes_t *w, lanes_t *u)
+RG_INLINE void transform_kernel(const rg__tiling_t *t, int phase_y, int phase_x, const rg__lanes_t *w,
+                                rg__lanes_t *u)
 {
     int n = t->n, k = t->shape.k;
-    lanes_t rows[SIDE][5];
+    rg__lanes_t rows[SIDE][5];
     for (int i = 0; i < n; i++)
         for (int b = 0; b < k; b++) {
-            rows[i][b] = (lanes_t){0};
+            rows[i][b] = (rg__lanes_t){0};
             for (int a = 0; a < k; a++) rows[i][b] += t->kernel[phase_y][i][a] * w[a * k + b];
         }
     for (int i = 0; i < n; i++)
         for (int j = 0; j < n; j++) {
-            u[i * n + j] = (lanes_t){0};
+            u[i * n + j] = (rg__lanes_t){0};
             for (int b = 0; b < k; b++) u[i * n + j] += t->kernel[phase_x][j][b] * rows[i][b];
         }
 }
 
-INLINE void transform_kernel_adjoint(const rg__tiling_t *t, int phase_y, int phase_x, lanes_t *w,
-                                     const lanes_t *u)
+RG_INLINE void transform_kernel_adjoint(const rg__tiling_t *t, int phase_y, int phase_x, rg__lanes_t *w,
+                                        const rg__lanes_t *u)
 {
     int n = t->n, k = t->shape.k;
-    lanes_t rows[SIDE][5];
+    rg__lanes_t rows[SIDE][5];
     for (int i = 0; i < n; i++)
         for (int b = 0; b < k; b++) {
-            rows[i][b] = (lanes_t){0};
+            rows[i][b] = (rg__lanes_t){0};
             for (int j = 0; j < n; j++) rows[i][b] += t->kernel[phase_x][j][b] * u[i * n + j];
         }
     for (int a = 0; a < k; a++)
@@ -417,7 +399,7 @@ INLINE void transform_kernel_adjoint(const rg__tiling_t *t, int phase_y, int pha
 }
 
 // Start of U's row for input channel c of the input phases and output channel o of the output phases.
-INLINE size_t kernel_at(const rg__tiling_t *t, int phase, int c, int o)
+RG_INLINE size_t kernel_at(const rg__tiling_t *t, int phase, int c, int o)
 {
     int in = t->in_phases == 2 ? phase : 0, out = t->out_phases == 2 ? phase : 0;
     return (size_t)(in * t->shape.c + c) * (size_t)t->width + (size_t)(out * t->shape.o + o);
@@ -428,13 +410,13 @@ RG_HOT void rg__tiles_pack_kernel(const rg__tiling_t *t, float *u, size_t plane,
     int taps = t->shape.k * t->shape.k, phases = t->in_phases * t->out_phases;
     size_t row = (size_t)t->shape.c * (size_t)taps;
     for (int c = 0; c < t->shape.c; c++) {
-        lanes_t in[25], out[SQUARE];
+        rg__lanes_t in[25], out[SQUARE];
         for (int l = 0; l < RG_LANES; l++)
             for (int i = 0; i < taps; i++) in[i][l] = w[(size_t)(o + l) * row + (size_t)(c * taps + i)];
         for (int phase = 0; phase < phases * phases; phase++) {
             transform_kernel(t, phase / phases, phase % phases, in, out);
             for (int i = 0; i < t->points; i++)
-                store(u + (size_t)i * plane + kernel_at(t, phase, c, o), &out[i]);
+                rg__store(u + (size_t)i * plane + kernel_at(t, phase, c, o), &out[i]);
         }
     }
 }
@@ -444,10 +426,10 @@ RG_HOT void rg__tiles_add_kernel(const rg__tiling_t *t, float *dw, const float *
     int taps = t->shape.k * t->shape.k, phases = t->in_phases * t->out_phases;
     size_t row = (size_t)t->shape.c * (size_t)taps;
     for (int c = 0; c < t->shape.c; c++) {
-        lanes_t in[SQUARE], out[25] = {0};
+        rg__lanes_t in[SQUARE], out[25] = {0};
         for (int phase = 0; phase < phases * phases; phase++) {
             for (int i = 0; i < t->points; i++)
-                in[i] = load(u + (size_t)i * plane + kernel_at(t, phase, c, o));
+                in[i] = rg__load(u + (size_t)i * plane + kernel_at(t, phase, c, o));
             transform_kernel_adjoint(t, phase / phases, phase % phases, out, in);
         }
         for (int l = 0; l < RG_LANES; l++)

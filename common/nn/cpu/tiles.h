@@ -20,7 +20,7 @@
 
 #include "common/nn/cpu/cpu.h"
 
-enum { RG_TILE = 4, RG_LANES = 16, RG_TILE_CHANNELS_MAX = 4096 };
+enum { RG_TILE = 4, RG_TILE_CHANNELS_MAX = 4096 };
 
 typedef struct {
     rg_conv_shape_t shape;

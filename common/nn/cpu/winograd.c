@@ -4,6 +4,7 @@
 
 #include <oneapi/dnnl/dnnl.h>
 
+#include "common/nn/cpu/lanes.h"
 #include "common/nn/cpu/tiles.h"
 
 enum {

@@ -1,0 +1,29 @@
+// Sixteen channels of one pixel: the vector of the hot loops. Compiled for whatever width the machine has.
+#ifndef RG_NN_CPU_LANES_H
+#define RG_NN_CPU_LANES_H
+
+enum { RG_LANES = 16 };
+
+typedef float rg__lanes_t __attribute__((vector_size(64), aligned(4), may_alias));
+
+#define RG_INLINE static inline __attribute__((always_inline))
+
+RG_INLINE rg__lanes_t rg__load(const float *p)
+{
+    return *(const rg__lanes_t *)p;
+}
+
+RG_INLINE void rg__store(float *p, const rg__lanes_t *v)
+{
+    *(rg__lanes_t *)p = *v;
+}
+
+// v where positive, else slope * v
+RG_INLINE rg__lanes_t rg__leak(rg__lanes_t v, float slope)
+{
+    typedef int mask_t __attribute__((vector_size(64)));
+    mask_t positive = v > 0;
+    return (rg__lanes_t)((positive & (mask_t)v) | (~positive & (mask_t)(v * slope)));
+}
+
+#endif
