@@ -14,6 +14,8 @@ typedef struct {
     char name[RG_ATTRIBUTES_MAX][RG_NAME_SIZE];
 } rg_names_t;
 
+enum rg_precision { RG_PRECISION_F32, RG_PRECISION_BF16 };
+enum rg_targets { RG_TARGETS_HALF, RG_TARGETS_BOTH };
 enum rg_schedule { RG_SCHEDULE_CONSTANT, RG_SCHEDULE_LINEAR, RG_SCHEDULE_COSINE };
 enum rg_optimizer { RG_OPTIMIZER_SGD, RG_OPTIMIZER_ADAM, RG_OPTIMIZER_ADAMW };
 enum rg_references { RG_REFERENCES_RANDOM, RG_REFERENCES_FLIPPED };
@@ -42,6 +44,8 @@ typedef struct {
     uint64_t seed;
     char run[RG_CONFIG_TEXT]; // run directory: checkpoints, metrics, grids, store, sockets
     int threads;
+    int precision; // enum rg_precision, of training
+    int targets;   // enum rg_targets, of stages 1 and 3
     struct {
         char root[RG_CONFIG_TEXT]; // CelebA directory, or folder of JPEGs, or the folder of `list`'s images
         char list[RG_CONFIG_TEXT]; // name<TAB>00101 file; "" = CelebA files or plain folder

@@ -18,6 +18,8 @@ typedef struct {
     const char *const *choices;
 } row_t;
 
+static const char *const precisions[] = {"f32", "bf16", NULL};
+static const char *const targets[] = {"half", "both", NULL};
 static const char *const schedules[] = {"constant", "linear", "cosine", NULL};
 static const char *const optimizers[] = {"sgd", "adam", "adamw", NULL};
 static const char *const references[] = {"random", "flipped", NULL};
@@ -31,6 +33,13 @@ static const row_t general[] = {
     {"seed", RG_KEY_U64, AT(seed), "1", 0, 0, "of everything random"},
     {"run", RG_KEY_TEXT, AT(run), "run", 0, 0, "run directory: checkpoints, metrics, grids, store, sockets"},
     {"threads", RG_KEY_INT, AT(threads), "2", 1, 1024, "threads of the compute engine, per process"},
+    {"precision", RG_KEY_CHOICE, AT(precision), "f32", 0, 0,
+     "training: bf16 rounds what convolutions read where that is faster; weights and sums stay f32",
+     precisions},
+    {"targets", RG_KEY_CHOICE, AT(targets), "half", 0, 0,
+     "stages 1 and 3: of a batch, half are translated to sampled codes and half to references, or all to "
+     "both",
+     targets},
 
     {"data.root", RG_KEY_TEXT, AT(data.root), "data", 0, 0,
      "CelebA directory, or folder of JPEGs, or the folder of data.list's images"},

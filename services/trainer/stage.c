@@ -202,7 +202,7 @@ static int open_run(run_t *run, int restart)
     if (restart) unlink(run->checkpoint); // for good: a trainer killed from here on begins anew as well
     int err = rg_mkdirs(run->config->run);
     if (!err) err = rg_metrics_open(&run->metrics, run->config);
-    if (!err) err = rg_cpu_backend_new(&run->backend, 0);
+    if (!err) err = rg_cpu_backend_new(&run->backend, run->config->precision == RG_PRECISION_BF16);
     if (!err) err = rg_feed_open(&run->feed, run->config, run->stop, &data);
     if (!err && data.annotated == 0)
         err = rg_fail(RG_ENOENT, "%s: no annotated training images", run->config->data.root);

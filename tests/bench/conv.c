@@ -229,7 +229,7 @@ int main(int argc, char **argv)
     if (argc < 2 || rounds < 1)
         return fprintf(stderr, "usage: conv CONFIG [ROUNDS] [--set KEY=VALUE ...]\n"), 2;
     int err = rg_config_load(&config, argv[1], (const char *const *)argv + 3, argc > 3 ? argc - 3 : 0);
-    if (!err) err = rg_cpu_backend_new(&backend, 0);
+    if (!err) err = rg_cpu_backend_new(&backend, config.precision == RG_PRECISION_BF16);
     if (!err) rg_cpu_threads(config.threads);
     if (!err) err = note_step(&config, backend);
     if (err) return fprintf(stderr, "conv: %s\n", rg_error()), 1;

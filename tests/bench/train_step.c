@@ -26,7 +26,7 @@ int main(int argc, char **argv)
     if (argc < 2 || iterations < 1) return fprintf(stderr, "usage: train_step CONFIG [ITERATIONS]\n"), 2;
     if (rg_config_load(&config, argv[1], (const char *const *)argv + 3, argc > 3 ? argc - 3 : 0))
         return fail();
-    if (rg_cpu_backend_new(&backend, 0)) return fail();
+    if (rg_cpu_backend_new(&backend, config.precision == RG_PRECISION_BF16)) return fail();
     rg_model_new(&model, &config, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
     if (rg_translation_init(&translation, model, backend, &config.stage1, &config.stage1_loss, NULL))
         return fail();
