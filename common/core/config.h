@@ -16,8 +16,9 @@ typedef struct {
 
 enum rg_precision { RG_PRECISION_F32, RG_PRECISION_BF16 };
 enum rg_targets { RG_TARGETS_HALF, RG_TARGETS_BOTH };
-enum rg_schedule { RG_SCHEDULE_CONSTANT, RG_SCHEDULE_LINEAR, RG_SCHEDULE_COSINE };
+enum rg_schedule { RG_SCHEDULE_CONSTANT, RG_SCHEDULE_LINEAR, RG_SCHEDULE_COSINE, RG_SCHEDULE_STEP };
 enum rg_optimizer { RG_OPTIMIZER_SGD, RG_OPTIMIZER_ADAM, RG_OPTIMIZER_ADAMW };
+enum rg_prior { RG_PRIOR_KL, RG_PRIOR_EARTH_MOVER };
 enum rg_references { RG_REFERENCES_RANDOM, RG_REFERENCES_FLIPPED };
 enum rg_neighbours { RG_NEIGHBOURS_RETRIEVED, RG_NEIGHBOURS_RANDOM };
 
@@ -28,16 +29,19 @@ typedef struct {
     int optimizer;  // enum rg_optimizer
     double lr, beta1, beta2, momentum, weight_decay;
     int warmup;           // iterations of linear rise to lr
-    int schedule;         // enum rg_schedule, over the second half of the iterations
+    int schedule;         // enum rg_schedule
+    int step_every;       // iterations between the falls of RG_SCHEDULE_STEP
+    double step_factor;   // of each of them
     double clip;          // largest global gradient norm; 0 = no clipping
     double ema;           // decay of the averaged weights, less in the first iterations
     int checkpoint_every; // iterations
     int sample_every;     // iterations between sample grids; 0 = at the end only
 } rg_train_config_t;
 
-// Loss weights of stages 1 and 3, GMM-UNIT section 3 (arXiv 2003.06788).
+// Losses of stages 1 and 3, GMM-UNIT section 3 (arXiv 2003.06788): their weights and forms.
 typedef struct {
     double recon, cycle, content, attribute, kl, isometry, adversarial, classify;
+    int prior; // enum rg_prior: the form of kl
 } rg_loss_weights_t;
 
 typedef struct {

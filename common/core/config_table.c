@@ -20,8 +20,9 @@ typedef struct {
 
 static const char *const precisions[] = {"f32", "bf16", NULL};
 static const char *const targets[] = {"half", "both", NULL};
-static const char *const schedules[] = {"constant", "linear", "cosine", NULL};
+static const char *const schedules[] = {"constant", "linear", "cosine", "step", NULL};
 static const char *const optimizers[] = {"sgd", "adam", "adamw", NULL};
+static const char *const priors[] = {"kl", "earth_mover", NULL};
 static const char *const references[] = {"random", "flipped", NULL};
 static const char *const neighbours[] = {"retrieved", "random", NULL};
 
@@ -135,7 +136,11 @@ static const row_t train[] = {
     {"momentum", RG_KEY_DOUBLE, AT(momentum), "0.9", 0, 0.999999, "of SGD"},
     {"weight_decay", RG_KEY_DOUBLE, AT(weight_decay), "0", 0, 1, "L2 for sgd and adam, decoupled for adamw"},
     {"warmup", RG_KEY_INT, AT(warmup), "0", 0, 1e9, "iterations of linear rise to lr"},
-    {"schedule", RG_KEY_CHOICE, AT(schedule), "cosine", 0, 0, "fall of lr over the second half", schedules},
+    {"schedule", RG_KEY_CHOICE, AT(schedule), "cosine", 0, 0,
+     "fall of lr: linear or cosine to 0 over the second half, or in steps", schedules},
+    {"step_every", RG_KEY_INT, AT(step_every), "100000", 1, 1e9,
+     "schedule step: iterations between two falls of lr"},
+    {"step_factor", RG_KEY_DOUBLE, AT(step_factor), "0.5", 0, 1, "schedule step: what each multiplies lr by"},
     {"clip", RG_KEY_DOUBLE, AT(clip), "2", 0, 1e6, "largest global gradient norm; 0: no clipping"},
     {"ema", RG_KEY_DOUBLE, AT(ema), "0.999", 0, 0.999999, "decay of the averaged weights"},
     {"checkpoint_every", RG_KEY_INT, AT(checkpoint_every), "1000", 1, 1e9, "iterations between checkpoints"},
@@ -150,7 +155,9 @@ static const row_t loss[] = {
     {"cycle", RG_KEY_DOUBLE, AT(cycle), "10", 0, 1e6, "weight: cycle, L1"},
     {"content", RG_KEY_DOUBLE, AT(content), "1", 0, 1e6, "weight: content reconstruction, L1"},
     {"attribute", RG_KEY_DOUBLE, AT(attribute), "1", 0, 1e6, "weight: attribute reconstruction, L1"},
-    {"kl", RG_KEY_DOUBLE, AT(kl), "0.1", 0, 1e6, "weight: KL of E_a(x) to its component"},
+    {"kl", RG_KEY_DOUBLE, AT(kl), "0.1", 0, 1e6, "weight: distance of E_a(x) from its component"},
+    {"prior", RG_KEY_CHOICE, AT(prior), "kl", 0, 0,
+     "that distance: KL divergence, or earth mover's (2-Wasserstein, squared)", priors},
     {"isometry", RG_KEY_DOUBLE, AT(isometry), "0.1", 0, 1e6, "weight: isometry of codes"},
     {"adversarial", RG_KEY_DOUBLE, AT(adversarial), "1", 0, 1e6, "weight: LSGAN"},
     {"classify", RG_KEY_DOUBLE, AT(classify), "1", 0, 1e6, "weight: attribute classification, BCE"},

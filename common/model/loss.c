@@ -4,41 +4,67 @@
 #include <math.h>
 #include <string.h>
 
-// ---- KL
+// ---- E_a's Gaussian and the component of its labels
+
+// One dimension's distance and its two derivatives; away = mean - m.
+typedef struct {
+    double value, mean, logvar;
+} distance_t;
+typedef distance_t distance_fn(double away, double logvar, double std);
+
+static distance_t divergence(double away, double logvar, double std)
+{
+    double variance = std * std, spread = exp(logvar) / variance;
+    return (distance_t){.value = 0.5 * (log(variance) - logvar + spread + away * away / variance - 1),
+                        .mean = away / variance,
+                        .logvar = 0.5 * (spread - 1)};
+}
+
+static distance_t transport(double away, double logvar, double std)
+{
+    double sigma = exp(logvar / 2), wider = sigma - std;
+    return (distance_t){.value = away * away + wider * wider, .mean = 2 * away, .logvar = wider * sigma};
+}
 
 typedef struct {
+    distance_fn *distance;
     rg_tensor_t *mean, *logvar;
     const float *component;
-    float variance, weight;
-} kl_ctx_t;
+    double std, weight;
+} prior_ctx_t;
 
-static void kl_backward(rg_tape_t *tape, void *ctx)
+static distance_t distance_at(const prior_ctx_t *op, size_t i)
 {
-    kl_ctx_t *op = ctx;
+    double away = (double)op->mean->data[i] - (double)op->component[i];
+    return op->distance(away, (double)op->logvar->data[i], op->std);
+}
+
+static void prior_backward(rg_tape_t *tape, void *ctx)
+{
+    prior_ctx_t *op = ctx;
     int add_m = 0, add_v = 0;
     float *dm = rg_tape_grad(tape, op->mean, &add_m), *dv = rg_tape_grad(tape, op->logvar, &add_v);
     for (size_t i = 0; i < rg_tensor_size(op->mean); i++) {
-        float m = op->weight * (op->mean->data[i] - op->component[i]) / op->variance;
-        float v = op->weight * 0.5f * (expf(op->logvar->data[i]) / op->variance - 1);
-        if (dm) dm[i] = (add_m ? dm[i] : 0) + m;
-        if (dv) dv[i] = (add_v ? dv[i] : 0) + v;
+        distance_t d = distance_at(op, i);
+        if (dm) dm[i] = (add_m ? dm[i] : 0) + (float)(op->weight * d.mean);
+        if (dv) dv[i] = (add_v ? dv[i] : 0) + (float)(op->weight * d.logvar);
     }
 }
 
-double rg_loss_kl(rg_tape_t *tape, const rg_config_t *config, rg_tensor_t *mean, rg_tensor_t *logvar,
-                  const float *component, float weight)
+double rg_loss_prior(rg_tape_t *tape, const rg_config_t *config, enum rg_prior form, rg_tensor_t *mean,
+                     rg_tensor_t *logvar, const float *component, float weight)
 {
-    double variance = config->model.attr_std * config->model.attr_std, sum = 0;
-    double count = (double)mean->n * config->model.attr_dims;
-    for (size_t i = 0; i < rg_tensor_size(mean); i++) {
-        double away = (double)mean->data[i] - (double)component[i], lv = (double)logvar->data[i];
-        sum += 0.5 * (log(variance) - lv + (exp(lv) + away * away) / variance - 1);
-    }
-    if (weight != 0 && rg_tape_wants(tape, mean->needs_grad || logvar->needs_grad)) {
-        kl_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
-        *op = (kl_ctx_t){mean, logvar, component, (float)variance, (float)((double)weight / count)};
-        rg_tape_record(tape, kl_backward, op);
-    }
+    double count = (double)mean->n * config->model.attr_dims, sum = 0;
+    prior_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
+    *op = (prior_ctx_t){.distance = form == RG_PRIOR_KL ? divergence : transport,
+                        .mean = mean,
+                        .logvar = logvar,
+                        .component = component,
+                        .std = config->model.attr_std,
+                        .weight = (double)weight / count};
+    for (size_t i = 0; i < rg_tensor_size(mean); i++) sum += distance_at(op, i).value;
+    if (weight != 0 && rg_tape_wants(tape, mean->needs_grad || logvar->needs_grad))
+        rg_tape_record(tape, prior_backward, op);
     return sum / count;
 }
 

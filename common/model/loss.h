@@ -6,11 +6,13 @@
 #include "common/core/config.h"
 #include "common/nn/ops.h"
 
-// KL divergence of E_a's Gaussian from the component of the labels (GMM-UNIT, section 3.2):
-//   0.5 * (log(s2 / exp(logvar)) + (exp(logvar) + (mean - m)^2) / s2 - 1), s2 = attr_std^2,
+// Distance of E_a's Gaussian from the component of the labels (GMM-UNIT, section 3.2), s = attr_std:
+//   kl           0.5 * (log(s^2 / exp(logvar)) + (exp(logvar) + (mean - m)^2) / s^2 - 1)
+//   earth_mover  (mean - m)^2 + (exp(logvar / 2) - s)^2, the squared 2-Wasserstein distance of Gaussians
+//                (Givens and Shortt 1984)
 // summed over attributes, averaged over images and dims. component [N,A*Z] holds m (borrowed until backward).
-double rg_loss_kl(rg_tape_t *tape, const rg_config_t *config, rg_tensor_t *mean, rg_tensor_t *logvar,
-                  const float *component, float weight);
+double rg_loss_prior(rg_tape_t *tape, const rg_config_t *config, enum rg_prior form, rg_tensor_t *mean,
+                     rg_tensor_t *logvar, const float *component, float weight);
 
 // Isometry (GMM-UNIT, section 3.2): mean over images of | d(a, b) - d(z, z2) |, d the mean absolute
 // difference of two codes; a, b are the codes of G(c,z), G(c,z2). No gradient goes into z and z2.

@@ -8,6 +8,8 @@
 double rg_optim_lr(const rg_train_config_t *config, int iteration)
 {
     if (iteration < config->warmup) return config->lr * (iteration + 1) / config->warmup;
+    if (config->schedule == RG_SCHEDULE_STEP)
+        return config->lr * pow(config->step_factor, iteration / config->step_every);
     double half = config->iterations / 2.0, into = (iteration - half) / (config->iterations - half);
     if (config->schedule == RG_SCHEDULE_CONSTANT || into <= 0) return config->lr;
     if (into > 1) into = 1;

@@ -6,8 +6,9 @@
 #include "common/nn/kernels.h"
 #include "common/nn/param.h"
 
-// Learning rate of iteration i (0-based): linear warm-up over config->warmup, then constant until half of the
-// iterations and linear or cosine decay to 0 over the second half.
+// Learning rate of iteration i (0-based): linear warm-up over config->warmup, then constant; or constant
+// until half of the iterations and linear or cosine decay to 0 over the second half; or in steps, multiplied
+// by step_factor at every multiple of step_every (torch.optim.lr_scheduler.StepLR).
 double rg_optim_lr(const rg_train_config_t *config, int iteration);
 
 // One update of n sets with one global gradient norm: scales the gradients so that the norm is at most

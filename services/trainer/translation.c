@@ -173,9 +173,9 @@ static int generator_step(rg_translation_t *self, const shared_t *s, int iterati
     rg_losses_add(losses, "cycle", rg_loss_l1(tape, cycle, s->x, (float)weight->cycle));
     read_back_codes(self, s, recon, losses);
     if (weight->kl > 0)
-        rg_losses_add(losses, "kl",
-                      rg_loss_kl(tape, &self->model->config, s->code.mean, s->code.logvar,
-                                 s->draws->component, (float)weight->kl));
+        rg_losses_add(losses, weight->prior == RG_PRIOR_KL ? "kl" : "earth_mover",
+                      rg_loss_prior(tape, &self->model->config, (enum rg_prior)weight->prior, s->code.mean,
+                                    s->code.logvar, s->draws->component, (float)weight->kl));
     int err = rg_tape_error(tape);
     if (!err) err = rg_losses_check(losses, iteration);
     if (!err) err = rg_tape_backward(tape);

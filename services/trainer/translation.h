@@ -5,7 +5,7 @@
 //   c = E_c(x)   z = E_a(x)   z_t = wanted code        fake = G(c, z_t)
 //   D:  adversarial(x, fake) + classification(x)
 //   G:  adversarial(fake) + classification(fake, t) + |G(c,z) - x| + |E_c(fake) - c| + |G(E_c(fake),z) - x|
-//       + |E_a(fake) - z_t| + isometry (latent targets) + KL(E_a(x) || component of x)
+//       + |E_a(fake) - z_t| + isometry (latent targets) + distance of E_a(x) from the component of x
 //
 // In stage 3 E_c and E_a are frozen and every decode asks for neighbours (model/translate.h).
 #ifndef RG_TRAINER_TRANSLATION_H

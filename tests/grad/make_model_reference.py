@@ -81,6 +81,7 @@ def main():
     neighbours = (N, SIDE, SIDE, K * WIDTH)
     network(tensors, "fusion", peer.Fusion(GF, K), [content, neighbours], lambda net, c, r: [net(c, r)])
     loss(tensors, "kl", [(3, CODE)] * 3, lambda m, v, g: peer.kl(m, v, g.detach(), 0.5, DIMS))
+    loss(tensors, "earth_mover", [(3, CODE)] * 3, lambda m, v, g: peer.earth_mover(m, v, g.detach(), 0.5, DIMS))
     loss(tensors, "isometry", [(3, CODE)] * 4, peer.isometry)
     loss(tensors, "triplet", [(3 * 4, EMBED)], lambda e: peer.triplet(e, 3, 0.2))
     tensorfile.save(os.path.join(os.path.dirname(os.path.abspath(__file__)), "fixtures", "models.bin"), tensors)

@@ -215,7 +215,7 @@ def losses(ref):
 
 
 SGD, ADAM, ADAMW = range(3)  # enum rg_optimizer
-CONSTANT, LINEAR, COSINE = range(3)  # enum rg_schedule
+CONSTANT, LINEAR, COSINE, STEP = range(4)  # enum rg_schedule
 
 
 def schedule(kind, lr, warmup, iterations, i):
@@ -223,6 +223,21 @@ def schedule(kind, lr, warmup, iterations, i):
         return lr * (i + 1) / warmup
     done = max(0.0, i / iterations - 0.5) / 0.5  # of the second half
     return lr * {CONSTANT: 1.0, LINEAR: 1 - done, COSINE: 0.5 * (1 + math.cos(math.pi * done))}[kind]
+
+
+STEP_EVERY, STEP_FACTOR = 3, 0.5
+
+
+def steps(warmup, iterations):
+    """Rates of torch's StepLR, after a warm-up that does not delay the steps."""
+    optimiser = torch.optim.SGD([torch.zeros(1)], 0.01)
+    plan = torch.optim.lr_scheduler.StepLR(optimiser, STEP_EVERY, STEP_FACTOR)
+    rates = []
+    for i in range(iterations):
+        rates.append(0.01 * (i + 1) / warmup if i < warmup else plan.get_last_lr()[0])
+        optimiser.step()
+        plan.step()
+    return rates
 
 
 def optimisers(tensors):
@@ -267,10 +282,12 @@ def optimisers(tensors):
                 put("step%d.w%d" % (step, i), p.detach().numpy().copy())
                 put("step%d.e%d" % (step, i), average[i].numpy().copy())
     plans = [(CONSTANT, 0, 4), (LINEAR, 3, 10), (COSINE, 5, 11), (CONSTANT, 2, 5), (LINEAR, 0, 1)]
-    for index, (kind, warmup, iterations) in enumerate(plans):
-        rates = [schedule(kind, 0.01, warmup, iterations, i) for i in range(iterations)]
-        for role, value in dict(schedule=[kind], warmup=[warmup], rates=rates).items():
+    rates = [[schedule(kind, 0.01, warmup, iterations, i) for i in range(iterations)] for kind, warmup, iterations in plans]
+    plans, rates = plans + [(STEP, 0, 10), (STEP, 5, 11)], rates + [steps(0, 10), steps(5, 11)]
+    for index, (kind, warmup, _) in enumerate(plans):
+        for role, value in dict(schedule=[kind], warmup=[warmup], rates=rates[index]).items():
             tensors["lr.%d.%s" % (index, role)] = np.array(value)
+    tensors.update({"lr.step_every": np.array([STEP_EVERY]), "lr.step_factor": np.array([STEP_FACTOR])})
 
 
 def main():

@@ -210,6 +210,12 @@ def kl(mean, logvar, component, std, attr_dims):
     return each.sum() / (mean.shape[0] * attr_dims)
 
 
+def earth_mover(mean, logvar, component, std, attr_dims):
+    """Squared 2-Wasserstein distance of the same two Gaussians, summed and averaged alike."""
+    each = (mean - component) ** 2 + ((logvar / 2).exp() - std) ** 2
+    return each.sum() / (mean.shape[0] * attr_dims)
+
+
 def isometry(a, b, z, z2):
     """Mean over images of | d(a, b) - d(z, z2) |, d the mean absolute difference; no gradient into z and z2."""
     return ((a - b).abs().mean(1) - (z - z2).detach().abs().mean(1)).abs().mean()

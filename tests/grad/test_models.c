@@ -203,14 +203,19 @@ static void check_loss(lab_t *lab, const char *kind, double value, rg_tensor_t *
     }
 }
 
-static void test_kl(void **state)
+static void check_prior(lab_t *lab, const char *kind, enum rg_prior form)
 {
-    lab_t *lab = *state;
     rg_tape_reset(lab->bench.tape);
     rg_tensor_t *x[3];
-    for (int i = 0; i < 3; i++) x[i] = loss_input(lab, "kl", i, 3, CODE);
-    double value = rg_loss_kl(lab->bench.tape, &lab->model->config, x[0], x[1], x[2]->data, WEIGHT);
-    check_loss(lab, "kl", value, x, 2);
+    for (int i = 0; i < 3; i++) x[i] = loss_input(lab, kind, i, 3, CODE);
+    double value = rg_loss_prior(lab->bench.tape, &lab->model->config, form, x[0], x[1], x[2]->data, WEIGHT);
+    check_loss(lab, kind, value, x, 2);
+}
+
+static void test_prior(void **state)
+{
+    check_prior(*state, "kl", RG_PRIOR_KL);
+    check_prior(*state, "earth_mover", RG_PRIOR_EARTH_MOVER);
 }
 
 static void test_isometry(void **state)
@@ -282,7 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_networks), cmocka_unit_test(test_embedder_without_dropout),
-        cmocka_unit_test(test_kl),       cmocka_unit_test(test_isometry),
+        cmocka_unit_test(test_prior),    cmocka_unit_test(test_isometry),
         cmocka_unit_test(test_triplet),
     };
     return cmocka_run_group_tests_name("models", tests, setup, teardown);

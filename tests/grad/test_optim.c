@@ -141,7 +141,10 @@ static void test_schedules(void **state)
     int index = 0;
     for (; rg_fixture_has(lab->fixture, "lr.%d.rates", index); index++) {
         rg_fixture_tensor_t rates = rg_fixture_tensor(lab->fixture, "lr.%d.rates", index);
-        rg_train_config_t config = {.iterations = (int)rates.count, .lr = 0.01};
+        rg_train_config_t config = {.iterations = (int)rates.count,
+                                    .lr = 0.01,
+                                    .step_every = (int)rg_fixture_number(lab->fixture, "lr.step_every"),
+                                    .step_factor = rg_fixture_number(lab->fixture, "lr.step_factor")};
         config.schedule = (int)rg_fixture_number(lab->fixture, "lr.%d.schedule", index);
         config.warmup = (int)rg_fixture_number(lab->fixture, "lr.%d.warmup", index);
         for (int i = 0; i < config.iterations; i++) {
@@ -150,7 +153,7 @@ static void test_schedules(void **state)
                 fail_msg("schedule %d: iteration %d has %g, not %g", index, i, rate, (double)rates.data[i]);
         }
     }
-    assert_int_equal(index, 5);
+    assert_int_equal(index, 7);
 }
 
 static void refuse(lab_t *lab, float poison)

@@ -127,10 +127,14 @@ static void a_dump_reads_back_identical(void **state)
                                        "data.attributes=[true, null, 12, a-b.c]",
                                        "data.exclusive=[]",
                                        "triplet.hard=false",
-                                       "stage3.schedule=constant",
+                                       "stage3.schedule=step",
+                                       "stage3.step_factor=0.1",
+                                       "stage1.loss.prior=earth_mover",
                                        "retrieval.index=IVF16,Flat"};
     rg_config_t again;
-    assert_int_equal(rg_config_load(&config, NULL, sets, 10), 0);
+    assert_int_equal(rg_config_load(&config, NULL, sets, (int)(sizeof sets / sizeof *sets)), 0);
+    assert_int_equal(config.stage3.schedule, RG_SCHEDULE_STEP);
+    assert_int_equal(config.stage1_loss.prior, RG_PRIOR_EARTH_MOVER);
     char *text = rg_config_dump(&config);
     assert_int_equal(rg_config_load_text(&again, text, "dump"), 0);
     assert_memory_equal(&again, &config, sizeof config);
