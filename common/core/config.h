@@ -69,6 +69,7 @@ typedef struct {
         int embed_dim;   // R's output
         double dropout;  // in R's head
         int k;           // neighbours per decode in stage 3
+        int attention;   // G masks what it changes
     } model;
     rg_train_config_t classifier, stage1, stage2, stage3;
     rg_loss_weights_t stage1_loss, stage3_loss;

@@ -75,6 +75,8 @@ static const row_t general[] = {
     {"model.embed_dim", RG_KEY_INT, AT(model.embed_dim), "100", 1, 4096, "width of R's embedding"},
     {"model.dropout", RG_KEY_DOUBLE, AT(model.dropout), "0.1", 0, 0.9, "in the head of R"},
     {"model.k", RG_KEY_INT, AT(model.k), "3", 1, 64, "neighbours per decode in stage 3"},
+    {"model.attention", RG_KEY_BOOL, AT(model.attention), "false", 0, 1,
+     "G also says with a mask where it changes its source; the rest is copied"},
 };
 
 static const row_t selection[] = {

@@ -175,12 +175,27 @@ static int load_block(const rg_safetensors_t *file, const char *path, rg_params_
     return err;
 }
 
+// A network that was trained with a part which is not there now is another network.
+static int check_surplus(const rg_safetensors_t *file, const char *path, const rg_params_t *set)
+{
+    size_t length = strlen(set->name);
+    const rg_safetensor_t *tensor;
+    for (size_t i = 0; (tensor = rg_safetensors_at(file, i)); i++)
+        if (strncmp(tensor->name, set->name, length) == 0 && tensor->name[length] == '.' &&
+            !rg_params_find(set, tensor->name))
+            return rg_fail(RG_EMODEL,
+                           "%s: %s has no place in this configuration: a checkpoint of another architecture",
+                           path, tensor->name);
+    return 0;
+}
+
 static int load_set(const rg_safetensors_t *file, const char *path, rg_params_t *set,
                     enum rg_checkpoint_use use)
 {
     char averaged[128];
     tensor_name(averaged, 1, set->list[0]);
-    int err = 0;
+    int err = check_surplus(file, path, set);
+    if (err) return err;
     if (use == RG_CHECKPOINT_START) {
         err = load_block(file, path, set, rg_safetensors_find(file, averaged) ? 1 : 0, set->value);
         if (!err && set->ema) memcpy(set->ema, set->value, set->count * sizeof *set->ema);

@@ -35,8 +35,8 @@ enum rg_checkpoint_use {
     RG_CHECKPOINT_START,  // averaged weights become the values: for inference and for the next stage
 };
 
-// RG_EMODEL names the tensor that is missing or of another shape: a checkpoint of another architecture. On
-// error the sets may be partly written.
+// RG_EMODEL names the tensor that is missing, of another shape or one too many: a checkpoint of another
+// architecture. On error the sets may be partly written.
 int rg_checkpoint_load(const char *path, rg_params_t *const *sets, int n, enum rg_checkpoint_use use,
                        rg_checkpoint_info_t *info);
 

@@ -1,5 +1,6 @@
 #include "common/model/generator.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 #include "common/model/attribute.h"
@@ -25,12 +26,16 @@ void rg_generator_declare(rg_generator_t *net, rg_params_t *set, const rg_config
     }
     net->out =
         rg_layer_conv(set, "out", (rg_conv_spec_t){.in = width, .out = 3, .k = 7, .stride = 1, .pad = 3});
+    if (config->model.attention)
+        net->mask = rg_layer_conv(set, "mask",
+                                  (rg_conv_spec_t){.in = width, .out = 1, .k = 7, .stride = 1, .pad = 3});
     net->mlp[0] = rg_layer_linear(set, "mlp.0", rg_code_width(config), mlp, RG_ACT_RELU);
     net->mlp[1] = rg_layer_linear(set, "mlp.1", mlp, mlp, RG_ACT_RELU);
     net->mlp[2] = rg_layer_linear(set, "mlp.2", mlp, styles, RG_ACT_NONE);
 }
 
-rg_tensor_t *rg_generate(rg_tape_t *tape, const rg_generator_t *net, rg_tensor_t *content, rg_tensor_t *code)
+rg_tensor_t *rg_generate(rg_tape_t *tape, const rg_generator_t *net, rg_tensor_t *content, rg_tensor_t *code,
+                         rg_tensor_t *source)
 {
     rg_tensor_t *style = code, *x = content;
     int step = 2 * content->c;
@@ -44,5 +49,8 @@ rg_tensor_t *rg_generate(rg_tape_t *tape, const rg_generator_t *net, rg_tensor_t
         x = rg_conv(tape, x, &net->up[i]);
         x = rg_layer_norm(tape, x, net->norm[i].gain, net->norm[i].shift, RG_ACT_RELU);
     }
-    return rg_act(tape, rg_conv(tape, x, &net->out), RG_ACT_TANH);
+    rg_tensor_t *image = rg_act(tape, rg_conv(tape, x, &net->out), RG_ACT_TANH);
+    if (!net->mask.weight) return image;
+    assert(source);
+    return rg_blend(tape, rg_act(tape, rg_conv(tape, x, &net->mask), RG_ACT_SIGMOID), image, source);
 }

@@ -191,6 +191,11 @@ const rg_safetensor_t *rg_safetensors_find(const rg_safetensors_t *file, const c
     return NULL;
 }
 
+const rg_safetensor_t *rg_safetensors_at(const rg_safetensors_t *file, size_t i)
+{
+    return i < file->n ? &file->tensors[i] : NULL;
+}
+
 const char *rg_safetensors_metadata(const rg_safetensors_t *file, const char *key)
 {
     return json_string_value(json_object_get(json_object_get(file->header, "__metadata__"), key));

@@ -29,6 +29,7 @@ void rg_safetensors_close(rg_safetensors_t **file);
 
 // NULL if there is none of that name. Lives until close.
 const rg_safetensor_t *rg_safetensors_find(const rg_safetensors_t *file, const char *name);
+const rg_safetensor_t *rg_safetensors_at(const rg_safetensors_t *file, size_t i); // NULL beyond the last
 const char *rg_safetensors_metadata(const rg_safetensors_t *file, const char *key);
 
 #endif

@@ -22,10 +22,10 @@ static rg_tensor_t *neighbours(rg_tape_t *tape, const rg_model_t *model, rg_tens
 }
 
 rg_tensor_t *rg_translate(rg_tape_t *tape, const rg_model_t *model, rg_tensor_t *content, rg_tensor_t *code,
-                          const rg_retriever_t *retriever, const unsigned char *exclude)
+                          rg_tensor_t *source, const rg_retriever_t *retriever, const unsigned char *exclude)
 {
     if (model->parts & RG_PART_BIT(RG_FUSION))
         content = rg_fuse(tape, &model->fusion, content,
                           neighbours(tape, model, content, code, retriever, exclude));
-    return rg_generate(tape, &model->generator, content, code);
+    return rg_generate(tape, &model->generator, content, code, source);
 }

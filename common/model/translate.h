@@ -12,9 +12,10 @@ typedef struct {
     void *self;
 } rg_retriever_t;
 
-// image [N,4h,4w,3]. retriever may be NULL for a model without fusion. An error of find is sticky on the
-// tape.
+// image [N,4h,4w,3]. source [N,4h,4w,3]: the image that content was encoded from, NULL for a model without
+// attention (generator.h). retriever may be NULL for a model without fusion. An error of find is sticky on
+// the tape.
 rg_tensor_t *rg_translate(rg_tape_t *tape, const rg_model_t *model, rg_tensor_t *content, rg_tensor_t *code,
-                          const rg_retriever_t *retriever, const unsigned char *exclude);
+                          rg_tensor_t *source, const rg_retriever_t *retriever, const unsigned char *exclude);
 
 #endif

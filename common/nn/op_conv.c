@@ -34,7 +34,7 @@ static void conv_backward(rg_tape_t *tape, void *ctx)
 rg_tensor_t *rg_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer)
 {
     const int *w = layer->weight->shape;
-    assert(layer->weight->rank == 4 && w[1] == x->c && w[2] == w[3] && layer->act != RG_ACT_TANH);
+    assert(layer->weight->rank == 4 && w[1] == x->c && w[2] == w[3] && layer->act <= RG_ACT_LEAKY);
     int scale = layer->up ? 2 : 1;
     rg_conv_shape_t shape = {.n = x->n,
                              .h = x->h,

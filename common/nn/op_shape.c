@@ -232,6 +232,56 @@ rg_tensor_t *rg_select(rg_tape_t *tape, const unsigned char *mask, rg_tensor_t *
     return y;
 }
 
+typedef struct {
+    rg_tensor_t *mask, *a, *b, *y;
+} blend_ctx_t;
+
+// dx (+)= dy times a pixel's share: its mask for a, the rest for b.
+static void blend_one(rg_tape_t *tape, rg_tensor_t *x, const blend_ctx_t *op, int rest)
+{
+    size_t channels = (size_t)x->c;
+    int add;
+    float *dx = rg_tape_grad(tape, x, &add);
+    for (size_t i = 0; dx && i < rg_tensor_size(x); i++) {
+        float share = op->mask->data[i / channels];
+        dx[i] = (add ? dx[i] : 0) + op->y->grad[i] * (rest ? 1 - share : share);
+    }
+}
+
+static void blend_backward(rg_tape_t *tape, void *ctx)
+{
+    blend_ctx_t *op = ctx;
+    size_t channels = (size_t)op->y->c;
+    int add;
+    if (!op->y->grad) return;
+    blend_one(tape, op->a, op, 0);
+    blend_one(tape, op->b, op, 1);
+    float *dmask = rg_tape_grad(tape, op->mask, &add);
+    for (size_t p = 0; dmask && p < rg_tensor_size(op->mask); p++) {
+        float sum = add ? dmask[p] : 0;
+        for (size_t i = p * channels; i < (p + 1) * channels; i++)
+            sum += op->y->grad[i] * (op->a->data[i] - op->b->data[i]);
+        dmask[p] = sum;
+    }
+}
+
+rg_tensor_t *rg_blend(rg_tape_t *tape, rg_tensor_t *mask, rg_tensor_t *a, rg_tensor_t *b)
+{
+    assert(rg_tensor_size(a) == rg_tensor_size(b) && a->c == b->c && mask->c == 1);
+    assert(rg_tensor_size(mask) * (size_t)a->c == rg_tensor_size(a));
+    rg_tensor_t *y = rg_tape_tensor(tape, a->n, a->h, a->w, a->c);
+    for (size_t i = 0; i < rg_tensor_size(y); i++) {
+        float share = mask->data[i / (size_t)y->c];
+        y->data[i] = a->data[i] * share + b->data[i] * (1 - share);
+    }
+    if ((y->needs_grad = rg_tape_wants(tape, mask->needs_grad || a->needs_grad || b->needs_grad))) {
+        blend_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
+        *op = (blend_ctx_t){mask, a, b, y};
+        rg_tape_record(tape, blend_backward, op);
+    }
+    return y;
+}
+
 static void dropout_backward(rg_tape_t *tape, void *ctx)
 {
     unary_ctx_t *op = ctx;

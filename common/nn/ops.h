@@ -47,6 +47,8 @@ rg_tensor_t *rg_select(rg_tape_t *tape, const unsigned char *mask, rg_tensor_t *
 // keep [size of x] holds 0 or 1/(1-p) (borrowed until backward): inverted dropout with a mask drawn by the
 // caller.
 rg_tensor_t *rg_dropout(rg_tape_t *tape, rg_tensor_t *x, const float *keep);
+// y = a * mask + b * (1 - mask), mask [N,H,W,1] for all channels of a and b.
+rg_tensor_t *rg_blend(rg_tape_t *tape, rg_tensor_t *mask, rg_tensor_t *a, rg_tensor_t *b);
 rg_tensor_t *rg_act(rg_tape_t *tape, rg_tensor_t *x, enum rg_act act);
 
 // ---- losses: return the unweighted mean; the gradient is multiplied by weight

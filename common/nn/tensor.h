@@ -17,7 +17,7 @@ static inline size_t rg_tensor_size(const rg_tensor_t *x)
     return (size_t)x->n * (size_t)x->h * (size_t)x->w * (size_t)x->c;
 }
 
-enum rg_act { RG_ACT_NONE, RG_ACT_RELU, RG_ACT_LEAKY, RG_ACT_TANH };
+enum rg_act { RG_ACT_NONE, RG_ACT_RELU, RG_ACT_LEAKY, RG_ACT_TANH, RG_ACT_SIGMOID };
 
 #define RG_LEAKY_SLOPE 0.1f
 

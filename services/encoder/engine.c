@@ -174,6 +174,15 @@ static void copy_rows(float *out, int row, size_t width, const rg_tensor_t *from
     memcpy(out + (size_t)row * width, from->data, rg_tensor_size(from) * sizeof *out);
 }
 
+static rg_tensor_t *pixels_input(rg_engine_t *engine, const uint8_t *pixels, int row, int n)
+{
+    int side = engine->config.data.img_size;
+    rg_tensor_t *x = rg_tape_tensor(engine->now.tape, n, side, side, 3);
+    size_t image = rg_tensor_size(x) / (size_t)n;
+    rg_pixels_to_float(pixels + (size_t)row * image, rg_tensor_size(x), x->data);
+    return x;
+}
+
 static rg_tensor_t *map_input(rg_engine_t *engine, const float *content, int row, int n)
 {
     int side = rg_content_side(&engine->config), channels = rg_content_channels(&engine->config);
@@ -191,12 +200,11 @@ int rg_engine_encode(rg_engine_t *engine, const uint8_t *pixels, int n, float *c
 {
     const rg_model_t *model = engine->now.model;
     rg_tape_t *tape = engine->now.tape;
-    int side = engine->config.data.img_size, err = 0;
-    size_t image = (size_t)side * (size_t)side * 3, width = (size_t)rg_code_width(&engine->config);
+    int err = 0;
+    size_t width = (size_t)rg_code_width(&engine->config);
     for (int i = 0; i < n && !err; i += RG_ENGINE_BATCH) {
         rg_tape_reset(tape);
-        rg_tensor_t *x = rg_tape_tensor(tape, batch_at(i, n), side, side, 3);
-        rg_pixels_to_float(pixels + (size_t)i * image, rg_tensor_size(x), x->data);
+        rg_tensor_t *x = pixels_input(engine, pixels, i, batch_at(i, n));
         copy_rows(code, i, width, rg_attribute_encode(tape, &model->attribute, x));
         if (content)
             copy_rows(content, i, rg_engine_map_size(engine), rg_content_encode(tape, &model->content, x));
@@ -221,8 +229,8 @@ int rg_engine_embed(rg_engine_t *engine, const float *content, const float *code
     return err;
 }
 
-int rg_engine_decode(rg_engine_t *engine, const float *content, const float *code, int n,
-                     const rg_retriever_t *retriever, uint8_t *pixels)
+int rg_engine_decode(rg_engine_t *engine, const float *content, const uint8_t *sources, const float *code,
+                     int n, const rg_retriever_t *retriever, uint8_t *pixels)
 {
     rg_tape_t *tape = engine->now.tape;
     size_t image = (size_t)engine->config.data.img_size * (size_t)engine->config.data.img_size * 3;
@@ -231,7 +239,8 @@ int rg_engine_decode(rg_engine_t *engine, const float *content, const float *cod
         int m = batch_at(i, n);
         rg_tape_reset(tape);
         const rg_tensor_t *y = rg_translate(tape, engine->now.model, map_input(engine, content, i, m),
-                                            code_input(engine, code, i, m), retriever, NULL);
+                                            code_input(engine, code, i, m),
+                                            pixels_input(engine, sources, i, m), retriever, NULL);
         rg_pixels_to_u8(y->data, rg_tensor_size(y), pixels + (size_t)i * image);
         err = rg_tape_error(tape);
     }

@@ -47,9 +47,9 @@ int rg_engine_encode(rg_engine_t *engine, const uint8_t *pixels, int n, float *c
 // content [n,map], code [n,Z] -> embeddings [n,D]. Needs rg_engine_can_embed.
 int rg_engine_embed(rg_engine_t *engine, const float *content, const float *code, int n, float *embeddings);
 
-// content [n,map], code [n,Z] -> pixels u8 [n,S,S,3]. The retriever is asked once per batch in stage 3, else
-// never.
-int rg_engine_decode(rg_engine_t *engine, const float *content, const float *code, int n,
-                     const rg_retriever_t *retriever, uint8_t *pixels);
+// content [n,map] of sources u8 [n,S,S,3], code [n,Z] -> pixels u8 [n,S,S,3]. The retriever is asked once per
+// batch in stage 3, else never.
+int rg_engine_decode(rg_engine_t *engine, const float *content, const uint8_t *sources, const float *code,
+                     int n, const rg_retriever_t *retriever, uint8_t *pixels);
 
 #endif

@@ -93,16 +93,20 @@ static int decode(translation_t *t, uint32_t first, uint32_t count, uint8_t *pix
 {
     const rg_config_t *config = rg_engine_config(t->engine);
     const rg_retriever_t retriever = {find, t};
+    const size_t side = (size_t)config->data.img_size, size = side * side * 3;
     float *content = rg_alloc(count * t->map * sizeof *content),
           *code = rg_alloc(count * t->width * sizeof *code);
+    uint8_t *sources = rg_alloc(count * size);
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t image = (first + i) / t->samples, sample = (first + i) % t->samples;
         const float *from = t->from + (t->references ? image : sample) * t->width;
         memcpy(content + i * t->map, t->content + image * t->map, t->map * sizeof *content);
+        memcpy(sources + i * size, t->sources + image * size, size);
         memcpy(code + i * t->width, t->code + image * t->width, t->width * sizeof *code);
         rg_wanted_apply(&t->wanted, config, from, code + i * t->width);
     }
-    int err = rg_engine_decode(t->engine, content, code, (int)count, &retriever, pixels);
+    int err = rg_engine_decode(t->engine, content, sources, code, (int)count, &retriever, pixels);
+    free(sources);
     free(code);
     free(content);
     return err;

@@ -160,12 +160,11 @@ int rg_evaluation_generation(rg_evaluation_t *self, uint64_t *generation)
     return 0;
 }
 
-int rg_evaluation_translate(rg_evaluation_t *self, float *image, const float *content, const float *code,
-                            int n, rg_neighbours_t *source)
+int rg_evaluation_translate(rg_evaluation_t *self, float *image, rg_nets_source_t source, int n,
+                            rg_neighbours_t *neighbours)
 {
-    const rg_retriever_t retriever = {.find = rg_neighbours_find, .self = source};
-    return rg_nets_translate(&self->nets, image, content, code, n,
-                             rg_evaluation_fuses(self) ? &retriever : NULL);
+    const rg_retriever_t retriever = {.find = rg_neighbours_find, .self = neighbours};
+    return rg_nets_translate(&self->nets, image, source, n, rg_evaluation_fuses(self) ? &retriever : NULL);
 }
 
 // ------------------------------------------------------------------ targets

@@ -47,10 +47,9 @@ static inline int rg_evaluation_fuses(const rg_evaluation_t *self)
 // set is empty.
 int rg_evaluation_generation(rg_evaluation_t *self, uint64_t *generation);
 
-// image [n,S,S,3] of content and code, with the neighbours from `source` (nearest or random) where the model
-// fuses.
-int rg_evaluation_translate(rg_evaluation_t *self, float *image, const float *content, const float *code,
-                            int n, rg_neighbours_t *source);
+// image [n,S,S,3] of n sources, with neighbours (nearest or random) where the model fuses.
+int rg_evaluation_translate(rg_evaluation_t *self, float *image, rg_nets_source_t source, int n,
+                            rg_neighbours_t *neighbours);
 
 // Images of batch `first`.. of a list of n: at most evaluation.batch.
 int rg_evaluation_batch(const rg_evaluation_t *self, uint32_t first, uint32_t n);

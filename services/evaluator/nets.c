@@ -141,11 +141,12 @@ int rg_nets_encode(rg_nets_t *nets, float *content, float *code, const float *pi
     return finish(nets);
 }
 
-int rg_nets_translate(rg_nets_t *nets, float *image, const float *content, const float *code, int n,
+int rg_nets_translate(rg_nets_t *nets, float *image, rg_nets_source_t source, int n,
                       const rg_retriever_t *retriever)
 {
-    take(image, rg_translate(nets->tape, nets->model, content_of(nets, content, n), code_of(nets, code, n),
-                             retriever, NULL));
+    take(image,
+         rg_translate(nets->tape, nets->model, content_of(nets, source.content, n),
+                      code_of(nets, source.code, n), pixels_of(nets, source.pixels, n), retriever, NULL));
     return finish(nets);
 }
 

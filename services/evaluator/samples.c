@@ -68,13 +68,14 @@ void rg_samples_target(const rg_evaluation_t *evaluation, rg_target_t *target, i
 
 // Content maps and codes of the rows' sources, and room for what is made of them.
 typedef struct {
-    float *pixels, *content, *own, *code;
+    float *pixels, *content, *own, *code, *image;
 } sources_t;
 
 static int sources_init(sources_t *sources, rg_evaluation_t *evaluation, int rows)
 {
     size_t width = (size_t)rg_code_width(evaluation->config), n = (size_t)rows;
     sources->pixels = rg_alloc(n * rg_evaluation_pixels(evaluation) * sizeof *sources->pixels);
+    sources->image = rg_alloc(n * rg_evaluation_pixels(evaluation) * sizeof *sources->image);
     sources->content = rg_alloc(n * rg_evaluation_content(evaluation) * sizeof *sources->content);
     sources->own = rg_alloc(n * width * sizeof *sources->own);
     sources->code = rg_alloc(n * width * sizeof *sources->code);
@@ -86,6 +87,7 @@ static int sources_init(sources_t *sources, rg_evaluation_t *evaluation, int row
 static void sources_fini(sources_t *sources)
 {
     free(sources->pixels);
+    free(sources->image);
     free(sources->content);
     free(sources->own);
     free(sources->code);
@@ -117,9 +119,11 @@ int rg_samples_translation(rg_evaluation_t *evaluation)
             titles[column] = attributes->name[column - 2];
             flip_codes(evaluation, &sources, rows, column - 2);
         }
-        err = rg_evaluation_translate(evaluation, sources.pixels, sources.content,
-                                      column == 1 ? sources.own : sources.code, rows, &evaluation->nearest);
-        if (!err) grid_put_column(&grid, column, sources.pixels);
+        rg_nets_source_t source = {.content = sources.content,
+                                   .code = column == 1 ? sources.own : sources.code,
+                                   .pixels = sources.pixels};
+        err = rg_evaluation_translate(evaluation, sources.image, source, rows, &evaluation->nearest);
+        if (!err) grid_put_column(&grid, column, sources.image);
     }
     sources_fini(&sources);
     if (!err) return grid_write(&grid, titles);

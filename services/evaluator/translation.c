@@ -104,11 +104,17 @@ static int measure_sources(translation_t *self, uint32_t first, int n)
     return err;
 }
 
+// The batch's sources with these codes.
+static rg_nets_source_t sources(const translation_t *self, const float *code)
+{
+    return (rg_nets_source_t){.content = self->content, .code = code, .pixels = self->pixels};
+}
+
 static int measure_reconstruction(translation_t *self, int n)
 {
     rg_evaluation_t *evaluation = self->evaluation;
     int err =
-        rg_evaluation_translate(evaluation, self->image, self->content, self->own, n, &evaluation->nearest);
+        rg_evaluation_translate(evaluation, self->image, sources(self, self->own), n, &evaluation->nearest);
     if (!err)
         self->reconstruction += difference(self->pixels, self->image, n, rg_evaluation_pixels(evaluation));
     return err;
@@ -129,10 +135,10 @@ static int translate(translation_t *self, int mode, int n)
 {
     rg_evaluation_t *evaluation = self->evaluation;
     int err =
-        rg_evaluation_translate(evaluation, self->image, self->content, self->code, n, &evaluation->nearest);
+        rg_evaluation_translate(evaluation, self->image, sources(self, self->code), n, &evaluation->nearest);
     if (!err) err = judge(self, &self->outcome[mode], self->image, n);
     if (err || !rg_evaluation_fuses(evaluation)) return err;
-    err = rg_evaluation_translate(evaluation, self->other, self->content, self->code, n, &evaluation->random);
+    err = rg_evaluation_translate(evaluation, self->other, sources(self, self->code), n, &evaluation->random);
     if (!err) err = judge(self, &self->random[mode], self->other, n);
     self->random[mode].change += difference(self->image, self->other, n, rg_evaluation_pixels(evaluation));
     return err;
@@ -151,7 +157,8 @@ static int translate_latent(translation_t *self, int n)
 static int keep_referenced(translation_t *self, uint32_t *references, int n)
 {
     size_t map = rg_evaluation_content(self->evaluation),
-           width = (size_t)rg_code_width(self->evaluation->config);
+           width = (size_t)rg_code_width(self->evaluation->config),
+           pixels = rg_evaluation_pixels(self->evaluation);
     size_t kept = 0;
     for (size_t i = 0; i < (size_t)n; i++) {
         if (self->target[i].reference == RG_NO_REFERENCE) continue;
@@ -159,6 +166,7 @@ static int keep_referenced(translation_t *self, uint32_t *references, int n)
         if (kept != i) {
             self->target[kept] = self->target[i];
             memcpy(self->content + kept * map, self->content + i * map, map * sizeof *self->content);
+            memcpy(self->pixels + kept * pixels, self->pixels + i * pixels, pixels * sizeof *self->pixels);
             memcpy(self->own + kept * width, self->own + i * width, width * sizeof *self->own);
         }
         kept++;

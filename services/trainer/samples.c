@@ -60,7 +60,7 @@ static int draw(grid_t *grid)
     for (int column = 1; column < grid->columns; column++) {
         rg_tensor_t *wanted = column == 1 ? code : edited(grid, code, column - 2);
         put_column(grid, column,
-                   rg_translate(t->tape, model, content, wanted, t->retriever, grid->batch->ids));
+                   rg_translate(t->tape, model, content, wanted, x, t->retriever, grid->batch->ids));
     }
     rg_tape_resume(t->tape);
     return rg_tape_error(t->tape);

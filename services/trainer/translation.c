@@ -69,9 +69,11 @@ static rg_tensor_t *wanted_codes(rg_translation_t *self, const shared_t *s)
     return rg_select(tape, s->draws->keep, s->code.mean, codes);
 }
 
-static rg_tensor_t *decode(rg_translation_t *self, const shared_t *s, rg_tensor_t *content, rg_tensor_t *code)
+// source: what content was encoded from
+static rg_tensor_t *decode(rg_translation_t *self, const shared_t *s, rg_tensor_t *content, rg_tensor_t *code,
+                           rg_tensor_t *source)
 {
-    return rg_translate(self->tape, self->model, content, code, self->retriever, s->batch->ids);
+    return rg_translate(self->tape, self->model, content, code, source, self->retriever, s->batch->ids);
 }
 
 static void encode_and_translate(rg_translation_t *self, shared_t *s)
@@ -85,7 +87,7 @@ static void encode_and_translate(rg_translation_t *self, shared_t *s)
     else
         s->code.mean = rg_attribute_encode(tape, &model->attribute, s->x);
     s->target = wanted_codes(self, s);
-    s->fake = decode(self, s, s->content, s->target);
+    s->fake = decode(self, s, s->content, s->target, s->x);
 }
 
 // LSGAN (Mao et al. 2017, eq. 9 with a=0, b=c=1) and attribute classification, summed over D's scales.
@@ -165,11 +167,11 @@ static int generator_step(rg_translation_t *self, const shared_t *s, int iterati
     judge(tape, self->model, s->fake, 1, labels, weight, &adversarial, &classify);
     rg_losses_add(losses, "g_adversarial", adversarial);
     rg_losses_add(losses, "g_classify", classify);
-    rg_tensor_t *recon = decode(self, s, s->content, s->code.mean);
+    rg_tensor_t *recon = decode(self, s, s->content, s->code.mean, s->x);
     rg_losses_add(losses, "recon", rg_loss_l1(tape, recon, s->x, (float)weight->recon));
     rg_tensor_t *content = rg_content_encode(tape, &self->model->content, s->fake);
     rg_losses_add(losses, "content", rg_loss_l1(tape, content, s->content, (float)weight->content));
-    rg_tensor_t *cycle = decode(self, s, content, s->code.mean);
+    rg_tensor_t *cycle = decode(self, s, content, s->code.mean, s->fake);
     rg_losses_add(losses, "cycle", rg_loss_l1(tape, cycle, s->x, (float)weight->cycle));
     read_back_codes(self, s, recon, losses);
     if (weight->kl > 0)

@@ -76,15 +76,16 @@ void rg_triplet_draw(rg_triplet_t *self, const rg_batch_t *batch, rg_rng_t *rng,
 
 // ---- the step
 
-// Content and code of a group of images: what R sees of them.
+// Content and code of a group of images, what R sees of them, and the images where they are translated.
 typedef struct {
-    rg_tensor_t *content, *code;
+    rg_tensor_t *content, *code, *images;
 } view_t;
 
 static view_t encode(rg_triplet_t *self, rg_tensor_t *x)
 {
     return (view_t){.content = rg_content_encode(self->tape, &self->model->content, x),
-                    .code = rg_attribute_encode(self->tape, &self->model->attribute, x)};
+                    .code = rg_attribute_encode(self->tape, &self->model->attribute, x),
+                    .images = x};
 }
 
 // The code of `view` with the dims not kept taken from codes.
@@ -96,12 +97,13 @@ static rg_tensor_t *edit(rg_triplet_t *self, view_t view, const unsigned char *k
 
 static view_t translate(rg_triplet_t *self, view_t view, rg_tensor_t *code)
 {
-    return encode(self, rg_generate(self->tape, &self->model->generator, view.content, code));
+    return encode(self, rg_generate(self->tape, &self->model->generator, view.content, code, view.images));
 }
 
 static view_t join(rg_triplet_t *self, view_t a, view_t b)
 {
-    return (view_t){rg_stack(self->tape, a.content, b.content), rg_stack(self->tape, a.code, b.code)};
+    return (view_t){.content = rg_stack(self->tape, a.content, b.content),
+                    .code = rg_stack(self->tape, a.code, b.code)};
 }
 
 // Anchors, positives and every kind of negative that is on, stacked.
@@ -111,7 +113,7 @@ static view_t triplets(rg_triplet_t *self, const rg_batch_t *batch, const rg_tri
     int side = config->data.img_size;
     view_t x = encode(self, rg_tape_input(self->tape, batch->n, side, side, 3, batch->pixels));
     rg_tensor_t *wanted = edit(self, x, draws->keep, draws->wanted);
-    view_t all = join(self, (view_t){x.content, wanted}, translate(self, x, wanted));
+    view_t all = join(self, (view_t){.content = x.content, .code = wanted}, translate(self, x, wanted));
     if (config->triplet.easy || config->triplet.medium) {
         view_t other =
             encode(self, rg_tape_input(self->tape, batch->n, side, side, 3, batch->reference_pixels));

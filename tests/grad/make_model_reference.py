@@ -39,8 +39,9 @@ def sample(gradient):
     return flat[:: max(1, flat.size // SAMPLES)][:SAMPLES]
 
 
-def network(tensors, name, module, inputs, call):
-    initialise(module, name + ".")
+def network(tensors, name, module, inputs, call, part=None):
+    """part: what the module is called in checkpoints, where that is not name."""
+    initialise(module, (part or name) + ".")
     leaves = [data("%s.x%d" % (name, i), shape) for i, shape in enumerate(inputs)]
     outputs = call(module, *leaves)
     total = 0
@@ -74,6 +75,8 @@ def main():
     network(tensors, "attribute", peer.Attribute(GF, ATTRS, DIMS), [image], lambda net, x: net(x))
     generator = peer.Generator(GF, N_RES, ATTRS, DIMS, MLP)
     network(tensors, "generator", generator, [content, code], lambda net, c, z: [net(c, z)])
+    masked = peer.Generator(GF, N_RES, ATTRS, DIMS, MLP, attention=True)
+    network(tensors, "masked", masked, [content, code, image], lambda net, c, z, x: [net(c, z, x)], "generator")
     discriminator = peer.Discriminator(DF, LAYERS, SCALES, ATTRS, IMG)
     network(tensors, "discriminator", discriminator, [image], lambda net, x: [y for verdict in net(x) for y in verdict])
     embedder = peer.Embedder(GF, IMG, ATTRS, DIMS, EMBED)

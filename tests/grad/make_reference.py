@@ -17,8 +17,8 @@ import torch.nn.functional as F
 
 import tensorfile
 
-NONE, RELU, LEAKY, TANH = range(4)  # enum rg_act
-ACTS = [lambda x: x, F.relu, lambda x: F.leaky_relu(x, 0.1), torch.tanh]
+NONE, RELU, LEAKY, TANH, SIGMOID = range(5)  # enum rg_act
+ACTS = [lambda x: x, F.relu, lambda x: F.leaky_relu(x, 0.1), torch.tanh, torch.sigmoid]
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -214,6 +214,14 @@ def losses(ref):
         ref.case("bce", loss, {"a": a, "labels": labels}, weight=weight)
 
 
+def masks(ref):
+    for n, c, h, w in [(1, 1, 1, 1), (2, 3, 4, 5), (3, 17, 2, 2)]:
+        x = normal(n, c, h, w)
+        ref.case("act", torch.sigmoid(x), {"x": x}, act=SIGMOID)
+        mask, a, b = normal(n, 1, h, w), normal(n, c, h, w), normal(n, c, h, w)
+        ref.case("blend", a * mask + b * (1 - mask), {"mask": mask, "a": a, "b": b})
+
+
 SGD, ADAM, ADAMW = range(3)  # enum rg_optimizer
 CONSTANT, LINEAR, COSINE, STEP = range(4)  # enum rg_schedule
 
@@ -294,7 +302,7 @@ def main():
     torch.manual_seed(20)
     torch.set_num_threads(1)
     ref = Reference()
-    for family in (conv, linear, instance_norm, adain, layer_norm, shapes, pointwise, losses):
+    for family in (conv, linear, instance_norm, adain, layer_norm, shapes, pointwise, losses, masks):
         family(ref)
     tensorfile.save(os.path.join(HERE, "fixtures", "ops.bin"), ref.tensors)
     tensors = {}

@@ -58,11 +58,11 @@ class Trainer:
 class Memory:
     """The test's retrieval server: what it finds is a function of the query and of how often it was asked."""
 
-    def __init__(self):
-        self.asked = 0
+    def __init__(self, stage):
+        self.stage, self.asked = stage, 0
 
     def find(self, queries):
-        found = fill("stage3.found.%d" % self.asked, (N, SIDE, SIDE, K * WIDTH))
+        found = fill("%s.found.%d" % (self.stage, self.asked), (N, SIDE, SIDE, K * WIDTH))
         self.asked += 1
         return torch.from_numpy(found).permute(0, 3, 1, 2) * (1 + queries.mean(1).reshape(-1, 1, 1, 1))
 
@@ -93,12 +93,12 @@ class Translation:
         self.trainer_g = Trainer(kind, plan, 1e-4, decay, learners)
         self.trainer_d = Trainer(kind, plan, 1e-4, decay, [nets.discriminator])
 
-    def decode(self, content, code):
+    def decode(self, content, code, source):
         if self.memory:
             with torch.no_grad():
                 found = self.memory.find(self.nets.embedder(content, code))
             content = self.nets.fusion(content, found)
-        return self.nets.generator(content, code)
+        return self.nets.generator(content, code, source)
 
     def iterate(self, i):
         name, nets = "%s.%d." % (self.stage, i), self.nets
@@ -107,7 +107,7 @@ class Translation:
         content, (z, logvar) = nets.content(x), nets.attribute(x)
         sampled = torch.cat([codes(name + "codes")[: N - REFERENCES], nets.attribute(reference)[0]])
         wanted = torch.where(bits(name + "keep", CODE) > 0, z, sampled)
-        fake = self.decode(content, wanted)
+        fake = self.decode(content, wanted, x)
 
         losses = {}
         real, losses["d_classify"] = judge(nets.discriminator, x, 1, labels)
@@ -115,9 +115,9 @@ class Translation:
         self.trainer_d.step(weighted(losses, ["d_adversarial", "d_classify"]), i)
 
         losses["g_adversarial"], losses["g_classify"] = judge(nets.discriminator, fake, 1, target_labels)
-        recon = self.decode(content, z)
+        recon = self.decode(content, z, x)
         again = nets.content(fake)
-        cycle = self.decode(again, z)
+        cycle = self.decode(again, z, fake)
         latent = N - REFERENCES  # codes are read back from the translations to sampled codes
         of_fake = nets.attribute(fake[:latent])[0]
         losses["recon"] = (recon - x).abs().mean()
@@ -135,30 +135,31 @@ class Translation:
 class Triplets:
     """Stage 2: R on what the frozen rest makes of a batch."""
 
-    def __init__(self, nets):
-        self.nets = nets
+    def __init__(self, stage, nets):
+        self.stage, self.nets = stage, nets
         self.trainer = Trainer(SGD, LINEAR, 0.1, 1e-4, [nets.embedder])
 
     def view(self, image):
         return self.nets.content(image), self.nets.attribute(image)[0]
 
-    def translated(self, content, code):
-        return self.view(self.nets.generator(content, code))
+    def translated(self, content, code, source):
+        return self.view(self.nets.generator(content, code, source))
 
     def iterate(self, i):
-        name = "stage2.%d." % i
+        name = "%s.%d." % (self.stage, i)
         edit = lambda code, which: torch.where(bits(name + which + "keep", CODE) > 0, code, codes(name + which + "codes"))
         with torch.no_grad():
-            content, z = self.view(pixels(name + "pixels", N))
+            x, another = pixels(name + "pixels", N), pixels(name + "references", N)
+            content, z = self.view(x)
             wanted = edit(z, "")
-            other = self.view(pixels(name + "references", N))
+            other = self.view(another)
             views = [
                 (content, wanted),
-                self.translated(content, wanted),
+                self.translated(content, wanted, x),
                 other,
-                self.translated(other[0], edit(other[1], "other_")),
-                self.translated(content, edit(z, "random_")),
-                self.translated(content, z),
+                self.translated(other[0], edit(other[1], "other_"), another),
+                self.translated(content, edit(z, "random_"), x),
+                self.translated(content, z, x),
             ]
             contents, all_codes = (torch.cat(part) for part in zip(*views))
         kept = torch.from_numpy((fill(name + "dropout", (2, len(views) * N, peer.HIDDEN)) < 0.8).astype("f8")) / 0.9
@@ -167,8 +168,8 @@ class Triplets:
         return {"triplet": loss}
 
 
-def networks():
-    nets = peer.Networks(GF, N_RES, DF, LAYERS, SCALES, ATTRS, DIMS, MLP, IMG, EMBED, K)
+def networks(attention=False):
+    nets = peer.Networks(GF, N_RES, DF, LAYERS, SCALES, ATTRS, DIMS, MLP, IMG, EMBED, K, attention)
     for name, module in nets.named_children():
         initialise(module, name + ".")
     return nets
@@ -178,8 +179,11 @@ def main():
     tensors = {}
     stages = {
         "stage1": Translation("stage1", networks()),
-        "stage2": Triplets(networks()),
-        "stage3": Translation("stage3", networks(), Memory()),
+        "stage2": Triplets("stage2", networks()),
+        "stage3": Translation("stage3", networks(), Memory("stage3")),
+        "masked1": Translation("masked1", networks(attention=True)),
+        "masked2": Triplets("masked2", networks(attention=True)),
+        "masked3": Translation("masked3", networks(attention=True), Memory("masked3")),
     }
     for name, stage in stages.items():
         rows = [stage.iterate(i) for i in range(ITERATIONS)]

@@ -88,15 +88,18 @@ class Attribute(nn.Module):
 
 
 class Generator(nn.Module):
-    """G: content [N,4*gf,h,w], code [N,attrs*attr_dims] -> image [N,3,4h,4w]."""
+    """G: content [N,4*gf,h,w], code [N,attrs*attr_dims] -> image [N,3,4h,4w].
 
-    def __init__(self, gf, n_res, attrs, attr_dims, mlp):
+    With attention a mask of one channel decides between that image and `source`, the one content was encoded from."""
+
+    def __init__(self, gf, n_res, attrs, attr_dims, mlp, attention=False):
         super().__init__()
         width = 4 * gf
         self.width = width
         self.res = nn.ModuleList(Block(width, False) for _ in range(n_res))
         self.up = nn.ModuleList(NormConv(width >> i, width >> (i + 1), 5, 1, 2) for i in range(2))
         self.out = Conv(gf, 3, 7, 1, 3)
+        self.mask = Conv(gf, 1, 7, 1, 3) if attention else None
         sizes = (attrs * attr_dims, mlp, mlp, 2 * n_res * 2 * width)
         self.mlp = nn.ModuleList(nn.Linear(sizes[i], sizes[i + 1]) for i in range(3))
 
@@ -104,7 +107,7 @@ class Generator(nn.Module):
         shift, scale = next(styles), next(styles)
         return instance_norm(x) * scale[:, :, None, None] + shift[:, :, None, None]
 
-    def forward(self, content, code):
+    def forward(self, content, code, source=None):
         hidden = F.relu(self.mlp[1](F.relu(self.mlp[0](code))))
         styles = iter(self.mlp[2](hidden).split(self.width, 1))  # shift, scale of each AdaIN layer in turn
         x = content
@@ -112,7 +115,11 @@ class Generator(nn.Module):
             x = x + self.adain(block.b(F.relu(self.adain(block.a(x), styles))), styles)
         for conv in self.up:
             x = conv(F.interpolate(x, scale_factor=2, mode="nearest"))
-        return torch.tanh(self.out(x))
+        image = torch.tanh(self.out(x))
+        if self.mask is None:
+            return image
+        mask = torch.sigmoid(self.mask(x))
+        return image * mask + source * (1 - mask)
 
 
 class Scale(nn.Module):
@@ -190,11 +197,11 @@ class Fusion(nn.Module):
 class Networks(nn.Module):
     """All of them, so that state_dict() has the checkpoints' names."""
 
-    def __init__(self, gf, n_res, df, d_layers, d_scales, attrs, attr_dims, mlp, img, embed_dim, k):
+    def __init__(self, gf, n_res, df, d_layers, d_scales, attrs, attr_dims, mlp, img, embed_dim, k, attention=False):
         super().__init__()
         self.content = Content(gf, n_res)
         self.attribute = Attribute(gf, attrs, attr_dims)
-        self.generator = Generator(gf, n_res, attrs, attr_dims, mlp)
+        self.generator = Generator(gf, n_res, attrs, attr_dims, mlp, attention)
         self.discriminator = Discriminator(df, d_layers, d_scales, attrs, img)
         self.embedder = Embedder(gf, img, attrs, attr_dims, embed_dim)
         self.fusion = Fusion(gf, k)

@@ -145,6 +145,16 @@ static rg_tensor_t *act_tanh(graph_t *g)
     return rg_act(g->tape, g->x[0], RG_ACT_TANH);
 }
 
+static rg_tensor_t *act_sigmoid(graph_t *g)
+{
+    return rg_act(g->tape, g->x[0], RG_ACT_SIGMOID);
+}
+
+static rg_tensor_t *blend(graph_t *g)
+{
+    return rg_blend(g->tape, g->x[0], g->x[1], g->x[2]);
+}
+
 static rg_tensor_t *select_mixed(graph_t *g)
 {
     size_t n = rg_tensor_size(g->x[0]);
@@ -221,6 +231,8 @@ static const case_t CASES[] = {
     {"act_relu", {{2, 3, 4, 5}}, {{0}}, 6, act_relu},
     {"act_leaky", {{2, 3, 4, 5}}, {{0}}, 6, act_leaky},
     {"act_tanh", {{2, 3, 4, 5}}, {{0}}, 0, act_tanh},
+    {"act_sigmoid", {{2, 3, 4, 5}}, {{0}}, 0, act_sigmoid},
+    {"blend", {{2, 3, 4, 1}, {2, 3, 4, 5}, {2, 3, 4, 5}}, {{0}}, 0, blend},
     {"loss_l1", {{2, 3, 4, 5}, {2, 3, 4, 5}}, {{0}}, 8, loss_l1},
     {"loss_square", {{2, 3, 4, 5}}, {{0}}, 0, loss_square},
     {"loss_bce", {{3, 1, 1, 7}}, {{0}}, 0, loss_bce},

@@ -16,7 +16,7 @@
 // The sizes of make_model_reference.py.
 enum { N = 2, GF = 4, ATTRS = 5, DIMS = 8, IMG = 32, EMBED = 20, K = 3 };
 enum { SIDE = IMG / 4, WIDTH = 4 * GF, CODE = ATTRS * DIMS };
-enum { SAMPLES = 32, INPUTS_MAX = 2, OUTPUTS_MAX = 4 };
+enum { SAMPLES = 32, INPUTS_MAX = 3, OUTPUTS_MAX = 4 };
 
 static const double OUTPUT_TOLERANCE = 1e-5; // a dozen layers of rounding
 static const double GRADIENT_TOLERANCE =
@@ -28,7 +28,7 @@ static const double LOSS_TOLERANCE = 1e-6;
 
 typedef struct {
     rg_bench_t bench;
-    rg_model_t *model;
+    rg_model_t *model, *masked; // masked: with attention
     rg_fixture_t *fixture;
 } lab_t;
 
@@ -56,7 +56,13 @@ static int run_attribute(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 
 static int run_generator(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 {
-    y[0] = rg_generate(lab->bench.tape, &lab->model->generator, x[0], x[1]);
+    y[0] = rg_generate(lab->bench.tape, &lab->model->generator, x[0], x[1], NULL);
+    return 1;
+}
+
+static int run_masked(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
+{
+    y[0] = rg_generate(lab->bench.tape, &lab->masked->generator, x[0], x[1], x[2]);
     return 1;
 }
 
@@ -90,6 +96,7 @@ static const network_t NETWORKS[] = {
     {"content", RG_CONTENT, {{N, IMG, IMG, 3}}, run_content},
     {"attribute", RG_ATTRIBUTE, {{N, IMG, IMG, 3}}, run_attribute},
     {"generator", RG_GENERATOR, {{N, SIDE, SIDE, WIDTH}, {N, 1, 1, CODE}}, run_generator},
+    {"masked", RG_GENERATOR, {{N, SIDE, SIDE, WIDTH}, {N, 1, 1, CODE}, {N, IMG, IMG, 3}}, run_masked},
     {"discriminator", RG_DISCRIMINATOR, {{N, IMG, IMG, 3}}, run_discriminator},
     {"embedder", RG_EMBEDDER, {{N, SIDE, SIDE, WIDTH}, {N, 1, 1, CODE}}, run_embedder},
     {"fusion", RG_FUSION, {{N, SIDE, SIDE, WIDTH}, {N, SIDE, SIDE, K *WIDTH}}, run_fusion},
@@ -138,7 +145,8 @@ static void run_backward(lab_t *lab, const network_t *net, rg_tensor_t **y, int 
 
 static void check_network(lab_t *lab, const network_t *net)
 {
-    rg_params_t *set = &lab->model->set[net->part];
+    rg_model_t *model = net->run == run_masked ? lab->masked : lab->model;
+    rg_params_t *set = &model->set[net->part];
     rg_tensor_t *x[INPUTS_MAX] = {0}, *y[OUTPUTS_MAX];
     rg_tape_reset(lab->bench.tape);
     rg_bench_fill_params(set);
@@ -266,6 +274,8 @@ static int setup(void **state)
     rg_config_t config = small_config();
     unsigned all = RG_STAGE3_PARTS;
     rg_model_new(&lab->model, &config, all, all);
+    config.model.attention = 1;
+    rg_model_new(&lab->masked, &config, RG_PART_BIT(RG_GENERATOR), RG_PART_BIT(RG_GENERATOR));
     lab->fixture = rg_fixture_open("tests/grad/fixtures/models.bin");
     *state = lab;
     if (rg_cpu_backend_new(&lab->bench.backend, 0)) return -1;
@@ -279,6 +289,7 @@ static int teardown(void **state)
     rg_tape_destroy(&lab->bench.tape);
     rg_backend_destroy(&lab->bench.backend);
     rg_model_destroy(&lab->model);
+    rg_model_destroy(&lab->masked);
     free(lab);
     return 0;
 }

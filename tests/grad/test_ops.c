@@ -158,6 +158,12 @@ static rg_tensor_t *build_act(case_t *c)
     return rg_act(c->bench->tape, input(c, "x"), (enum rg_act)number(c, "act"));
 }
 
+static rg_tensor_t *build_blend(case_t *c)
+{
+    rg_tensor_t *mask = input(c, "mask"), *a = input(c, "a"), *b = input(c, "b");
+    return rg_blend(c->bench->tape, mask, a, b);
+}
+
 static rg_tensor_t *build_l1(case_t *c)
 {
     rg_tensor_t *a = input(c, "a"), *b = input(c, "b");
@@ -200,6 +206,7 @@ static const struct op {
     {"select", 0, 0, build_select},
     {"dropout", 0, 2e-7, build_dropout},
     {"act", 0, 1e-6, build_act},
+    {"blend", 0, 1e-6, build_blend},
     {"l1", 0, 1e-6, build_l1},
     {"square", 0, 1e-6, build_square},
     {"bce", 0, 1e-6, build_bce},

@@ -30,7 +30,8 @@ typedef struct {
     rg_backend_t *backend;
     rg_model_t *model;
     rg_fixture_t *fixture;
-    int asked; // how often neighbours were asked for
+    const char *stage; // whose inputs and losses: stage1, .., masked1: with attention
+    int asked;         // how often neighbours were asked for
 } lab_t;
 
 // ---- inputs, by name
@@ -76,8 +77,9 @@ static void batch_fini(rg_batch_t *batch)
     free((void *)batch->target_labels);
 }
 
-static void check_losses(const lab_t *lab, const char *stage, int iteration, const rg_losses_t *losses)
+static void check_losses(const lab_t *lab, int iteration, const rg_losses_t *losses)
 {
+    const char *stage = lab->stage;
     assert_true(losses->n > 0);
     for (int i = 0; i < losses->n; i++) {
         const char *name = losses->item[i].name;
@@ -97,7 +99,7 @@ static int find(void *self, const float *embeddings, int n, const unsigned char 
     char name[64];
     assert_int_equal(n, N);
     assert_int_equal(exclude[2], 3); // the batch's ids: no image finds itself
-    snprintf(name, sizeof name, "stage3.found.%d", lab->asked++);
+    snprintf(name, sizeof name, "%s.found.%d", lab->stage, lab->asked++);
     rg_bench_fill(name, content, (size_t)n * MAP, 1);
     for (int i = 0; i < n; i++) {
         double mean = 0;
@@ -107,9 +109,10 @@ static int find(void *self, const float *embeddings, int n, const unsigned char 
     return 0;
 }
 
-static void run_translation(lab_t *lab, const char *stage, const rg_train_config_t *train,
-                            const rg_loss_weights_t *weights, const rg_retriever_t *retriever)
+static void run_translation(lab_t *lab, const rg_train_config_t *train, const rg_loss_weights_t *weights,
+                            const rg_retriever_t *retriever)
 {
+    const char *stage = lab->stage;
     rg_translation_t translation;
     assert_int_equal(rg_translation_init(&translation, lab->model, lab->backend, train, weights, retriever),
                      0);
@@ -123,7 +126,7 @@ static void run_translation(lab_t *lab, const char *stage, const rg_train_config
         for (int e = 0; e < N * CODE; e++) draws.component[e] = batch.labels[e / DIMS] ? 1 : -1;
         rg_tape_reset(translation.tape);
         assert_int_equal(rg_translation_step(&translation, &batch, &draws, i, &losses), 0);
-        check_losses(lab, stage, i, &losses);
+        check_losses(lab, i, &losses);
         free(draws.codes);
         free(draws.keep);
         free(draws.component);
@@ -132,66 +135,96 @@ static void run_translation(lab_t *lab, const char *stage, const rg_train_config
     rg_translation_fini(&translation);
 }
 
-static void model_new(lab_t *lab, unsigned parts, unsigned trains)
+static void model_new(lab_t *lab, const char *stage, unsigned parts, unsigned trains)
 {
     rg_params_t *sets[RG_PARTS];
+    lab->stage = stage;
+    lab->config.model.attention = strncmp(stage, "masked", strlen("masked")) == 0;
     rg_model_new(&lab->model, &lab->config, parts, trains);
     int n = rg_model_sets(lab->model, sets);
     for (int i = 0; i < n; i++) rg_bench_fill_params(sets[i]);
 }
 
+static void run_stage1(lab_t *lab, const char *stage)
+{
+    model_new(lab, stage, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
+    run_translation(lab, &lab->config.stage1, &lab->config.stage1_loss, NULL);
+}
+
+static void run_stage3(lab_t *lab, const char *stage)
+{
+    const rg_retriever_t retriever = {find, lab};
+    model_new(lab, stage, RG_STAGE3_PARTS, RG_STAGE3_TRAINS);
+    lab->asked = 0;
+    run_translation(lab, &lab->config.stage3, &lab->config.stage3_loss, &retriever);
+    assert_int_equal(lab->asked, 3 * ITERATIONS); // every decode asks
+}
+
 static void test_stage1(void **state)
 {
-    lab_t *lab = *state;
-    model_new(lab, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
-    run_translation(lab, "stage1", &lab->config.stage1, &lab->config.stage1_loss, NULL);
+    run_stage1(*state, "stage1");
+}
+
+static void test_stage1_with_attention(void **state)
+{
+    run_stage1(*state, "masked1");
 }
 
 static void test_stage3(void **state)
 {
-    lab_t *lab = *state;
-    const rg_retriever_t retriever = {find, lab};
-    model_new(lab, RG_STAGE3_PARTS, RG_STAGE3_TRAINS);
-    run_translation(lab, "stage3", &lab->config.stage3, &lab->config.stage3_loss, &retriever);
-    assert_int_equal(lab->asked, 3 * ITERATIONS); // every decode asks
+    run_stage3(*state, "stage3");
+}
+
+static void test_stage3_with_attention(void **state)
+{
+    run_stage3(*state, "masked3");
 }
 
 // ---- stage 2
 
-static void triplet_draws(rg_triplet_draws_t *draws, int iteration)
+static void triplet_draws(rg_triplet_draws_t *draws, const char *stage, int iteration)
 {
     size_t units = 2 * N * (2 + KINDS) * RG_EMBEDDER_HIDDEN;
-    draws->wanted = numbers("stage2", iteration, "codes", N * CODE, 1.5f);
-    draws->other_wanted = numbers("stage2", iteration, "other_codes", N * CODE, 1.5f);
-    draws->random = numbers("stage2", iteration, "random_codes", N * CODE, 1.5f);
-    draws->keep = bits("stage2", iteration, "keep", N * CODE);
-    draws->other_keep = bits("stage2", iteration, "other_keep", N * CODE);
-    draws->random_keep = bits("stage2", iteration, "random_keep", N * CODE);
-    draws->dropout = numbers("stage2", iteration, "dropout", units, 1);
+    draws->wanted = numbers(stage, iteration, "codes", N * CODE, 1.5f);
+    draws->other_wanted = numbers(stage, iteration, "other_codes", N * CODE, 1.5f);
+    draws->random = numbers(stage, iteration, "random_codes", N * CODE, 1.5f);
+    draws->keep = bits(stage, iteration, "keep", N * CODE);
+    draws->other_keep = bits(stage, iteration, "other_keep", N * CODE);
+    draws->random_keep = bits(stage, iteration, "random_keep", N * CODE);
+    draws->dropout = numbers(stage, iteration, "dropout", units, 1);
     for (size_t i = 0; i < units; i++) draws->dropout[i] = draws->dropout[i] < 0.8f ? 1 / 0.9f : 0;
 }
 
-static void test_stage2(void **state)
+static void run_stage2(lab_t *lab, const char *stage)
 {
-    lab_t *lab = *state;
     rg_triplet_t triplet;
-    model_new(lab, RG_STAGE2_PARTS, RG_STAGE2_TRAINS);
+    model_new(lab, stage, RG_STAGE2_PARTS, RG_STAGE2_TRAINS);
     assert_int_equal(rg_triplet_init(&triplet, lab->model, lab->backend), 0);
     for (int i = 0; i < ITERATIONS; i++) {
         rg_batch_t batch;
         rg_triplet_draws_t draws;
         rg_losses_t losses;
-        batch_init(&batch, "stage2", i, N);
-        triplet_draws(&draws, i);
+        batch_init(&batch, stage, i, N);
+        triplet_draws(&draws, stage, i);
         rg_tape_reset(triplet.tape);
         assert_int_equal(rg_triplet_step(&triplet, &batch, &draws, i, &losses), 0);
-        check_losses(lab, "stage2", i, &losses);
+        check_losses(lab, i, &losses);
         void *owned[] = {draws.wanted,     draws.other_wanted, draws.random, draws.keep,
                          draws.other_keep, draws.random_keep,  draws.dropout};
         for (size_t e = 0; e < sizeof owned / sizeof *owned; e++) free(owned[e]);
         batch_fini(&batch);
     }
     rg_triplet_fini(&triplet);
+}
+
+static void test_stage2(void **state)
+{
+    run_stage2(*state, "stage2");
+}
+
+static void test_stage2_with_attention(void **state)
+{
+    run_stage2(*state, "masked2");
 }
 
 // ---- life
@@ -276,6 +309,9 @@ int main(void)
         cmocka_unit_test_teardown(test_stage1, drop_model),
         cmocka_unit_test_teardown(test_stage2, drop_model),
         cmocka_unit_test_teardown(test_stage3, drop_model),
+        cmocka_unit_test_teardown(test_stage1_with_attention, drop_model),
+        cmocka_unit_test_teardown(test_stage2_with_attention, drop_model),
+        cmocka_unit_test_teardown(test_stage3_with_attention, drop_model),
     };
     return cmocka_run_group_tests_name("stages", tests, setup, teardown);
 }

@@ -23,6 +23,8 @@ static inline float rg__act_value(float x, enum rg_act act)
         return x > 0 ? x : RG_LEAKY_SLOPE * x;
     case RG_ACT_TANH:
         return tanhf(x);
+    case RG_ACT_SIGMOID:
+        return 1 / (1 + expf(-x));
     case RG_ACT_NONE:
         break;
     }

@@ -24,6 +24,8 @@ static inline float slope_of(float y, enum rg_act act)
         return y > 0 ? 1 : RG_LEAKY_SLOPE;
     case RG_ACT_TANH:
         return 1 - y * y;
+    case RG_ACT_SIGMOID:
+        return y * (1 - y);
     case RG_ACT_NONE:
         break;
     }
@@ -59,6 +61,9 @@ RG_HOT static void act_range(float *y, const float *x, enum rg_act act, size_t n
     case RG_ACT_TANH:
         forward_loop(y, x, RG_ACT_TANH, n);
         break;
+    case RG_ACT_SIGMOID:
+        forward_loop(y, x, RG_ACT_SIGMOID, n);
+        break;
     }
 }
 
@@ -77,6 +82,9 @@ RG_HOT static void act_backward_range(float *dx, int add, const float *dy, const
         break;
     case RG_ACT_TANH:
         backward_loop(dx, add, dy, y, RG_ACT_TANH, n);
+        break;
+    case RG_ACT_SIGMOID:
+        backward_loop(dx, add, dy, y, RG_ACT_SIGMOID, n);
         break;
     }
 }

@@ -249,6 +249,20 @@ static void samples_of_an_image_are_adjacent(void **state)
     rg_msg_destroy(&one);
 }
 
+// What the mask lets through of a source goes into its own translations, wherever they are computed.
+static void every_sample_is_masked_with_its_own_source(void **state)
+{
+    tiny_t *f = *state;
+    rg_msg_t *reply;
+    tiny_save_copying(f);
+    assert_ok(rg_engine_load(f->engine, ""));
+    assert_ok(translate(f, &GO, translate_request(f, 6, 3), &reply)); // more than one batch
+    const uint8_t *copies =
+        payload(reply, "pixels", RG__V1__DTYPE__U8, 4, (const uint32_t[]){18, SIDE, SIDE, 3});
+    for (int i = 0; i < 18; i++) assert_memory_equal(copies + i * IMAGE, f->pixels + i / 3 * IMAGE, IMAGE);
+    rg_msg_destroy(&reply);
+}
+
 // A reference that is the source itself changes nothing: its code is the source's own.
 static void references_give_the_named_codes(void **state)
 {
@@ -307,6 +321,7 @@ int main(void)
         TEST(stale_images_are_embedded_from_thumbnails),
         TEST(queries_are_embedded_with_the_wanted_code),
         TEST(samples_of_an_image_are_adjacent),
+        TEST(every_sample_is_masked_with_its_own_source),
         TEST(references_give_the_named_codes),
         TEST(bad_translations_are_refused),
     };

@@ -70,7 +70,7 @@ static direct_t *compute_directly(const tiny_t *f, const char *stage, unsigned p
     rg_tensor_t *content = rg_content_encode(tape, &model->content, x);
     rg_tensor_t *code = rg_attribute_encode(tape, &model->attribute, x);
     rg_tensor_t *e = rg_embed(tape, &model->embedder, content, code, NULL);
-    rg_tensor_t *y = rg_generate(tape, &model->generator, content, code);
+    rg_tensor_t *y = rg_generate(tape, &model->generator, content, code, x);
     memcpy(out->content, content->data, sizeof out->content);
     memcpy(out->code, code->data, sizeof out->code);
     memcpy(out->embeddings, e->data, sizeof out->embeddings);
@@ -88,16 +88,16 @@ static void assert_near(const float *got, const float *want, size_t n)
             fail_msg("element %zu: %g, not %g", i, (double)got[i], (double)want[i]);
 }
 
-static void batches_compute_what_the_networks_do(void **state)
+static void check_batches(tiny_t *f)
 {
-    tiny_t *f = *state;
     tiny_save_stage2(f);
     load(f, "");
     direct_t *want = compute_directly(f, "stage2.safetensors", RG_STAGE2_PARTS), *got = rg_alloc(sizeof *got);
     assert_int_equal(rg_engine_map_size(f->engine), MAP);
     assert_ok(rg_engine_encode(f->engine, f->pixels, TINY_IMAGES, got->content, got->code));
     assert_ok(rg_engine_embed(f->engine, got->content, got->code, TINY_IMAGES, got->embeddings));
-    assert_ok(rg_engine_decode(f->engine, got->content, got->code, TINY_IMAGES, NULL, got->translated));
+    assert_ok(
+        rg_engine_decode(f->engine, got->content, f->pixels, got->code, TINY_IMAGES, NULL, got->translated));
     assert_near(got->content, want->content, TINY_IMAGES * MAP);
     assert_near(got->code, want->code, TINY_IMAGES * Z);
     assert_near(got->embeddings, want->embeddings, TINY_IMAGES * D);
@@ -105,6 +105,20 @@ static void batches_compute_what_the_networks_do(void **state)
         assert_in_range(got->translated[i] + 1, want->translated[i], want->translated[i] + 2);
     free(want);
     free(got);
+}
+
+static void batches_compute_what_the_networks_do(void **state)
+{
+    check_batches(*state);
+}
+
+static void and_with_attention(void **state)
+{
+    tiny_t *f = *state;
+    f->config.model.attention = 1;
+    rg_engine_destroy(&f->engine);
+    rg_engine_new(&f->engine, &f->config);
+    check_batches(f);
 }
 
 // Checkpoints of stage 1 have averaged weights; the engine computes with those.
@@ -148,18 +162,19 @@ static void stage_3_decodes_with_neighbours(void **state)
     fake_retriever_t fake = {.fill = 1};
     const rg_retriever_t retriever = {find_fake, &fake};
     assert_ok(rg_engine_encode(f->engine, f->pixels, TINY_IMAGES, out->content, out->code));
-    assert_ok(rg_engine_decode(f->engine, out->content, out->code, TINY_IMAGES, &retriever, out->translated));
+    assert_ok(rg_engine_decode(f->engine, out->content, f->pixels, out->code, TINY_IMAGES, &retriever,
+                               out->translated));
     assert_int_equal(fake.calls, 2);
     assert_int_equal(fake.images, TINY_IMAGES);
     fake.fill = 50;
-    assert_ok(rg_engine_decode(f->engine, out->content, out->code, 1, &retriever, other));
+    assert_ok(rg_engine_decode(f->engine, out->content, f->pixels, out->code, 1, &retriever, other));
     assert_memory_not_equal(other, out->translated, IMAGE);
     fake.fill = -1;
-    assert_fails(rg_engine_decode(f->engine, out->content, out->code, 1, &retriever, other), RG_ETIMEOUT,
-                 "nobody");
+    assert_fails(rg_engine_decode(f->engine, out->content, f->pixels, out->code, 1, &retriever, other),
+                 RG_ETIMEOUT, "nobody");
     fake.fill = 50;
-    assert_ok(
-        rg_engine_decode(f->engine, out->content, out->code, 1, &retriever, other)); // the error is over
+    assert_ok(rg_engine_decode(f->engine, out->content, f->pixels, out->code, 1, &retriever,
+                               other)); // the error is over
     free(out);
 }
 
@@ -197,9 +212,13 @@ static void other_checkpoints_are_refused_and_change_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_newest_usable_stage_is_loaded),    TEST(what_is_not_trained_is_said),
-        TEST(batches_compute_what_the_networks_do), TEST(averaged_weights_are_used),
-        TEST(stage_3_decodes_with_neighbours),      TEST(other_checkpoints_are_refused_and_change_nothing),
+        TEST(the_newest_usable_stage_is_loaded),
+        TEST(what_is_not_trained_is_said),
+        TEST(batches_compute_what_the_networks_do),
+        TEST(and_with_attention),
+        TEST(averaged_weights_are_used),
+        TEST(stage_3_decodes_with_neighbours),
+        TEST(other_checkpoints_are_refused_and_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

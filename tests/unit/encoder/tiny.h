@@ -79,15 +79,13 @@ static inline int tiny_close(void **state)
     return rc;
 }
 
-// Saves RUN/STAGE.safetensors of a model made from this config's seed: trained sets have averaged weights
-// that are half of the others, so that it shows which were loaded.
-static inline void tiny_save(const tiny_t *f, const rg_config_t *config, const char *stage, unsigned parts,
-                             unsigned trains, uint64_t iteration)
+// Saves RUN/STAGE.safetensors and ends the model: trained sets have averaged weights that are half of the
+// others, so that it shows which were loaded.
+static inline void tiny_save_model(const tiny_t *f, rg_model_t *model, const char *stage, uint64_t iteration)
 {
-    rg_model_t *model;
+    const rg_config_t *config = &model->config;
     rg_params_t *sets[RG_PARTS];
     char name[RG_NAME_SIZE], path[RG_PATH_SIZE];
-    rg_model_new(&model, config, parts, trains);
     int n = rg_model_sets(model, sets);
     for (int s = 0; s < n; s++)
         for (size_t i = 0; sets[s]->ema && i < sets[s]->count; i++) sets[s]->ema[i] = sets[s]->value[i] / 2;
@@ -98,6 +96,29 @@ static inline void tiny_save(const tiny_t *f, const rg_config_t *config, const c
     rg_config_path(&f->config, name, path);
     assert_ok(rg_checkpoint_save(path, config, sets, n, &info));
     rg_model_destroy(&model);
+}
+
+// The same of a model made from this config's seed.
+static inline void tiny_save(const tiny_t *f, const rg_config_t *config, const char *stage, unsigned parts,
+                             unsigned trains, uint64_t iteration)
+{
+    rg_model_t *model;
+    rg_model_new(&model, config, parts, trains);
+    tiny_save_model(f, model, stage, iteration);
+}
+
+// A stage 1 with attention whose mask is shut: every translation is a copy of its source. The engine is made
+// anew for it.
+static inline void tiny_save_copying(tiny_t *f)
+{
+    rg_model_t *model;
+    f->config.model.attention = 1;
+    rg_engine_destroy(&f->engine);
+    rg_engine_new(&f->engine, &f->config);
+    rg_model_new(&model, &f->config, RG_STAGE1_PARTS, 0);
+    rg_param_fill(model->generator.mask.weight, 0);
+    rg_param_fill(model->generator.mask.bias, -100);
+    tiny_save_model(f, model, "stage1", 50);
 }
 
 static inline void tiny_save_stage1(const tiny_t *f)

@@ -300,6 +300,28 @@ static void does_not_depend_on_the_batch(void **state)
     json_decref(large);
 }
 
+// A mask that is shut makes every translation a copy of its source.
+static void translates_with_attention(void **state)
+{
+    (void)state;
+    rg_model_t *model;
+    rg_params_t *sets[RG_PARTS];
+    config.model.attention = 1;
+    rg_model_new(&model, &config, RG_STAGE1_PARTS, 0);
+    rg_param_fill(model->generator.mask.weight, 0);
+    rg_param_fill(model->generator.mask.bias, -100);
+    save("stage1", sets, rg_model_sets(model, sets), &config.data.attributes);
+    rg_model_destroy(&model);
+    json_t *report = evaluate("stage1");
+    assert_near(number(report, "reconstruction_l1_255"), 0, 1e-9);
+    assert_near(number(report, "frechet_latent"), 0, 1e-3);
+    assert_near(number(report, "frechet_reference"), 0, 1e-3);
+    assert_true(number(report, "frechet_floor") > 1e-3);
+    json_decref(report);
+    config.model.attention = 0;
+    save_stage("stage1", RG_STAGE1_PARTS, 2);
+}
+
 static void measures_stage2(void **state)
 {
     (void)state;
@@ -438,6 +460,7 @@ int main(void)
         cmocka_unit_test(measures_stage1),
         cmocka_unit_test(measures_a_checkpoint_once),
         cmocka_unit_test(does_not_depend_on_the_batch),
+        cmocka_unit_test(translates_with_attention),
         cmocka_unit_test(measures_stage2),
         cmocka_unit_test(refuses_what_does_not_fit),
         cmocka_unit_test(names_a_broken_image),

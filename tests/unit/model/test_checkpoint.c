@@ -126,6 +126,30 @@ static void another_architecture_is_named(void **state)
     free(path);
 }
 
+// The attention's head must be there where the configuration has it, and only there.
+static void attention_is_part_of_the_architecture(void **state)
+{
+    rg_config_t config;
+    rg_model_t *plain, *masked;
+    rg_params_t *sets[RG_PARTS];
+    rg_checkpoint_info_t info;
+    char *path = path_in(state);
+    small_config(&config);
+    rg_model_new(&plain, &config, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
+    config.model.attention = 1;
+    rg_model_new(&masked, &config, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
+    assert_ok(rg_checkpoint_save(path, &config, sets, rg_model_sets(plain, sets), &INFO));
+    assert_fails(rg_checkpoint_load(path, sets, rg_model_sets(masked, sets), RG_CHECKPOINT_START, &info),
+                 RG_EMODEL, "no tensor ema.generator.mask.weight: a checkpoint of another architecture");
+    assert_ok(rg_checkpoint_save(path, &config, sets, rg_model_sets(masked, sets), &INFO));
+    assert_ok(rg_checkpoint_load(path, sets, rg_model_sets(masked, sets), RG_CHECKPOINT_RESUME, &info));
+    assert_fails(rg_checkpoint_load(path, sets, rg_model_sets(plain, sets), RG_CHECKPOINT_START, &info),
+                 RG_EMODEL, "generator.mask.weight has no place in this configuration");
+    rg_model_destroy(&plain);
+    rg_model_destroy(&masked);
+    free(path);
+}
+
 // Writing fails in the middle (a file size limit stands for a full disk): the old checkpoint stays, no part
 // of a new one.
 static void a_failed_save_leaves_the_old_one(void **state)
@@ -177,7 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(resuming_restores_every_block),  TEST(starting_takes_the_averaged_weights),
         TEST(another_architecture_is_named),  TEST(a_failed_save_leaves_the_old_one),
-        TEST(other_files_are_no_checkpoints),
+        TEST(other_files_are_no_checkpoints), TEST(attention_is_part_of_the_architecture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
