@@ -189,10 +189,9 @@ static void rows_backward(rg_tape_t *tape, void *ctx)
 
 rg_tensor_t *rg_rows(rg_tape_t *tape, rg_tensor_t *x, int first, int count)
 {
-    assert(first >= 0 && count > 0 && first + count <= x->n);
-    rg_tensor_t *y = rg_tape_tensor(tape, count, x->h, x->w, x->c);
-    size_t image = rg_tensor_size(x) / (size_t)x->n;
-    memcpy(y->data, x->data + (size_t)first * image, rg_tensor_size(y) * sizeof(float));
+    assert(first >= 0 && count >= 1 && first + count <= x->n);
+    size_t row = rg_tensor_size(x) / (size_t)x->n;
+    rg_tensor_t *y = rg_tape_input(tape, count, x->h, x->w, x->c, x->data + (size_t)first * row);
     return unary(tape, x, y, rows_backward, NULL, first);
 }
 

@@ -39,9 +39,10 @@ rg_tensor_t *rg_layer_norm(rg_tape_t *tape, rg_tensor_t *x, rg_param_t *gain, rg
 rg_tensor_t *rg_pool3(rg_tape_t *tape, rg_tensor_t *x);       // 3x3/2 average, padding not counted
 rg_tensor_t *rg_global_mean(rg_tape_t *tape, rg_tensor_t *x); // [N,1,1,C]
 rg_tensor_t *rg_flatten(rg_tape_t *tape, rg_tensor_t *x);     // [N,1,1,C*H*W] in PyTorch's C,H,W order
-rg_tensor_t *rg_concat(rg_tape_t *tape, rg_tensor_t *const *x, int count);   // along channels
-rg_tensor_t *rg_stack(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b);      // along images
-rg_tensor_t *rg_rows(rg_tape_t *tape, rg_tensor_t *x, int first, int count); // images first.., a copy
+rg_tensor_t *rg_concat(rg_tape_t *tape, rg_tensor_t *const *x, int count); // along channels
+rg_tensor_t *rg_stack(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b);    // along images
+rg_tensor_t *rg_rows(rg_tape_t *tape, rg_tensor_t *x, int first,
+                     int count); // images first.., the same memory
 // Element i of the result is a's where mask[i] (size of a, borrowed until backward) is nonzero, else b's.
 rg_tensor_t *rg_select(rg_tape_t *tape, const unsigned char *mask, rg_tensor_t *a, rg_tensor_t *b);
 // keep [size of x] holds 0 or 1/(1-p) (borrowed until backward): inverted dropout with a mask drawn by the

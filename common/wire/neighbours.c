@@ -8,6 +8,16 @@
 #include "common/core/err.h"
 #include "common/core/half.h"
 
+enum { REPLY_BYTES = 16 << 20 }; // about the most a reply's content maps should take
+
+static int queries_per_request(const rg_config_t *config)
+{
+    size_t side = (size_t)config->data.img_size / 4, channels = 4 * (size_t)config->model.gf;
+    size_t most = REPLY_BYTES / ((size_t)config->model.k * side * side * channels * sizeof(uint16_t));
+    if (most < 1) most = 1;
+    return most < (size_t)config->retrieval.batch_max ? (int)most : config->retrieval.batch_max;
+}
+
 void rg_neighbours_init(rg_neighbours_t *self, const rg_config_t *config, rg_link_t *link, const char *model)
 {
     *self = (rg_neighbours_t){.link = link,
@@ -17,13 +27,8 @@ void rg_neighbours_init(rg_neighbours_t *self, const rg_config_t *config, rg_lin
                               .channels = 4 * config->model.gf,
                               .embed_dim = config->model.embed_dim,
                               .random = config->retrieval.neighbours == RG_NEIGHBOURS_RANDOM,
-                              .seed = config->seed};
-}
-
-void rg_neighbours_fini(rg_neighbours_t *self)
-{
-    free(self->names);
-    self->names = NULL;
+                              .seed = config->seed,
+                              .per_request = queries_per_request(config)};
 }
 
 static rg_msg_t *make_request(rg_neighbours_t *self, const float *embeddings, int n,
@@ -54,14 +59,23 @@ static void interleave(const rg_neighbours_t *self, const uint16_t *maps, int n,
                                  maps + ((i * k + j) * pixels + p) * c, c);
 }
 
-static void note(rg_neighbours_t *self, const Rg__V1__SearchReply *reply)
+// One request under way.
+typedef struct rg__search {
+    rg_neighbours_t *neighbours;
+    int first, n; // its queries among those asked since the last wait
+    float *content;
+    struct rg__search *next;
+} search_t;
+
+static void note(const search_t *search, const Rg__V1__SearchReply *reply)
 {
-    self->generation = reply->generation;
-    if (self->names_wanted)
-        self->names = rg_realloc(self->names, (reply->n_neighbours + 1) * sizeof *self->names);
+    rg_neighbours_t *self = search->neighbours;
+    if (reply->generation > self->generation) self->generation = reply->generation;
     for (size_t i = 0; i < reply->n_neighbours; i++) {
         const Rg__V1__Neighbour *neighbour = reply->neighbours[i];
-        if (self->names_wanted) snprintf(self->names[i], sizeof self->names[i], "%s", neighbour->name);
+        if (self->names_wanted)
+            snprintf(self->names[(size_t)(search->first * self->k) + i], sizeof *self->names, "%s",
+                     neighbour->name);
         if (neighbour->id.len == 0) continue;
         self->retrieved++;
         if (neighbour->generation <= self->since) continue;
@@ -71,25 +85,91 @@ static void note(rg_neighbours_t *self, const Rg__V1__SearchReply *reply)
     }
 }
 
-int rg_neighbours_find(void *context, const float *embeddings, int n, const unsigned char *exclude,
-                       float *content)
+static int read_reply(const search_t *search, const rg_msg_t *reply)
 {
-    rg_neighbours_t *self = context;
-    rg_msg_t *request = make_request(self, embeddings, n, exclude), *reply = NULL;
-    int err = rg_link_ask(self->link, &request, &reply, -1);
-    if (err) return err;
-    const uint32_t shape[] = {(uint32_t)(n * self->k), (uint32_t)self->side, (uint32_t)self->side,
+    const rg_neighbours_t *self = search->neighbours;
+    const int count = search->n * self->k;
+    const uint32_t shape[] = {(uint32_t)count, (uint32_t)self->side, (uint32_t)self->side,
                               (uint32_t)self->channels};
     const Rg__V1__SearchReply *body = rg_msg_body(reply);
     rg_payload_t maps;
-    if (rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_SEARCH_REPLY ||
-        body->n_neighbours != (size_t)(n * self->k))
-        err = rg_fail(RG_EFORMAT, "retrieval: unexpected reply to a search");
-    if (!err) err = rg_msg_payload(reply, "content", RG__V1__DTYPE__F16, 4, shape, &maps);
-    if (!err) {
-        note(self, body);
-        interleave(self, maps.data, n, content);
+    if (rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_SEARCH_REPLY || body->n_neighbours != (size_t)count)
+        return rg_fail(RG_EFORMAT, "retrieval: unexpected reply to a search");
+    int err = rg_msg_payload(reply, "content", RG__V1__DTYPE__F16, 4, shape, &maps);
+    if (err) return err;
+    note(search, body);
+    interleave(self, maps.data, search->n, search->content);
+    return 0;
+}
+
+static void forget(search_t *search)
+{
+    search_t **at = &search->neighbours->pending;
+    while (*at != search) at = &(*at)->next;
+    *at = search->next;
+    free(search);
+}
+
+void rg_neighbours_fini(rg_neighbours_t *self)
+{
+    while (self->pending) forget(self->pending);
+    free(self->names);
+    self->names = NULL;
+}
+
+static void take_reply(void *context, int err, const rg_msg_t *reply)
+{
+    search_t *search = context;
+    rg_neighbours_t *self = search->neighbours;
+    if (!err) err = read_reply(search, reply);
+    if (err && !self->err) {
+        self->err = err;
+        snprintf(self->sentence, sizeof self->sentence, "%s", rg_error());
     }
-    rg_msg_destroy(&reply);
-    return err;
+    forget(search);
+}
+
+static void ask_some(rg_neighbours_t *self, const float *embeddings, int n, const unsigned char *exclude,
+                     float *content)
+{
+    search_t *search = rg_alloc(sizeof *search);
+    rg_msg_t *request = make_request(self, embeddings, n, exclude);
+    *search = (search_t){self, self->asked, n, content, self->pending};
+    self->pending = search;
+    self->asked += n;
+    rg_link_send(self->link, &request, take_reply, search);
+}
+
+int rg_neighbours_ask(void *context, const float *embeddings, int n, const unsigned char *exclude,
+                      float *content)
+{
+    rg_neighbours_t *self = context;
+    size_t map = (size_t)(self->k * self->side * self->side * self->channels);
+    if (!self->pending) self->asked = 0;
+    if (self->names_wanted)
+        self->names =
+            rg_realloc(self->names, ((size_t)(self->asked + n) * (size_t)self->k + 1) * sizeof *self->names);
+    for (int i = 0; i < n; i += self->per_request)
+        ask_some(self, embeddings + (size_t)i * (size_t)self->embed_dim,
+                 n - i < self->per_request ? n - i : self->per_request,
+                 exclude ? exclude + (size_t)i * RG_ID_SIZE : NULL, content + (size_t)i * map);
+    return 0;
+}
+
+int rg_neighbours_wait(void *context)
+{
+    rg_neighbours_t *self = context;
+    int err = 0;
+    while (self->pending && !err) err = rg_link_poll(self->link, -1);
+    if (err) return err;
+    err = self->err;
+    self->err = 0;
+    return err ? rg_fail(err, "%s", self->sentence) : 0;
+}
+
+int rg_neighbours_find(rg_neighbours_t *self, const float *embeddings, int n, const unsigned char *exclude,
+                       float *content)
+{
+    int err = rg_neighbours_ask(self, embeddings, n, exclude, content);
+    return err ? err : rg_neighbours_wait(self);
 }

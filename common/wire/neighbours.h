@@ -1,5 +1,5 @@
-// The retrieval service as seen by who decodes: nearest content maps for a batch of embeddings. Its find
-// function has the signature that model/translate.h wants, so neither layer needs to know the other.
+// The retrieval service as seen by who decodes: nearest content maps for a batch of embeddings. Its functions
+// have the signatures that model/translate.h wants, so neither layer needs to know the other.
 #ifndef RG_WIRE_NEIGHBOURS_H
 #define RG_WIRE_NEIGHBOURS_H
 
@@ -12,23 +12,36 @@ typedef struct {
     const char *model;     // embedding model id, borrowed
     int k, side, channels; // neighbours per query; content maps are [side,side,channels]
     int embed_dim;
-    int random;    // the paper's control: k random images
-    uint64_t seed; // of random, moves on by one per request
-    // what the last request found
-    uint64_t generation; // index generation it saw
+    int random;      // the paper's control: k random images
+    uint64_t seed;   // of random, moves on by one per request
+    int per_request; // queries; more go out as several requests
+    // what is under way
+    struct rg__search *pending; // requests without a reply
+    int err;                    // of the first that failed, with its sentence
+    char sentence[512];
+    // what was found since the last wait
+    uint64_t generation; // newest index generation seen
     int names_wanted;    // 1: keep names
     char (*names)[256];  // [n*k], "" where missing; owned; NULL unless names_wanted
+    int asked;           // queries so far
     // counts since rg_neighbours_init
     uint64_t since; // generation: later additions count as new
     uint64_t retrieved, retrieved_new, last_new_generation;
 } rg_neighbours_t;
 
 void rg_neighbours_init(rg_neighbours_t *self, const rg_config_t *config, rg_link_t *link, const char *model);
+// After the link is gone, or when nothing is under way: replies would have nowhere to go.
 void rg_neighbours_fini(rg_neighbours_t *self);
 
-// self is a rg_neighbours_t. Waits for the reply (the service may be restarting). See rg_retriever_t.
+// self is a rg_neighbours_t. ask sends the queries and returns; wait returns when the replies of all asked so
+// far are in their content arrays (the service may be restarting meanwhile). See rg_retriever_t.
 // RG_EMODEL: the service serves another model. RG_ESTOPPED.
-int rg_neighbours_find(void *self, const float *embeddings, int n, const unsigned char *exclude,
+int rg_neighbours_ask(void *self, const float *embeddings, int n, const unsigned char *exclude,
+                      float *content);
+int rg_neighbours_wait(void *self);
+
+// Both at once.
+int rg_neighbours_find(rg_neighbours_t *self, const float *embeddings, int n, const unsigned char *exclude,
                        float *content);
 
 #endif

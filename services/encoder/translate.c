@@ -88,11 +88,17 @@ static int find(void *self, const float *embeddings, int n, const unsigned char 
     return err;
 }
 
+static int found(void *self)
+{
+    (void)self; // find has waited
+    return 0;
+}
+
 // Decodes outputs first.. of them: output i is sample i % samples of image i / samples.
 static int decode(translation_t *t, uint32_t first, uint32_t count, uint8_t *pixels)
 {
     const rg_config_t *config = rg_engine_config(t->engine);
-    const rg_retriever_t retriever = {find, t};
+    const rg_retriever_t retriever = {find, found, t};
     const size_t side = (size_t)config->data.img_size, size = side * side * 3;
     float *content = rg_alloc(count * t->map * sizeof *content),
           *code = rg_alloc(count * t->width * sizeof *code);

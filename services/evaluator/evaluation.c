@@ -163,7 +163,7 @@ int rg_evaluation_generation(rg_evaluation_t *self, uint64_t *generation)
 int rg_evaluation_translate(rg_evaluation_t *self, float *image, rg_nets_source_t source, int n,
                             rg_neighbours_t *neighbours)
 {
-    const rg_retriever_t retriever = {.find = rg_neighbours_find, .self = neighbours};
+    const rg_retriever_t retriever = {rg_neighbours_ask, rg_neighbours_wait, neighbours};
     return rg_nets_translate(&self->nets, image, source, n, rg_evaluation_fuses(self) ? &retriever : NULL);
 }
 

@@ -158,7 +158,7 @@ static int open_retrieval(run_t *run)
     run->neighbours.retrieved = run->info.retrieved;
     run->neighbours.retrieved_new = run->info.retrieved_new;
     run->neighbours.last_new_generation = run->info.last_new_generation;
-    run->retriever = (rg_retriever_t){rg_neighbours_find, &run->neighbours};
+    run->retriever = (rg_retriever_t){rg_neighbours_ask, rg_neighbours_wait, &run->neighbours};
     return 0;
 }
 
@@ -180,8 +180,7 @@ static int open_trainer(run_t *run)
 
 static int start_feed(run_t *run)
 {
-    int batch = run->train->batch,
-        references = batch / 2; // stages 1 and 3: half latent, half reference targets
+    int batch = run->train->batch, references = run->config->targets == RG_TARGETS_BOTH ? batch : batch / 2;
     if (run->stage == RG_STAGE_CLASSIFIER) references = 0;
     if (run->stage == RG_STAGE_2) references = batch;
     return rg_feed_start(run->feed,
@@ -222,8 +221,8 @@ static void close_run(run_t *run)
     rg_translation_fini(&run->translation);
     rg_triplet_fini(&run->triplet);
     rg_classify_fini(&run->classify);
-    rg_neighbours_fini(&run->neighbours);
     rg_link_destroy(&run->retrieval);
+    rg_neighbours_fini(&run->neighbours);
     rg_feed_close(&run->feed);
     rg_model_destroy(&run->model);
     rg_backend_destroy(&run->backend);
@@ -246,6 +245,8 @@ static int step(run_t *run, const rg_batch_t *batch, int iteration)
         rg_triplet_draw(&run->triplet, batch, &rng, &triplet_draws);
         return rg_triplet_step(&run->triplet, batch, &triplet_draws, iteration, losses);
     default:
+        run->neighbours.seed =
+            run->config->seed + ((uint64_t)iteration << 16); // a resumed stage draws the same
         rg_translation_draw(&run->translation, batch, &rng, &draws);
         return rg_translation_step(&run->translation, batch, &draws, iteration, losses);
     }

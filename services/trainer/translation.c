@@ -24,28 +24,49 @@ void rg_translation_fini(rg_translation_t *self)
     rg_tape_destroy(&self->tape_d);
 }
 
+int rg_translation_targets(const rg_translation_t *self, const rg_batch_t *batch)
+{
+    return self->model->config.targets == RG_TARGETS_BOTH ? 2 * batch->n : batch->n;
+}
+
+// The rows of an array [n,width] for T targets: target i has row i % n.
+static void *for_targets(rg_tape_t *tape, const void *rows, size_t bytes, int times)
+{
+    char *out = rg_tape_alloc(tape, bytes * (size_t)times);
+    for (int i = 0; i < times; i++) memcpy(out + (size_t)i * bytes, rows, bytes);
+    return out;
+}
+
 void rg_translation_draw(rg_translation_t *self, const rg_batch_t *batch, rg_rng_t *rng, rg_draws_t *draws)
 {
     const rg_config_t *config = &self->model->config;
-    size_t width = (size_t)rg_code_width(config), count = (size_t)batch->n * width;
-    rg_tape_reset(self->tape);
-    draws->codes = rg_tape_alloc(self->tape, count * sizeof *draws->codes);
-    draws->component = rg_tape_alloc(self->tape, count * sizeof *draws->component);
-    draws->keep = rg_tape_alloc(self->tape, count);
-    rg_code_of_labels(config, batch->target_labels, batch->n, rng, draws->codes);
+    rg_tape_t *tape = self->tape;
+    int targets = rg_translation_targets(self, batch), times = targets / batch->n;
+    size_t width = (size_t)rg_code_width(config), count = (size_t)targets * width,
+           labels = (size_t)batch->n * (size_t)batch->columns;
+    rg_tape_reset(tape);
+    draws->codes = rg_tape_alloc(tape, count * sizeof *draws->codes);
+    draws->component = rg_tape_alloc(tape, (size_t)batch->n * width * sizeof *draws->component);
+    draws->keep = rg_tape_alloc(tape, count);
+    const unsigned char *source = for_targets(tape, batch->labels, labels, times),
+                        *wanted = for_targets(tape, batch->target_labels, labels, times);
+    rg_code_of_labels(config, wanted, targets, rng, draws->codes);
     rg_code_of_labels(config, batch->labels, batch->n, NULL, draws->component);
-    rg_code_keep(config, batch->labels, batch->target_labels, batch->n, draws->keep);
-    for (int i = 0; i < batch->n; i++)
+    rg_code_keep(config, source, wanted, targets, draws->keep);
+    for (int i = 0; i < targets; i++)
         if (rg_rng_uniform(rng) < 0.5f) memset(draws->keep + (size_t)i * width, 0, width);
 }
 
-// What the G step and the D step share.
+// What the steps of an iteration share. Of tensors with T rows, row i belongs to target i.
 typedef struct {
     const rg_batch_t *batch;
     const rg_draws_t *draws;
-    rg_tensor_t *x, *content, *fake;
-    rg_code_t code;      // of x; logvar only where KL counts
-    rg_tensor_t *target; // wanted codes
+    int targets, latent;               // T, and how many of them are latent
+    rg_tensor_t *x, *content;          // [n]
+    rg_code_t code;                    // [n], of x; logvar only where the prior counts
+    rg_tensor_t *sources, *own_code;   // [T] x and code.mean of each target's image
+    rg_tensor_t *own_content, *target; // [T] its content, and the wanted codes
+    rg_tensor_t *fake, *recon;         // [T], [n]
 } shared_t;
 
 static rg_tensor_t *images(rg_tape_t *tape, const rg_model_t *model, int n, const float *pixels)
@@ -54,29 +75,28 @@ static rg_tensor_t *images(rg_tape_t *tape, const rg_model_t *model, int n, cons
     return rg_tape_input(tape, n, side, side, 3, pixels);
 }
 
+// [T] from [n]
+static rg_tensor_t *of_targets(rg_tape_t *tape, const shared_t *s, rg_tensor_t *x)
+{
+    return s->targets == x->n ? x : rg_stack(tape, x, x);
+}
+
 // Wanted codes: latent rows from the draws, reference rows from E_a, kept dims from the source.
 static rg_tensor_t *wanted_codes(rg_translation_t *self, const shared_t *s)
 {
     rg_tape_t *tape = self->tape;
-    int n = s->batch->n, references = s->batch->references, latent = n - references, width = s->code.mean->c;
+    int references = s->targets - s->latent, width = s->code.mean->c;
     rg_tensor_t *codes = NULL;
-    if (latent > 0) codes = rg_tape_input(tape, latent, 1, 1, width, s->draws->codes);
+    if (s->latent > 0) codes = rg_tape_input(tape, s->latent, 1, 1, width, s->draws->codes);
     if (references > 0) {
         rg_tensor_t *images_r = images(tape, self->model, references, s->batch->reference_pixels);
         rg_tensor_t *encoded = rg_attribute_encode(tape, &self->model->attribute, images_r);
         codes = codes ? rg_stack(tape, codes, encoded) : encoded;
     }
-    return rg_select(tape, s->draws->keep, s->code.mean, codes);
+    return rg_select(tape, s->draws->keep, s->own_code, codes);
 }
 
-// source: what content was encoded from
-static rg_tensor_t *decode(rg_translation_t *self, const shared_t *s, rg_tensor_t *content, rg_tensor_t *code,
-                           rg_tensor_t *source)
-{
-    return rg_translate(self->tape, self->model, content, code, source, self->retriever, s->batch->ids);
-}
-
-static void encode_and_translate(rg_translation_t *self, shared_t *s)
+static void encode(rg_translation_t *self, shared_t *s)
 {
     rg_tape_t *tape = self->tape;
     const rg_model_t *model = self->model;
@@ -86,9 +106,44 @@ static void encode_and_translate(rg_translation_t *self, shared_t *s)
         s->code = rg_attribute_encode_both(tape, &model->attribute, s->x);
     else
         s->code.mean = rg_attribute_encode(tape, &model->attribute, s->x);
+    s->sources = of_targets(tape, s, s->x);
+    s->own_content = of_targets(tape, s, s->content);
+    s->own_code = of_targets(tape, s, s->code.mean);
     s->target = wanted_codes(self, s);
-    s->fake = decode(self, s, s->content, s->target, s->x);
 }
+
+// ---- decoding
+
+// No image may find itself: ids of `rows` images, the batch's over and over.
+static const unsigned char *excluded(rg_tape_t *tape, const shared_t *s, int rows)
+{
+    size_t batch = (size_t)s->batch->n * RG_BATCH_ID;
+    return s->batch->ids ? for_targets(tape, s->batch->ids, batch, rows / s->batch->n) : NULL;
+}
+
+static rg_decode_t ask(rg_translation_t *self, const shared_t *s, rg_tensor_t *content, rg_tensor_t *code,
+                       rg_tensor_t *source)
+{
+    return rg_translate_ask(self->tape, self->model, content, code, source, self->retriever,
+                            excluded(self->tape, s, content->n));
+}
+
+// The translations and the reconstructions are one decode of T + n images.
+static rg_decode_t ask_for_images(rg_translation_t *self, const shared_t *s)
+{
+    rg_tape_t *tape = self->tape;
+    return ask(self, s, rg_stack(tape, s->own_content, s->content), rg_stack(tape, s->target, s->code.mean),
+               rg_stack(tape, s->sources, s->x));
+}
+
+static void translate(rg_translation_t *self, shared_t *s, const rg_decode_t *decode)
+{
+    rg_tensor_t *y = rg_translate_finish(self->tape, self->model, decode);
+    s->fake = rg_rows(self->tape, y, 0, s->targets);
+    s->recon = rg_rows(self->tape, y, s->targets, s->batch->n);
+}
+
+// ---- the steps
 
 // LSGAN (Mao et al. 2017, eq. 9 with a=0, b=c=1) and attribute classification, summed over D's scales.
 static void judge(rg_tape_t *tape, const rg_model_t *model, rg_tensor_t *x, float wanted, const float *labels,
@@ -101,26 +156,38 @@ static void judge(rg_tape_t *tape, const rg_model_t *model, rg_tensor_t *x, floa
     }
 }
 
-static const float *float_labels(rg_tape_t *tape, const unsigned char *labels, int n)
+static float *float_labels(rg_tape_t *tape, const unsigned char *labels, int n)
 {
     float *out = rg_tape_alloc(tape, (size_t)n * sizeof *out);
     for (int i = 0; i < n; i++) out[i] = labels[i];
     return out;
 }
 
-static int discriminator_step(rg_translation_t *self, const shared_t *s, int iteration, rg_losses_t *losses)
+typedef struct {
+    double adversarial, classify;
+} verdict_t;
+
+// D's look at the real images, which needs no translation yet.
+static verdict_t judge_real(rg_translation_t *self, const shared_t *s)
+{
+    rg_tape_t *tape = self->tape_d;
+    verdict_t verdict = {0};
+    rg_tape_reset(tape);
+    rg_tensor_t *real = images(tape, self->model, s->batch->n, s->batch->pixels);
+    const float *labels = float_labels(tape, s->batch->labels, s->batch->n * s->batch->columns);
+    judge(tape, self->model, real, 1, labels, self->weight, &verdict.adversarial, &verdict.classify);
+    return verdict;
+}
+
+static int discriminator_step(rg_translation_t *self, const shared_t *s, verdict_t verdict, int iteration,
+                              rg_losses_t *losses)
 {
     rg_tape_t *tape = self->tape_d;
     rg_params_t *set = &self->model->set[RG_DISCRIMINATOR];
-    double adversarial = 0, classify = 0;
-    rg_tape_reset(tape);
-    rg_tensor_t *real = images(tape, self->model, s->batch->n, s->batch->pixels);
-    rg_tensor_t *fake = images(tape, self->model, s->batch->n, s->fake->data);
-    const float *labels = float_labels(tape, s->batch->labels, s->batch->n * s->batch->columns);
-    judge(tape, self->model, real, 1, labels, self->weight, &adversarial, &classify);
-    judge(tape, self->model, fake, 0, NULL, self->weight, &adversarial, NULL);
-    rg_losses_add(losses, "d_adversarial", adversarial);
-    rg_losses_add(losses, "d_classify", classify);
+    rg_tensor_t *fake = images(tape, self->model, s->targets, s->fake->data);
+    judge(tape, self->model, fake, 0, NULL, self->weight, &verdict.adversarial, NULL);
+    rg_losses_add(losses, "d_adversarial", verdict.adversarial);
+    rg_losses_add(losses, "d_classify", verdict.classify);
     int err = rg_losses_check(losses, iteration);
     if (!err) err = rg_tape_backward(tape);
     return err ? err : rg_optim_step(self->backend, self->train, iteration, &set, 1, NULL);
@@ -129,20 +196,18 @@ static int discriminator_step(rg_translation_t *self, const shared_t *s, int ite
 // Codes read back from translations, of the latent targets only (as MUNIT reconstructs sampled styles): a
 // reference's code may be ambiguous, and asking it back would hold the generator to the ambiguity. Isometry
 // compares two translations of one content: the reconstruction (code z) and the fake (code z_t).
-static void read_back_codes(rg_translation_t *self, const shared_t *s, rg_tensor_t *recon,
-                            rg_losses_t *losses)
+static void read_back_codes(rg_translation_t *self, const shared_t *s, rg_losses_t *losses)
 {
     const rg_attribute_encoder_t *encoder = &self->model->attribute;
     rg_tape_t *tape = self->tape;
-    int latent = s->batch->n - s->batch->references;
-    if (latent == 0) return;
-    rg_tensor_t *of_fake = rg_attribute_encode(tape, encoder, rg_rows(tape, s->fake, 0, latent));
-    rg_tensor_t *target = rg_rows(tape, s->target, 0, latent);
+    if (s->latent == 0) return;
+    rg_tensor_t *of_fake = rg_attribute_encode(tape, encoder, rg_rows(tape, s->fake, 0, s->latent));
+    rg_tensor_t *target = rg_rows(tape, s->target, 0, s->latent);
     rg_losses_add(losses, "attribute", rg_loss_l1(tape, of_fake, target, (float)self->weight->attribute));
     if (self->weight->isometry > 0) {
-        rg_tensor_t *of_recon = rg_attribute_encode(tape, encoder, rg_rows(tape, recon, 0, latent));
+        rg_tensor_t *of_recon = rg_attribute_encode(tape, encoder, rg_rows(tape, s->recon, 0, s->latent));
         rg_losses_add(losses, "isometry",
-                      rg_loss_isometry(tape, of_recon, of_fake, rg_rows(tape, s->code.mean, 0, latent),
+                      rg_loss_isometry(tape, of_recon, of_fake, rg_rows(tape, s->code.mean, 0, s->latent),
                                        target, (float)self->weight->isometry));
     }
 }
@@ -158,26 +223,34 @@ static int update_generator(rg_translation_t *self, int iteration)
     return rg_optim_step(self->backend, self->train, iteration, sets, n, NULL);
 }
 
-static int generator_step(rg_translation_t *self, const shared_t *s, int iteration, rg_losses_t *losses)
+// What G's losses say of the translations before they are translated back.
+static void judge_fake(rg_translation_t *self, const shared_t *s, rg_losses_t *losses)
 {
     rg_tape_t *tape = self->tape;
-    const rg_loss_weights_t *weight = self->weight;
-    double adversarial = 0, classify = 0;
-    const float *labels = float_labels(tape, s->batch->target_labels, s->batch->n * s->batch->columns);
-    judge(tape, self->model, s->fake, 1, labels, weight, &adversarial, &classify);
-    rg_losses_add(losses, "g_adversarial", adversarial);
-    rg_losses_add(losses, "g_classify", classify);
-    rg_tensor_t *recon = decode(self, s, s->content, s->code.mean, s->x);
-    rg_losses_add(losses, "recon", rg_loss_l1(tape, recon, s->x, (float)weight->recon));
-    rg_tensor_t *content = rg_content_encode(tape, &self->model->content, s->fake);
-    rg_losses_add(losses, "content", rg_loss_l1(tape, content, s->content, (float)weight->content));
-    rg_tensor_t *cycle = decode(self, s, content, s->code.mean, s->fake);
-    rg_losses_add(losses, "cycle", rg_loss_l1(tape, cycle, s->x, (float)weight->cycle));
-    read_back_codes(self, s, recon, losses);
-    if (weight->kl > 0)
-        rg_losses_add(losses, weight->prior == RG_PRIOR_KL ? "kl" : "earth_mover",
-                      rg_loss_prior(tape, &self->model->config, (enum rg_prior)weight->prior, s->code.mean,
-                                    s->code.logvar, s->draws->component, (float)weight->kl));
+    verdict_t verdict = {0};
+    int count = s->batch->n * s->batch->columns;
+    float *labels = float_labels(tape, s->batch->target_labels, count);
+    labels = for_targets(tape, labels, (size_t)count * sizeof *labels, s->targets / s->batch->n);
+    judge(tape, self->model, s->fake, 1, labels, self->weight, &verdict.adversarial, &verdict.classify);
+    rg_losses_add(losses, "g_adversarial", verdict.adversarial);
+    rg_losses_add(losses, "g_classify", verdict.classify);
+    rg_losses_add(losses, "recon", rg_loss_l1(tape, s->recon, s->x, (float)self->weight->recon));
+    read_back_codes(self, s, losses);
+    if (self->weight->kl > 0)
+        rg_losses_add(losses, self->weight->prior == RG_PRIOR_KL ? "kl" : "earth_mover",
+                      rg_loss_prior(tape, &self->model->config, (enum rg_prior)self->weight->prior,
+                                    s->code.mean, s->code.logvar, s->draws->component,
+                                    (float)self->weight->kl));
+}
+
+static int generator_step(rg_translation_t *self, const shared_t *s, rg_tensor_t *content,
+                          const rg_decode_t *back, int iteration, rg_losses_t *losses)
+{
+    rg_tape_t *tape = self->tape;
+    judge_fake(self, s, losses);
+    rg_losses_add(losses, "content", rg_loss_l1(tape, content, s->own_content, (float)self->weight->content));
+    rg_tensor_t *cycle = rg_translate_finish(tape, self->model, back);
+    rg_losses_add(losses, "cycle", rg_loss_l1(tape, cycle, s->sources, (float)self->weight->cycle));
     int err = rg_tape_error(tape);
     if (!err) err = rg_losses_check(losses, iteration);
     if (!err) err = rg_tape_backward(tape);
@@ -187,16 +260,22 @@ static int generator_step(rg_translation_t *self, const shared_t *s, int iterati
 int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const rg_draws_t *draws,
                         int iteration, rg_losses_t *losses)
 {
-    shared_t s = {.batch = batch, .draws = draws};
+    shared_t s = {.batch = batch, .draws = draws, .targets = rg_translation_targets(self, batch)};
+    s.latent = s.targets - batch->references;
     losses->n = 0;
-    encode_and_translate(self, &s);
+    encode(self, &s);
+    rg_decode_t images_asked = ask_for_images(self, &s);
+    verdict_t real = judge_real(self, &s);
+    translate(self, &s, &images_asked);
+    rg_tensor_t *content = rg_content_encode(self->tape, &self->model->content, s.fake);
+    rg_decode_t back = ask(self, &s, content, s.own_code, s.fake);
     int err = rg_tape_error(self->tape);
-    if (!err) err = discriminator_step(self, &s, iteration, losses);
+    if (!err) err = discriminator_step(self, &s, real, iteration, losses);
     if (err) return err;
     // G's step judges with the updated D, but D's weights get no gradient from it.
     rg_params_t *discriminator = &self->model->set[RG_DISCRIMINATOR];
     discriminator->frozen = 1;
-    err = generator_step(self, &s, iteration, losses);
+    err = generator_step(self, &s, content, &back, iteration, losses);
     discriminator->frozen = 0;
     return err;
 }

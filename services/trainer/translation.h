@@ -1,13 +1,18 @@
 // One training iteration of stage 1 (GMM-UNIT) and of stage 3 (RG-UNIT): a D step and a G step that share the
-// encodings and the translated images. The first n - references targets are latent (sampled codes), the rest
-// reference codes of real images (rg-unit sections 4 and 5).
+// encodings and the translated images. Each of T targets translates one image of the batch; the first are
+// latent (sampled codes), the last `references` are codes of real images (rg-unit sections 4 and 5):
+//
+//   targets: half   T = n,   target i translates image i      half of the images each way
+//   targets: both   T = 2n,  target i translates image i % n  every image both ways, as the papers do
 //
 //   c = E_c(x)   z = E_a(x)   z_t = wanted code        fake = G(c, z_t)
 //   D:  adversarial(x, fake) + classification(x)
 //   G:  adversarial(fake) + classification(fake, t) + |G(c,z) - x| + |E_c(fake) - c| + |G(E_c(fake),z) - x|
 //       + |E_a(fake) - z_t| + isometry (latent targets) + distance of E_a(x) from the component of x
 //
-// In stage 3 E_c and E_a are frozen and every decode asks for neighbours (model/translate.h).
+// In stage 3 E_c and E_a are frozen and every decode asks for neighbours (model/translate.h). Searches run
+// while D looks at what is there already: the real images during the first, the translated ones during the
+// second.
 #ifndef RG_TRAINER_TRANSLATION_H
 #define RG_TRAINER_TRANSLATION_H
 
@@ -26,8 +31,8 @@ typedef struct {
 
 // The random part of an iteration, drawn from (seed, stage, iteration) or given by a test.
 typedef struct {
-    float *codes;        // [n,A*Z] sampled wanted codes; rows of reference targets are not read
-    unsigned char *keep; // [n,A*Z] 1 = keep the source's own code
+    float *codes;        // [T,A*Z] sampled wanted codes; rows of reference targets are not read
+    unsigned char *keep; // [T,A*Z] 1 = keep the source's own code
     float *component;    // [n,A*Z] component means of the sources' labels
 } rg_draws_t;
 
@@ -35,6 +40,9 @@ int rg_translation_init(rg_translation_t *self, rg_model_t *model, rg_backend_t 
                         const rg_train_config_t *train, const rg_loss_weights_t *weight,
                         const rg_retriever_t *retriever);
 void rg_translation_fini(rg_translation_t *self);
+
+// T of a batch.
+int rg_translation_targets(const rg_translation_t *self, const rg_batch_t *batch);
 
 // Fills draws (arrays from the G tape, valid for the next step): half of the samples keep the codes of
 // attributes that do not change.

@@ -43,7 +43,7 @@ void rg_timing_batch(rg_batch_t *batch, const rg_config_t *config)
         targets[i] = (unsigned char)rg_rng_below(&rng, 2);
     }
     *batch = (rg_batch_t){.n = n,
-                          .references = n / 2,
+                          .references = config->targets == RG_TARGETS_BOTH ? n : n / 2,
                           .pixels = x,
                           .reference_pixels = r,
                           .labels = labels,

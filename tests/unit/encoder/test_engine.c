@@ -152,6 +152,12 @@ static int find_fake(void *self, const float *embeddings, int n, const unsigned 
     return 0;
 }
 
+static int found_fake(void *self)
+{
+    (void)self;
+    return 0;
+}
+
 static void stage_3_decodes_with_neighbours(void **state)
 {
     tiny_t *f = *state;
@@ -160,7 +166,7 @@ static void stage_3_decodes_with_neighbours(void **state)
     direct_t *out = rg_alloc(sizeof *out);
     uint8_t other[IMAGE];
     fake_retriever_t fake = {.fill = 1};
-    const rg_retriever_t retriever = {find_fake, &fake};
+    const rg_retriever_t retriever = {find_fake, found_fake, &fake};
     assert_ok(rg_engine_encode(f->engine, f->pixels, TINY_IMAGES, out->content, out->code));
     assert_ok(rg_engine_decode(f->engine, out->content, f->pixels, out->code, TINY_IMAGES, &retriever,
                                out->translated));
