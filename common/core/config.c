@@ -246,6 +246,17 @@ static int derive_all(rg_config_t *config)
 }
 
 // What a row alone cannot say.
+// The perceptual loss needs its network, and maps of more than one pixel (model/perceptual.h).
+static int check_loss(const rg_config_t *config, const char *section, const rg_loss_weights_t *loss)
+{
+    if (loss->perceptual > 0 && !*loss->vgg16)
+        return rg_fail(RG_ECONFIG, "%s.perceptual: needs %s.vgg16, a file of weights", section, section);
+    if (loss->perceptual > 0 && config->data.img_size < 32)
+        return rg_fail(RG_ECONFIG, "%s.perceptual: needs a data.img_size of 32 or more, not %d", section,
+                       config->data.img_size);
+    return 0;
+}
+
 static int check(const rg_config_t *config)
 {
     const rg_names_t *attributes = &config->data.attributes, *exclusive = &config->data.exclusive;
@@ -264,7 +275,8 @@ static int check(const rg_config_t *config)
                        config->retrieval.k_max);
     if (!(config->triplet.easy || config->triplet.medium || config->triplet.hard || config->triplet.hardest))
         return rg_fail(RG_ECONFIG, "triplet: all kinds of negatives are off");
-    return 0;
+    int err = check_loss(config, "stage1.loss", &config->stage1_loss);
+    return err ? err : check_loss(config, "stage3.loss", &config->stage3_loss);
 }
 
 static int finish(rg_config_t *config, const char *origin)

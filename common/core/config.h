@@ -41,7 +41,9 @@ typedef struct {
 // Losses of stages 1 and 3, GMM-UNIT section 3 (arXiv 2003.06788): their weights and forms.
 typedef struct {
     double recon, cycle, content, attribute, kl, isometry, adversarial, classify;
-    int prior; // enum rg_prior: the form of kl
+    int prior;                  // enum rg_prior: the form of kl
+    double perceptual;          // weight, 0: none
+    char vgg16[RG_CONFIG_TEXT]; // its network's weights, safetensors
 } rg_loss_weights_t;
 
 typedef struct {

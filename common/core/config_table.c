@@ -163,6 +163,9 @@ static const row_t loss[] = {
     {"isometry", RG_KEY_DOUBLE, AT(isometry), "0.1", 0, 1e6, "weight: isometry of codes"},
     {"adversarial", RG_KEY_DOUBLE, AT(adversarial), "1", 0, 1e6, "weight: LSGAN"},
     {"classify", RG_KEY_DOUBLE, AT(classify), "1", 0, 1e6, "weight: attribute classification, BCE"},
+    {"perceptual", RG_KEY_DOUBLE, AT(perceptual), "0", 0, 1e6,
+     "weight: VGG16 features of translation and source, L2; needs vgg16"},
+    {"vgg16", RG_KEY_TEXT, AT(vgg16), "", 0, 0, "safetensors file with torchvision's VGG16 weights"},
 };
 #undef AT
 

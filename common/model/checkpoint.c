@@ -137,40 +137,15 @@ int rg_checkpoint_peek(const char *path, rg_checkpoint_info_t *info)
     return err;
 }
 
-static void shape_text(char out[64], int rank, const int *shape)
-{
-    size_t n = 0;
-    out[0] = 0;
-    for (int d = 0; d < rank && n < 50; d++)
-        n += (size_t)snprintf(out + n, 64 - n, "%s%d", d ? "x" : "", shape[d]);
-}
-
-static int load_tensor(const rg_safetensors_t *file, const char *path, const char *name,
-                       const rg_param_t *param, float *to)
-{
-    const rg_safetensor_t *tensor = rg_safetensors_find(file, name);
-    if (!tensor)
-        return rg_fail(RG_EMODEL, "%s: no tensor %s: a checkpoint of another architecture", path, name);
-    if (tensor->rank != param->rank ||
-        memcmp(tensor->shape, param->shape, (size_t)param->rank * sizeof *param->shape) != 0) {
-        char has[64], wants[64];
-        shape_text(has, tensor->rank, tensor->shape);
-        shape_text(wants, param->rank, param->shape);
-        return rg_fail(RG_EMODEL,
-                       "%s: %s is %s, this configuration needs %s: a checkpoint of another architecture",
-                       path, name, has, wants);
-    }
-    memcpy(to, tensor->data, param->count * sizeof *to);
-    return 0;
-}
-
 static int load_block(const rg_safetensors_t *file, const char *path, rg_params_t *set, int block, float *to)
 {
     int err = 0;
     for (int i = 0; !err && i < set->n; i++) {
         char name[128];
         tensor_name(name, block, set->list[i]);
-        err = load_tensor(file, path, name, set->list[i], to + set->list[i]->offset);
+        const rg_param_t *param = set->list[i];
+        err = rg_safetensors_read(file, path, name, param->rank, param->shape, to + param->offset);
+        if (err) err = rg_fail(err, "%s: a checkpoint of another architecture", rg_error());
     }
     return err;
 }

@@ -191,6 +191,29 @@ const rg_safetensor_t *rg_safetensors_find(const rg_safetensors_t *file, const c
     return NULL;
 }
 
+static void shape_text(char out[64], int rank, const int *shape)
+{
+    size_t n = 0;
+    out[0] = 0;
+    for (int d = 0; d < rank && n < 50; d++)
+        n += (size_t)snprintf(out + n, 64 - n, "%s%d", d ? "x" : "", shape[d]);
+}
+
+int rg_safetensors_read(const rg_safetensors_t *file, const char *origin, const char *name, int rank,
+                        const int *shape, float *to)
+{
+    const rg_safetensor_t *tensor = rg_safetensors_find(file, name);
+    if (!tensor) return rg_fail(RG_EMODEL, "%s: no tensor %s", origin, name);
+    if (tensor->rank != rank || memcmp(tensor->shape, shape, (size_t)rank * sizeof *shape) != 0) {
+        char has[64], wants[64];
+        shape_text(has, tensor->rank, tensor->shape);
+        shape_text(wants, rank, shape);
+        return rg_fail(RG_EMODEL, "%s: %s is %s, needed is %s", origin, name, has, wants);
+    }
+    memcpy(to, tensor->data, tensor->count * sizeof *to);
+    return 0;
+}
+
 const rg_safetensor_t *rg_safetensors_at(const rg_safetensors_t *file, size_t i)
 {
     return i < file->n ? &file->tensors[i] : NULL;

@@ -29,6 +29,10 @@ void rg_safetensors_close(rg_safetensors_t **file);
 
 // NULL if there is none of that name. Lives until close.
 const rg_safetensor_t *rg_safetensors_find(const rg_safetensors_t *file, const char *name);
+// Copies the tensor of that name, which must be there and have this shape: else RG_EMODEL saying so, of the
+// file `origin`.
+int rg_safetensors_read(const rg_safetensors_t *file, const char *origin, const char *name, int rank,
+                        const int *shape, float *to);
 const rg_safetensor_t *rg_safetensors_at(const rg_safetensors_t *file, size_t i); // NULL beyond the last
 const char *rg_safetensors_metadata(const rg_safetensors_t *file, const char *key);
 

@@ -48,6 +48,11 @@ struct rg_backend {
     void (*pool_forward)(float *y, const float *x, int n, int h, int w, int c);
     void (*pool_backward)(float *dx, int add, const float *dy, int n, int h, int w, int c);
 
+    // 2x2 maximum, stride 2, a last odd row or column left out: y [n,h/2,w/2,c]. Of equal ones the first, row
+    // by row, gets the gradient.
+    void (*max_forward)(float *y, const float *x, int n, int h, int w, int c);
+    void (*max_backward)(float *dx, int add, const float *dy, const float *x, int n, int h, int w, int c);
+
     // Mean over each channel's map: y [n,c].
     void (*mean_forward)(float *y, const float *x, int n, int hw, int c);
     void (*mean_backward)(float *dx, int add, const float *dy, int n, int hw, int c);
@@ -84,6 +89,8 @@ struct rg_backend {
     // wanted).
     double (*l1)(float *da, int add_a, float *db, int add_b, const float *a, const float *b, float g,
                  size_t n);
+    double (*l2)(float *da, int add_a, float *db, int add_b, const float *a, const float *b, float g,
+                 size_t n); // squared differences
     double (*square)(float *da, int add, const float *a, float target, float g, size_t n);
     double (*bce)(float *da, int add, const float *logits, const float *labels, float g, size_t n);
 

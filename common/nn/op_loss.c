@@ -35,6 +35,22 @@ double rg_loss_l1(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight)
     return rg_tape_backend(tape)->l1(NULL, 0, NULL, 0, a->data, b->data, 0, rg_tensor_size(a));
 }
 
+static void l2_backward(rg_tape_t *tape, void *ctx)
+{
+    loss_ctx_t *op = ctx;
+    int add_a = 0, add_b = 0;
+    float *da = rg_tape_grad(tape, op->a, &add_a), *db = rg_tape_grad(tape, op->b, &add_b);
+    rg_tape_backend(tape)->l2(da, add_a, db, add_b, op->a->data, op->b->data, op->weight,
+                              rg_tensor_size(op->a));
+}
+
+double rg_loss_l2(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight)
+{
+    assert(rg_tensor_size(a) == rg_tensor_size(b));
+    record(tape, l2_backward, (loss_ctx_t){.a = a, .b = b, .weight = weight});
+    return rg_tape_backend(tape)->l2(NULL, 0, NULL, 0, a->data, b->data, 0, rg_tensor_size(a));
+}
+
 static void square_backward(rg_tape_t *tape, void *ctx)
 {
     loss_ctx_t *op = ctx;

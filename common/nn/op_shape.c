@@ -40,6 +40,24 @@ rg_tensor_t *rg_pool3(rg_tape_t *tape, rg_tensor_t *x)
     return unary(tape, x, y, pool_backward, NULL, 0);
 }
 
+static void max_backward(rg_tape_t *tape, void *ctx)
+{
+    unary_ctx_t *op = ctx;
+    rg_tensor_t *x = op->x;
+    int add;
+    if (!op->y->grad) return;
+    float *dx = rg_tape_grad(tape, x, &add);
+    rg_tape_backend(tape)->max_backward(dx, add, op->y->grad, x->data, x->n, x->h, x->w, x->c);
+}
+
+rg_tensor_t *rg_max_pool2(rg_tape_t *tape, rg_tensor_t *x)
+{
+    assert(x->h >= 2 && x->w >= 2);
+    rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h / 2, x->w / 2, x->c);
+    rg_tape_backend(tape)->max_forward(y->data, x->data, x->n, x->h, x->w, x->c);
+    return unary(tape, x, y, max_backward, NULL, 0);
+}
+
 static void mean_backward(rg_tape_t *tape, void *ctx)
 {
     unary_ctx_t *op = ctx;

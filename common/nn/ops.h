@@ -37,6 +37,7 @@ rg_tensor_t *rg_layer_norm(rg_tape_t *tape, rg_tensor_t *x, rg_param_t *gain, rg
 
 // ---- shape
 rg_tensor_t *rg_pool3(rg_tape_t *tape, rg_tensor_t *x);       // 3x3/2 average, padding not counted
+rg_tensor_t *rg_max_pool2(rg_tape_t *tape, rg_tensor_t *x);   // 2x2/2 maximum, [N,H/2,W/2,C]
 rg_tensor_t *rg_global_mean(rg_tape_t *tape, rg_tensor_t *x); // [N,1,1,C]
 rg_tensor_t *rg_flatten(rg_tape_t *tape, rg_tensor_t *x);     // [N,1,1,C*H*W] in PyTorch's C,H,W order
 rg_tensor_t *rg_concat(rg_tape_t *tape, rg_tensor_t *const *x, int count); // along channels
@@ -54,6 +55,7 @@ rg_tensor_t *rg_act(rg_tape_t *tape, rg_tensor_t *x, enum rg_act act);
 
 // ---- losses: return the unweighted mean; the gradient is multiplied by weight
 double rg_loss_l1(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight);
+double rg_loss_l2(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight); // mean square
 double rg_loss_square(rg_tape_t *tape, rg_tensor_t *a, float target, float weight);
 // Binary cross entropy on logits; labels [size of logits] 0/1, borrowed until backward.
 double rg_loss_bce(rg_tape_t *tape, rg_tensor_t *logits, const float *labels, float weight);

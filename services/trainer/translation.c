@@ -14,6 +14,10 @@ int rg_translation_init(rg_translation_t *self, rg_model_t *model, rg_backend_t 
         .model = model, .train = train, .weight = weight, .retriever = retriever, .backend = backend};
     int err = rg_tape_new(&self->tape, backend);
     if (!err) err = rg_tape_new(&self->tape_d, backend);
+    if (!err && weight->perceptual > 0) {
+        rg_perceptual_init(&self->perceptual, RG_VGG16_WIDTHS);
+        err = rg_perceptual_load(&self->perceptual, weight->vgg16);
+    }
     if (err) rg_translation_fini(self);
     return err;
 }
@@ -22,6 +26,7 @@ void rg_translation_fini(rg_translation_t *self)
 {
     rg_tape_destroy(&self->tape);
     rg_tape_destroy(&self->tape_d);
+    rg_perceptual_fini(&self->perceptual);
 }
 
 int rg_translation_targets(const rg_translation_t *self, const rg_batch_t *batch)
@@ -241,6 +246,10 @@ static void judge_fake(rg_translation_t *self, const shared_t *s, rg_losses_t *l
                       rg_loss_prior(tape, &self->model->config, (enum rg_prior)self->weight->prior,
                                     s->code.mean, s->code.logvar, s->draws->component,
                                     (float)self->weight->kl));
+    if (self->weight->perceptual > 0)
+        rg_losses_add(losses, "perceptual",
+                      rg_loss_perceptual(tape, &self->perceptual, s->fake, s->sources,
+                                         (float)self->weight->perceptual));
 }
 
 static int generator_step(rg_translation_t *self, const shared_t *s, rg_tensor_t *content,

@@ -9,6 +9,7 @@
 //   D:  adversarial(x, fake) + classification(x)
 //   G:  adversarial(fake) + classification(fake, t) + |G(c,z) - x| + |E_c(fake) - c| + |G(E_c(fake),z) - x|
 //       + |E_a(fake) - z_t| + isometry (latent targets) + distance of E_a(x) from the component of x
+//       + perceptual(fake, x)
 //
 // In stage 3 E_c and E_a are frozen and every decode asks for neighbours (model/translate.h). Searches run
 // while D looks at what is there already: the real images during the first, the translated ones during the
@@ -16,6 +17,7 @@
 #ifndef RG_TRAINER_TRANSLATION_H
 #define RG_TRAINER_TRANSLATION_H
 
+#include "common/model/perceptual.h"
 #include "common/model/translate.h"
 #include "services/trainer/batch.h"
 #include "services/trainer/losses.h"
@@ -27,6 +29,7 @@ typedef struct {
     const rg_retriever_t *retriever; // NULL in stage 1
     rg_backend_t *backend;           // borrowed
     rg_tape_t *tape, *tape_d;        // generator and discriminator graphs
+    rg_perceptual_t perceptual;      // where that loss has a weight
 } rg_translation_t;
 
 // The random part of an iteration, drawn from (seed, stage, iteration) or given by a test.
@@ -36,6 +39,7 @@ typedef struct {
     float *component;    // [n,A*Z] component means of the sources' labels
 } rg_draws_t;
 
+// The errors of reading weight->vgg16 where the perceptual loss has a weight.
 int rg_translation_init(rg_translation_t *self, rg_model_t *model, rg_backend_t *backend,
                         const rg_train_config_t *train, const rg_loss_weights_t *weight,
                         const rg_retriever_t *retriever);

@@ -18,6 +18,7 @@ from filling import fill, initialise
 
 SAMPLES = 32
 GF, N_RES, DF, LAYERS, SCALES, ATTRS, DIMS, MLP, IMG, EMBED, K = 4, 2, 4, 3, 2, 5, 8, 16, 32, 20, 3
+VGG_WIDTHS = (4, 6, 8, 12, 12)
 N, WIDTH, SIDE, CODE = 2, 4 * GF, IMG // 4, ATTRS * DIMS
 
 
@@ -64,7 +65,7 @@ def loss(tensors, kind, shapes, call):
     tensors[kind + ".value"] = np.array([value.item()])
     for i, x in enumerate(leaves):
         if x.grad is not None:
-            tensors["%s.d%d" % (kind, i)] = x.grad.numpy()
+            tensors["%s.d%d" % (kind, i)] = nhwc(x.grad)
 
 
 def main():
@@ -87,6 +88,9 @@ def main():
     loss(tensors, "earth_mover", [(3, CODE)] * 3, lambda m, v, g: peer.earth_mover(m, v, g.detach(), 0.5, DIMS))
     loss(tensors, "isometry", [(3, CODE)] * 4, peer.isometry)
     loss(tensors, "triplet", [(3 * 4, EMBED)], lambda e: peer.triplet(e, 3, 0.2))
+    features = peer.vgg16(VGG_WIDTHS)
+    initialise(features, "features.")
+    loss(tensors, "perceptual", [image, image], lambda a, b: peer.perceptual(features, a, b.detach()))
     tensorfile.save(os.path.join(os.path.dirname(os.path.abspath(__file__)), "fixtures", "models.bin"), tensors)
 
 

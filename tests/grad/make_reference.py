@@ -222,6 +222,16 @@ def masks(ref):
         ref.case("blend", a * mask + b * (1 - mask), {"mask": mask, "a": a, "b": b})
 
 
+def perceptual(ref):
+    for n, c, h, w in [(1, 1, 2, 2), (2, 3, 4, 6), (3, 17, 5, 7)]:
+        x = normal(n, c, h, w)
+        ref.case("max_pool2", F.max_pool2d(x, 2), {"x": x})
+        equal = F.relu(normal(n, c, h, w)).detach().requires_grad_()  # zeros beside zeros: the first counts
+        ref.case("max_pool2", F.max_pool2d(equal, 2), {"x": equal})
+        a, b = normal(n, c, h, w), normal(n, c, h, w)
+        ref.case("l2", 10 * F.mse_loss(a, b), {"a": a, "b": b}, weight=10.0)
+
+
 SGD, ADAM, ADAMW = range(3)  # enum rg_optimizer
 CONSTANT, LINEAR, COSINE, STEP = range(4)  # enum rg_schedule
 
@@ -302,7 +312,7 @@ def main():
     torch.manual_seed(20)
     torch.set_num_threads(1)
     ref = Reference()
-    for family in (conv, linear, instance_norm, adain, layer_norm, shapes, pointwise, losses, masks):
+    for family in (conv, linear, instance_norm, adain, layer_norm, shapes, pointwise, losses, masks, perceptual):
         family(ref)
     tensorfile.save(os.path.join(HERE, "fixtures", "ops.bin"), ref.tensors)
     tensors = {}

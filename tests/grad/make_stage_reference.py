@@ -20,7 +20,8 @@ from make_reference import ADAM, ADAMW, COSINE, LINEAR, SGD, schedule
 GF, N_RES, DF, LAYERS, SCALES, ATTRS, DIMS, MLP, IMG, EMBED, K = 4, 1, 4, 3, 2, 5, 8, 16, 32, 20, 3
 STD, MARGIN, CODE, SIDE, WIDTH = 0.5, 0.2, ATTRS * DIMS, IMG // 4, 4 * GF
 ITERATIONS, N, REFERENCES, WARMUP, CLIP = 10, 4, 2, 3, 2.0
-WEIGHTS = dict(recon=10, cycle=10, content=1, attribute=1, kl=0.1, isometry=0.1, adversarial=1, classify=2)
+WEIGHTS = dict(recon=10, cycle=10, content=1, attribute=1, kl=0.1, isometry=0.1, adversarial=1, classify=2, perceptual=0.1)
+VGG_WIDTHS = (4, 6, 8, 12, 12)
 
 
 def pixels(name, n):
@@ -82,8 +83,9 @@ def judge(discriminator, image, wanted, labels=None):
 class Translation:
     """Stages 1 and 3: a D step and a G step on one translated batch."""
 
-    def __init__(self, stage, nets, memory=None):
-        self.stage, self.nets, self.memory = stage, nets, memory
+    def __init__(self, stage, nets, memory=None, features=None):
+        """features: VGG16, for the perceptual loss."""
+        self.stage, self.nets, self.memory, self.features = stage, nets, memory, features
         learners = [nets.content, nets.attribute, nets.generator]
         if memory:
             learners = [nets.generator, nets.fusion]
@@ -128,6 +130,8 @@ class Translation:
         if not self.memory:
             component = (2 * labels - 1).repeat_interleave(DIMS, 1)
             losses["kl"] = peer.kl(z, logvar, component, STD, DIMS)
+        if self.features:
+            losses["perceptual"] = peer.perceptual(self.features, fake, x)
         self.trainer_g.step(weighted(losses, [key for key in losses if not key.startswith("d_")]), i)
         return losses
 
@@ -176,11 +180,13 @@ def networks(attention=False):
 
 
 def main():
-    tensors = {}
+    tensors, features = {}, peer.vgg16(VGG_WIDTHS)
+    initialise(features, "features.")
     stages = {
         "stage1": Translation("stage1", networks()),
         "stage2": Triplets("stage2", networks()),
         "stage3": Translation("stage3", networks(), Memory("stage3")),
+        "perceptual1": Translation("perceptual1", networks(), features=features),
         "masked1": Translation("masked1", networks(attention=True)),
         "masked2": Triplets("masked2", networks(attention=True)),
         "masked3": Translation("masked3", networks(attention=True), Memory("masked3")),

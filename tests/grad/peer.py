@@ -6,6 +6,7 @@ Every class takes the sizes it needs and says what it maps to what. Data is N,C,
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+import torchvision
 
 MAX_WIDTH = 512  # of the discriminator
 EMBEDDER_WIDTHS = (128, 128, 64, 64, 32, 32)
@@ -221,6 +222,23 @@ def earth_mover(mean, logvar, component, std, attr_dims):
     """Squared 2-Wasserstein distance of the same two Gaussians, summed and averaged alike."""
     each = (mean - component) ** 2 + ((logvar / 2).exp() - std) ** 2
     return each.sum() / (mean.shape[0] * attr_dims)
+
+
+VGG_MEAN, VGG_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def vgg16(widths):
+    """torchvision's VGG16 up to relu5_3 with other widths, as `features` of its state_dict."""
+    depths = (2, 2, 3, 3, 3)
+    plan = sum(([width] * depth + ["M"] for width, depth in zip(widths, depths)), [])
+    return torchvision.models.vgg.make_layers(plan[:-1])
+
+
+def perceptual(features, image, source):
+    """Mean square difference of instance-normalised features of two images [N,3,S,S] in -1..1."""
+    mean, std = (torch.tensor(v, dtype=image.dtype).reshape(1, 3, 1, 1) for v in (VGG_MEAN, VGG_STD))
+    a, b = (instance_norm(features(((x + 1) / 2 - mean) / std)) for x in (image, source))
+    return F.mse_loss(a, b)
 
 
 def isometry(a, b, z, z2):

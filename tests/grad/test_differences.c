@@ -177,6 +177,12 @@ static rg_tensor_t *loss_l1(graph_t *g)
     return NULL;
 }
 
+static rg_tensor_t *loss_l2(graph_t *g)
+{
+    g->loss = 3 * rg_loss_l2(g->tape, g->x[0], g->x[1], 3);
+    return NULL;
+}
+
 static rg_tensor_t *loss_square(graph_t *g)
 {
     g->loss = 5 * rg_loss_square(g->tape, g->x[0], 1, 5);
@@ -234,6 +240,7 @@ static const case_t CASES[] = {
     {"act_sigmoid", {{2, 3, 4, 5}}, {{0}}, 0, act_sigmoid},
     {"blend", {{2, 3, 4, 1}, {2, 3, 4, 5}, {2, 3, 4, 5}}, {{0}}, 0, blend},
     {"loss_l1", {{2, 3, 4, 5}, {2, 3, 4, 5}}, {{0}}, 8, loss_l1},
+    {"loss_l2", {{2, 3, 4, 5}, {2, 3, 4, 5}}, {{0}}, 0, loss_l2},
     {"loss_square", {{2, 3, 4, 5}}, {{0}}, 0, loss_square},
     {"loss_bce", {{3, 1, 1, 7}}, {{0}}, 0, loss_bce},
     {"generator", {{2, 4, 4, 4}, {2, 1, 1, 5}}, {{16, 5}, {16}, {4, 4, 3, 3}, {4}, {4}, {4}}, 0, generator},

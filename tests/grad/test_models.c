@@ -11,6 +11,7 @@
 #include "common/core/alloc.h"
 #include "common/model/loss.h"
 #include "common/model/model.h"
+#include "common/model/perceptual.h"
 #include "tests/grad/bench.h"
 
 // The sizes of make_model_reference.py.
@@ -199,16 +200,22 @@ static rg_tensor_t *loss_input(lab_t *lab, const char *kind, int i, int n, int c
     return rg_bench_leaf(&lab->bench, (int[4]){n, 1, 1, c}, filled(lab, kind, i, "x", (size_t)n * (size_t)c));
 }
 
-static void check_loss(lab_t *lab, const char *kind, double value, rg_tensor_t *const *x, int gradients)
+static void check_loss_within(lab_t *lab, const char *kind, double value, rg_tensor_t *const *x,
+                              int gradients, double tolerance, double gradient_tolerance)
 {
     float got = (float)value, want = rg_fixture_number(lab->fixture, "%s.value", kind);
-    rg_bench_compare(kind, &got, &want, 1, LOSS_TOLERANCE);
+    rg_bench_compare(kind, &got, &want, 1, tolerance);
     assert_int_equal(rg_tape_backward(lab->bench.tape), 0);
     for (int i = 0; i < gradients; i++) {
         rg_fixture_tensor_t d = rg_fixture_tensor(lab->fixture, "%s.d%d", kind, i);
         for (size_t e = 0; e < d.count; e++) x[i]->grad[e] /= WEIGHT;
-        rg_bench_compare(kind, x[i]->grad, d.data, d.count, LOSS_TOLERANCE);
+        rg_bench_compare(kind, x[i]->grad, d.data, d.count, gradient_tolerance);
     }
+}
+
+static void check_loss(lab_t *lab, const char *kind, double value, rg_tensor_t *const *x, int gradients)
+{
+    check_loss_within(lab, kind, value, x, gradients, LOSS_TOLERANCE, LOSS_TOLERANCE);
 }
 
 static void check_prior(lab_t *lab, const char *kind, enum rg_prior form)
@@ -245,6 +252,25 @@ static void test_triplet(void **state)
     rg_tensor_t *e = loss_input(lab, "triplet", 0, 3 * 4, EMBED);
     double value = rg_loss_triplet(lab->bench.tape, e, 3, 2, 0.2f, WEIGHT);
     check_loss(lab, "triplet", value, &e, 1);
+}
+
+static void test_perceptual(void **state)
+{
+    static const int widths[RG_VGG_BLOCKS] = {4, 6, 8, 12, 12};
+    static const int image[4] = {N, IMG, IMG, 3};
+    lab_t *lab = *state;
+    rg_perceptual_t net;
+    rg_tensor_t *x[2];
+    rg_tape_reset(lab->bench.tape);
+    rg_perceptual_init(&net, widths);
+    rg_bench_fill_params(&net.set);
+    for (int i = 0; i < 2; i++)
+        x[i] = rg_bench_leaf(&lab->bench, image, filled(lab, "perceptual", i, "x", size_of(image)));
+    x[1]->needs_grad = 0;
+    double value = rg_loss_perceptual(lab->bench.tape, &net, x[0], x[1], WEIGHT);
+    check_loss_within(lab, "perceptual", value, x, 1, OUTPUT_TOLERANCE, GRADIENT_TOLERANCE);
+    assert_null(x[1]->grad);
+    rg_perceptual_fini(&net);
 }
 
 // ---- life
@@ -299,7 +325,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_networks), cmocka_unit_test(test_embedder_without_dropout),
         cmocka_unit_test(test_prior),    cmocka_unit_test(test_isometry),
-        cmocka_unit_test(test_triplet),
+        cmocka_unit_test(test_triplet),  cmocka_unit_test(test_perceptual),
     };
     return cmocka_run_group_tests_name("models", tests, setup, teardown);
 }

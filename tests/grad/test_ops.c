@@ -108,6 +108,11 @@ static rg_tensor_t *build_pool3(case_t *c)
     return rg_pool3(c->bench->tape, input(c, "x"));
 }
 
+static rg_tensor_t *build_max_pool2(case_t *c)
+{
+    return rg_max_pool2(c->bench->tape, input(c, "x"));
+}
+
 static rg_tensor_t *build_global_mean(case_t *c)
 {
     return rg_global_mean(c->bench->tape, input(c, "x"));
@@ -171,6 +176,13 @@ static rg_tensor_t *build_l1(case_t *c)
     return NULL;
 }
 
+static rg_tensor_t *build_l2(case_t *c)
+{
+    rg_tensor_t *a = input(c, "a"), *b = input(c, "b");
+    c->loss = rg_loss_l2(c->bench->tape, a, b, weight(c));
+    return NULL;
+}
+
 static rg_tensor_t *build_square(case_t *c)
 {
     float target = rg_fixture_number(c->fixture, "%s.target", c->name);
@@ -198,6 +210,7 @@ static const struct op {
     {"adain", 0, 2e-6, build_adain},
     {"layer_norm", 1, 2e-6, build_layer_norm},
     {"pool3", 0, 3e-7, build_pool3},
+    {"max_pool2", 0, 0, build_max_pool2},
     {"global_mean", 0, 1e-6, build_global_mean},
     {"flatten", 0, 0, build_flatten},
     {"concat", 0, 0, build_concat},
@@ -208,6 +221,7 @@ static const struct op {
     {"act", 0, 1e-6, build_act},
     {"blend", 0, 1e-6, build_blend},
     {"l1", 0, 1e-6, build_l1},
+    {"l2", 0, 1e-6, build_l2},
     {"square", 0, 1e-6, build_square},
     {"bce", 0, 1e-6, build_bce},
 };

@@ -123,8 +123,14 @@ static void run_translation(lab_t *lab, const rg_train_config_t *train, const rg
 {
     const char *stage = lab->stage;
     rg_translation_t translation;
-    assert_int_equal(rg_translation_init(&translation, lab->model, lab->backend, train, weights, retriever),
+    rg_loss_weights_t forms = *weights;
+    assert_int_equal(rg_translation_init(&translation, lab->model, lab->backend, train, &forms, retriever),
                      0);
+    if (strcmp(stage, "perceptual1") == 0) { // narrow, and without a file
+        forms.perceptual = 0.1;
+        rg_perceptual_init(&translation.perceptual, (const int[RG_VGG_BLOCKS]){4, 6, 8, 12, 12});
+        rg_bench_fill_params(&translation.perceptual.set);
+    }
     for (int i = 0; i < ITERATIONS; i++) {
         rg_batch_t batch;
         rg_losses_t losses;
@@ -177,6 +183,11 @@ static void test_stage1(void **state)
 static void test_stage1_with_attention(void **state)
 {
     run_stage1(*state, "masked1");
+}
+
+static void test_stage1_with_perceptual_loss(void **state)
+{
+    run_stage1(*state, "perceptual1");
 }
 
 static void test_stage3(void **state)
@@ -318,6 +329,7 @@ int main(void)
         cmocka_unit_test_teardown(test_stage1, drop_model),
         cmocka_unit_test_teardown(test_stage2, drop_model),
         cmocka_unit_test_teardown(test_stage3, drop_model),
+        cmocka_unit_test_teardown(test_stage1_with_perceptual_loss, drop_model),
         cmocka_unit_test_teardown(test_stage1_with_attention, drop_model),
         cmocka_unit_test_teardown(test_stage2_with_attention, drop_model),
         cmocka_unit_test_teardown(test_stage3_with_attention, drop_model),

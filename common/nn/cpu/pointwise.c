@@ -188,6 +188,20 @@ static double l1(float *da, int add_a, float *db, int add_b, const float *a, con
     return sum / (double)n;
 }
 
+static double l2(float *da, int add_a, float *db, int add_b, const float *a, const float *b, float g,
+                 size_t n)
+{
+    double sum = 0;
+    float each = 2 * g / (float)n;
+    for (size_t i = 0; i < n; i++) {
+        float difference = a[i] - b[i];
+        sum += (double)difference * (double)difference;
+        put(da, add_a, i, each * difference);
+        put(db, add_b, i, -each * difference);
+    }
+    return sum / (double)n;
+}
+
 static double square(float *da, int add_to, const float *a, float target, float g, size_t n)
 {
     double sum = 0;
@@ -219,6 +233,7 @@ void rg__cpu_pointwise_table(rg_backend_t *table)
     table->bias_forward = bias_forward;
     table->bias_backward = bias_backward;
     table->l1 = l1;
+    table->l2 = l2;
     table->square = square;
     table->bce = bce;
 }

@@ -130,6 +130,47 @@ static void pool_backward(float *dx, int add, const float *dy, int n, int h, int
             }
 }
 
+// The first of the largest of a 2x2 window's four values, `row` floats from line to line, `c` from pixel to
+// pixel.
+static inline size_t largest(const float *x, size_t row, size_t c)
+{
+    const size_t at[4] = {0, c, row, row + c};
+    size_t best = 0;
+    for (int i = 1; i < 4; i++)
+        if (x[at[i]] > x[best]) best = at[i];
+    return best;
+}
+
+static void max_forward(float *y, const float *x, int n, int h, int w, int c)
+{
+    map_t in = {h, w, c}, out = {h / 2, w / 2, c};
+    size_t channels = (size_t)c, row = (size_t)w * channels;
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int i = 0; i < n; i++)
+        for (int r = 0; r < out.h; r++)
+            for (int s = 0; s < out.w; s++) {
+                const float *from = x + at(&in, i, 2 * r, 2 * s);
+                float *to = y + at(&out, i, r, s);
+                for (size_t k = 0; k < channels; k++) to[k] = from[k + largest(from + k, row, channels)];
+            }
+}
+
+static void max_backward(float *dx, int add, const float *dy, const float *x, int n, int h, int w, int c)
+{
+    map_t in = {h, w, c}, out = {h / 2, w / 2, c};
+    size_t channels = (size_t)c, row = (size_t)w * channels;
+    clear(dx, add, n, &in);
+#pragma omp parallel for collapse(2) schedule(static)
+    for (int i = 0; i < n; i++)
+        for (int r = 0; r < out.h; r++)
+            for (int s = 0; s < out.w; s++) {
+                size_t corner = at(&in, i, 2 * r, 2 * s);
+                const float *from = dy + at(&out, i, r, s);
+                for (size_t k = 0; k < channels; k++)
+                    dx[corner + k + largest(x + corner + k, row, channels)] += from[k];
+            }
+}
+
 static void mean_forward(float *y, const float *x, int n, int hw, int c)
 {
     map_t in = {hw, 1, c}, out = {1, 1, c};
@@ -154,6 +195,8 @@ void rg__cpu_shape_table(rg_backend_t *table)
 {
     table->pool_forward = pool_forward;
     table->pool_backward = pool_backward;
+    table->max_forward = max_forward;
+    table->max_backward = max_backward;
     table->mean_forward = mean_forward;
     table->mean_backward = mean_backward;
 }

@@ -197,6 +197,8 @@ static const refusal_t refusals[] = {
     {"threads: 1\n---\nthreads: 2", "bad.yaml: more than one YAML document"},
     {"threads: [1\n", "not YAML"},
     {"\tthreads: 1\n", "not YAML"},
+    {"data: {img_size: 28}\nmodel: {d_layers: 2}\nstage1: {loss: {perceptual: 1, vgg16: v}}",
+     "bad.yaml: stage1.loss.perceptual: needs a data.img_size of 32 or more, not 28"},
     {"a: b: c", "bad.yaml:1: not YAML"},
     {"\nrun: \xff\xfe", "bad.yaml:2: has a character that is not printable UTF-8"},
     {"\"\"\n%\xcb", "bad.yaml:2: has a character that is not printable UTF-8"},
@@ -231,6 +233,7 @@ static void bad_overrides_are_told_apart(void **state)
         {"=1", "--set: : unknown key"},
         {"model.k=64", ""},
         {"model.k=65", "--set: model.k: '65' is not an integer, 1 to 64"},
+        {"stage3.loss.perceptual=0.1", "stage3.loss.perceptual: needs stage3.loss.vgg16, a file of weights"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int err = rg_config_load(&config, NULL, &cases[i].yaml, 1);

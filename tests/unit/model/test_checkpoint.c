@@ -115,7 +115,8 @@ static void another_architecture_is_named(void **state)
     config.model.gf = 8;
     rg_model_new(&wider, &config, RG_STAGE1_PARTS, 0);
     assert_fails(rg_checkpoint_load(path, sets, rg_model_sets(wider, sets), RG_CHECKPOINT_START, &info),
-                 RG_EMODEL, "content.in.weight is 4x3x7x7, this configuration needs 8x3x7x7");
+                 RG_EMODEL,
+                 "content.in.weight is 4x3x7x7, needed is 8x3x7x7: a checkpoint of another architecture");
     rg_model_destroy(&wider);
     rg_model_new(&wider, &config, RG_STAGE2_PARTS, 0);
     rg_params_t *embedder = &wider->set[RG_EMBEDDER];
