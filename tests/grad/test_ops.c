@@ -204,7 +204,7 @@ static const struct op {
     double tolerance;
     rg_tensor_t *(*build)(case_t *c);
 } OPS[] = {
-    {"conv", 1, 1e-5, build_conv},
+    {"conv", 1, 2e-6, build_conv},
     {"linear", 1, 1e-6, build_linear},
     {"instance_norm", 0, 5e-6, build_instance_norm},
     {"adain", 0, 2e-6, build_adain},

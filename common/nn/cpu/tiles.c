@@ -5,14 +5,17 @@
 
 #include "common/nn/cpu/lanes.h"
 
-// ---- one dimension. Points 0, 1, -1, 2, -2, infinity for kernels of three taps; 0, 1, -1, 2, infinity for
-// two. Arguments are `step` apart: rows and columns of a square in memory.
+// ---- one dimension. Points 0, +-1/sqrt(2), +-sqrt(2), infinity for kernels of three taps (half the rounding
+// of 0, +-1, +-2); +-1/2, +-5/4, infinity for two (half that of 0, +-1, 2). Arguments are `step` apart: rows
+// and columns of a square in memory.
+
+static const float ROOT = 1.41421356f, HALF_ROOT = 0.707106781f;
 
 RG_INLINE void input6(rg__lanes_t *y, const rg__lanes_t *x, int s)
 {
-    rg__lanes_t even = x[4 * s] - 4 * x[2 * s], odd = x[3 * s] - 4 * x[s];
-    rg__lanes_t even2 = x[4 * s] - x[2 * s], odd2 = 2 * (x[3 * s] - x[s]);
-    rg__lanes_t y0 = 4 * x[0] - 5 * x[2 * s] + x[4 * s], y5 = 4 * x[s] - 5 * x[3 * s] + x[5 * s];
+    rg__lanes_t even = x[4 * s] - 2 * x[2 * s], odd = HALF_ROOT * (x[3 * s] - 2 * x[s]);
+    rg__lanes_t even2 = x[4 * s] - 0.5f * x[2 * s], odd2 = ROOT * (x[3 * s] - 0.5f * x[s]);
+    rg__lanes_t y0 = x[0] - 2.5f * x[2 * s] + x[4 * s], y5 = x[s] - 2.5f * x[3 * s] + x[5 * s];
     y[0] = y0;
     y[s] = even + odd;
     y[2 * s] = even - odd;
@@ -25,28 +28,28 @@ RG_INLINE void input6_adjoint(rg__lanes_t *x, const rg__lanes_t *v, int s)
 {
     rg__lanes_t sum = v[s] + v[2 * s], gap = v[s] - v[2 * s], sum2 = v[3 * s] + v[4 * s],
                 gap2 = v[3 * s] - v[4 * s], v0 = v[0], v5 = v[5 * s];
-    x[0] = 4 * v0;
-    x[s] = 4 * v5 - 4 * gap - 2 * gap2;
-    x[2 * s] = -5 * v0 - 4 * sum - sum2;
-    x[3 * s] = gap + 2 * gap2 - 5 * v5;
+    x[0] = v0;
+    x[s] = v5 - ROOT * gap - HALF_ROOT * gap2;
+    x[2 * s] = -2.5f * v0 - 2 * sum - 0.5f * sum2;
+    x[3 * s] = HALF_ROOT * gap + ROOT * gap2 - 2.5f * v5;
     x[4 * s] = v0 + sum + sum2;
     x[5 * s] = v5;
 }
 
 RG_INLINE void output6(rg__lanes_t *y, const rg__lanes_t *m, int s)
 {
-    rg__lanes_t sum = m[s] + m[2 * s], gap = m[s] - m[2 * s], sum2 = m[3 * s] + m[4 * s],
-                gap2 = m[3 * s] - m[4 * s];
+    rg__lanes_t sum = m[s] + m[2 * s], gap = HALF_ROOT * (m[s] - m[2 * s]), sum2 = m[3 * s] + m[4 * s],
+                gap2 = ROOT * (m[3 * s] - m[4 * s]);
     y[0] = m[0] + sum + sum2;
-    y[s] = gap + 2 * gap2;
-    y[2 * s] = sum + 4 * sum2;
-    y[3 * s] = gap + 8 * gap2 + m[5 * s];
+    y[s] = gap + gap2;
+    y[2 * s] = 0.5f * sum + 2 * sum2;
+    y[3 * s] = 0.5f * gap + 2 * gap2 + m[5 * s];
 }
 
 RG_INLINE void output6_adjoint(rg__lanes_t *m, const rg__lanes_t *y, int s)
 {
-    rg__lanes_t even = y[0] + y[2 * s], odd = y[s] + y[3 * s], even2 = y[0] + 4 * y[2 * s],
-                odd2 = 2 * y[s] + 8 * y[3 * s], y3 = y[3 * s];
+    rg__lanes_t even = y[0] + 0.5f * y[2 * s], odd = HALF_ROOT * (y[s] + 0.5f * y[3 * s]),
+                even2 = y[0] + 2 * y[2 * s], odd2 = ROOT * (y[s] + 2 * y[3 * s]), y3 = y[3 * s];
     m[s] = even + odd;
     m[2 * s] = even - odd;
     m[3 * s] = even2 + odd2;
@@ -55,44 +58,49 @@ RG_INLINE void output6_adjoint(rg__lanes_t *m, const rg__lanes_t *y, int s)
     m[0] = y[0];
 }
 
+static const float A = 0.5f, AA = 0.25f, B = 1.25f, BB = 1.5625f; // the points of F(4,2) and their squares
+
 RG_INLINE void input5(rg__lanes_t *y, const rg__lanes_t *x, int s)
 {
-    rg__lanes_t x0 = x[0], x1 = x[s], x2 = x[2 * s], x3 = x[3 * s], x4 = x[4 * s];
-    y[0] = 2 * (x0 - x2) + x3 - x1;
-    y[s] = x3 - x2 - 2 * x1;
-    y[2 * s] = 2 * x1 - 3 * x2 + x3;
-    y[3 * s] = x3 - x1;
-    y[4 * s] = 2 * (x1 - x3) + x4 - x2;
+    rg__lanes_t even = x[3 * s] - BB * x[s], odd = A * (x[2 * s] - BB * x[0]), even2 = x[3 * s] - AA * x[s],
+                odd2 = B * (x[2 * s] - AA * x[0]), y4 = x[4 * s] - (AA + BB) * x[2 * s] + AA * BB * x[0];
+    y[0] = even + odd;
+    y[s] = even - odd;
+    y[2 * s] = even2 + odd2;
+    y[3 * s] = even2 - odd2;
+    y[4 * s] = y4;
 }
 
 RG_INLINE void input5_adjoint(rg__lanes_t *x, const rg__lanes_t *v, int s)
 {
-    rg__lanes_t v0 = v[0], v1 = v[s], v2 = v[2 * s], v3 = v[3 * s], v4 = v[4 * s];
-    x[0] = 2 * v0;
-    x[s] = 2 * (v2 - v1 + v4) - v0 - v3;
-    x[2 * s] = -2 * v0 - v1 - 3 * v2 - v4;
-    x[3 * s] = v0 + v1 + v2 + v3 - 2 * v4;
+    rg__lanes_t sum = v[0] + v[s], gap = A * (v[0] - v[s]), sum2 = v[2 * s] + v[3 * s],
+                gap2 = B * (v[2 * s] - v[3 * s]), v4 = v[4 * s];
+    x[0] = AA * BB * v4 - BB * gap - AA * gap2;
+    x[s] = -BB * sum - AA * sum2;
+    x[2 * s] = gap + gap2 - (AA + BB) * v4;
+    x[3 * s] = sum + sum2;
     x[4 * s] = v4;
 }
 
 RG_INLINE void output5(rg__lanes_t *y, const rg__lanes_t *m, int s)
 {
-    rg__lanes_t sum = m[s] + m[2 * s], gap = m[s] - m[2 * s], m3 = m[3 * s];
-    y[0] = m[0] + sum + m3;
-    y[s] = gap + 2 * m3;
-    y[2 * s] = sum + 4 * m3;
-    y[3 * s] = gap + 8 * m3 + m[4 * s];
+    rg__lanes_t sum = m[0] + m[s], gap = A * (m[0] - m[s]), sum2 = m[2 * s] + m[3 * s],
+                gap2 = B * (m[2 * s] - m[3 * s]), m4 = m[4 * s];
+    y[0] = sum + sum2;
+    y[s] = gap + gap2;
+    y[2 * s] = AA * sum + BB * sum2;
+    y[3 * s] = AA * gap + BB * gap2 + m4;
 }
 
 RG_INLINE void output5_adjoint(rg__lanes_t *m, const rg__lanes_t *y, int s)
 {
-    rg__lanes_t even = y[0] + y[2 * s], odd = y[s] + y[3 * s], y3 = y[3 * s],
-                two = y[0] + 2 * y[s] + 4 * y[2 * s] + 8 * y3;
-    m[s] = even + odd;
-    m[2 * s] = even - odd;
-    m[3 * s] = two;
+    rg__lanes_t even = y[0] + AA * y[2 * s], odd = A * (y[s] + AA * y[3 * s]), even2 = y[0] + BB * y[2 * s],
+                odd2 = B * (y[s] + BB * y[3 * s]), y3 = y[3 * s];
+    m[0] = even + odd;
+    m[s] = even - odd;
+    m[2 * s] = even2 + odd2;
+    m[3 * s] = even2 - odd2;
     m[4 * s] = y3;
-    m[0] = y[0];
 }
 
 // ---- two dimensions, in squares of 6 lanes a side
@@ -439,14 +447,17 @@ RG_HOT void rg__tiles_add_kernel(const rg__tiling_t *t, float *dw, const float *
 
 // ---- geometry
 
-static const float K3[6][3] = {{1.0f / 4, 0, 0},
-                               {-1.0f / 6, -1.0f / 6, -1.0f / 6},
-                               {-1.0f / 6, 1.0f / 6, -1.0f / 6},
-                               {1.0f / 24, 1.0f / 12, 1.0f / 6},
-                               {1.0f / 24, -1.0f / 12, 1.0f / 6},
+static const float K3[6][3] = {{1, 0, 0},
+                               {-2.0f / 3, -0.471404521f, -1.0f / 3}, // p = 1/sqrt(2): 1, p, p^2 over -3/2
+                               {-2.0f / 3, 0.471404521f, -1.0f / 3},
+                               {1.0f / 6, 0.235702260f, 1.0f / 3}, // p = sqrt(2): over 6
+                               {1.0f / 6, -0.235702260f, 1.0f / 3},
                                {0, 0, 1}};
-static const float K2[5][2] = {
-    {1.0f / 2, 0}, {-1.0f / 2, -1.0f / 2}, {-1.0f / 6, 1.0f / 6}, {1.0f / 6, 1.0f / 3}, {0, 1}};
+static const float K2[5][2] = {{-1 / 1.3125f, -0.5f / 1.3125f},
+                               {1 / 1.3125f, -0.5f / 1.3125f},
+                               {1 / 3.28125f, 1.25f / 3.28125f},
+                               {-1 / 3.28125f, 1.25f / 3.28125f},
+                               {0, 1}};
 
 // Which of three source pixels each of five taps on the upsampled image reads, by output phase.
 static const int UNDER[2][5] = {{0, 0, 1, 1, 2}, {0, 1, 1, 2, 2}};
