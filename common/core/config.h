@@ -18,6 +18,7 @@ enum rg_precision { RG_PRECISION_F32, RG_PRECISION_BF16 };
 enum rg_targets { RG_TARGETS_HALF, RG_TARGETS_BOTH };
 enum rg_schedule { RG_SCHEDULE_CONSTANT, RG_SCHEDULE_LINEAR, RG_SCHEDULE_COSINE, RG_SCHEDULE_STEP };
 enum rg_optimizer { RG_OPTIMIZER_SGD, RG_OPTIMIZER_ADAM, RG_OPTIMIZER_ADAMW };
+enum rg_gan { RG_GAN_LSGAN, RG_GAN_WGAN_GP };
 enum rg_prior { RG_PRIOR_KL, RG_PRIOR_EARTH_MOVER };
 enum rg_references { RG_REFERENCES_RANDOM, RG_REFERENCES_FLIPPED };
 enum rg_neighbours { RG_NEIGHBOURS_RETRIEVED, RG_NEIGHBOURS_RANDOM };
@@ -42,6 +43,8 @@ typedef struct {
 typedef struct {
     double recon, cycle, content, attribute, kl, isometry, adversarial, classify;
     int prior;                  // enum rg_prior: the form of kl
+    int gan;                    // enum rg_gan: the form of adversarial
+    double penalty;             // weight: gradient penalty of RG_GAN_WGAN_GP
     double perceptual;          // weight, 0: none
     char vgg16[RG_CONFIG_TEXT]; // its network's weights, safetensors
 } rg_loss_weights_t;

@@ -22,6 +22,7 @@ static const char *const precisions[] = {"f32", "bf16", NULL};
 static const char *const targets[] = {"half", "both", NULL};
 static const char *const schedules[] = {"constant", "linear", "cosine", "step", NULL};
 static const char *const optimizers[] = {"sgd", "adam", "adamw", NULL};
+static const char *const gans[] = {"lsgan", "wgan_gp", NULL};
 static const char *const priors[] = {"kl", "earth_mover", NULL};
 static const char *const references[] = {"random", "flipped", NULL};
 static const char *const neighbours[] = {"retrieved", "random", NULL};
@@ -161,7 +162,9 @@ static const row_t loss[] = {
     {"prior", RG_KEY_CHOICE, AT(prior), "kl", 0, 0,
      "that distance: KL divergence, or earth mover's (2-Wasserstein, squared)", priors},
     {"isometry", RG_KEY_DOUBLE, AT(isometry), "0.1", 0, 1e6, "weight: isometry of codes"},
-    {"adversarial", RG_KEY_DOUBLE, AT(adversarial), "1", 0, 1e6, "weight: LSGAN"},
+    {"adversarial", RG_KEY_DOUBLE, AT(adversarial), "1", 0, 1e6, "weight: of the real/fake game"},
+    {"gan", RG_KEY_CHOICE, AT(gan), "lsgan", 0, 0, "the form of that game", gans},
+    {"penalty", RG_KEY_DOUBLE, AT(penalty), "10", 0, 1e6, "weight: gradient penalty of wgan_gp"},
     {"classify", RG_KEY_DOUBLE, AT(classify), "1", 0, 1e6, "weight: attribute classification, BCE"},
     {"perceptual", RG_KEY_DOUBLE, AT(perceptual), "0", 0, 1e6,
      "weight: VGG16 features of translation and source, L2; needs vgg16"},

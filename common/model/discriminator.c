@@ -47,3 +47,21 @@ rg_verdict_t rg_discriminate(rg_tape_t *tape, const rg_discriminator_t *net, rg_
     }
     return verdict;
 }
+
+rg_tensor_t *rg_discriminator_slope(rg_tape_t *tape, const rg_discriminator_t *net, int scale, rg_tensor_t *x)
+{
+    const rg_conv_t *conv = net->scale[scale].conv, *source = &net->scale[scale].source;
+    rg_tensor_t *map[RG_SCALES_MAX] = {x}, *h[RG_D_LAYERS_MAX + 1];
+    rg_tape_pause(tape); // of the way forward only the signs are used
+    for (int s = 0; s < scale; s++) map[s + 1] = rg_pool3(tape, map[s]);
+    h[0] = map[scale];
+    for (int i = 0; i < net->layers; i++) h[i + 1] = rg_conv(tape, h[i], &conv[i]);
+    rg_tape_resume(tape);
+    rg_tensor_t *last = h[net->layers], *g = rg_tape_tensor(tape, x->n, last->h, last->w, 1);
+    for (size_t i = 0; i < rg_tensor_size(g); i++) g->data[i] = 1.0f / (float)(g->h * g->w);
+    g = rg_conv_adjoint(tape, g, source, last);
+    for (int i = net->layers - 1; i >= 0; i--)
+        g = rg_conv_adjoint(tape, rg_act_adjoint(tape, g, h[i + 1], conv[i].act), &conv[i], h[i]);
+    for (int s = scale - 1; s >= 0; s--) g = rg_pool3_adjoint(tape, g, map[s]);
+    return g;
+}

@@ -24,4 +24,10 @@ typedef struct {
 void rg_discriminator_declare(rg_discriminator_t *net, rg_params_t *set, const rg_config_t *config);
 rg_verdict_t rg_discriminate(rg_tape_t *tape, const rg_discriminator_t *net, rg_tensor_t *x);
 
+// Gradient with respect to x [N,S,S,3] of each image's mean of source[scale], [N,S,S,3], as a graph whose
+// backward reaches D's weights. Exact but at the kinks of the activations: D is piecewise linear in x, so its
+// slopes do not depend on x or the biases otherwise. x gets no gradient.
+rg_tensor_t *rg_discriminator_slope(rg_tape_t *tape, const rg_discriminator_t *net, int scale,
+                                    rg_tensor_t *x);
+
 #endif

@@ -31,7 +31,7 @@ static void conv_backward(rg_tape_t *tape, void *ctx)
     if (err) rg_tape_fail(tape, err);
 }
 
-rg_tensor_t *rg_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer)
+static rg_conv_shape_t shape_of(const rg_tensor_t *x, const rg_conv_t *layer)
 {
     const int *w = layer->weight->shape;
     assert(layer->weight->rank == 4 && w[1] == x->c && w[2] == w[3] && layer->act <= RG_ACT_LEAKY);
@@ -50,18 +50,68 @@ rg_tensor_t *rg_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer)
     shape.oh = (scale * x->h + 2 * shape.pad - shape.k) / shape.stride + 1;
     shape.ow = (scale * x->w + 2 * shape.pad - shape.k) / shape.stride + 1;
     assert(shape.oh >= 1 && shape.ow >= 1);
+    return shape;
+}
+
+// What a kernel that failed leaves behind.
+static void give_up(rg_tape_t *tape, rg_tensor_t *y, int err)
+{
+    memset(y->data, 0, rg_tensor_size(y) * sizeof(float));
+    rg_tape_fail(tape, err);
+}
+
+rg_tensor_t *rg_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer)
+{
+    rg_conv_shape_t shape = shape_of(x, layer);
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, shape.oh, shape.ow, shape.o);
     rg_backend_t *backend = rg_tape_backend(tape);
     int err = backend->conv_forward(backend, y->data, x->data, weights_of(layer->weight),
                                     layer->bias ? layer->bias->value : NULL, &shape);
-    if (err) {
-        memset(y->data, 0, rg_tensor_size(y) * sizeof(float));
-        rg_tape_fail(tape, err);
-    }
+    if (err) give_up(tape, y, err);
     if ((y->needs_grad = rg_tape_wants(tape, x->needs_grad || !layer->weight->set->frozen))) {
         conv_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
         *op = (conv_ctx_t){x, y, layer, shape};
         rg_tape_record(tape, conv_backward, op);
+    }
+    return y;
+}
+
+// y = A(w)^T g, A the convolution: its backward is A itself, and <u, A(w)^T g> = <A(w) u, g> gives w's
+// gradient.
+static void adjoint_backward(rg_tape_t *tape, void *ctx)
+{
+    conv_ctx_t *op = ctx;
+    rg_backend_t *backend = rg_tape_backend(tape);
+    const rg_param_t *weight = op->layer->weight;
+    rg_tensor_t *g = op->x, *y = op->y;
+    int add = 0, err = 0;
+    if (!y->grad) return;
+    float *dg = rg_tape_grad(tape, g, &add);
+    if (dg) {
+        float *forward = add ? rg_tape_alloc(tape, rg_tensor_size(g) * sizeof *forward) : dg;
+        err = backend->conv_forward(backend, forward, y->grad, weights_of(weight), NULL, &op->shape);
+        if (!err && add) backend->add(dg, dg, forward, rg_tensor_size(g));
+    }
+    if (!err && !weight->set->frozen)
+        err = backend->conv_backward(backend, NULL, 0, weight->grad, NULL, y->grad, g->data,
+                                     weights_of(weight), &op->shape);
+    if (err) rg_tape_fail(tape, err);
+}
+
+rg_tensor_t *rg_conv_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_conv_t *layer, const rg_tensor_t *x)
+{
+    rg_conv_shape_t shape = shape_of(x, layer);
+    shape.act = RG_ACT_NONE;
+    assert(g->n == x->n && g->h == shape.oh && g->w == shape.ow && g->c == shape.o);
+    rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
+    rg_backend_t *backend = rg_tape_backend(tape);
+    int err = backend->conv_backward(backend, y->data, 0, NULL, NULL, NULL, g->data,
+                                     weights_of(layer->weight), &shape);
+    if (err) give_up(tape, y, err);
+    if ((y->needs_grad = rg_tape_wants(tape, g->needs_grad || !layer->weight->set->frozen))) {
+        conv_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
+        *op = (conv_ctx_t){g, y, layer, shape};
+        rg_tape_record(tape, adjoint_backward, op);
     }
     return y;
 }

@@ -40,6 +40,26 @@ rg_tensor_t *rg_pool3(rg_tape_t *tape, rg_tensor_t *x)
     return unary(tape, x, y, pool_backward, NULL, 0);
 }
 
+static void pool_adjoint_backward(rg_tape_t *tape, void *ctx)
+{
+    unary_ctx_t *op = ctx;
+    rg_tensor_t *g = op->x, *y = op->y;
+    int add;
+    if (!y->grad) return;
+    float *dg = rg_tape_grad(tape, g, &add);
+    float *pooled = add ? rg_tape_alloc(tape, rg_tensor_size(g) * sizeof *pooled) : dg;
+    rg_tape_backend(tape)->pool_forward(pooled, y->grad, y->n, y->h, y->w, y->c);
+    if (add) rg_tape_backend(tape)->add(dg, dg, pooled, rg_tensor_size(g));
+}
+
+rg_tensor_t *rg_pool3_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_tensor_t *x)
+{
+    assert(g->n == x->n && g->h == (x->h + 1) / 2 && g->w == (x->w + 1) / 2 && g->c == x->c);
+    rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
+    rg_tape_backend(tape)->pool_backward(y->data, 0, g->data, x->n, x->h, x->w, x->c);
+    return unary(tape, g, y, pool_adjoint_backward, NULL, 0);
+}
+
 static void max_backward(rg_tape_t *tape, void *ctx)
 {
     unary_ctx_t *op = ctx;
@@ -331,4 +351,22 @@ rg_tensor_t *rg_act(rg_tape_t *tape, rg_tensor_t *x, enum rg_act act)
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
     rg_tape_backend(tape)->act_forward(y->data, x->data, act, rg_tensor_size(x));
     return unary(tape, x, y, act_backward, NULL, (int)act);
+}
+
+static void act_adjoint_backward(rg_tape_t *tape, void *ctx)
+{
+    unary_ctx_t *op = ctx;
+    int add;
+    if (!op->y->grad) return;
+    float *dg = rg_tape_grad(tape, op->x, &add);
+    rg_tape_backend(tape)->act_backward(dg, add, op->y->grad, op->extra, (enum rg_act)op->value,
+                                        rg_tensor_size(op->y));
+}
+
+rg_tensor_t *rg_act_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_tensor_t *y, enum rg_act act)
+{
+    assert(act <= RG_ACT_LEAKY && rg_tensor_size(g) == rg_tensor_size(y));
+    rg_tensor_t *out = rg_tape_tensor(tape, g->n, g->h, g->w, g->c);
+    rg_tape_backend(tape)->act_backward(out->data, 0, g->data, y->data, act, rg_tensor_size(g));
+    return unary(tape, g, out, act_adjoint_backward, y->data, (int)act);
 }

@@ -53,6 +53,14 @@ rg_tensor_t *rg_dropout(rg_tape_t *tape, rg_tensor_t *x, const float *keep);
 rg_tensor_t *rg_blend(rg_tape_t *tape, rg_tensor_t *mask, rg_tensor_t *a, rg_tensor_t *b);
 rg_tensor_t *rg_act(rg_tape_t *tape, rg_tensor_t *x, enum rg_act act);
 
+// ---- adjoints: the transposed linear maps behind an op, as ops. They write the gradient of a piecewise
+// linear network with respect to its input down as a graph of its own, which can be differentiated once more.
+// x is what the op was applied to; only its shape is read, and of an activation its output y, whose slopes
+// count as constants. g has the shape of the op's output, the result that of x.
+rg_tensor_t *rg_conv_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_conv_t *layer, const rg_tensor_t *x);
+rg_tensor_t *rg_pool3_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_tensor_t *x);
+rg_tensor_t *rg_act_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_tensor_t *y, enum rg_act act);
+
 // ---- losses: return the unweighted mean; the gradient is multiplied by weight
 double rg_loss_l1(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight);
 double rg_loss_l2(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight); // mean square

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/core/err.h"
+#include "common/model/critic.h"
 #include "common/model/loss.h"
 #include "common/nn/optim.h"
 
@@ -53,6 +54,7 @@ void rg_translation_draw(rg_translation_t *self, const rg_batch_t *batch, rg_rng
     draws->codes = rg_tape_alloc(tape, count * sizeof *draws->codes);
     draws->component = rg_tape_alloc(tape, (size_t)batch->n * width * sizeof *draws->component);
     draws->keep = rg_tape_alloc(tape, count);
+    draws->mix = rg_tape_alloc(tape, (size_t)targets * sizeof *draws->mix);
     const unsigned char *source = for_targets(tape, batch->labels, labels, times),
                         *wanted = for_targets(tape, batch->target_labels, labels, times);
     rg_code_of_labels(config, wanted, targets, rng, draws->codes);
@@ -60,6 +62,7 @@ void rg_translation_draw(rg_translation_t *self, const rg_batch_t *batch, rg_rng
     rg_code_keep(config, source, wanted, targets, draws->keep);
     for (int i = 0; i < targets; i++)
         if (rg_rng_uniform(rng) < 0.5f) memset(draws->keep + (size_t)i * width, 0, width);
+    for (int i = 0; i < targets; i++) draws->mix[i] = rg_rng_uniform(rng);
 }
 
 // What the steps of an iteration share. Of tensors with T rows, row i belongs to target i.
@@ -150,15 +153,16 @@ static void translate(rg_translation_t *self, shared_t *s, const rg_decode_t *de
 
 // ---- the steps
 
-// LSGAN (Mao et al. 2017, eq. 9 with a=0, b=c=1) and attribute classification, summed over D's scales.
-static void judge(rg_tape_t *tape, const rg_model_t *model, rg_tensor_t *x, float wanted, const float *labels,
+// The real/fake game and attribute classification, summed over D's scales.
+static void judge(rg_tape_t *tape, const rg_model_t *model, rg_tensor_t *x, int wanted, const float *labels,
                   const rg_loss_weights_t *weight, double *adversarial, double *classify)
 {
-    rg_verdict_t verdict = rg_discriminate(tape, &model->discriminator, x);
-    for (int s = 0; s < model->discriminator.scales; s++) {
-        *adversarial += rg_loss_square(tape, verdict.source[s], wanted, (float)weight->adversarial);
-        if (labels) *classify += rg_loss_bce(tape, verdict.logits[s], labels, (float)weight->classify);
-    }
+    const rg_discriminator_t *net = &model->discriminator;
+    rg_verdict_t verdict = rg_discriminate(tape, net, x);
+    *adversarial += rg_loss_adversarial(tape, net, &verdict, (enum rg_gan)weight->gan, wanted,
+                                        (float)weight->adversarial);
+    for (int s = 0; labels && s < net->scales; s++)
+        *classify += rg_loss_bce(tape, verdict.logits[s], labels, (float)weight->classify);
 }
 
 static float *float_labels(rg_tape_t *tape, const unsigned char *labels, int n)
@@ -193,6 +197,13 @@ static int discriminator_step(rg_translation_t *self, const shared_t *s, verdict
     judge(tape, self->model, fake, 0, NULL, self->weight, &verdict.adversarial, NULL);
     rg_losses_add(losses, "d_adversarial", verdict.adversarial);
     rg_losses_add(losses, "d_classify", verdict.classify);
+    if (self->weight->gan == RG_GAN_WGAN_GP) {
+        const rg_tensor_t *sources = s->sources; // of self->tape: D sees their pixels only
+        rg_losses_add(losses, "d_penalty",
+                      rg_loss_gradient_penalty(tape, &self->model->discriminator,
+                                               images(tape, self->model, s->targets, sources->data), fake,
+                                               s->draws->mix, (float)self->weight->penalty));
+    }
     int err = rg_losses_check(losses, iteration);
     if (!err) err = rg_tape_backward(tape);
     return err ? err : rg_optim_step(self->backend, self->train, iteration, &set, 1, NULL);

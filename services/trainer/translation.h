@@ -6,7 +6,7 @@
 //   targets: both   T = 2n,  target i translates image i % n  every image both ways, as the papers do
 //
 //   c = E_c(x)   z = E_a(x)   z_t = wanted code        fake = G(c, z_t)
-//   D:  adversarial(x, fake) + classification(x)
+//   D:  adversarial(x, fake) + classification(x) + gradient penalty (wgan_gp)
 //   G:  adversarial(fake) + classification(fake, t) + |G(c,z) - x| + |E_c(fake) - c| + |G(E_c(fake),z) - x|
 //       + |E_a(fake) - z_t| + isometry (latent targets) + distance of E_a(x) from the component of x
 //       + perceptual(fake, x)
@@ -37,6 +37,7 @@ typedef struct {
     float *codes;        // [T,A*Z] sampled wanted codes; rows of reference targets are not read
     unsigned char *keep; // [T,A*Z] 1 = keep the source's own code
     float *component;    // [n,A*Z] component means of the sources' labels
+    float *mix;          // [T] of wgan_gp's penalty: share of the real image
 } rg_draws_t;
 
 // The errors of reading weight->vgg16 where the perceptual loss has a weight.

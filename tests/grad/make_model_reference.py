@@ -68,6 +68,20 @@ def loss(tensors, kind, shapes, call):
             tensors["%s.d%d" % (kind, i)] = nhwc(x.grad)
 
 
+def penalty(tensors, discriminator, image):
+    """WGAN-GP's penalty and its gradients, which are zero for biases and for the other head."""
+    real, fake = (data("penalty.x%d" % i, image).detach() for i in range(2))
+    mix = (1 + data("penalty.mix", (N,)).detach()) / 2
+    value = peer.gradient_penalty(discriminator, real, fake, mix)
+    params = dict(discriminator.named_parameters())
+    found = torch.autograd.grad(value, list(params.values()), allow_unused=True)
+    gradients = [np.zeros(p.shape) if g is None else g.numpy() for p, g in zip(params.values(), found)]
+    for key, gradient in zip(params, gradients):
+        tensors["penalty.%s.sample" % key] = sample(gradient)
+    tensors["penalty.scale"] = np.array([max(np.abs(g).max() for g in gradients)])
+    tensors["penalty.value"] = np.array([value.item()])
+
+
 def main():
     tensors, image, content, code = {}, (N, IMG, IMG, 3), (N, SIDE, SIDE, WIDTH), (N, CODE)
     kept = fill("keep", (2, N, peer.HIDDEN)) < 0.8
@@ -80,6 +94,7 @@ def main():
     network(tensors, "masked", masked, [content, code, image], lambda net, c, z, x: [net(c, z, x)], "generator")
     discriminator = peer.Discriminator(DF, LAYERS, SCALES, ATTRS, IMG)
     network(tensors, "discriminator", discriminator, [image], lambda net, x: [y for verdict in net(x) for y in verdict])
+    penalty(tensors, discriminator, image)
     embedder = peer.Embedder(GF, IMG, ATTRS, DIMS, EMBED)
     network(tensors, "embedder", embedder, [content, code], lambda net, c, z: [net(c, z, keep)])
     neighbours = (N, SIDE, SIDE, K * WIDTH)

@@ -20,7 +20,7 @@ from make_reference import ADAM, ADAMW, COSINE, LINEAR, SGD, schedule
 GF, N_RES, DF, LAYERS, SCALES, ATTRS, DIMS, MLP, IMG, EMBED, K = 4, 1, 4, 3, 2, 5, 8, 16, 32, 20, 3
 STD, MARGIN, CODE, SIDE, WIDTH = 0.5, 0.2, ATTRS * DIMS, IMG // 4, 4 * GF
 ITERATIONS, N, REFERENCES, WARMUP, CLIP = 10, 4, 2, 3, 2.0
-WEIGHTS = dict(recon=10, cycle=10, content=1, attribute=1, kl=0.1, isometry=0.1, adversarial=1, classify=2, perceptual=0.1)
+WEIGHTS = dict(recon=10, cycle=10, content=1, attribute=1, kl=0.1, isometry=0.1, adversarial=1, classify=2, perceptual=0.1, penalty=10)
 VGG_WIDTHS = (4, 6, 8, 12, 12)
 
 
@@ -69,12 +69,16 @@ class Memory:
 
 
 def weighted(losses, names):
-    return sum(WEIGHTS[name.split("_")[-1]] * losses[name] for name in names)
+    weight = lambda name: WEIGHTS["kl" if name == "earth_mover" else name.split("_")[-1]]
+    return sum(weight(name) * losses[name] for name in names)
 
 
-def judge(discriminator, image, wanted, labels=None):
+def judge(discriminator, image, wanted, labels=None, critic=False):
     verdicts = discriminator(image)
-    adversarial = sum(((source - wanted) ** 2).mean() for source, _ in verdicts)
+    if critic:
+        adversarial = sum((-source if wanted else source).mean() for source, _ in verdicts)
+    else:
+        adversarial = sum(((source - wanted) ** 2).mean() for source, _ in verdicts)
     if labels is None:
         return adversarial
     return adversarial, sum(F.binary_cross_entropy_with_logits(logits, labels) for _, logits in verdicts)
@@ -83,8 +87,9 @@ def judge(discriminator, image, wanted, labels=None):
 class Translation:
     """Stages 1 and 3: a D step and a G step on one translated batch."""
 
-    def __init__(self, stage, nets, memory=None, features=None):
-        """features: VGG16, for the perceptual loss."""
+    def __init__(self, stage, nets, memory=None, features=None, critic=False):
+        """features: VGG16, for the perceptual loss. critic: WGAN-GP and the earth mover's prior."""
+        self.critic = critic
         self.stage, self.nets, self.memory, self.features = stage, nets, memory, features
         learners = [nets.content, nets.attribute, nets.generator]
         if memory:
@@ -112,11 +117,16 @@ class Translation:
         fake = self.decode(content, wanted, x)
 
         losses = {}
-        real, losses["d_classify"] = judge(nets.discriminator, x, 1, labels)
-        losses["d_adversarial"] = real + judge(nets.discriminator, fake.detach(), 0)
-        self.trainer_d.step(weighted(losses, ["d_adversarial", "d_classify"]), i)
+        real, losses["d_classify"] = judge(nets.discriminator, x, 1, labels, self.critic)
+        losses["d_adversarial"] = real + judge(nets.discriminator, fake.detach(), 0, None, self.critic)
+        if self.critic:
+            mix = (1 + torch.from_numpy(fill(name + "mix", (N,)))) / 2
+            losses["d_penalty"] = peer.gradient_penalty(nets.discriminator, x, fake, mix)
+        self.trainer_d.step(weighted(losses, list(losses)), i)
 
-        losses["g_adversarial"], losses["g_classify"] = judge(nets.discriminator, fake, 1, target_labels)
+        losses["g_adversarial"], losses["g_classify"] = judge(
+            nets.discriminator, fake, 1, target_labels, self.critic
+        )
         recon = self.decode(content, z, x)
         again = nets.content(fake)
         cycle = self.decode(again, z, fake)
@@ -129,7 +139,10 @@ class Translation:
         losses["isometry"] = peer.isometry(nets.attribute(recon[:latent])[0], of_fake, z[:latent], wanted[:latent])
         if not self.memory:
             component = (2 * labels - 1).repeat_interleave(DIMS, 1)
-            losses["kl"] = peer.kl(z, logvar, component, STD, DIMS)
+            if self.critic:
+                losses["earth_mover"] = peer.earth_mover(z, logvar, component, STD, DIMS)
+            else:
+                losses["kl"] = peer.kl(z, logvar, component, STD, DIMS)
         if self.features:
             losses["perceptual"] = peer.perceptual(self.features, fake, x)
         self.trainer_g.step(weighted(losses, [key for key in losses if not key.startswith("d_")]), i)
@@ -187,6 +200,7 @@ def main():
         "stage2": Triplets("stage2", networks()),
         "stage3": Translation("stage3", networks(), Memory("stage3")),
         "perceptual1": Translation("perceptual1", networks(), features=features),
+        "critic1": Translation("critic1", networks(), critic=True),
         "masked1": Translation("masked1", networks(attention=True)),
         "masked2": Triplets("masked2", networks(attention=True)),
         "masked3": Translation("masked3", networks(attention=True), Memory("masked3")),

@@ -224,6 +224,15 @@ def earth_mover(mean, logvar, component, std, attr_dims):
     return each.sum() / (mean.shape[0] * attr_dims)
 
 
+def gradient_penalty(discriminator, real, fake, mix):
+    """WGAN-GP, summed over scales: the critic of a scale is the mean of its map, its slope that at the image's size."""
+    mix = mix.reshape(-1, 1, 1, 1)
+    x = (mix * real + (1 - mix) * fake).detach().requires_grad_()
+    critics = [source.mean((1, 2, 3)).sum() for source, _ in discriminator(x)]
+    slopes = [torch.autograd.grad(critic, x, create_graph=True)[0] for critic in critics]
+    return sum(((slope.flatten(1).norm(dim=1) - 1) ** 2).mean() for slope in slopes)
+
+
 VGG_MEAN, VGG_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 

@@ -155,6 +155,37 @@ static rg_tensor_t *blend(graph_t *g)
     return rg_blend(g->tape, g->x[0], g->x[1], g->x[2]);
 }
 
+static rg_tensor_t *conv_adjoint(graph_t *g)
+{
+    rg_tensor_t *x = rg_tape_tensor(g->tape, 2, 6, 8, 3); // its shape alone is read
+    return rg_conv_adjoint(g->tape, g->x[0], conv_layer(g, 0, 2, 1, 1, RG_ACT_LEAKY), x);
+}
+
+static rg_tensor_t *pool3_adjoint(graph_t *g)
+{
+    return rg_pool3_adjoint(g->tape, g->x[0], rg_tape_tensor(g->tape, 2, 5, 6, 3));
+}
+
+static rg_tensor_t *act_adjoint(graph_t *g)
+{
+    rg_tensor_t *y = rg_tape_tensor(g->tape, 2, 3, 4, 5);
+    for (size_t i = 0; i < rg_tensor_size(y); i++) y->data[i] = i % 3 ? 1 : -1;
+    return rg_act_adjoint(g->tape, g->x[0], y, RG_ACT_LEAKY);
+}
+
+// Two readers of one gradient: the adjoints add to what is there.
+static rg_tensor_t *adjoints_add(graph_t *g)
+{
+    const rg_conv_t *layer = conv_layer(g, 0, 2, 1, 1, RG_ACT_NONE);
+    rg_tensor_t *x = rg_tape_tensor(g->tape, 2, 6, 8, 3), *d = g->x[0];
+    g->loss = 2 * rg_loss_square(g->tape, rg_conv_adjoint(g->tape, d, layer, x), 0.3f, 2) +
+              3 * rg_loss_square(g->tape, rg_conv_adjoint(g->tape, d, layer, x), 0.1f, 3);
+    x = rg_tape_tensor(g->tape, 2, 5, 7, 3);
+    for (int i = 0; i < 2; i++)
+        g->loss += 4 * rg_loss_square(g->tape, rg_pool3_adjoint(g->tape, d, x), 0.2f * (float)i, 4);
+    return NULL;
+}
+
 static rg_tensor_t *select_mixed(graph_t *g)
 {
     size_t n = rg_tensor_size(g->x[0]);
@@ -239,6 +270,10 @@ static const case_t CASES[] = {
     {"act_tanh", {{2, 3, 4, 5}}, {{0}}, 0, act_tanh},
     {"act_sigmoid", {{2, 3, 4, 5}}, {{0}}, 0, act_sigmoid},
     {"blend", {{2, 3, 4, 1}, {2, 3, 4, 5}, {2, 3, 4, 5}}, {{0}}, 0, blend},
+    {"conv_adjoint", {{2, 3, 4, 6}}, {{6, 3, 4, 4}, {6}}, 0, conv_adjoint},
+    {"pool3_adjoint", {{2, 3, 3, 3}}, {{0}}, 0, pool3_adjoint},
+    {"act_adjoint", {{2, 3, 4, 5}}, {{0}}, 0, act_adjoint},
+    {"adjoints_add", {{2, 3, 4, 3}}, {{3, 3, 4, 4}, {3}}, 0, adjoints_add},
     {"loss_l1", {{2, 3, 4, 5}, {2, 3, 4, 5}}, {{0}}, 8, loss_l1},
     {"loss_l2", {{2, 3, 4, 5}, {2, 3, 4, 5}}, {{0}}, 0, loss_l2},
     {"loss_square", {{2, 3, 4, 5}}, {{0}}, 0, loss_square},

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "common/core/alloc.h"
+#include "common/model/critic.h"
 #include "common/model/loss.h"
 #include "common/model/model.h"
 #include "common/model/perceptual.h"
@@ -117,19 +118,26 @@ static size_t size_of(const int shape[4])
     return (size_t)shape[0] * (size_t)shape[1] * (size_t)shape[2] * (size_t)shape[3];
 }
 
-static void compare_sample(const lab_t *lab, const network_t *net, const char *key, const float *grad,
-                           size_t n)
+static void compare_sample(const lab_t *lab, const char *of, const char *key, const float *grad, size_t n,
+                           double tolerance)
 {
     char name[96];
     float got[SAMPLES];
-    snprintf(name, sizeof name, "%s.%s.sample", net->name, key);
+    snprintf(name, sizeof name, "%s.%s.sample", of, key);
     rg_fixture_tensor_t want = rg_fixture_tensor(lab->fixture, "%s", name);
     size_t step = n / SAMPLES > 0 ? n / SAMPLES : 1;
     assert_in_range(want.count, 1, SAMPLES);
     assert_true(want.count == SAMPLES || want.count == n);
     for (size_t i = 0; i < want.count; i++) got[i] = grad[i * step];
-    double scale = ZERO * (double)rg_fixture_number(lab->fixture, "%s.scale", net->name);
-    rg_bench_compare_scaled(name, got, want.data, want.count, scale, GRADIENT_TOLERANCE);
+    double scale = ZERO * (double)rg_fixture_number(lab->fixture, "%s.scale", of);
+    rg_bench_compare_scaled(name, got, want.data, want.count, scale, tolerance);
+}
+
+static void compare_params(const lab_t *lab, const char *of, const rg_params_t *set, double tolerance)
+{
+    for (int i = 0; i < set->n; i++)
+        compare_sample(lab, of, set->list[i]->name + strlen(set->name) + 1, set->list[i]->grad,
+                       set->list[i]->count, tolerance);
 }
 
 // All outputs but the last get their upstream gradient in advance; the last starts backward.
@@ -163,11 +171,9 @@ static void check_network(lab_t *lab, const network_t *net)
     for (int i = 0; i < INPUTS_MAX && x[i]; i++) {
         char key[16];
         snprintf(key, sizeof key, "dx%d", i);
-        compare_sample(lab, net, key, x[i]->grad, rg_tensor_size(x[i]));
+        compare_sample(lab, net->name, key, x[i]->grad, rg_tensor_size(x[i]), GRADIENT_TOLERANCE);
     }
-    for (int i = 0; i < set->n; i++)
-        compare_sample(lab, net, set->list[i]->name + strlen(set->name) + 1, set->list[i]->grad,
-                       set->list[i]->count);
+    compare_params(lab, net->name, set, GRADIENT_TOLERANCE);
 }
 
 static void test_networks(void **state)
@@ -254,6 +260,29 @@ static void test_triplet(void **state)
     check_loss(lab, "triplet", value, &e, 1);
 }
 
+// WGAN-GP's penalty against PyTorch's double backward.
+static void test_gradient_penalty(void **state)
+{
+    lab_t *lab = *state;
+    rg_tape_t *tape = lab->bench.tape;
+    rg_params_t *set = &lab->model->set[RG_DISCRIMINATOR];
+    rg_tensor_t *x[2];
+    rg_tape_reset(tape);
+    rg_bench_fill_params(set);
+    memset(set->grad, 0, set->count * sizeof *set->grad);
+    for (int i = 0; i < 2; i++)
+        x[i] = rg_tape_input(tape, N, IMG, IMG, 3, filled(lab, "penalty", i, "x", N * IMG * IMG * 3));
+    float mix[N];
+    rg_bench_fill("penalty.mix", mix, N, 1);
+    for (int i = 0; i < N; i++) mix[i] = (1 + mix[i]) / 2;
+    float value = (float)rg_loss_gradient_penalty(tape, &lab->model->discriminator, x[0], x[1], mix, WEIGHT);
+    float want = rg_fixture_number(lab->fixture, "penalty.value");
+    rg_bench_compare("penalty", &value, &want, 1, OUTPUT_TOLERANCE);
+    assert_int_equal(rg_tape_backward(tape), 0);
+    for (size_t i = 0; i < set->count; i++) set->grad[i] /= WEIGHT;
+    compare_params(lab, "penalty", set, 1e-4);
+}
+
 static void test_perceptual(void **state)
 {
     static const int widths[RG_VGG_BLOCKS] = {4, 6, 8, 12, 12};
@@ -323,9 +352,13 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_networks), cmocka_unit_test(test_embedder_without_dropout),
-        cmocka_unit_test(test_prior),    cmocka_unit_test(test_isometry),
-        cmocka_unit_test(test_triplet),  cmocka_unit_test(test_perceptual),
+        cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_embedder_without_dropout),
+        cmocka_unit_test(test_prior),
+        cmocka_unit_test(test_isometry),
+        cmocka_unit_test(test_triplet),
+        cmocka_unit_test(test_perceptual),
+        cmocka_unit_test(test_gradient_penalty),
     };
     return cmocka_run_group_tests_name("models", tests, setup, teardown);
 }

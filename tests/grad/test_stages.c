@@ -126,6 +126,11 @@ static void run_translation(lab_t *lab, const rg_train_config_t *train, const rg
     rg_loss_weights_t forms = *weights;
     assert_int_equal(rg_translation_init(&translation, lab->model, lab->backend, train, &forms, retriever),
                      0);
+    if (strcmp(stage, "critic1") == 0) {
+        forms.gan = RG_GAN_WGAN_GP;
+        forms.penalty = 10;
+        forms.prior = RG_PRIOR_EARTH_MOVER;
+    }
     if (strcmp(stage, "perceptual1") == 0) { // narrow, and without a file
         forms.perceptual = 0.1;
         rg_perceptual_init(&translation.perceptual, (const int[RG_VGG_BLOCKS]){4, 6, 8, 12, 12});
@@ -137,7 +142,9 @@ static void run_translation(lab_t *lab, const rg_train_config_t *train, const rg
         batch_init(&batch, stage, i, REFERENCES);
         rg_draws_t draws = {.codes = numbers(stage, i, "codes", N * CODE, 1.5f),
                             .keep = bits(stage, i, "keep", N * CODE),
-                            .component = rg_alloc(N * CODE * sizeof(float))};
+                            .component = rg_alloc(N * CODE * sizeof(float)),
+                            .mix = numbers(stage, i, "mix", N, 1)};
+        for (int e = 0; e < N; e++) draws.mix[e] = (1 + draws.mix[e]) / 2;
         for (int e = 0; e < N * CODE; e++) draws.component[e] = batch.labels[e / DIMS] ? 1 : -1;
         rg_tape_reset(translation.tape);
         assert_int_equal(rg_translation_step(&translation, &batch, &draws, i, &losses), 0);
@@ -145,6 +152,7 @@ static void run_translation(lab_t *lab, const rg_train_config_t *train, const rg
         free(draws.codes);
         free(draws.keep);
         free(draws.component);
+        free(draws.mix);
         batch_fini(&batch);
     }
     rg_translation_fini(&translation);
@@ -183,6 +191,11 @@ static void test_stage1(void **state)
 static void test_stage1_with_attention(void **state)
 {
     run_stage1(*state, "masked1");
+}
+
+static void test_stage1_with_a_critic(void **state)
+{
+    run_stage1(*state, "critic1");
 }
 
 static void test_stage1_with_perceptual_loss(void **state)
@@ -330,6 +343,7 @@ int main(void)
         cmocka_unit_test_teardown(test_stage2, drop_model),
         cmocka_unit_test_teardown(test_stage3, drop_model),
         cmocka_unit_test_teardown(test_stage1_with_perceptual_loss, drop_model),
+        cmocka_unit_test_teardown(test_stage1_with_a_critic, drop_model),
         cmocka_unit_test_teardown(test_stage1_with_attention, drop_model),
         cmocka_unit_test_teardown(test_stage2_with_attention, drop_model),
         cmocka_unit_test_teardown(test_stage3_with_attention, drop_model),
