@@ -21,8 +21,9 @@ int rg__conv_new(rg__conv_t **out, int bf16)
 {
     rg__conv_t *conv = rg_alloc(sizeof *conv);
     conv->packs = rg__packs_new();
-    conv->winograd.packs = conv->thin.packs = conv->packs;
+    conv->thin.packs = conv->packs;
     int err = rg__direct_new(&conv->direct, conv->packs, bf16);
+    if (!err) err = rg__winograd_init(&conv->winograd, conv->packs, bf16);
     if (err) {
         rg__conv_destroy(&conv);
         return err;
@@ -106,15 +107,13 @@ static int forward(rg_backend_t *backend, float *y, const float *x, rg_weights_t
 {
     rg__conv_t *conv = conv_of(backend);
     check(s);
-    if (rg__winograd_fits(s))
-        rg__winograd_forward(&conv->winograd, y, x, w, bias, s);
-    else if (rg__thin_fits(s))
+    if (rg__winograd_fits(s)) return rg__winograd_forward(&conv->winograd, y, x, w, bias, s);
+    if (rg__thin_fits(s)) {
         rg__thin_forward(&conv->thin, y, x, w, bias, s);
-    else {
-        rg_conv_shape_t p = plain(s);
-        return rg__direct_forward(conv->direct, y, plain_input(conv, s, &p, x), w, bias, &p);
+        return 0;
     }
-    return 0;
+    rg_conv_shape_t p = plain(s);
+    return rg__direct_forward(conv->direct, y, plain_input(conv, s, &p, x), w, bias, &p);
 }
 
 static int backward(rg_backend_t *backend, float *dx, int add, float *dw, float *db, const float *x,
@@ -125,7 +124,7 @@ static int backward(rg_backend_t *backend, float *dx, int add, float *dw, float 
     int err = 0;
     check(s);
     if (rg__winograd_fits(s)) {
-        rg__winograd_backward(&conv->winograd, dx, add, dw, x, dy, w, s);
+        err = rg__winograd_backward(&conv->winograd, dx, add, dw, x, dy, w, s);
         if (db) backend->bias_backward(db, dy, pixels, s->o);
     } else if (rg__thin_fits(s)) {
         rg__thin_backward(&conv->thin, dx, add, dw, x, dy, w, s);

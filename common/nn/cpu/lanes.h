@@ -2,6 +2,8 @@
 #ifndef RG_NN_CPU_LANES_H
 #define RG_NN_CPU_LANES_H
 
+#include <stdint.h>
+
 enum { RG_LANES = 16 };
 
 typedef float rg__lanes_t __attribute__((vector_size(64), aligned(4), may_alias));
@@ -16,6 +18,15 @@ RG_INLINE rg__lanes_t rg__load(const float *p)
 RG_INLINE void rg__store(float *p, const rg__lanes_t *v)
 {
     *(rg__lanes_t *)p = *v;
+}
+
+// Sixteen bfloat16 from sixteen floats, rounded to nearest even (values are finite here).
+RG_INLINE void rg__store_bf16(uint16_t *p, const rg__lanes_t *v)
+{
+    typedef uint32_t bits_t __attribute__((vector_size(64)));
+    typedef uint16_t half_t __attribute__((vector_size(32), aligned(2), may_alias));
+    bits_t bits = (bits_t)*v;
+    *(half_t *)p = __builtin_convertvector((bits + 0x7fff + (bits >> 16 & 1)) >> 16, half_t);
 }
 
 // v where positive, else slope * v

@@ -139,6 +139,15 @@ RG_INLINE void transform_output_adjoint(int n, rg__lanes_t *d)
                : output5_adjoint(d + i * SIDE, d + i * SIDE, 1);
 }
 
+// Element i of an operand, as the products read it.
+RG_INLINE void put(void *operand, int bf16, size_t i, const rg__lanes_t *v)
+{
+    if (bf16)
+        rg__store_bf16((uint16_t *)operand + i, v);
+    else
+        rg__store((float *)operand + i, v);
+}
+
 // ---- where a tile lies
 
 typedef struct {
@@ -177,8 +186,8 @@ RG_INLINE void sources(const rg__tiling_t *t, int n, place_t p, int phase_y, int
 
 // ---- input
 
-RG_INLINE void read_input(int n, const rg__tiling_t *t, float *v, size_t plane, const float *x, int first,
-                          int start, int count)
+RG_INLINE void read_input(int n, int bf16, const rg__tiling_t *t, void *v, size_t plane, const float *x,
+                          int first, int start, int count)
 {
     size_t image = (size_t)t->shape.h * (size_t)t->shape.w * (size_t)t->shape.c;
     for (int k = start; k < start + count; k++)
@@ -187,7 +196,7 @@ RG_INLINE void read_input(int n, const rg__tiling_t *t, float *v, size_t plane, 
             ptrdiff_t at[SQUARE];
             sources(t, n, p, phase / t->in_phases, phase % t->in_phases, at);
             const float *from = x + (size_t)p.image * image;
-            float *to = v + (size_t)k * (size_t)t->depth + (size_t)phase * (size_t)t->shape.c;
+            size_t to = (size_t)k * (size_t)t->depth + (size_t)phase * (size_t)t->shape.c;
             for (int c = 0; c < t->shape.c; c += RG_LANES) {
                 rg__lanes_t d[SQUARE];
                 for (int i = 0; i < n; i++)
@@ -197,7 +206,7 @@ RG_INLINE void read_input(int n, const rg__tiling_t *t, float *v, size_t plane, 
                 transform_input(n, d);
                 for (int i = 0; i < n; i++)
                     for (int j = 0; j < n; j++)
-                        rg__store(to + (size_t)(i * n + j) * plane + c, &d[i * SIDE + j]);
+                        put(v, bf16, to + (size_t)(i * n + j) * plane + (size_t)c, &d[i * SIDE + j]);
             }
         }
 }
@@ -229,16 +238,22 @@ RG_INLINE void add_input(int n, const rg__tiling_t *t, float *dx, const float *v
         }
 }
 
-RG_HOT static void read_input6(const rg__tiling_t *t, float *v, size_t plane, const float *x, int first,
+RG_HOT static void read_input6(const rg__tiling_t *t, void *v, size_t plane, const float *x, int first,
                                int start, int count)
 {
-    read_input(6, t, v, plane, x, first, start, count);
+    if (t->bf16)
+        read_input(6, 1, t, v, plane, x, first, start, count);
+    else
+        read_input(6, 0, t, v, plane, x, first, start, count);
 }
 
-RG_HOT static void read_input5(const rg__tiling_t *t, float *v, size_t plane, const float *x, int first,
+RG_HOT static void read_input5(const rg__tiling_t *t, void *v, size_t plane, const float *x, int first,
                                int start, int count)
 {
-    read_input(5, t, v, plane, x, first, start, count);
+    if (t->bf16)
+        read_input(5, 1, t, v, plane, x, first, start, count);
+    else
+        read_input(5, 0, t, v, plane, x, first, start, count);
 }
 
 RG_HOT static void add_input6(const rg__tiling_t *t, float *dx, const float *v, size_t plane, int first,
@@ -253,7 +268,7 @@ RG_HOT static void add_input5(const rg__tiling_t *t, float *dx, const float *v, 
     add_input(5, t, dx, v, plane, first, start, count, from, to);
 }
 
-void rg__tiles_read_input(const rg__tiling_t *t, float *v, size_t plane, const float *x, int first, int start,
+void rg__tiles_read_input(const rg__tiling_t *t, void *v, size_t plane, const float *x, int first, int start,
                           int count)
 {
     (t->n == 6 ? read_input6 : read_input5)(t, v, plane, x, first, start, count);
@@ -310,8 +325,8 @@ RG_INLINE void write_output(int n, const rg__tiling_t *t, float *y, const float 
         }
 }
 
-RG_INLINE void read_output(int n, const rg__tiling_t *t, float *m, size_t plane, const float *dy, int first,
-                           int start, int count)
+RG_INLINE void read_output(int n, int bf16, const rg__tiling_t *t, void *m, size_t plane, const float *dy,
+                           int first, int start, int count)
 {
     const rg_conv_shape_t *s = &t->shape;
     size_t image = (size_t)s->oh * (size_t)s->ow * (size_t)s->o;
@@ -321,7 +336,7 @@ RG_INLINE void read_output(int n, const rg__tiling_t *t, float *m, size_t plane,
             ptrdiff_t at[RG_TILE][RG_TILE];
             targets(t, p, phase / t->out_phases, phase % t->out_phases, at);
             const float *from = dy + (size_t)p.image * image;
-            float *to = m + (size_t)k * (size_t)t->width + (size_t)phase * (size_t)s->o;
+            size_t to = (size_t)k * (size_t)t->width + (size_t)phase * (size_t)s->o;
             for (int c = 0; c < s->o; c += RG_LANES) {
                 rg__lanes_t d[SQUARE];
                 for (int i = 0; i < RG_TILE; i++)
@@ -330,7 +345,7 @@ RG_INLINE void read_output(int n, const rg__tiling_t *t, float *m, size_t plane,
                 transform_output_adjoint(n, d);
                 for (int i = 0; i < n; i++)
                     for (int j = 0; j < n; j++)
-                        rg__store(to + (size_t)(i * n + j) * plane + c, &d[i * SIDE + j]);
+                        put(m, bf16, to + (size_t)(i * n + j) * plane + (size_t)c, &d[i * SIDE + j]);
             }
         }
 }
@@ -347,16 +362,22 @@ RG_HOT static void write_output5(const rg__tiling_t *t, float *y, const float *m
     write_output(5, t, y, m, plane, bias, first, start, count);
 }
 
-RG_HOT static void read_output6(const rg__tiling_t *t, float *m, size_t plane, const float *dy, int first,
+RG_HOT static void read_output6(const rg__tiling_t *t, void *m, size_t plane, const float *dy, int first,
                                 int start, int count)
 {
-    read_output(6, t, m, plane, dy, first, start, count);
+    if (t->bf16)
+        read_output(6, 1, t, m, plane, dy, first, start, count);
+    else
+        read_output(6, 0, t, m, plane, dy, first, start, count);
 }
 
-RG_HOT static void read_output5(const rg__tiling_t *t, float *m, size_t plane, const float *dy, int first,
+RG_HOT static void read_output5(const rg__tiling_t *t, void *m, size_t plane, const float *dy, int first,
                                 int start, int count)
 {
-    read_output(5, t, m, plane, dy, first, start, count);
+    if (t->bf16)
+        read_output(5, 1, t, m, plane, dy, first, start, count);
+    else
+        read_output(5, 0, t, m, plane, dy, first, start, count);
 }
 
 void rg__tiles_write_output(const rg__tiling_t *t, float *y, const float *m, size_t plane, const float *bias,
@@ -365,7 +386,7 @@ void rg__tiles_write_output(const rg__tiling_t *t, float *y, const float *m, siz
     (t->n == 6 ? write_output6 : write_output5)(t, y, m, plane, bias, first, start, count);
 }
 
-void rg__tiles_read_output(const rg__tiling_t *t, float *m, size_t plane, const float *dy, int first,
+void rg__tiles_read_output(const rg__tiling_t *t, void *m, size_t plane, const float *dy, int first,
                            int start, int count)
 {
     (t->n == 6 ? read_output6 : read_output5)(t, m, plane, dy, first, start, count);
@@ -413,7 +434,7 @@ RG_INLINE size_t kernel_at(const rg__tiling_t *t, int phase, int c, int o)
     return (size_t)(in * t->shape.c + c) * (size_t)t->width + (size_t)(out * t->shape.o + o);
 }
 
-RG_HOT void rg__tiles_pack_kernel(const rg__tiling_t *t, float *u, size_t plane, const float *w, int o)
+RG_HOT void rg__tiles_pack_kernel(const rg__tiling_t *t, void *u, size_t plane, const float *w, int o)
 {
     int taps = t->shape.k * t->shape.k, phases = t->in_phases * t->out_phases;
     size_t row = (size_t)t->shape.c * (size_t)taps;
@@ -424,7 +445,7 @@ RG_HOT void rg__tiles_pack_kernel(const rg__tiling_t *t, float *u, size_t plane,
         for (int phase = 0; phase < phases * phases; phase++) {
             transform_kernel(t, phase / phases, phase % phases, in, out);
             for (int i = 0; i < t->points; i++)
-                rg__store(u + (size_t)i * plane + kernel_at(t, phase, c, o), &out[i]);
+                put(u, t->bf16, (size_t)i * plane + kernel_at(t, phase, c, o), &out[i]);
         }
     }
 }
@@ -477,14 +498,17 @@ static void fill_kernel(rg__tiling_t *t)
             }
 }
 
-int rg__tiling_of(rg__tiling_t *t, const rg_conv_shape_t *s)
+int rg__tiling_of(rg__tiling_t *t, const rg_conv_shape_t *s, int bf16)
 {
     int plain = s->k == 3 && s->stride == 1 && !s->up, halving = s->k == 4 && s->stride == 2 && !s->up,
         doubling = s->k == 5 && s->stride == 1 && s->up && s->pad == 2 && !s->reflect;
     if (!plain && !halving && !doubling) return 0;
     if (s->c % RG_LANES != 0 || s->o % RG_LANES != 0) return 0;
-    *t = (rg__tiling_t){
-        .shape = *s, .n = halving ? 5 : 6, .in_phases = halving ? 2 : 1, .out_phases = doubling ? 2 : 1};
+    *t = (rg__tiling_t){.shape = *s,
+                        .n = halving ? 5 : 6,
+                        .in_phases = halving ? 2 : 1,
+                        .out_phases = doubling ? 2 : 1,
+                        .bf16 = bf16};
     t->points = t->n * t->n;
     t->depth = s->c * t->in_phases * t->in_phases;
     t->width = s->o * t->out_phases * t->out_phases;

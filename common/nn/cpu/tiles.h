@@ -13,6 +13,7 @@
 //   forward   V = B'dB     M = V U          y = A'MA        U = K w K'
 //   backward  dd = B dV B' dV = dM U'       dM = A dy A'    dU = V' dM    dw = K' dU K
 //
+// What products read (V, dM, U) is f32 or, with `bf16`, bfloat16; what they write is f32.
 // V, dV [points][tiles][in_phases^2 * C], M, dM [points][tiles][out_phases^2 * O],
 // U, dU [points][in_phases^2 * C][out_phases^2 * O]; their planes are `plane` floats apart.
 #ifndef RG_NN_CPU_TILES_H
@@ -28,15 +29,16 @@ typedef struct {
     int in_phases, out_phases; // per side, 1 or 2
     int depth, width;          // channels in V and in M
     int rows, columns, tiles;  // of tiles per image; tiles in all images
-    float kernel[2][6][5];     // K of each phase: points from taps
+    int bf16;
+    float kernel[2][6][5]; // K of each phase: points from taps
 } rg__tiling_t;
 
 // 1 and the tiling if the shape is one of the three and channels come in whole lanes.
-int rg__tiling_of(rg__tiling_t *tiling, const rg_conv_shape_t *shape);
+int rg__tiling_of(rg__tiling_t *tiling, const rg_conv_shape_t *shape, int bf16);
 
 // V of tiles first..first+count-1 from the image x [n,h,w,c]; and its adjoint, which adds to dx: only
 // channels from..to-1 of image i.
-void rg__tiles_read_input(const rg__tiling_t *tiling, float *v, size_t plane, const float *x, int first,
+void rg__tiles_read_input(const rg__tiling_t *tiling, void *v, size_t plane, const float *x, int first,
                           int start, int count);
 void rg__tiles_add_input(const rg__tiling_t *tiling, float *dx, const float *v, size_t plane, int first,
                          int start, int count, int from, int to);
@@ -44,11 +46,11 @@ void rg__tiles_add_input(const rg__tiling_t *tiling, float *dx, const float *v, 
 // y = act(A'MA + bias), and dM from dy.
 void rg__tiles_write_output(const rg__tiling_t *tiling, float *y, const float *m, size_t plane,
                             const float *bias, int first, int start, int count);
-void rg__tiles_read_output(const rg__tiling_t *tiling, float *m, size_t plane, const float *dy, int first,
+void rg__tiles_read_output(const rg__tiling_t *tiling, void *m, size_t plane, const float *dy, int first,
                            int start, int count);
 
 // U of output channels o..o+RG_LANES-1; and dw += K' dU K of them.
-void rg__tiles_pack_kernel(const rg__tiling_t *tiling, float *u, size_t plane, const float *w, int o);
+void rg__tiles_pack_kernel(const rg__tiling_t *tiling, void *u, size_t plane, const float *w, int o);
 void rg__tiles_add_kernel(const rg__tiling_t *tiling, float *dw, const float *u, size_t plane, int o);
 
 #endif

@@ -2,149 +2,206 @@
 
 #include <string.h>
 
-#include <oneapi/dnnl/dnnl.h>
-
 #include "common/nn/cpu/lanes.h"
 #include "common/nn/cpu/tiles.h"
 
 enum {
     CHUNK_FLOATS = 2 << 20, // of V and M together
     CHUNK_TILES_MIN = 96,   // fewer rows make the products slow
-    PLANE_GAP = 16,         // keeps planes out of each other's cache sets
+    PLANE_GAP = 32,         // keeps planes out of each other's cache sets
     RUN = 8,                // tiles a thread takes at a time
     GROUP = 64              // channels a thread takes at a time
 };
-enum { FORM = 1 };
+enum { FORM_F32 = 1, FORM_BF16 = 3 };
+
+int rg__winograd_init(rg__winograd_t *self, rg__packs_t *packs, int bf16)
+{
+    *self = (rg__winograd_t){.packs = packs, .bf16 = bf16};
+    return rg__products_new(&self->products, bf16);
+}
 
 void rg__winograd_fini(rg__winograd_t *self)
 {
+    rg__products_destroy(&self->products);
     rg__scratch_free(&self->v);
     rg__scratch_free(&self->m);
+    rg__scratch_free(&self->dv);
     rg__scratch_free(&self->du);
 }
 
 int rg__winograd_fits(const rg_conv_shape_t *s)
 {
     rg__tiling_t t;
-    return rg__tiling_of(&t, s) && t.tiles >= 32 && t.depth <= RG_TILE_CHANNELS_MAX &&
+    return rg__tiling_of(&t, s, 0) && t.tiles >= 32 && t.depth <= RG_TILE_CHANNELS_MAX &&
            t.width <= RG_TILE_CHANNELS_MAX && s->oh >= RG_TILE && s->ow >= RG_TILE;
 }
 
-// c [m,n] (+)= op(a) op(b), on this thread alone
-static void product(char transpose_a, char transpose_b, int m, int n, int k, const float *a, const float *b,
-                    float *c, int add)
-{
-    dnnl_sgemm(transpose_a, transpose_b, m, n, k, 1, a, transpose_a == 'T' ? m : k, b,
-               transpose_b == 'T' ? k : n, add ? 1 : 0, c, n);
-}
+// ---- a convolution under way
 
-static int chunk_of(const rg__tiling_t *t)
-{
-    int most = CHUNK_FLOATS / (t->points * (t->depth + t->width));
-    if (most < CHUNK_TILES_MIN) most = CHUNK_TILES_MIN;
-    int chunks = (t->tiles + most - 1) / most;
-    return (t->tiles + chunks - 1) / chunks;
-}
+typedef struct {
+    rg__winograd_t *self;
+    rg__tiling_t t;
+    int chunk;                        // tiles at a time
+    size_t plane_v, plane_m, plane_u; // elements from one point's matrix to the next
+    void *v, *m;                      // operands or results: f32 or, where read by products, bfloat16
+} work_t;
 
-// Floats from one point's matrix to the next.
 static size_t plane_of(int rows, int columns)
 {
     return (size_t)rows * (size_t)columns + PLANE_GAP;
 }
 
-static const float *pack(rg__winograd_t *self, const rg__tiling_t *t, rg_weights_t w)
+static work_t begin(rg__winograd_t *self, const rg_conv_shape_t *s)
+{
+    work_t w = {.self = self};
+    rg__tiling_t *t = &w.t;
+    rg__tiling_of(t, s, self->bf16);
+    int most = CHUNK_FLOATS / (t->points * (t->depth + t->width));
+    if (most < CHUNK_TILES_MIN) most = CHUNK_TILES_MIN;
+    int chunks = (t->tiles + most - 1) / most;
+    w.chunk = (t->tiles + chunks - 1) / chunks;
+    w.plane_v = plane_of(w.chunk, t->depth);
+    w.plane_m = plane_of(w.chunk, t->width);
+    w.plane_u = plane_of(t->depth, t->width);
+    w.v = rg__scratch(&self->v, (size_t)t->points * w.plane_v * sizeof(float));
+    w.m = rg__scratch(&self->m, (size_t)t->points * w.plane_m * sizeof(float));
+    return w;
+}
+
+static const void *pack(const work_t *w, rg_weights_t weights)
 {
     int stale;
-    size_t plane = plane_of(t->depth, t->width);
-    float *u = rg__packs_find(self->packs, w, FORM, (size_t)t->points * plane * sizeof *u, &stale);
+    const rg__tiling_t *t = &w->t;
+    size_t size = t->bf16 ? sizeof(uint16_t) : sizeof(float);
+    void *u = rg__packs_find(w->self->packs, weights, t->bf16 ? FORM_BF16 : FORM_F32,
+                             (size_t)t->points * w->plane_u * size, &stale);
     if (!stale) return u;
 #pragma omp parallel for schedule(static)
-    for (int o = 0; o < t->shape.o; o += RG_LANES) rg__tiles_pack_kernel(t, u, plane, w.value, o);
+    for (int o = 0; o < t->shape.o; o += RG_LANES) rg__tiles_pack_kernel(t, u, w->plane_u, weights.value, o);
     return u;
 }
 
-void rg__winograd_forward(rg__winograd_t *self, float *y, const float *x, rg_weights_t w, const float *bias,
-                          const rg_conv_shape_t *s)
+static int min(int a, int b)
 {
-    rg__tiling_t t;
-    rg__tiling_of(&t, s);
-    const float *u = pack(self, &t, w);
-    int chunk = chunk_of(&t);
-    size_t plane_v = plane_of(chunk, t.depth), plane_m = plane_of(chunk, t.width),
-           plane_u = plane_of(t.depth, t.width);
-    float *v = rg__scratch(&self->v, (size_t)t.points * plane_v * sizeof *v),
-          *m = rg__scratch(&self->m, (size_t)t.points * plane_m * sizeof *m);
-#pragma omp parallel
-    for (int first = 0; first < t.tiles; first += chunk) {
-        int count = t.tiles - first < chunk ? t.tiles - first : chunk;
-#pragma omp for schedule(static)
+    return a < b ? a : b;
+}
+
+// M = V U
+static int multiply(const work_t *w, int count, const void *u)
+{
+    const rg__tiling_t *t = &w->t;
+    return rg__products_run(w->self->products,
+                            &(rg__product_t){.batch = t->points,
+                                             .m = count,
+                                             .n = t->width,
+                                             .k = t->depth,
+                                             .plane_a = w->plane_v,
+                                             .plane_b = w->plane_u,
+                                             .plane_c = w->plane_m},
+                            w->v, u, w->m);
+}
+
+// dV = dM U'
+static int multiply_back(const work_t *w, int count, const void *u, float *dv)
+{
+    const rg__tiling_t *t = &w->t;
+    return rg__products_run(w->self->products,
+                            &(rg__product_t){.batch = t->points,
+                                             .m = count,
+                                             .n = t->depth,
+                                             .k = t->width,
+                                             .transpose_b = 1,
+                                             .plane_a = w->plane_m,
+                                             .plane_b = w->plane_u,
+                                             .plane_c = w->plane_v},
+                            w->m, u, dv);
+}
+
+// dU (+)= V' dM
+static int multiply_weights(const work_t *w, int count, float *du, int add)
+{
+    const rg__tiling_t *t = &w->t;
+    return rg__products_run(w->self->products,
+                            &(rg__product_t){.batch = t->points,
+                                             .m = t->depth,
+                                             .n = t->width,
+                                             .k = count,
+                                             .transpose_a = 1,
+                                             .add = add,
+                                             .plane_a = w->plane_v,
+                                             .plane_b = w->plane_m,
+                                             .plane_c = w->plane_u},
+                            w->v, w->m, du);
+}
+
+// ---- forward
+
+int rg__winograd_forward(rg__winograd_t *self, float *y, const float *x, rg_weights_t weights,
+                         const float *bias, const rg_conv_shape_t *s)
+{
+    work_t w = begin(self, s);
+    const void *u = pack(&w, weights);
+    int err = 0;
+    for (int first = 0; first < w.t.tiles && !err; first += w.chunk) {
+        int count = min(w.t.tiles - first, w.chunk);
+#pragma omp parallel for schedule(static)
         for (int i = 0; i < count; i += RUN)
-            rg__tiles_read_input(&t, v, plane_v, x, first, i, count - i < RUN ? count - i : RUN);
-#pragma omp for schedule(static)
-        for (int p = 0; p < t.points; p++)
-            product('N', 'N', count, t.width, t.depth, v + (size_t)p * plane_v, u + (size_t)p * plane_u,
-                    m + (size_t)p * plane_m, 0);
-#pragma omp for schedule(static)
+            rg__tiles_read_input(&w.t, w.v, w.plane_v, x, first, i, min(count - i, RUN));
+        err = multiply(&w, count, u);
+#pragma omp parallel for schedule(static)
         for (int i = 0; i < count; i += RUN)
-            rg__tiles_write_output(&t, y, m, plane_m, bias, first, i, count - i < RUN ? count - i : RUN);
+            rg__tiles_write_output(&w.t, y, w.m, w.plane_m, bias, first, i, min(count - i, RUN));
     }
+    return err;
+}
+
+// ---- backward
+
+static void clear(float *dx, const rg_conv_shape_t *s)
+{
+    size_t image = (size_t)s->h * (size_t)s->w * (size_t)s->c;
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < s->n; i++) memset(dx + (size_t)i * image, 0, image * sizeof *dx);
 }
 
 // The adjoint of reading the input: images apart, and channels apart within an image, never meet in dx.
-static void add_input(const rg__tiling_t *t, float *dx, const float *v, size_t plane, int first, int count)
+static void add_input(const work_t *w, float *dx, const float *dv, int first, int count)
 {
+    const rg__tiling_t *t = &w->t;
     int per_image = t->rows * t->columns, c = t->shape.c;
     int image0 = first / per_image, images = (first + count - 1) / per_image - image0 + 1;
-#pragma omp for schedule(static) collapse(2)
+#pragma omp parallel for schedule(static) collapse(2)
     for (int i = 0; i < images; i++)
         for (int from = 0; from < c; from += GROUP) {
-            int start = (image0 + i) * per_image - first, end = start + per_image;
+            int start = (image0 + i) * per_image - first, end = min(start + per_image, count);
             if (start < 0) start = 0;
-            if (end > count) end = count;
-            rg__tiles_add_input(t, dx, v, plane, first, start, end - start, from,
-                                from + GROUP < c ? from + GROUP : c);
+            rg__tiles_add_input(t, dx, dv, w->plane_v, first, start, end - start, from, min(from + GROUP, c));
         }
 }
 
-void rg__winograd_backward(rg__winograd_t *self, float *dx, int add, float *dw, const float *x,
-                           const float *dy, rg_weights_t w, const rg_conv_shape_t *s)
+int rg__winograd_backward(rg__winograd_t *self, float *dx, int add, float *dw, const float *x,
+                          const float *dy, rg_weights_t weights, const rg_conv_shape_t *s)
 {
-    rg__tiling_t t;
-    rg__tiling_of(&t, s);
-    const float *u = dx ? pack(self, &t, w) : NULL;
-    int chunk = chunk_of(&t);
-    size_t plane_v = plane_of(chunk, t.depth), plane_m = plane_of(chunk, t.width),
-           plane_u = plane_of(t.depth, t.width), image = (size_t)s->h * (size_t)s->w * (size_t)s->c;
-    float *v = rg__scratch(&self->v, (size_t)t.points * plane_v * sizeof *v),
-          *m = rg__scratch(&self->m, (size_t)t.points * plane_m * sizeof *m),
-          *du = dw ? rg__scratch(&self->du, (size_t)t.points * plane_u * sizeof *du) : NULL;
-#pragma omp parallel
-    {
-        if (dx && !add) {
-#pragma omp for schedule(static)
-            for (int i = 0; i < s->n; i++) memset(dx + (size_t)i * image, 0, image * sizeof *dx);
+    work_t w = begin(self, s);
+    const rg__tiling_t *t = &w.t;
+    const void *u = dx ? pack(&w, weights) : NULL;
+    float *du = dw ? rg__scratch(&self->du, (size_t)t->points * w.plane_u * sizeof *du) : NULL;
+    float *dv = dx ? rg__scratch(&self->dv, (size_t)t->points * w.plane_v * sizeof *dv) : NULL;
+    int err = 0;
+    if (dx && !add) clear(dx, s);
+    for (int first = 0; first < t->tiles && !err; first += w.chunk) {
+        int count = min(t->tiles - first, w.chunk);
+#pragma omp parallel for schedule(static)
+        for (int i = 0; i < count; i += RUN) {
+            rg__tiles_read_output(t, w.m, w.plane_m, dy, first, i, min(count - i, RUN));
+            if (dw) rg__tiles_read_input(t, w.v, w.plane_v, x, first, i, min(count - i, RUN));
         }
-        for (int first = 0; first < t.tiles; first += chunk) {
-            int count = t.tiles - first < chunk ? t.tiles - first : chunk;
-#pragma omp for schedule(static)
-            for (int i = 0; i < count; i += RUN) {
-                int run = count - i < RUN ? count - i : RUN;
-                rg__tiles_read_output(&t, m, plane_m, dy, first, i, run);
-                if (dw) rg__tiles_read_input(&t, v, plane_v, x, first, i, run);
-            }
-#pragma omp for schedule(static)
-            for (int p = 0; p < t.points; p++) { // dV takes V's place
-                float *at_v = v + (size_t)p * plane_v, *at_m = m + (size_t)p * plane_m;
-                if (dw)
-                    product('T', 'N', t.depth, t.width, count, at_v, at_m, du + (size_t)p * plane_u,
-                            first > 0);
-                if (dx) product('N', 'T', count, t.depth, t.width, at_m, u + (size_t)p * plane_u, at_v, 0);
-            }
-            if (dx) add_input(&t, dx, v, plane_v, first, count);
-        }
-        if (dw) {
-#pragma omp for schedule(static)
-            for (int o = 0; o < s->o; o += RG_LANES) rg__tiles_add_kernel(&t, dw, du, plane_u, o);
-        }
+        if (dw) err = multiply_weights(&w, count, du, first > 0);
+        if (dx && !err) err = multiply_back(&w, count, u, dv);
+        if (dx && !err) add_input(&w, dx, dv, first, count);
     }
+#pragma omp parallel for schedule(static)
+    for (int o = 0; o < s->o; o += RG_LANES)
+        if (dw && !err) rg__tiles_add_kernel(t, dw, du, w.plane_u, o);
+    return err;
 }

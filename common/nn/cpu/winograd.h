@@ -1,25 +1,29 @@
-// Convolutions by Winograd's minimal filtering (tiles.h) with oneDNN's sgemm for the products. The domain is
+// Convolutions by Winograd's minimal filtering (tiles.h) with the products on oneDNN. The domain is
 // crossed in chunks of tiles that stay in the cache, on all threads.
 #ifndef RG_NN_CPU_WINOGRAD_H
 #define RG_NN_CPU_WINOGRAD_H
 
 #include "common/nn/cpu/packs.h"
+#include "common/nn/cpu/products.h"
 #include "common/nn/cpu/scratch.h"
 
 typedef struct {
     rg__packs_t *packs; // borrowed
-    rg__scratch_t v, m, du;
+    int bf16;           // the products' operands are bfloat16
+    rg__products_t *products;
+    rg__scratch_t v, m, dv, du;
 } rg__winograd_t;
 
+int rg__winograd_init(rg__winograd_t *self, rg__packs_t *packs, int bf16);
 void rg__winograd_fini(rg__winograd_t *self);
 
 // 1 if this geometry can go this way and gains by it.
 int rg__winograd_fits(const rg_conv_shape_t *s);
 
-// As in kernels.h; db is not ours.
-void rg__winograd_forward(rg__winograd_t *self, float *y, const float *x, rg_weights_t w, const float *bias,
-                          const rg_conv_shape_t *s);
-void rg__winograd_backward(rg__winograd_t *self, float *dx, int add, float *dw, const float *x,
-                           const float *dy, rg_weights_t w, const rg_conv_shape_t *s);
+// As in kernels.h; db is not ours. RG_EINVAL if oneDNN refuses a product.
+int rg__winograd_forward(rg__winograd_t *self, float *y, const float *x, rg_weights_t w, const float *bias,
+                         const rg_conv_shape_t *s);
+int rg__winograd_backward(rg__winograd_t *self, float *dx, int add, float *dw, const float *x,
+                          const float *dy, rg_weights_t w, const rg_conv_shape_t *s);
 
 #endif
