@@ -279,9 +279,10 @@ static void blend_one(rg_tape_t *tape, rg_tensor_t *x, const blend_ctx_t *op, in
     size_t channels = (size_t)x->c;
     int add;
     float *dx = rg_tape_grad(tape, x, &add);
-    for (size_t i = 0; dx && i < rg_tensor_size(x); i++) {
-        float share = op->mask->data[i / channels];
-        dx[i] = (add ? dx[i] : 0) + op->y->grad[i] * (rest ? 1 - share : share);
+    for (size_t p = 0; dx && p < rg_tensor_size(op->mask); p++) {
+        float share = rest ? 1 - op->mask->data[p] : op->mask->data[p];
+        for (size_t i = p * channels; i < (p + 1) * channels; i++)
+            dx[i] = (add ? dx[i] : 0) + share * op->y->grad[i];
     }
 }
 
@@ -307,9 +308,11 @@ rg_tensor_t *rg_blend(rg_tape_t *tape, rg_tensor_t *mask, rg_tensor_t *a, rg_ten
     assert(rg_tensor_size(a) == rg_tensor_size(b) && a->c == b->c && mask->c == 1);
     assert(rg_tensor_size(mask) * (size_t)a->c == rg_tensor_size(a));
     rg_tensor_t *y = rg_tape_tensor(tape, a->n, a->h, a->w, a->c);
-    for (size_t i = 0; i < rg_tensor_size(y); i++) {
-        float share = mask->data[i / (size_t)y->c];
-        y->data[i] = a->data[i] * share + b->data[i] * (1 - share);
+    size_t channels = (size_t)y->c;
+    for (size_t p = 0; p < rg_tensor_size(mask); p++) {
+        float share = mask->data[p];
+        for (size_t i = p * channels; i < (p + 1) * channels; i++)
+            y->data[i] = a->data[i] * share + b->data[i] * (1 - share);
     }
     if ((y->needs_grad = rg_tape_wants(tape, mask->needs_grad || a->needs_grad || b->needs_grad))) {
         blend_ctx_t *op = rg_tape_alloc(tape, sizeof *op);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "common/core/alloc.h"
+#include "common/core/err.h"
 #include "services/trainer/translation.h"
 #include "services/trainer/triplet.h"
 #include "tests/grad/bench.h"
@@ -203,6 +204,20 @@ static void test_stage1_with_perceptual_loss(void **state)
     run_stage1(*state, "perceptual1");
 }
 
+static void test_missing_vgg16_is_named(void **state)
+{
+    lab_t *lab = *state;
+    rg_translation_t translation;
+    rg_loss_weights_t forms = lab->config.stage1_loss;
+    forms.perceptual = 0.1;
+    snprintf(forms.vgg16, sizeof forms.vgg16, "/nowhere/vgg16.safetensors");
+    model_new(lab, "stage1", RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
+    assert_int_equal(
+        rg_translation_init(&translation, lab->model, lab->backend, &lab->config.stage1, &forms, NULL),
+        RG_ENOENT);
+    assert_non_null(strstr(rg_error(), "/nowhere/vgg16.safetensors"));
+}
+
 static void test_stage3(void **state)
 {
     run_stage3(*state, "stage3");
@@ -344,6 +359,7 @@ int main(void)
         cmocka_unit_test_teardown(test_stage3, drop_model),
         cmocka_unit_test_teardown(test_stage1_with_perceptual_loss, drop_model),
         cmocka_unit_test_teardown(test_stage1_with_a_critic, drop_model),
+        cmocka_unit_test_teardown(test_missing_vgg16_is_named, drop_model),
         cmocka_unit_test_teardown(test_stage1_with_attention, drop_model),
         cmocka_unit_test_teardown(test_stage2_with_attention, drop_model),
         cmocka_unit_test_teardown(test_stage3_with_attention, drop_model),
