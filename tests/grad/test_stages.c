@@ -134,7 +134,7 @@ static void run_translation(lab_t *lab, const rg_train_config_t *train, const rg
     }
     if (strcmp(stage, "perceptual1") == 0) { // narrow, and without a file
         forms.perceptual = 0.1;
-        rg_perceptual_init(&translation.perceptual, (const int[RG_VGG_BLOCKS]){4, 6, 8, 12, 12});
+        rg_perceptual_init(&translation.perceptual, (const int[RG_VGG_BLOCKS]){8, 12, 16, 32, 64});
         rg_bench_fill_params(&translation.perceptual.set);
     }
     for (int i = 0; i < ITERATIONS; i++) {
