@@ -1,5 +1,6 @@
 #include "common/core/arena.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -38,4 +39,10 @@ void *rg_arena_alloc(rg_arena_t *arena, size_t size)
 void rg_arena_reset(rg_arena_t *arena)
 {
     arena->used = 0;
+}
+
+int rg_arena_owns(const rg_arena_t *arena, const void *memory)
+{
+    uintptr_t at = (uintptr_t)memory, base = (uintptr_t)arena->base;
+    return at >= base && at < base + arena->used;
 }

@@ -22,4 +22,6 @@ void *rg_arena_alloc(rg_arena_t *arena, size_t size);
 
 void rg_arena_reset(rg_arena_t *arena);
 
+int rg_arena_owns(const rg_arena_t *arena, const void *memory); // 1 if handed out by this arena
+
 #endif

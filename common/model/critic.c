@@ -27,7 +27,7 @@ static double mean(rg_tape_t *tape, rg_tensor_t *x, float weight)
         critic_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
         *op = (critic_ctx_t){x, rg_tape_alloc(tape, sizeof *op->each)};
         *op->each = (float)((double)weight / size);
-        rg_tape_record(tape, mean_backward, op);
+        rg_tape_record(tape, NULL, mean_backward, op);
     }
     return sum / size;
 }
@@ -74,7 +74,7 @@ static double unit_length(rg_tape_t *tape, rg_tensor_t *x, float weight)
         sum += (l - 1) * (l - 1);
         op->each[n] = l > 0 ? (float)(2 * (double)weight / x->n * (l - 1) / l) : 0; // no direction at 0
     }
-    if (weight != 0 && rg_tape_wants(tape, x->needs_grad)) rg_tape_record(tape, length_backward, op);
+    if (weight != 0 && rg_tape_wants(tape, x->needs_grad)) rg_tape_record(tape, NULL, length_backward, op);
     return sum / x->n;
 }
 

@@ -64,7 +64,7 @@ double rg_loss_prior(rg_tape_t *tape, const rg_config_t *config, enum rg_prior f
                         .weight = (double)weight / count};
     for (size_t i = 0; i < rg_tensor_size(mean); i++) sum += distance_at(op, i).value;
     if (weight != 0 && rg_tape_wants(tape, mean->needs_grad || logvar->needs_grad))
-        rg_tape_record(tape, prior_backward, op);
+        rg_tape_record(tape, NULL, prior_backward, op);
     return sum / count;
 }
 
@@ -111,7 +111,7 @@ double rg_loss_isometry(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, const r
     if (weight != 0 && rg_tape_wants(tape, a->needs_grad || b->needs_grad)) {
         isometry_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
         *op = (isometry_ctx_t){a, b, slope};
-        rg_tape_record(tape, isometry_backward, op);
+        rg_tape_record(tape, NULL, isometry_backward, op);
     }
     return sum / n;
 }
@@ -182,6 +182,6 @@ double rg_loss_triplet(rg_tape_t *tape, rg_tensor_t *e, int n, int kinds, float 
     assert(e->n == n * (2 + kinds));
     triplet_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
     *op = (triplet_ctx_t){e, n, kinds, margin, weight};
-    if (rg_tape_wants(tape, e->needs_grad)) rg_tape_record(tape, triplet_backward, op);
+    if (rg_tape_wants(tape, e->needs_grad)) rg_tape_record(tape, NULL, triplet_backward, op);
     return triplets(op, NULL);
 }

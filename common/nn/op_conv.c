@@ -71,7 +71,7 @@ rg_tensor_t *rg_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer)
     if ((y->needs_grad = rg_tape_wants(tape, x->needs_grad || !layer->weight->set->frozen))) {
         conv_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
         *op = (conv_ctx_t){x, y, layer, shape};
-        rg_tape_record(tape, conv_backward, op);
+        rg_tape_record(tape, y, conv_backward, op);
     }
     return y;
 }
@@ -111,7 +111,7 @@ rg_tensor_t *rg_conv_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_conv_t *l
     if ((y->needs_grad = rg_tape_wants(tape, g->needs_grad || !layer->weight->set->frozen))) {
         conv_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
         *op = (conv_ctx_t){g, y, layer, shape};
-        rg_tape_record(tape, adjoint_backward, op);
+        rg_tape_record(tape, y, adjoint_backward, op);
     }
     return y;
 }
@@ -150,7 +150,7 @@ rg_tensor_t *rg_linear(rg_tape_t *tape, rg_tensor_t *x, const rg_linear_t *layer
     if ((y->needs_grad = rg_tape_wants(tape, x->needs_grad || !layer->weight->set->frozen))) {
         linear_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
         *op = (linear_ctx_t){x, y, layer};
-        rg_tape_record(tape, linear_backward, op);
+        rg_tape_record(tape, y, linear_backward, op);
     }
     return y;
 }

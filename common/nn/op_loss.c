@@ -16,7 +16,7 @@ static void record(rg_tape_t *tape, rg_backward_fn *backward, loss_ctx_t loss)
     if (!rg_tape_wants(tape, loss.a->needs_grad || (loss.b && loss.b->needs_grad))) return;
     loss_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
     *op = loss;
-    rg_tape_record(tape, backward, op);
+    rg_tape_record(tape, NULL, backward, op);
 }
 
 static void l1_backward(rg_tape_t *tape, void *ctx)

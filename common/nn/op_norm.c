@@ -66,7 +66,7 @@ static rg_tensor_t *instance(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *style
     if ((y->needs_grad = rg_tape_wants(tape, needs))) {
         instance_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
         *op = (instance_ctx_t){x, y, residual, style, offset, act, mean, rstd};
-        rg_tape_record(tape, instance_backward, op);
+        rg_tape_record(tape, y, instance_backward, op);
     }
     return y;
 }
@@ -114,7 +114,7 @@ rg_tensor_t *rg_layer_norm(rg_tape_t *tape, rg_tensor_t *x, rg_param_t *gain, rg
     if ((y->needs_grad = rg_tape_wants(tape, x->needs_grad || !gain->set->frozen))) {
         layer_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
         *op = (layer_ctx_t){x, y, gain, bias, act, mean, std};
-        rg_tape_record(tape, layer_backward, op);
+        rg_tape_record(tape, y, layer_backward, op);
     }
     return y;
 }

@@ -17,7 +17,7 @@ static rg_tensor_t *unary(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *y, rg_ba
     if ((y->needs_grad = rg_tape_wants(tape, x->needs_grad))) {
         unary_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
         *op = (unary_ctx_t){x, y, extra, value};
-        rg_tape_record(tape, backward, op);
+        rg_tape_record(tape, y, backward, op);
     }
     return y;
 }
@@ -173,7 +173,7 @@ rg_tensor_t *rg_concat(rg_tape_t *tape, rg_tensor_t *const *x, int count)
         concat_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
         *op = (concat_ctx_t){rg_tape_alloc(tape, (size_t)count * sizeof *x), y, count};
         memcpy(op->x, x, (size_t)count * sizeof *x);
-        rg_tape_record(tape, concat_backward, op);
+        rg_tape_record(tape, y, concat_backward, op);
     }
     return y;
 }
@@ -208,7 +208,7 @@ rg_tensor_t *rg_stack(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b)
         *op = (concat_ctx_t){rg_tape_alloc(tape, 2 * sizeof *op->x), y, 2};
         op->x[0] = a;
         op->x[1] = b;
-        rg_tape_record(tape, stack_backward, op);
+        rg_tape_record(tape, y, stack_backward, op);
     }
     return y;
 }
@@ -264,7 +264,7 @@ rg_tensor_t *rg_select(rg_tape_t *tape, const unsigned char *mask, rg_tensor_t *
     if ((y->needs_grad = rg_tape_wants(tape, a->needs_grad || b->needs_grad))) {
         select_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
         *op = (select_ctx_t){a, b, y, mask};
-        rg_tape_record(tape, select_backward, op);
+        rg_tape_record(tape, y, select_backward, op);
     }
     return y;
 }
@@ -317,7 +317,7 @@ rg_tensor_t *rg_blend(rg_tape_t *tape, rg_tensor_t *mask, rg_tensor_t *a, rg_ten
     if ((y->needs_grad = rg_tape_wants(tape, mask->needs_grad || a->needs_grad || b->needs_grad))) {
         blend_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
         *op = (blend_ctx_t){mask, a, b, y};
-        rg_tape_record(tape, blend_backward, op);
+        rg_tape_record(tape, y, blend_backward, op);
     }
     return y;
 }

@@ -14,15 +14,25 @@ static const size_t ARENA_CAPACITY = (size_t)64 << 30;
 #endif
 
 typedef struct node {
+    rg_tensor_t *y;
     rg_backward_fn *backward;
     void *ctx;
     struct node *before;
 } node_t;
 
+// A gradient that nobody reads any more.
+typedef struct {
+    float *data;
+    size_t size;
+} spare_t;
+enum { SPARES_MAX = 256 };
+
 struct rg_tape {
     rg_backend_t *backend;
     rg_arena_t arena;
     node_t *last;
+    spare_t spares[SPARES_MAX];
+    int n_spares;
     int paused;
     int error;
 };
@@ -53,6 +63,7 @@ void rg_tape_reset(rg_tape_t *tape)
 {
     rg_arena_reset(&tape->arena);
     tape->last = NULL;
+    tape->n_spares = 0;
     tape->error = 0;
 }
 
@@ -71,9 +82,30 @@ void rg_tape_resume(rg_tape_t *tape)
     tape->paused--;
 }
 
+static void give_back(rg_tape_t *tape, rg_tensor_t *y)
+{
+    if (!y->grad || tape->n_spares == SPARES_MAX || !rg_arena_owns(&tape->arena, y->grad)) return;
+    tape->spares[tape->n_spares++] = (spare_t){y->grad, rg_tensor_size(y)};
+    y->grad = NULL;
+}
+
+static float *take_spare(rg_tape_t *tape, size_t size)
+{
+    for (int i = 0; i < tape->n_spares; i++)
+        if (tape->spares[i].size == size) {
+            float *data = tape->spares[i].data;
+            tape->spares[i] = tape->spares[--tape->n_spares];
+            return data;
+        }
+    return rg_tape_alloc(tape, size * sizeof(float));
+}
+
 int rg_tape_backward(rg_tape_t *tape)
 {
-    for (node_t *node = tape->last; node; node = node->before) node->backward(tape, node->ctx);
+    for (node_t *node = tape->last; node; node = node->before) {
+        node->backward(tape, node->ctx);
+        if (node->y) give_back(tape, node->y);
+    }
     tape->last = NULL;
     return tape->error;
 }
@@ -112,10 +144,10 @@ int rg_tape_wants(const rg_tape_t *tape, int needs_grad)
     return needs_grad && !tape->paused;
 }
 
-void rg_tape_record(rg_tape_t *tape, rg_backward_fn *backward, void *ctx)
+void rg_tape_record(rg_tape_t *tape, rg_tensor_t *y, rg_backward_fn *backward, void *ctx)
 {
     node_t *node = rg_tape_alloc(tape, sizeof *node);
-    *node = (node_t){.backward = backward, .ctx = ctx, .before = tape->last};
+    *node = (node_t){.y = y, .backward = backward, .ctx = ctx, .before = tape->last};
     tape->last = node;
 }
 
@@ -128,6 +160,6 @@ float *rg_tape_grad(rg_tape_t *tape, rg_tensor_t *x, int *add)
 {
     if (!x->needs_grad) return NULL;
     *add = x->grad != NULL;
-    if (!x->grad) x->grad = rg_tape_alloc(tape, rg_tensor_size(x) * sizeof(float));
+    if (!x->grad) x->grad = take_spare(tape, rg_tensor_size(x));
     return x->grad;
 }

@@ -30,7 +30,7 @@ rg_backend_t *rg_tape_backend(const rg_tape_t *tape);
 void rg_tape_pause(rg_tape_t *tape);
 void rg_tape_resume(rg_tape_t *tape);
 
-// Runs every recorded backward once, last first, and forgets them. The tape's sticky error, or 0.
+// Runs every recorded backward once, last first, and forgets them. Only leaves keep their gradients. The tape's sticky error, or 0.
 int rg_tape_backward(rg_tape_t *tape);
 int rg_tape_error(const rg_tape_t *tape);
 
@@ -45,9 +45,11 @@ size_t rg_tape_peak_bytes(const rg_tape_t *tape);
 void *rg_tape_alloc(rg_tape_t *tape, size_t size);
 // 1 if an op with this input (and, where given, this trainable flag) must record.
 int rg_tape_wants(const rg_tape_t *tape, int needs_grad);
-void rg_tape_record(rg_tape_t *tape, rg_backward_fn *backward, void *ctx);
+// y: the op's output, whose gradient has no reader after backward and gives its memory to later gradients; NULL
+// for a loss.
+void rg_tape_record(rg_tape_t *tape, rg_tensor_t *y, rg_backward_fn *backward, void *ctx);
 void rg_tape_fail(rg_tape_t *tape, int err);
-// Where to put d/dx: allocates x->grad at the first call, *add says whether something is already there.
+// Where to put d/dx: finds room for x->grad at the first call, *add says whether something is already there.
 // NULL if x needs no gradient.
 float *rg_tape_grad(rg_tape_t *tape, rg_tensor_t *x, int *add);
 
