@@ -188,11 +188,11 @@ static verdict_t judge_real(rg_translation_t *self, const shared_t *s)
     return verdict;
 }
 
-static int discriminator_step(rg_translation_t *self, const shared_t *s, verdict_t verdict, int iteration,
-                              rg_losses_t *losses)
+// D's gradients. Its update waits until nothing can interrupt the iteration any more.
+static int discriminator_gradients(rg_translation_t *self, const shared_t *s, verdict_t verdict,
+                                   int iteration, rg_losses_t *losses)
 {
     rg_tape_t *tape = self->tape_d;
-    rg_params_t *set = &self->model->set[RG_DISCRIMINATOR];
     rg_tensor_t *fake = images(tape, self->model, s->targets, s->fake->data);
     judge(tape, self->model, fake, 0, NULL, self->weight, &verdict.adversarial, NULL);
     rg_losses_add(losses, "d_adversarial", verdict.adversarial);
@@ -205,8 +205,7 @@ static int discriminator_step(rg_translation_t *self, const shared_t *s, verdict
                                                s->draws->mix, (float)self->weight->penalty));
     }
     int err = rg_losses_check(losses, iteration);
-    if (!err) err = rg_tape_backward(tape);
-    return err ? err : rg_optim_step(self->backend, self->train, iteration, &set, 1, NULL);
+    return err ? err : rg_tape_backward(tape);
 }
 
 // Codes read back from translations, of the latent targets only (as MUNIT reconstructs sampled styles): a
@@ -263,18 +262,30 @@ static void judge_fake(rg_translation_t *self, const shared_t *s, rg_losses_t *l
                                          (float)self->weight->perceptual));
 }
 
-static int generator_step(rg_translation_t *self, const shared_t *s, rg_tensor_t *content,
-                          const rg_decode_t *back, int iteration, rg_losses_t *losses)
+static int generator_step(rg_translation_t *self, const shared_t *s, rg_tensor_t *content, rg_tensor_t *cycle,
+                          int iteration, rg_losses_t *losses)
 {
     rg_tape_t *tape = self->tape;
     judge_fake(self, s, losses);
     rg_losses_add(losses, "content", rg_loss_l1(tape, content, s->own_content, (float)self->weight->content));
-    rg_tensor_t *cycle = rg_translate_finish(tape, self->model, back);
     rg_losses_add(losses, "cycle", rg_loss_l1(tape, cycle, s->sources, (float)self->weight->cycle));
     int err = rg_tape_error(tape);
     if (!err) err = rg_losses_check(losses, iteration);
     if (!err) err = rg_tape_backward(tape);
     return err ? err : update_generator(self, iteration);
+}
+
+// Both updates. Whatever waits for somebody else lies before them: an iteration is done or it never was.
+static int update(rg_translation_t *self, const shared_t *s, rg_tensor_t *content, rg_tensor_t *cycle,
+                  int iteration, rg_losses_t *losses)
+{
+    rg_params_t *discriminator = &self->model->set[RG_DISCRIMINATOR];
+    int err = rg_optim_step(self->backend, self->train, iteration, &discriminator, 1, NULL);
+    if (err) return err;
+    discriminator->frozen = 1; // G's step judges with the updated D, whose weights get no gradient from it
+    err = generator_step(self, s, content, cycle, iteration, losses);
+    discriminator->frozen = 0;
+    return err;
 }
 
 int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const rg_draws_t *draws,
@@ -284,18 +295,15 @@ int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const r
     s.latent = s.targets - batch->references;
     losses->n = 0;
     encode(self, &s);
-    rg_decode_t images_asked = ask_for_images(self, &s);
+    rg_decode_t there = ask_for_images(self, &s);
     verdict_t real = judge_real(self, &s);
-    translate(self, &s, &images_asked);
+    translate(self, &s, &there);
     rg_tensor_t *content = rg_content_encode(self->tape, &self->model->content, s.fake);
     rg_decode_t back = ask(self, &s, content, s.own_code, s.fake);
     int err = rg_tape_error(self->tape);
-    if (!err) err = discriminator_step(self, &s, real, iteration, losses);
+    if (!err) err = discriminator_gradients(self, &s, real, iteration, losses);
     if (err) return err;
-    // G's step judges with the updated D, but D's weights get no gradient from it.
-    rg_params_t *discriminator = &self->model->set[RG_DISCRIMINATOR];
-    discriminator->frozen = 1;
-    err = generator_step(self, &s, content, &back, iteration, losses);
-    discriminator->frozen = 0;
-    return err;
+    rg_tensor_t *cycle = rg_translate_finish(self->tape, self->model, &back);
+    err = rg_tape_error(self->tape);
+    return err ? err : update(self, &s, content, cycle, iteration, losses);
 }

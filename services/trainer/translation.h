@@ -53,8 +53,8 @@ int rg_translation_targets(const rg_translation_t *self, const rg_batch_t *batch
 // attributes that do not change.
 void rg_translation_draw(rg_translation_t *self, const rg_batch_t *batch, rg_rng_t *rng, rg_draws_t *draws);
 
-// Losses as named in losses, then both updates. RG_ENUMERIC (nothing was updated by the step that found it),
-// or what the retriever returned.
+// Losses as named in losses, then both updates. What the retriever returned (nothing was updated then), or
+// RG_ENUMERIC (nothing was updated by the step, D's or G's, that found it).
 int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const rg_draws_t *draws,
                         int iteration, rg_losses_t *losses);
 

@@ -12,6 +12,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/core/err.h"
 #include "services/trainer/translation.h"
 #include "services/trainer/triplet.h"
 #include "tests/grad/bench.h"
@@ -33,6 +34,8 @@ typedef struct {
     rg_fixture_t *fixture;
     const char *stage; // whose inputs and losses: stage1, .., masked1: with attention
     int asked;         // how often neighbours were asked for
+    int waits;         // how often they were waited for
+    int stop_at;       // the wait that ends in RG_ESTOPPED, from 1; 0: none
 } lab_t;
 
 // ---- inputs, by name
@@ -115,8 +118,26 @@ static int ask(void *self, const float *embeddings, int n, const unsigned char *
 
 static int wait_for_all(void *self)
 {
-    (void)self;
-    return 0;
+    lab_t *lab = self;
+    return ++lab->waits == lab->stop_at ? rg_fail(RG_ESTOPPED, "stopped") : 0;
+}
+
+static void draws_init(rg_draws_t *draws, const char *stage, int iteration, const rg_batch_t *batch)
+{
+    *draws = (rg_draws_t){.codes = numbers(stage, iteration, "codes", N * CODE, 1.5f),
+                          .keep = bits(stage, iteration, "keep", N * CODE),
+                          .component = rg_alloc(N * CODE * sizeof(float)),
+                          .mix = numbers(stage, iteration, "mix", N, 1)};
+    for (int e = 0; e < N; e++) draws->mix[e] = (1 + draws->mix[e]) / 2;
+    for (int e = 0; e < N * CODE; e++) draws->component[e] = batch->labels[e / DIMS] ? 1 : -1;
+}
+
+static void draws_fini(rg_draws_t *draws)
+{
+    free(draws->codes);
+    free(draws->keep);
+    free(draws->component);
+    free(draws->mix);
 }
 
 static void run_translation(lab_t *lab, const rg_train_config_t *train, const rg_loss_weights_t *weights,
@@ -139,21 +160,14 @@ static void run_translation(lab_t *lab, const rg_train_config_t *train, const rg
     }
     for (int i = 0; i < ITERATIONS; i++) {
         rg_batch_t batch;
+        rg_draws_t draws;
         rg_losses_t losses;
         batch_init(&batch, stage, i, REFERENCES);
-        rg_draws_t draws = {.codes = numbers(stage, i, "codes", N * CODE, 1.5f),
-                            .keep = bits(stage, i, "keep", N * CODE),
-                            .component = rg_alloc(N * CODE * sizeof(float)),
-                            .mix = numbers(stage, i, "mix", N, 1)};
-        for (int e = 0; e < N; e++) draws.mix[e] = (1 + draws.mix[e]) / 2;
-        for (int e = 0; e < N * CODE; e++) draws.component[e] = batch.labels[e / DIMS] ? 1 : -1;
+        draws_init(&draws, stage, i, &batch);
         rg_tape_reset(translation.tape);
         assert_int_equal(rg_translation_step(&translation, &batch, &draws, i, &losses), 0);
         check_losses(lab, i, &losses);
-        free(draws.codes);
-        free(draws.keep);
-        free(draws.component);
-        free(draws.mix);
+        draws_fini(&draws);
         batch_fini(&batch);
     }
     rg_translation_fini(&translation);
@@ -226,6 +240,59 @@ static void test_stage3(void **state)
 static void test_stage3_with_attention(void **state)
 {
     run_stage3(*state, "masked3");
+}
+
+// ---- a step that is interrupted
+
+// All that a checkpoint keeps of a model, one block after the other; free() it.
+static float *state_of(rg_model_t *model, size_t *count)
+{
+    rg_params_t *sets[RG_PARTS];
+    int n = rg_model_sets(model, sets);
+    float *all = NULL;
+    *count = 0;
+    for (int s = 0; s < n; s++) {
+        const float *blocks[] = {sets[s]->value, sets[s]->m, sets[s]->v, sets[s]->ema};
+        for (int b = 0; b < 4 && blocks[b]; b++) {
+            all = rg_realloc(all, (*count + sets[s]->count) * sizeof *all);
+            memcpy(all + *count, blocks[b], sets[s]->count * sizeof *all);
+            *count += sets[s]->count;
+        }
+    }
+    return all;
+}
+
+// A trainer that is stopped while it waits for neighbours saves its state: whichever wait of the step it was,
+// that must be the state of before the step.
+static void test_interrupted_step_changes_nothing(void **state)
+{
+    lab_t *lab = *state;
+    const rg_retriever_t retriever = {ask, wait_for_all, lab};
+    rg_translation_t translation;
+    rg_batch_t batch;
+    rg_draws_t draws;
+    rg_losses_t losses;
+    size_t count;
+    model_new(lab, "stage3", RG_STAGE3_PARTS, RG_STAGE3_TRAINS);
+    assert_int_equal(rg_translation_init(&translation, lab->model, lab->backend, &lab->config.stage3,
+                                         &lab->config.stage3_loss, &retriever),
+                     0);
+    batch_init(&batch, "stage3", 0, REFERENCES);
+    draws_init(&draws, "stage3", 0, &batch);
+    float *before = state_of(lab->model, &count);
+    for (lab->stop_at = 1; lab->stop_at <= 2; lab->stop_at++) {
+        lab->asked = lab->waits = 0;
+        rg_tape_reset(translation.tape);
+        assert_int_equal(rg_translation_step(&translation, &batch, &draws, 0, &losses), RG_ESTOPPED);
+        float *after = state_of(lab->model, &count);
+        assert_memory_equal(before, after, count * sizeof *before);
+        free(after);
+    }
+    lab->stop_at = 0;
+    free(before);
+    draws_fini(&draws);
+    batch_fini(&batch);
+    rg_translation_fini(&translation);
 }
 
 // ---- stage 2
@@ -357,6 +424,7 @@ int main(void)
         cmocka_unit_test_teardown(test_stage1, drop_model),
         cmocka_unit_test_teardown(test_stage2, drop_model),
         cmocka_unit_test_teardown(test_stage3, drop_model),
+        cmocka_unit_test_teardown(test_interrupted_step_changes_nothing, drop_model),
         cmocka_unit_test_teardown(test_stage1_with_perceptual_loss, drop_model),
         cmocka_unit_test_teardown(test_stage1_with_a_critic, drop_model),
         cmocka_unit_test_teardown(test_missing_vgg16_is_named, drop_model),
