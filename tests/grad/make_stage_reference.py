@@ -28,12 +28,12 @@ def pixels(name, n):
     return torch.from_numpy(fill(name, (n, IMG, IMG, 3))).permute(0, 3, 1, 2).contiguous()
 
 
-def bits(name, width):
-    return torch.from_numpy((fill(name, (N, width)) > 0).astype("f8"))
+def bits(name, width, n=N):
+    return torch.from_numpy((fill(name, (n, width)) > 0).astype("f8"))
 
 
-def codes(name):
-    return torch.from_numpy(fill(name, (N, CODE), 1.5))
+def codes(name, n=N):
+    return torch.from_numpy(fill(name, (n, CODE), 1.5))
 
 
 class Trainer:
@@ -87,8 +87,10 @@ def judge(discriminator, image, wanted, labels=None, critic=False):
 class Translation:
     """Stages 1 and 3: a D step and a G step on one translated batch."""
 
-    def __init__(self, stage, nets, memory=None, features=None, critic=False):
-        """features: VGG16, for the perceptual loss. critic: WGAN-GP and the earth mover's prior."""
+    def __init__(self, stage, nets, memory=None, features=None, critic=False, both=False):
+        """features: VGG16, for the perceptual loss. critic: WGAN-GP and the earth mover's prior. both: every
+        image goes to a sampled code and to a reference's, the sampled ones first."""
+        self.times, self.references = (2, N) if both else (1, REFERENCES)
         self.critic = critic
         self.stage, self.nets, self.memory, self.features = stage, nets, memory, features
         learners = [nets.content, nets.attribute, nets.generator]
@@ -109,32 +111,33 @@ class Translation:
 
     def iterate(self, i):
         name, nets = "%s.%d." % (self.stage, i), self.nets
-        x, reference = pixels(name + "pixels", N), pixels(name + "references", REFERENCES)
+        x, reference = pixels(name + "pixels", N), pixels(name + "references", self.references)
         labels, target_labels = bits(name + "labels", ATTRS), bits(name + "targets", ATTRS)
         content, (z, logvar) = nets.content(x), nets.attribute(x)
-        sampled = torch.cat([codes(name + "codes")[: N - REFERENCES], nets.attribute(reference)[0]])
-        wanted = torch.where(bits(name + "keep", CODE) > 0, z, sampled)
-        fake = self.decode(content, wanted, x)
+        targets, latent = self.times * N, self.times * N - self.references
+        each = lambda rows: torch.cat([rows] * self.times)  # a row for every target
+        sampled = torch.cat([codes(name + "codes", targets)[:latent], nets.attribute(reference)[0]])
+        wanted = torch.where(bits(name + "keep", CODE, targets) > 0, each(z), sampled)
+        fake = self.decode(each(content), wanted, each(x))
 
         losses = {}
         real, losses["d_classify"] = judge(nets.discriminator, x, 1, labels, self.critic)
         losses["d_adversarial"] = real + judge(nets.discriminator, fake.detach(), 0, None, self.critic)
         if self.critic:
-            mix = (1 + torch.from_numpy(fill(name + "mix", (N,)))) / 2
-            losses["d_penalty"] = peer.gradient_penalty(nets.discriminator, x, fake, mix)
+            mix = (1 + torch.from_numpy(fill(name + "mix", (targets,)))) / 2
+            losses["d_penalty"] = peer.gradient_penalty(nets.discriminator, each(x), fake, mix)
         self.trainer_d.step(weighted(losses, list(losses)), i)
 
         losses["g_adversarial"], losses["g_classify"] = judge(
-            nets.discriminator, fake, 1, target_labels, self.critic
+            nets.discriminator, fake, 1, each(target_labels), self.critic
         )
         recon = self.decode(content, z, x)
         again = nets.content(fake)
-        cycle = self.decode(again, z, fake)
-        latent = N - REFERENCES  # codes are read back from the translations to sampled codes
-        of_fake = nets.attribute(fake[:latent])[0]
+        cycle = self.decode(again, each(z), fake)
+        of_fake = nets.attribute(fake[:latent])[0]  # codes are read back from translations to sampled codes
         losses["recon"] = (recon - x).abs().mean()
-        losses["content"] = (again - content).abs().mean()
-        losses["cycle"] = (cycle - x).abs().mean()
+        losses["content"] = (again - each(content)).abs().mean()
+        losses["cycle"] = (cycle - each(x)).abs().mean()
         losses["attribute"] = (of_fake - wanted[:latent]).abs().mean()
         losses["isometry"] = peer.isometry(nets.attribute(recon[:latent])[0], of_fake, z[:latent], wanted[:latent])
         if not self.memory:
@@ -144,7 +147,7 @@ class Translation:
             else:
                 losses["kl"] = peer.kl(z, logvar, component, STD, DIMS)
         if self.features:
-            losses["perceptual"] = peer.perceptual(self.features, fake, x)
+            losses["perceptual"] = peer.perceptual(self.features, fake, each(x))
         self.trainer_g.step(weighted(losses, [key for key in losses if not key.startswith("d_")]), i)
         return losses
 
@@ -197,6 +200,7 @@ def main():
     initialise(features, "features.")
     stages = {
         "stage1": Translation("stage1", networks()),
+        "both1": Translation("both1", networks(), both=True),
         "stage2": Triplets("stage2", networks()),
         "stage3": Translation("stage3", networks(), Memory("stage3")),
         "perceptual1": Translation("perceptual1", networks(), features=features),
