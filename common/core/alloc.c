@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static void *check(void *memory, size_t size)
 {
@@ -37,4 +38,11 @@ char *rg_format(const char *fmt, ...)
     if (vasprintf(&text, fmt, args) < 0) check(NULL, 1);
     va_end(args);
     return text;
+}
+
+double rg_peak_memory_mib(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)usage.ru_maxrss / 1024;
 }

@@ -10,4 +10,6 @@ void *rg_realloc(void *old, size_t size);                                    // 
 char *rg_strdup(const char *text);                                           // free() it
 char *rg_format(const char *fmt, ...) __attribute__((format(printf, 1, 2))); // free() it
 
+double rg_peak_memory_mib(void); // the most this process has held so far: resident pages
+
 #endif

@@ -21,6 +21,7 @@ static void mean_backward(rg_tape_t *tape, void *ctx)
 // The mean of x; the gradient is multiplied by weight, which may be negative.
 static double mean(rg_tape_t *tape, rg_tensor_t *x, float weight)
 {
+    rg_tape_op(tape, "losses");
     double sum = 0, size = (double)rg_tensor_size(x);
     for (size_t i = 0; i < rg_tensor_size(x); i++) sum += (double)x->data[i];
     if (weight != 0 && rg_tape_wants(tape, x->needs_grad)) {
@@ -65,6 +66,7 @@ static double length(const float *x, size_t n)
 // Mean over images of (|x|_2 - 1)^2.
 static double unit_length(rg_tape_t *tape, rg_tensor_t *x, float weight)
 {
+    rg_tape_op(tape, "losses");
     size_t image = rg_tensor_size(x) / (size_t)x->n;
     critic_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
     *op = (critic_ctx_t){x, rg_tape_alloc(tape, (size_t)x->n * sizeof *op->each)};

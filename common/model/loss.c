@@ -54,6 +54,7 @@ static void prior_backward(rg_tape_t *tape, void *ctx)
 double rg_loss_prior(rg_tape_t *tape, const rg_config_t *config, enum rg_prior form, rg_tensor_t *mean,
                      rg_tensor_t *logvar, const float *component, float weight)
 {
+    rg_tape_op(tape, "losses");
     double count = (double)mean->n * config->model.attr_dims, sum = 0;
     prior_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
     *op = (prior_ctx_t){.distance = form == RG_PRIOR_KL ? divergence : transport,
@@ -98,6 +99,7 @@ static double distance_l1(const float *a, const float *b, int n)
 double rg_loss_isometry(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, const rg_tensor_t *z,
                         const rg_tensor_t *z2, float weight)
 {
+    rg_tape_op(tape, "losses");
     int n = a->n, width = a->c;
     float *slope = rg_tape_alloc(tape, (size_t)n * sizeof *slope);
     double sum = 0;
@@ -179,6 +181,7 @@ static void triplet_backward(rg_tape_t *tape, void *ctx)
 
 double rg_loss_triplet(rg_tape_t *tape, rg_tensor_t *e, int n, int kinds, float margin, float weight)
 {
+    rg_tape_op(tape, "losses");
     assert(e->n == n * (2 + kinds));
     triplet_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
     *op = (triplet_ctx_t){e, n, kinds, margin, weight};

@@ -15,6 +15,7 @@ rg_decode_t rg_translate_ask(rg_tape_t *tape, const rg_model_t *model, rg_tensor
     rg_tape_pause(tape); // which images are found has no gradient
     rg_tensor_t *query = rg_embed(tape, &model->embedder, content, code, NULL);
     rg_tape_resume(tape);
+    rg_tape_op(tape, "ask for neighbours");
     int err = retriever->ask(retriever->self, query->data, query->n, exclude, decode.found->data);
     if (err) rg_tape_fail(tape, err);
     return decode;
@@ -24,6 +25,7 @@ rg_tensor_t *rg_translate_finish(rg_tape_t *tape, const rg_model_t *model, const
 {
     rg_tensor_t *content = decode->content, *found = decode->found;
     if (found) {
+        rg_tape_op(tape, "wait for neighbours");
         int err = decode->retriever->wait(decode->retriever->self);
         if (err) {
             memset(found->data, 0, rg_tensor_size(found) * sizeof(float));

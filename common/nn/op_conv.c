@@ -10,6 +10,13 @@ typedef struct {
     rg_conv_shape_t shape;
 } conv_ctx_t;
 
+static void name_op(rg_tape_t *tape, const char *kind, const rg_tensor_t *x, const rg_conv_t *layer)
+{
+    const int *w = layer->weight->shape;
+    rg_tape_op(tape, "%s %dx%d/%d %d->%d at %dx%d%s", kind, w[2], w[3], layer->stride, w[1], w[0], x->h, x->w,
+               layer->up ? " up" : "");
+}
+
 static rg_weights_t weights_of(const rg_param_t *param)
 {
     return (rg_weights_t){.value = param->value, .version = param->set->version};
@@ -62,6 +69,7 @@ static void give_up(rg_tape_t *tape, rg_tensor_t *y, int err)
 
 rg_tensor_t *rg_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer)
 {
+    name_op(tape, "conv", x, layer);
     rg_conv_shape_t shape = shape_of(x, layer);
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, shape.oh, shape.ow, shape.o);
     rg_backend_t *backend = rg_tape_backend(tape);
@@ -100,6 +108,7 @@ static void adjoint_backward(rg_tape_t *tape, void *ctx)
 
 rg_tensor_t *rg_conv_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_conv_t *layer, const rg_tensor_t *x)
 {
+    name_op(tape, "conv adjoint", x, layer);
     rg_conv_shape_t shape = shape_of(x, layer);
     shape.act = RG_ACT_NONE;
     assert(g->n == x->n && g->h == shape.oh && g->w == shape.ow && g->c == shape.o);
@@ -141,6 +150,7 @@ static void linear_backward(rg_tape_t *tape, void *ctx)
 
 rg_tensor_t *rg_linear(rg_tape_t *tape, rg_tensor_t *x, const rg_linear_t *layer)
 {
+    rg_tape_op(tape, "linear");
     int outputs = layer->weight->shape[0];
     assert(layer->weight->rank == 2 && layer->weight->shape[1] == x->c && x->h == 1 && x->w == 1);
     rg_backend_t *backend = rg_tape_backend(tape);

@@ -30,6 +30,7 @@ static void l1_backward(rg_tape_t *tape, void *ctx)
 
 double rg_loss_l1(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight)
 {
+    rg_tape_op(tape, "losses");
     assert(rg_tensor_size(a) == rg_tensor_size(b));
     record(tape, l1_backward, (loss_ctx_t){.a = a, .b = b, .weight = weight});
     return rg_tape_backend(tape)->l1(NULL, 0, NULL, 0, a->data, b->data, 0, rg_tensor_size(a));
@@ -46,6 +47,7 @@ static void l2_backward(rg_tape_t *tape, void *ctx)
 
 double rg_loss_l2(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight)
 {
+    rg_tape_op(tape, "losses");
     assert(rg_tensor_size(a) == rg_tensor_size(b));
     record(tape, l2_backward, (loss_ctx_t){.a = a, .b = b, .weight = weight});
     return rg_tape_backend(tape)->l2(NULL, 0, NULL, 0, a->data, b->data, 0, rg_tensor_size(a));
@@ -61,6 +63,7 @@ static void square_backward(rg_tape_t *tape, void *ctx)
 
 double rg_loss_square(rg_tape_t *tape, rg_tensor_t *a, float target, float weight)
 {
+    rg_tape_op(tape, "losses");
     record(tape, square_backward, (loss_ctx_t){.a = a, .target = target, .weight = weight});
     return rg_tape_backend(tape)->square(NULL, 0, a->data, target, 0, rg_tensor_size(a));
 }
@@ -75,6 +78,7 @@ static void bce_backward(rg_tape_t *tape, void *ctx)
 
 double rg_loss_bce(rg_tape_t *tape, rg_tensor_t *logits, const float *labels, float weight)
 {
+    rg_tape_op(tape, "losses");
     record(tape, bce_backward, (loss_ctx_t){.a = logits, .labels = labels, .weight = weight});
     return rg_tape_backend(tape)->bce(NULL, 0, logits->data, labels, 0, rg_tensor_size(logits));
 }

@@ -73,12 +73,14 @@ static rg_tensor_t *instance(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *style
 
 rg_tensor_t *rg_instance_norm(rg_tape_t *tape, rg_tensor_t *x, enum rg_act act, rg_tensor_t *residual)
 {
+    rg_tape_op(tape, "instance norm");
     return instance(tape, x, NULL, 0, act, residual);
 }
 
 rg_tensor_t *rg_adain(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *style, int offset, enum rg_act act,
                       rg_tensor_t *residual)
 {
+    rg_tape_op(tape, "adain");
     return instance(tape, x, style, offset, act, residual);
 }
 
@@ -105,6 +107,7 @@ static void layer_backward(rg_tape_t *tape, void *ctx)
 rg_tensor_t *rg_layer_norm(rg_tape_t *tape, rg_tensor_t *x, rg_param_t *gain, rg_param_t *bias,
                            enum rg_act act)
 {
+    rg_tape_op(tape, "layer norm");
     assert(gain->shape[0] == x->c && bias->shape[0] == x->c);
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
     float *mean = rg_tape_alloc(tape, (size_t)x->n * sizeof(float));

@@ -35,6 +35,7 @@ static void pool_backward(rg_tape_t *tape, void *ctx)
 
 rg_tensor_t *rg_pool3(rg_tape_t *tape, rg_tensor_t *x)
 {
+    rg_tape_op(tape, "pool");
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, (x->h + 1) / 2, (x->w + 1) / 2, x->c);
     rg_tape_backend(tape)->pool_forward(y->data, x->data, x->n, x->h, x->w, x->c);
     return unary(tape, x, y, pool_backward, NULL, 0);
@@ -54,6 +55,7 @@ static void pool_adjoint_backward(rg_tape_t *tape, void *ctx)
 
 rg_tensor_t *rg_pool3_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_tensor_t *x)
 {
+    rg_tape_op(tape, "pool adjoint");
     assert(g->n == x->n && g->h == (x->h + 1) / 2 && g->w == (x->w + 1) / 2 && g->c == x->c);
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
     rg_tape_backend(tape)->pool_backward(y->data, 0, g->data, x->n, x->h, x->w, x->c);
@@ -72,6 +74,7 @@ static void max_backward(rg_tape_t *tape, void *ctx)
 
 rg_tensor_t *rg_max_pool2(rg_tape_t *tape, rg_tensor_t *x)
 {
+    rg_tape_op(tape, "max pool");
     assert(x->h >= 2 && x->w >= 2);
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h / 2, x->w / 2, x->c);
     rg_tape_backend(tape)->max_forward(y->data, x->data, x->n, x->h, x->w, x->c);
@@ -89,6 +92,7 @@ static void mean_backward(rg_tape_t *tape, void *ctx)
 
 rg_tensor_t *rg_global_mean(rg_tape_t *tape, rg_tensor_t *x)
 {
+    rg_tape_op(tape, "global mean");
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, 1, 1, x->c);
     rg_tape_backend(tape)->mean_forward(y->data, x->data, x->n, x->h * x->w, x->c);
     return unary(tape, x, y, mean_backward, NULL, 0);
@@ -122,6 +126,7 @@ static void flatten_backward(rg_tape_t *tape, void *ctx)
 
 rg_tensor_t *rg_flatten(rg_tape_t *tape, rg_tensor_t *x)
 {
+    rg_tape_op(tape, "flatten");
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, 1, 1, x->h * x->w * x->c);
     for (int n = 0; n < x->n; n++)
         transpose(y->data + (size_t)n * (size_t)y->c, x->data + (size_t)n * (size_t)y->c, x->h * x->w, x->c,
@@ -155,6 +160,7 @@ static void concat_backward(rg_tape_t *tape, void *ctx)
 
 rg_tensor_t *rg_concat(rg_tape_t *tape, rg_tensor_t *const *x, int count)
 {
+    rg_tape_op(tape, "concat");
     int channels = 0, needs = 0;
     for (int i = 0; i < count; i++) {
         assert(x[i]->n == x[0]->n && x[i]->h == x[0]->h && x[i]->w == x[0]->w);
@@ -199,6 +205,7 @@ static void stack_backward(rg_tape_t *tape, void *ctx)
 
 rg_tensor_t *rg_stack(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b)
 {
+    rg_tape_op(tape, "stack");
     assert(a->h == b->h && a->w == b->w && a->c == b->c);
     rg_tensor_t *y = rg_tape_tensor(tape, a->n + b->n, a->h, a->w, a->c);
     memcpy(y->data, a->data, rg_tensor_size(a) * sizeof(float));
@@ -227,6 +234,7 @@ static void rows_backward(rg_tape_t *tape, void *ctx)
 
 rg_tensor_t *rg_rows(rg_tape_t *tape, rg_tensor_t *x, int first, int count)
 {
+    rg_tape_op(tape, "rows");
     assert(first >= 0 && count >= 1 && first + count <= x->n);
     size_t row = rg_tensor_size(x) / (size_t)x->n;
     rg_tensor_t *y = rg_tape_input(tape, count, x->h, x->w, x->c, x->data + (size_t)first * row);
@@ -258,6 +266,7 @@ static void select_backward(rg_tape_t *tape, void *ctx)
 
 rg_tensor_t *rg_select(rg_tape_t *tape, const unsigned char *mask, rg_tensor_t *a, rg_tensor_t *b)
 {
+    rg_tape_op(tape, "select");
     assert(rg_tensor_size(a) == rg_tensor_size(b));
     rg_tensor_t *y = rg_tape_tensor(tape, a->n, a->h, a->w, a->c);
     for (size_t i = 0; i < rg_tensor_size(y); i++) y->data[i] = mask[i] ? a->data[i] : b->data[i];
@@ -305,6 +314,7 @@ static void blend_backward(rg_tape_t *tape, void *ctx)
 
 rg_tensor_t *rg_blend(rg_tape_t *tape, rg_tensor_t *mask, rg_tensor_t *a, rg_tensor_t *b)
 {
+    rg_tape_op(tape, "blend");
     assert(rg_tensor_size(a) == rg_tensor_size(b) && a->c == b->c && mask->c == 1);
     assert(rg_tensor_size(mask) * (size_t)a->c == rg_tensor_size(a));
     rg_tensor_t *y = rg_tape_tensor(tape, a->n, a->h, a->w, a->c);
@@ -334,6 +344,7 @@ static void dropout_backward(rg_tape_t *tape, void *ctx)
 
 rg_tensor_t *rg_dropout(rg_tape_t *tape, rg_tensor_t *x, const float *keep)
 {
+    rg_tape_op(tape, "dropout");
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
     for (size_t i = 0; i < rg_tensor_size(x); i++) y->data[i] = keep[i] * x->data[i];
     return unary(tape, x, y, dropout_backward, keep, 0);
@@ -351,6 +362,7 @@ static void act_backward(rg_tape_t *tape, void *ctx)
 
 rg_tensor_t *rg_act(rg_tape_t *tape, rg_tensor_t *x, enum rg_act act)
 {
+    rg_tape_op(tape, "activation");
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
     rg_tape_backend(tape)->act_forward(y->data, x->data, act, rg_tensor_size(x));
     return unary(tape, x, y, act_backward, NULL, (int)act);
@@ -368,6 +380,7 @@ static void act_adjoint_backward(rg_tape_t *tape, void *ctx)
 
 rg_tensor_t *rg_act_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_tensor_t *y, enum rg_act act)
 {
+    rg_tape_op(tape, "activation");
     assert(act <= RG_ACT_LEAKY && rg_tensor_size(g) == rg_tensor_size(y));
     rg_tensor_t *out = rg_tape_tensor(tape, g->n, g->h, g->w, g->c);
     rg_tape_backend(tape)->act_backward(out->data, 0, g->data, y->data, act, rg_tensor_size(g));

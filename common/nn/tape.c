@@ -1,5 +1,7 @@
 #include "common/nn/tape.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +17,7 @@ static const size_t ARENA_CAPACITY = (size_t)64 << 30;
 
 typedef struct node {
     rg_tensor_t *y;
+    int op; // of the stopwatch
     rg_backward_fn *backward;
     void *ctx;
     struct node *before;
@@ -33,6 +36,8 @@ struct rg_tape {
     node_t *last;
     spare_t spares[SPARES_MAX];
     int n_spares;
+    rg_stopwatch_t *watch;
+    int op;
     int paused;
     int error;
 };
@@ -103,6 +108,7 @@ static float *take_spare(rg_tape_t *tape, size_t size)
 int rg_tape_backward(rg_tape_t *tape)
 {
     for (node_t *node = tape->last; node; node = node->before) {
+        if (tape->watch) rg_stopwatch_again(tape->watch, node->op, 1);
         node->backward(tape, node->ctx);
         if (node->y) give_back(tape, node->y);
     }
@@ -134,6 +140,22 @@ size_t rg_tape_peak_bytes(const rg_tape_t *tape)
     return tape->arena.peak;
 }
 
+void rg_tape_watch(rg_tape_t *tape, rg_stopwatch_t *watch)
+{
+    tape->watch = watch;
+}
+
+void rg_tape_op(rg_tape_t *tape, const char *fmt, ...)
+{
+    char name[RG_STOPWATCH_NAME];
+    va_list args;
+    if (!tape->watch) return;
+    va_start(args, fmt);
+    vsnprintf(name, sizeof name, fmt, args);
+    va_end(args);
+    tape->op = rg_stopwatch_begin(tape->watch, name);
+}
+
 void *rg_tape_alloc(rg_tape_t *tape, size_t size)
 {
     return rg_arena_alloc(&tape->arena, size);
@@ -147,7 +169,7 @@ int rg_tape_wants(const rg_tape_t *tape, int needs_grad)
 void rg_tape_record(rg_tape_t *tape, rg_tensor_t *y, rg_backward_fn *backward, void *ctx)
 {
     node_t *node = rg_tape_alloc(tape, sizeof *node);
-    *node = (node_t){.y = y, .backward = backward, .ctx = ctx, .before = tape->last};
+    *node = (node_t){.y = y, .op = tape->op, .backward = backward, .ctx = ctx, .before = tape->last};
     tape->last = node;
 }
 

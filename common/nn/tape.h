@@ -13,6 +13,7 @@
 #ifndef RG_NN_TAPE_H
 #define RG_NN_TAPE_H
 
+#include "common/core/stopwatch.h"
 #include "common/nn/kernels.h"
 #include "common/nn/tensor.h"
 
@@ -30,7 +31,8 @@ rg_backend_t *rg_tape_backend(const rg_tape_t *tape);
 void rg_tape_pause(rg_tape_t *tape);
 void rg_tape_resume(rg_tape_t *tape);
 
-// Runs every recorded backward once, last first, and forgets them. Only leaves keep their gradients. The tape's sticky error, or 0.
+// Runs every recorded backward once, last first, and forgets them. Only leaves keep their gradients. The
+// tape's sticky error, or 0.
 int rg_tape_backward(rg_tape_t *tape);
 int rg_tape_error(const rg_tape_t *tape);
 
@@ -41,12 +43,16 @@ rg_tensor_t *rg_tape_input(rg_tape_t *tape, int n, int h, int w, int c, const fl
 
 size_t rg_tape_peak_bytes(const rg_tape_t *tape);
 
-// ---- for ops
+// Times every op from now on (borrowed; NULL: no longer). rg_tape_op also names other work in between.
+void rg_tape_watch(rg_tape_t *tape, rg_stopwatch_t *watch);
+void rg_tape_op(rg_tape_t *tape, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+// ---- for ops, which first say their name with rg_tape_op
 void *rg_tape_alloc(rg_tape_t *tape, size_t size);
 // 1 if an op with this input (and, where given, this trainable flag) must record.
 int rg_tape_wants(const rg_tape_t *tape, int needs_grad);
-// y: the op's output, whose gradient has no reader after backward and gives its memory to later gradients; NULL
-// for a loss.
+// y: the op's output, whose gradient has no reader after backward and gives its memory to later gradients;
+// NULL for a loss.
 void rg_tape_record(rg_tape_t *tape, rg_tensor_t *y, rg_backward_fn *backward, void *ctx);
 void rg_tape_fail(rg_tape_t *tape, int err);
 // Where to put d/dx: finds room for x->grad at the first call, *add says whether something is already there.

@@ -84,11 +84,13 @@ int rg_evaluate_stage(const rg_options_t *options, int stage)
     if (err == RG_ESTOPPED)
         return rg_fail(err, "detached: the evaluation goes on, the same command waits for it again");
     if (err) return err;
+    json_t *report = rg_output_parse(asked.report);
     if (options->json)
-        rg_output_json(json_pack("{s:s, s:s, s:o}", "step", "evaluate", "stage", rg_stage_name(stage),
-                                 "report", rg_output_parse(asked.report)));
+        rg_output_json(json_pack("{s:s, s:s, s:O}", "step", "evaluate", "stage", rg_stage_name(stage),
+                                 "report", report));
     else
-        rg_output_report(title, asked.report);
+        rg_output_report(title, report);
+    json_decref(report);
     free(asked.report);
     return 0;
 }

@@ -65,13 +65,11 @@ static void walk(const char *prefix, json_t *object, int *width, int print)
     }
 }
 
-void rg_output_report(const char *title, const char *report)
+void rg_output_report(const char *title, json_t *report)
 {
-    json_t *object = rg_output_parse(report);
     int width = 0;
     printf("%s\n", title);
-    walk("", object, &width, 0);
-    walk("", object, &width, 1);
+    walk("", report, &width, 0);
+    walk("", report, &width, 1);
     fflush(stdout);
-    json_decref(object);
 }

@@ -14,6 +14,6 @@ json_t *rg_output_text(const char *text);
 json_t *rg_output_parse(const char *report);
 
 // The report as a table of one name and value per line; nested objects give dotted names.
-void rg_output_report(const char *title, const char *report);
+void rg_output_report(const char *title, json_t *report);
 
 #endif

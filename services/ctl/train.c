@@ -10,19 +10,21 @@
 #include "services/ctl/evaluate.h"
 #include "services/ctl/ingest.h"
 #include "services/ctl/output.h"
+#include "services/ctl/profile.h"
 #include "services/ctl/progress.h"
 #include "services/ctl/stage.h"
 
-enum { KEY_RESTART = 0x2000, ALL = -1 };
+enum { KEY_RESTART = 0x2000, KEY_PROFILE, ALL = -1 };
 
 typedef struct {
     int stage; // stage.h, or ALL
-    int restart;
+    int restart, profile;
 } train_t;
 
 static const struct argp_option own_options[] = {
     {"stage", 't', "STAGE", 0, "classifier, 1, 2, 3 or all (default)"},
     {"restart", KEY_RESTART, NULL, 0, "Forget the stage's checkpoint and begin anew"},
+    {"profile", KEY_PROFILE, NULL, 0, "Show where the time of an iteration went, by operation"},
     {0},
 };
 
@@ -35,6 +37,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_RESTART:
         own->restart = 1;
+        return 0;
+    case KEY_PROFILE:
+        own->profile = 1;
         return 0;
     case 't':
         own->stage = strcmp(arg, "all") == 0 ? ALL : rg_stage_find(arg);
@@ -62,17 +67,15 @@ static double number(const Rg__V1__StatusReply *status, const char *key)
     return *text ? strtod(text, NULL) : -1;
 }
 
-// "recon 0.12  kl 0.3  waiting 4%"
+// "waiting 4%  231 MiB  recon 0.12  kl 0.3"
 static void describe(const Rg__V1__StatusReply *status, char *out, size_t size)
 {
-    size_t n = 0;
-    double waiting = number(status, "wait_share");
-    out[0] = 0;
+    size_t n = (size_t)snprintf(out, size, "waiting %.0f%%  %.0f MiB", 100 * number(status, "wait_share"),
+                                number(status, "peak_memory_mib"));
     for (size_t i = 0; i < status->n_fields && n < size; i++)
         if (strncmp(status->fields[i]->key, "loss.", 5) == 0)
-            n += (size_t)snprintf(out + n, size - n, "%s %s  ", status->fields[i]->key + 5,
+            n += (size_t)snprintf(out + n, size - n, "  %s %s", status->fields[i]->key + 5,
                                   status->fields[i]->value);
-    if (n < size && waiting >= 0) snprintf(out + n, size - n, "waiting %.0f%%", 100 * waiting);
 }
 
 static void show(void *self, const Rg__V1__StatusReply *status)
@@ -105,22 +108,31 @@ static int take_reply(void *self, const rg_msg_t *reply)
     return 0;
 }
 
-static void print_result(const rg_options_t *options, const training_t *training)
+static void print_text(const training_t *training, json_t *report)
 {
-    if (options->json) {
-        rg_output_json(json_pack("{s:s, s:s, s:o, s:I, s:o}", "step", "train", "stage", training->stage,
-                                 "checkpoint", rg_output_text(training->checkpoint), "iteration",
-                                 (json_int_t)training->iteration, "report",
-                                 rg_output_parse(training->report)));
-        return;
-    }
     char *title = rg_format("%s: %llu iterations, %s", training->stage,
                             (unsigned long long)training->iteration, training->checkpoint);
-    rg_output_report(title, training->report);
+    json_t *profile = json_incref(json_object_get(report, "profile"));
+    json_object_del(report, "profile");
+    rg_output_report(title, report);
+    if (profile) rg_profile_print(profile);
+    json_decref(profile);
     free(title);
 }
 
-static int train_stage(const rg_options_t *options, int stage, int restart)
+static void print_result(const rg_options_t *options, const training_t *training)
+{
+    json_t *report = rg_output_parse(training->report);
+    if (options->json)
+        rg_output_json(json_pack("{s:s, s:s, s:o, s:I, s:O}", "step", "train", "stage", training->stage,
+                                 "checkpoint", rg_output_text(training->checkpoint), "iteration",
+                                 (json_int_t)training->iteration, "report", report));
+    else
+        print_text(training, report);
+    json_decref(report);
+}
+
+static int train_stage(const rg_options_t *options, int stage, const train_t *own)
 {
     training_t training = {.stage = rg_stage_name(stage)};
     int err = rg_client_open(&training.trainer, &options->config, "trainer");
@@ -130,7 +142,8 @@ static int train_stage(const rg_options_t *options, int stage, int restart)
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_TRAIN_REQUEST);
     Rg__V1__TrainRequest *body = rg_msg_body(request);
     body->stage = rg_msg_text(request, "%s", training.stage);
-    body->restart = restart;
+    body->restart = own->restart;
+    body->profile = own->profile;
     err =
         rg_client_ask(training.trainer, &request, RG__V1__ENVELOPE__BODY_TRAIN_REPLY, take_reply, &training);
     rg_progress_fini(&training.progress);
@@ -186,7 +199,7 @@ static int run(const rg_options_t *options, const void *input)
     int first = own->stage == ALL ? 0 : own->stage, last = own->stage == ALL ? RG_STAGES - 1 : own->stage,
         err = 0;
     for (int stage = first; stage <= last && !err; stage++) {
-        err = train_stage(options, stage, own->restart);
+        err = train_stage(options, stage, own);
         if (!err) err = finish_stage(options, stage);
         if (!err && own->stage == ALL) err = rg_evaluate_stage(options, stage);
     }
@@ -202,7 +215,8 @@ const rg_command_t rg_command_train = {
            "evaluates after each stage. An interrupt detaches: the training goes on.\v"
            "Examples:\n"
            "  rg-ctl train --config configs/smoke.yaml\n"
-           "  rg-ctl train --config configs/faces32.yaml --stage 1 --restart\n",
+           "  rg-ctl train --config configs/faces32.yaml --stage 1 --restart\n"
+           "  rg-ctl train --config configs/faces32.yaml --stage 1 --restart --profile\n",
     .options = own_options,
     .parse = parse,
     .size = sizeof(train_t),

@@ -146,17 +146,17 @@ int rg_evaluation_classify(rg_evaluation_t *self, float *features, float *logits
 // ------------------------------------------------------------------ decoding
 int rg_evaluation_generation(rg_evaluation_t *self, uint64_t *generation)
 {
-    rg_neighbours_t probe = self->nearest;
-    size_t maps = (size_t)probe.k * rg_evaluation_content(self);
-    float *query = rg_alloc((size_t)probe.embed_dim * sizeof *query),
+    rg_neighbours_t *nearest = &self->nearest;
+    size_t maps = (size_t)nearest->k * rg_evaluation_content(self);
+    float *query = rg_alloc((size_t)nearest->embed_dim * sizeof *query),
           *content = rg_alloc(maps * sizeof *content);
-    int err = rg_neighbours_find(&probe, query, 1, NULL, content);
+    int err = rg_neighbours_find(nearest, query, 1, NULL, content);
     free(content);
     free(query);
     if (err) return err;
-    if (probe.retrieved == 0)
+    if (nearest->retrieved == 0)
         return rg_fail(RG_ENOENT, "the retrieval set is empty; rg-ctl add-images fills it");
-    *generation = probe.generation;
+    *generation = nearest->generation;
     return 0;
 }
 

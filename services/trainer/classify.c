@@ -34,5 +34,6 @@ int rg_classify_step(rg_classify_t *self, const rg_batch_t *batch, int iteration
     rg_losses_add(losses, "classify", rg_loss_bce(self->tape, classes.logits, labels, 1));
     int err = rg_losses_check(losses, iteration);
     if (!err) err = rg_tape_backward(self->tape);
+    rg_tape_op(self->tape, "update");
     return err ? err : rg_optim_step(self->backend, &self->config->classifier, iteration, &set, 1, NULL);
 }

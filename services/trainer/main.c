@@ -3,7 +3,6 @@
 // again.
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/core/alloc.h"
@@ -22,7 +21,7 @@ typedef struct {
     rg_worker_t *worker;
     rg_progress_t progress;
     enum rg_stage stage; // of the running job
-    int restart;
+    rg_stage_options_t options;
     rg_stage_result_t result;
     rg_peer_t waiting[WAITING_MAX]; // who is told when the job ends
     int n_waiting;
@@ -36,10 +35,10 @@ static void job_path(const trainer_t *self, char path[RG_PATH_SIZE])
 static int work(void *context, const atomic_int *stop)
 {
     trainer_t *self = context;
-    return rg_stage_run(&self->config, self->stage, self->restart, &self->progress, stop, &self->result);
+    return rg_stage_run(&self->config, self->stage, &self->options, &self->progress, stop, &self->result);
 }
 
-static int start_job(trainer_t *self, enum rg_stage stage, int restart)
+static int start_job(trainer_t *self, enum rg_stage stage, rg_stage_options_t options)
 {
     char path[RG_PATH_SIZE];
     const char *name = rg_stage_name(stage);
@@ -47,7 +46,7 @@ static int start_job(trainer_t *self, enum rg_stage stage, int restart)
     int err = rg_mkdirs(self->config.run);
     if (!err) err = rg_file_write(path, name, strlen(name));
     self->stage = stage;
-    self->restart = restart;
+    self->options = options;
     return err ? err : rg_worker_start(self->worker, work, self);
 }
 
@@ -96,19 +95,12 @@ static int on_train(void *context, const rg_peer_t *peer, const rg_msg_t *reques
     if (self->n_waiting == WAITING_MAX)
         return rg_fail(RG_EBUSY, "%d clients wait for this job already", WAITING_MAX);
     if (!rg_worker_running(self->worker))
-        err = start_job(self, stage, body->restart);
+        err = start_job(self, stage, (rg_stage_options_t){body->restart, body->profile});
     else if (stage != self->stage)
         err = rg_fail(RG_EBUSY, "%s is being trained", rg_stage_name(self->stage));
     if (err) return err;
     self->waiting[self->n_waiting++] = *peer;
     return 0;
-}
-
-static double memory_mib(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)usage.ru_maxrss / 1024;
 }
 
 static void on_status(void *context, rg_status_t *status)
@@ -124,7 +116,7 @@ static void on_status(void *context, rg_status_t *status)
     rg_status_field(status, "images_per_s", "%.1f", v.images_per_s);
     rg_status_field(status, "eta_s", "%.0f", v.eta_s);
     rg_status_field(status, "wait_share", "%.3f", v.wait_share);
-    rg_status_field(status, "memory_mib", "%.0f", memory_mib());
+    rg_status_field(status, "peak_memory_mib", "%.0f", rg_peak_memory_mib());
     if (v.retrieved > 0) {
         rg_status_field(status, "retrieved", "%llu", (unsigned long long)v.retrieved);
         rg_status_field(status, "retrieved_new", "%llu", (unsigned long long)v.retrieved_new);
@@ -152,7 +144,7 @@ static int take_up_job(trainer_t *self)
     free(text);
     if (rg_stage_find(name, &stage) != 0) return rg_fail(RG_EFORMAT, "%s: names no stage", path);
     rg_log(RG_LOG_INFO, "resume", "stage=%s", name);
-    return start_job(self, stage, 0);
+    return start_job(self, stage, (rg_stage_options_t){0});
 }
 
 int main(int argc, char **argv)

@@ -18,6 +18,8 @@
 #include "services/trainer/classify.h"
 #include "services/trainer/feed.h"
 #include "services/trainer/metrics.h"
+#include "services/trainer/pace.h"
+#include "services/trainer/profile.h"
 #include "services/trainer/samples.h"
 #include "services/trainer/translation.h"
 #include "services/trainer/triplet.h"
@@ -60,7 +62,8 @@ typedef struct {
     rg_triplet_t triplet;
     rg_classify_t classify;
     rg_metrics_t metrics;
-    double began_ms, seconds; // seconds: of training in this process
+    rg_pace_t pace;
+    rg_stopwatch_t *watch; // NULL: not wanted
 } run_t;
 
 const char *rg_stage_name(enum rg_stage stage)
@@ -178,6 +181,21 @@ static int open_trainer(run_t *run)
     }
 }
 
+static rg_tape_t *tape_of(const run_t *run)
+{
+    return run->translation.tape ? run->translation.tape
+           : run->triplet.tape   ? run->triplet.tape
+                                 : run->classify.tape;
+}
+
+static void watch(run_t *run)
+{
+    run->watch = rg_alloc(sizeof *run->watch);
+    rg_stopwatch_init(run->watch);
+    rg_tape_watch(tape_of(run), run->watch);
+    if (run->translation.tape_d) rg_tape_watch(run->translation.tape_d, run->watch);
+}
+
 static int start_feed(run_t *run)
 {
     int batch = run->train->batch, references = run->config->targets == RG_TARGETS_BOTH ? batch : batch / 2;
@@ -194,11 +212,12 @@ static int start_feed(run_t *run)
                                                       run->config->data.references == RG_REFERENCES_FLIPPED});
 }
 
-static int open_run(run_t *run, int restart)
+static int open_run(run_t *run, const rg_stage_options_t *options)
 {
     rg_feed_info_t data;
     checkpoint_path(run->config, run->plan->name, run->checkpoint);
-    if (restart) unlink(run->checkpoint); // for good: a trainer killed from here on begins anew as well
+    if (options->restart)
+        unlink(run->checkpoint); // for good: a trainer killed from here on begins anew as well
     int err = rg_mkdirs(run->config->run);
     if (!err) err = rg_metrics_open(&run->metrics, run->config);
     if (!err) err = rg_cpu_backend_new(&run->backend, run->config->precision == RG_PRECISION_BF16);
@@ -212,6 +231,7 @@ static int open_run(run_t *run, int restart)
     if (!err) err = begin(run, &data);
     if (!err && run->stage == RG_STAGE_3) err = open_retrieval(run);
     if (!err) err = open_trainer(run);
+    if (!err && options->profile) watch(run);
     if (!err) err = start_feed(run);
     return err;
 }
@@ -227,6 +247,7 @@ static void close_run(run_t *run)
     rg_model_destroy(&run->model);
     rg_backend_destroy(&run->backend);
     rg_metrics_close(&run->metrics);
+    free(run->watch);
 }
 
 // ---- iterate
@@ -257,19 +278,18 @@ static double waited_ms(const run_t *run)
     return rg_feed_waited_ms(run->feed) + (run->retrieval ? rg_link_waited_ms(run->retrieval) : 0);
 }
 
-static void note_progress(run_t *run, uint64_t first)
+static void note_progress(run_t *run)
 {
     rg_progress_values_t *v = &run->values;
-    double elapsed = now_ms() - run->began_ms;
-    uint64_t done = run->info.iteration - first;
-    run->seconds = elapsed / 1e3;
+    rg_pace_note(&run->pace, now_ms(), waited_ms(run));
+    rg_pace_rate_t pace = rg_pace_recent(&run->pace);
     v->state = "training";
     snprintf(v->stage, sizeof v->stage, "%s", run->plan->name);
     v->iteration = run->info.iteration;
     v->iterations = run->info.iterations;
-    v->images_per_s = (double)done * run->train->batch / (elapsed / 1e3);
-    v->eta_s = (double)(run->info.iterations - run->info.iteration) * elapsed / 1e3 / (double)done;
-    v->wait_share = waited_ms(run) / elapsed;
+    v->images_per_s = pace.iterations_per_s * run->train->batch;
+    v->eta_s = (double)(run->info.iterations - run->info.iteration) / pace.iterations_per_s;
+    v->wait_share = pace.wait_share;
     v->retrieved = run->info.retrieved;
     v->retrieved_new = run->info.retrieved_new;
     v->last_new_generation = run->info.last_new_generation;
@@ -317,22 +337,25 @@ static int keep_books(run_t *run, const rg_batch_t *batch)
 
 static int iterate(run_t *run)
 {
-    uint64_t first = run->info.iteration;
     int err = 0;
-    run->began_ms = now_ms();
+    rg_pace_begin(&run->pace, now_ms(), waited_ms(run));
     while (!err && run->info.iteration < run->info.iterations) {
         rg_batch_t batch;
         if (atomic_load(run->stop)) err = rg_fail(RG_ESTOPPED, "stopped");
+        if (!err) rg_tape_op(tape_of(run), "wait for a batch");
         if (!err) err = rg_feed_next(run->feed, &batch);
+        if (!err) rg_tape_op(tape_of(run), "draw");
         if (!err) err = step(run, &batch, (int)run->info.iteration);
         if (err) break;
+        rg_tape_op(tape_of(run), "checkpoints, samples and books");
         note_neighbours(run);
         run->info.iteration++;
-        note_progress(run, first);
+        note_progress(run);
         err = keep_books(run, &batch);
     }
+    if (run->watch) rg_stopwatch_stop(run->watch);
     // A step that was interrupted changed nothing: the state is that of the last whole iteration.
-    if (err == RG_ESTOPPED && run->info.iteration > first) {
+    if (err == RG_ESTOPPED && run->pace.iterations > 0) {
         int failed = save(run);
         return failed ? failed
                       : rg_fail(RG_ESTOPPED, "%s stopped at iteration %llu", run->plan->name,
@@ -341,12 +364,14 @@ static int iterate(run_t *run)
     return err;
 }
 
-static char *report(const run_t *run)
+static char *report(run_t *run)
 {
     const rg_progress_values_t *v = &run->values;
-    json_t *object = json_pack("{s:s, s:I, s:f, s:f, s:f}", "stage", run->plan->name, "iterations",
-                               (json_int_t)run->info.iteration, "seconds", run->seconds, "images_per_s",
-                               v->images_per_s, "wait_share", v->wait_share);
+    rg_pace_rate_t pace = rg_pace_whole(&run->pace);
+    json_t *object = json_pack("{s:s, s:I, s:f, s:f, s:f, s:f}", "stage", run->plan->name, "iterations",
+                               (json_int_t)run->info.iteration, "seconds", rg_pace_seconds(&run->pace),
+                               "images_per_s", pace.iterations_per_s * run->train->batch, "wait_share",
+                               pace.wait_share, "peak_memory_mib", rg_peak_memory_mib());
     for (int i = 0; i < v->losses.n; i++)
         json_object_set_new(object, v->losses.item[i].name, json_real(v->losses.item[i].value));
     if (run->stage == RG_STAGE_3) {
@@ -356,13 +381,15 @@ static char *report(const run_t *run)
         json_object_set_new(object, "last_new_generation",
                             json_integer((json_int_t)run->info.last_new_generation));
     }
+    if (run->watch && run->pace.iterations > 0)
+        json_object_set_new(object, "profile", rg_profile_json(run->watch, run->pace.iterations));
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(object);
     return text;
 }
 
-int rg_stage_run(const rg_config_t *config, enum rg_stage stage, int restart, rg_progress_t *progress,
-                 const atomic_int *stop, rg_stage_result_t *result)
+int rg_stage_run(const rg_config_t *config, enum rg_stage stage, const rg_stage_options_t *options,
+                 rg_progress_t *progress, const atomic_int *stop, rg_stage_result_t *result)
 {
     const plan_t *plan = &PLANS[stage];
     run_t *run = rg_alloc(sizeof *run);
@@ -374,7 +401,7 @@ int rg_stage_run(const rg_config_t *config, enum rg_stage stage, int restart, rg
                    .train = (const rg_train_config_t *)(const void *)((const char *)config + plan->train)};
     rg_cpu_threads(config->threads);
     rg_progress_state(progress, "waiting", plan->name);
-    int err = open_run(run, restart);
+    int err = open_run(run, options);
     if (!err)
         rg_log(RG_LOG_INFO, "train", "stage=%s iteration=%llu of=%llu", plan->name,
                (unsigned long long)run->info.iteration, (unsigned long long)run->info.iterations);

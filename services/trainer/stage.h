@@ -22,9 +22,14 @@ typedef struct {
     char *report; // JSON object, free() it
 } rg_stage_result_t;
 
-// Trains to the end of the stage, or until *stop: then the state is saved and RG_ESTOPPED returned. restart:
-// forget the stage's checkpoint. A finished stage returns at once.
-int rg_stage_run(const rg_config_t *config, enum rg_stage stage, int restart, rg_progress_t *progress,
-                 const atomic_int *stop, rg_stage_result_t *result);
+typedef struct {
+    int restart; // forget the stage's checkpoint
+    int profile; // the report has "profile": time by operation
+} rg_stage_options_t;
+
+// Trains to the end of the stage, or until *stop: then the state is saved and RG_ESTOPPED returned. A
+// finished stage returns at once.
+int rg_stage_run(const rg_config_t *config, enum rg_stage stage, const rg_stage_options_t *options,
+                 rg_progress_t *progress, const atomic_int *stop, rg_stage_result_t *result);
 
 #endif

@@ -235,6 +235,7 @@ static int update_generator(rg_translation_t *self, int iteration)
         if (part != RG_DISCRIMINATOR && (self->model->parts & RG_PART_BIT(part)) &&
             !self->model->set[part].frozen)
             sets[n++] = &self->model->set[part];
+    rg_tape_op(self->tape, "update");
     return rg_optim_step(self->backend, self->train, iteration, sets, n, NULL);
 }
 
@@ -280,6 +281,7 @@ static int update(rg_translation_t *self, const shared_t *s, rg_tensor_t *conten
                   int iteration, rg_losses_t *losses)
 {
     rg_params_t *discriminator = &self->model->set[RG_DISCRIMINATOR];
+    rg_tape_op(self->tape, "update");
     int err = rg_optim_step(self->backend, self->train, iteration, &discriminator, 1, NULL);
     if (err) return err;
     discriminator->frozen = 1; // G's step judges with the updated D, whose weights get no gradient from it

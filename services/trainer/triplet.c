@@ -143,5 +143,6 @@ int rg_triplet_step(rg_triplet_t *self, const rg_batch_t *batch, const rg_triple
         rg_loss_triplet(self->tape, e, batch->n, rg_triplet_kinds(config), (float)config->triplet.margin, 1));
     int err = rg_losses_check(losses, iteration);
     if (!err) err = rg_tape_backward(self->tape);
+    rg_tape_op(self->tape, "update");
     return err ? err : rg_optim_step(self->backend, &config->stage2, iteration, &set, 1, NULL);
 }

@@ -1,8 +1,10 @@
 // Any service, by the name it is run under (rg-trainer, ...), with answers made up on the spot: the commands
 // of rg-ctl can be tested without training anything.
-//   ingest     a file beginning with BAD is refused, DUP known before, FAIL fails the whole request, else
-//   added train      the first life of the process never answers stage2: it has to be killed embed      [1,4]
-//   zeros       search  k neighbours but the last      translate  the negative of the pixels
+// - ingest: a file beginning with BAD is refused, DUP known before, FAIL fails the whole request, else added
+// - train: the first life of the process never answers stage2: it has to be killed
+// - embed: [1,4] zeros
+// - search: k neighbours but the last
+// - translate: the negative of the pixels
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
