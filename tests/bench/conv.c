@@ -1,4 +1,4 @@
-// Speed of every convolution of a training step:  conv CONFIG [ROUNDS] [--set KEY=VALUE ...]
+// Speed of every convolution of a training step:  conv --config FILE [--set KEY=VALUE ...]
 // Runs one iteration of stage 1 with a backend that notes each geometry, then times each alone: forward,
 // data gradient, weight gradient. GFLOP/s count the multiplications of the plain definition, so a method that
 // needs fewer of them can pass the machine's peak, which is measured beside it in the same rounds.
@@ -14,7 +14,7 @@
 #include "services/trainer/translation.h"
 #include "tests/bench/timing.h"
 
-enum { GEOMETRIES_MAX = 256, FORWARD = 0, DATA = 1, WEIGHTS = 2, WAYS = 3 };
+enum { ROUNDS = 9, GEOMETRIES_MAX = 256, FORWARD = 0, DATA = 1, WEIGHTS = 2, WAYS = 3 };
 
 typedef struct {
     rg_conv_shape_t shape;
@@ -225,18 +225,17 @@ int main(int argc, char **argv)
 {
     rg_config_t config;
     rg_backend_t *backend;
-    int rounds = argc > 2 ? atoi(argv[2]) : 9;
-    if (argc < 2 || rounds < 1)
-        return fprintf(stderr, "usage: conv CONFIG [ROUNDS] [--set KEY=VALUE ...]\n"), 2;
-    int err = rg_config_load(&config, argv[1], (const char *const *)argv + 3, argc > 3 ? argc - 3 : 0);
-    if (!err) err = rg_cpu_backend_new(&backend, config.precision == RG_PRECISION_BF16);
-    if (!err) rg_cpu_threads(config.threads);
+    rg_timing_config(argc, argv,
+                     "Times every convolution of an iteration of stage 1.\v"
+                     "Example: conv --config configs/celeba128.yaml --set stage1.batch=2",
+                     &config);
+    int err = rg_cpu_backend_new(&backend, config.precision == RG_PRECISION_BF16);
     if (!err) err = note_step(&config, backend);
     if (err) return fprintf(stderr, "conv: %s\n", rg_error()), 1;
     buffers_t b = {filled(largest(input_size)), filled(largest(output_size)), filled(largest(weight_size)),
                    filled(4096), filled(largest(weight_size))};
-    double peak = peak_gflops(rounds);
-    time_all(backend, rounds, &b);
+    double peak = peak_gflops(ROUNDS);
+    time_all(backend, ROUNDS, &b);
     print(peak);
     return 0;
 }

@@ -1,9 +1,13 @@
-// What the benches share: a clock, medians, and a batch of random images.
+// What the benches share: their command line, a clock, medians, and a batch of random images.
 #ifndef RG_BENCH_TIMING_H
 #define RG_BENCH_TIMING_H
 
 #include "common/core/config.h"
 #include "services/trainer/batch.h"
+
+// Takes --config FILE and --set KEY=VALUE, which may be repeated, and sets the number of threads. doc: what
+// --help says of the bench. Ends the process where they are wrong.
+void rg_timing_config(int argc, char **argv, const char *doc, rg_config_t *config);
 
 double rg_timing_ms(void);                      // of a clock that only moves on
 double rg_timing_median(double *values, int n); // sorts them

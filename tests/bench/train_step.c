@@ -1,51 +1,75 @@
-// Time of one training iteration of stage 1 on random images:  train_step CONFIG [ITERATIONS] [--set
-// KEY=VALUE ...] Prints the median in milliseconds, its parts per image and the peak of the tapes.
+// Training iterations of stage 1 on random images, each when it is asked for, so that a driver can alternate
+// between contestants (train_step.sh). After two iterations to warm up it says on standard output
+//
+//   ready parameters_g=N parameters_d=N
+//
+// and from then on answers each line of standard input with the milliseconds that one iteration took.
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "services/trainer/translation.h"
 #include "tests/bench/timing.h"
 
-static int fail(void)
+enum { WARM_UP = 2 };
+
+static int step(rg_translation_t *translation, const rg_batch_t *batch, int iteration, double *ms)
 {
-    fprintf(stderr, "train_step: %s\n", rg_error());
-    return 1;
+    rg_rng_t rng;
+    rg_draws_t draws;
+    rg_losses_t losses;
+    double start = rg_timing_ms();
+    rg_rng_init(&rng, translation->model->config.seed, RG_RNG_STEP, (uint64_t)iteration);
+    rg_translation_draw(translation, batch, &rng, &draws);
+    int err = rg_translation_step(translation, batch, &draws, iteration, &losses);
+    *ms = rg_timing_ms() - start;
+    return err;
+}
+
+static size_t parameters(const rg_model_t *model, enum rg_part part)
+{
+    size_t count = 0;
+    for (int i = 0; i < model->set[part].n; i++) count += model->set[part].list[i]->count;
+    return count;
+}
+
+static int run(const rg_config_t *config)
+{
+    rg_backend_t *backend;
+    rg_model_t *model;
+    rg_translation_t translation;
+    rg_batch_t batch;
+    double ms;
+    int err = rg_cpu_backend_new(&backend, config->precision == RG_PRECISION_BF16), iteration = 0;
+    if (err) return err;
+    rg_model_new(&model, config, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
+    err = rg_translation_init(&translation, model, backend, &config->stage1, &config->stage1_loss, NULL);
+    if (err) return err;
+    rg_timing_batch(&batch, config);
+    while (!err && iteration < WARM_UP) err = step(&translation, &batch, iteration++, &ms);
+    if (!err)
+        printf("ready parameters_g=%zu parameters_d=%zu\n",
+               parameters(model, RG_CONTENT) + parameters(model, RG_ATTRIBUTE) +
+                   parameters(model, RG_GENERATOR),
+               parameters(model, RG_DISCRIMINATOR));
+    fflush(stdout);
+    for (int c; !err && (c = getchar()) != EOF;) {
+        if (c != '\n') continue;
+        err = step(&translation, &batch, iteration++, &ms);
+        if (!err) printf("%.3f\n", ms);
+        fflush(stdout);
+    }
+    return err;
 }
 
 int main(int argc, char **argv)
 {
     rg_config_t config;
-    rg_backend_t *backend;
-    rg_model_t *model;
-    rg_translation_t translation;
-    rg_batch_t batch;
-    int iterations = argc > 2 ? atoi(argv[2]) : 10;
-    if (argc < 2 || iterations < 1) return fprintf(stderr, "usage: train_step CONFIG [ITERATIONS]\n"), 2;
-    if (rg_config_load(&config, argv[1], (const char *const *)argv + 3, argc > 3 ? argc - 3 : 0))
-        return fail();
-    if (rg_cpu_backend_new(&backend, config.precision == RG_PRECISION_BF16)) return fail();
-    rg_model_new(&model, &config, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
-    if (rg_translation_init(&translation, model, backend, &config.stage1, &config.stage1_loss, NULL))
-        return fail();
-    rg_timing_batch(&batch, &config);
-    double *ms = rg_alloc((size_t)iterations * sizeof *ms);
-    for (int i = -2; i < iterations; i++) { // two rounds to warm up
-        rg_rng_t rng;
-        rg_draws_t draws;
-        rg_losses_t losses;
-        double start = rg_timing_ms();
-        rg_rng_init(&rng, config.seed, RG_RNG_STEP, (uint64_t)(i + 2));
-        rg_translation_draw(&translation, &batch, &rng, &draws);
-        if (rg_translation_step(&translation, &batch, &draws, i + 2, &losses)) return fail();
-        if (i >= 0) ms[i] = rg_timing_ms() - start;
-    }
-    double median = rg_timing_median(ms, iterations);
-    printf("median %.2f ms, least %.2f ms, %d iterations, batch %d, %d px, tapes %.0f MiB\n", median, ms[0],
-           iterations, batch.n, config.data.img_size,
-           (double)(rg_tape_peak_bytes(translation.tape) + rg_tape_peak_bytes(translation.tape_d)) /
-               (1 << 20));
-    return 0;
+    rg_timing_config(argc, argv,
+                     "Runs an iteration of stage 1 for each line of standard input and says how many "
+                     "milliseconds it took.\v"
+                     "Example: seq 5 | train_step --set data.img_size=32 --set model.d_layers=3",
+                     &config);
+    if (run(&config) == 0) return 0;
+    fprintf(stderr, "train_step: %s\n", rg_error());
+    return 1;
 }
