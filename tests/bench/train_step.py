@@ -32,7 +32,7 @@ OURS = [
 ]
 
 # Which kernels of OpenBLAS and which memory layout make the peer fastest, see train_step.sh.
-PEER_ENVIRONMENT = {}
+PEER_ENVIRONMENT = {"OPENBLAS_CORETYPE": "Zen"}
 PEER_LAYOUT = []
 
 QUIET = 0.08      # share of a core that other processes may use during a visit

@@ -21,6 +21,9 @@
 # So a ratio is time per pass over the same images to the same targets, not per update: PyTorch makes twice as many.
 # `targets: half`, which gives each image one of both targets, is shown and enters no ratio.
 #
+# The peer's BLAS is pinned to the kernels with which the published schedule was fastest where this was written (Zen;
+# Haswell, SkylakeX and Cooperlake were 5 to 18 % slower on a Zen 4 processor); channels_last was slower there as well.
+#
 # A visit during which other processes used more than 8 % of a core is repeated, up to 4 times; the report says how many
 # were discarded. Peak RSS is that of the whole process, for PyTorch with Python and its libraries.
 set -eu
