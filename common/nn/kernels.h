@@ -27,6 +27,22 @@ typedef struct {
     uint64_t version;
 } rg_weights_t;
 
+// A block of n parameters with what training keeps beside them. v: of adam only.
+typedef struct {
+    float *value, *grad, *m, *v, *ema;
+    size_t n;
+} rg_block_t;
+
+typedef struct {
+    float gscale; // factor of the gradient: clipping
+    float lr, decay;
+    float ema;          // ema = ema * (this) + value * (1 - this)
+    float momentum;     // sgd
+    float beta1, beta2; // adam
+    int decoupled;      // adam: the weight decay is AdamW's, else it is added to the gradient
+    uint64_t t;         // adam: which update this is, from 1
+} rg_update_t;
+
 typedef struct rg_backend rg_backend_t;
 
 struct rg_backend {
@@ -94,14 +110,10 @@ struct rg_backend {
     double (*square)(float *da, int add, const float *a, float target, float g, size_t n);
     double (*bce)(float *da, int add, const float *logits, const float *labels, float g, size_t n);
 
-    // Optimisers over a block. adam: decoupled weight decay (AdamW) where decoupled, else L2 added to the
-    // gradient.
     double (*sum_squares)(const float *x, size_t n);
-    void (*adam)(float *w, float *m, float *v, const float *g, float gscale, float lr, float beta1,
-                 float beta2, float decay, int decoupled, uint64_t t, size_t n);
-    void (*sgd)(float *w, float *m, const float *g, float gscale, float lr, float momentum, float decay,
-                size_t n);
-    void (*lerp)(float *ema, const float *w, float beta, size_t n); // ema = beta * ema + (1-beta) * w
+    // Optimisers: one update of a block, of its average and of the gradient, which is zeroed.
+    void (*adam)(const rg_block_t *block, const rg_update_t *update);
+    void (*sgd)(const rg_block_t *block, const rg_update_t *update);
 };
 
 // How many threads the kernels use when called from this thread (each thread has a number of its own).

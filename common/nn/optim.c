@@ -1,7 +1,6 @@
 #include "common/nn/optim.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "common/core/err.h"
 
@@ -27,15 +26,17 @@ static float ema_decay(const rg_train_config_t *config, int iteration)
 static void update(rg_backend_t *backend, const rg_train_config_t *config, int iteration, rg_params_t *set,
                    float gscale)
 {
-    float lr = (float)rg_optim_lr(config, iteration), decay = (float)config->weight_decay;
-    if (config->optimizer == RG_OPTIMIZER_SGD)
-        backend->sgd(set->value, set->m, set->grad, gscale, lr, (float)config->momentum, decay, set->count);
-    else
-        backend->adam(set->value, set->m, set->v, set->grad, gscale, lr, (float)config->beta1,
-                      (float)config->beta2, decay, config->optimizer == RG_OPTIMIZER_ADAMW,
-                      (uint64_t)iteration + 1, set->count);
-    backend->lerp(set->ema, set->value, ema_decay(config, iteration), set->count);
-    memset(set->grad, 0, set->count * sizeof(float));
+    const rg_block_t block = {set->value, set->grad, set->m, set->v, set->ema, set->count};
+    const rg_update_t how = {.gscale = gscale,
+                             .lr = (float)rg_optim_lr(config, iteration),
+                             .decay = (float)config->weight_decay,
+                             .ema = ema_decay(config, iteration),
+                             .momentum = (float)config->momentum,
+                             .beta1 = (float)config->beta1,
+                             .beta2 = (float)config->beta2,
+                             .decoupled = config->optimizer == RG_OPTIMIZER_ADAMW,
+                             .t = (uint64_t)iteration + 1};
+    (config->optimizer == RG_OPTIMIZER_SGD ? backend->sgd : backend->adam)(&block, &how);
     rg_params_changed(set);
 }
 

@@ -90,16 +90,12 @@ static rg_tensor_t *of_targets(rg_tape_t *tape, const shared_t *s, rg_tensor_t *
 }
 
 // Wanted codes: latent rows from the draws, reference rows from E_a, kept dims from the source.
-static rg_tensor_t *wanted_codes(rg_translation_t *self, const shared_t *s)
+static rg_tensor_t *wanted_codes(rg_tape_t *tape, const shared_t *s, rg_tensor_t *of_references)
 {
-    rg_tape_t *tape = self->tape;
-    int references = s->targets - s->latent, width = s->code.mean->c;
-    rg_tensor_t *codes = NULL;
-    if (s->latent > 0) codes = rg_tape_input(tape, s->latent, 1, 1, width, s->draws->codes);
-    if (references > 0) {
-        rg_tensor_t *images_r = images(tape, self->model, references, s->batch->reference_pixels);
-        rg_tensor_t *encoded = rg_attribute_encode(tape, &self->model->attribute, images_r);
-        codes = codes ? rg_stack(tape, codes, encoded) : encoded;
+    rg_tensor_t *codes = of_references;
+    if (s->latent > 0) {
+        codes = rg_tape_input(tape, s->latent, 1, 1, s->code.mean->c, s->draws->codes);
+        if (of_references) codes = rg_stack(tape, codes, of_references);
     }
     return rg_select(tape, s->draws->keep, s->own_code, codes);
 }
@@ -108,16 +104,23 @@ static void encode(rg_translation_t *self, shared_t *s)
 {
     rg_tape_t *tape = self->tape;
     const rg_model_t *model = self->model;
-    s->x = images(tape, model, s->batch->n, s->batch->pixels);
+    int n = s->batch->n, references = s->targets - s->latent;
+    s->x = images(tape, model, n, s->batch->pixels);
     s->content = rg_content_encode(tape, &model->content, s->x);
+    rg_tensor_t *coded = s->x; // one batch for E_a: the images, then the references
+    if (references > 0)
+        coded = rg_stack(tape, s->x, images(tape, model, references, s->batch->reference_pixels));
+    rg_code_t codes = {0};
     if (self->weight->kl > 0)
-        s->code = rg_attribute_encode_both(tape, &model->attribute, s->x);
+        codes = rg_attribute_encode_both(tape, &model->attribute, coded);
     else
-        s->code.mean = rg_attribute_encode(tape, &model->attribute, s->x);
+        codes.mean = rg_attribute_encode(tape, &model->attribute, coded);
+    s->code.mean = rg_rows(tape, codes.mean, 0, n);
+    if (codes.logvar) s->code.logvar = rg_rows(tape, codes.logvar, 0, n);
     s->sources = of_targets(tape, s, s->x);
     s->own_content = of_targets(tape, s, s->content);
     s->own_code = of_targets(tape, s, s->code.mean);
-    s->target = wanted_codes(self, s);
+    s->target = wanted_codes(tape, s, references > 0 ? rg_rows(tape, codes.mean, n, references) : NULL);
 }
 
 // ---- decoding
@@ -216,15 +219,18 @@ static void read_back_codes(rg_translation_t *self, const shared_t *s, rg_losses
     const rg_attribute_encoder_t *encoder = &self->model->attribute;
     rg_tape_t *tape = self->tape;
     if (s->latent == 0) return;
-    rg_tensor_t *of_fake = rg_attribute_encode(tape, encoder, rg_rows(tape, s->fake, 0, s->latent));
-    rg_tensor_t *target = rg_rows(tape, s->target, 0, s->latent);
+    int isometry = self->weight->isometry > 0;
+    rg_tensor_t *images_read = rg_rows(tape, s->fake, 0, s->latent);
+    if (isometry) images_read = rg_stack(tape, images_read, rg_rows(tape, s->recon, 0, s->latent));
+    rg_tensor_t *codes = rg_attribute_encode(tape, encoder, images_read);
+    rg_tensor_t *of_fake = rg_rows(tape, codes, 0, s->latent),
+                *target = rg_rows(tape, s->target, 0, s->latent);
     rg_losses_add(losses, "attribute", rg_loss_l1(tape, of_fake, target, (float)self->weight->attribute));
-    if (self->weight->isometry > 0) {
-        rg_tensor_t *of_recon = rg_attribute_encode(tape, encoder, rg_rows(tape, s->recon, 0, s->latent));
+    if (isometry)
         rg_losses_add(losses, "isometry",
-                      rg_loss_isometry(tape, of_recon, of_fake, rg_rows(tape, s->code.mean, 0, s->latent),
-                                       target, (float)self->weight->isometry));
-    }
+                      rg_loss_isometry(tape, rg_rows(tape, codes, s->latent, s->latent), of_fake,
+                                       rg_rows(tape, s->code.mean, 0, s->latent), target,
+                                       (float)self->weight->isometry));
 }
 
 static int update_generator(rg_translation_t *self, int iteration)

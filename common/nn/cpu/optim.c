@@ -1,13 +1,14 @@
-// Optimiser updates over whole blocks.
+// Optimiser updates over whole blocks, in one pass over memory.
 #include <math.h>
+#include <string.h>
 
 #include "common/nn/cpu/cpu.h"
 
-enum { CHUNK = 16384 }; // floats a thread takes at a time
+enum { CHUNK = 4096, PARTS = 64 }; // floats that stay in the cache from one loop to the next; partial sums
 
-static inline size_t chunk_end(size_t start, size_t n)
+static inline size_t part_start(size_t n, int part)
 {
-    return start + CHUNK < n ? start + CHUNK : n;
+    return n / PARTS * (size_t)part + n % PARTS * (size_t)part / PARTS;
 }
 
 RG_HOT static double sum_squares_range(const float *x, size_t n)
@@ -17,77 +18,72 @@ RG_HOT static double sum_squares_range(const float *x, size_t n)
     return sum;
 }
 
-// Partial sums are added in order of position, so that the result does not depend on timing.
+// Partial sums do not depend on the number of threads and are added in order of position.
 static double sum_squares(const float *x, size_t n)
 {
-    double total = 0;
-    for (size_t start = 0; start < n; start += CHUNK)
-        total += sum_squares_range(x + start, chunk_end(start, n) - start);
+    double part[PARTS], total = 0;
+#pragma omp parallel for schedule(static)
+    for (int p = 0; p < PARTS; p++)
+        part[p] = sum_squares_range(x + part_start(n, p), part_start(n, p + 1) - part_start(n, p));
+    for (int p = 0; p < PARTS; p++) total += part[p];
     return total;
 }
 
-typedef struct {
-    float gscale, lr, beta1, beta2, decay, correct1, correct2;
-    int decoupled;
-} adam_t;
-
-RG_HOT static void adam_range(float *w, float *m, float *v, const float *g, const adam_t *a, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        float gradient = g[i] * a->gscale, value = w[i];
-        if (a->decoupled)
-            value -= a->lr * a->decay * value;
-        else
-            gradient += a->decay * value;
-        m[i] = a->beta1 * m[i] + (1 - a->beta1) * gradient;
-        v[i] = a->beta2 * v[i] + (1 - a->beta2) * gradient * gradient;
-        w[i] = value - a->lr * (m[i] * a->correct1) / (sqrtf(v[i] * a->correct2) + 1e-8f);
-    }
-}
-
-static void adam(float *w, float *m, float *v, const float *g, float gscale, float lr, float beta1,
-                 float beta2, float decay, int decoupled, uint64_t t, size_t n)
-{
-    adam_t a = {gscale,
-                lr,
-                beta1,
-                beta2,
-                decay,
-                (float)(1 / (1 - pow(beta1, (double)t))),
-                (float)(1 / (1 - pow(beta2, (double)t))),
-                decoupled};
-#pragma omp parallel for schedule(static)
-    for (size_t start = 0; start < n; start += CHUNK)
-        adam_range(w + start, m + start, v + start, g + start, &a, chunk_end(start, n) - start);
-}
-
-RG_HOT static void sgd_range(float *w, float *m, const float *g, float gscale, float lr, float momentum,
-                             float decay, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        m[i] = momentum * m[i] + g[i] * gscale + decay * w[i];
-        w[i] -= lr * m[i];
-    }
-}
-
-static void sgd(float *w, float *m, const float *g, float gscale, float lr, float momentum, float decay,
-                size_t n)
-{
-#pragma omp parallel for schedule(static)
-    for (size_t start = 0; start < n; start += CHUNK)
-        sgd_range(w + start, m + start, g + start, gscale, lr, momentum, decay, chunk_end(start, n) - start);
-}
+typedef void range_fn(const rg_block_t *block, const rg_update_t *update);
 
 RG_HOT static void lerp_range(float *ema, const float *w, float beta, size_t n)
 {
     for (size_t i = 0; i < n; i++) ema[i] = beta * ema[i] + (1 - beta) * w[i];
 }
 
-static void lerp(float *ema, const float *w, float beta, size_t n)
+static void run(range_fn *range, const rg_block_t *b, const rg_update_t *update)
 {
 #pragma omp parallel for schedule(static)
-    for (size_t start = 0; start < n; start += CHUNK)
-        lerp_range(ema + start, w + start, beta, chunk_end(start, n) - start);
+    for (size_t start = 0; start < b->n; start += CHUNK) {
+        rg_block_t chunk = {.value = b->value + start,
+                            .grad = b->grad + start,
+                            .m = b->m + start,
+                            .v = b->v ? b->v + start : NULL,
+                            .ema = b->ema + start,
+                            .n = start + CHUNK < b->n ? CHUNK : b->n - start};
+        range(&chunk, update);
+        lerp_range(chunk.ema, chunk.value, update->ema, chunk.n);
+        memset(chunk.grad, 0, chunk.n * sizeof *chunk.grad);
+    }
+}
+
+RG_HOT static void adam_range(const rg_block_t *block, const rg_update_t *u)
+{
+    float *w = block->value, *m = block->m, *v = block->v;
+    const float *g = block->grad;
+    float correct1 = (float)(1 / (1 - pow(u->beta1, (double)u->t))),
+          correct2 = (float)(1 / (1 - pow(u->beta2, (double)u->t)));
+    float shrink = u->decoupled ? u->lr * u->decay : 0, decay = u->decoupled ? 0 : u->decay;
+    for (size_t i = 0; i < block->n; i++) {
+        float gradient = g[i] * u->gscale + decay * w[i];
+        m[i] = u->beta1 * m[i] + (1 - u->beta1) * gradient;
+        v[i] = u->beta2 * v[i] + (1 - u->beta2) * gradient * gradient;
+        w[i] = w[i] - shrink * w[i] - u->lr * (m[i] * correct1) / (sqrtf(v[i] * correct2) + 1e-8f);
+    }
+}
+
+static void adam(const rg_block_t *block, const rg_update_t *update)
+{
+    run(adam_range, block, update);
+}
+
+RG_HOT static void sgd_range(const rg_block_t *block, const rg_update_t *u)
+{
+    float *w = block->value, *m = block->m;
+    for (size_t i = 0; i < block->n; i++) {
+        m[i] = u->momentum * m[i] + block->grad[i] * u->gscale + u->decay * w[i];
+        w[i] -= u->lr * m[i];
+    }
+}
+
+static void sgd(const rg_block_t *block, const rg_update_t *update)
+{
+    run(sgd_range, block, update);
 }
 
 void rg__cpu_optim_table(rg_backend_t *table)
@@ -95,5 +91,4 @@ void rg__cpu_optim_table(rg_backend_t *table)
     table->sum_squares = sum_squares;
     table->adam = adam;
     table->sgd = sgd;
-    table->lerp = lerp;
 }

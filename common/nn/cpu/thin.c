@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <omp.h>
+#include <oneapi/dnnl/dnnl.h>
 
 #include "common/nn/cpu/cpu.h"
 #include "common/nn/cpu/lanes.h"
@@ -13,6 +14,8 @@ void rg__thin_fini(rg__thin_t *self)
 {
     rg__scratch_free(&self->padded);
     rg__scratch_free(&self->dw);
+    rg__scratch_free(&self->sums);
+    rg__scratch_free(&self->products);
 }
 
 // The two sides of the linear map. F's pixel (r,c) meets the k x k pixels of padded I from (r,c)*stride on.
@@ -153,74 +156,59 @@ static void to_wide(rg__thin_t *self, const map_t *m, float *f, int add, const f
                      padded + (size_t)i * padded_size(m) + (size_t)r * stride, weights, bias, slope_of(act));
 }
 
-// ---- to the RGB side: vectors of F times vectors of W, summed over the lanes
+// ---- to the RGB side: P = F W' [pixels,k,k,3] by products, and the sum of P's shifted rows. Bands of F's
+// rows are summed apart, since neighbours reach into the same rows of I, and then added in order.
 
-static const float NOTHING[WIDE_MAX]; // stands for pixels beyond F
+enum { BAND = 16, BAND_STEP = 4 }; // rows of F; of which P is made at a time
 
-// Halves are added, so that the additions of all lanes run side by side.
-RG_INLINE float lane_sum(rg__lanes_t v)
+static int bands_of(const map_t *m)
 {
-    typedef float half_t __attribute__((vector_size(32)));
-    typedef float quarter_t __attribute__((vector_size(16)));
-    half_t h = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
-               __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
-    quarter_t q = __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
-    return (q[0] + q[2]) + (q[1] + q[3]);
+    return (m->rows + BAND - 1) / BAND;
 }
 
-enum { SPAN = 4 };
-
-// SPAN pixels of padded I, stride apart from (row, column*stride + phase) on; the first `count` are wanted.
-// inside: all pixels of F that they meet exist.
-RG_INLINE void rgb_span(const int inside, const map_t *m, float *to, int add, const float *f,
-                        const float *weights, const float *bias, int row, int column, int phase, int count)
+static int band_rows(const map_t *m)
 {
-    rg__lanes_t sum[SPAN][RGB] = {0};
-    for (int i = row % m->stride; i < m->k && i <= row; i += m->stride) {
-        int from_row = (row - i) / m->stride;
-        if (from_row >= m->rows) continue;
-        const float *line = f + (size_t)from_row * row_size(m);
-        for (int j = phase; j < m->k; j += m->stride) {
-            const float *w = weights + (size_t)(i * m->k + j) * RGB * (size_t)m->wide, *x[SPAN];
-            for (int p = 0; p < SPAN; p++) {
-                int from = column + p - j / m->stride;
-                x[p] = inside || (from >= 0 && from < m->columns) ? line + from * m->wide : NOTHING;
-            }
-            for (int c = 0; c < m->wide; c += RG_LANES) {
-                rg__lanes_t red = rg__load(w + c), green = rg__load(w + m->wide + c),
-                            blue = rg__load(w + 2 * m->wide + c);
-                for (int p = 0; p < SPAN; p++) {
-                    rg__lanes_t v = rg__load(x[p] + c);
-                    sum[p][0] += v * red;
-                    sum[p][1] += v * green;
-                    sum[p][2] += v * blue;
-                }
-            }
+    return (BAND - 1) * m->stride + m->k;
+}
+
+// Adds P of one row of F to the k rows of padded I from `sum` on.
+RG_HOT static void add_products(const map_t *m, float *sum, const float *p)
+{
+    int run = m->k * RGB, step = m->stride * RGB;
+    for (int c = 0; c < m->columns; c++)
+        for (int i = 0; i < m->k; i++, p += run) {
+            float *to = sum + i * padded_width(m) * RGB + c * step;
+            for (int t = 0; t < run; t++) to[t] += p[t];
         }
+}
+
+static void sum_band(const map_t *m, float *sum, float *p, const float *f, const float *weights, int first)
+{
+    int width = padded_width(m) * RGB, end = first + BAND < m->rows ? first + BAND : m->rows,
+        taps = taps_of(m);
+    memset(sum, 0, (size_t)band_rows(m) * (size_t)width * sizeof *sum);
+    for (int r = first; r < end; r += BAND_STEP) {
+        int rows = end - r < BAND_STEP ? end - r : BAND_STEP;
+        dnnl_sgemm('N', 'T', rows * m->columns, taps, m->wide, 1, f + (size_t)r * row_size(m), m->wide,
+                   weights, m->wide, 0, p, taps);
+        for (int i = 0; i < rows; i++)
+            add_products(m, sum + (r + i - first) * m->stride * width,
+                         p + (size_t)i * (size_t)m->columns * (size_t)taps);
     }
-    float pixels[SPAN][RGB];
-    for (int p = 0; p < SPAN; p++)
-        for (int t = 0; t < RGB; t++) pixels[p][t] = lane_sum(sum[p][t]) + (bias ? bias[t] : 0);
-    for (int p = 0; p < count; p++, to += m->stride * RGB)
-        for (int t = 0; t < RGB; t++) to[t] = (add ? to[t] : 0) + pixels[p][t];
 }
 
-// Pixels first..end-1 of one row of padded I into `to`, where pixel `first` lies.
-RG_HOT static void rgb_row(const map_t *m, float *to, int add, const float *f, const float *weights,
-                           const float *bias, int row, int first, int end)
+// Row `row` of padded I, from pixel `margin` on.
+static void join_bands(const map_t *m, float *to, int add, const float *sums, const float *bias, int row,
+                       int margin)
 {
-    int reach = (m->k - 1) / m->stride; // pixels of F to the left that a pixel of I meets
-    for (int phase = 0; phase < m->stride; phase++) {
-        int column = (first - phase + m->stride - 1) / m->stride,
-            last = (end - phase + m->stride - 1) / m->stride;
-        for (; column < last; column += SPAN) {
-            float *at = to + (column * m->stride + phase - first) * RGB;
-            int count = last - column < SPAN ? last - column : SPAN;
-            if (column >= reach && column + SPAN <= m->columns)
-                rgb_span(1, m, at, add, f, weights, bias, row, column, phase, count);
-            else
-                rgb_span(0, m, at, add, f, weights, bias, row, column, phase, count);
-        }
+    int pixels = padded_width(m) - 2 * margin, height = band_rows(m);
+    for (int i = 0; i < pixels * RGB; i++) to[i] = (add ? to[i] : 0) + (bias ? bias[i % RGB] : 0);
+    for (int b = 0; b < bands_of(m); b++) {
+        int at = row - b * BAND * m->stride;
+        if (at < 0 || at >= height) continue;
+        const float *from =
+            sums + ((size_t)b * (size_t)height + (size_t)at) * (size_t)padded_width(m) * RGB + margin * RGB;
+        for (int i = 0; i < pixels * RGB; i++) to[i] += from[i];
     }
 }
 
@@ -229,13 +217,21 @@ static void to_rgb(rg__thin_t *self, const map_t *m, float *image, int add, cons
 {
     // A mirrored border is computed, then folded back; a zero border is not wanted.
     int margin = m->reflect ? 0 : m->pad, h = m->h + 2 * (m->pad - margin), w = m->w + 2 * (m->pad - margin);
+    int bands = bands_of(m);
+    size_t sum = (size_t)band_rows(m) * (size_t)padded_width(m) * RGB,
+           products = (size_t)BAND_STEP * (size_t)m->columns * (size_t)taps_of(m);
     float *to = m->reflect ? rg__scratch(&self->padded, (size_t)m->n * padded_size(m) * sizeof *to) : image;
+    float *sums = rg__scratch(&self->sums, (size_t)(m->n * bands) * sum * sizeof *sums);
+    float *p = rg__scratch(&self->products, (size_t)omp_get_max_threads() * products * sizeof *p);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < m->n * bands; i++)
+        sum_band(m, sums + (size_t)i * sum, p + (size_t)omp_get_thread_num() * products,
+                 f + (size_t)(i / bands) * (size_t)m->rows * row_size(m), weights, i % bands * BAND);
 #pragma omp parallel for schedule(static) collapse(2)
     for (int i = 0; i < m->n; i++)
         for (int r = 0; r < h; r++)
-            rgb_row(m, to + ((size_t)i * (size_t)h + (size_t)r) * (size_t)w * RGB, add && !m->reflect,
-                    f + (size_t)i * (size_t)m->rows * row_size(m), weights, bias, r + margin, margin,
-                    margin + w);
+            join_bands(m, to + ((size_t)i * (size_t)h + (size_t)r) * (size_t)w * RGB, add && !m->reflect,
+                       sums + (size_t)(i * bands) * sum, bias, r + margin, margin);
     if (m->reflect) rg__reflect_adjoint(image, add, to, m->n, m->h, m->w, RGB, m->pad);
 }
 

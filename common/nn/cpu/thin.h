@@ -1,6 +1,7 @@
 // Convolutions between an RGB image and a wide map: the first layers of the encoders and of D, the last of G.
-// Vectors run over the wide side; the other side is broadcast or summed. With W [k,k,3,wide], F the wide map
-// [n,rows,columns,wide] and I the image padded, both cases are one linear map and its adjoints:
+// Vectors run over the wide side, against which the other side's three channels are broadcast. With W
+// [k,k,3,wide], F the wide map [n,rows,columns,wide] and I the image padded, both cases are one linear map
+// and its adjoints:
 //
 //   RGB input (3 -> wide)     y = to_wide(x)    dx = to_rgb(dy)     dW = to_weights(x, dy)
 //   RGB output (wide -> 3)    y = to_rgb(x)     dx = to_wide(dy)    dW = to_weights(dy, x)   (W mirrored)
@@ -12,7 +13,7 @@
 
 typedef struct {
     rg__packs_t *packs; // borrowed
-    rg__scratch_t padded, dw;
+    rg__scratch_t padded, dw, sums, products;
 } rg__thin_t;
 
 void rg__thin_fini(rg__thin_t *self);

@@ -434,35 +434,63 @@ RG_INLINE size_t kernel_at(const rg__tiling_t *t, int phase, int c, int o)
     return (size_t)(in * t->shape.c + c) * (size_t)t->width + (size_t)(out * t->shape.o + o);
 }
 
-RG_HOT void rg__tiles_pack_kernel(const rg__tiling_t *t, void *u, size_t plane, const float *w, int o)
+// Weights w [o,c,k,k] of sixteen output channels from o on and of RG_TILE_GROUP input channels from c on, as
+// taps [RG_TILE_GROUP][k*k] of lanes. Whole groups at a time: both w and U are far larger than the cache.
+enum { TAPS = 25, GROUP_TAPS = RG_TILE_GROUP * TAPS };
+
+RG_INLINE void gather_taps(const rg__tiling_t *t, float (*to)[RG_LANES], const float *w, int c, int o)
 {
-    int taps = t->shape.k * t->shape.k, phases = t->in_phases * t->out_phases;
-    size_t row = (size_t)t->shape.c * (size_t)taps;
-    for (int c = 0; c < t->shape.c; c++) {
-        rg__lanes_t in[25], out[SQUARE];
-        for (int l = 0; l < RG_LANES; l++)
-            for (int i = 0; i < taps; i++) in[i][l] = w[(size_t)(o + l) * row + (size_t)(c * taps + i)];
-        for (int phase = 0; phase < phases * phases; phase++) {
-            transform_kernel(t, phase / phases, phase % phases, in, out);
-            for (int i = 0; i < t->points; i++)
-                put(u, t->bf16, (size_t)i * plane + kernel_at(t, phase, c, o), &out[i]);
-        }
+    int taps = t->shape.k * t->shape.k, run = RG_TILE_GROUP * taps;
+    for (int l = 0; l < RG_LANES; l++) {
+        const float *from = w + ((size_t)(o + l) * (size_t)t->shape.c + (size_t)c) * (size_t)taps;
+        for (int i = 0; i < run; i++) to[i][l] = from[i];
     }
 }
 
-RG_HOT void rg__tiles_add_kernel(const rg__tiling_t *t, float *dw, const float *u, size_t plane, int o)
+RG_INLINE void scatter_taps(const rg__tiling_t *t, float *dw, float (*from)[RG_LANES], int c, int o)
+{
+    int taps = t->shape.k * t->shape.k, run = RG_TILE_GROUP * taps;
+    for (int l = 0; l < RG_LANES; l++) {
+        float *to = dw + ((size_t)(o + l) * (size_t)t->shape.c + (size_t)c) * (size_t)taps;
+        for (int i = 0; i < run; i++) to[i] += from[i][l];
+    }
+}
+
+RG_HOT void rg__tiles_pack_kernel(const rg__tiling_t *t, void *u, size_t plane, const float *w, int first)
 {
     int taps = t->shape.k * t->shape.k, phases = t->in_phases * t->out_phases;
-    size_t row = (size_t)t->shape.c * (size_t)taps;
-    for (int c = 0; c < t->shape.c; c++) {
-        rg__lanes_t in[SQUARE], out[25] = {0};
-        for (int phase = 0; phase < phases * phases; phase++) {
-            for (int i = 0; i < t->points; i++)
-                in[i] = rg__load(u + (size_t)i * plane + kernel_at(t, phase, c, o));
-            transform_kernel_adjoint(t, phase / phases, phase % phases, out, in);
-        }
-        for (int l = 0; l < RG_LANES; l++)
-            for (int i = 0; i < taps; i++) dw[(size_t)(o + l) * row + (size_t)(c * taps + i)] += out[i][l];
+    float group[GROUP_TAPS][RG_LANES];
+    for (int o = 0; o < t->shape.o; o += RG_LANES) {
+        gather_taps(t, group, w, first, o);
+        for (int c = 0; c < RG_TILE_GROUP; c++)
+            for (int phase = 0; phase < phases * phases; phase++) {
+                rg__lanes_t out[SQUARE];
+                transform_kernel(t, phase / phases, phase % phases, (rg__lanes_t *)group[c * taps], out);
+                for (int i = 0; i < t->points; i++)
+                    put(u, t->bf16, (size_t)i * plane + kernel_at(t, phase, first + c, o), &out[i]);
+            }
+    }
+}
+
+RG_HOT void rg__tiles_add_kernel(const rg__tiling_t *t, float *dw, const float *u, size_t plane, int first)
+{
+    int taps = t->shape.k * t->shape.k, phases = t->in_phases * t->out_phases;
+    float group[GROUP_TAPS][RG_LANES];
+    for (int o = 0; o < t->shape.o; o += RG_LANES) {
+        memset(group, 0, (size_t)(RG_TILE_GROUP * taps) * sizeof *group);
+        for (int c = 0; c < RG_TILE_GROUP; c++)
+            for (int phase = 0; phase < phases * phases; phase++) {
+                rg__lanes_t in[SQUARE];
+                const float *from = u + kernel_at(t, phase, first + c, o);
+                for (int i = 0; i < t->points; i++) {
+                    in[i] = rg__load(from + (size_t)i * plane);
+                    __builtin_prefetch(from + (size_t)i * plane +
+                                       RG_LANES); // too many streams for the hardware
+                }
+                transform_kernel_adjoint(t, phase / phases, phase % phases, (rg__lanes_t *)group[c * taps],
+                                         in);
+            }
+        scatter_taps(t, dw, group, first, o);
     }
 }
 

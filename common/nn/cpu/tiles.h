@@ -1,12 +1,11 @@
 // Winograd's transforms (Lavin and Gray 2016, arXiv 1509.09308, section 4): tiles of 4x4 outputs go through a
 // domain where convolution is a product per point. Three geometries share them, all in NHWC:
 //
-//   3x3, stride 1              F(4x4,3x3)  6x6 points,  36 products for 16 outputs of  9 taps: 4.0 times
-//   fewer 4x4, stride 2              F(4x4,2x2)  5x5 points on the four phases of the input, whose channels
-//   are
-//                                          joined: 25 products for 16 outputs of 4 taps a phase: 2.6 times
-//   upsample x2, 5x5, stride 1 F(4x4,3x3)  exactly a 3x3 convolution of the small image to the four phases of
-//                                          the output (each row of three taps is a sum of the five): 11 times
+//   3x3, stride 1               F(4x4,3x3)  6x6 points: 36 products for 16 outputs of 9 taps, 4.0 times fewer
+//   4x4, stride 2               F(4x4,2x2)  5x5 points on the four phases of the input, whose channels are
+//                                           joined: 25 products for 16 outputs of 4 taps a phase, 2.6 times
+//   upsample x2, 5x5, stride 1  F(4x4,3x3)  exactly a 3x3 convolution of the small image to the four phases
+//                                           of the output (a row of three taps sums the five), 11 times
 //
 // Every step is linear, so backward runs the adjoint of each on the same points and the same kernels:
 //
@@ -21,7 +20,7 @@
 
 #include "common/nn/cpu/cpu.h"
 
-enum { RG_TILE = 4, RG_TILE_CHANNELS_MAX = 4096 };
+enum { RG_TILE = 4, RG_TILE_GROUP = 8, RG_TILE_CHANNELS_MAX = 4096 };
 
 typedef struct {
     rg_conv_shape_t shape;
@@ -49,8 +48,8 @@ void rg__tiles_write_output(const rg__tiling_t *tiling, float *y, const float *m
 void rg__tiles_read_output(const rg__tiling_t *tiling, void *m, size_t plane, const float *dy, int first,
                            int start, int count);
 
-// U of output channels o..o+RG_LANES-1; and dw += K' dU K of them.
-void rg__tiles_pack_kernel(const rg__tiling_t *tiling, void *u, size_t plane, const float *w, int o);
-void rg__tiles_add_kernel(const rg__tiling_t *tiling, float *dw, const float *u, size_t plane, int o);
+// U of input channels first..first+RG_TILE_GROUP-1; and dw += K' dU K of them.
+void rg__tiles_pack_kernel(const rg__tiling_t *tiling, void *u, size_t plane, const float *w, int first);
+void rg__tiles_add_kernel(const rg__tiling_t *tiling, float *dw, const float *u, size_t plane, int first);
 
 #endif

@@ -6,7 +6,7 @@
 #include "common/nn/cpu/tiles.h"
 
 enum {
-    CHUNK_FLOATS = 2 << 20, // of V and M together
+    CHUNK_FLOATS = 8 << 20, // of V and M together
     CHUNK_TILES_MIN = 96,   // fewer rows make the products slow
     PLANE_GAP = 32,         // keeps planes out of each other's cache sets
     RUN = 8,                // tiles a thread takes at a time
@@ -77,7 +77,8 @@ static const void *pack(const work_t *w, rg_weights_t weights)
                              (size_t)t->points * w->plane_u * size, &stale);
     if (!stale) return u;
 #pragma omp parallel for schedule(static)
-    for (int o = 0; o < t->shape.o; o += RG_LANES) rg__tiles_pack_kernel(t, u, w->plane_u, weights.value, o);
+    for (int c = 0; c < t->shape.c; c += RG_TILE_GROUP)
+        rg__tiles_pack_kernel(t, u, w->plane_u, weights.value, c);
     return u;
 }
 
@@ -201,7 +202,7 @@ int rg__winograd_backward(rg__winograd_t *self, float *dx, int add, float *dw, c
         if (dx && !err) add_input(&w, dx, dv, first, count);
     }
 #pragma omp parallel for schedule(static)
-    for (int o = 0; o < s->o; o += RG_LANES)
-        if (dw && !err) rg__tiles_add_kernel(t, dw, du, w.plane_u, o);
+    for (int c = 0; c < s->c; c += RG_TILE_GROUP)
+        if (dw && !err) rg__tiles_add_kernel(t, dw, du, w.plane_u, c);
     return err;
 }
