@@ -20,6 +20,12 @@ void *rg_alloc(size_t size)
     return check(calloc(1, size ? size : 1), size);
 }
 
+void *rg_alloc_lines(size_t size)
+{
+    size_t whole = (size + 63) & ~(size_t)63;
+    return memset(check(aligned_alloc(64, whole), size), 0, whole);
+}
+
 void *rg_realloc(void *old, size_t size)
 {
     return check(realloc(old, size), size);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 void *rg_alloc(size_t size);                                                 // zeroed; free() it
+void *rg_alloc_lines(size_t size);                                           // the same, in whole cache lines
 void *rg_realloc(void *old, size_t size);                                    // as realloc
 char *rg_strdup(const char *text);                                           // free() it
 char *rg_format(const char *fmt, ...) __attribute__((format(printf, 1, 2))); // free() it

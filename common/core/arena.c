@@ -1,6 +1,5 @@
 #include "common/core/arena.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -23,9 +22,40 @@ void rg_arena_fini(rg_arena_t *arena)
     *arena = (rg_arena_t){0};
 }
 
+static size_t round_up(size_t size)
+{
+    return (size + 63) & ~(size_t)63;
+}
+
+static void drop_spare(rg_arena_t *arena, int i)
+{
+    arena->spare[i] = arena->spare[--arena->n_spares];
+}
+
+// The smallest spare piece that is large enough, or -1.
+static int find_spare(const rg_arena_t *arena, size_t size)
+{
+    int best = -1;
+    for (int i = 0; i < arena->n_spares; i++)
+        if (arena->spare[i].size >= size && (best < 0 || arena->spare[i].size < arena->spare[best].size))
+            best = i;
+    return best;
+}
+
+static void *take_spare(rg_arena_t *arena, int i, size_t size)
+{
+    void *memory = arena->base + arena->spare[i].at;
+    arena->spare[i].at += size;
+    arena->spare[i].size -= size;
+    if (arena->spare[i].size < RG_ARENA_SPARE_MIN) drop_spare(arena, i);
+    return memory;
+}
+
 void *rg_arena_alloc(rg_arena_t *arena, size_t size)
 {
-    size_t rounded = (size + 63) & ~(size_t)63;
+    size_t rounded = round_up(size);
+    int spare = rounded >= RG_ARENA_SPARE_MIN ? find_spare(arena, rounded) : -1;
+    if (spare >= 0) return take_spare(arena, spare, rounded);
     if (rounded < size || rounded > arena->capacity - arena->used) {
         fprintf(stderr, "arena of %zu bytes is exhausted\n", arena->capacity);
         abort();
@@ -36,13 +66,27 @@ void *rg_arena_alloc(rg_arena_t *arena, size_t size)
     return memory;
 }
 
+void rg_arena_give(rg_arena_t *arena, void *memory, size_t size)
+{
+    size_t at = (size_t)((char *)memory - arena->base), length = round_up(size);
+    if (length < RG_ARENA_SPARE_MIN) return;
+    for (int i = arena->n_spares - 1; i >= 0; i--) { // neighbours become one piece
+        size_t other = arena->spare[i].at, other_length = arena->spare[i].size;
+        if (other + other_length != at && at + length != other) continue;
+        if (other < at) at = other;
+        length += other_length;
+        drop_spare(arena, i);
+    }
+    if (at + length == arena->used)
+        arena->used = at;
+    else if (arena->n_spares < RG_ARENA_SPARES) {
+        arena->spare[arena->n_spares].at = at;
+        arena->spare[arena->n_spares++].size = length;
+    }
+}
+
 void rg_arena_reset(rg_arena_t *arena)
 {
     arena->used = 0;
-}
-
-int rg_arena_owns(const rg_arena_t *arena, const void *memory)
-{
-    uintptr_t at = (uintptr_t)memory, base = (uintptr_t)arena->base;
-    return at >= base && at < base + arena->used;
+    arena->n_spares = 0;
 }

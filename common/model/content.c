@@ -30,10 +30,10 @@ rg_tensor_t *rg_content_encode(rg_tape_t *tape, const rg_content_encoder_t *net,
 {
     rg_tensor_t *c = rg_instance_norm(tape, rg_conv(tape, x, &net->in), RG_ACT_RELU, NULL);
     for (int i = 0; i < 2; i++)
-        c = rg_instance_norm(tape, rg_conv(tape, c, &net->down[i]), RG_ACT_RELU, NULL);
+        c = rg_instance_norm(tape, rg_conv_last(tape, c, &net->down[i]), RG_ACT_RELU, NULL);
     for (int i = 0; i < net->n_res; i++) {
         rg_tensor_t *inner = rg_instance_norm(tape, rg_conv(tape, c, &net->res[i][0]), RG_ACT_RELU, NULL);
-        c = rg_instance_norm(tape, rg_conv(tape, inner, &net->res[i][1]), RG_ACT_NONE, c);
+        c = rg_instance_norm(tape, rg_conv_last(tape, inner, &net->res[i][1]), RG_ACT_NONE, c);
     }
     return c;
 }

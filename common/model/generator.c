@@ -43,14 +43,17 @@ rg_tensor_t *rg_generate(rg_tape_t *tape, const rg_generator_t *net, rg_tensor_t
     for (int i = 0; i < net->n_res; i++) {
         rg_tensor_t *inner =
             rg_adain(tape, rg_conv(tape, x, &net->res[i][0]), style, 2 * i * step, RG_ACT_RELU, NULL);
-        x = rg_adain(tape, rg_conv(tape, inner, &net->res[i][1]), style, (2 * i + 1) * step, RG_ACT_NONE, x);
+        x = rg_adain(tape, rg_conv_last(tape, inner, &net->res[i][1]), style, (2 * i + 1) * step, RG_ACT_NONE,
+                     x);
     }
     for (int i = 0; i < 2; i++) {
-        x = rg_conv(tape, x, &net->up[i]);
+        x = i == 0 ? rg_conv(tape, x, &net->up[i]) : rg_conv_last(tape, x, &net->up[i]);
         x = rg_layer_norm(tape, x, net->norm[i].gain, net->norm[i].shift, RG_ACT_RELU);
     }
-    rg_tensor_t *image = rg_act(tape, rg_conv(tape, x, &net->out), RG_ACT_TANH);
-    if (!net->mask.weight) return image;
+    rg_tensor_t *mask = NULL;
+    if (net->mask.weight) mask = rg_act(tape, rg_conv(tape, x, &net->mask), RG_ACT_SIGMOID);
+    rg_tensor_t *image = rg_act(tape, rg_conv_last(tape, x, &net->out), RG_ACT_TANH);
+    if (!mask) return image;
     assert(source);
-    return rg_blend(tape, rg_act(tape, rg_conv(tape, x, &net->mask), RG_ACT_SIGMOID), image, source);
+    return rg_blend(tape, mask, image, source);
 }

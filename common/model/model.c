@@ -38,6 +38,28 @@ static void declare(rg_model_t *model, enum rg_part part)
     }
 }
 
+static void alloc(rg_model_t *model, unsigned trains)
+{
+    size_t at[RG_PARTS] = {0}, of_d = 0, of_others = 0;
+    for (int part = 0; part < RG_PARTS; part++) {
+        size_t count = trains & RG_PART_BIT(part) ? model->set[part].count : 0;
+        if (part == RG_DISCRIMINATOR)
+            of_d = count;
+        else
+            at[part] = of_others, of_others += count;
+    }
+    if (trains)
+        model->gradients = rg_alloc_lines((of_d > of_others ? of_d : of_others) * sizeof *model->gradients);
+    for (int part = 0; part < RG_PARTS; part++) {
+        if (!(model->parts & RG_PART_BIT(part))) continue;
+        if (trains & RG_PART_BIT(part))
+            rg_params_alloc_in(&model->set[part], model->gradients + at[part], part != RG_DISCRIMINATOR);
+        else
+            rg_params_alloc(&model->set[part], 0);
+        rg_layers_init(&model->set[part], model->config.seed);
+    }
+}
+
 void rg_model_new(rg_model_t **out, const rg_config_t *config, unsigned parts, unsigned trains)
 {
     rg_model_t *model = rg_alloc(sizeof *model);
@@ -47,9 +69,8 @@ void rg_model_new(rg_model_t **out, const rg_config_t *config, unsigned parts, u
         if (!(parts & RG_PART_BIT(part))) continue;
         rg_params_init(&model->set[part], NAMES[part]);
         declare(model, part);
-        rg_params_alloc(&model->set[part], (trains & RG_PART_BIT(part)) != 0);
-        rg_layers_init(&model->set[part], config->seed);
     }
+    alloc(model, trains);
     if (parts & RG_PART_BIT(RG_FUSION)) rg_fusion_init(&model->fusion);
     *out = model;
 }
@@ -59,6 +80,7 @@ void rg_model_destroy(rg_model_t **out)
     rg_model_t *model = *out;
     if (!model) return;
     for (int part = 0; part < RG_PARTS; part++) rg_params_fini(&model->set[part]);
+    free(model->gradients);
     free(model);
     *out = NULL;
 }

@@ -29,6 +29,7 @@ typedef struct {
     rg_config_t config;
     unsigned parts;            // bits of the parts that exist
     rg_params_t set[RG_PARTS]; // named content, attribute, generator, discriminator, embedder, fusion
+    float *gradients;          // of the sets that train: D's and the others' share it, see rg_model_new
     rg_content_encoder_t content;
     rg_attribute_encoder_t attribute;
     rg_generator_t generator;
@@ -37,7 +38,9 @@ typedef struct {
     rg_fusion_t fusion;
 } rg_model_t;
 
-// Builds and initialises the parts from config->seed.
+// Builds and initialises the parts from config->seed. One block holds D's gradients while D learns and the
+// other networks' while they do: no backward pass may train both. D has no averaged weights, since it
+// translates nothing.
 void rg_model_new(rg_model_t **model, const rg_config_t *config, unsigned parts, unsigned trains);
 void rg_model_destroy(rg_model_t **model);
 

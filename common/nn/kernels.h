@@ -27,7 +27,7 @@ typedef struct {
     uint64_t version;
 } rg_weights_t;
 
-// A block of n parameters with what training keeps beside them. v: of adam only.
+// A block of n parameters with what training keeps beside them. v: of adam only; ema NULL: no average.
 typedef struct {
     float *value, *grad, *m, *v, *ema;
     size_t n;

@@ -32,9 +32,10 @@ static void conv_backward(rg_tape_t *tape, void *ctx)
         backend->act_backward(op->y->grad, 0, op->y->grad, op->y->data, layer->act, rg_tensor_size(op->y));
     int add = 0, trainable = !layer->weight->set->frozen;
     float *dx = rg_tape_grad(tape, op->x, &add);
+    const float *x = trainable ? rg_tape_data(tape, op->x) : NULL;
     int err = backend->conv_backward(backend, dx, add, trainable ? layer->weight->grad : NULL,
-                                     trainable && layer->bias ? layer->bias->grad : NULL, op->x->data,
-                                     op->y->grad, weights_of(layer->weight), &op->shape);
+                                     trainable && layer->bias ? layer->bias->grad : NULL, x, op->y->grad,
+                                     weights_of(layer->weight), &op->shape);
     if (err) rg_tape_fail(tape, err);
 }
 
@@ -81,6 +82,13 @@ rg_tensor_t *rg_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer)
         *op = (conv_ctx_t){x, y, layer, shape};
         rg_tape_record(tape, y, conv_backward, op);
     }
+    return y;
+}
+
+rg_tensor_t *rg_conv_last(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer)
+{
+    rg_tensor_t *y = rg_conv(tape, x, layer);
+    rg_tape_forget(tape, x);
     return y;
 }
 

@@ -3,6 +3,12 @@
 
 #include "common/nn/ops.h"
 
+static void can_remake(rg_tensor_t *y, rg_backward_fn *forward, void *ctx)
+{
+    y->remake = forward;
+    y->remake_ctx = ctx;
+}
+
 typedef struct {
     rg_tensor_t *x, *y, *residual;
     rg_tensor_t *style; // NULL: plain instance norm
@@ -15,7 +21,8 @@ typedef struct {
 static void through_act(rg_tape_t *tape, rg_tensor_t *y, enum rg_act act)
 {
     if (act != RG_ACT_NONE)
-        rg_tape_backend(tape)->act_backward(y->grad, 0, y->grad, y->data, act, rg_tensor_size(y));
+        rg_tape_backend(tape)->act_backward(y->grad, 0, y->grad, rg_tape_data(tape, y), act,
+                                            rg_tensor_size(y));
 }
 
 static void accumulate(rg_tape_t *tape, rg_tensor_t *x, const float *dy)
@@ -50,6 +57,16 @@ static void instance_backward(rg_tape_t *tape, void *ctx)
         style ? style->data + op->offset + x->c : NULL, style ? style->c : 0, x->n, x->h * x->w, x->c);
 }
 
+static void instance_forward(rg_tape_t *tape, void *ctx)
+{
+    instance_ctx_t *op = ctx;
+    rg_tensor_t *x = op->x, *style = op->style;
+    const float *shift = style ? style->data + op->offset : NULL;
+    rg_tape_backend(tape)->instance_forward(
+        op->y->data, op->mean, op->rstd, x->data, shift ? shift + x->c : NULL, shift, style ? style->c : 0,
+        op->residual ? op->residual->data : NULL, op->act, x->n, x->h * x->w, x->c);
+}
+
 static rg_tensor_t *instance(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *style, int offset, enum rg_act act,
                              rg_tensor_t *residual)
 {
@@ -57,16 +74,14 @@ static rg_tensor_t *instance(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *style
     assert(!style || (style->n == x->n && offset + 2 * x->c <= style->c));
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
     size_t stats = (size_t)x->n * (size_t)x->c * sizeof(float);
-    float *mean = rg_tape_alloc(tape, stats), *rstd = rg_tape_alloc(tape, stats);
-    const float *shift = style ? style->data + offset : NULL;
-    rg_tape_backend(tape)->instance_forward(y->data, mean, rstd, x->data, shift ? shift + x->c : NULL, shift,
-                                            style ? style->c : 0, residual ? residual->data : NULL, act, x->n,
-                                            x->h * x->w, x->c);
+    instance_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
+    *op = (instance_ctx_t){
+        x, y, residual, style, offset, act, rg_tape_alloc(tape, stats), rg_tape_alloc(tape, stats)};
+    instance_forward(tape, op);
     int needs = x->needs_grad || (style && style->needs_grad) || (residual && residual->needs_grad);
     if ((y->needs_grad = rg_tape_wants(tape, needs))) {
-        instance_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
-        *op = (instance_ctx_t){x, y, residual, style, offset, act, mean, rstd};
         rg_tape_record(tape, y, instance_backward, op);
+        if (!residual) can_remake(y, instance_forward, op); // a residual may be forgotten itself
     }
     return y;
 }
@@ -104,20 +119,27 @@ static void layer_backward(rg_tape_t *tape, void *ctx)
                                           op->std, op->gain->value, x->n, x->h * x->w, x->c);
 }
 
+static void layer_forward(rg_tape_t *tape, void *ctx)
+{
+    layer_ctx_t *op = ctx;
+    rg_tensor_t *x = op->x;
+    rg_tape_backend(tape)->layer_forward(op->y->data, op->mean, op->std, x->data, op->gain->value,
+                                         op->bias->value, op->act, x->n, x->h * x->w, x->c);
+}
+
 rg_tensor_t *rg_layer_norm(rg_tape_t *tape, rg_tensor_t *x, rg_param_t *gain, rg_param_t *bias,
                            enum rg_act act)
 {
     rg_tape_op(tape, "layer norm");
     assert(gain->shape[0] == x->c && bias->shape[0] == x->c);
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
-    float *mean = rg_tape_alloc(tape, (size_t)x->n * sizeof(float));
-    float *std = rg_tape_alloc(tape, (size_t)x->n * sizeof(float));
-    rg_tape_backend(tape)->layer_forward(y->data, mean, std, x->data, gain->value, bias->value, act, x->n,
-                                         x->h * x->w, x->c);
+    size_t stats = (size_t)x->n * sizeof(float);
+    layer_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
+    *op = (layer_ctx_t){x, y, gain, bias, act, rg_tape_alloc(tape, stats), rg_tape_alloc(tape, stats)};
+    layer_forward(tape, op);
     if ((y->needs_grad = rg_tape_wants(tape, x->needs_grad || !gain->set->frozen))) {
-        layer_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
-        *op = (layer_ctx_t){x, y, gain, bias, act, mean, std};
         rg_tape_record(tape, y, layer_backward, op);
+        can_remake(y, layer_forward, op);
     }
     return y;
 }

@@ -18,6 +18,8 @@ typedef struct {
     enum rg_act act;
 } rg_conv_t;
 rg_tensor_t *rg_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer);
+// The same, and x has no reader after it (rg_tape_forget).
+rg_tensor_t *rg_conv_last(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer);
 
 // ---- linear: y [N,1,1,O] = act(x [N,1,1,I] W^T + b)
 typedef struct {

@@ -29,7 +29,7 @@ void rg_params_fini(rg_params_t *set)
     for (int i = 0; i < set->n; i++) free(set->list[i]);
     free(set->list);
     free(set->value);
-    free(set->grad);
+    if (!set->grad_borrowed) free(set->grad);
     free(set->m);
     free(set->v);
     free(set->ema);
@@ -55,29 +55,40 @@ rg_param_t *rg_params_add(rg_params_t *set, const char *name, int rank, const in
     return param;
 }
 
-static float *block(size_t count)
+static float *block(const rg_params_t *set)
 {
-    size_t bytes = count * sizeof(float);
-    float *memory = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
-    if (!memory) abort();
-    memset(memory, 0, bytes);
-    return memory;
+    return rg_alloc_lines(set->count * sizeof(float));
+}
+
+static void set_views(rg_params_t *set)
+{
+    for (int i = 0; i < set->n; i++) {
+        set->list[i]->value = set->value + set->list[i]->offset;
+        set->list[i]->grad = set->grad ? set->grad + set->list[i]->offset : NULL;
+    }
+    set->frozen = !set->grad;
+}
+
+void rg_params_alloc_in(rg_params_t *set, float *grad, int averaged)
+{
+    set->value = block(set);
+    set->grad = grad;
+    set->grad_borrowed = 1;
+    set->m = block(set);
+    set->v = block(set);
+    set->ema = averaged ? block(set) : NULL;
+    set_views(set);
 }
 
 void rg_params_alloc(rg_params_t *set, int training)
 {
-    set->value = block(set->count);
     if (training) {
-        set->grad = block(set->count);
-        set->m = block(set->count);
-        set->v = block(set->count);
-        set->ema = block(set->count);
+        rg_params_alloc_in(set, block(set), 1);
+        set->grad_borrowed = 0;
+    } else {
+        set->value = block(set);
+        set_views(set);
     }
-    for (int i = 0; i < set->n; i++) {
-        set->list[i]->value = set->value + set->list[i]->offset;
-        set->list[i]->grad = training ? set->grad + set->list[i]->offset : NULL;
-    }
-    set->frozen = !training;
 }
 
 rg_param_t *rg_params_find(const rg_params_t *set, const char *name)

@@ -27,6 +27,7 @@ typedef struct rg_params {
     int n;
     size_t count; // floats in a block
     float *value, *grad, *m, *v, *ema;
+    int grad_borrowed;
     uint64_t version; // changes with every change of value: packed copies are keyed by it
     int frozen;       // no gradients, no graph
 } rg_params_t;
@@ -39,6 +40,9 @@ rg_param_t *rg_params_add(rg_params_t *set, const char *name, int rank, const in
 
 // Allocates value (zeroed); training sets also get grad, m, v (zeroed) and ema.
 void rg_params_alloc(rg_params_t *set, int training);
+// A training set whose gradient lies in memory of somebody else: grad [count], zeroed, borrowed. Without
+// `averaged` it has no ema.
+void rg_params_alloc_in(rg_params_t *set, float *grad, int averaged);
 
 rg_param_t *rg_params_find(const rg_params_t *set, const char *name); // full name, or NULL
 

@@ -1,5 +1,6 @@
 #include "common/nn/tape.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,19 +24,10 @@ typedef struct node {
     struct node *before;
 } node_t;
 
-// A gradient that nobody reads any more.
-typedef struct {
-    float *data;
-    size_t size;
-} spare_t;
-enum { SPARES_MAX = 256 };
-
 struct rg_tape {
     rg_backend_t *backend;
     rg_arena_t arena;
     node_t *last;
-    spare_t spares[SPARES_MAX];
-    int n_spares;
     rg_stopwatch_t *watch;
     int op;
     int paused;
@@ -68,7 +60,6 @@ void rg_tape_reset(rg_tape_t *tape)
 {
     rg_arena_reset(&tape->arena);
     tape->last = NULL;
-    tape->n_spares = 0;
     tape->error = 0;
 }
 
@@ -87,30 +78,43 @@ void rg_tape_resume(rg_tape_t *tape)
     tape->paused--;
 }
 
-static void give_back(rg_tape_t *tape, rg_tensor_t *y)
+static size_t bytes_of(const rg_tensor_t *x)
 {
-    if (!y->grad || tape->n_spares == SPARES_MAX || !rg_arena_owns(&tape->arena, y->grad)) return;
-    tape->spares[tape->n_spares++] = (spare_t){y->grad, rg_tensor_size(y)};
-    y->grad = NULL;
+    return rg_tensor_size(x) * sizeof(float);
 }
 
-static float *take_spare(rg_tape_t *tape, size_t size)
+static void give_data(rg_tape_t *tape, rg_tensor_t *x)
 {
-    for (int i = 0; i < tape->n_spares; i++)
-        if (tape->spares[i].size == size) {
-            float *data = tape->spares[i].data;
-            tape->spares[i] = tape->spares[--tape->n_spares];
-            return data;
-        }
-    return rg_tape_alloc(tape, size * sizeof(float));
+    if (!x->owned || !x->data) return;
+    rg_arena_give(&tape->arena, x->data, bytes_of(x));
+    x->data = NULL;
+}
+
+void rg_tape_forget(rg_tape_t *tape, rg_tensor_t *x)
+{
+    if (!x->needs_grad || x->remake) give_data(tape, x);
+}
+
+const float *rg_tape_data(rg_tape_t *tape, rg_tensor_t *x)
+{
+    if (!x->data) {
+        assert(x->remake);
+        x->data = rg_tape_alloc(tape, bytes_of(x));
+        x->remake(tape, x->remake_ctx);
+    }
+    return x->data;
 }
 
 int rg_tape_backward(rg_tape_t *tape)
 {
     for (node_t *node = tape->last; node; node = node->before) {
+        rg_tensor_t *y = node->y;
         if (tape->watch) rg_stopwatch_again(tape->watch, node->op, 1);
         node->backward(tape, node->ctx);
-        if (node->y) give_back(tape, node->y);
+        if (!y) continue;
+        if (y->grad) rg_arena_give(&tape->arena, y->grad, bytes_of(y));
+        y->grad = NULL;
+        give_data(tape, y);
     }
     tape->last = NULL;
     return tape->error;
@@ -131,7 +135,8 @@ rg_tensor_t *rg_tape_input(rg_tape_t *tape, int n, int h, int w, int c, const fl
 rg_tensor_t *rg_tape_tensor(rg_tape_t *tape, int n, int h, int w, int c)
 {
     rg_tensor_t *x = rg_tape_input(tape, n, h, w, c, NULL);
-    x->data = rg_tape_alloc(tape, rg_tensor_size(x) * sizeof(float));
+    x->data = rg_tape_alloc(tape, bytes_of(x));
+    x->owned = 1;
     return x;
 }
 
@@ -182,6 +187,6 @@ float *rg_tape_grad(rg_tape_t *tape, rg_tensor_t *x, int *add)
 {
     if (!x->needs_grad) return NULL;
     *add = x->grad != NULL;
-    if (!x->grad) x->grad = take_spare(tape, rg_tensor_size(x));
+    if (!x->grad) x->grad = rg_tape_alloc(tape, bytes_of(x));
     return x->grad;
 }

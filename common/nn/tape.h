@@ -31,8 +31,9 @@ rg_backend_t *rg_tape_backend(const rg_tape_t *tape);
 void rg_tape_pause(rg_tape_t *tape);
 void rg_tape_resume(rg_tape_t *tape);
 
-// Runs every recorded backward once, last first, and forgets them. Only leaves keep their gradients. The
-// tape's sticky error, or 0.
+// Runs every recorded backward once, last first, and forgets them. Memory goes on to what comes later: of the
+// tensors made by recorded ops neither data nor gradient is there afterwards; leaves keep theirs. The tape's
+// sticky error, or 0.
 int rg_tape_backward(rg_tape_t *tape);
 int rg_tape_error(const rg_tape_t *tape);
 
@@ -40,6 +41,10 @@ int rg_tape_error(const rg_tape_t *tape);
 rg_tensor_t *rg_tape_tensor(rg_tape_t *tape, int n, int h, int w, int c);
 // A tensor over data that outlives the step (borrowed, not written); no gradient.
 rg_tensor_t *rg_tape_input(rg_tape_t *tape, int n, int h, int w, int c, const float *data);
+
+// No op will read x from here on: its memory is free for later tensors. Where backward needs x it is computed
+// again, which only the norms do; of other ops' results that backward needs, nothing is forgotten.
+void rg_tape_forget(rg_tape_t *tape, rg_tensor_t *x);
 
 size_t rg_tape_peak_bytes(const rg_tape_t *tape);
 
@@ -51,10 +56,11 @@ void rg_tape_op(rg_tape_t *tape, const char *fmt, ...) __attribute__((format(pri
 void *rg_tape_alloc(rg_tape_t *tape, size_t size);
 // 1 if an op with this input (and, where given, this trainable flag) must record.
 int rg_tape_wants(const rg_tape_t *tape, int needs_grad);
-// y: the op's output, whose gradient has no reader after backward and gives its memory to later gradients;
-// NULL for a loss.
+// y: the op's output, whose last reader this backward is; NULL for a loss.
 void rg_tape_record(rg_tape_t *tape, rg_tensor_t *y, rg_backward_fn *backward, void *ctx);
 void rg_tape_fail(rg_tape_t *tape, int err);
+// x's data, computed again if it was forgotten: for backward functions.
+const float *rg_tape_data(rg_tape_t *tape, rg_tensor_t *x);
 // Where to put d/dx: finds room for x->grad at the first call, *add says whether something is already there.
 // NULL if x needs no gradient.
 float *rg_tape_grad(rg_tape_t *tape, rg_tensor_t *x, int *add);

@@ -5,11 +5,16 @@
 
 #include <stddef.h>
 
+struct rg_tape;
+
 typedef struct rg_tensor {
     int n, h, w, c;
-    float *data;    // [n,h,w,c]
+    float *data;    // [n,h,w,c], NULL while forgotten (tape.h)
     float *grad;    // [n,h,w,c], NULL until the first consumer's backward writes it
     int needs_grad; // some trainable parameter or input stands behind this value
+    int owned;      // data is a piece of the arena for itself
+    void (*remake)(struct rg_tape *tape, void *ctx); // writes data once more; NULL: not possible
+    void *remake_ctx;
 } rg_tensor_t;
 
 static inline size_t rg_tensor_size(const rg_tensor_t *x)

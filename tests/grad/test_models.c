@@ -159,6 +159,7 @@ static void check_network(lab_t *lab, const network_t *net)
     rg_tensor_t *x[INPUTS_MAX] = {0}, *y[OUTPUTS_MAX];
     rg_tape_reset(lab->bench.tape);
     rg_bench_fill_params(set);
+    memset(set->grad, 0, set->count * sizeof *set->grad); // D's lie where those of the others do
     for (int i = 0; i < INPUTS_MAX && net->x[i][0]; i++)
         x[i] = rg_bench_leaf(&lab->bench, net->x[i], filled(lab, net->name, i, "x", size_of(net->x[i])));
     int outputs = net->run(lab, x, y);

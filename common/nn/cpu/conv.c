@@ -1,11 +1,13 @@
-// Convolutions: chooses the way. Winograd's where the geometry allows it, products of patches where one side
-// has few channels, oneDNN's direct ones for the rest, to which padded or upsampled copies are handed.
+// Convolutions: chooses the way. Winograd's where the geometry allows it, a thin one where one side is an RGB
+// image, products of patches on small maps, oneDNN's direct ones for the rest, to which padded or upsampled
+// copies are handed.
 #include <assert.h>
 #include <stdlib.h>
 
 #include "common/core/alloc.h"
 #include "common/nn/cpu/cpu.h"
 #include "common/nn/cpu/direct.h"
+#include "common/nn/cpu/patches.h"
 #include "common/nn/cpu/thin.h"
 #include "common/nn/cpu/winograd.h"
 
@@ -13,6 +15,7 @@ struct rg__conv {
     rg__packs_t *packs;
     rg__winograd_t winograd;
     rg__thin_t thin;
+    rg__patches_t patches;
     rg__direct_t *direct;
     rg__scratch_t x, dx; // what the direct convolution reads and writes where that is not the tensor itself
 };
@@ -39,6 +42,7 @@ void rg__conv_destroy(rg__conv_t **out)
     rg__direct_destroy(&conv->direct);
     rg__winograd_fini(&conv->winograd);
     rg__thin_fini(&conv->thin);
+    rg__patches_fini(&conv->patches);
     rg__packs_destroy(&conv->packs);
     rg__scratch_free(&conv->x);
     rg__scratch_free(&conv->dx);
@@ -112,6 +116,11 @@ static int forward(rg_backend_t *backend, float *y, const float *x, rg_weights_t
         rg__thin_forward(&conv->thin, y, x, w, bias, s);
         return 0;
     }
+    if (rg__patches_fits(s)) {
+        rg__patches_forward(&conv->patches, y, x, w.value, s);
+        if (bias) backend->bias_forward(y, bias, s->act, s->n * s->oh * s->ow, s->o);
+        return 0;
+    }
     rg_conv_shape_t p = plain(s);
     return rg__direct_forward(conv->direct, y, plain_input(conv, s, &p, x), w, bias, &p);
 }
@@ -128,6 +137,9 @@ static int backward(rg_backend_t *backend, float *dx, int add, float *dw, float 
         if (db) backend->bias_backward(db, dy, pixels, s->o);
     } else if (rg__thin_fits(s)) {
         rg__thin_backward(&conv->thin, dx, add, dw, x, dy, w, s);
+        if (db) backend->bias_backward(db, dy, pixels, s->o);
+    } else if (rg__patches_fits(s)) {
+        rg__patches_backward(&conv->patches, dx, add, dw, x, dy, w.value, s);
         if (db) backend->bias_backward(db, dy, pixels, s->o);
     } else {
         rg_conv_shape_t p = plain(s);

@@ -29,6 +29,17 @@ RG_INLINE void rg__store_bf16(uint16_t *p, const rg__lanes_t *v)
     *(half_t *)p = __builtin_convertvector((bits + 0x7fff + (bits >> 16 & 1)) >> 16, half_t);
 }
 
+// Halves are added, so that the additions of all lanes run side by side.
+RG_INLINE float rg__lane_sum(rg__lanes_t v)
+{
+    typedef float half_t __attribute__((vector_size(32)));
+    typedef float quarter_t __attribute__((vector_size(16)));
+    half_t h = __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+               __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15);
+    quarter_t q = __builtin_shufflevector(h, h, 0, 1, 2, 3) + __builtin_shufflevector(h, h, 4, 5, 6, 7);
+    return (q[0] + q[2]) + (q[1] + q[3]);
+}
+
 // v where positive, else slope * v
 RG_INLINE rg__lanes_t rg__leak(rg__lanes_t v, float slope)
 {

@@ -44,10 +44,10 @@ static void run(range_fn *range, const rg_block_t *b, const rg_update_t *update)
                             .grad = b->grad + start,
                             .m = b->m + start,
                             .v = b->v ? b->v + start : NULL,
-                            .ema = b->ema + start,
+                            .ema = b->ema ? b->ema + start : NULL,
                             .n = start + CHUNK < b->n ? CHUNK : b->n - start};
         range(&chunk, update);
-        lerp_range(chunk.ema, chunk.value, update->ema, chunk.n);
+        if (chunk.ema) lerp_range(chunk.ema, chunk.value, update->ema, chunk.n);
         memset(chunk.grad, 0, chunk.n * sizeof *chunk.grad);
     }
 }

@@ -25,7 +25,6 @@ void rg__winograd_fini(rg__winograd_t *self)
     rg__products_destroy(&self->products);
     rg__scratch_free(&self->v);
     rg__scratch_free(&self->m);
-    rg__scratch_free(&self->dv);
     rg__scratch_free(&self->du);
 }
 
@@ -187,7 +186,6 @@ int rg__winograd_backward(rg__winograd_t *self, float *dx, int add, float *dw, c
     const rg__tiling_t *t = &w.t;
     const void *u = dx ? pack(&w, weights) : NULL;
     float *du = dw ? rg__scratch(&self->du, (size_t)t->points * w.plane_u * sizeof *du) : NULL;
-    float *dv = dx ? rg__scratch(&self->dv, (size_t)t->points * w.plane_v * sizeof *dv) : NULL;
     int err = 0;
     if (dx && !add) clear(dx, s);
     for (int first = 0; first < t->tiles && !err; first += w.chunk) {
@@ -198,8 +196,8 @@ int rg__winograd_backward(rg__winograd_t *self, float *dx, int add, float *dw, c
             if (dw) rg__tiles_read_input(t, w.v, w.plane_v, x, first, i, min(count - i, RUN));
         }
         if (dw) err = multiply_weights(&w, count, du, first > 0);
-        if (dx && !err) err = multiply_back(&w, count, u, dv);
-        if (dx && !err) add_input(&w, dx, dv, first, count);
+        if (dx && !err) err = multiply_back(&w, count, u, w.v); // V has been read: dV takes its place
+        if (dx && !err) add_input(&w, dx, w.v, first, count);
     }
 #pragma omp parallel for schedule(static)
     for (int c = 0; c < s->c; c += RG_TILE_GROUP)

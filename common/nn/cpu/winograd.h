@@ -11,7 +11,7 @@ typedef struct {
     rg__packs_t *packs; // borrowed
     int bf16;           // the products' operands are bfloat16
     rg__products_t *products;
-    rg__scratch_t v, m, dv, du;
+    rg__scratch_t v, m, du;
 } rg__winograd_t;
 
 int rg__winograd_init(rg__winograd_t *self, rg__packs_t *packs, int bf16);
