@@ -10,19 +10,22 @@ void rg_content_encoder_declare(rg_content_encoder_t *net, rg_params_t *set, con
     char name[32];
     net->n_res = config->model.n_res;
     net->in = rg_layer_conv(
-        set, "in", (rg_conv_spec_t){.in = 3, .out = width, .k = 7, .stride = 1, .pad = 3, .reflect = 1});
+        set, "in",
+        (rg_conv_spec_t){.in = 3, .out = width, .k = 7, .stride = 1, .pad = 3, .reflect = 1, .half = 1});
     for (int i = 0; i < 2; i++, width *= 2) {
         snprintf(name, sizeof name, "down.%d", i);
         net->down[i] = rg_layer_conv(
             set, name,
-            (rg_conv_spec_t){.in = width, .out = 2 * width, .k = 4, .stride = 2, .pad = 1, .reflect = 1});
+            (rg_conv_spec_t){
+                .in = width, .out = 2 * width, .k = 4, .stride = 2, .pad = 1, .reflect = 1, .half = 1});
     }
     for (int i = 0; i < net->n_res; i++)
         for (int j = 0; j < 2; j++) {
             snprintf(name, sizeof name, "res.%d.%c", i, "ab"[j]);
             net->res[i][j] = rg_layer_conv(
                 set, name,
-                (rg_conv_spec_t){.in = width, .out = width, .k = 3, .stride = 1, .pad = 1, .reflect = 1});
+                (rg_conv_spec_t){
+                    .in = width, .out = width, .k = 3, .stride = 1, .pad = 1, .reflect = 1, .half = 1});
         }
 }
 

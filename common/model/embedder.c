@@ -13,10 +13,13 @@ void rg_embedder_declare(rg_embedder_t *net, rg_params_t *set, const rg_config_t
     for (int i = 0; i < RG_EMBEDDER_BLOCKS; i++) {
         int halve = i % 2 == 1 && side > 4;
         snprintf(name, sizeof name, "conv.%d", i);
-        net->conv[i] = rg_layer_conv(
-            set, name,
-            (rg_conv_spec_t){
-                .in = width, .out = widths[i], .k = halve ? 4 : 3, .stride = halve ? 2 : 1, .pad = 1});
+        net->conv[i] = rg_layer_conv(set, name,
+                                     (rg_conv_spec_t){.in = width,
+                                                      .out = widths[i],
+                                                      .k = halve ? 4 : 3,
+                                                      .stride = halve ? 2 : 1,
+                                                      .pad = 1,
+                                                      .half = 1});
         net->norm[i] = rg_layer_layer_norm(set, name, widths[i]);
         width = widths[i];
         if (halve) side /= 2;

@@ -15,13 +15,15 @@ void rg_generator_declare(rg_generator_t *net, rg_params_t *set, const rg_config
         for (int j = 0; j < 2; j++) {
             snprintf(name, sizeof name, "res.%d.%c", i, "ab"[j]);
             net->res[i][j] = rg_layer_conv(
-                set, name, (rg_conv_spec_t){.in = width, .out = width, .k = 3, .stride = 1, .pad = 1});
+                set, name,
+                (rg_conv_spec_t){.in = width, .out = width, .k = 3, .stride = 1, .pad = 1, .half = 1});
         }
     for (int i = 0; i < 2; i++, width /= 2) {
         snprintf(name, sizeof name, "up.%d", i);
         net->up[i] = rg_layer_conv(
             set, name,
-            (rg_conv_spec_t){.in = width, .out = width / 2, .k = 5, .stride = 1, .pad = 2, .up = 1});
+            (rg_conv_spec_t){
+                .in = width, .out = width / 2, .k = 5, .stride = 1, .pad = 2, .up = 1, .half = 1});
         net->norm[i] = rg_layer_layer_norm(set, name, width / 2);
     }
     net->out =

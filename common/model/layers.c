@@ -19,6 +19,7 @@ rg_conv_t rg_layer_conv(rg_params_t *set, const char *name, rg_conv_spec_t s)
                        .pad = s.pad,
                        .reflect = s.reflect,
                        .up = s.up,
+                       .half = s.half,
                        .act = s.act};
 }
 

@@ -9,6 +9,7 @@
 typedef struct {
     int in, out, k, stride, pad;
     int reflect, up, no_bias;
+    int half; // a norm follows, see ops.h
     enum rg_act act;
 } rg_conv_spec_t;
 rg_conv_t rg_layer_conv(rg_params_t *set, const char *name, rg_conv_spec_t spec);

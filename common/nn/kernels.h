@@ -19,7 +19,14 @@ typedef struct {
     int reflect;     // the padding mirrors the image (edge not repeated) instead of being zero
     int up;          // x is upsampled by 2 (nearest) before the padding: oh, ow count from [2h,2w]
     enum rg_act act; // fused into the forward pass: NONE, RELU or LEAKY
+    int half;        // y is bfloat16; o comes in sixteens
 } rg_conv_shape_t;
+
+// What a norm reads: f32, or bfloat16 where half.
+typedef struct {
+    const void *data;
+    int half;
+} rg_map_t;
 
 // Weights with the version of their block: packed copies are kept per (address, version).
 typedef struct {
@@ -47,9 +54,10 @@ typedef struct rg_backend rg_backend_t;
 
 struct rg_backend {
     void (*destroy)(rg_backend_t *self);
+    int bf16; // convolutions and norms may meet in bfloat16
 
     // bias NULL: none
-    int (*conv_forward)(rg_backend_t *self, float *y, const float *x, rg_weights_t w, const float *bias,
+    int (*conv_forward)(rg_backend_t *self, void *y, const float *x, rg_weights_t w, const float *bias,
                         const rg_conv_shape_t *s);
     // What is not wanted is NULL: dx [n,h,w,c], dw [o,c,k,k], db [o]. dy is already behind the activation; x
     // is read only for dw, w only for dx.
@@ -76,20 +84,22 @@ struct rg_backend {
     // Instance norm and AdaIN (Huang and Belongie 2017, eq. 8), fused with activation or residual:
     //   y = act(scale * (x - mean) * rstd + shift) + residual, biased variance, eps 1e-5
     // scale, shift: rows of `stride` floats per image, NULL = 1 and 0. residual NULL: none; act NONE where
-    // given. mean, rstd [n,c] are kept for backward. `hw` pixels per map.
-    void (*instance_forward)(float *y, float *mean, float *rstd, const float *x, const float *scale,
+    // given. mean, rstd [n,c]. `hw` pixels per map.
+    void (*instance_moments)(float *mean, float *rstd, rg_map_t x, int n, int hw, int c);
+    void (*instance_forward)(float *y, rg_map_t x, const float *mean, const float *rstd, const float *scale,
                              const float *shift, int stride, const float *residual, enum rg_act act, int n,
                              int hw, int c);
     // dy is already behind the activation. dscale, dshift: rows like scale, shift, added to; NULL with them.
-    void (*instance_backward)(float *dx, int add, float *dscale, float *dshift, const float *dy,
-                              const float *x, const float *mean, const float *rstd, const float *scale,
-                              int stride, int n, int hw, int c);
+    void (*instance_backward)(float *dx, int add, float *dscale, float *dshift, const float *dy, rg_map_t x,
+                              const float *mean, const float *rstd, const float *scale, int stride, int n,
+                              int hw, int c);
 
     // MUNIT's layer norm: over h,w,c of an image, unbiased std, eps 1e-5 outside the root; gain, bias [c].
-    //   y = act(gain * (x - mean) / (std + eps) + bias)
-    void (*layer_forward)(float *y, float *mean, float *std, const float *x, const float *gain,
+    //   y = act(gain * (x - mean) / (std + eps) + bias), mean, std [n]
+    void (*layer_moments)(float *mean, float *std, rg_map_t x, int n, int hw, int c);
+    void (*layer_forward)(float *y, rg_map_t x, const float *mean, const float *std, const float *gain,
                           const float *bias, enum rg_act act, int n, int hw, int c);
-    void (*layer_backward)(float *dx, int add, float *dgain, float *dbias, const float *dy, const float *x,
+    void (*layer_backward)(float *dx, int add, float *dgain, float *dbias, const float *dy, rg_map_t x,
                            const float *mean, const float *std, const float *gain, int n, int hw, int c);
 
     // y = act(x), and dx (+)= dy * act'(y): every activation here has a derivative known from its output.
@@ -120,7 +130,7 @@ struct rg_backend {
 void rg_cpu_threads(int n);
 
 // The CPU: convolutions by Winograd's method or oneDNN's, products by OpenBLAS. Not thread safe: one backend
-// per thread. bf16: convolutions that oneDNN does read activations and weights rounded to bfloat16.
+// per thread. bf16: products read activations and weights rounded to bfloat16.
 // RG_EVERSION if oneDNN cannot start or the machine cannot do bf16.
 int rg_cpu_backend_new(rg_backend_t **backend, int bf16);
 void rg_backend_destroy(rg_backend_t **backend);

@@ -42,7 +42,8 @@ static void conv_backward(rg_tape_t *tape, void *ctx)
 static rg_conv_shape_t shape_of(const rg_tensor_t *x, const rg_conv_t *layer)
 {
     const int *w = layer->weight->shape;
-    assert(layer->weight->rank == 4 && w[1] == x->c && w[2] == w[3] && layer->act <= RG_ACT_LEAKY);
+    assert(!x->half && layer->weight->rank == 4 && w[1] == x->c && w[2] == w[3] &&
+           layer->act <= RG_ACT_LEAKY);
     int scale = layer->up ? 2 : 1;
     rg_conv_shape_t shape = {.n = x->n,
                              .h = x->h,
@@ -64,7 +65,7 @@ static rg_conv_shape_t shape_of(const rg_tensor_t *x, const rg_conv_t *layer)
 // What a kernel that failed leaves behind.
 static void give_up(rg_tape_t *tape, rg_tensor_t *y, int err)
 {
-    memset(y->data, 0, rg_tensor_size(y) * sizeof(float));
+    memset(y->data, 0, rg_tensor_size(y) * (y->half ? sizeof(uint16_t) : sizeof(float)));
     rg_tape_fail(tape, err);
 }
 
@@ -72,8 +73,10 @@ rg_tensor_t *rg_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer)
 {
     name_op(tape, "conv", x, layer);
     rg_conv_shape_t shape = shape_of(x, layer);
-    rg_tensor_t *y = rg_tape_tensor(tape, x->n, shape.oh, shape.ow, shape.o);
     rg_backend_t *backend = rg_tape_backend(tape);
+    shape.half = layer->half && backend->bf16 && shape.o % 16 == 0;
+    rg_tensor_t *y =
+        (shape.half ? rg_tape_tensor_half : rg_tape_tensor)(tape, x->n, shape.oh, shape.ow, shape.o);
     int err = backend->conv_forward(backend, y->data, x->data, weights_of(layer->weight),
                                     layer->bias ? layer->bias->value : NULL, &shape);
     if (err) give_up(tape, y, err);

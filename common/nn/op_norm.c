@@ -3,6 +3,11 @@
 
 #include "common/nn/ops.h"
 
+static rg_map_t map_of(const rg_tensor_t *x)
+{
+    return (rg_map_t){x->data, x->half};
+}
+
 static void can_remake(rg_tensor_t *y, rg_backward_fn *forward, void *ctx)
 {
     y->remake = forward;
@@ -53,7 +58,7 @@ static void instance_backward(rg_tape_t *tape, void *ctx)
     int add = 0;
     float *dx = rg_tape_grad(tape, x, &add);
     rg_tape_backend(tape)->instance_backward(
-        dx, add, dshift ? dshift + x->c : NULL, dshift, y->grad, x->data, op->mean, op->rstd,
+        dx, add, dshift ? dshift + x->c : NULL, dshift, y->grad, map_of(x), op->mean, op->rstd,
         style ? style->data + op->offset + x->c : NULL, style ? style->c : 0, x->n, x->h * x->w, x->c);
 }
 
@@ -63,7 +68,7 @@ static void instance_forward(rg_tape_t *tape, void *ctx)
     rg_tensor_t *x = op->x, *style = op->style;
     const float *shift = style ? style->data + op->offset : NULL;
     rg_tape_backend(tape)->instance_forward(
-        op->y->data, op->mean, op->rstd, x->data, shift ? shift + x->c : NULL, shift, style ? style->c : 0,
+        op->y->data, map_of(x), op->mean, op->rstd, shift ? shift + x->c : NULL, shift, style ? style->c : 0,
         op->residual ? op->residual->data : NULL, op->act, x->n, x->h * x->w, x->c);
 }
 
@@ -77,6 +82,7 @@ static rg_tensor_t *instance(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *style
     instance_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
     *op = (instance_ctx_t){
         x, y, residual, style, offset, act, rg_tape_alloc(tape, stats), rg_tape_alloc(tape, stats)};
+    rg_tape_backend(tape)->instance_moments(op->mean, op->rstd, map_of(x), x->n, x->h * x->w, x->c);
     instance_forward(tape, op);
     int needs = x->needs_grad || (style && style->needs_grad) || (residual && residual->needs_grad);
     if ((y->needs_grad = rg_tape_wants(tape, needs))) {
@@ -115,7 +121,7 @@ static void layer_backward(rg_tape_t *tape, void *ctx)
     int add = 0, trainable = !op->gain->set->frozen;
     float *dx = rg_tape_grad(tape, x, &add);
     rg_tape_backend(tape)->layer_backward(dx, add, trainable ? op->gain->grad : NULL,
-                                          trainable ? op->bias->grad : NULL, y->grad, x->data, op->mean,
+                                          trainable ? op->bias->grad : NULL, y->grad, map_of(x), op->mean,
                                           op->std, op->gain->value, x->n, x->h * x->w, x->c);
 }
 
@@ -123,7 +129,7 @@ static void layer_forward(rg_tape_t *tape, void *ctx)
 {
     layer_ctx_t *op = ctx;
     rg_tensor_t *x = op->x;
-    rg_tape_backend(tape)->layer_forward(op->y->data, op->mean, op->std, x->data, op->gain->value,
+    rg_tape_backend(tape)->layer_forward(op->y->data, map_of(x), op->mean, op->std, op->gain->value,
                                          op->bias->value, op->act, x->n, x->h * x->w, x->c);
 }
 
@@ -136,6 +142,7 @@ rg_tensor_t *rg_layer_norm(rg_tape_t *tape, rg_tensor_t *x, rg_param_t *gain, rg
     size_t stats = (size_t)x->n * sizeof(float);
     layer_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
     *op = (layer_ctx_t){x, y, gain, bias, act, rg_tape_alloc(tape, stats), rg_tape_alloc(tape, stats)};
+    rg_tape_backend(tape)->layer_moments(op->mean, op->std, map_of(x), x->n, x->h * x->w, x->c);
     layer_forward(tape, op);
     if ((y->needs_grad = rg_tape_wants(tape, x->needs_grad || !gain->set->frozen))) {
         rg_tape_record(tape, y, layer_backward, op);

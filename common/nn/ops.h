@@ -15,6 +15,7 @@ typedef struct {
     int stride, pad;
     int reflect; // reflection padding instead of zeros (MUNIT's encoders)
     int up;      // nearest upsampling by 2 first (MUNIT's decoder)
+    int half;    // only a norm reads y: it may be bfloat16 where the backend computes in that
     enum rg_act act;
 } rg_conv_t;
 rg_tensor_t *rg_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer);

@@ -78,7 +78,12 @@ void rg_tape_resume(rg_tape_t *tape)
     tape->paused--;
 }
 
-static size_t bytes_of(const rg_tensor_t *x)
+static size_t data_bytes(const rg_tensor_t *x)
+{
+    return rg_tensor_size(x) * (x->half ? sizeof(uint16_t) : sizeof(float));
+}
+
+static size_t grad_bytes(const rg_tensor_t *x)
 {
     return rg_tensor_size(x) * sizeof(float);
 }
@@ -86,7 +91,7 @@ static size_t bytes_of(const rg_tensor_t *x)
 static void give_data(rg_tape_t *tape, rg_tensor_t *x)
 {
     if (!x->owned || !x->data) return;
-    rg_arena_give(&tape->arena, x->data, bytes_of(x));
+    rg_arena_give(&tape->arena, x->data, data_bytes(x));
     x->data = NULL;
 }
 
@@ -99,7 +104,7 @@ const float *rg_tape_data(rg_tape_t *tape, rg_tensor_t *x)
 {
     if (!x->data) {
         assert(x->remake);
-        x->data = rg_tape_alloc(tape, bytes_of(x));
+        x->data = rg_tape_alloc(tape, data_bytes(x));
         x->remake(tape, x->remake_ctx);
     }
     return x->data;
@@ -112,7 +117,7 @@ int rg_tape_backward(rg_tape_t *tape)
         if (tape->watch) rg_stopwatch_again(tape->watch, node->op, 1);
         node->backward(tape, node->ctx);
         if (!y) continue;
-        if (y->grad) rg_arena_give(&tape->arena, y->grad, bytes_of(y));
+        if (y->grad) rg_arena_give(&tape->arena, y->grad, grad_bytes(y));
         y->grad = NULL;
         give_data(tape, y);
     }
@@ -132,12 +137,23 @@ rg_tensor_t *rg_tape_input(rg_tape_t *tape, int n, int h, int w, int c, const fl
     return x;
 }
 
-rg_tensor_t *rg_tape_tensor(rg_tape_t *tape, int n, int h, int w, int c)
+static rg_tensor_t *own(rg_tape_t *tape, rg_tensor_t shape)
 {
-    rg_tensor_t *x = rg_tape_input(tape, n, h, w, c, NULL);
-    x->data = rg_tape_alloc(tape, bytes_of(x));
+    rg_tensor_t *x = rg_tape_alloc(tape, sizeof *x);
+    *x = shape;
+    x->data = rg_tape_alloc(tape, data_bytes(x));
     x->owned = 1;
     return x;
+}
+
+rg_tensor_t *rg_tape_tensor(rg_tape_t *tape, int n, int h, int w, int c)
+{
+    return own(tape, (rg_tensor_t){.n = n, .h = h, .w = w, .c = c});
+}
+
+rg_tensor_t *rg_tape_tensor_half(rg_tape_t *tape, int n, int h, int w, int c)
+{
+    return own(tape, (rg_tensor_t){.n = n, .h = h, .w = w, .c = c, .half = 1});
 }
 
 size_t rg_tape_peak_bytes(const rg_tape_t *tape)
@@ -187,6 +203,6 @@ float *rg_tape_grad(rg_tape_t *tape, rg_tensor_t *x, int *add)
 {
     if (!x->needs_grad) return NULL;
     *add = x->grad != NULL;
-    if (!x->grad) x->grad = rg_tape_alloc(tape, bytes_of(x));
+    if (!x->grad) x->grad = rg_tape_alloc(tape, grad_bytes(x));
     return x->grad;
 }

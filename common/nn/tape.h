@@ -39,6 +39,7 @@ int rg_tape_error(const rg_tape_t *tape);
 
 // A tensor with uninitialised data.
 rg_tensor_t *rg_tape_tensor(rg_tape_t *tape, int n, int h, int w, int c);
+rg_tensor_t *rg_tape_tensor_half(rg_tape_t *tape, int n, int h, int w, int c);
 // A tensor over data that outlives the step (borrowed, not written); no gradient.
 rg_tensor_t *rg_tape_input(rg_tape_t *tape, int n, int h, int w, int c, const float *data);
 

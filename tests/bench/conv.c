@@ -39,7 +39,7 @@ static geometry_t *note(const rg_conv_shape_t *s)
     return &noted.list[noted.n++];
 }
 
-static int noting_forward(rg_backend_t *self, float *y, const float *x, rg_weights_t w, const float *bias,
+static int noting_forward(rg_backend_t *self, void *y, const float *x, rg_weights_t w, const float *bias,
                           const rg_conv_shape_t *s)
 {
     note(s)->uses[FORWARD]++;

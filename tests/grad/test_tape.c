@@ -98,6 +98,65 @@ static void test_backward_forgets_what_it_ran(void **state)
     free(net);
 }
 
+// What a second convolution reads of a norm, read for the last time or not.
+static float *gradients_of_two(rg_bench_t *bench, const net_t *net, int last, size_t *left)
+{
+    rg_params_t *set = &bench->params;
+    rg_tape_reset(bench->tape);
+    memset(set->grad, 0, set->count * sizeof *set->grad);
+    rg_tensor_t *x = rg_bench_leaf(bench, SHAPE, net->x), *inner = forward(bench, net, x);
+    rg_tensor_t *y = (last ? rg_conv_last : rg_conv)(bench->tape, inner, &net->conv);
+    assert_true(last == !inner->data);
+    *left = rg_tape_peak_bytes(bench->tape);
+    rg_bench_backward(bench, forward(bench, net, y), net->u);
+    return copy_of(set->grad, set->count);
+}
+
+static void test_what_was_forgotten_is_computed_again(void **state)
+{
+    rg_bench_t *bench = *state;
+    net_t *net = net_new(bench);
+    size_t left[2];
+    float *forgotten = gradients_of_two(bench, net, 1, &left[0]),
+          *kept = gradients_of_two(bench, net, 0, &left[1]);
+    assert_memory_equal(forgotten, kept, bench->params.count * sizeof *kept);
+    free(forgotten);
+    free(kept);
+    free(net);
+}
+
+// Many layers deep: forward keeps one map a layer, the convolution's; backward runs in the memory that
+// forward leaves behind, and a few gradients more.
+static void test_memory_goes_on_to_what_comes_later(void **state)
+{
+    enum { DEPTH = 40 };
+    rg_bench_t *bench = *state;
+    net_t *net = net_new(bench);
+    size_t map = sizeof net->x, forward_bytes;
+    rg_tape_t *tape;
+    assert_int_equal(rg_tape_new(&tape, bench->backend), 0);
+    rg_bench_t deep = {.backend = bench->backend, .tape = tape};
+    for (int trains = 0; trains < 2; trains++) {
+        rg_tensor_t *x = rg_bench_leaf(&deep, SHAPE, net->x);
+        if (!trains) rg_tape_pause(tape);
+        for (int i = 0; i < DEPTH; i++) {
+            rg_tensor_t *said = i == 0 ? rg_conv(tape, x, &net->conv) : rg_conv_last(tape, x, &net->conv);
+            x = rg_layer_norm(tape, said, net->gain, net->shift, RG_ACT_RELU);
+        }
+        forward_bytes = rg_tape_peak_bytes(tape);
+        assert_in_range(forward_bytes, DEPTH * map, (DEPTH + 3) * map + DEPTH * 1024); // one map a layer
+        if (!trains) {
+            rg_tape_resume(tape);
+            rg_tape_reset(tape);
+            continue;
+        }
+        rg_bench_backward(&deep, x, net->u);
+        assert_in_range(rg_tape_peak_bytes(tape), forward_bytes, forward_bytes + 4 * map);
+    }
+    rg_tape_destroy(&tape);
+    free(net);
+}
+
 static void test_changed_weights_are_seen(void **state)
 {
     rg_bench_t *bench = *state;
@@ -276,6 +335,8 @@ int main(void)
         cmocka_unit_test_setup(test_consumers_add_up, rg_bench_clean),
         cmocka_unit_test_setup(test_backward_twice_adds_to_parameters, rg_bench_clean),
         cmocka_unit_test_setup(test_backward_forgets_what_it_ran, rg_bench_clean),
+        cmocka_unit_test_setup(test_what_was_forgotten_is_computed_again, rg_bench_clean),
+        cmocka_unit_test_setup(test_memory_goes_on_to_what_comes_later, rg_bench_clean),
         cmocka_unit_test_setup(test_changed_weights_are_seen, rg_bench_clean),
         cmocka_unit_test_setup(test_next_set_at_the_same_address_is_seen, rg_bench_clean),
         cmocka_unit_test_setup(test_frozen_parameters_get_no_gradient, rg_bench_clean),

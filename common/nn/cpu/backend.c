@@ -35,6 +35,7 @@ int rg_cpu_backend_new(rg_backend_t **out, int bf16)
         return err;
     }
     self->table.destroy = destroy;
+    self->table.bf16 = bf16;
     self->table.gemm = gemm;
     rg__cpu_conv_table(&self->table);
     rg__cpu_shape_table(&self->table);

@@ -18,6 +18,7 @@ struct rg__conv {
     rg__patches_t patches;
     rg__direct_t *direct;
     rg__scratch_t x, dx; // what the direct convolution reads and writes where that is not the tensor itself
+    rg__scratch_t y;     // before it is bfloat16
 };
 
 int rg__conv_new(rg__conv_t **out, int bf16)
@@ -46,6 +47,7 @@ void rg__conv_destroy(rg__conv_t **out)
     rg__packs_destroy(&conv->packs);
     rg__scratch_free(&conv->x);
     rg__scratch_free(&conv->dx);
+    rg__scratch_free(&conv->y);
     free(conv);
     *out = NULL;
 }
@@ -106,7 +108,20 @@ static void check(const rg_conv_shape_t *s)
     assert(!s->reflect || (s->pad < s->h && s->pad < s->w));
 }
 
-static int forward(rg_backend_t *backend, float *y, const float *x, rg_weights_t w, const float *bias,
+static int plain_forward(rg_backend_t *backend, float *y, const float *x, rg_weights_t w, const float *bias,
+                         const rg_conv_shape_t *s)
+{
+    rg__conv_t *conv = conv_of(backend);
+    if (rg__patches_fits(s)) {
+        rg__patches_forward(&conv->patches, y, x, w.value, s);
+        if (bias) backend->bias_forward(y, bias, s->act, s->n * s->oh * s->ow, s->o);
+        return 0;
+    }
+    rg_conv_shape_t p = plain(s);
+    return rg__direct_forward(conv->direct, y, plain_input(conv, s, &p, x), w, bias, &p);
+}
+
+static int forward(rg_backend_t *backend, void *y, const float *x, rg_weights_t w, const float *bias,
                    const rg_conv_shape_t *s)
 {
     rg__conv_t *conv = conv_of(backend);
@@ -116,13 +131,12 @@ static int forward(rg_backend_t *backend, float *y, const float *x, rg_weights_t
         rg__thin_forward(&conv->thin, y, x, w, bias, s);
         return 0;
     }
-    if (rg__patches_fits(s)) {
-        rg__patches_forward(&conv->patches, y, x, w.value, s);
-        if (bias) backend->bias_forward(y, bias, s->act, s->n * s->oh * s->ow, s->o);
-        return 0;
-    }
-    rg_conv_shape_t p = plain(s);
-    return rg__direct_forward(conv->direct, y, plain_input(conv, s, &p, x), w, bias, &p);
+    if (!s->half) return plain_forward(backend, y, x, w, bias, s);
+    size_t count = (size_t)s->n * (size_t)s->oh * (size_t)s->ow * (size_t)s->o;
+    float *wide = rg__scratch(&conv->y, count * sizeof *wide);
+    int err = plain_forward(backend, wide, x, w, bias, s);
+    rg__bf16_from_float(y, wide, count);
+    return err;
 }
 
 static int backward(rg_backend_t *backend, float *dx, int add, float *dw, float *db, const float *x,

@@ -2,6 +2,7 @@
 #ifndef RG_NN_CPU_LANES_H
 #define RG_NN_CPU_LANES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 enum { RG_LANES = 16 };
@@ -27,6 +28,15 @@ RG_INLINE void rg__store_bf16(uint16_t *p, const rg__lanes_t *v)
     typedef uint16_t half_t __attribute__((vector_size(32), aligned(2), may_alias));
     bits_t bits = (bits_t)*v;
     *(half_t *)p = __builtin_convertvector((bits + 0x7fff + (bits >> 16 & 1)) >> 16, half_t);
+}
+
+// Numbers i to i + 15 of f32 values, or of bfloat16 ones where half.
+RG_INLINE void rg__put(void *values, int half, size_t i, const rg__lanes_t *v)
+{
+    if (half)
+        rg__store_bf16((uint16_t *)values + i, v);
+    else
+        rg__store((float *)values + i, v);
 }
 
 // Halves are added, so that the additions of all lanes run side by side.

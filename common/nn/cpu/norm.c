@@ -5,97 +5,166 @@
 #include <string.h>
 
 #include "common/nn/cpu/cpu.h"
+#include "common/nn/cpu/lanes.h"
 
 enum { CHANNELS_MAX = 2048 };
 
 static const float INSTANCE_EPS = 1e-5f, LAYER_EPS = 1e-5f;
 
-// ---- instance norm
-
-RG_HOT static void channel_moments(float *mean, float *rstd, const float *x, int hw, int c)
+RG_INLINE float get(const void *x, int half, size_t i)
 {
-    for (int k = 0; k < c; k++) mean[k] = rstd[k] = 0;
-    for (int p = 0; p < hw; p++)
-        for (int k = 0; k < c; k++) mean[k] += x[(size_t)p * (size_t)c + (size_t)k];
-    for (int k = 0; k < c; k++) mean[k] /= (float)hw;
-    for (int p = 0; p < hw; p++)
-        for (int k = 0; k < c; k++) {
-            float d = x[(size_t)p * (size_t)c + (size_t)k] - mean[k];
-            rstd[k] += d * d;
-        }
-    for (int k = 0; k < c; k++) rstd[k] = 1 / sqrtf(rstd[k] / (float)hw + INSTANCE_EPS);
+    if (!half) return ((const float *)x)[i];
+    uint32_t bits = (uint32_t)((const uint16_t *)x)[i] << 16;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+// The maps of one image.
+static rg_map_t image_of(rg_map_t x, int i, int hw, int c)
+{
+    size_t at = (size_t)i * (size_t)hw * (size_t)c * (x.half ? sizeof(uint16_t) : sizeof(float));
+    return (rg_map_t){(const char *)x.data + at, x.half};
+}
+
+// Sums over the pixels first..end-1 of x, or of (x - mean)^2 where mean is given.
+RG_INLINE void sums(const int half, float *sum, const void *x, const float *mean, int first, int end, int c)
+{
+    for (int k = 0; k < c; k++) sum[k] = 0;
+    for (int p = first; p < end; p++) {
+        size_t row = (size_t)p * (size_t)c;
+        if (mean)
+            for (int k = 0; k < c; k++) {
+                float d = get(x, half, row + (size_t)k) - mean[k];
+                sum[k] += d * d;
+            }
+        else
+            for (int k = 0; k < c; k++) sum[k] += get(x, half, row + (size_t)k);
+    }
+}
+
+RG_HOT static void channel_sums(float *sum, rg_map_t x, const float *mean, int first, int end, int c)
+{
+    if (x.half)
+        sums(1, sum, x.data, mean, first, end, c);
+    else
+        sums(0, sum, x.data, mean, first, end, c);
 }
 
 // y = act(a*x + b) + residual per channel
-RG_HOT static void channel_affine(float *y, const float *x, const float *a, const float *b,
-                                  const float *residual, enum rg_act act, int hw, int c)
+RG_INLINE void affine(const int half, float *y, const void *x, const float *a, const float *b,
+                      const float *residual, enum rg_act act, int hw, int c)
 {
     for (int p = 0; p < hw; p++) {
         size_t row = (size_t)p * (size_t)c;
         if (residual)
             for (int k = 0; k < c; k++)
-                y[row + (size_t)k] = a[k] * x[row + (size_t)k] + b[k] + residual[row + (size_t)k];
+                y[row + (size_t)k] = a[k] * get(x, half, row + (size_t)k) + b[k] + residual[row + (size_t)k];
         else if (act == RG_ACT_RELU)
             for (int k = 0; k < c; k++) {
-                float v = a[k] * x[row + (size_t)k] + b[k];
+                float v = a[k] * get(x, half, row + (size_t)k) + b[k];
                 y[row + (size_t)k] = v > 0 ? v : 0;
             }
         else
             for (int k = 0; k < c; k++)
-                y[row + (size_t)k] = rg__act_value(a[k] * x[row + (size_t)k] + b[k], act);
+                y[row + (size_t)k] = rg__act_value(a[k] * get(x, half, row + (size_t)k) + b[k], act);
     }
 }
 
-static void instance_forward(float *y, float *mean, float *rstd, const float *x, const float *scale,
-                             const float *shift, int stride, const float *residual, enum rg_act act, int n,
-                             int hw, int c)
+RG_HOT static void channel_affine(float *y, rg_map_t x, const float *a, const float *b, const float *residual,
+                                  enum rg_act act, int hw, int c)
 {
-    if (c > CHANNELS_MAX) abort();
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < n; i++) {
-        float a[CHANNELS_MAX], b[CHANNELS_MAX];
-        size_t image = (size_t)i * (size_t)hw * (size_t)c, stat = (size_t)i * (size_t)c,
-               row = (size_t)i * (size_t)stride;
-        channel_moments(mean + stat, rstd + stat, x + image, hw, c);
-        for (int k = 0; k < c; k++) {
-            a[k] = rstd[stat + (size_t)k] * (scale ? scale[row + (size_t)k] : 1);
-            b[k] = (shift ? shift[row + (size_t)k] : 0) - a[k] * mean[stat + (size_t)k];
-        }
-        channel_affine(y + image, x + image, a, b, residual ? residual + image : NULL, act, hw, c);
-    }
+    if (x.half)
+        affine(1, y, x.data, a, b, residual, act, hw, c);
+    else
+        affine(0, y, x.data, a, b, residual, act, hw, c);
 }
 
 // sum_dy = sum of dy, sum_dyx = sum of dy * (x - mean)
-RG_HOT static void gradient_moments(float *sum_dy, float *sum_dyx, const float *dy, const float *x,
-                                    const float *mean, int hw, int c)
+RG_INLINE void moments(const int half, float *sum_dy, float *sum_dyx, const float *dy, const void *x,
+                       const float *mean, int hw, int c)
 {
     for (int k = 0; k < c; k++) sum_dy[k] = sum_dyx[k] = 0;
     for (int p = 0; p < hw; p++)
         for (int k = 0; k < c; k++) {
             size_t i = (size_t)p * (size_t)c + (size_t)k;
             sum_dy[k] += dy[i];
-            sum_dyx[k] += dy[i] * (x[i] - mean[k]);
+            sum_dyx[k] += dy[i] * (get(x, half, i) - mean[k]);
         }
 }
 
+RG_HOT static void gradient_moments(float *sum_dy, float *sum_dyx, const float *dy, rg_map_t x,
+                                    const float *mean, int hw, int c)
+{
+    if (x.half)
+        moments(1, sum_dy, sum_dyx, dy, x.data, mean, hw, c);
+    else
+        moments(0, sum_dy, sum_dyx, dy, x.data, mean, hw, c);
+}
+
 // dx (+)= a*dy + b*x + d per channel
-RG_HOT static void gradient_affine(float *dx, int add, const float *dy, const float *x, const float *a,
-                                   const float *b, const float *d, int hw, int c)
+RG_INLINE void back(const int half, float *dx, int add, const float *dy, const void *x, const float *a,
+                    const float *b, const float *d, int hw, int c)
 {
     for (int p = 0; p < hw; p++) {
         size_t row = (size_t)p * (size_t)c;
         if (add)
             for (int k = 0; k < c; k++)
-                dx[row + (size_t)k] += a[k] * dy[row + (size_t)k] + b[k] * x[row + (size_t)k] + d[k];
+                dx[row + (size_t)k] +=
+                    a[k] * dy[row + (size_t)k] + b[k] * get(x, half, row + (size_t)k) + d[k];
         else
             for (int k = 0; k < c; k++)
-                dx[row + (size_t)k] = a[k] * dy[row + (size_t)k] + b[k] * x[row + (size_t)k] + d[k];
+                dx[row + (size_t)k] =
+                    a[k] * dy[row + (size_t)k] + b[k] * get(x, half, row + (size_t)k) + d[k];
+    }
+}
+
+RG_HOT static void gradient_affine(float *dx, int add, const float *dy, rg_map_t x, const float *a,
+                                   const float *b, const float *d, int hw, int c)
+{
+    if (x.half)
+        back(1, dx, add, dy, x.data, a, b, d, hw, c);
+    else
+        back(0, dx, add, dy, x.data, a, b, d, hw, c);
+}
+
+// ---- instance norm
+
+static void instance_moments(float *mean, float *rstd, rg_map_t x, int n, int hw, int c)
+{
+    if (c > CHANNELS_MAX) abort();
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < n; i++) {
+        float *m = mean + (size_t)i * (size_t)c, *r = rstd + (size_t)i * (size_t)c;
+        rg_map_t image = image_of(x, i, hw, c);
+        channel_sums(m, image, NULL, 0, hw, c);
+        for (int k = 0; k < c; k++) m[k] /= (float)hw;
+        channel_sums(r, image, m, 0, hw, c);
+        for (int k = 0; k < c; k++) r[k] = 1 / sqrtf(r[k] / (float)hw + INSTANCE_EPS);
+    }
+}
+
+static void instance_forward(float *y, rg_map_t x, const float *mean, const float *rstd, const float *scale,
+                             const float *shift, int stride, const float *residual, enum rg_act act, int n,
+                             int hw, int c)
+{
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < n; i++) {
+        float a[CHANNELS_MAX], b[CHANNELS_MAX];
+        size_t image = (size_t)i * (size_t)hw * (size_t)c, stat = (size_t)i * (size_t)c,
+               row = (size_t)i * (size_t)stride;
+        for (int k = 0; k < c; k++) {
+            a[k] = rstd[stat + (size_t)k] * (scale ? scale[row + (size_t)k] : 1);
+            b[k] = (shift ? shift[row + (size_t)k] : 0) - a[k] * mean[stat + (size_t)k];
+        }
+        channel_affine(y + image, image_of(x, i, hw, c), a, b, residual ? residual + image : NULL, act, hw,
+                       c);
     }
 }
 
 // With xh = (x - mean) * rstd:  dx = scale * rstd * (dy - mean(dy) - xh * mean(dy * xh))
 static void instance_backward_image(float *dx, int add, float *dscale, float *dshift, const float *dy,
-                                    const float *x, const float *mean, const float *rstd, const float *scale,
+                                    rg_map_t x, const float *mean, const float *rstd, const float *scale,
                                     int hw, int c)
 {
     float a[CHANNELS_MAX], b[CHANNELS_MAX], d[CHANNELS_MAX];
@@ -111,53 +180,68 @@ static void instance_backward_image(float *dx, int add, float *dscale, float *ds
     if (dx) gradient_affine(dx, add, dy, x, a, b, d, hw, c);
 }
 
-static void instance_backward(float *dx, int add, float *dscale, float *dshift, const float *dy,
-                              const float *x, const float *mean, const float *rstd, const float *scale,
-                              int stride, int n, int hw, int c)
+static void instance_backward(float *dx, int add, float *dscale, float *dshift, const float *dy, rg_map_t x,
+                              const float *mean, const float *rstd, const float *scale, int stride, int n,
+                              int hw, int c)
 {
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n; i++) {
         size_t image = (size_t)i * (size_t)hw * (size_t)c, stat = (size_t)i * (size_t)c,
                row = (size_t)i * (size_t)stride;
         instance_backward_image(dx ? dx + image : NULL, add, dscale ? dscale + row : NULL,
-                                dshift ? dshift + row : NULL, dy + image, x + image, mean + stat, rstd + stat,
-                                scale ? scale + row : NULL, hw, c);
+                                dshift ? dshift + row : NULL, dy + image, image_of(x, i, hw, c), mean + stat,
+                                rstd + stat, scale ? scale + row : NULL, hw, c);
     }
 }
 
 // ---- layer norm
 
-RG_HOT static void image_moments(float *mean, float *std, const float *x, size_t n)
+enum { BLOCK = 128 }; // pixels whose sums are f32
+
+// The sum over a map's pixels and channels of x, or of (x - mean)^2 where mean is given.
+static double image_sum(rg_map_t x, const float *mean, int hw, int c)
 {
-    double sum = 0, squares = 0;
-    for (size_t i = 0; i < n; i++) sum += (double)x[i];
-    double centre = sum / (double)n;
-    for (size_t i = 0; i < n; i++) squares += ((double)x[i] - centre) * ((double)x[i] - centre);
-    *mean = (float)centre;
-    *std = (float)sqrt(squares / (double)(n - 1));
+    float sum[CHANNELS_MAX];
+    double total = 0;
+    for (int p = 0; p < hw; p += BLOCK) {
+        channel_sums(sum, x, mean, p, p + BLOCK < hw ? p + BLOCK : hw, c);
+        for (int k = 0; k < c; k++) total += (double)sum[k];
+    }
+    return total;
 }
 
-static void layer_forward(float *y, float *mean, float *std, const float *x, const float *gain,
-                          const float *bias, enum rg_act act, int n, int hw, int c)
+static void layer_moments(float *mean, float *std, rg_map_t x, int n, int hw, int c)
 {
     if (c > CHANNELS_MAX) abort();
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n; i++) {
+        float centre[CHANNELS_MAX];
+        rg_map_t image = image_of(x, i, hw, c);
+        double size = (double)hw * c;
+        mean[i] = (float)(image_sum(image, NULL, hw, c) / size);
+        for (int k = 0; k < c; k++) centre[k] = mean[i];
+        std[i] = (float)sqrt(image_sum(image, centre, hw, c) / (size - 1));
+    }
+}
+
+static void layer_forward(float *y, rg_map_t x, const float *mean, const float *std, const float *gain,
+                          const float *bias, enum rg_act act, int n, int hw, int c)
+{
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < n; i++) {
         float a[CHANNELS_MAX], b[CHANNELS_MAX];
-        size_t size = (size_t)hw * (size_t)c, image = (size_t)i * size;
-        image_moments(mean + i, std + i, x + image, size);
         for (int k = 0; k < c; k++) {
             a[k] = gain[k] / (std[i] + LAYER_EPS);
             b[k] = bias[k] - a[k] * mean[i];
         }
-        channel_affine(y + image, x + image, a, b, NULL, act, hw, c);
+        channel_affine(y + (size_t)i * (size_t)hw * (size_t)c, image_of(x, i, hw, c), a, b, NULL, act, hw, c);
     }
 }
 
 // With r = 1 / (std + eps), g = gain * dy, m = h*w*c:
 //   dx = r * (g - mean(g) - (x - mean) * sum(g * (x - mean)) * r / ((m - 1) * std))
 // part [2,c] gets this image's share of dgain and dbias, so that images can be added up in order.
-static void layer_backward_image(float *dx, int add, float *part, const float *dy, const float *x, float mean,
+static void layer_backward_image(float *dx, int add, float *part, const float *dy, rg_map_t x, float mean,
                                  float std, const float *gain, int hw, int c)
 {
     float a[CHANNELS_MAX], b[CHANNELS_MAX], d[CHANNELS_MAX] = {0};
@@ -180,7 +264,7 @@ static void layer_backward_image(float *dx, int add, float *part, const float *d
     if (dx) gradient_affine(dx, add, dy, x, a, b, d, hw, c);
 }
 
-static void layer_backward(float *dx, int add, float *dgain, float *dbias, const float *dy, const float *x,
+static void layer_backward(float *dx, int add, float *dgain, float *dbias, const float *dy, rg_map_t x,
                            const float *mean, const float *std, const float *gain, int n, int hw, int c)
 {
     float *part = malloc((size_t)n * 2 * (size_t)c * sizeof *part);
@@ -189,7 +273,7 @@ static void layer_backward(float *dx, int add, float *dgain, float *dbias, const
     for (int i = 0; i < n; i++) {
         size_t image = (size_t)i * (size_t)hw * (size_t)c;
         layer_backward_image(dx ? dx + image : NULL, add, part + (size_t)i * 2 * (size_t)c, dy + image,
-                             x + image, mean[i], std[i], gain, hw, c);
+                             image_of(x, i, hw, c), mean[i], std[i], gain, hw, c);
     }
     for (int i = 0; dgain && i < n; i++)
         for (int k = 0; k < c; k++) {
@@ -201,8 +285,10 @@ static void layer_backward(float *dx, int add, float *dgain, float *dbias, const
 
 void rg__cpu_norm_table(rg_backend_t *table)
 {
+    table->instance_moments = instance_moments;
     table->instance_forward = instance_forward;
     table->instance_backward = instance_backward;
+    table->layer_moments = layer_moments;
     table->layer_forward = layer_forward;
     table->layer_backward = layer_backward;
 }

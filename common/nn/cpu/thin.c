@@ -24,6 +24,7 @@ typedef struct {
     int h, w, pad, reflect;     // I, without its padding
     int k, stride;
     int output; // I is the convolution's output
+    int half;   // F is written as bfloat16
 } map_t;
 
 static map_t map_of(const rg_conv_shape_t *s)
@@ -103,14 +104,14 @@ static float *pad(rg__thin_t *self, const map_t *m, const float *image)
 
 // ---- to the wide side: broadcast pixels times rows of W, `span` neighbouring pixels at a time
 
-RG_INLINE void wide_span(const int span, const map_t *m, float *f, int add, const float *image,
-                         const float *weights, const float *bias, float slope)
+RG_INLINE void wide_span(const int span, const int half, const map_t *m, void *f, size_t at, int add,
+                         const float *image, const float *weights, const float *bias, float slope)
 {
     int run = m->k * RGB, step = m->stride * RGB;
     rg__lanes_t sum[16];
     for (int p = 0; p < span; p++) {
         sum[p] = bias ? rg__load(bias) : (rg__lanes_t){0};
-        if (add) sum[p] += rg__load(f + (size_t)p * (size_t)m->wide);
+        if (add) sum[p] += rg__load((const float *)f + at + (size_t)p * (size_t)m->wide);
     }
     for (int i = 0; i < m->k; i++) {
         const float *x = image + (size_t)i * (size_t)padded_width(m) * RGB;
@@ -121,22 +122,33 @@ RG_INLINE void wide_span(const int span, const map_t *m, float *f, int add, cons
     }
     for (int p = 0; p < span; p++) {
         rg__lanes_t v = rg__leak(sum[p], slope);
-        rg__store(f + (size_t)p * (size_t)m->wide, &v);
+        rg__put(f, half, at + (size_t)p * (size_t)m->wide, &v);
     }
 }
 
-// One row of F; image: padded, at the row's first pixel.
-RG_HOT static void wide_row(const map_t *m, float *f, int add, const float *image, const float *weights,
-                            const float *bias, float slope)
+// One row of F, from number `at` on; image: padded, at the row's first pixel.
+RG_INLINE void wide_spans(const int half, const map_t *m, void *f, size_t at, int add, const float *image,
+                          const float *weights, const float *bias, float slope)
 {
     for (int o = 0; o < m->wide; o += RG_LANES) {
         const float *b = bias ? bias + o : NULL;
         int c = 0;
         for (; c + 16 <= m->columns; c += 16)
-            wide_span(16, m, f + c * m->wide + o, add, image + c * m->stride * RGB, weights + o, b, slope);
+            wide_span(16, half, m, f, at + (size_t)(c * m->wide + o), add, image + c * m->stride * RGB,
+                      weights + o, b, slope);
         for (; c < m->columns; c++)
-            wide_span(1, m, f + c * m->wide + o, add, image + c * m->stride * RGB, weights + o, b, slope);
+            wide_span(1, half, m, f, at + (size_t)(c * m->wide + o), add, image + c * m->stride * RGB,
+                      weights + o, b, slope);
     }
+}
+
+RG_HOT static void wide_row(const map_t *m, void *f, size_t at, int add, const float *image,
+                            const float *weights, const float *bias, float slope)
+{
+    if (m->half)
+        wide_spans(1, m, f, at, add, image, weights, bias, slope);
+    else
+        wide_spans(0, m, f, at, add, image, weights, bias, slope);
 }
 
 static float slope_of(enum rg_act act)
@@ -144,7 +156,7 @@ static float slope_of(enum rg_act act)
     return act == RG_ACT_RELU ? 0 : act == RG_ACT_LEAKY ? RG_LEAKY_SLOPE : 1;
 }
 
-static void to_wide(rg__thin_t *self, const map_t *m, float *f, int add, const float *image,
+static void to_wide(rg__thin_t *self, const map_t *m, void *f, int add, const float *image,
                     const float *weights, const float *bias, enum rg_act act)
 {
     const float *padded = pad(self, m, image);
@@ -152,7 +164,7 @@ static void to_wide(rg__thin_t *self, const map_t *m, float *f, int add, const f
 #pragma omp parallel for schedule(static) collapse(2)
     for (int i = 0; i < m->n; i++)
         for (int r = 0; r < m->rows; r++)
-            wide_row(m, f + ((size_t)i * (size_t)m->rows + (size_t)r) * row_size(m), add,
+            wide_row(m, f, ((size_t)i * (size_t)m->rows + (size_t)r) * row_size(m), add,
                      padded + (size_t)i * padded_size(m) + (size_t)r * stride, weights, bias, slope_of(act));
 }
 
@@ -292,18 +304,20 @@ static void to_weights(rg__thin_t *self, const map_t *m, float *dw, const float 
 
 // ---- the convolution
 
-void rg__thin_forward(rg__thin_t *self, float *y, const float *x, rg_weights_t w, const float *bias,
+void rg__thin_forward(rg__thin_t *self, void *y, const float *x, rg_weights_t w, const float *bias,
                       const rg_conv_shape_t *s)
 {
     map_t m = map_of(s);
     const float *weights = pack(self, &m, w);
     if (!m.output) {
+        m.half = s->half;
         to_wide(self, &m, y, 0, x, weights, bias, s->act);
         return;
     }
     to_rgb(self, &m, y, 0, x, weights, bias);
     size_t count = (size_t)m.n * (size_t)m.h * (size_t)m.w * RGB;
-    for (size_t i = 0; s->act != RG_ACT_NONE && i < count; i++) y[i] = rg__act_value(y[i], s->act);
+    float *values = y;
+    for (size_t i = 0; s->act != RG_ACT_NONE && i < count; i++) values[i] = rg__act_value(values[i], s->act);
 }
 
 void rg__thin_backward(rg__thin_t *self, float *dx, int add, float *dw, const float *x, const float *dy,

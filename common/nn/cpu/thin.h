@@ -20,7 +20,7 @@ void rg__thin_fini(rg__thin_t *self);
 int rg__thin_fits(const rg_conv_shape_t *s);
 
 // As in kernels.h; db is not ours.
-void rg__thin_forward(rg__thin_t *self, float *y, const float *x, rg_weights_t w, const float *bias,
+void rg__thin_forward(rg__thin_t *self, void *y, const float *x, rg_weights_t w, const float *bias,
                       const rg_conv_shape_t *s);
 void rg__thin_backward(rg__thin_t *self, float *dx, int add, float *dw, const float *x, const float *dy,
                        rg_weights_t w, const rg_conv_shape_t *s);

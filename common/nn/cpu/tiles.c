@@ -139,15 +139,6 @@ RG_INLINE void transform_output_adjoint(int n, rg__lanes_t *d)
                : output5_adjoint(d + i * SIDE, d + i * SIDE, 1);
 }
 
-// Element i of an operand, as the products read it.
-RG_INLINE void put(void *operand, int bf16, size_t i, const rg__lanes_t *v)
-{
-    if (bf16)
-        rg__store_bf16((uint16_t *)operand + i, v);
-    else
-        rg__store((float *)operand + i, v);
-}
-
 // ---- where a tile lies
 
 typedef struct {
@@ -206,7 +197,7 @@ RG_INLINE void read_input(int n, int bf16, const rg__tiling_t *t, void *v, size_
                 transform_input(n, d);
                 for (int i = 0; i < n; i++)
                     for (int j = 0; j < n; j++)
-                        put(v, bf16, to + (size_t)(i * n + j) * plane + (size_t)c, &d[i * SIDE + j]);
+                        rg__put(v, bf16, to + (size_t)(i * n + j) * plane + (size_t)c, &d[i * SIDE + j]);
             }
         }
 }
@@ -296,7 +287,7 @@ RG_INLINE void targets(const rg__tiling_t *t, place_t p, int phase_y, int phase_
         }
 }
 
-RG_INLINE void write_output(int n, const rg__tiling_t *t, float *y, const float *m, size_t plane,
+RG_INLINE void write_output(int n, int half, const rg__tiling_t *t, void *y, const float *m, size_t plane,
                             const float *bias, int first, int start, int count)
 {
     const rg_conv_shape_t *s = &t->shape;
@@ -307,7 +298,7 @@ RG_INLINE void write_output(int n, const rg__tiling_t *t, float *y, const float 
             place_t p = place_of(t, first + k);
             ptrdiff_t at[RG_TILE][RG_TILE];
             targets(t, p, phase / t->out_phases, phase % t->out_phases, at);
-            float *to = y + (size_t)p.image * image;
+            size_t to = (size_t)p.image * image;
             const float *from = m + (size_t)k * (size_t)t->width + (size_t)phase * (size_t)s->o;
             for (int c = 0; c < s->o; c += RG_LANES) {
                 rg__lanes_t d[SQUARE], b = bias ? rg__load(bias + c) : (rg__lanes_t){0};
@@ -319,7 +310,7 @@ RG_INLINE void write_output(int n, const rg__tiling_t *t, float *y, const float 
                     for (int j = 0; j < RG_TILE; j++) {
                         if (at[i][j] < 0) continue;
                         rg__lanes_t v = rg__leak(d[i * SIDE + j] + b, slope);
-                        rg__store(to + at[i][j] + c, &v);
+                        rg__put(y, half, to + (size_t)(at[i][j] + c), &v);
                     }
             }
         }
@@ -345,21 +336,27 @@ RG_INLINE void read_output(int n, int bf16, const rg__tiling_t *t, void *m, size
                 transform_output_adjoint(n, d);
                 for (int i = 0; i < n; i++)
                     for (int j = 0; j < n; j++)
-                        put(m, bf16, to + (size_t)(i * n + j) * plane + (size_t)c, &d[i * SIDE + j]);
+                        rg__put(m, bf16, to + (size_t)(i * n + j) * plane + (size_t)c, &d[i * SIDE + j]);
             }
         }
 }
 
-RG_HOT static void write_output6(const rg__tiling_t *t, float *y, const float *m, size_t plane,
+RG_HOT static void write_output6(const rg__tiling_t *t, void *y, const float *m, size_t plane,
                                  const float *bias, int first, int start, int count)
 {
-    write_output(6, t, y, m, plane, bias, first, start, count);
+    if (t->shape.half)
+        write_output(6, 1, t, y, m, plane, bias, first, start, count);
+    else
+        write_output(6, 0, t, y, m, plane, bias, first, start, count);
 }
 
-RG_HOT static void write_output5(const rg__tiling_t *t, float *y, const float *m, size_t plane,
+RG_HOT static void write_output5(const rg__tiling_t *t, void *y, const float *m, size_t plane,
                                  const float *bias, int first, int start, int count)
 {
-    write_output(5, t, y, m, plane, bias, first, start, count);
+    if (t->shape.half)
+        write_output(5, 1, t, y, m, plane, bias, first, start, count);
+    else
+        write_output(5, 0, t, y, m, plane, bias, first, start, count);
 }
 
 RG_HOT static void read_output6(const rg__tiling_t *t, void *m, size_t plane, const float *dy, int first,
@@ -380,7 +377,7 @@ RG_HOT static void read_output5(const rg__tiling_t *t, void *m, size_t plane, co
         read_output(5, 0, t, m, plane, dy, first, start, count);
 }
 
-void rg__tiles_write_output(const rg__tiling_t *t, float *y, const float *m, size_t plane, const float *bias,
+void rg__tiles_write_output(const rg__tiling_t *t, void *y, const float *m, size_t plane, const float *bias,
                             int first, int start, int count)
 {
     (t->n == 6 ? write_output6 : write_output5)(t, y, m, plane, bias, first, start, count);
@@ -467,7 +464,7 @@ RG_HOT void rg__tiles_pack_kernel(const rg__tiling_t *t, void *u, size_t plane, 
                 rg__lanes_t out[SQUARE];
                 transform_kernel(t, phase / phases, phase % phases, (rg__lanes_t *)group[c * taps], out);
                 for (int i = 0; i < t->points; i++)
-                    put(u, t->bf16, (size_t)i * plane + kernel_at(t, phase, first + c, o), &out[i]);
+                    rg__put(u, t->bf16, (size_t)i * plane + kernel_at(t, phase, first + c, o), &out[i]);
             }
     }
 }

@@ -43,7 +43,7 @@ void rg__tiles_add_input(const rg__tiling_t *tiling, float *dx, const float *v, 
                          int start, int count, int from, int to);
 
 // y = act(A'MA + bias), and dM from dy.
-void rg__tiles_write_output(const rg__tiling_t *tiling, float *y, const float *m, size_t plane,
+void rg__tiles_write_output(const rg__tiling_t *tiling, void *y, const float *m, size_t plane,
                             const float *bias, int first, int start, int count);
 void rg__tiles_read_output(const rg__tiling_t *tiling, void *m, size_t plane, const float *dy, int first,
                            int start, int count);

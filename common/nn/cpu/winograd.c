@@ -136,7 +136,7 @@ static int multiply_weights(const work_t *w, int count, float *du, int add)
 
 // ---- forward
 
-int rg__winograd_forward(rg__winograd_t *self, float *y, const float *x, rg_weights_t weights,
+int rg__winograd_forward(rg__winograd_t *self, void *y, const float *x, rg_weights_t weights,
                          const float *bias, const rg_conv_shape_t *s)
 {
     work_t w = begin(self, s);

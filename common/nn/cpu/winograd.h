@@ -21,7 +21,7 @@ void rg__winograd_fini(rg__winograd_t *self);
 int rg__winograd_fits(const rg_conv_shape_t *s);
 
 // As in kernels.h; db is not ours. RG_EINVAL if oneDNN refuses a product.
-int rg__winograd_forward(rg__winograd_t *self, float *y, const float *x, rg_weights_t w, const float *bias,
+int rg__winograd_forward(rg__winograd_t *self, void *y, const float *x, rg_weights_t w, const float *bias,
                          const rg_conv_shape_t *s);
 int rg__winograd_backward(rg__winograd_t *self, float *dx, int add, float *dw, const float *x,
                           const float *dy, rg_weights_t w, const rg_conv_shape_t *s);

@@ -44,6 +44,61 @@ static void reset_gives_the_same_memory_again_and_peak_stays(void **state)
     rg_arena_fini(&arena);
 }
 
+static void what_was_given_back_is_given_out_again(void **state)
+{
+    (void)state;
+    rg_arena_t arena;
+    assert_int_equal(rg_arena_init(&arena, 1 << 20), 0);
+    char *a = rg_arena_alloc(&arena, 8000), *b = rg_arena_alloc(&arena, 6000),
+         *c = rg_arena_alloc(&arena, 9000);
+    size_t used = arena.used;
+    rg_arena_give(&arena, a, 8000);
+    rg_arena_give(&arena, b, 6000); // neighbours join
+    assert_ptr_equal(rg_arena_alloc(&arena, 14000), a);
+    rg_arena_give(&arena, a, 14000);
+    assert_ptr_equal(rg_arena_alloc(&arena, 5000), a); // the rest stays
+    assert_ptr_equal(rg_arena_alloc(&arena, 5000), a + 5056);
+    assert_true((char *)rg_arena_alloc(&arena, 6000) >= c + 9000);
+    assert_int_equal(arena.used, used + 6016);
+    rg_arena_reset(&arena); // spares are forgotten
+    assert_ptr_equal(rg_arena_alloc(&arena, 4096), a);
+    assert_int_equal(arena.used, 4096);
+    rg_arena_fini(&arena);
+}
+
+static void the_smallest_spare_that_fits_is_taken(void **state)
+{
+    (void)state;
+    rg_arena_t arena;
+    assert_int_equal(rg_arena_init(&arena, 1 << 20), 0);
+    char *large = rg_arena_alloc(&arena, 20480);
+    rg_arena_alloc(&arena, 64);
+    char *small = rg_arena_alloc(&arena, 8192);
+    char *end = rg_arena_alloc(&arena, 64);
+    rg_arena_give(&arena, large, 20480);
+    rg_arena_give(&arena, small, 8192);
+    assert_ptr_equal(rg_arena_alloc(&arena, 8000), small);
+    assert_ptr_equal(rg_arena_alloc(&arena, 8000), large);
+    assert_true((char *)rg_arena_alloc(&arena, 100) > end); // too small to look for
+    rg_arena_fini(&arena);
+}
+
+static void the_last_piece_given_back_shortens_what_is_used(void **state)
+{
+    (void)state;
+    rg_arena_t arena;
+    assert_int_equal(rg_arena_init(&arena, 1 << 20), 0);
+    char *a = rg_arena_alloc(&arena, 4096), *b = rg_arena_alloc(&arena, 4096);
+    rg_arena_give(&arena, a, 4096);
+    rg_arena_give(&arena, b, 4096);
+    assert_int_equal(arena.used, 0);
+    for (int i = 0; i < 2 * RG_ARENA_SPARES; i++) { // more holes than the table holds are lost, not mixed up
+        rg_arena_give(&arena, rg_arena_alloc(&arena, 4096), 4096);
+        rg_arena_alloc(&arena, 64);
+    }
+    rg_arena_fini(&arena);
+}
+
 static void all_of_the_range_can_be_used(void **state)
 {
     (void)state;
@@ -93,6 +148,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_are_aligned_and_apart),
         cmocka_unit_test(reset_gives_the_same_memory_again_and_peak_stays),
+        cmocka_unit_test(what_was_given_back_is_given_out_again),
+        cmocka_unit_test(the_smallest_spare_that_fits_is_taken),
+        cmocka_unit_test(the_last_piece_given_back_shortens_what_is_used),
         cmocka_unit_test(all_of_the_range_can_be_used),
         cmocka_unit_test(an_impossible_range_is_refused),
         cmocka_unit_test(exhaustion_ends_the_process),
