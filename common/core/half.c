@@ -2,6 +2,30 @@
 
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+// Eight at a time where the processor converts them; how many were.
+__attribute__((target("avx,f16c"))) static size_t convert_eights(float *out, const uint16_t *in, size_t n)
+{
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(out + i, _mm256_cvtph_ps(_mm_loadu_si128((const void *)(in + i))));
+    return i;
+}
+
+static size_t convert_many(float *out, const uint16_t *in, size_t n)
+{
+    return __builtin_cpu_supports("f16c") ? convert_eights(out, in, n) : 0;
+}
+#else
+static size_t convert_many(float *out, const uint16_t *in, size_t n)
+{
+    (void)out, (void)in, (void)n;
+    return 0;
+}
+#endif
+
 void rg_half_from_float(uint16_t *out, const float *in, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -12,7 +36,7 @@ void rg_half_from_float(uint16_t *out, const float *in, size_t n)
 
 void rg_half_to_float(float *out, const uint16_t *in, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = convert_many(out, in, n); i < n; i++) {
         _Float16 value;
         memcpy(&value, &in[i], sizeof value);
         out[i] = (float)value;

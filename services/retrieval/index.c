@@ -6,6 +6,7 @@
 #include <faiss/c_api/impl/AuxIndexStructures_c.h>
 #include <faiss/c_api/index_factory_c.h>
 #include <faiss/c_api/utils/distances_c.h>
+#include <omp.h>
 #include <stdlib.h>
 
 #include "common/core/alloc.h"
@@ -15,9 +16,14 @@
 // FAISS is built without AVX that is the faster way for all but single queries.
 enum { BLAS_FROM_QUERIES = 4 };
 
+// Multiplications from which on a search is shared among threads. Below, one is as fast, and it need not wait
+// until a busy machine has run the others.
+static const double SHARED_FROM = 1e8;
+
 struct rg_index {
     FaissIndex *faiss; // an IndexIDMap, which owns the index made by the factory
     uint32_t dim;
+    int threads; // of large searches
 };
 
 static int fail(int err, const char *what)
@@ -66,7 +72,7 @@ int rg_index_new(rg_index_t **out, const char *factory, uint32_t dim)
     int err = make_faiss(&faiss, factory, dim);
     if (err) return err;
     rg_index_t *index = rg_alloc(sizeof *index);
-    *index = (rg_index_t){.faiss = faiss, .dim = dim};
+    *index = (rg_index_t){.faiss = faiss, .dim = dim, .threads = omp_get_max_threads()};
     err = try_add(index, factory);
     if (err)
         rg_index_destroy(&index);
@@ -114,6 +120,9 @@ int rg_index_search(const rg_index_t *index, int64_t *labels, float *dist_l2sq, 
         for (size_t i = 0; i < n * k; i++) labels[i] = -1;
         return 0;
     }
+    double work = (double)n * (double)rg_index_count(index) * index->dim;
+    omp_set_num_threads(work < SHARED_FROM ? 1 : index->threads);
     int rc = faiss_Index_search(index->faiss, (faiss_idx_t)n, queries, (faiss_idx_t)k, dist_l2sq, labels);
+    omp_set_num_threads(index->threads);
     return rc ? fail(RG_EINVAL, "search") : 0;
 }

@@ -179,8 +179,8 @@ typedef struct {
     double adversarial, classify;
 } verdict_t;
 
-// D's look at the real images, which needs no translation yet.
-static verdict_t judge_real(rg_translation_t *self, const shared_t *s)
+// What D learns from the real images, which needs no translation yet.
+static verdict_t learn_real(rg_translation_t *self, const shared_t *s)
 {
     rg_tape_t *tape = self->tape_d;
     verdict_t verdict = {0};
@@ -188,12 +188,14 @@ static verdict_t judge_real(rg_translation_t *self, const shared_t *s)
     rg_tensor_t *real = images(tape, self->model, s->batch->n, s->batch->pixels);
     const float *labels = float_labels(tape, s->batch->labels, s->batch->n * s->batch->columns);
     judge(tape, self->model, real, 1, labels, self->weight, &verdict.adversarial, &verdict.classify);
+    int err = rg_tape_backward(tape);
+    if (err) rg_tape_fail(self->tape, err);
     return verdict;
 }
 
-// D's gradients. Its update waits until nothing can interrupt the iteration any more.
-static int discriminator_gradients(rg_translation_t *self, const shared_t *s, verdict_t verdict,
-                                   int iteration, rg_losses_t *losses)
+// The rest of D's gradients. Its update waits until nothing can interrupt the iteration any more.
+static int learn_fake(rg_translation_t *self, const shared_t *s, verdict_t verdict, int iteration,
+                      rg_losses_t *losses)
 {
     rg_tape_t *tape = self->tape_d;
     rg_tensor_t *fake = images(tape, self->model, s->targets, s->fake->data);
@@ -304,12 +306,12 @@ int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const r
     losses->n = 0;
     encode(self, &s);
     rg_decode_t there = ask_for_images(self, &s);
-    verdict_t real = judge_real(self, &s);
+    verdict_t real = learn_real(self, &s);
     translate(self, &s, &there);
     rg_tensor_t *content = rg_content_encode(self->tape, &self->model->content, s.fake);
     rg_decode_t back = ask(self, &s, content, s.own_code, s.fake);
     int err = rg_tape_error(self->tape);
-    if (!err) err = discriminator_gradients(self, &s, real, iteration, losses);
+    if (!err) err = learn_fake(self, &s, real, iteration, losses);
     if (err) return err;
     rg_tensor_t *cycle = rg_translate_finish(self->tape, self->model, &back);
     err = rg_tape_error(self->tape);

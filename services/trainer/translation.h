@@ -12,7 +12,7 @@
 //       + perceptual(fake, x)
 //
 // In stage 3 E_c and E_a are frozen and every decode asks for neighbours (model/translate.h). Searches run
-// while D looks at what is there already: the real images during the first, the translated ones during the
+// while D learns from what is there already: the real images during the first, the translated ones during the
 // second.
 #ifndef RG_TRAINER_TRANSLATION_H
 #define RG_TRAINER_TRANSLATION_H
