@@ -1,5 +1,6 @@
 #include "common/core/alloc.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,12 @@ char *rg_format(const char *fmt, ...)
     if (vasprintf(&text, fmt, args) < 0) check(NULL, 1);
     va_end(args);
     return text;
+}
+
+void rg_alloc_keep(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
 
 double rg_peak_memory_mib(void)

@@ -11,6 +11,10 @@ void *rg_realloc(void *old, size_t size);                                    // 
 char *rg_strdup(const char *text);                                           // free() it
 char *rg_format(const char *fmt, ...) __attribute__((format(printf, 1, 2))); // free() it
 
+// Freed memory stays with the process: messages and images come in the same sizes again and again, and asking
+// the kernel for them anew costs more than filling them.
+void rg_alloc_keep(void);
+
 double rg_peak_memory_mib(void); // the most this process has held so far: resident pages
 
 #endif

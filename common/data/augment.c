@@ -1,11 +1,23 @@
+#include "common/core/hot.h"
 #include "common/data/image.h"
+
+enum { RUN = 48 }; // bytes of sixteen pixels
+
+// sum [RUN] of what lies RUN apart
+RG_HOT static void sum_runs(uint32_t *sum, const uint8_t *pixels, size_t runs)
+{
+    for (size_t i = 0; i < runs; i++, pixels += RUN)
+        for (int j = 0; j < RUN; j++) sum[j] += pixels[j];
+}
 
 static float mean_grey(const uint8_t *pixels, int size)
 {
     uint64_t sum[3] = {0};
-    size_t n = (size_t)size * (size_t)size;
-    for (size_t i = 0; i < n; i++)
-        for (size_t c = 0; c < 3; c++) sum[c] += pixels[3 * i + c];
+    uint32_t run[RUN] = {0};
+    size_t n = (size_t)size * (size_t)size, runs = n * 3 / RUN;
+    sum_runs(run, pixels, runs); // at most 8192^2/16 bytes a sum
+    for (size_t j = 0; j < RUN; j++) sum[j % 3] += run[j];
+    for (size_t i = runs * RUN; i < n * 3; i++) sum[i % 3] += pixels[i];
     return (0.299f * (float)sum[0] + 0.587f * (float)sum[1] + 0.114f * (float)sum[2]) / (float)n;
 }
 

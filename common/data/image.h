@@ -28,6 +28,7 @@ int rg_jpeg_size(const uint8_t *jpeg, size_t size, const rg_jpeg_limits_t *limit
 
 // Decodes any JPEG colour space to RGB. The decoder may scale by 1/2, 1/4 or 1/8 while decoding (DCT scaling)
 // as long as a square of `crop` source pixels keeps at least min_side pixels; min_side 0 decodes in full.
+// Where neither is 0, rows that resizing the crop's centred square to min_side does not read are not filled.
 // scale_denom (may be NULL) is 1, 2, 4 or 8. origin names the source in errors. RG_EFORMAT (not a JPEG,
 // truncated, corrupt: libjpeg warnings count), RG_ELIMIT.
 int rg_jpeg_decode(const uint8_t *jpeg, size_t size, const rg_jpeg_limits_t *limits, int crop, int min_side,

@@ -89,7 +89,17 @@ static void cmyk_to_rgb(const uint8_t *cmyk, int width, int inverted, uint8_t *r
         for (int c = 0; c < 3; c++) rgb[c] = (uint8_t)(((cmyk[c] ^ flip) * (cmyk[3] ^ flip) + 127) / 255);
 }
 
-static int read_pixels(decoder_t *d, int denom)
+// How many scaled rows lie above (and below) a crop and what resizing it to min_side reads around it: an
+// output pixel's width.
+static unsigned rows_beyond(const decoder_t *d, int crop, int min_side, int denom)
+{
+    if (crop == 0 || min_side == 0) return 0;
+    int beyond = ((int)d->codec.image_height - crop) / 2 - crop / min_side - denom - 1;
+    return beyond > 0 ? (unsigned)(beyond / denom) : 0;
+}
+
+// Skipped rows go through the entropy decoder only, which still sees what is broken in them.
+static int read_pixels(decoder_t *d, int crop, int min_side, int denom)
 {
     struct jpeg_decompress_struct *codec = &d->codec;
     int four = codec->num_components == 4;
@@ -98,16 +108,19 @@ static int read_pixels(decoder_t *d, int denom)
     codec->out_color_space = four ? JCS_CMYK : JCS_RGB;
     jpeg_start_decompress(codec);
     int width = (int)codec->output_width, height = (int)codec->output_height;
-    uint8_t *rgb = calloc((size_t)width * (size_t)height, 3);
+    unsigned beyond = rows_beyond(d, crop, min_side, denom), end = codec->output_height - beyond;
+    uint8_t *rgb = malloc((size_t)width * (size_t)height * 3);
     if (!rgb) return rg_fail(RG_ELIMIT, "%s: no memory for %dx%d pixels", d->trap.origin, width, height);
     d->image = (rg_image_t){width, height, rgb};
     JSAMPARRAY cmyk = NULL;
     if (four) cmyk = codec->mem->alloc_sarray((j_common_ptr)codec, JPOOL_IMAGE, (JDIMENSION)width * 4, 1);
-    while (codec->output_scanline < codec->output_height) {
+    if (beyond) jpeg_skip_scanlines(codec, beyond);
+    while (codec->output_scanline < end) {
         uint8_t *row = rgb + (size_t)codec->output_scanline * (size_t)width * 3;
         jpeg_read_scanlines(codec, four ? cmyk : &row, 1);
         if (four) cmyk_to_rgb(cmyk[0], width, codec->saw_Adobe_marker, row);
     }
+    if (beyond) jpeg_skip_scanlines(codec, codec->output_height - codec->output_scanline);
     jpeg_finish_decompress(codec);
     return 0;
 }
@@ -120,11 +133,12 @@ static int denominator(int crop, int min_side)
 }
 
 // With denom 0 only the header is read.
-static int decode(decoder_t *d, const uint8_t *jpeg, size_t size, const rg_jpeg_limits_t *limits, int denom)
+static int decode(decoder_t *d, const uint8_t *jpeg, size_t size, const rg_jpeg_limits_t *limits, int crop,
+                  int min_side, int denom)
 {
     if (setjmp(d->trap.jump)) return RG_EFORMAT;
     int err = read_header(d, jpeg, size, limits);
-    return err || !denom ? err : read_pixels(d, denom);
+    return err || !denom ? err : read_pixels(d, crop, min_side, denom);
 }
 
 int rg_jpeg_size(const uint8_t *jpeg, size_t size, const rg_jpeg_limits_t *limits, const char *origin,
@@ -132,7 +146,7 @@ int rg_jpeg_size(const uint8_t *jpeg, size_t size, const rg_jpeg_limits_t *limit
 {
     decoder_t d = {0};
     d.codec.err = trap_init(&d.trap, origin);
-    int err = decode(&d, jpeg, size, limits, 0);
+    int err = decode(&d, jpeg, size, limits, 0, 0, 0);
     if (!err) {
         *width = (int)d.codec.image_width;
         *height = (int)d.codec.image_height;
@@ -146,7 +160,7 @@ int rg_jpeg_decode(const uint8_t *jpeg, size_t size, const rg_jpeg_limits_t *lim
 {
     decoder_t d = {0};
     d.codec.err = trap_init(&d.trap, origin);
-    int denom = denominator(crop, min_side), err = decode(&d, jpeg, size, limits, denom);
+    int denom = denominator(crop, min_side), err = decode(&d, jpeg, size, limits, crop, min_side, denom);
     jpeg_destroy_decompress(&d.codec);
     if (err) {
         rg_image_fini(&d.image);

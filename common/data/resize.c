@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/hot.h"
 
 // Which source positions one axis of the output draws on.
 typedef struct {
@@ -15,6 +16,12 @@ typedef struct {
     int *count;    // [size]
     float *weight; // [size,taps]
 } axis_t;
+
+static double triangle(double at)
+{
+    double height = 1 - fabs(at);
+    return height > 0 ? height : 0;
+}
 
 static void axis_init(axis_t *axis, int length, double origin, double extent, int size)
 {
@@ -27,9 +34,9 @@ static void axis_init(axis_t *axis, int length, double origin, double extent, in
         double centre = origin + (i + 0.5) * scale, total = 0;
         int first = (int)fmax(centre - support + 0.5, 0), end = (int)fmin(centre + support + 0.5, length);
         float *weight = axis->weight + (size_t)i * (size_t)axis->taps;
-        for (int j = first; j < end; j++) total += fmax(0, 1 - fabs(j + 0.5 - centre) / support);
+        for (int j = first; j < end; j++) total += triangle((j + 0.5 - centre) / support);
         for (int j = first; j < end; j++)
-            weight[j - first] = (float)(fmax(0, 1 - fabs(j + 0.5 - centre) / support) / total);
+            weight[j - first] = (float)(triangle((j + 0.5 - centre) / support) / total);
         axis->first[i] = first;
         axis->count[i] = end - first;
     }
@@ -42,26 +49,35 @@ static void axis_fini(axis_t *axis)
 }
 
 // One output row before its columns are resized: row [width*3], a weighted sum of source rows.
-static void sum_rows(const rg_image_t *source, const axis_t *axis, int y, float *row)
+RG_HOT static void sum_rows(const rg_image_t *source, const axis_t *axis, int y, float *row)
 {
     size_t n = (size_t)source->width * 3;
-    memset(row, 0, n * sizeof *row);
-    for (int t = 0; t < axis->count[y]; t++) {
-        const uint8_t *pixels = source->rgb + (size_t)(axis->first[y] + t) * n;
-        float weight = axis->weight[y * axis->taps + t];
-        for (size_t i = 0; i < n; i++) row[i] += weight * pixels[i];
+    const uint8_t *pixels = source->rgb + (size_t)axis->first[y] * n;
+    const float *weight = axis->weight + y * axis->taps;
+    for (size_t i = 0; i < n; i++) row[i] = *weight * pixels[i];
+    for (int t = 1; t < axis->count[y]; t++) {
+        pixels += n;
+        for (size_t i = 0; i < n; i++) row[i] += weight[t] * pixels[i];
     }
 }
 
-static void sum_columns(const float *row, const axis_t *axis, int size, uint8_t *out)
+// Three channels and what follows them.
+typedef float pixel_t __attribute__((vector_size(16), aligned(4), may_alias));
+
+// sums [size*3]; row and sums have room for one number more.
+RG_HOT static void sum_columns(const float *row, const axis_t *axis, int size, float *sums)
 {
     for (int x = 0; x < size; x++) {
-        float sum[3] = {0.5f, 0.5f, 0.5f};
+        pixel_t sum = {0.5f, 0.5f, 0.5f};
         const float *weight = axis->weight + x * axis->taps, *pixel = row + axis->first[x] * 3;
-        for (int t = 0; t < axis->count[x]; t++, pixel += 3)
-            for (int c = 0; c < 3; c++) sum[c] += weight[t] * pixel[c];
-        for (int c = 0; c < 3; c++) *out++ = (uint8_t)sum[c];
+        for (int t = 0; t < axis->count[x]; t++, pixel += 3) sum += weight[t] * *(const pixel_t *)pixel;
+        *(pixel_t *)(sums + 3 * x) = sum;
     }
+}
+
+RG_HOT static void cut_off(uint8_t *out, const float *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++) out[i] = (uint8_t)(int)values[i];
 }
 
 void rg_image_resize(const rg_image_t *source, double x, double y, double w, double h, int size, uint8_t *out)
@@ -69,12 +85,16 @@ void rg_image_resize(const rg_image_t *source, double x, double y, double w, dou
     axis_t columns, rows;
     axis_init(&columns, source->width, x, w, size);
     axis_init(&rows, source->height, y, h, size);
-    float *row = rg_alloc((size_t)source->width * 3 * sizeof *row);
+    size_t width = (size_t)size * 3;
+    float *row = rg_alloc(((size_t)source->width * 3 + 1) * sizeof *row);
+    float *sums = rg_alloc((width + 1) * sizeof *sums);
     for (int i = 0; i < size; i++) {
         sum_rows(source, &rows, i, row);
-        sum_columns(row, &columns, size, out + (size_t)i * (size_t)size * 3);
+        sum_columns(row, &columns, size, sums);
+        cut_off(out + (size_t)i * width, sums, width);
     }
     free(row);
+    free(sums);
     axis_fini(&columns);
     axis_fini(&rows);
 }

@@ -69,6 +69,7 @@ void rg_main_init(int argc, char **argv, const char *service, const char *doc, r
     free(options.overrides);
     free(text);
     if (err) exit(rg_main_fail(err));
+    rg_alloc_keep();
     block_signals();
     omp_set_num_threads(config->threads);
 }

@@ -111,6 +111,7 @@ static int serve(const images_t *images)
 int main(int argc, char **argv)
 {
     static images_t images;
+    rg_alloc_keep();
     if (argc != 2) return fprintf(stderr, "usage: loader FOLDER\n"), 2;
     int err = read_images(&images, argv[1]);
     if (!err) err = serve(&images);

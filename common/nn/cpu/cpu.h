@@ -4,15 +4,8 @@
 
 #include <math.h>
 
+#include "common/core/hot.h"
 #include "common/nn/kernels.h"
-
-// Leaf loops are compiled for three levels and chosen at run time. OpenMP regions stay outside of them: the
-// compiler outlines a parallel region before it clones, so a clone's region would run the baseline code.
-#if defined(RG_SANITIZED) || !defined(__x86_64__)
-#define RG_HOT
-#else
-#define RG_HOT __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
-#endif
 
 static inline float rg__act_value(float x, enum rg_act act)
 {
