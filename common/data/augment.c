@@ -1,5 +1,10 @@
-#include "common/core/hot.h"
 #include "common/data/image.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/hot.h"
 
 enum { RUN = 48 }; // bytes of sixteen pixels
 
@@ -21,30 +26,47 @@ static float mean_grey(const uint8_t *pixels, int size)
     return (0.299f * (float)sum[0] + 0.587f * (float)sum[1] + 0.114f * (float)sum[2]) / (float)n;
 }
 
-static float clamp_byte(float value)
+static inline float clamp_byte(float value)
 {
     return value < 0 ? 0 : value > 255 ? 255 : value;
 }
 
-static float centred(float byte)
+static inline float centred(float byte)
 {
     return byte * (2.0f / 255.0f) - 1.0f;
+}
+
+// What becomes of grey levels: brightness, then contrast around the mean.
+typedef struct {
+    float brightness, contrast, mean;
+} look_t;
+
+RG_HOT static void change(const uint8_t *bytes, size_t n, look_t look, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = centred(clamp_byte(
+            look.mean + look.contrast * (clamp_byte((float)bytes[i] * look.brightness) - look.mean)));
+}
+
+static void mirror(const uint8_t *row, int size, uint8_t *out)
+{
+    for (int x = 0; x < size; x++) memcpy(out + 3 * x, row + 3 * (size - 1 - x), 3);
 }
 
 void rg_image_augment(const uint8_t *pixels, int size, double jitter, rg_rng_t *rng, float *out)
 {
     int flip = rg_rng_uniform(rng) < 0.5f;
-    float brightness = 1 + (float)jitter * (2 * rg_rng_uniform(rng) - 1);
-    float contrast = 1 + (float)jitter * (2 * rg_rng_uniform(rng) - 1);
-    float mean = mean_grey(pixels, size) * brightness, value[256]; // what becomes of each grey level
-    for (int i = 0; i < 256; i++)
-        value[i] = centred(clamp_byte(mean + contrast * (clamp_byte((float)i * brightness) - mean)));
-    for (int y = 0; y < size; y++)
-        for (int x = 0; x < size; x++) {
-            const uint8_t *pixel =
-                pixels + 3 * ((size_t)y * (size_t)size + (size_t)(flip ? size - 1 - x : x));
-            for (int c = 0; c < 3; c++) *out++ = value[pixel[c]];
-        }
+    look_t look;
+    look.brightness = 1 + (float)jitter * (2 * rg_rng_uniform(rng) - 1);
+    look.contrast = 1 + (float)jitter * (2 * rg_rng_uniform(rng) - 1);
+    look.mean = mean_grey(pixels, size) * look.brightness;
+    size_t width = (size_t)size * 3;
+    uint8_t *mirrored = rg_alloc(width);
+    for (int y = 0; y < size; y++, pixels += width, out += width) {
+        if (flip) mirror(pixels, size, mirrored);
+        change(flip ? mirrored : pixels, width, look, out);
+    }
+    free(mirrored);
 }
 
 void rg_pixels_to_float(const uint8_t *pixels, size_t n, float *out)

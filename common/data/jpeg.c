@@ -108,19 +108,21 @@ static int read_pixels(decoder_t *d, int crop, int min_side, int denom)
     codec->out_color_space = four ? JCS_CMYK : JCS_RGB;
     jpeg_start_decompress(codec);
     int width = (int)codec->output_width, height = (int)codec->output_height;
-    unsigned beyond = rows_beyond(d, crop, min_side, denom), end = codec->output_height - beyond;
+    unsigned beyond = rows_beyond(d, crop, min_side, denom);
     uint8_t *rgb = malloc((size_t)width * (size_t)height * 3);
     if (!rgb) return rg_fail(RG_ELIMIT, "%s: no memory for %dx%d pixels", d->trap.origin, width, height);
     d->image = (rg_image_t){width, height, rgb};
     JSAMPARRAY cmyk = NULL;
     if (four) cmyk = codec->mem->alloc_sarray((j_common_ptr)codec, JPOOL_IMAGE, (JDIMENSION)width * 4, 1);
     if (beyond) jpeg_skip_scanlines(codec, beyond);
-    while (codec->output_scanline < end) {
+    while (codec->output_scanline < codec->output_height) {
+        // All but the last row below: skipping that one too would leave the rest of the file unread.
+        if (beyond && codec->output_scanline == codec->output_height - beyond)
+            jpeg_skip_scanlines(codec, beyond - 1);
         uint8_t *row = rgb + (size_t)codec->output_scanline * (size_t)width * 3;
         jpeg_read_scanlines(codec, four ? cmyk : &row, 1);
         if (four) cmyk_to_rgb(cmyk[0], width, codec->saw_Adobe_marker, row);
     }
-    if (beyond) jpeg_skip_scanlines(codec, codec->output_height - codec->output_scanline);
     jpeg_finish_decompress(codec);
     return 0;
 }

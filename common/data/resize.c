@@ -12,6 +12,7 @@
 // Which source positions one axis of the output draws on.
 typedef struct {
     int taps;      // room per output position
+    int most;      // the largest count; weights between an output's count and it are 0
     int *first;    // [size]
     int *count;    // [size]
     float *weight; // [size,taps]
@@ -26,6 +27,7 @@ static double triangle(double at)
 static void axis_init(axis_t *axis, int length, double origin, double extent, int size)
 {
     double scale = extent / size, support = scale > 1 ? scale : 1;
+    axis->most = 0;
     axis->taps = (int)ceil(support) * 2 + 1;
     axis->first = rg_alloc(2 * (size_t)size * sizeof *axis->first);
     axis->count = axis->first + size;
@@ -39,6 +41,7 @@ static void axis_init(axis_t *axis, int length, double origin, double extent, in
             weight[j - first] = (float)(triangle((j + 0.5 - centre) / support) / total);
         axis->first[i] = first;
         axis->count[i] = end - first;
+        if (end - first > axis->most) axis->most = end - first;
     }
 }
 
@@ -64,15 +67,26 @@ RG_HOT static void sum_rows(const rg_image_t *source, const axis_t *axis, int y,
 // Three channels and what follows them.
 typedef float pixel_t __attribute__((vector_size(16), aligned(4), may_alias));
 
-// sums [size*3]; row and sums have room for one number more.
-RG_HOT static void sum_columns(const float *row, const axis_t *axis, int size, float *sums)
+static inline __attribute__((always_inline)) void sum_taps(const int taps, const float *row,
+                                                           const axis_t *axis, int size, float *sums)
 {
     for (int x = 0; x < size; x++) {
         pixel_t sum = {0.5f, 0.5f, 0.5f};
         const float *weight = axis->weight + x * axis->taps, *pixel = row + axis->first[x] * 3;
-        for (int t = 0; t < axis->count[x]; t++, pixel += 3) sum += weight[t] * *(const pixel_t *)pixel;
+        for (int t = 0; t < taps; t++) sum += weight[t] * *(const pixel_t *)(pixel + 3 * t);
         *(pixel_t *)(sums + 3 * x) = sum;
     }
+}
+
+// sums [size*3] with room for one number more; row has room for axis->taps pixels more.
+RG_HOT static void sum_columns(const float *row, const axis_t *axis, int size, float *sums)
+{
+    if (axis->most <= 3) // always there
+        sum_taps(3, row, axis, size, sums);
+    else if (axis->most == 4)
+        sum_taps(4, row, axis, size, sums);
+    else
+        sum_taps(axis->most, row, axis, size, sums);
 }
 
 RG_HOT static void cut_off(uint8_t *out, const float *values, size_t n)
@@ -86,7 +100,7 @@ void rg_image_resize(const rg_image_t *source, double x, double y, double w, dou
     axis_init(&columns, source->width, x, w, size);
     axis_init(&rows, source->height, y, h, size);
     size_t width = (size_t)size * 3;
-    float *row = rg_alloc(((size_t)source->width * 3 + 1) * sizeof *row);
+    float *row = rg_alloc((size_t)(source->width + columns.taps + 1) * 3 * sizeof *row);
     float *sums = rg_alloc((width + 1) * sizeof *sums);
     for (int i = 0; i < size; i++) {
         sum_rows(source, &rows, i, row);

@@ -120,6 +120,27 @@ static void test_load_crops_celeba(void **state)
     free(jpeg);
 }
 
+// Rows that the crop does not need are skipped: the pixels are those of the whole image, and what is broken
+// there is still found.
+static void test_load_skips_rows_beyond_the_crop(void **state)
+{
+    (void)state;
+    enum { SIZE = 128 };
+    uint8_t *jpeg, *out = malloc(SIZE * SIZE * 3), *whole = malloc(SIZE * SIZE * 3);
+    size_t size;
+    rg_image_t image;
+    make_jpeg(178, 518, &jpeg, &size);
+    assert_int_equal(rg_image_load(jpeg, size, &limits, 0, SIZE, "x", out), 0);
+    assert_int_equal(rg_jpeg_decode(jpeg, size, &limits, 0, 0, "x", &image, NULL), 0);
+    rg_image_resize(&image, 0, 170, 178, 178, SIZE, whole);
+    assert_memory_equal(out, whole, SIZE * SIZE * 3);
+    assert_int_equal(rg_image_load(jpeg, size - 100, &limits, 0, SIZE, "x", out), RG_EFORMAT);
+    rg_image_fini(&image);
+    free(whole);
+    free(out);
+    free(jpeg);
+}
+
 static void test_load_errors(void **state)
 {
     (void)state;
@@ -217,10 +238,15 @@ static void test_augment_jitter_is_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_resize_as_pillow),  cmocka_unit_test(test_load_scaled_is_like_full),
-        cmocka_unit_test(test_load_crops_celeba), cmocka_unit_test(test_load_errors),
-        cmocka_unit_test(test_real_images),       cmocka_unit_test(test_pixels_round_trip),
-        cmocka_unit_test(test_augment),           cmocka_unit_test(test_augment_jitter_is_bounded),
+        cmocka_unit_test(test_resize_as_pillow),
+        cmocka_unit_test(test_load_scaled_is_like_full),
+        cmocka_unit_test(test_load_crops_celeba),
+        cmocka_unit_test(test_load_skips_rows_beyond_the_crop),
+        cmocka_unit_test(test_load_errors),
+        cmocka_unit_test(test_real_images),
+        cmocka_unit_test(test_pixels_round_trip),
+        cmocka_unit_test(test_augment),
+        cmocka_unit_test(test_augment_jitter_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
