@@ -99,8 +99,10 @@ struct rg_backend {
     void (*layer_moments)(float *mean, float *std, rg_map_t x, int n, int hw, int c);
     void (*layer_forward)(float *y, rg_map_t x, const float *mean, const float *std, const float *gain,
                           const float *bias, enum rg_act act, int n, int hw, int c);
-    void (*layer_backward)(float *dx, int add, float *dgain, float *dbias, const float *dy, rg_map_t x,
-                           const float *mean, const float *std, const float *gain, int n, int hw, int c);
+    // room [n,2,c]: each image's share of dgain and dbias
+    void (*layer_backward)(float *dx, int add, float *dgain, float *dbias, float *room, const float *dy,
+                           rg_map_t x, const float *mean, const float *std, const float *gain, int n, int hw,
+                           int c);
 
     // y = act(x), and dx (+)= dy * act'(y): every activation here has a derivative known from its output.
     void (*act_forward)(float *y, const float *x, enum rg_act act, size_t n);

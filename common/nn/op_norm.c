@@ -120,9 +120,10 @@ static void layer_backward(rg_tape_t *tape, void *ctx)
     through_act(tape, y, op->act);
     int add = 0, trainable = !op->gain->set->frozen;
     float *dx = rg_tape_grad(tape, x, &add);
+    float *room = rg_tape_alloc(tape, (size_t)(x->n * 2 * x->c) * sizeof *room);
     rg_tape_backend(tape)->layer_backward(dx, add, trainable ? op->gain->grad : NULL,
-                                          trainable ? op->bias->grad : NULL, y->grad, map_of(x), op->mean,
-                                          op->std, op->gain->value, x->n, x->h * x->w, x->c);
+                                          trainable ? op->bias->grad : NULL, room, y->grad, map_of(x),
+                                          op->mean, op->std, op->gain->value, x->n, x->h * x->w, x->c);
 }
 
 static void layer_forward(rg_tape_t *tape, void *ctx)

@@ -140,7 +140,7 @@ static uint32_t flipped_target(rg_batcher_t *self, const char *stream, uint64_t 
     uint32_t source = rank_at(self, stream, RG_RNG_SHUFFLE, place);
     rg_target_t target;
     rg_rng_t rng;
-    rg_rng_init(&rng, self->config->seed, RG_RNG_TARGETS, mix(stream, place));
+    rg_rng_init(&rng, self->config->seed, RG_RNG_FLIPPED, mix(stream, place));
     rg_target_draw(&target, self->set, self->column, self->config, self->set->train_annotated[source], &rng);
     uint32_t rank = target.reference == RG_NO_REFERENCE ? source : self->rank_of[target.reference];
     read_labels(self, rank, labels);

@@ -11,6 +11,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/nn/cpu/cpu.h"
+#include "common/nn/cpu/products.h"
 #include "services/trainer/translation.h"
 #include "tests/bench/timing.h"
 
@@ -164,7 +165,7 @@ RG_HOT static float chains(long n)
     return sum[0] + sum[LANES - 1];
 }
 
-static double peak_gflops(int rounds)
+static double peak_f32(int rounds)
 {
     const long n = 10000000;
     double best = 0;
@@ -181,6 +182,34 @@ static double peak_gflops(int rounds)
             2.0 * CHAINS * LANES * (double)n * omp_get_max_threads() / (rg_timing_ms() - start) / 1e6;
         if (gflops > best) best = gflops;
     }
+    return best;
+}
+
+// A product of matrices that are large, but not too large for the caches.
+static double peak_bf16(int rounds)
+{
+    enum { SIDE = 1024, TIMES = 8 };
+    const rg__product_t shape = {.batch = TIMES,
+                                 .m = SIDE,
+                                 .n = SIDE,
+                                 .k = SIDE,
+                                 .plane_a = SIDE * SIDE,
+                                 .plane_b = SIDE * SIDE,
+                                 .plane_c = SIDE * SIDE};
+    rg__products_t *products;
+    double best = 0;
+    if (rg__products_new(&products, 1) != 0) return 0;
+    uint16_t *operands = rg_alloc_lines((size_t)TIMES * SIDE * SIDE * sizeof *operands);
+    float *result = rg_alloc_lines((size_t)TIMES * SIDE * SIDE * sizeof *result);
+    for (int r = 0; r < rounds; r++) {
+        double start = rg_timing_ms();
+        if (rg__products_run(products, &shape, operands, operands, result) != 0) break;
+        double gflops = 2.0 * TIMES * SIDE * SIDE * SIDE / (rg_timing_ms() - start) / 1e6;
+        if (gflops > best) best = gflops;
+    }
+    free(operands);
+    free(result);
+    rg__products_destroy(&products);
     return best;
 }
 
@@ -234,7 +263,7 @@ int main(int argc, char **argv)
     if (err) return fprintf(stderr, "conv: %s\n", rg_error()), 1;
     buffers_t b = {filled(largest(input_size)), filled(largest(output_size)), filled(largest(weight_size)),
                    filled(4096), filled(largest(weight_size))};
-    double peak = peak_gflops(ROUNDS);
+    double peak = config.precision == RG_PRECISION_BF16 ? peak_bf16(ROUNDS) : peak_f32(ROUNDS);
     time_all(backend, ROUNDS, &b);
     print(peak);
     return 0;

@@ -7,6 +7,8 @@ reference targets, each with clipped gradients and AdamW, then both averages. No
                     nobody reads are computed
   --mode lean       D's steps share the encodings and build no graph of the generator, D's weights get no gradient from G's
                     steps, and nothing is computed that nobody reads
+  --mode joined     RG-UNIT's schedule: translations to both kinds of target and the reconstruction are one decode, shared by
+                    one update of D and one of G
 
 After two iterations to warm up it says `ready parameters_g=N parameters_d=N` and from then on answers each line of
 standard input with the milliseconds that one iteration took.
@@ -23,7 +25,7 @@ from torch import nn
 
 ATTRIBUTES, DIMS, MLP, VARIANCE = 5, 8, 256, 0.25
 WARM_UP = 2
-WEIGHT = dict(recon=10.0, cycle=10.0, content=1.0, attribute=1.0, kl=0.1)
+WEIGHT = dict(recon=10.0, cycle=10.0, content=1.0, attribute=1.0, kl=0.1, isometry=0.1)
 
 
 # ---- networks
@@ -164,7 +166,7 @@ def latent_code(own, source, target):
 
 class Training:
     def __init__(self, o):
-        self.lean = o.mode == "lean"
+        self.lean, self.joined = o.mode == "lean", o.mode == "joined"
         self.G, self.D = Generator(o.gf, o.n_res), Discriminator(o.df, o.d_layers, o.side)
         layout = torch.channels_last if o.channels_last else torch.contiguous_format
         for net in (self.G, self.D):
@@ -227,7 +229,27 @@ class Training:
                 + WEIGHT["cycle"] * l1(cycle, x) + WEIGHT["attribute"] * l1(code, G.code(cycle))
                 + WEIGHT["kl"] * kl(mean, self.source, logvar))
 
-    def iteration(self):
+    def joined_steps(self):
+        G, D, x, n = self.G, self.D, self.x, len(self.x)
+        content, (means, logvars) = G.content(x), G.encode(torch.cat([x, self.r]))
+        own, logvar = means[:n], logvars[:n]
+        latent, reference = latent_code(own, self.source, self.target), means[n:].flatten(1)
+        code, wanted = own.flatten(1), torch.cat([latent, reference])
+        y = G.decode(torch.cat([content] * 3), torch.cat([wanted, code]))
+        fake, recon = y[:2 * n], y[2 * n:]
+        self.update(D, d_loss(D, x, fake.detach(), self.labels))
+        D.requires_grad_(False)
+        content_of_fake = G.content(fake)
+        cycle = G.decode(content_of_fake, torch.cat([code, code]))
+        read = G.code(torch.cat([fake[:n], recon]))
+        isometry = ((read[:n] - read[n:]).abs().mean(1) - (latent - code).abs().mean(1)).abs().mean()
+        twice = torch.cat([x, x])
+        self.update(G, judged(D, fake, torch.cat([self.targets] * 2)) + WEIGHT["recon"] * l1(x, recon)
+                    + WEIGHT["content"] * l1(content_of_fake, torch.cat([content] * 2)) + WEIGHT["cycle"] * l1(cycle, twice)
+                    + WEIGHT["attribute"] * l1(read[:n], latent) + WEIGHT["isometry"] * isometry
+                    + WEIGHT["kl"] * kl(own, self.source, logvar))
+
+    def alternating_steps(self):
         if self.lean:
             self.d_steps_lean()
             self.D.requires_grad_(False)
@@ -235,6 +257,9 @@ class Training:
             self.d_steps_published()
         for reference in (False, True):
             self.update(self.G, self.g_loss(reference))
+
+    def iteration(self):
+        self.joined_steps() if self.joined else self.alternating_steps()
         self.D.requires_grad_(True)
         with torch.no_grad():
             for net, average in self.averages:
@@ -246,7 +271,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("side", "gf", "n-res", "df", "d-layers", "batch", "threads"):
         parser.add_argument("--" + name, type=int, required=True)
-    parser.add_argument("--mode", choices=["published", "lean"], default="published")
+    parser.add_argument("--mode", choices=["published", "lean", "joined"], default="published")
     parser.add_argument("--bf16", action="store_true", help="autocast to bfloat16")
     parser.add_argument("--channels-last", action="store_true")
     options = parser.parse_args()

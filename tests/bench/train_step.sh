@@ -12,7 +12,8 @@
 #
 #   PyTorch (torch_gmmunit.py)  updates D and G once per kind of target: two updates of D and two of G. `published` has the
 #                               published code's schedule, with a graph of G in D's steps and encodings nobody reads, and
-#                               translates again for every update; `lean` leaves out what changes no result.
+#                               translates again for every update; `lean` leaves out what changes no result. `joined` is
+#                               RG-UNIT's schedule written in PyTorch: it shows what of a ratio is the engine's.
 #   RG-UNIT (train_step.c)      with `targets: both` makes the same translations of the same images and joins them into one
 #                               update of D and one of G: encodings, reconstruction and translations are made once and
 #                               shared. It reads codes back from the latent translations and the reconstruction (isometry);
@@ -21,8 +22,8 @@
 # So a ratio is time per pass over the same images to the same targets, not per update: PyTorch makes twice as many.
 # `targets: half`, which gives each image one of both targets, is shown and enters no ratio.
 #
-# The peer's BLAS is pinned to the kernels with which the published schedule was fastest where this was written (Zen;
-# Haswell, SkylakeX and Cooperlake were 5 to 18 % slower on a Zen 4 processor); channels_last was slower there as well.
+# The peer's BLAS is pinned to the kernels with which its published schedule is fastest on this machine, tried at the
+# start of each setting. channels_last was never faster (Zen 4, Zen 5) and is not tried.
 #
 # A visit during which other processes used more than 8 % of a core is repeated, up to 4 times; the report says how many
 # were discarded. Peak RSS is that of the whole process, for PyTorch with Python and its libraries.

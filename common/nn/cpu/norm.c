@@ -264,23 +264,20 @@ static void layer_backward_image(float *dx, int add, float *part, const float *d
     if (dx) gradient_affine(dx, add, dy, x, a, b, d, hw, c);
 }
 
-static void layer_backward(float *dx, int add, float *dgain, float *dbias, const float *dy, rg_map_t x,
-                           const float *mean, const float *std, const float *gain, int n, int hw, int c)
+static void layer_backward(float *dx, int add, float *dgain, float *dbias, float *room, const float *dy,
+                           rg_map_t x, const float *mean, const float *std, const float *gain, int n, int hw,
+                           int c)
 {
-    float *part = malloc((size_t)n * 2 * (size_t)c * sizeof *part);
-    if (!part) abort();
+    size_t size = (size_t)hw * (size_t)c, width = (size_t)c;
 #pragma omp parallel for schedule(static)
-    for (int i = 0; i < n; i++) {
-        size_t image = (size_t)i * (size_t)hw * (size_t)c;
-        layer_backward_image(dx ? dx + image : NULL, add, part + (size_t)i * 2 * (size_t)c, dy + image,
-                             image_of(x, i, hw, c), mean[i], std[i], gain, hw, c);
-    }
-    for (int i = 0; dgain && i < n; i++)
+    for (int i = 0; i < n; i++)
+        layer_backward_image(dx ? dx + (size_t)i * size : NULL, add, room + (size_t)i * 2 * width,
+                             dy + (size_t)i * size, image_of(x, i, hw, c), mean[i], std[i], gain, hw, c);
+    for (int i = 0; dgain && i < n; i++, room += 2 * width)
         for (int k = 0; k < c; k++) {
-            dgain[k] += part[(size_t)i * 2 * (size_t)c + (size_t)k];
-            dbias[k] += part[(size_t)i * 2 * (size_t)c + (size_t)(c + k)];
+            dgain[k] += room[k];
+            dbias[k] += room[c + k];
         }
-    free(part);
 }
 
 void rg__cpu_norm_table(rg_backend_t *table)

@@ -1,0 +1,158 @@
+// A steady-state step allocates nothing: the linker hands this test the allocations of all code of ours.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "services/trainer/translation.h"
+#include "tests/grad/bench.h"
+
+enum { N = 4, SIDE = 32, WARM_UP = 2, STEPS = 3 };
+
+// ---- counting
+
+static int counting, allocations;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+    allocations += counting;
+    return __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    allocations += counting;
+    return __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    allocations += counting;
+    return __real_realloc(old, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    allocations += counting;
+    return __real_aligned_alloc(alignment, size);
+}
+
+// ---- the step
+
+static void set_config(rg_config_t *config, int precision)
+{
+    rg_config_init(config);
+    config->data.img_size = SIDE;
+    config->model.gf = 16;
+    config->model.n_res = 1;
+    config->model.df = 16;
+    config->model.d_layers = 3;
+    config->stage1.batch = N;
+    config->stage1.clip = 2;
+    config->targets = RG_TARGETS_BOTH;
+    config->precision = precision;
+}
+
+static float *pixels(int images, uint64_t seed)
+{
+    size_t n = (size_t)(images * SIDE * SIDE * 3);
+    float *x = rg_alloc(n * sizeof *x);
+    rg_bench_normal(x, n, seed);
+    return x;
+}
+
+static int step(rg_translation_t *translation, const rg_batch_t *batch, int iteration)
+{
+    rg_rng_t rng;
+    rg_draws_t draws;
+    rg_losses_t losses;
+    rg_rng_init(&rng, 1, RG_RNG_STEP, (uint64_t)iteration);
+    rg_translation_draw(translation, batch, &rng, &draws);
+    return rg_translation_step(translation, batch, &draws, iteration, &losses);
+}
+
+static void run(int precision)
+{
+    rg_config_t config;
+    rg_model_t *model;
+    rg_translation_t translation;
+    rg_backend_t *backend;
+    if (rg_cpu_backend_new(&backend, precision == RG_PRECISION_BF16) != 0)
+        skip(); // a processor without bfloat16
+    set_config(&config, precision);
+    rg_model_new(&model, &config, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
+    assert_int_equal(
+        rg_translation_init(&translation, model, backend, &config.stage1, &config.stage1_loss, NULL), 0);
+    unsigned char labels[N * RG_ATTRIBUTES_MAX] = {0, 1, 0, 1, 1},
+                             targets[N * RG_ATTRIBUTES_MAX] = {1, 0, 0, 0, 1};
+    float *x = pixels(N, 1), *references = pixels(N, 2);
+    const rg_batch_t batch = {.n = N,
+                              .references = N,
+                              .pixels = x,
+                              .reference_pixels = references,
+                              .labels = labels,
+                              .target_labels = targets,
+                              .columns = config.data.attributes.count};
+    int i = 0;
+    while (i < WARM_UP) assert_int_equal(step(&translation, &batch, i++), 0);
+    size_t peak = rg_tape_peak_bytes(translation.tape);
+    assert_true(allocations == 0);
+    counting = 1;
+    int err = 0;
+    while (!err && i < WARM_UP + STEPS) err = step(&translation, &batch, i++);
+    counting = 0;
+    assert_int_equal(err, 0);
+    assert_int_equal(allocations, 0);
+    assert_int_equal(rg_tape_peak_bytes(translation.tape), peak);
+    free(x);
+    free(references);
+    rg_translation_fini(&translation);
+    rg_model_destroy(&model);
+    rg_backend_destroy(&backend);
+}
+
+static void test_f32(void **state)
+{
+    (void)state;
+    run(RG_PRECISION_F32);
+}
+
+static void test_bf16(void **state)
+{
+    (void)state;
+    run(RG_PRECISION_BF16);
+}
+
+static void test_allocations_are_seen(void **state)
+{
+    (void)state;
+    counting = 1;
+    free(rg_alloc(10));
+    free(rg_alloc_lines(10));
+    counting = 0;
+    assert_int_equal(allocations, 2);
+    allocations = 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_allocations_are_seen),
+        cmocka_unit_test(test_f32),
+        cmocka_unit_test(test_bf16),
+    };
+    return cmocka_run_group_tests_name("steady", tests, NULL, NULL);
+}
