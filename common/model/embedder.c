@@ -33,11 +33,11 @@ void rg_embedder_declare(rg_embedder_t *net, rg_params_t *set, const rg_config_t
 rg_tensor_t *rg_embed(rg_tape_t *tape, const rg_embedder_t *net, rg_tensor_t *content, rg_tensor_t *code,
                       const float *keep)
 {
-    rg_tensor_t *x = content;
-    for (int i = 0; i < RG_EMBEDDER_BLOCKS; i++)
-        x = rg_layer_norm(tape,
-                          i == 0 ? rg_conv(tape, x, &net->conv[i]) : rg_conv_last(tape, x, &net->conv[i]),
-                          net->norm[i].gain, net->norm[i].shift, RG_ACT_RELU);
+    rg_tensor_t *x = content; // the caller's, who may read on
+    for (int i = 0; i < RG_EMBEDDER_BLOCKS; i++) {
+        x = (i == 0 ? rg_conv : rg_conv_last)(tape, x, &net->conv[i]);
+        x = rg_layer_norm(tape, x, net->norm[i].gain, net->norm[i].shift, RG_ACT_RELU);
+    }
     rg_tensor_t *joined[] = {rg_flatten(tape, x), code};
     x = rg_concat(tape, joined, 2);
     for (int i = 0; i < 2; i++) {

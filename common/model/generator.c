@@ -49,7 +49,8 @@ rg_tensor_t *rg_generate(rg_tape_t *tape, const rg_generator_t *net, rg_tensor_t
                      x);
     }
     for (int i = 0; i < 2; i++) {
-        x = i == 0 ? rg_conv(tape, x, &net->up[i]) : rg_conv_last(tape, x, &net->up[i]);
+        x = (i == 0 ? rg_conv : rg_conv_last)(tape, x,
+                                              &net->up[i]); // the first may read the caller's content
         x = rg_layer_norm(tape, x, net->norm[i].gain, net->norm[i].shift, RG_ACT_RELU);
     }
     rg_tensor_t *mask = NULL;
