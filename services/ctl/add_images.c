@@ -1,20 +1,19 @@
 // rg-ctl add-images: unannotated images into the retrieval set.
-#include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "common/core/err.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/ingest.h"
+#include "services/ctl/jpegs.h"
 #include "services/ctl/output.h"
 
-enum { KEY_TRAINING = 0x2000, PATHS_MAX = 4096 };
+enum { KEY_TRAINING = 0x2000 };
 
 typedef struct {
-    char *path[PATHS_MAX + 1]; // NULL at the end, as fts wants it
+    char *path[RG_JPEGS_PATHS_MAX + 1]; // NULL at the end, as fts wants it
     int n;
     int dry_run, training;
 } add_images_t;
@@ -36,7 +35,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         own->training = 1;
         return 0;
     case ARGP_KEY_ARG:
-        if (own->n == PATHS_MAX) argp_error(state, "more than %d paths: give their folder", PATHS_MAX);
+        if (own->n == RG_JPEGS_PATHS_MAX)
+            argp_error(state, "more than %d paths: give their folder", RG_JPEGS_PATHS_MAX);
         own->path[own->n++] = arg;
         return 0;
     case ARGP_KEY_END:
@@ -47,52 +47,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     default:
         return ARGP_ERR_UNKNOWN;
     }
-}
-
-static int is_jpeg(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot && (strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
-}
-
-static int by_name(const FTSENT **a, const FTSENT **b)
-{
-    return strcmp((*a)->fts_name, (*b)->fts_name);
-}
-
-// A file to take (problem NULL), or something that cannot be.
-typedef int visit_fn(void *self, const FTSENT *file, const char *problem);
-
-static int visit_entry(const FTSENT *entry, visit_fn *visit, void *self)
-{
-    int named = entry->fts_level == FTS_ROOTLEVEL; // by the user: then any file name will do
-    switch (entry->fts_info) {
-    case FTS_F:
-        return named || is_jpeg(entry->fts_name) ? visit(self, entry, NULL) : 0;
-    case FTS_DNR:
-    case FTS_ERR:
-    case FTS_NS:
-        return visit(self, entry, strerror(entry->fts_errno));
-    case FTS_DC:
-        return visit(self, entry, "a folder that contains itself");
-    case FTS_SLNONE:
-        return named || is_jpeg(entry->fts_name) ? visit(self, entry, "a link to nothing") : 0;
-    case FTS_DEFAULT:
-        return named || is_jpeg(entry->fts_name) ? visit(self, entry, "not a regular file") : 0;
-    default:
-        return 0;
-    }
-}
-
-// Visits the files below the paths, in the order of their names; links are followed.
-static int walk(char *const *paths, visit_fn *visit, void *self)
-{
-    FTS *tree = fts_open(paths, FTS_LOGICAL | FTS_NOCHDIR, by_name);
-    if (!tree) return rg_fail_errno(RG_EIO, "%s: cannot open", paths[0]);
-    int err = 0;
-    for (FTSENT *entry; !err && (entry = fts_read(tree)) != NULL;) err = visit_entry(entry, visit, self);
-    fts_close(tree);
-    return err;
 }
 
 typedef struct {
@@ -134,7 +88,7 @@ static int run(const rg_options_t *options, const void *input)
     rg_ingest_t ingest;
     if (own->training) return rg_ingest_training(options);
     survey_t survey = {.list = own->dry_run, .json = options->json};
-    int err = walk(own->path, count, &survey);
+    int err = rg_jpegs_walk(own->path, count, &survey);
     if (err) return err;
     if (survey.files + survey.problems == 0)
         return rg_fail(RG_ENOENT, "no .jpg or .jpeg files in %s%s", own->path[0],
@@ -148,7 +102,7 @@ static int run(const rg_options_t *options, const void *input)
                    : 0;
     }
     err = rg_ingest_open(&ingest, options, "add-images", survey.files + survey.problems);
-    return err ? err : rg_ingest_close(&ingest, walk(own->path, give, &ingest));
+    return err ? err : rg_ingest_close(&ingest, rg_jpegs_walk(own->path, give, &ingest));
 }
 
 const rg_command_t rg_command_add_images = {

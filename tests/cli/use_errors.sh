@@ -23,6 +23,10 @@ err_has "expected classifier, 1, 2, 3 or all"
 run 2 evaluate --config "$work/config.yaml" --stage 4
 run 2 add-images --config "$work/config.yaml"
 err_has "a PATH is missing"
+run 2 remove --config "$work/config.yaml"
+err_has "a PATH or --id HEX is missing"
+run 2 remove --config "$work/config.yaml" --id 0123
+err_has "--id 0123: expected 32 hexadecimal digits"
 run 2 query --config "$work/config.yaml"
 err_has "--image FILE is missing"
 run 2 query --config "$work/config.yaml" --image "$image" -k 5000

@@ -1,17 +1,97 @@
-# Each service is killed once (kill -9) while stage 3 trains: the others wait, it is started again, training goes on, and
-# nothing that was added is lost.
+# kill.sh [N]: the retrieval service, the encoder, the loader or one of the rg-ctl that use them is killed (kill -9), N
+# times (25), whichever and whenever chance wants it, while clients add, remove and search. Afterwards every
+# acknowledgement holds: 0 images lost, 0 twice, 0 back after they were removed.
 . tests/support/flow.sh
-write_flow_config 1000000
-prepare_stage3
-start_stage3
-run 0 add-images "$work/extra"
-for service in loader encoder retrieval evaluator trainer; do
-    pid=$(field $service pid)
-    kill -9 "$pid"
-    until_field $service pid -ne "$pid"
-    at=$(field trainer iteration)
-    until_field trainer iteration -gt "${at:-0}"
+kills=${1:-25} victims="retrieval encoder loader ctl"
+RANDOM=${RG_SEED:-$$}
+write_flow_config
+run 0 make-faces "$work/faces" --count 40 --seed 1
+run 0 make-faces "$work/kept" --count 240 --seed 2 --plain
+run 0 make-faces "$work/moved" --count 48 --seed 3 --plain
+run 0 up
+for stage in 1 2; do run 0 train --stage $stage; done
+training=$(field retrieval images)
+
+# client NAME COMMAND...: again and again until the test says stop.
+client()
+{
+    local name=$1
+    shift
+    until [ -e "$work/stop" ]; do "$@"; done >>"$work/$name.out" 2>>"$work/$name.err" </dev/null
+}
+
+# ctl NAME ARGUMENT...: one rg-ctl, known by its pid.
+ctl()
+{
+    "$RG_BIN/rg-ctl" "${@:2}" &
+    echo $! >"$work/$1.pid"
+    wait $!
+}
+
+# Two clients add the same images; what one line of theirs acknowledges is there for good.
+add_kept() { ctl "$1" add-images --json "$work/kept"; }
+
+chunks="0 1 2 3 4 5"
+chunk_files() { ls "$work"/moved/*.jpg | sed -n "$(($1 * 8 + 1)),$(($1 * 8 + 8))p"; }
+
+# One client adds a few images and removes them again, chunk by chunk, and notes what was acknowledged last.
+move()
+{
+    local chunk files
+    for chunk in $chunks; do
+        files=$(chunk_files $chunk)
+        echo unknown >"$work/state.$chunk"
+        ctl move add-images --json $files && echo there >"$work/state.$chunk"
+        [ $((RANDOM % 3)) -ne 0 ] || continue
+        echo unknown >"$work/state.$chunk"
+        ctl move remove --json $files && echo gone >"$work/state.$chunk"
+    done
+}
+
+search() { ctl search query --json --image "$work/kept/000001.jpg" -k 5; }
+
+client add1 add_kept add1 &
+client add2 add_kept add2 &
+client move move &
+client search search &
+
+for kill in $(seq "$kills"); do
+    set -- $victims
+    shift $((RANDOM % $#))
+    read -rt "0.$((RANDOM % 900 + 100))" <>"$work/never" 2>/dev/null || : # any moment will do
+    if [ "$1" = ctl ]; then
+        set -- add1 add2 move search
+        shift $((RANDOM % $#))
+        kill -9 "$(cat "$work/$1.pid" 2>/dev/null)" 2>/dev/null
+    else
+        pid=$(field "$1" pid)
+        [ -n "$pid" ] && kill -9 "$pid" && until_field "$1" pid -ne "$pid"
+    fi
 done
-[ "$(field retrieval images)" -eq 56 ] || fail "the retrieval set holds $(field retrieval images) of 56 images"
-run 0 add-images "$work/extra"
-out_has '24 known before'
+: >"$work/stop"
+wait
+
+# expect_again FATE FILE...: adding them again must say only this of each.
+expect_again()
+{
+    local fate=$1 other
+    shift
+    run 0 add-images --json "$@"
+    other=$(grep '"fate"' "$work/out" | grep -cv "\"fate\":\"$fate\"")
+    [ "$other" -eq 0 ] || fail "$other images are not $fate after $kills kills"
+}
+sed -nE 's/^\{"name":"([^"]*)","fate":"(added|duplicate)".*/\1/p' "$work"/add?.out | sort -u >"$work/acknowledged"
+[ -s "$work/acknowledged" ] || fail "nothing was added"
+expect_again duplicate $(cat "$work/acknowledged")
+for chunk in $chunks; do
+    files=$(chunk_files $chunk)
+    case $(cat "$work/state.$chunk" 2>/dev/null) in
+    there) expect_again duplicate $files ;;
+    gone) expect_again added $files ;;
+    *) run 0 add-images $files ;;
+    esac
+done
+run 0 add-images "$work/kept"
+images=$(field retrieval images)
+[ "$images" -eq $((training + 240 + 48)) ] || fail "the set holds $images images, not $((training + 240 + 48))"
+echo "$kills kills, $(wc -l <"$work/acknowledged") of 240 images acknowledged meanwhile: 0 lost, 0 twice, 0 back"

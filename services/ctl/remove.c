@@ -1,0 +1,166 @@
+// rg-ctl remove: images out of the retrieval set, named by their files or by their ids.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/core/file.h"
+#include "common/data/content_id.h"
+#include "common/data/dataset.h"
+#include "services/ctl/client.h"
+#include "services/ctl/commands.h"
+#include "services/ctl/jpegs.h"
+#include "services/ctl/output.h"
+
+enum { KEY_ID = 0x2000 };
+
+typedef struct {
+    char *path[RG_JPEGS_PATHS_MAX + 1]; // NULL at the end
+    uint8_t id[RG_JPEGS_PATHS_MAX][RG_ID_SIZE];
+    int n_paths, n_ids;
+} remove_t;
+
+static const struct argp_option own_options[] = {
+    {"id", KEY_ID, "HEX", 0, "An image by its id (32 digits, as query --json shows it); may be repeated"},
+    {0},
+};
+
+static int read_id(const char *text, uint8_t id[RG_ID_SIZE])
+{
+    if (strlen(text) != 2 * RG_ID_SIZE || strspn(text, "0123456789abcdefABCDEF") != 2 * RG_ID_SIZE) return 0;
+    for (int i = 0; i < RG_ID_SIZE; i++) {
+        const char digits[] = {text[2 * i], text[2 * i + 1], 0};
+        id[i] = (uint8_t)strtoul(digits, NULL, 16);
+    }
+    return 1;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    remove_t *own = state->input;
+    switch (key) {
+    case KEY_ID:
+        if (own->n_ids == RG_JPEGS_PATHS_MAX) argp_error(state, "more than %d ids", RG_JPEGS_PATHS_MAX);
+        if (!read_id(arg, own->id[own->n_ids++]))
+            argp_error(state, "--id %s: expected 32 hexadecimal digits", arg);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (own->n_paths == RG_JPEGS_PATHS_MAX)
+            argp_error(state, "more than %d paths: give their folder", RG_JPEGS_PATHS_MAX);
+        own->path[own->n_paths++] = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!own->n_paths && !own->n_ids) argp_error(state, "a PATH or --id HEX is missing");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+// Ids on their way, as many as a request may have.
+typedef struct {
+    const rg_options_t *options;
+    rg_client_t *retrieval;
+    uint8_t (*ids)[RG_ID_SIZE];
+    size_t n;
+    uint64_t asked, removed, generation, problems;
+} removal_t;
+
+static int take_reply(void *self, const rg_msg_t *reply)
+{
+    removal_t *removal = self;
+    const Rg__V1__RemoveReply *body = rg_msg_body(reply);
+    removal->removed += body->removed;
+    removal->generation = body->generation;
+    return 0;
+}
+
+static int send(removal_t *removal)
+{
+    if (removal->n == 0) return 0;
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_REMOVE_REQUEST);
+    Rg__V1__RemoveRequest *body = rg_msg_body(request);
+    body->n_ids = removal->n;
+    body->ids = rg_msg_alloc(request, removal->n * sizeof *body->ids);
+    for (size_t i = 0; i < removal->n; i++) rg_msg_bytes(request, &body->ids[i], removal->ids[i], RG_ID_SIZE);
+    removal->n = 0;
+    return rg_client_ask(removal->retrieval, &request, RG__V1__ENVELOPE__BODY_REMOVE_REPLY, take_reply,
+                         removal);
+}
+
+static int give(removal_t *removal, const uint8_t id[RG_ID_SIZE])
+{
+    memcpy(removal->ids[removal->n++], id, RG_ID_SIZE);
+    removal->asked++;
+    return removal->n == (size_t)removal->options->config.retrieval.batch_max ? send(removal) : 0;
+}
+
+static int give_file(void *self, const FTSENT *file, const char *problem)
+{
+    removal_t *removal = self;
+    uint8_t *jpeg = NULL, id[RG_ID_SIZE];
+    size_t size, limit = (size_t)removal->options->config.limits.image_max_mib << 20;
+    if (!problem && rg_file_read(file->fts_path, limit, &jpeg, &size) != 0) problem = rg_error();
+    if (problem) {
+        removal->problems++;
+        fprintf(stderr, "%s: %s\n", file->fts_path, problem);
+        return 0;
+    }
+    rg_content_id(jpeg, size, id);
+    free(jpeg);
+    return give(removal, id);
+}
+
+static int remove_all(removal_t *removal, const remove_t *own)
+{
+    int err = 0;
+    for (int i = 0; i < own->n_ids && !err; i++) err = give(removal, own->id[i]);
+    if (!err && own->n_paths) err = rg_jpegs_walk(own->path, give_file, removal);
+    return err ? err : send(removal);
+}
+
+static void print(const removal_t *removal)
+{
+    uint64_t absent = removal->asked - removal->removed;
+    if (removal->options->json)
+        rg_output_json(json_pack("{s:I, s:I, s:I}", "removed", (json_int_t)removal->removed, "absent",
+                                 (json_int_t)absent, "generation", (json_int_t)removal->generation));
+    else
+        printf("%llu removed, %llu were not there (index generation %llu)\n",
+               (unsigned long long)removal->removed, (unsigned long long)absent,
+               (unsigned long long)removal->generation);
+}
+
+static int run(const rg_options_t *options, const void *input)
+{
+    removal_t removal = {.options = options};
+    int err = rg_client_open(&removal.retrieval, &options->config, "retrieval");
+    if (err) return err;
+    removal.ids = rg_alloc((size_t)options->config.retrieval.batch_max * sizeof *removal.ids);
+    err = remove_all(&removal, input);
+    rg_client_close(&removal.retrieval);
+    free(removal.ids);
+    if (err) return err;
+    print(&removal);
+    return removal.problems
+               ? rg_fail(RG_EINVAL, "%llu paths could not be read", (unsigned long long)removal.problems)
+               : 0;
+}
+
+const rg_command_t rg_command_remove = {
+    .name = "remove",
+    .summary = "Remove images from the retrieval set",
+    .args = "[PATH...]",
+    .doc = "Removes images from the retrieval set, known by their content: give the files, or folders of"
+           " them, or ids. The files themselves stay. What is removed is gone once this command says so;"
+           " add-images can bring it back.\v"
+           "Examples:\n"
+           "  rg-ctl remove --config configs/smoke.yaml out/extra/000001.jpg\n"
+           "  rg-ctl remove --config configs/smoke.yaml --id 0123456789abcdef0123456789abcdef\n",
+    .options = own_options,
+    .parse = parse,
+    .size = sizeof(remove_t),
+    .config = RG_COMMAND_CONFIGURED,
+    .run = run,
+};
