@@ -1,10 +1,13 @@
 # Training that is ended and taken up again - kill -9 before the first checkpoint, kill -9 between two, SIGTERM - gives the
 # weights, moments and averages of training that never ended, bit for bit, in every stage. What never ends is another
 # process with the same seed: that the same seed gives the same result is tested as well.
+#
+# The lives that are ended would go on for ever, so that none can be over before it is seen; the last one, and the training
+# that it is compared with, end 16 iterations after the last checkpoint of theirs.
 . tests/support/flow.sh
 write_flow_config
 options="--set threads=1"
-for stage in 1 2 3; do options="$options --set stage$stage.iterations=80 --set stage$stage.checkpoint_every=16"; done
+for stage in 1 2 3; do options="$options --set stage$stage.schedule=constant"; done
 metrics=$work/run/metrics.jsonl log=$work/trainer.log trainer=
 
 # The trainer has no supervisor here: that one waits before it starts again what keeps dying.
@@ -31,6 +34,9 @@ saved() { grep -aom 1 '"iteration":"[0-9]*"' "$checkpoint" 2>/dev/null | tr -dc 
 before_the_first() { [ "$(saved)" -eq 0 ] && [ "$(reported)" -gt 0 ]; }
 between_two() { [ "$(saved)" -gt 0 ] && [ "$(reported)" -gt "$(saved)" ]; }
 
+# life ITERATIONS CHECKPOINT_EVERY [OPTION...]: the options of a trainer's life.
+life() { echo "--set $name.iterations=$1 --set $name.checkpoint_every=$2 ${*:3}"; }
+
 # hold WHERE: the trainer stands still there. Where it ran on after it was seen, it is held at its next such place.
 hold()
 {
@@ -45,37 +51,44 @@ hold()
 # begun: how the trainer's lives began with this stage, one line each.
 begun() { grep " train stage=$name " "$log" | sed -E 's/.* iteration=([0-9]+).*/\1/'; }
 
-# interrupt WHERE SIGNAL [OPTION...]: ends the trainer there; the next one takes the job up where the checkpoint is.
-interrupt()
+# kill_at WHERE OPTION...: kills the trainer there; the next one takes the job up where the checkpoint is.
+kill_at()
 {
-    local lives reached
+    local lives
     hold "$1"
-    lives=$(begun | wc -l) reached=$(reported)
-    end_trainer "$2"
-    [ "$2" = KILL ] || [ "$(saved)" -ge "$reached" ] || fail "$name: stopped after $reached, but saved $(saved)"
+    lives=$(begun | wc -l)
+    end_trainer KILL
     : >"$metrics"
-    start_trainer "${@:3}"
+    start_trainer "${@:2}"
     until [ "$(begun | wc -l)" -gt "$lives" ]; do kill -0 "$trainer" || fail "$name: the trainer is gone"; done
 }
 
-# same_weights STAGE [OPTION...]: trains the stage without an end and with three.
+# same_weights STAGE [OPTION...]: trains the stage with three ends, and then without.
 same_weights()
 {
-    local client begins
+    local client begins endless last reached
     name=stage$1 checkpoint=$work/run/stage$1.safetensors
-    start_trainer "${@:2}"
-    run 0 train --stage "$1"
-    mv "$checkpoint" "$work/never_ended"
+    endless=$(life 1000000 16 "${@:2}")
     : >"$metrics"
+    start_trainer $(life 1000000 1000000 "${@:2}")
     "$RG_BIN/rg-ctl" train --stage "$1" >"$work/out" 2>"$work/err" </dev/null &
     client=$!
-    interrupt before_the_first KILL "${@:2}"
-    interrupt between_two KILL "${@:2}"
-    interrupt between_two TERM "${@:2}"
+    kill_at before_the_first $endless
+    kill_at between_two $endless
+    hold between_two
+    reached=$(reported)
+    end_trainer TERM
+    [ "$(saved)" -ge "$reached" ] || fail "$name: stopped after $reached, but saved $(saved)"
+    last=$(life $(($(saved) + 16)) 16 "${@:2}")
+    start_trainer $last
     wait $client || fail "$name was not finished"
     begins=$(begun | tail -n 4 | tr '\n' ' ')
-    [[ $begins =~ ^0\ 0\ [1-9] ]] || fail "$name began at iterations $begins"
-    cmp "$checkpoint" "$work/never_ended" || fail "$name $*: resumed to other weights"
+    [[ $begins =~ ^0\ 0\ [1-9][0-9]*\ [1-9] ]] || fail "$name began at iterations $begins"
+    end_trainer TERM
+    mv "$checkpoint" "$work/interrupted"
+    start_trainer $last
+    run 0 train --stage "$1"
+    cmp "$checkpoint" "$work/interrupted" || fail "$name $*: resumed to other weights"
     end_trainer TERM
 }
 
