@@ -101,10 +101,12 @@ static int give_file(void *self, const FTSENT *file, const char *problem)
     removal_t *removal = self;
     uint8_t *jpeg = NULL, id[RG_ID_SIZE];
     size_t size, limit = (size_t)removal->options->config.limits.image_max_mib << 20;
-    if (!problem && rg_file_read(file->fts_path, limit, &jpeg, &size) != 0) problem = rg_error();
-    if (problem) {
-        removal->problems++;
+    if (problem)
         fprintf(stderr, "%s: %s\n", file->fts_path, problem);
+    else if (rg_file_read(file->fts_path, limit, &jpeg, &size) != 0)
+        fprintf(stderr, "%s\n", rg_error()); // names the file itself
+    if (!jpeg) {
+        removal->problems++;
         return 0;
     }
     rg_content_id(jpeg, size, id);
