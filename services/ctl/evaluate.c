@@ -6,7 +6,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "services/ctl/client.h"
+#include "services/ctl/caller.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/output.h"
 #include "services/ctl/progress.h"
@@ -39,7 +39,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 typedef struct {
     rg_progress_t progress;
-    rg_client_t *evaluator;
+    rg_caller_t *evaluator;
     char *report;
 } asked_t;
 
@@ -49,7 +49,7 @@ static void show(void *self, const Rg__V1__StatusReply *status)
     char note[64];
     if (!status) {
         snprintf(note, sizeof note, "waiting for the evaluator (%.0f s)",
-                 rg_client_silent_s(asked->evaluator));
+                 rg_caller_silent_s(asked->evaluator));
         rg_progress_show(&asked->progress, &(rg_progress_line_t){.rate = -1, .left_s = -1, .note = note});
         return;
     }
@@ -69,18 +69,18 @@ int rg_evaluate_stage(const rg_options_t *options, int stage)
 {
     asked_t asked = {0};
     char title[64];
-    int err = rg_client_open(&asked.evaluator, &options->config, "evaluator");
+    int err = rg_caller_open(&asked.evaluator, &options->config, "evaluator");
     if (err) return err;
     snprintf(title, sizeof title, "evaluation of %s", rg_stage_name(stage));
     rg_progress_init(&asked.progress, title, "images", options->json);
-    rg_client_watch(asked.evaluator, show, &asked);
+    rg_caller_watch(asked.evaluator, show, &asked);
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_EVALUATE_REQUEST);
     ((Rg__V1__EvaluateRequest *)rg_msg_body(request))->stage =
         rg_msg_text(request, "%s", rg_stage_name(stage));
     err =
-        rg_client_ask(asked.evaluator, &request, RG__V1__ENVELOPE__BODY_EVALUATE_REPLY, take_report, &asked);
+        rg_caller_ask(asked.evaluator, &request, RG__V1__ENVELOPE__BODY_EVALUATE_REPLY, take_report, &asked);
     rg_progress_fini(&asked.progress);
-    rg_client_close(&asked.evaluator);
+    rg_caller_close(&asked.evaluator);
     if (err == RG_ESTOPPED)
         return rg_fail(err, "detached: the evaluation goes on, the same command waits for it again");
     if (err) return err;

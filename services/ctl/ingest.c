@@ -16,14 +16,14 @@ int rg_ingest_open(rg_ingest_t *ingest, const rg_options_t *options, const char 
 {
     *ingest = (rg_ingest_t){.options = options, .total = total};
     rg_progress_init(&ingest->progress, label, "images", options->json);
-    return rg_client_open(&ingest->loader, &options->config, "loader");
+    return rg_caller_open(&ingest->loader, &options->config, "loader");
 }
 
 static void show(rg_ingest_t *ingest)
 {
     char note[128];
     uint64_t done = ingest->added + ingest->duplicate + ingest->refused;
-    double silent_s = rg_client_silent_s(ingest->loader);
+    double silent_s = rg_caller_silent_s(ingest->loader);
     int n =
         snprintf(note, sizeof note, "%llu new, %llu known, %llu refused", (unsigned long long)ingest->added,
                  (unsigned long long)ingest->duplicate, (unsigned long long)ingest->refused);
@@ -85,8 +85,8 @@ static void take_reply(void *self, int err, const rg_msg_t *reply)
 static int drain(rg_ingest_t *ingest, int most)
 {
     int err = 0;
-    while (!err && rg_client_pending(ingest->loader) > most) {
-        err = rg_client_step(ingest->loader);
+    while (!err && rg_caller_pending(ingest->loader) > most) {
+        err = rg_caller_step(ingest->loader);
         if (!err && ingest->err) err = rg_fail(ingest->err, "%s", ingest->sentence);
         show(ingest);
     }
@@ -99,7 +99,7 @@ static int flush(rg_ingest_t *ingest)
     Rg__V1__IngestRequest *body = rg_msg_body(ingest->request);
     body->n_items = ingest->files;
     ingest->files = ingest->bytes = 0;
-    rg_client_send(ingest->loader, &ingest->request, take_reply, ingest);
+    rg_caller_send(ingest->loader, &ingest->request, take_reply, ingest);
     return drain(ingest, ingest->options->config.limits.credit - 1);
 }
 
@@ -171,7 +171,7 @@ int rg_ingest_close(rg_ingest_t *ingest, int err)
     snprintf(sentence, sizeof sentence, "%s", rg_error());
     rg_progress_fini(&ingest->progress);
     rg_msg_destroy(&ingest->request);
-    rg_client_close(&ingest->loader);
+    rg_caller_close(&ingest->loader);
     uint64_t fates = ingest->added + ingest->duplicate + ingest->refused;
     if (err == RG_ESTOPPED)
         return rg_fail(err, "stopped after %llu images; the same command goes on from here",

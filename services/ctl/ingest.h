@@ -7,13 +7,13 @@
 
 #include <stdint.h>
 
-#include "services/ctl/client.h"
+#include "services/ctl/caller.h"
 #include "services/ctl/command.h"
 #include "services/ctl/progress.h"
 
 typedef struct {
     const rg_options_t *options;
-    rg_client_t *loader;
+    rg_caller_t *loader;
     rg_progress_t progress;
     rg_msg_t *request;   // being filled, NULL: none
     size_t files, bytes; // in request
@@ -24,11 +24,11 @@ typedef struct {
     char sentence[512];
 } rg_ingest_t;
 
-// label: of the progress. Errors of rg_client_open.
+// label: of the progress. Errors of rg_caller_open.
 int rg_ingest_open(rg_ingest_t *ingest, const rg_options_t *options, const char *label, uint64_t total);
 
 // Takes one file, under the name the retrieval set will know it by. A file that cannot be read is refused and
-// not an error. The errors of the loader and of rg_client_step.
+// not an error. The errors of the loader and of rg_caller_step.
 int rg_ingest_file(rg_ingest_t *ingest, const char *path, const char *name);
 
 // Counts and reports a file that is refused here.

@@ -4,7 +4,7 @@
 
 #include "common/core/err.h"
 #include "common/data/faces.h"
-#include "services/ctl/client.h"
+#include "services/ctl/caller.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/output.h"
 #include "services/ctl/progress.h"

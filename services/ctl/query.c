@@ -7,7 +7,7 @@
 #include "common/core/err.h"
 #include "common/data/dataset.h"
 #include "common/data/image.h"
-#include "services/ctl/client.h"
+#include "services/ctl/caller.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/edits.h"
 #include "services/ctl/output.h"
@@ -83,16 +83,16 @@ static int take_embedding(void *self, const rg_msg_t *reply)
 static int embed(asked_t *asked)
 {
     const rg_config_t *config = &asked->options->config;
-    rg_client_t *encoder;
+    rg_caller_t *encoder;
     uint32_t side = (uint32_t)config->data.img_size;
-    int err = rg_client_open(&encoder, config, "encoder");
+    int err = rg_caller_open(&encoder, config, "encoder");
     if (err) return err;
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REQUEST);
     Rg__V1__EmbedRequest *body = rg_msg_body(request);
     body->edits = rg_edits_message(&asked->edits, config, request, &body->n_edits);
     rg_msg_copy(request, "pixels", RG__V1__DTYPE__U8, 4, (uint32_t[]){1, side, side, 3}, asked->cells);
-    err = rg_client_ask(encoder, &request, RG__V1__ENVELOPE__BODY_EMBED_REPLY, take_embedding, asked);
-    rg_client_close(&encoder);
+    err = rg_caller_ask(encoder, &request, RG__V1__ENVELOPE__BODY_EMBED_REPLY, take_embedding, asked);
+    rg_caller_close(&encoder);
     return err;
 }
 
@@ -159,8 +159,8 @@ static int take_neighbours(void *self, const rg_msg_t *reply)
 
 static int search(asked_t *asked)
 {
-    rg_client_t *retrieval;
-    int err = rg_client_open(&retrieval, &asked->options->config, "retrieval");
+    rg_caller_t *retrieval;
+    int err = rg_caller_open(&retrieval, &asked->options->config, "retrieval");
     if (err) return err;
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REQUEST);
     Rg__V1__SearchRequest *body = rg_msg_body(request);
@@ -169,8 +169,8 @@ static int search(asked_t *asked)
     body->thumbnails = asked->own->out != NULL;
     rg_msg_copy(request, "queries", RG__V1__DTYPE__F32, 2, (uint32_t[]){1, asked->dims}, asked->embedding);
     rg_msg_copy(request, "exclude", RG__V1__DTYPE__U8, 2, (uint32_t[]){1, RG_ID_SIZE}, asked->id);
-    err = rg_client_ask(retrieval, &request, RG__V1__ENVELOPE__BODY_SEARCH_REPLY, take_neighbours, asked);
-    rg_client_close(&retrieval);
+    err = rg_caller_ask(retrieval, &request, RG__V1__ENVELOPE__BODY_SEARCH_REPLY, take_neighbours, asked);
+    rg_caller_close(&retrieval);
     return err;
 }
 

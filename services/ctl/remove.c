@@ -8,7 +8,7 @@
 #include "common/core/file.h"
 #include "common/data/content_id.h"
 #include "common/data/dataset.h"
-#include "services/ctl/client.h"
+#include "services/ctl/caller.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/jpegs.h"
 #include "services/ctl/output.h"
@@ -61,7 +61,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 // Ids on their way, as many as a request may have.
 typedef struct {
     const rg_options_t *options;
-    rg_client_t *retrieval;
+    rg_caller_t *retrieval;
     uint8_t (*ids)[RG_ID_SIZE];
     size_t n;
     uint64_t asked, removed, generation, problems;
@@ -85,7 +85,7 @@ static int send(removal_t *removal)
     body->ids = rg_msg_alloc(request, removal->n * sizeof *body->ids);
     for (size_t i = 0; i < removal->n; i++) rg_msg_bytes(request, &body->ids[i], removal->ids[i], RG_ID_SIZE);
     removal->n = 0;
-    return rg_client_ask(removal->retrieval, &request, RG__V1__ENVELOPE__BODY_REMOVE_REPLY, take_reply,
+    return rg_caller_ask(removal->retrieval, &request, RG__V1__ENVELOPE__BODY_REMOVE_REPLY, take_reply,
                          removal);
 }
 
@@ -137,11 +137,11 @@ static void print(const removal_t *removal)
 static int run(const rg_options_t *options, const void *input)
 {
     removal_t removal = {.options = options};
-    int err = rg_client_open(&removal.retrieval, &options->config, "retrieval");
+    int err = rg_caller_open(&removal.retrieval, &options->config, "retrieval");
     if (err) return err;
     removal.ids = rg_alloc((size_t)options->config.retrieval.batch_max * sizeof *removal.ids);
     err = remove_all(&removal, input);
-    rg_client_close(&removal.retrieval);
+    rg_caller_close(&removal.retrieval);
     free(removal.ids);
     if (err) return err;
     print(&removal);

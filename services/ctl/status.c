@@ -8,7 +8,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/wire/wire.h"
-#include "services/ctl/client.h"
+#include "services/ctl/caller.h"
 #include "services/ctl/clock.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/fleet.h"

@@ -5,7 +5,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "services/ctl/client.h"
+#include "services/ctl/caller.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/evaluate.h"
 #include "services/ctl/ingest.h"
@@ -56,7 +56,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 typedef struct {
     const char *stage;
     rg_progress_t progress;
-    rg_client_t *trainer;
+    rg_caller_t *trainer;
     char *checkpoint, *report;
     uint64_t iteration;
 } training_t;
@@ -85,7 +85,7 @@ static void show(void *self, const Rg__V1__StatusReply *status)
     rg_progress_line_t line = {.rate = -1, .left_s = -1, .note = note};
     if (!status) {
         snprintf(note, sizeof note, "waiting for the trainer (%.0f s)",
-                 rg_client_silent_s(training->trainer));
+                 rg_caller_silent_s(training->trainer));
     } else if (strcmp(rg_status_value(status, "stage"), training->stage) != 0) {
         snprintf(note, sizeof note, "%s", rg_status_value(status, "state"));
     } else {
@@ -135,19 +135,19 @@ static void print_result(const rg_options_t *options, const training_t *training
 static int train_stage(const rg_options_t *options, int stage, const train_t *own)
 {
     training_t training = {.stage = rg_stage_name(stage)};
-    int err = rg_client_open(&training.trainer, &options->config, "trainer");
+    int err = rg_caller_open(&training.trainer, &options->config, "trainer");
     if (err) return err;
     rg_progress_init(&training.progress, training.stage, "images", options->json);
-    rg_client_watch(training.trainer, show, &training);
+    rg_caller_watch(training.trainer, show, &training);
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_TRAIN_REQUEST);
     Rg__V1__TrainRequest *body = rg_msg_body(request);
     body->stage = rg_msg_text(request, "%s", training.stage);
     body->restart = own->restart;
     body->profile = own->profile;
     err =
-        rg_client_ask(training.trainer, &request, RG__V1__ENVELOPE__BODY_TRAIN_REPLY, take_reply, &training);
+        rg_caller_ask(training.trainer, &request, RG__V1__ENVELOPE__BODY_TRAIN_REPLY, take_reply, &training);
     rg_progress_fini(&training.progress);
-    rg_client_close(&training.trainer);
+    rg_caller_close(&training.trainer);
     if (err == RG_ESTOPPED)
         err = rg_fail(
             err, "detached: %s goes on training; the same command shows it again, `rg-ctl down' stops it",
@@ -176,12 +176,12 @@ static int take_load(void *self, const rg_msg_t *reply)
 // The encoder takes the newest checkpoint.
 static int load_newest(const rg_options_t *options)
 {
-    rg_client_t *encoder;
-    int err = rg_client_open(&encoder, &options->config, "encoder");
+    rg_caller_t *encoder;
+    int err = rg_caller_open(&encoder, &options->config, "encoder");
     if (err) return err;
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_LOAD_REQUEST);
-    err = rg_client_ask(encoder, &request, RG__V1__ENVELOPE__BODY_LOAD_REPLY, take_load, (void *)options);
-    rg_client_close(&encoder);
+    err = rg_caller_ask(encoder, &request, RG__V1__ENVELOPE__BODY_LOAD_REPLY, take_load, (void *)options);
+    rg_caller_close(&encoder);
     return err;
 }
 

@@ -5,7 +5,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "services/ctl/client.h"
+#include "services/ctl/caller.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/edits.h"
 #include "services/ctl/output.h"
@@ -152,7 +152,7 @@ static int take_translations(void *self, const rg_msg_t *reply)
     return 0;
 }
 
-static int ask_group(asked_t *asked, rg_client_t *encoder)
+static int ask_group(asked_t *asked, rg_caller_t *encoder)
 {
     const rg_config_t *config = &asked->options->config;
     uint32_t side = (uint32_t)config->data.img_size,
@@ -164,14 +164,14 @@ static int ask_group(asked_t *asked, rg_client_t *encoder)
     body->seed = asked->own->seed;
     rg_msg_copy(request, "pixels", RG__V1__DTYPE__U8, 4, shape, asked->sources);
     if (asked->references) rg_msg_copy(request, "references", RG__V1__DTYPE__U8, 4, shape, asked->references);
-    return rg_client_ask(encoder, &request, RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY, take_translations, asked);
+    return rg_caller_ask(encoder, &request, RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY, take_translations, asked);
 }
 
 static int ask_all(asked_t *asked)
 {
-    rg_client_t *encoder;
+    rg_caller_t *encoder;
     rg_progress_t progress;
-    int err = rg_client_open(&encoder, &asked->options->config, "encoder");
+    int err = rg_caller_open(&encoder, &asked->options->config, "encoder");
     if (err) return err;
     rg_progress_init(&progress, "translate", "columns", asked->options->json);
     for (asked->current = 0; asked->current < asked->groups && !err; asked->current++) {
@@ -179,7 +179,7 @@ static int ask_all(asked_t *asked)
         err = ask_group(asked, encoder);
     }
     rg_progress_fini(&progress);
-    rg_client_close(&encoder);
+    rg_caller_close(&encoder);
     return err;
 }
 

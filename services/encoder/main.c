@@ -143,7 +143,7 @@ static void on_announced(void *data, int err, const rg_msg_t *reply)
     self_t *self = job->self;
     if (!err && rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_MODEL_REPLY)
         err = rg_fail(RG_EFORMAT, "retrieval: unexpected reply to a model-request");
-    if (!err) self->stale = ((const Rg__V1__ModelReply *)rg_msg_body(reply))->stale;
+    if (!err) self->stale = ((const Rg__V1__ModelReply *)rg_msg_body(reply))->missing;
     end_load(self, job, err);
     if (!err && self->stale && !self->refreshing) ask_stale(self);
     rg_jobs_release(self->jobs);

@@ -45,7 +45,7 @@ int rg_answer_model(rg_answerer_t *self, const rg_msg_t *request, rg_msg_t **rep
     Rg__V1__ModelReply *body = rg_msg_body(*reply);
     body->generation = rg_set_state(self->set)->generation;
     body->images = stats.images;
-    body->stale = stats.stale;
+    body->missing = stats.stale;
     return 0;
 }
 

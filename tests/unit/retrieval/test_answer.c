@@ -117,7 +117,7 @@ static void a_model_is_made_current(void **state)
     const Rg__V1__ModelReply *body = rg_msg_body(reply);
     assert_int_equal(body->generation, 2);
     assert_int_equal(body->images, 0);
-    assert_int_equal(body->stale, 0);
+    assert_int_equal(body->missing, 0);
     rg_msg_destroy(&reply);
     assert_fails(ask(f, rg_answer_model, model_request("n", 2), &reply), RG_ESHAPE);
     assert_fails(ask(f, rg_answer_model, model_request("n", 4), &reply), RG_ESHAPE);

@@ -1,4 +1,4 @@
-#include "services/ctl/client.h"
+#include "services/ctl/caller.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@ enum {
 }; // silence: far more than the supervisor's longest pause before a restart
 static const double status_every_s = 0.5, quiet_s = 3;
 
-struct rg_client {
+struct rg_caller {
     rg_link_t *link;
     const char *service;
     rg_watch_fn *watch;
@@ -43,82 +43,82 @@ const atomic_int *rg_interrupted(void)
 
 static void take_status(void *self, int err, const rg_msg_t *reply)
 {
-    rg_client_t *client = self;
-    client->status_pending = 0;
-    client->heard_s = rg_clock_s();
-    if (!err && client->watch && rg_msg_kind(reply) == RG__V1__ENVELOPE__BODY_STATUS_REPLY)
-        client->watch(client->watch_self, rg_msg_body(reply));
+    rg_caller_t *caller = self;
+    caller->status_pending = 0;
+    caller->heard_s = rg_clock_s();
+    if (!err && caller->watch && rg_msg_kind(reply) == RG__V1__ENVELOPE__BODY_STATUS_REPLY)
+        caller->watch(caller->watch_self, rg_msg_body(reply));
 }
 
-static void ask_status(rg_client_t *client)
+static void ask_status(rg_caller_t *caller)
 {
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST);
-    rg_link_send(client->link, &request, take_status, client);
-    client->status_pending = 1;
-    client->asked_s = rg_clock_s();
+    rg_link_send(caller->link, &request, take_status, caller);
+    caller->status_pending = 1;
+    caller->asked_s = rg_clock_s();
 }
 
-int rg_client_open(rg_client_t **out, const rg_config_t *config, const char *service)
+int rg_caller_open(rg_caller_t **out, const rg_config_t *config, const char *service)
 {
     const char *endpoint = rg_fleet_endpoint(config, rg_fleet_find(service));
-    rg_client_t *client = rg_alloc(sizeof *client);
-    client->service = service;
-    int err = rg_link_new(&client->link, config, service, endpoint, rg_interrupted());
+    rg_caller_t *caller = rg_alloc(sizeof *caller);
+    caller->service = service;
+    int err = rg_link_new(&caller->link, config, service, endpoint, rg_interrupted());
     double deadline = rg_clock_s() + config->limits.timeout_ms / 1000.0;
-    if (!err) ask_status(client);
-    while (!err && client->status_pending) {
+    if (!err) ask_status(caller);
+    while (!err && caller->status_pending) {
         if (rg_clock_s() > deadline)
             err = rg_fail(RG_ETIMEOUT, "the %s does not answer at %s: is it running? (rg-ctl up)", service,
                           endpoint);
         else
-            err = rg_link_poll(client->link, STEP_MS);
+            err = rg_link_poll(caller->link, STEP_MS);
     }
     if (err)
-        rg_client_close(&client);
+        rg_caller_close(&caller);
     else
-        *out = client;
+        *out = caller;
     return err;
 }
 
-void rg_client_close(rg_client_t **out)
+void rg_caller_close(rg_caller_t **out)
 {
-    rg_client_t *client = *out;
-    if (!client) return;
-    rg_link_destroy(&client->link);
-    free(client);
+    rg_caller_t *caller = *out;
+    if (!caller) return;
+    rg_link_destroy(&caller->link);
+    free(caller);
     *out = NULL;
 }
 
-void rg_client_watch(rg_client_t *client, rg_watch_fn *fn, void *self)
+void rg_caller_watch(rg_caller_t *caller, rg_watch_fn *fn, void *self)
 {
-    client->watch = fn;
-    client->watch_self = self;
+    caller->watch = fn;
+    caller->watch_self = self;
 }
 
-void rg_client_send(rg_client_t *client, rg_msg_t **request, rg_reply_fn *fn, void *self)
+void rg_caller_send(rg_caller_t *caller, rg_msg_t **request, rg_reply_fn *fn, void *self)
 {
-    rg_link_send(client->link, request, fn, self);
+    rg_link_send(caller->link, request, fn, self);
 }
 
-int rg_client_pending(const rg_client_t *client)
+int rg_caller_pending(const rg_caller_t *caller)
 {
-    return rg_link_pending(client->link) - client->status_pending;
+    return rg_link_pending(caller->link) - caller->status_pending;
 }
 
-double rg_client_silent_s(const rg_client_t *client)
+double rg_caller_silent_s(const rg_caller_t *caller)
 {
-    return rg_clock_s() - client->heard_s;
+    return rg_clock_s() - caller->heard_s;
 }
 
-int rg_client_step(rg_client_t *client)
+int rg_caller_step(rg_caller_t *caller)
 {
-    if (!client->status_pending && rg_clock_s() - client->asked_s >= status_every_s) ask_status(client);
-    if (rg_client_silent_s(client) > SILENCE_S)
+    if (!caller->status_pending && rg_clock_s() - caller->asked_s >= status_every_s) ask_status(caller);
+    if (rg_caller_silent_s(caller) > SILENCE_S)
         return rg_fail(RG_ETIMEOUT,
                        "the %s has not answered for %d s: see its log; the same command goes on from here",
-                       client->service, SILENCE_S);
-    if (client->watch && rg_client_silent_s(client) > quiet_s) client->watch(client->watch_self, NULL);
-    return rg_link_poll(client->link, STEP_MS);
+                       caller->service, SILENCE_S);
+    if (caller->watch && rg_caller_silent_s(caller) > quiet_s) caller->watch(caller->watch_self, NULL);
+    return rg_link_poll(caller->link, STEP_MS);
 }
 
 typedef struct {
@@ -142,13 +142,13 @@ static void take_answer(void *self, int err, const rg_msg_t *reply)
     question->done = 1;
 }
 
-int rg_client_ask(rg_client_t *client, rg_msg_t **request, Rg__V1__Envelope__BodyCase kind, rg_answer_fn *fn,
+int rg_caller_ask(rg_caller_t *caller, rg_msg_t **request, Rg__V1__Envelope__BodyCase kind, rg_answer_fn *fn,
                   void *self)
 {
-    question_t question = {.service = client->service, .kind = kind, .fn = fn, .self = self};
-    rg_link_send(client->link, request, take_answer, &question);
+    question_t question = {.service = caller->service, .kind = kind, .fn = fn, .self = self};
+    rg_link_send(caller->link, request, take_answer, &question);
     while (!question.done) {
-        int err = rg_client_step(client);
+        int err = rg_caller_step(caller);
         if (err) return err;
     }
     return question.err ? rg_fail(question.err, "%s", question.sentence) : 0;
