@@ -88,6 +88,7 @@ typedef struct {
         int neighbours;             // enum rg_neighbours: the paper's control is `random`
         int map_size_gib;           // LMDB address range = upper bound of the store
         int k_max, batch_max;       // largest accepted k and queries or adds per request
+        int nprobe, ef_search;      // effort of an approximate search that names none
     } retrieval;
     struct {
         int images; // test images; 0 = all
@@ -105,6 +106,7 @@ typedef struct {
         int queue;           // high-water mark, messages
         int heartbeat_ms;
         int credit;         // requests a consumer keeps in flight
+        int waiting;        // requests a service has in work, at most half of them from one client
         int timeout_ms;     // of a rg-ctl request to a service that does not answer
         int image_max_mib;  // largest JPEG taken
         int image_max_side; // largest width or height taken

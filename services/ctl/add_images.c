@@ -8,18 +8,22 @@
 #include "services/ctl/commands.h"
 #include "services/ctl/ingest.h"
 #include "services/ctl/jpegs.h"
+#include "services/ctl/clock.h"
 #include "services/ctl/output.h"
+#include "services/ctl/seen.h"
 
 enum { KEY_TRAINING = 0x2000 };
+static const double look_every_s = 1;
 
 typedef struct {
     char *path[RG_JPEGS_PATHS_MAX + 1]; // NULL at the end, as fts wants it
     int n;
-    int dry_run, training;
+    int dry_run, training, watch;
 } add_images_t;
 
 static const struct argp_option own_options[] = {
     {"dry-run", 'n', NULL, 0, "Only list what would be sent"},
+    {"watch", 'w', NULL, 0, "Then look every second for new and changed files, until interrupted"},
     {"training", KEY_TRAINING, NULL, 0, "The training images of the configured data set instead of PATHs"},
     {0},
 };
@@ -31,6 +35,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     case 'n':
         own->dry_run = 1;
         return 0;
+    case 'w':
+        own->watch = 1;
+        return 0;
     case KEY_TRAINING:
         own->training = 1;
         return 0;
@@ -40,9 +47,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         own->path[own->n++] = arg;
         return 0;
     case ARGP_KEY_END:
-        if (own->training ? own->n || own->dry_run : !own->n)
-            argp_error(state,
-                       own->training ? "--training takes no PATH and no --dry-run" : "a PATH is missing");
+        if (own->training ? own->n || own->dry_run || own->watch : !own->n)
+            argp_error(state, own->training ? "--training takes no PATH, no --dry-run and no --watch"
+                                            : "a PATH is missing");
+        if (own->dry_run && own->watch) argp_error(state, "--dry-run and --watch exclude each other");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -76,10 +84,56 @@ static int count(void *self, const FTSENT *file, const char *problem)
 static int give(void *self, const FTSENT *file, const char *problem)
 {
     rg_ingest_t *ingest = self;
-    if (!problem) return rg_ingest_file(ingest, file->fts_path, file->fts_path);
+    if (!problem) return rg_ingest_file(ingest, file->fts_path, file->fts_path, 0);
     ingest->given++;
     rg_ingest_refuse(ingest, file->fts_path, problem);
     return 0;
+}
+
+// ---- watching
+
+typedef struct {
+    rg_ingest_t ingest;
+    rg_seen_t seen;
+} watch_t;
+
+static int give_new(void *self, const FTSENT *file, const char *problem)
+{
+    static const struct stat nothing;
+    watch_t *watch = self;
+    const struct stat *info = problem ? &nothing : file->fts_statp; // a problem is told once
+    if (!rg_seen_is_new(&watch->seen, file->fts_path, info)) return 0;
+    return give(&watch->ingest, file, problem);
+}
+
+// Until it is time to look again; keeps the loader's connection alive meanwhile.
+static int wait_a_while(rg_ingest_t *ingest)
+{
+    double until = rg_clock_s() + look_every_s;
+    int err = 0;
+    while (!err && rg_clock_s() < until) err = rg_caller_step(ingest->loader);
+    return err;
+}
+
+// An interrupt while everything is acknowledged is the regular end.
+static int look_again_and_again(watch_t *watch, const add_images_t *own)
+{
+    for (;;) {
+        int err = rg_jpegs_walk(own->path, give_new, watch);
+        if (!err) err = rg_ingest_settle(&watch->ingest);
+        if (err) return err;
+        err = wait_a_while(&watch->ingest);
+        if (err) return err == RG_ESTOPPED ? 0 : err;
+    }
+}
+
+static int keep_adding(const rg_options_t *options, const add_images_t *own)
+{
+    watch_t watch = {0};
+    int err = rg_ingest_open(&watch.ingest, options, "add-images --watch", 0);
+    if (!err) err = rg_ingest_close(&watch.ingest, look_again_and_again(&watch, own));
+    rg_seen_fini(&watch.seen);
+    return err;
 }
 
 static int run(const rg_options_t *options, const void *input)
@@ -87,6 +141,7 @@ static int run(const rg_options_t *options, const void *input)
     const add_images_t *own = input;
     rg_ingest_t ingest;
     if (own->training) return rg_ingest_training(options);
+    if (own->watch) return keep_adding(options, own);
     survey_t survey = {.list = own->dry_run, .json = options->json};
     int err = rg_jpegs_walk(own->path, count, &survey);
     if (err) return err;
@@ -112,10 +167,13 @@ const rg_command_t rg_command_add_images = {
     .doc = "Adds images, which need no annotation, to the retrieval set; also while training runs."
            " Folders are searched for .jpg and .jpeg files. What is known already (by content) is "
            "skipped, so an interrupted run is resumed by the same command. Exit code 1 if a file "
-           "was refused; each is named with the reason.\v"
+           "was refused; each is named with the reason. With --watch it goes on with a folder that "
+           "keeps growing; a file that was refused because it was still being written is taken once "
+           "it has changed.\v"
            "Examples:\n"
            "  rg-ctl add-images --config configs/smoke.yaml out/new\n"
            "  rg-ctl add-images --config configs/smoke.yaml --dry-run ~/photos portrait.jpg\n"
+           "  rg-ctl add-images --config configs/smoke.yaml --watch camera/ --json\n"
            "  rg-ctl add-images --config configs/faces32.yaml --training\n",
     .options = own_options,
     .parse = parse,

@@ -82,8 +82,13 @@ int rg_command_run(const rg_command_t *command, int argc, char **argv)
     rg_options_t options = {.path = getenv("RG_CONFIG")};
     if (options.path && *options.path == 0) options.path = NULL;
     input_t input = {.options = &options, .own = rg_alloc(command->size)};
-    struct argp own = {
-        command->options, command->parse ? command->parse : parse_nothing, NULL, NULL, NULL, NULL, NULL};
+    struct argp own = {command->options,
+                       command->parse ? command->parse : parse_nothing,
+                       NULL,
+                       NULL,
+                       command->children,
+                       NULL,
+                       NULL};
     struct argp_child children[] = {{&own, 0, NULL, 0}, {0}};
     struct argp argp = {common_options, parse_common, command->args, command->doc, children, NULL, NULL};
     argp_err_exit_status = 2;

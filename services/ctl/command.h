@@ -35,6 +35,7 @@ typedef struct {
     const char *doc;                   // argp doc: what it does, \v, examples
     const struct argp_option *options; // its own
     argp_parser_t parse;               // of its own options, into state->input; NULL: none
+    const struct argp_child *children; // further options; parse sets their inputs. NULL: none
     size_t size;                       // of the zeroed struct behind state->input
     enum rg_command_config config;
     int (*run)(const rg_options_t *options, const void *own);

@@ -8,9 +8,11 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/data/dataset.h"
+#include "services/ctl/clock.h"
 #include "services/ctl/output.h"
 
 enum { FILES_MAX = 16, BYTES_MAX = 8 << 20 };
+static const double busy_s = 0.2; // before a busy loader is asked again
 
 int rg_ingest_open(rg_ingest_t *ingest, const rg_options_t *options, const char *label, uint64_t total)
 {
@@ -66,9 +68,40 @@ static void take_outcome(rg_ingest_t *ingest, const Rg__V1__Outcome *outcome)
     }
 }
 
+// A request on its way, kept until it is answered.
+typedef struct rg__sending {
+    struct rg__sending *next;
+    rg_ingest_t *ingest;
+    rg_msg_t *request;
+    int again; // to be sent once more
+} sending_t;
+
+static void forget(sending_t *sending)
+{
+    sending_t **at = &sending->ingest->sent;
+    while (*at != sending) at = &(*at)->next;
+    *at = sending->next;
+    rg_msg_destroy(&sending->request);
+    free(sending);
+}
+
+static void keep_for_later(sending_t *sending)
+{
+    rg_ingest_t *ingest = sending->ingest;
+    sending->again = 1;
+    ingest->again++;
+    ingest->again_s = rg_clock_s() + busy_s;
+}
+
 static void take_reply(void *self, int err, const rg_msg_t *reply)
 {
-    rg_ingest_t *ingest = self;
+    sending_t *sending = self;
+    rg_ingest_t *ingest = sending->ingest;
+    if (err == RG_EBUSY) {
+        keep_for_later(sending);
+        return;
+    }
+    forget(sending);
     if (!err && rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_INGEST_REPLY)
         err = rg_fail(RG_EFORMAT, "loader: an answer of another kind (%d)", (int)rg_msg_kind(reply));
     if (err) {
@@ -81,13 +114,31 @@ static void take_reply(void *self, int err, const rg_msg_t *reply)
     if (body->generation > ingest->generation) ingest->generation = body->generation;
 }
 
-// Handles replies until at most `most` requests are in flight.
+static void send(sending_t *sending)
+{
+    rg_msg_t *request = rg_msg_retain(sending->request);
+    rg_caller_send(sending->ingest->loader, &request, take_reply, sending);
+}
+
+static void send_again(rg_ingest_t *ingest)
+{
+    if (rg_clock_s() < ingest->again_s) return;
+    for (sending_t *sending = ingest->sent; sending; sending = sending->next) {
+        if (!sending->again) continue;
+        sending->again = 0;
+        ingest->again--;
+        send(sending);
+    }
+}
+
+// Handles replies until at most `most` requests are in flight, and none waits to be sent again.
 static int drain(rg_ingest_t *ingest, int most)
 {
     int err = 0;
-    while (!err && rg_caller_pending(ingest->loader) > most) {
+    while (!err && (ingest->again || rg_caller_pending(ingest->loader) > most)) {
         err = rg_caller_step(ingest->loader);
         if (!err && ingest->err) err = rg_fail(ingest->err, "%s", ingest->sentence);
+        if (!err) send_again(ingest);
         show(ingest);
     }
     return err;
@@ -99,8 +150,18 @@ static int flush(rg_ingest_t *ingest)
     Rg__V1__IngestRequest *body = rg_msg_body(ingest->request);
     body->n_items = ingest->files;
     ingest->files = ingest->bytes = 0;
-    rg_caller_send(ingest->loader, &ingest->request, take_reply, ingest);
+    sending_t *sending = rg_alloc(sizeof *sending);
+    *sending = (sending_t){.next = ingest->sent, .ingest = ingest, .request = ingest->request};
+    ingest->sent = sending;
+    ingest->request = NULL;
+    send(sending);
     return drain(ingest, ingest->options->config.limits.credit - 1);
+}
+
+int rg_ingest_settle(rg_ingest_t *ingest)
+{
+    int err = flush(ingest);
+    return err ? err : drain(ingest, 0);
 }
 
 static void release(void *data, void *hint)
@@ -110,7 +171,7 @@ static void release(void *data, void *hint)
 }
 
 // Takes the bytes over.
-static void append(rg_ingest_t *ingest, const char *name, unsigned char *jpeg, size_t size)
+static void append(rg_ingest_t *ingest, const char *name, int annotated, unsigned char *jpeg, size_t size)
 {
     char payload[24];
     if (!ingest->request) {
@@ -120,6 +181,7 @@ static void append(rg_ingest_t *ingest, const char *name, unsigned char *jpeg, s
     }
     Rg__V1__IngestRequest *body = rg_msg_body(ingest->request);
     body->items[ingest->files]->name = rg_msg_text(ingest->request, "%s", name);
+    body->items[ingest->files]->annotated = annotated;
     snprintf(payload, sizeof payload, "%zu", ingest->files);
     rg_msg_attach(ingest->request, payload, RG__V1__DTYPE__U8, 1, (uint32_t[]){(uint32_t)size}, jpeg, release,
                   NULL);
@@ -127,7 +189,7 @@ static void append(rg_ingest_t *ingest, const char *name, unsigned char *jpeg, s
     ingest->bytes += size;
 }
 
-int rg_ingest_file(rg_ingest_t *ingest, const char *path, const char *name)
+int rg_ingest_file(rg_ingest_t *ingest, const char *path, const char *name, int annotated)
 {
     unsigned char *jpeg;
     size_t size, limit = (size_t)ingest->options->config.limits.image_max_mib << 20;
@@ -146,7 +208,7 @@ int rg_ingest_file(rg_ingest_t *ingest, const char *path, const char *name)
         free(jpeg);
         return err;
     }
-    append(ingest, name, jpeg, size);
+    append(ingest, name, annotated, jpeg, size);
     return ingest->files == FILES_MAX ? flush(ingest) : 0;
 }
 
@@ -166,12 +228,12 @@ static void print_summary(const rg_ingest_t *ingest)
 int rg_ingest_close(rg_ingest_t *ingest, int err)
 {
     char sentence[512];
-    if (!err) err = flush(ingest);
-    if (!err) err = drain(ingest, 0);
+    if (!err) err = rg_ingest_settle(ingest);
     snprintf(sentence, sizeof sentence, "%s", rg_error());
     rg_progress_fini(&ingest->progress);
     rg_msg_destroy(&ingest->request);
     rg_caller_close(&ingest->loader);
+    while (ingest->sent) forget(ingest->sent);
     uint64_t fates = ingest->added + ingest->duplicate + ingest->refused;
     if (err == RG_ESTOPPED)
         return rg_fail(err, "stopped after %llu images; the same command goes on from here",
@@ -195,9 +257,9 @@ int rg_ingest_training(const rg_options_t *options)
     err = rg_ingest_open(&ingest, options, "retrieval set", set.n[RG_SPLIT_TRAIN]);
     if (!err) {
         for (uint32_t i = 0; i < set.n[RG_SPLIT_TRAIN] && !err; i++) {
-            const char *name = set.name[set.index[RG_SPLIT_TRAIN][i]];
-            char *path = rg_format("%s/%s", set.folder, name);
-            err = rg_ingest_file(&ingest, path, name);
+            uint32_t image = set.index[RG_SPLIT_TRAIN][i];
+            char *path = rg_format("%s/%s", set.folder, set.name[image]);
+            err = rg_ingest_file(&ingest, path, set.name[image], set.annotated[image]);
             free(path);
         }
         err = rg_ingest_close(&ingest, err);

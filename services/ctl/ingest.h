@@ -1,7 +1,8 @@
 // Streams JPEG files into the retrieval set, through the loader: at most limits.credit requests of up to 16
 // files or 8 MiB are in flight, whatever the number of files. Every file gets one fate: added, duplicate (it
 // was there) or refused with a reason; the first two are acknowledgements. Nothing is remembered here:
-// sending again is harmless.
+// sending again is harmless. Where several clients at once are more than the services take, requests wait
+// here and are sent again.
 #ifndef RG_CTL_INGEST_H
 #define RG_CTL_INGEST_H
 
@@ -13,6 +14,9 @@
 
 typedef struct {
     const rg_options_t *options;
+    struct rg__sending *sent; // requests without their fates
+    int again;                // of them, those that found the loader busy
+    double again_s;           // when to send these again
     rg_caller_t *loader;
     rg_progress_t progress;
     rg_msg_t *request;   // being filled, NULL: none
@@ -29,7 +33,10 @@ int rg_ingest_open(rg_ingest_t *ingest, const rg_options_t *options, const char 
 
 // Takes one file, under the name the retrieval set will know it by. A file that cannot be read is refused and
 // not an error. The errors of the loader and of rg_caller_step.
-int rg_ingest_file(rg_ingest_t *ingest, const char *path, const char *name);
+int rg_ingest_file(rg_ingest_t *ingest, const char *path, const char *name, int annotated);
+
+// Sends what was taken so far and waits for every fate.
+int rg_ingest_settle(rg_ingest_t *ingest);
 
 // Counts and reports a file that is refused here.
 void rg_ingest_refuse(rg_ingest_t *ingest, const char *name, const char *reason);

@@ -10,6 +10,7 @@
 #include "services/ctl/caller.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/edits.h"
+#include "services/ctl/filter.h"
 #include "services/ctl/output.h"
 #include "services/ctl/pictures.h"
 
@@ -18,15 +19,23 @@ enum { PER_ROW = 10, CROP_WHOLE = 0 };
 typedef struct {
     const char *image, *attributes, *out;
     int k;
+    uint32_t nprobe, ef_search; // 0: the configured ones
+    rg_filter_t filter;
 } query_t;
+
+enum { KEY_NPROBE = 0x2000, KEY_EF_SEARCH };
 
 static const struct argp_option own_options[] = {
     {"image", 'i', "FILE", 0, "The JPEG to start from"},
     {"attr", 'a', "NAME=0|1,...", 0, "Wanted attributes; those not named stay as they are"},
     {NULL, 'k', "K", 0, "How many images (default 10)"},
     {"out", 'o', "PNG", 0, "Write a picture: the source, then what was found"},
+    {"nprobe", KEY_NPROBE, "N", 0, "Lists an IVF index looks into"},
+    {"ef-search", KEY_EF_SEARCH, "N", 0, "Candidates an HNSW index keeps"},
     {0},
 };
+
+static const struct argp_child own_children[] = {{&rg_filter_argp, 0, NULL, 0}, {0}};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
@@ -34,6 +43,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         own->k = 10;
+        state->child_inputs[0] = &own->filter;
         return 0;
     case 'i':
         own->image = arg;
@@ -46,6 +56,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case 'k':
         own->k = (int)rg_command_number(state, "-k", arg, 1, 10000);
+        return 0;
+    case KEY_NPROBE:
+        own->nprobe = (uint32_t)rg_command_number(state, "--nprobe", arg, 1, 65536);
+        return 0;
+    case KEY_EF_SEARCH:
+        own->ef_search = (uint32_t)rg_command_number(state, "--ef-search", arg, 1, 65536);
         return 0;
     case ARGP_KEY_END:
         if (!own->image) argp_error(state, "--image FILE is missing");
@@ -73,6 +89,8 @@ static int take_embedding(void *self, const rg_msg_t *reply)
     const Rg__V1__EmbedReply *body = rg_msg_body(reply);
     int err = rg_msg_payload(reply, "embeddings", RG__V1__DTYPE__F32, 2, (uint32_t[]){1, 0}, &embeddings);
     if (err) return err;
+    free(asked->model);
+    free(asked->embedding);
     asked->model = rg_strdup(body->model);
     asked->dims = embeddings.shape[1];
     asked->embedding = rg_alloc(embeddings.size);
@@ -111,12 +129,12 @@ static int take_thumbnail(asked_t *asked, const rg_msg_t *reply, size_t i)
 
 static void print_table(const Rg__V1__SearchReply *body)
 {
-    printf("%4s  %10s  %10s  %s\n", "rank", "dist_l2sq", "generation", "name");
+    printf("%4s  %10s  %10s  %9s  %s\n", "rank", "dist_l2sq", "generation", "annotated", "name");
     for (size_t i = 0; i < body->n_neighbours; i++) {
         const Rg__V1__Neighbour *found = body->neighbours[i];
         if (found->id.len == 0) continue;
-        printf("%4zu  %10.4f  %10llu  %s\n", i + 1, found->dist_l2sq, (unsigned long long)found->generation,
-               found->name);
+        printf("%4zu  %10.4f  %10llu  %9s  %s\n", i + 1, found->dist_l2sq,
+               (unsigned long long)found->generation, found->annotated ? "yes" : "no", found->name);
     }
     printf("%llu images in the retrieval set (index generation %llu)\n", (unsigned long long)body->images,
            (unsigned long long)body->generation);
@@ -130,10 +148,11 @@ static void print_json(const Rg__V1__SearchReply *body)
         char hex[33];
         if (found->id.len != RG_ID_SIZE) continue;
         rg_id_hex(found->id.data, hex);
-        json_array_append_new(list, json_pack("{s:i, s:o, s:s, s:f, s:I}", "rank", (int)i + 1, "name",
-                                              rg_output_text(found->name), "id", hex, "dist_l2sq",
+        json_array_append_new(list, json_pack("{s:i, s:o, s:s, s:f, s:I, s:I, s:b}", "rank", (int)i + 1,
+                                              "name", rg_output_text(found->name), "id", hex, "dist_l2sq",
                                               (double)found->dist_l2sq, "generation",
-                                              (json_int_t)found->generation));
+                                              (json_int_t)found->generation, "added_ms",
+                                              (json_int_t)found->added_ms, "annotated", found->annotated));
     }
     rg_output_json(json_pack("{s:I, s:I, s:o}", "generation", (json_int_t)body->generation, "images",
                              (json_int_t)body->images, "neighbours", list));
@@ -167,11 +186,24 @@ static int search(asked_t *asked)
     body->model = rg_msg_text(request, "%s", asked->model);
     body->k = (uint32_t)asked->own->k;
     body->thumbnails = asked->own->out != NULL;
+    body->nprobe = asked->own->nprobe;
+    body->ef_search = asked->own->ef_search;
+    body->filter = rg_filter_message(&asked->own->filter, request);
     rg_msg_copy(request, "queries", RG__V1__DTYPE__F32, 2, (uint32_t[]){1, asked->dims}, asked->embedding);
     rg_msg_copy(request, "exclude", RG__V1__DTYPE__U8, 2, (uint32_t[]){1, RG_ID_SIZE}, asked->id);
     err = rg_caller_ask(retrieval, &request, RG__V1__ENVELOPE__BODY_SEARCH_REPLY, take_neighbours, asked);
     rg_caller_close(&retrieval);
     return err;
+}
+
+// If the set switches to another model between the two, both are asked again.
+static int embed_and_search(asked_t *asked)
+{
+    int err = embed(asked);
+    if (!err) err = search(asked);
+    if (err != RG_EMODEL) return err;
+    err = embed(asked);
+    return err ? err : search(asked);
 }
 
 // Rows of ten; the source stands before the first.
@@ -209,8 +241,7 @@ static int run(const rg_options_t *options, const void *input)
     asked.cells = rg_alloc(bytes);
     memset(asked.cells, 255, bytes);
     err = rg_picture_load(config, asked.own->image, asked.cells, asked.id);
-    if (!err) err = embed(&asked);
-    if (!err) err = search(&asked);
+    if (!err) err = embed_and_search(&asked);
     if (!err && asked.own->out) err = write_grid(&asked);
     free(asked.cells);
     free(asked.embedding);
@@ -226,9 +257,11 @@ const rg_command_t rg_command_query = {
            "Examples:\n"
            "  rg-ctl query --config configs/smoke.yaml --image face.jpg \\\n"
            "      --attr Blond_Hair=1,Young=0 -k 10 --out grid.png\n"
-           "  rg-ctl query --config configs/smoke.yaml --image face.jpg --json\n",
+           "  rg-ctl query --config configs/smoke.yaml --image face.jpg --unannotated \\\n"
+           "      --added-after 2h --json\n",
     .options = own_options,
     .parse = parse,
+    .children = own_children,
     .size = sizeof(query_t),
     .config = RG_COMMAND_CONFIGURED,
     .run = run,

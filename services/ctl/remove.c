@@ -26,23 +26,13 @@ static const struct argp_option own_options[] = {
     {0},
 };
 
-static int read_id(const char *text, uint8_t id[RG_ID_SIZE])
-{
-    if (strlen(text) != 2 * RG_ID_SIZE || strspn(text, "0123456789abcdefABCDEF") != 2 * RG_ID_SIZE) return 0;
-    for (int i = 0; i < RG_ID_SIZE; i++) {
-        const char digits[] = {text[2 * i], text[2 * i + 1], 0};
-        id[i] = (uint8_t)strtoul(digits, NULL, 16);
-    }
-    return 1;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
     remove_t *own = state->input;
     switch (key) {
     case KEY_ID:
         if (own->n_ids == RG_JPEGS_PATHS_MAX) argp_error(state, "more than %d ids", RG_JPEGS_PATHS_MAX);
-        if (!read_id(arg, own->id[own->n_ids++]))
+        if (!rg_id_parse(arg, own->id[own->n_ids++]))
             argp_error(state, "--id %s: expected 32 hexadecimal digits", arg);
         return 0;
     case ARGP_KEY_ARG:

@@ -12,6 +12,7 @@
 #include "services/ctl/output.h"
 #include "services/ctl/profile.h"
 #include "services/ctl/progress.h"
+#include "services/ctl/reindex.h"
 #include "services/ctl/stage.h"
 
 enum { KEY_RESTART = 0x2000, KEY_PROFILE, ALL = -1 };
@@ -158,37 +159,11 @@ static int train_stage(const rg_options_t *options, int stage, const train_t *ow
     return err;
 }
 
-// ---- what follows a stage
-
-static int take_load(void *self, const rg_msg_t *reply)
-{
-    const rg_options_t *options = self;
-    const Rg__V1__LoadReply *body = rg_msg_body(reply);
-    if (options->json)
-        rg_output_json(json_pack("{s:s, s:s, s:s, s:I}", "step", "load", "stage", body->stage, "model",
-                                 body->model, "iteration", (json_int_t)body->iteration));
-    else
-        printf("encoder: serves %s, iteration %llu\n", body->stage, (unsigned long long)body->iteration);
-    fflush(stdout);
-    return 0;
-}
-
 // The encoder takes the newest checkpoint.
-static int load_newest(const rg_options_t *options)
-{
-    rg_caller_t *encoder;
-    int err = rg_caller_open(&encoder, &options->config, "encoder");
-    if (err) return err;
-    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_LOAD_REQUEST);
-    err = rg_caller_ask(encoder, &request, RG__V1__ENVELOPE__BODY_LOAD_REPLY, take_load, (void *)options);
-    rg_caller_close(&encoder);
-    return err;
-}
-
 static int finish_stage(const rg_options_t *options, int stage)
 {
     int err = 0;
-    if (stage >= RG_STAGE_1) err = load_newest(options);
+    if (stage >= RG_STAGE_1) err = rg_reindex(options, "");
     if (!err && stage == RG_STAGE_2) err = rg_ingest_training(options);
     return err;
 }

@@ -63,12 +63,18 @@ rg_msg_t *rg_answer_announcement(const rg_engine_t *engine)
 
 // ---- adding
 
-// Images on their way to the retrieval service: item at[i] of `source` has row i of pixels.
 typedef struct {
-    const rg_msg_t *source; // carries their thumbnails
-    Rg__V1__Item *const *items;
-    size_t at[RG_ANSWER_IMAGES_MAX], n;
-    const uint8_t *pixels; // [n,S,S,3]
+    const char *name;
+    ProtobufCBinaryData id;
+    int annotated;
+} picture_t;
+
+// Images on their way to the retrieval service, all borrowed from the message they came in.
+typedef struct {
+    picture_t picture[RG_ANSWER_IMAGES_MAX];
+    size_t n;
+    const uint8_t *pixels;      // [n,S,S,3]
+    const rg_msg_t *thumbnails; // carries them, in the same order; NULL: they are stored already
 } pictures_t;
 
 static int read_thumbnail(const rg_msg_t *source, size_t i, rg_payload_t *jpeg)
@@ -86,20 +92,26 @@ static void drop_source(void *data, void *hint)
 }
 
 // The thumbnail stays where it came in; the source lives as long as the new message.
-static int pass_on(rg_msg_t *add, const pictures_t *pictures, size_t i)
+static int pass_on_thumbnail(rg_msg_t *add, const rg_msg_t *source, size_t i)
 {
     char name[INDEX_TEXT];
     rg_payload_t jpeg;
-    Rg__V1__AddRequest *body = rg_msg_body(add);
-    const Rg__V1__Item *item = pictures->items[pictures->at[i]];
-    int err = read_thumbnail(pictures->source, pictures->at[i], &jpeg);
+    int err = read_thumbnail(source, i, &jpeg);
     if (err) return err;
-    body->items[i]->name = rg_msg_text(add, "%s", item->name);
-    rg_msg_bytes(add, &body->items[i]->id, item->id.data, item->id.len);
     snprintf(name, sizeof name, "%u", (unsigned)i);
     rg_msg_attach(add, name, RG__V1__DTYPE__U8, 1, jpeg.shape, (void *)jpeg.data, drop_source,
-                  rg_msg_retain(pictures->source));
+                  rg_msg_retain(source));
     return 0;
+}
+
+static int pass_on(rg_msg_t *add, const pictures_t *pictures, size_t i)
+{
+    const picture_t *picture = &pictures->picture[i];
+    Rg__V1__Item *item = ((Rg__V1__AddRequest *)rg_msg_body(add))->items[i];
+    item->name = rg_msg_text(add, "%s", picture->name);
+    item->annotated = picture->annotated;
+    rg_msg_bytes(add, &item->id, picture->id.data, picture->id.len);
+    return pictures->thumbnails ? pass_on_thumbnail(add, pictures->thumbnails, i) : 0;
 }
 
 static int compute(rg_engine_t *engine, const pictures_t *pictures, float *embeddings, uint16_t *maps)
@@ -151,7 +163,7 @@ static int make_add(rg_engine_t *engine, const pictures_t *pictures, rg_msg_t **
 int rg_answer_store(rg_engine_t *engine, const rg_msg_t *request, rg_msg_t **add)
 {
     const Rg__V1__StoreRequest *asked = rg_msg_body(request);
-    pictures_t pictures = {.source = request, .items = asked->items};
+    pictures_t pictures = {.thumbnails = request};
     rg_payload_t pixels;
     int err = rg_engine_can_embed(engine);
     if (!err) err = rg_answer_pixels(engine, request, "pixels", &pixels);
@@ -159,33 +171,40 @@ int rg_answer_store(rg_engine_t *engine, const rg_msg_t *request, rg_msg_t **add
     if (pixels.shape[0] != asked->n_items)
         return rg_fail(RG_ESHAPE, "%zu items came with the pixels of %u", asked->n_items, pixels.shape[0]);
     pictures.pixels = pixels.data;
-    for (; pictures.n < asked->n_items; pictures.n++) pictures.at[pictures.n] = pictures.n;
+    for (; pictures.n < asked->n_items; pictures.n++) {
+        const Rg__V1__Item *item = asked->items[pictures.n];
+        pictures.picture[pictures.n] = (picture_t){item->name, item->id, item->annotated};
+    }
     return make_add(engine, &pictures, add);
 }
 
-int rg_answer_stale(rg_engine_t *engine, const rg_msg_t *stale, rg_msg_t **add)
+// A thumbnail is cropped already: all of it counts.
+static int decode_thumbnail(const rg_config_t *config, const rg_msg_t *source, size_t i, const char *name,
+                            uint8_t *pixels)
 {
-    const rg_config_t *config = rg_engine_config(engine);
-    const Rg__V1__StaleReply *asked = rg_msg_body(stale);
     const rg_jpeg_limits_t limits = {(size_t)config->limits.image_max_mib << 20,
                                      config->limits.image_max_side};
-    pictures_t pictures = {.source = stale, .items = asked->items};
+    rg_payload_t jpeg;
+    int err = read_thumbnail(source, i, &jpeg);
+    return err ? err : rg_image_load(jpeg.data, jpeg.size, &limits, 0, config->data.img_size, name, pixels);
+}
+
+int rg_answer_missing(rg_engine_t *engine, const rg_msg_t *list, rg_msg_t **add)
+{
+    const rg_config_t *config = rg_engine_config(engine);
+    const Rg__V1__ListReply *listed = rg_msg_body(list);
+    pictures_t pictures = {0};
     int err = rg_engine_can_embed(engine);
-    if (!err) err = check_count(asked->n_items);
+    if (!err) err = check_count(listed->n_images);
     if (err) return err;
     size_t image = (size_t)config->data.img_size * (size_t)config->data.img_size * 3;
-    uint8_t *pixels = rg_alloc(asked->n_items * image);
-    for (size_t i = 0; i < asked->n_items; i++) {
-        rg_payload_t jpeg;
-        err = read_thumbnail(stale, i, &jpeg);
-        // A thumbnail is cropped already: all of it counts.
-        if (!err)
-            err = rg_image_load(jpeg.data, jpeg.size, &limits, 0, config->data.img_size,
-                                asked->items[i]->name, pixels + pictures.n * image);
-        if (err)
+    uint8_t *pixels = rg_alloc(listed->n_images * image);
+    for (size_t i = 0; i < listed->n_images; i++) {
+        const Rg__V1__Listed *found = listed->images[i];
+        if (decode_thumbnail(config, list, i, found->name, pixels + pictures.n * image) != 0)
             rg_log(RG_LOG_WARN, "bad_thumbnail", "error=\"%s\"", rg_error());
         else
-            pictures.at[pictures.n++] = i;
+            pictures.picture[pictures.n++] = (picture_t){found->name, found->id, found->annotated};
     }
     pictures.pixels = pixels;
     *add = NULL;

@@ -19,15 +19,15 @@ int rg_answer_pixels(const rg_engine_t *engine, const rg_msg_t *request, const c
 // LoadRequest (NULL: load the newest) -> LoadReply. Errors of rg_engine_load.
 int rg_answer_load(rg_engine_t *engine, const rg_msg_t *request, rg_msg_t **reply);
 
-// The ModelRequest that makes the engine's model the current one of the retrieval service.
+// The ModelRequest that makes the engine's model the current or the next one of the retrieval service.
 rg_msg_t *rg_answer_announcement(const rg_engine_t *engine);
 
 // StoreRequest -> AddRequest for the retrieval service; the thumbnails are passed on as they are.
 int rg_answer_store(rg_engine_t *engine, const rg_msg_t *request, rg_msg_t **add);
 
-// StaleReply of the retrieval service -> AddRequest with its images, computed anew from their thumbnails.
+// ListReply of the retrieval service -> AddRequest with its images, computed anew from their thumbnails.
 // Those that cannot be decoded are logged and left out; *add is NULL if none is left.
-int rg_answer_stale(rg_engine_t *engine, const rg_msg_t *stale, rg_msg_t **add);
+int rg_answer_missing(rg_engine_t *engine, const rg_msg_t *list, rg_msg_t **add);
 
 // EmbedRequest -> EmbedReply.
 int rg_answer_embed(rg_engine_t *engine, const rg_msg_t *request, rg_msg_t **reply);

@@ -1,20 +1,21 @@
 // rg-encoder: the frozen networks as a service (proto/encode.proto), and the way of images into the retrieval
 // set (proto/ingest.proto). It finds its checkpoint itself when it starts.
 //
-// The loop only moves messages; what computes is a job (jobs.h). When a model with a retrieval net is loaded
-// it is announced to the retrieval service, and no other job begins before that is answered: embeddings of
-// two models never mix. What other models embedded is then computed anew, one batch at a time between the
-// other jobs.
+// The loop only moves messages; what computes is a job (jobs.h). A checkpoint with another embedding model is
+// loaded beside the one that serves: the model is announced to the retrieval service, the images that are
+// stored there are embedded with it, batch by batch between the other jobs, and when the set has switched to
+// it the new networks serve. Embeddings of two models never mix: no job begins between the last batch's add
+// and the exchange.
 #include <stdlib.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
+#include "common/nn/kernels.h"
+#include "common/wire/jobs.h"
 #include "services/encoder/answer.h"
-#include "services/encoder/jobs.h"
 
-// Requests in work at a time: the credit of this many senders, the loader counting as four.
-enum { SENDERS_MAX = 8, STALE_BATCH = 64 };
+enum { REINDEX_BATCH = 64 };
 
 typedef struct {
     rg_config_t config;
@@ -22,11 +23,15 @@ typedef struct {
     rg_link_t *retrieval; // the loop's
     rg_link_t *searches;  // the jobs', who may wait
     atomic_int stopping;
-    rg_engine_t *engine; // the jobs'
+    rg_engine_t *engine; // that serves; the jobs'
+    rg_engine_t *fresh;  // loaded, to serve next, or NULL; the jobs'
     rg_jobs_t *jobs;
-    rg_engine_info_t info; // what is loaded, for the loop
-    int refreshing;
-    uint64_t embedded, translated, stale;
+    rg_engine_info_t info; // of what serves, for the loop
+    int loads;             // asked for and not over: 0 or 1
+    rg_job_t *loading;     // that load, once its checkpoint was read
+    uint64_t from;         // label from which on missing images are listed
+    unsigned reindexed;    // images in this pass over the set
+    uint64_t embedded, translated, missing;
 } self_t;
 
 static uint32_t rows_of(const rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank)
@@ -47,130 +52,170 @@ static void end_answered(self_t *self, rg_job_t *job)
     rg_jobs_end(&job);
 }
 
-// ---- refreshing what another model embedded: stale-request, a job, add-request, and again
+// ---- load: fresh networks, their model's announcement, and reindexing if the set has images of another one
 
-static void ask_stale(self_t *self);
+static void ask_missing(self_t *self);
 
-static void stop_refreshing(self_t *self, int err)
+static void serve_fresh(self_t *self)
 {
-    self->refreshing = 0;
-    if (err)
-        rg_log(RG_LOG_ERROR, "refresh_failed", "left=%llu error=\"%s\"", (unsigned long long)self->stale,
-               rg_error());
-    else
-        rg_log(RG_LOG_INFO, "refreshed", "left=%llu", (unsigned long long)self->stale);
+    if (!self->fresh) return;
+    rg_engine_destroy(&self->engine);
+    self->engine = self->fresh;
+    self->fresh = NULL;
+    self->info = *rg_engine_info(self->engine);
+    rg_log(RG_LOG_INFO, "loaded", "stage=%s iteration=%llu model=%s", self->info.stage,
+           (unsigned long long)self->info.iteration, self->info.model);
 }
 
-static void on_refreshed(void *data, int err, const rg_msg_t *reply)
+// The end of a load: from now on the fresh networks serve, or what served before stays.
+static void end_load(self_t *self, int err)
+{
+    rg_job_t *job = self->loading;
+    self->loading = NULL;
+    self->loads = 0;
+    if (err && !job->request) rg_log(RG_LOG_WARN, "no_model", "error=\"%s\"", rg_error());
+    if (!err) serve_fresh(self);
+    rg_engine_destroy(&self->fresh);
+    if (!job->request)
+        rg_jobs_end(&job);
+    else if (err)
+        end_failed(self, job, err);
+    else
+        end_answered(self, job);
+    rg_jobs_release(self->jobs);
+}
+
+// A pass over the set that embedded nothing will not do better a second time.
+static void next_page(self_t *self)
+{
+    if (self->from == 0 && self->reindexed == 0) {
+        end_load(self,
+                 rg_fail(RG_EFORMAT,
+                         "%llu images cannot be embedded anew (see bad_thumbnail in the log); remove them",
+                         (unsigned long long)self->missing));
+        return;
+    }
+    if (self->from == 0) self->reindexed = 0;
+    ask_missing(self);
+}
+
+static void on_reindexed(void *data, int err, const rg_msg_t *reply)
 {
     self_t *self = data;
     if (!err && rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_INGEST_REPLY)
         err = rg_fail(RG_EFORMAT, "retrieval: unexpected reply to an add");
-    unsigned added = 0;
     const Rg__V1__IngestReply *body = err ? NULL : rg_msg_body(reply);
     for (size_t i = 0; body && i < body->n_outcomes; i++)
-        added += body->outcomes[i]->fate == RG__V1__FATE__ADDED;
-    if (!err && !added) err = rg_fail(RG_EREMOTE, "retrieval: took none of the %zu images", body->n_outcomes);
+        self->reindexed += body->outcomes[i]->fate == RG__V1__FATE__ADDED;
     if (err)
-        stop_refreshing(self, err);
+        end_load(self, err);
     else
-        ask_stale(self);
+        next_page(self);
 }
 
-static int run_refresh(void *data, const rg_msg_t *stale, rg_msg_t **add)
+static int run_reindex(void *data, const rg_msg_t *list, rg_msg_t **add)
 {
-    return rg_answer_stale(((self_t *)data)->engine, stale, add);
+    const self_t *self = data;
+    return rg_answer_missing(self->fresh ? self->fresh : self->engine, list, add);
 }
 
-static void done_refresh(void *data, rg_job_t *job, int err)
+static void done_reindex(void *data, rg_job_t *job, int err)
 {
     self_t *self = data;
-    if (!err && !job->result) err = rg_fail(RG_EFORMAT, "none of the thumbnails can be decoded");
+    rg_jobs_hold(self->jobs);
     if (err) {
-        stop_refreshing(self, err);
+        end_load(self, err);
+    } else if (!job->result) {
+        next_page(self);
     } else {
         self->embedded += rows_of(job->result, "embeddings", RG__V1__DTYPE__F32, 2);
-        rg_link_send(self->retrieval, &job->result, on_refreshed, self);
+        rg_link_send(self->retrieval, &job->result, on_reindexed, self);
     }
     rg_jobs_end(&job);
 }
 
-static const rg_job_kind_t REFRESH = {run_refresh, done_refresh};
+static const rg_job_kind_t REINDEX = {run_reindex, done_reindex};
 
-static void on_stale(void *data, int err, const rg_msg_t *reply)
+static void on_missing(void *data, int err, const rg_msg_t *reply)
 {
     self_t *self = data;
-    if (!err && rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_STALE_REPLY)
-        err = rg_fail(RG_EFORMAT, "retrieval: unexpected reply to a stale-request");
-    const Rg__V1__StaleReply *body = err ? NULL : rg_msg_body(reply);
-    if (body) self->stale = body->left;
-    if (err || body->n_items == 0)
-        stop_refreshing(self, err);
-    else
-        rg_jobs_add(self->jobs, &REFRESH, NULL, reply);
-}
-
-static void ask_stale(self_t *self)
-{
-    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STALE_REQUEST);
-    ((Rg__V1__StaleRequest *)rg_msg_body(request))->limit = STALE_BATCH;
-    self->refreshing = 1;
-    rg_link_send(self->retrieval, &request, on_stale, self);
-}
-
-// ---- load, and announce
-
-static int run_load(void *data, const rg_msg_t *request, rg_msg_t **reply)
-{
-    return rg_answer_load(((self_t *)data)->engine, request, reply);
-}
-
-static void end_load(self_t *self, rg_job_t *job, int err)
-{
-    if (err && job->request)
-        end_failed(self, job, err);
-    else if (job->request)
-        end_answered(self, job);
-    else {
-        if (err) rg_log(RG_LOG_WARN, "no_model", "error=\"%s\"", rg_error());
-        rg_jobs_end(&job);
+    if (!err && rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_LIST_REPLY)
+        err = rg_fail(RG_EFORMAT, "retrieval: unexpected reply to a list-request");
+    const Rg__V1__ListReply *body = err ? NULL : rg_msg_body(reply);
+    if (body) self->missing = body->missing;
+    if (err || body->missing == 0) {
+        end_load(self, err);
+        return;
     }
+    self->from = body->next;
+    if (body->n_images == 0) {
+        next_page(self);
+        return;
+    }
+    rg_jobs_add(self->jobs, &REINDEX, NULL, reply);
+    rg_jobs_release(self->jobs);
+}
+
+static void ask_missing(self_t *self)
+{
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_LIST_REQUEST);
+    Rg__V1__ListRequest *body = rg_msg_body(request);
+    body->from = self->from;
+    body->limit = REINDEX_BATCH;
+    body->missing = body->thumbnails = 1;
+    rg_link_send(self->retrieval, &request, on_missing, self);
 }
 
 static void on_announced(void *data, int err, const rg_msg_t *reply)
 {
-    rg_job_t *job = data;
-    self_t *self = job->self;
+    self_t *self = data;
     if (!err && rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_MODEL_REPLY)
         err = rg_fail(RG_EFORMAT, "retrieval: unexpected reply to a model-request");
-    if (!err) self->stale = ((const Rg__V1__ModelReply *)rg_msg_body(reply))->missing;
-    end_load(self, job, err);
-    if (!err && self->stale && !self->refreshing) ask_stale(self);
-    rg_jobs_release(self->jobs);
+    if (!err) self->missing = ((const Rg__V1__ModelReply *)rg_msg_body(reply))->missing;
+    if (err || self->missing == 0) {
+        end_load(self, err);
+        return;
+    }
+    rg_log(RG_LOG_INFO, "reindexing", "model=%s missing=%llu", rg_engine_info(self->fresh)->model,
+           (unsigned long long)self->missing);
+    if (!self->info.stage[0]) serve_fresh(self); // rather than nothing
+    self->from = 0;
+    self->reindexed = 1; // the first pass may find nothing but images of later ones
+    next_page(self);
 }
 
+static int run_load(void *data, const rg_msg_t *request, rg_msg_t **reply)
+{
+    self_t *self = data;
+    rg_engine_new(&self->fresh, &self->config);
+    return rg_answer_load(self->fresh, request, reply);
+}
+
+// Nothing else runs until it is known whether the model serves at once.
 static void done_load(void *data, rg_job_t *job, int err)
 {
     self_t *self = data;
-    if (!err) {
-        self->info = *rg_engine_info(self->engine);
-        rg_log(RG_LOG_INFO, "loaded", "stage=%s iteration=%llu model=%s", self->info.stage,
-               (unsigned long long)self->info.iteration, self->info.model);
-    }
-    if (err || !self->info.model[0]) {
-        end_load(self, job, err);
+    self->loading = job;
+    rg_jobs_hold(self->jobs);
+    if (err || !rg_engine_info(self->fresh)->model[0]) {
+        end_load(self, err);
         return;
     }
-    rg_msg_t *request = rg_answer_announcement(self->engine);
-    rg_jobs_hold(self->jobs);
-    rg_link_send(self->retrieval, &request, on_announced, job);
+    rg_msg_t *request = rg_answer_announcement(self->fresh);
+    rg_link_send(self->retrieval, &request, on_announced, self);
 }
 
 static const rg_job_kind_t LOAD = {run_load, done_load};
 
 static int on_load(void *data, const rg_peer_t *peer, const rg_msg_t *request)
 {
-    return rg_jobs_add(((self_t *)data)->jobs, &LOAD, peer, request);
+    self_t *self = data;
+    if (self->loads)
+        return rg_fail(RG_EBUSY, "another checkpoint is being loaded: %llu images are still to embed",
+                       (unsigned long long)self->missing);
+    int err = rg_jobs_add(self->jobs, &LOAD, peer, request);
+    self->loads = !err;
+    return err;
 }
 
 // ---- store
@@ -258,7 +303,7 @@ static void on_status(void *data, rg_status_t *status)
     rg_status_field(status, "model", "%s", self->info.model[0] ? self->info.model : "none");
     rg_status_field(status, "embedded", "%llu", (unsigned long long)self->embedded);
     rg_status_field(status, "translated", "%llu", (unsigned long long)self->translated);
-    rg_status_field(status, "stale", "%llu", (unsigned long long)self->stale);
+    rg_status_field(status, "missing", "%llu", (unsigned long long)self->missing);
     rg_status_field(status, "jobs", "%d", rg_jobs_count(self->jobs));
 }
 
@@ -268,6 +313,11 @@ static int open_links(self_t *self)
     int err = rg_link_new(&self->retrieval, &self->config, "retrieval", endpoint, NULL);
     if (!err) err = rg_link_new(&self->searches, &self->config, "retrieval", endpoint, &self->stopping);
     return err;
+}
+
+static void prepare_job(void *self)
+{
+    rg_cpu_threads(((self_t *)self)->config.threads);
 }
 
 static int run(self_t *self)
@@ -284,14 +334,15 @@ static int run(self_t *self)
                                     .n_routes = sizeof routes / sizeof *routes,
                                     .status = on_status,
                                     .self = self};
-    const int max = SENDERS_MAX * self->config.limits.credit;
+    const rg_jobs_options_t jobs = {.max = self->config.limits.waiting, .prepare = prepare_job, .self = self};
     rg_engine_new(&self->engine, &self->config);
-    int err = rg_jobs_new(&self->jobs, max, self->config.threads, self);
+    int err = rg_jobs_new(&self->jobs, &jobs);
     if (!err) err = rg_service_new(&self->service, &self->config, &spec);
     if (!err) err = open_links(self);
     if (err) return err;
     rg_service_add_link(self->service, self->retrieval);
     rg_service_add_fd(self->service, rg_jobs_fd(self->jobs), rg_jobs_step, self->jobs);
+    self->loads = 1;
     err = rg_jobs_add(self->jobs, &LOAD, NULL, NULL);
     return err ? err : rg_service_run(self->service);
 }
@@ -308,6 +359,7 @@ int main(int argc, char **argv)
     rg_link_destroy(&self->retrieval);
     rg_service_destroy(&self->service);
     rg_engine_destroy(&self->engine);
+    rg_engine_destroy(&self->fresh);
     free(self);
     return code;
 }

@@ -47,13 +47,15 @@ static int take_image(intake_t *intake, const char *name, const rg_payload_t *jp
     return err ? err : rg_jpeg_encode(&picture, THUMBNAIL_QUALITY, thumbnail, size);
 }
 
-static void accept(intake_t *intake, const Rg__V1__Outcome *outcome, uint8_t *thumbnail, size_t size)
+static void accept(intake_t *intake, const Rg__V1__Item *asked, const Rg__V1__Outcome *outcome,
+                   uint8_t *thumbnail, size_t size)
 {
     char name[INDEX_TEXT];
     Rg__V1__StoreRequest *body = rg_msg_body(intake->store);
     Rg__V1__Item *item = body->items[body->n_items++];
     item->name = rg_msg_text(intake->store, "%s", outcome->name);
     rg_msg_bytes(intake->store, &item->id, outcome->id.data, outcome->id.len);
+    item->annotated = asked->annotated;
     snprintf(name, sizeof name, "%u", (unsigned)intake->accepted++);
     rg_msg_attach(intake->store, name, RG__V1__DTYPE__U8, 1, (const uint32_t[]){(uint32_t)size}, thumbnail,
                   release, NULL);
@@ -68,7 +70,7 @@ static void take_item(intake_t *intake, const Rg__V1__Item *item, const rg_paylo
     rg_content_id(jpeg->data, jpeg->size, id);
     rg_msg_bytes(intake->reply, &outcome->id, id, sizeof id);
     if (take_image(intake, outcome->name, jpeg, &thumbnail, &size) == 0) {
-        accept(intake, outcome, thumbnail, size);
+        accept(intake, item, outcome, thumbnail, size);
     } else {
         outcome->fate = RG__V1__FATE__REFUSED;
         outcome->reason = rg_msg_text(intake->reply, "%s", rg_error());

@@ -8,7 +8,7 @@
 
 // Images per request. Requests waiting for the encoder: credit of this many senders; more are refused
 // (RG_EBUSY), so that a stalled encoder does not make the loader grow.
-enum { RG_INGEST_ITEMS_MAX = 128, RG_INGEST_SENDERS_MAX = 4 };
+enum { RG_INGEST_ITEMS_MAX = 128 };
 
 // Answers an IngestRequest as far as the loader can: *reply is an IngestReply in which the images refused
 // here have their fate and the others none yet; *store is the StoreRequest with those others, NULL if there

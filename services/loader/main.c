@@ -98,7 +98,7 @@ static int on_ingest(void *data, const rg_peer_t *peer, const rg_msg_t *request)
 {
     self_t *self = data;
     rg_msg_t *reply, *store;
-    if (rg_link_pending(self->encoder) >= RG_INGEST_SENDERS_MAX * self->config.limits.credit)
+    if (rg_link_pending(self->encoder) >= self->config.limits.waiting / 2)
         return rg_fail(RG_EBUSY, "%d requests wait for the encoder already; try again later",
                        rg_link_pending(self->encoder));
     int err = rg_ingest_decode(&self->config, request, &reply, &store);

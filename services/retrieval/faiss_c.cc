@@ -1,17 +1,16 @@
 // The functions of FAISS's C API that index.c calls, over the C++ library, for systems that ship the C API's
 // headers but not its library. Built only where CMake finds no libfaiss_c.
-#include <faiss/IndexIDMap.h>
+#include <faiss/AutoTune.h>
+#include <faiss/Index.h>
 #include <faiss/impl/FaissException.h>
-#include <faiss/impl/IDSelector.h>
 #include <faiss/index_factory.h>
-#include <faiss/utils/distances.h>
+#include <faiss/index_io.h>
 
+#include <faiss/c_api/AutoTune_c.h>
 #include <faiss/c_api/Index_c.h>
-#include <faiss/c_api/MetaIndexes_c.h>
 #include <faiss/c_api/error_c.h>
-#include <faiss/c_api/impl/AuxIndexStructures_c.h>
 #include <faiss/c_api/index_factory_c.h>
-#include <faiss/c_api/utils/distances_c.h>
+#include <faiss/c_api/index_io_c.h>
 
 #include <exception>
 #include <string>
@@ -60,14 +59,16 @@ int faiss_Index_is_trained(const FaissIndex *index) { return cpp(index)->is_trai
 
 idx_t faiss_Index_ntotal(const FaissIndex *index) { return cpp(index)->ntotal; }
 
-int faiss_Index_add_with_ids(FaissIndex *index, idx_t n, const float *x, const idx_t *ids)
+int faiss_Index_d(const FaissIndex *index) { return cpp(index)->d; }
+
+int faiss_Index_train(FaissIndex *index, idx_t n, const float *x)
 {
-    return guard([&] { cpp(index)->add_with_ids(n, x, ids); });
+    return guard([&] { cpp(index)->train(n, x); });
 }
 
-int faiss_Index_reset(FaissIndex *index)
+int faiss_Index_add(FaissIndex *index, idx_t n, const float *x)
 {
-    return guard([&] { cpp(index)->reset(); });
+    return guard([&] { cpp(index)->add(n, x); });
 }
 
 int faiss_Index_search(const FaissIndex *index, idx_t n, const float *x, idx_t k, float *distances,
@@ -76,32 +77,31 @@ int faiss_Index_search(const FaissIndex *index, idx_t n, const float *x, idx_t k
     return guard([&] { cpp(index)->search(n, x, k, distances, labels); });
 }
 
-int faiss_Index_remove_ids(FaissIndex *index, const FaissIDSelector *which, size_t *removed)
+int faiss_ParameterSpace_new(FaissParameterSpace **space)
+{
+    return guard([&] { *space = reinterpret_cast<FaissParameterSpace *>(new faiss::ParameterSpace()); });
+}
+
+void faiss_ParameterSpace_free(FaissParameterSpace *space)
+{
+    delete reinterpret_cast<faiss::ParameterSpace *>(space);
+}
+
+int faiss_ParameterSpace_set_index_parameter(const FaissParameterSpace *space, FaissIndex *index,
+                                             const char *name, double value)
 {
     return guard([&] {
-        *removed = cpp(index)->remove_ids(*reinterpret_cast<const faiss::IDSelector *>(which));
+        reinterpret_cast<const faiss::ParameterSpace *>(space)->set_index_parameter(cpp(index), name, value);
     });
 }
 
-int faiss_IndexIDMap_new(FaissIndexIDMap **map, FaissIndex *index)
+int faiss_write_index(const FaissIndex *index, FILE *file)
 {
-    return guard([&] { *map = reinterpret_cast<FaissIndexIDMap *>(new faiss::IndexIDMap(cpp(index))); });
+    return guard([&] { faiss::write_index(cpp(index), file); });
 }
 
-void faiss_IndexIDMap_set_own_fields(FaissIndexIDMap *map, int own)
+int faiss_read_index(FILE *file, int flags, FaissIndex **index)
 {
-    static_cast<faiss::IndexIDMap *>(cpp(map))->own_fields = own;
+    return guard([&] { *index = reinterpret_cast<FaissIndex *>(faiss::read_index(file, flags)); });
 }
-
-int faiss_IDSelectorBatch_new(FaissIDSelectorBatch **which, size_t n, const idx_t *ids)
-{
-    return guard([&] {
-        faiss::IDSelector *made = new faiss::IDSelectorBatch(n, ids);
-        *which = reinterpret_cast<FaissIDSelectorBatch *>(made);
-    });
-}
-
-void faiss_IDSelector_free(FaissIDSelector *which) { delete reinterpret_cast<faiss::IDSelector *>(which); }
-
-void faiss_set_distance_compute_blas_threshold(int value) { faiss::distance_compute_blas_threshold = value; }
 }

@@ -1,29 +1,30 @@
 #include "services/retrieval/index.h"
 
+#include <errno.h>
+#include <faiss/c_api/AutoTune_c.h>
 #include <faiss/c_api/Index_c.h>
-#include <faiss/c_api/MetaIndexes_c.h>
 #include <faiss/c_api/error_c.h>
-#include <faiss/c_api/impl/AuxIndexStructures_c.h>
 #include <faiss/c_api/index_factory_c.h>
-#include <faiss/c_api/utils/distances_c.h>
+#include <faiss/c_api/index_io_c.h>
 #include <omp.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 
-// From this many queries on, a search multiplies matrices instead of comparing vectors one by one: where
-// FAISS is built without AVX that is the faster way for all but single queries.
-enum { BLAS_FROM_QUERIES = 4 };
-
-// Multiplications from which on a search is shared among threads. Below, one is as fast, and it need not wait
-// until a busy machine has run the others.
-static const double SHARED_FROM = 1e8;
+// TRAIN_MAX: clustering needs no more vectors than that, whatever the size of the set. Larger searches than
+// SHARED_FROM queries run on all threads; smaller ones need not wait until a busy machine has run the others.
+enum { TRAIN_MAX = 1 << 18, SLICE = 1024, SHARED_FROM = 8 };
 
 struct rg_index {
-    FaissIndex *faiss; // an IndexIDMap, which owns the index made by the factory
+    atomic_int owners;
+    FaissIndex *faiss;
+    FaissParameterSpace *space; // sets a search's effort
+    pthread_mutex_t one_search; // since the effort is the index's
     uint32_t dim;
-    int threads; // of large searches
+    rg_effort_t fallback; // FAISS's own; 0 where the index has no such parameter
 };
 
 static int fail(int err, const char *what)
@@ -31,62 +32,135 @@ static int fail(int err, const char *what)
     return rg_fail(err, "index: cannot %s: %s", what, faiss_get_last_error());
 }
 
+int rg_index_is_exact(const char *factory)
+{
+    return strcmp(factory, "Flat") == 0;
+}
+
 static int make_faiss(FaissIndex **out, const char *factory, uint32_t dim)
 {
-    FaissIndex *inner = NULL;
-    if (faiss_index_factory(&inner, (int)dim, factory, METRIC_L2) != 0)
-        return rg_fail(RG_ECONFIG, "index '%s': %s", factory, faiss_get_last_error());
-    if (!faiss_Index_is_trained(inner)) {
-        faiss_Index_free(inner);
-        return rg_fail(RG_ECONFIG,
-                       "index '%s' needs training; use one that doesn't, such as Flat or HNSW32,Flat",
-                       factory);
-    }
-    FaissIndexIDMap *map = NULL;
-    if (faiss_IndexIDMap_new(&map, inner) != 0) {
-        int err = rg_fail(RG_ECONFIG, "index '%s': %s", factory, faiss_get_last_error());
-        faiss_Index_free(inner);
+    if (faiss_index_factory(out, (int)dim, factory, METRIC_L2) == 0) return 0;
+    return rg_fail(RG_ECONFIG, "index '%s': %s", factory, faiss_get_last_error());
+}
+
+// A factory string with labels of its own fails only when the first vector is added: try it.
+int rg_index_check(const char *factory, uint32_t dim)
+{
+    FaissIndex *faiss;
+    int err = make_faiss(&faiss, factory, dim);
+    if (err) return err;
+    float *zeros = rg_alloc(dim * sizeof *zeros);
+    if (faiss_Index_is_trained(faiss) && faiss_Index_add(faiss, 1, zeros) != 0)
+        err = rg_fail(RG_ECONFIG, "index '%s' cannot hold vectors: %s", factory, faiss_get_last_error());
+    free(zeros);
+    faiss_Index_free(faiss);
+    return err;
+}
+
+// ---- effort
+
+// 1 if the index has that parameter.
+static int set_parameter(const rg_index_t *index, const char *name, uint32_t value)
+{
+    return faiss_ParameterSpace_set_index_parameter(index->space, index->faiss, name, value) == 0;
+}
+
+static void set_effort(const rg_index_t *index, rg_effort_t effort)
+{
+    const rg_effort_t *fallback = &index->fallback;
+    if (fallback->nprobe) set_parameter(index, "nprobe", effort.nprobe ? effort.nprobe : fallback->nprobe);
+    if (fallback->ef_search)
+        set_parameter(index, "efSearch", effort.ef_search ? effort.ef_search : fallback->ef_search);
+}
+
+// Takes the FAISS index over.
+static int wrap(rg_index_t **out, FaissIndex *faiss, uint32_t dim)
+{
+    static const rg_effort_t usual = {.nprobe = 1, .ef_search = 16};
+    rg_index_t *index = rg_alloc(sizeof *index);
+    *index = (rg_index_t){.owners = 1, .faiss = faiss, .dim = dim};
+    pthread_mutex_init(&index->one_search, NULL);
+    if (faiss_ParameterSpace_new(&index->space) != 0) {
+        int err = fail(RG_EINVAL, "be searched");
+        rg_index_destroy(&index);
         return err;
     }
-    faiss_IndexIDMap_set_own_fields(map, 1);
-    *out = (FaissIndex *)map;
+    if (set_parameter(index, "nprobe", usual.nprobe)) index->fallback.nprobe = usual.nprobe;
+    if (set_parameter(index, "efSearch", usual.ef_search)) index->fallback.ef_search = usual.ef_search;
+    *out = index;
     return 0;
 }
 
-// A factory string that brings its own labels fails only when the first vector is added: try it.
-static int try_add(rg_index_t *index, const char *factory)
+// ---- building
+
+static int stopped(const atomic_int *stop)
 {
-    float *zeros = rg_alloc(index->dim * sizeof *zeros);
-    int err = rg_index_add(index, zeros, (const int64_t[]){0}, 1);
-    free(zeros);
-    if (err || faiss_Index_reset(index->faiss) != 0)
-        return rg_fail(RG_ECONFIG, "index '%s' cannot hold labelled vectors: %s", factory,
+    return atomic_load(stop) ? rg_fail(RG_ESTOPPED, "index: stopped while it was built") : 0;
+}
+
+// At most TRAIN_MAX rows, evenly spread.
+static int train(FaissIndex *faiss, const char *factory, const rg_rows_t *rows)
+{
+    size_t n = rows->count < TRAIN_MAX ? rows->count : TRAIN_MAX, dim = rows->dim;
+    float *sample = rg_alloc((n + 1) * dim * sizeof *sample);
+    for (size_t i = 0; i < n; i++) {
+        size_t row = (size_t)((double)i * (double)rows->count / (double)n);
+        memcpy(sample + i * dim, rg_rows_at(rows, row).vector, dim * sizeof *sample);
+    }
+    int rc = faiss_Index_train(faiss, (faiss_idx_t)n, sample);
+    free(sample);
+    if (rc)
+        return rg_fail(RG_ELIMIT, "index '%s' cannot be trained from %zu vectors: %s", factory, n,
                        faiss_get_last_error());
     return 0;
 }
 
-int rg_index_new(rg_index_t **out, const char *factory, uint32_t dim)
+static int add(FaissIndex *faiss, const rg_rows_t *rows, const atomic_int *stop)
 {
-    faiss_set_distance_compute_blas_threshold(BLAS_FROM_QUERIES);
-    FaissIndex *faiss = NULL;
-    int err = make_faiss(&faiss, factory, dim);
-    if (err) return err;
-    rg_index_t *index = rg_alloc(sizeof *index);
-    *index = (rg_index_t){.faiss = faiss, .dim = dim, .threads = omp_get_max_threads()};
-    err = try_add(index, factory);
-    if (err)
-        rg_index_destroy(&index);
-    else
-        *out = index;
+    int err = 0;
+    for (size_t row = 0, n; row < rows->count && !err; row += n) {
+        size_t left = rows->count - row, in_chunk = rows->room - row % rows->room;
+        n = left < SLICE ? left : SLICE;
+        if (n > in_chunk) n = in_chunk;
+        err = stopped(stop);
+        if (!err && faiss_Index_add(faiss, (faiss_idx_t)n, rg_rows_at(rows, row).vector) != 0)
+            err = fail(RG_EINVAL, "add");
+    }
     return err;
 }
 
-void rg_index_destroy(rg_index_t **index)
+int rg_index_build(rg_index_t **index, const char *factory, const rg_rows_t *rows, const atomic_int *stop)
 {
-    if (!*index) return;
-    faiss_Index_free((*index)->faiss);
-    free(*index);
-    *index = NULL;
+    FaissIndex *faiss;
+    int err = make_faiss(&faiss, factory, rows->dim);
+    if (err) return err;
+    if (!faiss_Index_is_trained(faiss)) err = train(faiss, factory, rows);
+    if (!err) err = add(faiss, rows, stop);
+    if (!err) return wrap(index, faiss, rows->dim);
+    faiss_Index_free(faiss);
+    return err;
+}
+
+void rg_index_threads(int n)
+{
+    omp_set_num_threads(n);
+}
+
+rg_index_t *rg_index_share(rg_index_t *index)
+{
+    atomic_fetch_add(&index->owners, 1);
+    return index;
+}
+
+void rg_index_destroy(rg_index_t **out)
+{
+    rg_index_t *index = *out;
+    *out = NULL;
+    if (!index || atomic_fetch_sub(&index->owners, 1) > 1) return;
+    if (index->space) faiss_ParameterSpace_free(index->space);
+    faiss_Index_free(index->faiss);
+    pthread_mutex_destroy(&index->one_search);
+    free(index);
 }
 
 size_t rg_index_count(const rg_index_t *index)
@@ -94,35 +168,39 @@ size_t rg_index_count(const rg_index_t *index)
     return (size_t)faiss_Index_ntotal(index->faiss);
 }
 
-int rg_index_add(rg_index_t *index, const float *vectors, const int64_t *labels, size_t n)
-{
-    if (n == 0) return 0;
-    int rc = faiss_Index_add_with_ids(index->faiss, (faiss_idx_t)n, vectors, labels);
-    return rc ? fail(RG_EINVAL, "add") : 0;
-}
+// ---- searching
 
-int rg_index_remove(rg_index_t *index, const int64_t *labels, size_t n)
+int rg_index_search(rg_index_t *index, int64_t *rows, const float *queries, size_t n, size_t k,
+                    rg_effort_t effort)
 {
-    if (n == 0) return 0;
-    FaissIDSelectorBatch *these = NULL;
-    size_t removed;
-    if (faiss_IDSelectorBatch_new(&these, n, labels) != 0) return fail(RG_EINVAL, "remove");
-    int rc = faiss_Index_remove_ids(index->faiss, (FaissIDSelector *)these, &removed);
-    int err = rc ? fail(RG_EINVAL, "remove") : 0;
-    faiss_IDSelector_free((FaissIDSelector *)these);
-    return err;
-}
-
-int rg_index_search(const rg_index_t *index, int64_t *labels, float *dist_l2sq, const float *queries,
-                    size_t n, size_t k)
-{
-    if (rg_index_count(index) == 0) { // not every kind of index can search when it is empty
-        for (size_t i = 0; i < n * k; i++) labels[i] = -1;
-        return 0;
-    }
-    double work = (double)n * (double)rg_index_count(index) * index->dim;
-    omp_set_num_threads(work < SHARED_FROM ? 1 : index->threads);
-    int rc = faiss_Index_search(index->faiss, (faiss_idx_t)n, queries, (faiss_idx_t)k, dist_l2sq, labels);
-    omp_set_num_threads(index->threads);
+    float *distances = rg_alloc(n * k * sizeof *distances);
+    int threads = omp_get_max_threads();
+    pthread_mutex_lock(&index->one_search);
+    set_effort(index, effort);
+    if (n < SHARED_FROM) omp_set_num_threads(1);
+    int rc = faiss_Index_search(index->faiss, (faiss_idx_t)n, queries, (faiss_idx_t)k, distances, rows);
+    omp_set_num_threads(threads);
+    pthread_mutex_unlock(&index->one_search);
+    free(distances);
     return rc ? fail(RG_EINVAL, "search") : 0;
+}
+
+// ---- files
+
+int rg_index_write(rg_index_t *index, FILE *file)
+{
+    errno = 0;
+    if (faiss_write_index(index->faiss, file) == 0) return 0;
+    return errno == ENOSPC ? rg_fail(RG_EFULL, "index: no space left") : fail(RG_EIO, "be written");
+}
+
+int rg_index_read(rg_index_t **index, FILE *file, uint32_t dim, size_t rows)
+{
+    FaissIndex *faiss;
+    if (faiss_read_index(file, 0, &faiss) != 0) return fail(RG_EFORMAT, "be read");
+    if ((size_t)faiss_Index_ntotal(faiss) != rows || faiss_Index_d(faiss) != (int)dim) {
+        faiss_Index_free(faiss);
+        return rg_fail(RG_EFORMAT, "index: not of %zu vectors of %u", rows, dim);
+    }
+    return wrap(index, faiss, dim);
 }

@@ -1,122 +1,134 @@
-#include "services/retrieval/set.h"
+#include <sched.h>
+#include <stdio.h>
 
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "common/core/rng.h"
-#include "services/retrieval/index.h"
-#include "services/retrieval/labels.h"
+#include "services/retrieval/set_private.h"
 
-enum {
-    EMBED_DIM_MAX = 1 << 14,
-    SIDE_MAX = 1 << 16,
-    CONTENT_BYTES_MAX = 1 << 28,
-    CHUNK = 256,
-    PROBE_DIM = 64
-};
+enum { EMBED_DIM_MAX = 1 << 14, SIDE_MAX = 1 << 16, CONTENT_BYTES_MAX = 1 << 28, DIM_GUESS = 64 };
 
-// Distances of vectors up to this squared norm are finite in float.
-static const double NORM2_MAX = 1e37;
+// ---- showing a view
 
-// What can be found. Empty (no index) before the first model and after a failure; catch_up fills it.
-typedef struct {
-    rg_index_t *index;
-    rg_labels_t labels; // in the index
-    uint64_t next;      // images of the store below this label have been looked at
-} view_t;
-
-struct rg_set {
-    rg_store_t *store;
-    char *factory;
-    rg_state_t state;
-    view_t view;
-    uint64_t stale_from; // no image below this label is stale
-};
-
-static void drop(view_t *view)
+rg_view_t *rg__set_view(rg_set_t *set)
 {
-    rg_index_destroy(&view->index);
-    rg_labels_fini(&view->labels);
-    view->next = 0;
+    pthread_mutex_lock(&set->swap);
+    rg_view_t *view = rg_view_share(set->view);
+    pthread_mutex_unlock(&set->swap);
+    return view;
 }
 
-// ---- building the index from the store
-
-static int index_chunk(view_t *view, const float *vectors, const int64_t *labels, size_t n)
+void rg__set_show(rg_set_t *set, rg_view_t *view)
 {
-    int err = rg_index_add(view->index, vectors, labels, n);
-    for (size_t i = 0; i < n && !err; i++) rg_labels_append(&view->labels, labels[i]);
-    return err;
+    pthread_mutex_lock(&set->swap);
+    rg_view_t *old = set->view;
+    set->view = view;
+    pthread_mutex_unlock(&set->swap);
+    rg_view_destroy(&old);
 }
 
-// Adds the images of this model that the view has not looked at yet.
-static int index_new_images(view_t *view, rg_store_txn_t *txn, const rg_model_t *model)
+int rg__set_commit(rg_set_t *set, rg_store_txn_t **txn, const rg_state_t *state, rg_view_t **view)
 {
-    size_t bytes = rg_model_embedding_bytes(model), n = 0;
-    char *vectors = rg_alloc(CHUNK * bytes);
-    int64_t labels[CHUNK];
-    rg_image_t image;
-    rg_span_t embedding;
-    int err = 0;
-    while (!err && (err = rg_store_next(txn, view->next, &image)) == 0) {
-        view->next = image.label + 1;
-        if (strcmp(image.model, model->name) != 0) continue;
-        err = rg_store_bulk(txn, &image, RG_BULK_EMBEDDING, bytes, &embedding);
-        if (err) break;
-        memcpy(vectors + n * bytes, embedding.data, bytes);
-        labels[n++] = (int64_t)image.label;
-        if (n < CHUNK) continue;
-        err = index_chunk(view, (const float *)vectors, labels, n);
-        n = 0;
+    int err = rg_store_set_state(*txn, state);
+    if (!err) err = rg_store_commit(txn);
+    if (err) {
+        rg_view_destroy(view);
+        return err;
     }
-    if (err == RG_ENOENT) err = index_chunk(view, (const float *)vectors, labels, n);
-    free(vectors);
-    return err;
+    if (state->slot != set->state.slot) atomic_fetch_add(&set->switches, 1);
+    set->state = *state;
+    if (*view) rg__set_show(set, *view);
+    *view = NULL;
+    return 0;
 }
 
-// Brings the view up to date with the store; on failure it is empty.
-static int catch_up(rg_set_t *set, view_t *view, const rg_model_t *model)
+// ---- a view from the store
+
+// What a row is made of; its vector is the transaction's. RG_ENOENT if the model has not seen the image.
+static int read_row(rg_store_txn_t *txn, const rg_image_t *image, const rg_model_t *model, uint32_t slot,
+                    rg_row_t *row)
 {
-    rg_store_txn_t *txn = NULL;
-    int err = view->index ? 0 : rg_index_new(&view->index, set->factory, model->embed_dim);
-    if (!err) err = rg_store_read(set->store, &txn);
-    if (!err) err = index_new_images(view, txn, model);
-    rg_store_abort(&txn);
-    if (err) drop(view);
+    rg_span_t embedding;
+    int err = rg_store_made(txn, image, slot, RG_MADE_EMBEDDING, rg_model_embedding_bytes(model), &embedding);
+    if (err) return err;
+    *row = (rg_row_t){(int64_t)image->label, image->time_ms, image->annotated, embedding.data};
+    return 0;
+}
+
+// Rows that the index knows and the store does not: they were removed since the snapshot. at: the first label
+// not looked at.
+static void append_removed(rg_view_t *view, const rg_snapshot_t *snapshot, size_t *at, int64_t below)
+{
+    for (; *at < snapshot->rows && snapshot->labels[*at] < below; ++*at)
+        rg_view_append(view, &(rg_row_t){.label = snapshot->labels[*at]});
+}
+
+// All images that the model has embedded, in the order of the snapshot's rows as far as these go.
+static int read_rows(rg_view_t *view, rg_store_txn_t *txn, uint32_t slot, const rg_snapshot_t *snapshot)
+{
+    rg_image_t image;
+    rg_row_t row;
+    uint64_t from = 0;
+    size_t at = 0;
+    int err;
+    for (; (err = rg_store_next(txn, from, &image)) == 0; from = image.label + 1) {
+        err = read_row(txn, &image, &view->model, slot, &row);
+        if (err == RG_ENOENT) continue;
+        if (err) return err;
+        append_removed(view, snapshot, &at, row.label);
+        if (at < snapshot->rows && snapshot->labels[at++] != row.label)
+            return rg_fail(RG_EFORMAT, "the snapshot lacks image %lld", (long long)row.label);
+        rg_view_append(view, &row);
+    }
+    if (err == RG_ENOENT) append_removed(view, snapshot, &at, INT64_MAX);
+    return err == RG_ENOENT ? 0 : err;
+}
+
+int rg__view_of_store(rg_view_t **out, rg_store_txn_t *txn, const rg_state_t *state,
+                      const rg_snapshot_t *snapshot)
+{
+    rg_view_t *view = rg_view_new(&state->model, state->generation);
+    int err = *state->model.name ? read_rows(view, txn, state->slot, snapshot) : 0;
+    if (!err && snapshot->index) view->index = rg_index_share(snapshot->index);
+    if (err)
+        rg_view_destroy(&view);
+    else
+        *out = view;
     return err;
 }
 
 // ---- open and close
 
-static int read_state(rg_set_t *set)
+int rg__view_of_snapshot(rg_view_t **view, rg_store_txn_t *txn, const rg_set_t *set)
+{
+    rg_snapshot_t snapshot = {0};
+    int err = rg_snapshot_read(&snapshot, set->snapshot, &set->state.model, set->factory);
+    if (!err) err = rg__view_of_store(view, txn, &set->state, &snapshot);
+    rg_snapshot_fini(&snapshot);
+    return err;
+}
+
+static int open_view(rg_set_t *set)
 {
     rg_store_txn_t *txn = NULL;
     int err = rg_store_read(set->store, &txn);
     if (!err) err = rg_store_state(txn, &set->state);
+    if (!err) {
+        err = rg__view_of_snapshot(&set->view, txn, set);
+        if (err && err != RG_ENOENT) snprintf(set->unfit, sizeof set->unfit, "%s", rg_error());
+        if (err) err = rg__view_of_store(&set->view, txn, &set->state, &(rg_snapshot_t){0});
+    }
     rg_store_abort(&txn);
-    return err;
-}
-
-// Before the first model there is no size yet: a bad factory string is told all the same.
-static int check_factory(const char *factory)
-{
-    rg_index_t *probe = NULL;
-    int err = rg_index_new(&probe, factory, PROBE_DIM);
-    rg_index_destroy(&probe);
     return err;
 }
 
 int rg_set_open(rg_set_t **out, const rg_set_options_t *options)
 {
     rg_set_t *set = rg_alloc(sizeof *set);
+    pthread_mutex_init(&set->swap, NULL);
     set->factory = rg_strdup(options->index);
-    int err = check_factory(set->factory);
+    set->snapshot = rg_format("%s/index.snapshot", options->path);
+    int err = rg_index_check(set->factory, options->embed_dim ? options->embed_dim : DIM_GUESS);
     if (!err) err = rg_store_open(&set->store, options->path, options->map_bytes);
-    if (!err) err = read_state(set);
-    if (!err && *set->state.model.name) err = catch_up(set, &set->view, &set->state.model);
+    if (!err) err = open_view(set);
     if (err)
         rg_set_close(&set);
     else
@@ -127,11 +139,118 @@ int rg_set_open(rg_set_t **out, const rg_set_options_t *options)
 void rg_set_close(rg_set_t **set)
 {
     if (!*set) return;
-    drop(&(*set)->view);
+    rg_view_destroy(&(*set)->view);
     rg_store_close(&(*set)->store);
+    pthread_mutex_destroy(&(*set)->swap);
     free((*set)->factory);
+    free((*set)->snapshot);
     free(*set);
     *set = NULL;
+}
+
+const char *rg_set_unfit(const rg_set_t *set)
+{
+    return set->unfit;
+}
+
+rg_store_t *rg_set_store(rg_set_t *set)
+{
+    return set->store;
+}
+
+uint64_t rg_set_generation(const rg_set_t *set)
+{
+    return set->state.generation;
+}
+
+// ---- looking
+
+// Between a commit and the showing of its view the two are of different generations: only for a moment.
+int rg_set_look(rg_set_t *set, rg_look_t *look)
+{
+    for (;;) {
+        rg_store_txn_t *txn = NULL;
+        rg_state_t state;
+        int err = rg_store_read(set->store, &txn);
+        if (!err) err = rg_store_state(txn, &state);
+        if (err) {
+            rg_store_abort(&txn);
+            return err;
+        }
+        *look = (rg_look_t){rg__set_view(set), txn, state.slot};
+        if (look->view->generation == state.generation) return 0;
+        rg_look_end(look);
+        sched_yield();
+    }
+}
+
+void rg_look_end(rg_look_t *look)
+{
+    rg_view_destroy(&look->view);
+    rg_store_abort(&look->txn);
+}
+
+// How many images the next model of this state has not embedded.
+static int count_missing(rg_store_txn_t *txn, const rg_state_t *state, uint64_t *missing)
+{
+    uint64_t all, embedded;
+    *missing = 0;
+    if (!*state->next.name) return 0;
+    int err = rg_store_count(txn, &all);
+    if (!err) err = rg_store_embedded(txn, state->slot ^ 1, &embedded);
+    if (!err) *missing = all - embedded;
+    return err;
+}
+
+int rg_look_missing(const rg_look_t *look, uint64_t *missing)
+{
+    rg_state_t state;
+    int err = rg_store_state(look->txn, &state);
+    return err ? err : count_missing(look->txn, &state, missing);
+}
+
+int rg_look_check(const rg_look_t *look, const char *model)
+{
+    const char *current = look->view->model.name;
+    rg_state_t state;
+    uint64_t missing;
+    if (!*current) return rg_fail(RG_EMODEL, "no model is current yet: nothing can be added or searched");
+    if (strcmp(model, current) == 0) return 0;
+    int err = rg_store_state(look->txn, &state);
+    if (!err) err = count_missing(look->txn, &state, &missing);
+    if (err) return err;
+    if (strcmp(model, state.next.name) == 0)
+        return rg_fail(RG_EMODEL, "model %.80s has %llu images still to embed; until then %.80s serves",
+                       model, (unsigned long long)missing, current);
+    return rg_fail(RG_EMODEL, "model %.80s is not the current one, %.80s", model, current);
+}
+
+// 1 if the slot's model has not embedded it, 0 if it has, or an error.
+static int is_missing(const rg_look_t *look, const rg_image_t *image, uint32_t slot, size_t bytes)
+{
+    rg_span_t made;
+    int err = rg_store_made(look->txn, image, slot, RG_MADE_EMBEDDING, bytes, &made);
+    return err == RG_ENOENT ? 1 : err;
+}
+
+int rg_look_list(const rg_look_t *look, uint64_t from, int missing, rg_image_t *images, size_t limit,
+                 size_t *n, uint64_t *next)
+{
+    rg_state_t state;
+    size_t count = 0, bytes = 0;
+    int err = rg_store_state(look->txn, &state);
+    if (!err) bytes = rg_model_embedding_bytes(&state.next);
+    int listed = !missing || *state.next.name;
+    while (!err && listed && count < limit && (err = rg_store_next(look->txn, from, &images[count])) == 0) {
+        from = images[count].label + 1;
+        int wanted = missing ? is_missing(look, &images[count], state.slot ^ 1, bytes) : 1;
+        if (wanted < 0) return wanted;
+        count += (size_t)wanted;
+    }
+    if (err && err != RG_ENOENT) return err;
+    *n = count;
+    *next = err || !listed ? 0 : from;
+    return 0;
 }
 
 // ---- the model
@@ -151,336 +270,78 @@ static int check_model(const rg_model_t *model)
     return 0;
 }
 
-static int same_sizes(const rg_model_t *a, const rg_model_t *b)
+// 1 if known is this model, RG_ESHAPE if it only has its name.
+static int is_model(const rg_model_t *known, const rg_model_t *model)
 {
-    return a->embed_dim == b->embed_dim &&
-           memcmp(a->content_shape, b->content_shape, sizeof a->content_shape) == 0;
+    if (strcmp(known->name, model->name) != 0) return 0;
+    if (known->embed_dim == model->embed_dim &&
+        memcmp(known->content_shape, model->content_shape, sizeof known->content_shape) == 0)
+        return 1;
+    return rg_fail(RG_ESHAPE, "model %.80s is known with other sizes", model->name);
 }
 
-// Stores the state with this transaction; only when it is on the disk is it the set's.
-static int commit(rg_set_t *set, rg_store_txn_t **txn, const rg_state_t *state)
+int rg_set_find_model(const rg_set_t *set, const char *name, const rg_model_t **model)
 {
-    int err = rg_store_set_state(*txn, state);
-    if (!err) err = rg_store_commit(txn);
-    if (!err) set->state = *state;
-    return err;
-}
-
-int rg_set_check(rg_set_t *set, const char *model)
-{
-    const char *current = set->state.model.name;
-    if (!*current) return rg_fail(RG_EMODEL, "no model is current yet: nothing can be added or searched");
-    if (strcmp(model, current) != 0)
-        return rg_fail(RG_EMODEL, "model %.80s is not the current one, %.80s", model, current);
-    return set->view.index ? 0 : catch_up(set, &set->view, &set->state.model);
-}
-
-int rg_set_use_model(rg_set_t *set, const rg_model_t *model)
-{
-    int err = check_model(model);
-    if (err) return err;
-    if (strcmp(model->name, set->state.model.name) == 0) {
-        if (same_sizes(model, &set->state.model)) return rg_set_check(set, model->name);
-        return rg_fail(RG_ESHAPE, "model %.80s is current with other sizes", model->name);
-    }
-    view_t view = {0};
-    rg_store_txn_t *txn = NULL;
-    const rg_state_t state = {.model = *model, .generation = set->state.generation + 1};
-    err = catch_up(set, &view, model);
-    if (!err) err = rg_store_write(set->store, &txn);
-    if (!err) err = commit(set, &txn, &state);
-    rg_store_abort(&txn);
-    if (err) {
-        drop(&view);
-        return err;
-    }
-    drop(&set->view);
-    set->view = view;
-    set->stale_from = 0;
+    const rg_state_t *state = &set->state;
+    if (!*state->model.name)
+        return rg_fail(RG_EMODEL, "no model is current yet: nothing can be added or searched");
+    if (strcmp(name, state->model.name) == 0)
+        *model = &state->model;
+    else if (*state->next.name && strcmp(name, state->next.name) == 0)
+        *model = &state->next;
+    else
+        return rg_fail(RG_EMODEL, "model %.80s is not the current one, %.80s", name, state->model.name);
     return 0;
 }
 
-// ---- add
-
-static int check_vector(const float *vector, size_t dim)
+// The next model takes over with this transaction: the old one's slot is given back.
+static int switch_models(rg_store_txn_t *txn, rg_state_t *state, rg_view_t **view)
 {
-    double norm2 = 0;
-    for (size_t i = 0; i < dim; i++) norm2 += (double)vector[i] * vector[i];
-    return norm2 < NORM2_MAX ? 0 : RG_ENUMERIC; // false for NaN too
+    int err = rg_store_clear(txn, state->slot);
+    state->model = state->next;
+    state->next = (rg_model_t){0};
+    state->slot ^= 1;
+    state->generation++;
+    return err ? err : rg__view_of_store(view, txn, state, &(rg_snapshot_t){0});
 }
 
-static const char *objection(const rg_set_t *set, const rg_set_item_t *item)
+int rg__set_switch_if_complete(rg_store_txn_t *txn, rg_state_t *state, rg_view_t **view)
 {
-    size_t length = strlen(item->name);
-    if (length == 0) return "it has no name";
-    if (length > RG_TEXT_MAX) return "its name is longer than 255 bytes";
-    if (item->thumbnail.size == 0) return "its thumbnail is empty";
-    if (check_vector(item->embedding, set->state.model.embed_dim) != 0) return "its embedding is not finite";
-    return NULL;
+    uint64_t missing;
+    int err = count_missing(txn, state, &missing);
+    if (err || missing || !*state->next.name) return err;
+    rg_view_destroy(view);
+    return switch_models(txn, state, view);
 }
 
-// 1 if the image is stored and current, 0 if it has to be stored, or an error.
-static int is_current(const rg_set_t *set, rg_store_txn_t *txn, const uint8_t *id)
+// Announces it in this transaction.
+static int announce(rg_store_txn_t *txn, const rg_model_t *model, rg_state_t *state, rg_view_t **view)
 {
-    uint64_t label;
-    rg_image_t image;
-    int err = rg_store_find(txn, id, &label);
-    if (err == RG_ENOENT) return 0;
-    if (!err) err = rg_store_image(txn, label, &image);
-    return err ? err : strcmp(image.model, set->state.model.name) == 0;
+    int known = is_model(&state->model, model), is_next = known ? 0 : is_model(&state->next, model);
+    if (known < 0 || is_next < 0) return known < 0 ? known : is_next;
+    if (is_next) return 0;
+    int err = rg_store_clear(txn, state->slot ^ 1);
+    state->next = known ? (rg_model_t){0} : *model;
+    return err ? err : rg__set_switch_if_complete(txn, state, view);
 }
 
-static uint64_t now_ms(void)
+int rg_set_use_model(rg_set_t *set, const rg_model_t *model, uint64_t *missing)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static int add_one(rg_set_t *set, rg_store_txn_t *txn, const rg_set_item_t *item, rg_outcome_t *outcome)
-{
-    const char *reason = objection(set, item);
-    if (reason) {
-        outcome->fate = RG__V1__FATE__REFUSED;
-        strcpy(outcome->reason, reason);
+    rg_store_txn_t *txn = NULL;
+    rg_view_t *view = NULL;
+    rg_state_t state = set->state;
+    int err = check_model(model);
+    if (!err && rg_store_read_only(set->store) && is_model(&state.model, model) == 1) {
+        *missing = 0;
         return 0;
     }
-    const rg_model_t *model = &set->state.model;
-    int current = is_current(set, txn, item->id);
-    if (current < 0) return current;
-    outcome->fate = current ? RG__V1__FATE__DUPLICATE : RG__V1__FATE__ADDED;
-    if (current) return 0;
-    rg_image_t image = {.generation = set->state.generation + 1, .time_ms = now_ms()};
-    memcpy(image.id, item->id, sizeof image.id);
-    strcpy(image.name, item->name);
-    strcpy(image.model, model->name);
-    const rg_span_t bulk[RG_BULKS] = {{item->embedding, rg_model_embedding_bytes(model)},
-                                      {item->content, rg_model_content_bytes(model)},
-                                      item->thumbnail};
-    return rg_store_put(txn, &image, bulk);
-}
-
-int rg_set_add(rg_set_t *set, const char *model, const rg_set_item_t *items, size_t n, rg_outcome_t *outcomes)
-{
-    rg_store_txn_t *txn = NULL;
-    size_t added = 0;
-    int err = rg_set_check(set, model);
     if (!err) err = rg_store_write(set->store, &txn);
-    for (size_t i = 0; i < n && !err; i++) {
-        outcomes[i] = (rg_outcome_t){0};
-        err = add_one(set, txn, &items[i], &outcomes[i]);
-        added += outcomes[i].fate == RG__V1__FATE__ADDED;
-    }
-    if (!err && added) {
-        rg_state_t state = set->state;
-        state.generation++;
-        err = commit(set, &txn, &state);
-        if (!err) err = catch_up(set, &set->view, &set->state.model);
-    }
+    if (!err) err = announce(txn, model, &state, &view);
+    if (!err) err = count_missing(txn, &state, missing);
+    if (!err)
+        err = rg__set_commit(set, &txn, &state, &view);
+    else
+        rg_view_destroy(&view);
     rg_store_abort(&txn);
     return err;
-}
-
-// ---- search
-
-// excluded [n]: labels, -1 for none.
-static int find_excluded(rg_set_t *set, const rg_query_t *query, int64_t *excluded)
-{
-    rg_store_txn_t *txn = NULL;
-    uint64_t label;
-    int err = rg_store_read(set->store, &txn);
-    for (size_t i = 0; i < query->n && !err; i++) {
-        excluded[i] = -1;
-        if (!query->exclude) continue;
-        err = rg_store_find(txn, query->exclude + i * RG_ID_SIZE, &label);
-        if (!err)
-            excluded[i] = (int64_t)label;
-        else if (err == RG_ENOENT)
-            err = 0;
-    }
-    rg_store_abort(&txn);
-    return err;
-}
-
-// Searches for one more where something is excluded, and leaves that out.
-static int find_nearest(rg_set_t *set, const rg_query_t *query, const int64_t *excluded, rg_found_t *found)
-{
-    size_t k = query->k + (query->exclude != NULL);
-    int64_t *labels = rg_alloc(query->n * k * sizeof *labels);
-    float *dists = rg_alloc(query->n * k * sizeof *dists);
-    int err = rg_index_search(set->view.index, labels, dists, query->queries, query->n, k);
-    for (size_t i = 0; i < query->n && !err; i++) {
-        rg_found_t *row = found + i * query->k;
-        size_t filled = 0;
-        for (size_t j = i * k; j < (i + 1) * k && filled < query->k; j++) {
-            if (labels[j] >= 0 && labels[j] != excluded[i]) row[filled++] = (rg_found_t){labels[j], dists[j]};
-        }
-        for (; filled < query->k; filled++) row[filled] = (rg_found_t){.label = -1};
-    }
-    free(labels);
-    free(dists);
-    return err;
-}
-
-static int contains(const uint32_t *items, size_t n, uint32_t item)
-{
-    for (size_t i = 0; i < n; i++)
-        if (items[i] == item) return 1;
-    return 0;
-}
-
-// k distinct positions below n >= k: Robert Floyd's sampling (Bentley, "A sample of brilliance", CACM 1987),
-// which draws a uniform subset, then shuffled.
-static void sample(rg_rng_t *rng, uint32_t *positions, uint32_t k, uint32_t n)
-{
-    for (uint32_t i = 0; i < k; i++) {
-        uint32_t last = n - k + i, drawn = rg_rng_below(rng, last + 1);
-        positions[i] = contains(positions, i, drawn) ? last : drawn;
-    }
-    rg_rng_shuffle(rng, positions, k);
-}
-
-static void find_random(rg_set_t *set, const rg_query_t *query, const int64_t *excluded, rg_found_t *found)
-{
-    const rg_labels_t *labels = &set->view.labels;
-    uint32_t *positions = rg_alloc(query->k * sizeof *positions);
-    for (size_t i = 0; i < query->n; i++) {
-        ptrdiff_t skip = rg_labels_find(labels, excluded[i]);
-        size_t among = labels->count - (skip >= 0), k = query->k < among ? query->k : among;
-        rg_rng_t rng;
-        rg_rng_init(&rng, query->seed, RG_RNG_SEARCH, i);
-        sample(&rng, positions, (uint32_t)k, (uint32_t)among);
-        for (size_t j = 0; j < query->k; j++) {
-            rg_found_t *one = &found[i * query->k + j];
-            *one = (rg_found_t){.label = -1};
-            if (j >= k) continue;
-            size_t at = positions[j];
-            one->label = labels->items[skip >= 0 && at >= (size_t)skip ? at + 1 : at];
-        }
-    }
-    free(positions);
-}
-
-int rg_set_search(rg_set_t *set, const char *model, const rg_query_t *query, rg_found_t *found)
-{
-    int err = rg_set_check(set, model);
-    if (err) return err;
-    size_t dim = set->state.model.embed_dim;
-    for (size_t i = 0; i < query->n && !query->random; i++) {
-        if (check_vector(query->queries + i * dim, dim) != 0)
-            return rg_fail(RG_ENUMERIC, "query %zu is not finite", i);
-    }
-    int64_t *excluded = rg_alloc(query->n * sizeof *excluded);
-    err = find_excluded(set, query, excluded);
-    if (!err && query->random)
-        find_random(set, query, excluded, found);
-    else if (!err)
-        err = find_nearest(set, query, excluded, found);
-    free(excluded);
-    return err;
-}
-
-// ---- remove
-
-// labels [n] of those that were there.
-static int delete_all(rg_store_txn_t *txn, const uint8_t *ids, size_t n, int64_t *labels, size_t *count)
-{
-    int err = 0;
-    *count = 0;
-    for (size_t i = 0; i < n && !err; i++) {
-        uint64_t label;
-        err = rg_store_find(txn, ids + i * RG_ID_SIZE, &label);
-        if (!err) err = rg_store_delete(txn, label);
-        if (!err)
-            labels[(*count)++] = (int64_t)label;
-        else if (err == RG_ENOENT)
-            err = 0;
-    }
-    return err;
-}
-
-// Not every kind of index can forget: then it is built anew.
-static int forget(rg_set_t *set, const int64_t *labels, size_t n)
-{
-    if (!set->view.index) return 0;
-    if (rg_index_remove(set->view.index, labels, n) != 0) {
-        drop(&set->view);
-        return catch_up(set, &set->view, &set->state.model);
-    }
-    for (size_t i = 0; i < n; i++) rg_labels_remove(&set->view.labels, labels[i]);
-    return 0;
-}
-
-int rg_set_remove(rg_set_t *set, const uint8_t *ids, size_t n, size_t *removed)
-{
-    rg_store_txn_t *txn = NULL;
-    int64_t *labels = rg_alloc(n * sizeof *labels);
-    size_t count = 0;
-    int err = rg_store_write(set->store, &txn);
-    if (!err) err = delete_all(txn, ids, n, labels, &count);
-    if (!err && count) {
-        rg_state_t state = set->state;
-        state.generation++;
-        err = commit(set, &txn, &state);
-        if (!err) err = forget(set, labels, count);
-    }
-    if (!err) *removed = count;
-    rg_store_abort(&txn);
-    free(labels);
-    return err;
-}
-
-// ---- stale images and numbers
-
-static int count_stale(const rg_set_t *set, rg_store_txn_t *txn, uint64_t *stale)
-{
-    uint64_t all;
-    int err = rg_store_count(txn, &all);
-    if (!err) *stale = all - rg_set_count(set);
-    return err;
-}
-
-int rg_set_stale(rg_set_t *set, rg_store_txn_t *txn, rg_image_t *images, size_t limit, size_t *n,
-                 uint64_t *stale)
-{
-    uint64_t all = 0, next = set->stale_from;
-    size_t count = 0;
-    int err = count_stale(set, txn, &all);
-    while (!err && count < limit && count < all && (err = rg_store_next(txn, next, &images[count])) == 0) {
-        next = images[count].label + 1;
-        if (strcmp(images[count].model, set->state.model.name) == 0) continue;
-        if (count++ == 0) set->stale_from = images[0].label;
-    }
-    if (err && err != RG_ENOENT) return err;
-    *n = count;
-    *stale = all;
-    return 0;
-}
-
-int rg_set_stats(rg_set_t *set, rg_set_stats_t *stats)
-{
-    rg_store_txn_t *txn = NULL;
-    uint64_t stale;
-    int err = rg_store_read(set->store, &txn);
-    if (!err) err = count_stale(set, txn, &stale);
-    rg_store_abort(&txn);
-    if (err) return err;
-    *stats = (rg_set_stats_t){
-        .images = rg_set_count(set), .stale = stale, .store_bytes = rg_store_bytes(set->store)};
-    return 0;
-}
-
-const rg_state_t *rg_set_state(const rg_set_t *set)
-{
-    return &set->state;
-}
-
-size_t rg_set_count(const rg_set_t *set)
-{
-    return set->view.labels.count;
-}
-
-rg_store_t *rg_set_store(rg_set_t *set)
-{
-    return set->store;
 }

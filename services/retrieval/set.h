@@ -1,42 +1,78 @@
-// The retrieval set: the store, the index over what the current model embedded, and the generation.
+// The retrieval set: the store, and the view of it that is searched.
 //
-// One embedding model is current. What another one embedded stays stored but is stale: not searched, listed
-// by rg_set_stale until it is added again. The generation grows whenever what can be found changes: a batch
+// One embedding model is current. Another one becomes the next one: what it makes of the images is stored
+// beside what is there, which goes on being searched, and with the last missing image the set switches, so
+// that embeddings of two models never mix. The generation grows whenever what can be found changes: a batch
 // that added something, a removal, another model. What an acknowledged add brought is durable, and every
-// later search sees it. The index lives in memory and is a cache: it is built from the store at open and
-// after a failure.
+// later search sees it. View and index live in memory and are caches: they are built from the store.
+//
+// Threads: any may look at the set and build; of those that change it (use_model, add, remove, take, reload)
+// one at a time. A look never waits for them longer than it takes to exchange two pointers.
 #ifndef RG_RETRIEVAL_SET_H
 #define RG_RETRIEVAL_SET_H
 
-#include "services/retrieval/store.h"
+#include "services/retrieval/view.h"
 
 typedef struct rg_set rg_set_t;
 
 typedef struct {
-    const char *path;  // store folder
-    const char *index; // FAISS index_factory string
-    size_t map_bytes;  // upper bound of the store
+    const char *path;   // store folder
+    const char *index;  // FAISS index_factory string
+    uint32_t embed_dim; // to check that string before the first model says its size
+    size_t map_bytes;   // upper bound of the store
 } rg_set_options_t;
 
-// Opens or makes the set. RG_ECONFIG for a bad factory string, and the errors of rg_store_open.
+// Opens or makes the set. RG_ECONFIG for a bad factory string, and the errors of rg_store_open. The index
+// comes from its snapshot if that fits; rg_set_unfit says why it doesn't.
 int rg_set_open(rg_set_t **set, const rg_set_options_t *options);
 void rg_set_close(rg_set_t **set);
 
-// Makes a model current and builds its index; nothing happens if it is current already. RG_EINVAL for a name
-// that is empty or too long, RG_ELIMIT for sizes that are zero or absurd, RG_ESHAPE if the current model has
-// other sizes under the same name. On failure the set is as before.
-int rg_set_use_model(rg_set_t *set, const rg_model_t *model);
+const char *rg_set_unfit(const rg_set_t *set); // "" if the snapshot fitted, or there was none
 
-// That model is the current one, and the index is there: RG_EMODEL, or why the index cannot be built.
-int rg_set_check(rg_set_t *set, const char *model);
+// ---- looking
 
-// One image to add, borrowed. D, h, w, C are those of the current model.
+// A view and the store as it was in the view's generation.
+typedef struct {
+    rg_view_t *view;
+    rg_store_txn_t *txn;
+    uint32_t slot; // of the view's model
+} rg_look_t;
+
+// RG_EIO. End it on the same thread.
+int rg_set_look(rg_set_t *set, rg_look_t *look);
+void rg_look_end(rg_look_t *look);
+
+// That model is the view's: RG_EMODEL, saying how far the next one is if it is that.
+int rg_look_check(const rg_look_t *look, const char *model);
+
+// Images that the next model has not embedded yet, 0 if there is none.
+int rg_look_missing(const rg_look_t *look, uint64_t *missing);
+
+// The first at most limit images from label `from` on, n of them; with `missing` only those the next model
+// has not embedded. *next: where to go on, 0 after the last.
+int rg_look_list(const rg_look_t *look, uint64_t from, int missing, rg_image_t *images, size_t limit,
+                 size_t *n, uint64_t *next);
+
+rg_store_t *rg_set_store(rg_set_t *set);
+
+// ---- changing
+
+// Makes a model current at once if no image is stored, the next one otherwise; the current one again: there
+// is no next one any more. missing: images it has not embedded yet. RG_EINVAL for a name that is empty or too
+// long, RG_ELIMIT for sizes that are zero or absurd, RG_ESHAPE if a model of that name has other sizes.
+int rg_set_use_model(rg_set_t *set, const rg_model_t *model, uint64_t *missing);
+
+// The current or next model of that name. RG_EMODEL.
+int rg_set_find_model(const rg_set_t *set, const char *name, const rg_model_t **model);
+
+// One image to add, borrowed. D, h, w, C are those of the model.
 typedef struct {
     const uint8_t *id;      // [RG_ID_SIZE] content id
     const char *name;       // 1..RG_TEXT_MAX bytes, or the item is refused
     const float *embedding; // [D], finite, or the item is refused
     const void *content;    // [h,w,C] f16
-    rg_span_t thumbnail;    // JPEG, not empty, or the item is refused
+    rg_span_t thumbnail;    // JPEG; empty: refused, unless the model is the next one
+    int annotated;
 } rg_set_item_t;
 
 typedef struct {
@@ -44,52 +80,43 @@ typedef struct {
     char reason[160]; // of a refusal
 } rg_outcome_t;
 
-// Adds n images in one transaction; outcomes [n]. An image that is there is DUPLICATE and keeps its name,
-// unless another model embedded it: then it is replaced and ADDED. RG_EMODEL if model is not the current one,
+// Adds n images in one transaction; outcomes [n]. An image that is there is DUPLICATE and keeps its name and
+// thumbnail. For the next model only images that are there are taken. RG_EMODEL if the model is neither,
 // RG_EFULL, RG_EIO: nothing of the batch is stored.
 int rg_set_add(rg_set_t *set, const char *model, const rg_set_item_t *items, size_t n,
                rg_outcome_t *outcomes);
 
-// n searches for k images.
-typedef struct {
-    const float *queries;   // [n,D], finite; not read where random is set
-    const uint8_t *exclude; // [n,RG_ID_SIZE] an image each search must not find, or NULL
-    size_t n, k;
-    int random;    // k distinct images drawn uniformly instead of the nearest
-    uint64_t seed; // of random
-} rg_query_t;
-
-typedef struct {
-    int64_t label;   // of the store, -1: there are fewer than k
-    float dist_l2sq; // 0 where label is -1 and where random
-} rg_found_t;
-
-// found [n,k], nearest first. The labels are valid until the next change of the set. RG_EMODEL, RG_ENUMERIC
-// naming the query.
-int rg_set_search(rg_set_t *set, const char *model, const rg_query_t *query, rg_found_t *found);
-
-// Removes images, stale ones too; ids [n,RG_ID_SIZE], those not there are passed over. RG_EFULL, RG_EIO: as
-// before.
+// Removes images; ids [n,RG_ID_SIZE], those not there are passed over. RG_EFULL, RG_EIO: as before.
 int rg_set_remove(rg_set_t *set, const uint8_t *ids, size_t n, size_t *removed);
 
-// The first at most limit stale images: images [limit], n of them; stale: how many there are in all. For
-// reading their bulk data txn is the caller's.
-int rg_set_stale(rg_set_t *set, rg_store_txn_t *txn, rg_image_t *images, size_t limit, size_t *n,
-                 uint64_t *stale);
+uint64_t rg_set_generation(const rg_set_t *set);
 
-typedef struct {
-    uint64_t images; // searchable
-    uint64_t stale;
-    uint64_t store_bytes; // on disk
-} rg_set_stats_t;
+// ---- building: an index over the rows there are, and rows without the dead ones
 
-int rg_set_stats(rg_set_t *set, rg_set_stats_t *stats);
+typedef struct rg_build rg_build_t;
 
-// The current model and generation, and the number of searchable images.
-const rg_state_t *rg_set_state(const rg_set_t *set);
-size_t rg_set_count(const rg_set_t *set);
+// 1 if a build is worth its time: so much was added since the last one, or is dead.
+int rg_set_is_due(rg_set_t *set);
 
-// For reading what was found.
-rg_store_t *rg_set_store(rg_set_t *set);
+// Builds from the view, or from the store; *stop nonzero ends it. Changes nothing until it is taken.
+// RG_ESTOPPED, RG_EIO, RG_EFORMAT.
+int rg_set_build(rg_set_t *set, int from_store, const atomic_int *stop, rg_build_t **build);
+
+// Shows what was built, with all that happened since; drops it if the model has changed since. Takes *build.
+void rg_set_take(rg_set_t *set, rg_build_t **build);
+
+// Drops a build that will not be taken.
+void rg_build_destroy(rg_build_t **build);
+
+// ---- the index on the disk
+
+// Writes the present index. RG_EFULL, RG_EIO: the last snapshot stays. restore: everything as if the set had
+// just been opened, but the snapshot must fit: RG_ENOENT, RG_EFORMAT, RG_EVERSION, RG_EMODEL, otherwise the
+// set is as before.
+int rg_set_save(rg_set_t *set);
+int rg_set_restore(rg_set_t *set);
+
+// The snapshot can be read and is of the view's model: how many rows it covers. The errors of restore.
+int rg_set_check_snapshot(const rg_set_t *set, const rg_view_t *view, size_t *rows);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <lmdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -13,13 +14,17 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 
-enum { VERSION = 1, TABLES = 6, HEX_SIZE = 2 * RG_ID_SIZE + 1 };
+enum { VERSION = 2, TABLES = 5 + RG_SLOTS * RG_MADES, HEX_SIZE = 2 * RG_ID_SIZE + 1 };
+
+static const char COPY[] = "compacting"; // folder of rg_store_copy
 
 struct rg_store {
     char *path;
+    size_t map_bytes;
     int owner; // descriptor of the lock file, -1 before it is ours
+    int read_only;
     MDB_env *env;
-    MDB_dbi meta, ids, images, bulk[RG_BULKS];
+    MDB_dbi meta, ids, names, images, thumbnails, made[RG_SLOTS][RG_MADES];
 };
 
 struct rg_store_txn {
@@ -28,26 +33,32 @@ struct rg_store_txn {
     MDB_cursor *cursor; // over images, opened by the first rg_store_next
 };
 
-// The fixed part of a value of `images`; name and model follow.
+// The fixed part of a value of `images`; the name follows.
 typedef struct {
     uint32_t version;
-    uint16_t name_length, model_length;
+    uint16_t name_length, annotated;
     uint64_t generation, time_ms;
     uint8_t id[RG_ID_SIZE];
 } image_head_t;
 
-// The fixed part of the state; the model's name follows.
+// The fixed part of a model in the state.
 typedef struct {
-    uint32_t version;
     uint32_t name_length;
-    uint64_t generation;
     uint32_t embed_dim;
     uint32_t content_shape[3];
+} model_head_t;
+
+// The fixed part of the state; the names of the current and the next model follow.
+typedef struct {
+    uint32_t version;
+    uint32_t slot;
+    uint64_t generation;
+    model_head_t model, next;
 } state_head_t;
 
-_Static_assert(sizeof(image_head_t) == 40 && sizeof(state_head_t) == 32, "stored heads have no padding");
+_Static_assert(sizeof(image_head_t) == 40 && sizeof(state_head_t) == 56, "stored heads have no padding");
 
-static const char *const BULK_NAME[RG_BULKS] = {"embedding", "content map", "thumbnail"};
+static const char *const MADE_NAME[RG_MADES] = {"embedding", "content map"};
 
 size_t rg_model_embedding_bytes(const rg_model_t *model)
 {
@@ -101,14 +112,16 @@ static int corrupt(const rg_store_txn_t *txn, const rg_image_t *image, const cha
 
 // ---- open and close
 
+// A folder that cannot be written has no owner: any number of processes may read it.
 static int lock(rg_store_t *store)
 {
     char *path = rg_format("%s/owner.lock", store->path);
     int err = 0;
     store->owner = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (store->owner < 0)
+    store->read_only = store->owner < 0 && (errno == EROFS || errno == EACCES || errno == EPERM);
+    if (store->owner < 0 && !store->read_only)
         err = rg_fail_errno(RG_EIO, "%s: cannot open for writing", path);
-    else if (flock(store->owner, LOCK_EX | LOCK_NB) != 0)
+    else if (store->owner >= 0 && flock(store->owner, LOCK_EX | LOCK_NB) != 0)
         err = errno == EWOULDBLOCK
                   ? rg_fail(RG_EBUSY, "%s: another process has this retrieval store open", store->path)
                   : rg_fail_errno(RG_EIO, "%s: cannot lock", path);
@@ -116,49 +129,73 @@ static int lock(rg_store_t *store)
     return err;
 }
 
+static int open_table(rg_store_t *store, MDB_txn *txn, const char *name, unsigned flags, MDB_dbi *table)
+{
+    return mdb_dbi_open(txn, name, flags | (store->read_only ? 0 : MDB_CREATE), table);
+}
+
+static int open_made(rg_store_t *store, MDB_txn *txn)
+{
+    static const char *const names[RG_MADES] = {"embeddings", "contents"};
+    int rc = 0;
+    for (int i = 0; i < RG_SLOTS * RG_MADES && !rc; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s.%d", names[i % RG_MADES], i / RG_MADES);
+        rc = open_table(store, txn, name, MDB_INTEGERKEY, &store->made[i / RG_MADES][i % RG_MADES]);
+    }
+    return rc;
+}
+
 static int open_tables(rg_store_t *store)
 {
-    const struct {
-        const char *name;
-        unsigned flags;
-        MDB_dbi *table;
-    } tables[TABLES] = {{"meta", 0, &store->meta},
-                        {"ids", 0, &store->ids},
-                        {"images", MDB_INTEGERKEY, &store->images},
-                        {"embeddings", MDB_INTEGERKEY, &store->bulk[RG_BULK_EMBEDDING]},
-                        {"contents", MDB_INTEGERKEY, &store->bulk[RG_BULK_CONTENT]},
-                        {"thumbnails", MDB_INTEGERKEY, &store->bulk[RG_BULK_THUMBNAIL]}};
     MDB_txn *txn;
-    int rc = mdb_txn_begin(store->env, NULL, 0, &txn);
-    if (rc) return fail(store, rc, "write to");
-    for (int i = 0; i < TABLES && !rc; i++)
-        rc = mdb_dbi_open(txn, tables[i].name, tables[i].flags | MDB_CREATE, tables[i].table);
+    int rc = mdb_txn_begin(store->env, NULL, store->read_only ? MDB_RDONLY : 0, &txn);
+    if (rc) return fail(store, rc, "open");
+    rc = open_table(store, txn, "meta", 0, &store->meta);
+    if (!rc) rc = open_table(store, txn, "ids", 0, &store->ids);
+    if (!rc) rc = open_table(store, txn, "names", MDB_DUPSORT | MDB_DUPFIXED | MDB_INTEGERDUP, &store->names);
+    if (!rc) rc = open_table(store, txn, "images", MDB_INTEGERKEY, &store->images);
+    if (!rc) rc = open_table(store, txn, "thumbnails", MDB_INTEGERKEY, &store->thumbnails);
+    if (!rc) rc = open_made(store, txn);
     if (rc)
         mdb_txn_abort(txn);
     else
         rc = mdb_txn_commit(txn);
-    return rc ? fail(store, rc, "write to") : 0;
+    return rc ? fail(store, rc, "open") : 0;
 }
 
-static int open_env(rg_store_t *store, size_t map_bytes)
+// Read-only: nobody writes, so no locks are needed either.
+static int open_env(rg_store_t *store)
 {
+    unsigned flags = MDB_NOTLS | (store->read_only ? MDB_RDONLY | MDB_NOLOCK : 0);
     int rc = mdb_env_create(&store->env);
-    if (!rc) rc = mdb_env_set_mapsize(store->env, map_bytes);
+    if (!rc) rc = mdb_env_set_mapsize(store->env, store->map_bytes);
     if (!rc) rc = mdb_env_set_maxdbs(store->env, TABLES);
-    if (!rc) rc = mdb_env_open(store->env, store->path, 0, 0644);
+    if (!rc) rc = mdb_env_open(store->env, store->path, flags, 0644);
     int dead = 0; // readers that were killed
     if (!rc) rc = mdb_reader_check(store->env, &dead);
     return rc ? fail(store, rc, "open") : open_tables(store);
 }
 
+static int check_version(rg_store_t *store)
+{
+    rg_store_txn_t *txn = NULL;
+    rg_state_t state;
+    int err = rg_store_read(store, &txn);
+    if (!err) err = rg_store_state(txn, &state);
+    rg_store_abort(&txn);
+    return err;
+}
+
 int rg_store_open(rg_store_t **out, const char *path, size_t map_bytes)
 {
-    int err = rg_mkdirs(path);
+    int err = rg_exists(path) ? 0 : rg_mkdirs(path);
     if (err) return err;
     rg_store_t *store = rg_alloc(sizeof *store);
-    *store = (rg_store_t){.path = rg_strdup(path), .owner = -1};
+    *store = (rg_store_t){.path = rg_strdup(path), .map_bytes = map_bytes, .owner = -1};
     err = lock(store);
-    if (!err) err = open_env(store, map_bytes);
+    if (!err) err = open_env(store);
+    if (!err) err = check_version(store);
     if (err)
         rg_store_close(&store);
     else
@@ -176,6 +213,11 @@ void rg_store_close(rg_store_t **store)
     *store = NULL;
 }
 
+int rg_store_read_only(const rg_store_t *store)
+{
+    return store->read_only;
+}
+
 uint64_t rg_store_bytes(const rg_store_t *store)
 {
     MDB_envinfo info;
@@ -183,6 +225,45 @@ uint64_t rg_store_bytes(const rg_store_t *store)
     mdb_env_info(store->env, &info);
     mdb_env_stat(store->env, &stat);
     return (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
+}
+
+// ---- a smaller copy in the store's place
+
+static int sync_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int failed = fd < 0 || fsync(fd) != 0;
+    int err = failed ? rg_fail_errno(RG_EIO, "%s: cannot sync", path) : 0;
+    if (fd >= 0) close(fd);
+    return err;
+}
+
+int rg_store_copy(rg_store_t *store)
+{
+    char *folder = rg_format("%s/%s", store->path, COPY), *data = rg_format("%s/data.mdb", folder);
+    unlink(data); // of a compaction that was killed
+    int err = rg_mkdirs(folder);
+    int rc = err ? 0 : mdb_env_copy2(store->env, folder, MDB_CP_COMPACT);
+    if (rc) err = fail(store, rc, "copy");
+    if (!err) err = sync_file(data);
+    if (err) unlink(data);
+    free(data);
+    free(folder);
+    return err;
+}
+
+int rg_store_adopt(rg_store_t *store)
+{
+    char *copy = rg_format("%s/%s/data.mdb", store->path, COPY);
+    char *data = rg_format("%s/data.mdb", store->path);
+    mdb_env_close(store->env);
+    store->env = NULL;
+    int err = rename(copy, data) ? rg_fail_errno(RG_EIO, "%s: cannot take its place", copy) : 0;
+    if (!err) err = sync_file(store->path);
+    int reopened = open_env(store);
+    free(copy);
+    free(data);
+    return err ? err : reopened;
 }
 
 // ---- transactions
@@ -204,6 +285,8 @@ int rg_store_read(rg_store_t *store, rg_store_txn_t **txn)
 
 int rg_store_write(rg_store_t *store, rg_store_txn_t **txn)
 {
+    if (store->read_only)
+        return rg_fail(RG_EIO, "%s: the folder is read-only: nothing can change", store->path);
     return begin(store, 0, txn);
 }
 
@@ -245,14 +328,31 @@ static int put(rg_store_txn_t *txn, MDB_dbi table, const void *key, size_t key_s
     return rc ? fail(txn->store, rc, "write to") : 0;
 }
 
-static int del(rg_store_txn_t *txn, MDB_dbi table, const void *key, size_t key_size)
+// What is not there is removed already. label: of several under the same key, or NULL.
+static int del(rg_store_txn_t *txn, MDB_dbi table, const void *key, size_t key_size, const uint64_t *label)
 {
     MDB_val k = {.mv_size = key_size, .mv_data = (void *)key};
-    int rc = mdb_del(txn->txn, table, &k, NULL);
-    return rc ? fail(txn->store, rc, "remove from") : 0;
+    MDB_val v = {.mv_size = sizeof *label, .mv_data = (void *)label};
+    int rc = mdb_del(txn->txn, table, &k, label ? &v : NULL);
+    return rc && rc != MDB_NOTFOUND ? fail(txn->store, rc, "remove from") : 0;
 }
 
 // ---- state
+
+// Reads the model of this head, whose name is at text.
+static void read_model(const model_head_t *head, const char *text, rg_model_t *model)
+{
+    *model = (rg_model_t){.embed_dim = head->embed_dim};
+    memcpy(model->content_shape, head->content_shape, sizeof head->content_shape);
+    memcpy(model->name, text, head->name_length);
+}
+
+static model_head_t head_of(const rg_model_t *model)
+{
+    model_head_t head = {.name_length = (uint32_t)strlen(model->name), .embed_dim = model->embed_dim};
+    memcpy(head.content_shape, model->content_shape, sizeof head.content_shape);
+    return head;
+}
 
 int rg_store_state(rg_store_txn_t *txn, rg_state_t *state)
 {
@@ -260,33 +360,35 @@ int rg_store_state(rg_store_txn_t *txn, rg_state_t *state)
     int err = get(txn, txn->store->meta, "state", 5, &value);
     if (err == RG_ENOENT) *state = (rg_state_t){0};
     if (err) return err == RG_ENOENT ? 0 : err;
-    state_head_t head;
-    const char *path = txn->store->path;
-    if (value.size < sizeof head) return rg_fail(RG_EFORMAT, "%s: its state has %zu bytes", path, value.size);
-    memcpy(&head, value.data, sizeof head);
-    if (head.version != VERSION)
+    state_head_t head = {0};
+    const char *path = txn->store->path, *text = (const char *)value.data + sizeof head;
+    memcpy(&head, value.data, value.size < sizeof head ? value.size : sizeof head);
+    if (value.size >= sizeof head.version && head.version != VERSION)
         return rg_fail(RG_EVERSION, "%s: store version %u, this program reads %d", path, head.version,
                        VERSION);
-    if (head.name_length > RG_TEXT_MAX || value.size != sizeof head + head.name_length)
+    if (value.size < sizeof head || head.slot >= RG_SLOTS || head.model.name_length > RG_TEXT_MAX ||
+        head.next.name_length > RG_TEXT_MAX ||
+        value.size != sizeof head + head.model.name_length + head.next.name_length)
         return rg_fail(RG_EFORMAT, "%s: its state has %zu bytes", path, value.size);
-    *state = (rg_state_t){.model.embed_dim = head.embed_dim, .generation = head.generation};
-    memcpy(state->model.content_shape, head.content_shape, sizeof head.content_shape);
-    memcpy(state->model.name, (const char *)value.data + sizeof head, head.name_length);
+    *state = (rg_state_t){.slot = head.slot, .generation = head.generation};
+    read_model(&head.model, text, &state->model);
+    read_model(&head.next, text + head.model.name_length, &state->next);
     return 0;
 }
 
 int rg_store_set_state(rg_store_txn_t *txn, const rg_state_t *state)
 {
-    const rg_model_t *model = &state->model;
     state_head_t head = {.version = VERSION,
-                         .name_length = (uint32_t)strlen(model->name),
+                         .slot = state->slot,
                          .generation = state->generation,
-                         .embed_dim = model->embed_dim};
-    memcpy(head.content_shape, model->content_shape, sizeof head.content_shape);
-    char value[sizeof head + RG_TEXT_MAX];
+                         .model = head_of(&state->model),
+                         .next = head_of(&state->next)};
+    char value[sizeof head + 2 * RG_TEXT_MAX], *text = value + sizeof head;
     memcpy(value, &head, sizeof head);
-    memcpy(value + sizeof head, model->name, head.name_length);
-    return put(txn, txn->store->meta, "state", 5, (rg_span_t){value, sizeof head + head.name_length});
+    memcpy(text, state->model.name, head.model.name_length);
+    memcpy(text + head.model.name_length, state->next.name, head.next.name_length);
+    size_t size = sizeof head + head.model.name_length + head.next.name_length;
+    return put(txn, txn->store->meta, "state", 5, (rg_span_t){value, size});
 }
 
 // ---- reading images
@@ -312,14 +414,13 @@ static int parse_image(const rg_store_txn_t *txn, uint64_t label, rg_span_t valu
         return rg_fail(RG_EFORMAT, "%s: image %llu is corrupt: its record has %zu bytes", txn->store->path,
                        (unsigned long long)label, value.size);
     memcpy(&head, value.data, sizeof head);
-    rg_image_t parsed = {.label = label, .generation = head.generation, .time_ms = head.time_ms};
+    rg_image_t parsed = {
+        .label = label, .generation = head.generation, .time_ms = head.time_ms, .annotated = head.annotated};
     memcpy(parsed.id, head.id, sizeof head.id);
-    if (head.version != VERSION || head.name_length > RG_TEXT_MAX || head.model_length > RG_TEXT_MAX ||
-        value.size != sizeof head + head.name_length + head.model_length)
+    if (head.version != VERSION || head.name_length > RG_TEXT_MAX || head.annotated > 1 ||
+        value.size != sizeof head + head.name_length)
         return corrupt(txn, &parsed, "record", value.size);
-    const char *text = (const char *)value.data + sizeof head;
-    memcpy(parsed.name, text, head.name_length);
-    memcpy(parsed.model, text + head.name_length, head.model_length);
+    memcpy(parsed.name, (const char *)value.data + sizeof head, head.name_length);
     *image = parsed;
     return 0;
 }
@@ -345,24 +446,78 @@ int rg_store_next(rg_store_txn_t *txn, uint64_t from, rg_image_t *image)
     return parse_image(txn, label, (rg_span_t){v.mv_data, v.mv_size}, image);
 }
 
-int rg_store_count(rg_store_txn_t *txn, uint64_t *count)
+static int count_of(rg_store_txn_t *txn, MDB_dbi table, uint64_t *count)
 {
     MDB_stat stat;
-    int rc = mdb_stat(txn->txn, txn->store->images, &stat);
+    int rc = mdb_stat(txn->txn, table, &stat);
     if (rc) return fail(txn->store, rc, "read");
     *count = stat.ms_entries;
     return 0;
 }
 
-int rg_store_bulk(rg_store_txn_t *txn, const rg_image_t *image, enum rg_bulk kind, size_t want,
-                  rg_span_t *bulk)
+int rg_store_count(rg_store_txn_t *txn, uint64_t *count)
+{
+    return count_of(txn, txn->store->images, count);
+}
+
+int rg_store_embedded(rg_store_txn_t *txn, uint32_t slot, uint64_t *count)
+{
+    return count_of(txn, txn->store->made[slot][RG_MADE_EMBEDDING], count);
+}
+
+int rg_store_entries(rg_store_txn_t *txn, rg_entries_t *entries)
+{
+    const rg_store_t *store = txn->store;
+    int err = count_of(txn, store->ids, &entries->ids);
+    if (!err) err = count_of(txn, store->names, &entries->names);
+    if (!err) err = count_of(txn, store->thumbnails, &entries->thumbnails);
+    return err;
+}
+
+static int tell_label(const MDB_val *value, void (*fn)(void *self, uint64_t label), void *self)
+{
+    uint64_t label;
+    if (value->mv_size != sizeof label) return MDB_CORRUPTED;
+    memcpy(&label, value->mv_data, sizeof label);
+    fn(self, label);
+    return 0;
+}
+
+int rg_store_named(rg_store_txn_t *txn, const char *prefix, void (*fn)(void *self, uint64_t label),
+                   void *self)
+{
+    MDB_cursor *cursor;
+    size_t length = strlen(prefix);
+    MDB_val k = {.mv_size = length, .mv_data = (void *)prefix}, v;
+    int rc = mdb_cursor_open(txn->txn, txn->store->names, &cursor);
+    if (rc) return fail(txn->store, rc, "read");
+    rc = mdb_cursor_get(cursor, &k, &v, length ? MDB_SET_RANGE : MDB_FIRST);
+    while (!rc && k.mv_size >= length && memcmp(k.mv_data, prefix, length) == 0) {
+        rc = tell_label(&v, fn, self);
+        if (!rc) rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+    }
+    mdb_cursor_close(cursor);
+    return rc && rc != MDB_NOTFOUND ? fail(txn->store, rc, "read") : 0;
+}
+
+int rg_store_made(rg_store_txn_t *txn, const rg_image_t *image, uint32_t slot, enum rg_made kind, size_t want,
+                  rg_span_t *made)
 {
     rg_span_t value = {0};
-    int err = get(txn, txn->store->bulk[kind], &image->label, sizeof image->label, &value);
+    int err = get(txn, txn->store->made[slot][kind], &image->label, sizeof image->label, &value);
+    if (err) return err;
+    if (value.size != want) return corrupt(txn, image, MADE_NAME[kind], value.size);
+    *made = value;
+    return 0;
+}
+
+int rg_store_thumbnail(rg_store_txn_t *txn, const rg_image_t *image, rg_span_t *jpeg)
+{
+    rg_span_t value = {0};
+    int err = get(txn, txn->store->thumbnails, &image->label, sizeof image->label, &value);
     if (err && err != RG_ENOENT) return err;
-    if (value.size == 0 || (want && value.size != want))
-        return corrupt(txn, image, BULK_NAME[kind], value.size);
-    *bulk = value;
+    if (value.size == 0) return corrupt(txn, image, "thumbnail", value.size);
+    *jpeg = value;
     return 0;
 }
 
@@ -387,42 +542,57 @@ static int put_image(rg_store_txn_t *txn, const rg_image_t *image)
 {
     image_head_t head = {.version = VERSION,
                          .name_length = (uint16_t)strlen(image->name),
-                         .model_length = (uint16_t)strlen(image->model),
+                         .annotated = image->annotated != 0,
                          .generation = image->generation,
                          .time_ms = image->time_ms};
     memcpy(head.id, image->id, sizeof head.id);
-    char value[sizeof head + 2 * RG_TEXT_MAX];
+    char value[sizeof head + RG_TEXT_MAX];
     memcpy(value, &head, sizeof head);
     memcpy(value + sizeof head, image->name, head.name_length);
-    memcpy(value + sizeof head + head.name_length, image->model, head.model_length);
-    size_t size = sizeof head + head.name_length + head.model_length;
-    return put(txn, txn->store->images, &image->label, sizeof image->label, (rg_span_t){value, size});
+    return put(txn, txn->store->images, &image->label, sizeof image->label,
+               (rg_span_t){value, sizeof head + head.name_length});
 }
 
-int rg_store_put(rg_store_txn_t *txn, rg_image_t *image, const rg_span_t bulk[RG_BULKS])
+int rg_store_put(rg_store_txn_t *txn, rg_image_t *image, rg_span_t thumbnail)
 {
+    rg_store_t *store = txn->store;
     uint64_t label;
-    int err = rg_store_find(txn, image->id, &label);
-    if (!err)
-        err = rg_store_delete(txn, label);
-    else if (err == RG_ENOENT)
-        err = 0;
-    if (!err) err = take_label(txn, &label);
+    int err = take_label(txn, &label);
     if (err) return err;
     image->label = label;
-    err = put(txn, txn->store->ids, image->id, RG_ID_SIZE, (rg_span_t){&label, sizeof label});
+    const rg_span_t value = {&label, sizeof label};
+    err = put(txn, store->ids, image->id, RG_ID_SIZE, value);
+    if (!err) err = put(txn, store->names, image->name, strlen(image->name), value);
     if (!err) err = put_image(txn, image);
-    for (int i = 0; i < RG_BULKS && !err; i++)
-        err = put(txn, txn->store->bulk[i], &label, sizeof label, bulk[i]);
+    if (!err) err = put(txn, store->thumbnails, &label, sizeof label, thumbnail);
     return err;
+}
+
+int rg_store_make(rg_store_txn_t *txn, uint64_t label, uint32_t slot, const rg_span_t made[RG_MADES])
+{
+    int err = 0;
+    for (int i = 0; i < RG_MADES && !err; i++)
+        err = put(txn, txn->store->made[slot][i], &label, sizeof label, made[i]);
+    return err;
+}
+
+int rg_store_clear(rg_store_txn_t *txn, uint32_t slot)
+{
+    int rc = 0;
+    for (int i = 0; i < RG_MADES && !rc; i++) rc = mdb_drop(txn->txn, txn->store->made[slot][i], 0);
+    return rc ? fail(txn->store, rc, "write to") : 0;
 }
 
 int rg_store_delete(rg_store_txn_t *txn, uint64_t label)
 {
+    rg_store_t *store = txn->store;
     rg_image_t image;
     int err = rg_store_image(txn, label, &image);
-    if (!err) err = del(txn, txn->store->ids, image.id, RG_ID_SIZE);
-    if (!err) err = del(txn, txn->store->images, &label, sizeof label);
-    for (int i = 0; i < RG_BULKS && !err; i++) err = del(txn, txn->store->bulk[i], &label, sizeof label);
+    if (!err) err = del(txn, store->ids, image.id, RG_ID_SIZE, NULL);
+    if (!err) err = del(txn, store->names, image.name, strlen(image.name), &label);
+    if (!err) err = del(txn, store->images, &label, sizeof label, NULL);
+    if (!err) err = del(txn, store->thumbnails, &label, sizeof label, NULL);
+    for (int i = 0; i < RG_SLOTS * RG_MADES && !err; i++)
+        err = del(txn, store->made[i / RG_MADES][i % RG_MADES], &label, sizeof label, NULL);
     return err;
 }

@@ -1,16 +1,19 @@
 // The durable part of the retrieval set: images by content id, in LMDB (the only place that sees it).
 //
-// Every image has a label, a number that is never given twice: what is embedded later has the larger label.
-// The FAISS index carries labels, so it can always be rebuilt from here. Tables of the environment:
-//   meta        "state" -> rg_state_t, "next" -> next label
-//   ids         content id, 16 bytes -> label
-//   images      label -> version, id, generation, time, name, model
-//   embeddings  label -> f32 [D]        contents  label -> f16 [h,w,C]        thumbnails  label -> JPEG bytes
+// Every image has a label, a number that is never given twice: what is added later has the larger label. The
+// index carries labels, so it can always be rebuilt from here. What a model made of an image lies in one of
+// two slots: the current model's, and the one of the next model while it embeds everything anew. Tables:
+//   meta          "state" -> rg_state_t, "next" -> next label
+//   ids           content id, 16 bytes -> label
+//   names         name -> labels
+//   images        label -> version, id, generation, time, annotated, name
+//   thumbnails    label -> JPEG bytes
+//   embeddings.S  label -> f32 [D]        contents.S  label -> f16 [h,w,C]        S: slot 0 or 1
 // Numbers are in the byte order of the machine (little-endian, as is the wire's payload).
 //
 // A write transaction that was committed is on the disk; one that was not leaves no trace, whatever is
 // killed. Every length is checked on reading: a corrupt record is RG_EFORMAT naming the image. One process at
-// a time owns a store (a lock file beside the data), and one thread of it uses it.
+// a time owns a store (a lock file beside the data). One thread writes, any number read.
 #ifndef RG_RETRIEVAL_STORE_H
 #define RG_RETRIEVAL_STORE_H
 
@@ -31,9 +34,11 @@ typedef struct {
 size_t rg_model_embedding_bytes(const rg_model_t *model);
 size_t rg_model_content_bytes(const rg_model_t *model);
 
-// What has to survive a restart besides the images.
+// What has to survive a restart besides the images. The current model's slot is `slot`, the next one's the
+// other.
 typedef struct {
-    rg_model_t model;
+    rg_model_t model, next; // next: "" unless a reindex is under way
+    uint32_t slot;
     uint64_t generation;
 } rg_state_t;
 
@@ -47,26 +52,36 @@ typedef struct {
     uint64_t label;
     uint8_t id[RG_ID_SIZE];
     char name[RG_TEXT_MAX + 1];
-    char model[RG_TEXT_MAX + 1]; // that embedded it
-    uint64_t generation;         // in which it was added
-    uint64_t time_ms;            // of the addition, since 1970
+    uint64_t generation; // in which it was added
+    uint64_t time_ms;    // of the addition, since 1970
+    int annotated;
 } rg_image_t;
 
-enum rg_bulk { RG_BULK_EMBEDDING, RG_BULK_CONTENT, RG_BULK_THUMBNAIL, RG_BULKS };
+// What a model made of an image.
+enum rg_made { RG_MADE_EMBEDDING, RG_MADE_CONTENT, RG_MADES };
+enum { RG_SLOTS = 2 };
 
 typedef struct rg_store rg_store_t;
 typedef struct rg_store_txn rg_store_txn_t;
 
-// Opens or makes the store in the folder path, which may grow to map_bytes. RG_EBUSY if another process has
-// it open, RG_EIO (also: read-only), RG_EFULL, RG_EFORMAT if it is no store.
+// Opens or makes the store in the folder path, which may grow to map_bytes. A store in a folder that cannot
+// be written is opened for reading. RG_EBUSY if another process has it open, RG_EIO, RG_EFULL, RG_EFORMAT if
+// it is no store.
 int rg_store_open(rg_store_t **store, const char *path, size_t map_bytes);
 void rg_store_close(rg_store_t **store);
 
+int rg_store_read_only(const rg_store_t *store);
 uint64_t rg_store_bytes(const rg_store_t *store); // on disk
 
-// Transactions: begin, then commit or abort; both take the transaction and null the pointer. One writing
-// transaction at a time, and one reading. Commit returns when the data is on the disk: RG_EFULL, RG_EIO, then
-// nothing of the transaction is stored.
+// Writes what is used of the store to a file beside it, which adopt then puts in the store's place; between
+// the two nothing may be written, and for adopt no transaction be open. RG_EFULL, RG_EIO: the store is as
+// before. adopt: RG_EIO or RG_EFORMAT if the store cannot be opened again; it can only be closed then.
+int rg_store_copy(rg_store_t *store);
+int rg_store_adopt(rg_store_t *store);
+
+// Transactions: begin, then commit or abort; both take the transaction and null the pointer, on the thread
+// that began it. One writing transaction at a time. Commit returns when the data is on the disk: RG_EFULL,
+// RG_EIO, then nothing of the transaction is stored. write: RG_EIO if the store is read-only.
 int rg_store_read(rg_store_t *store, rg_store_txn_t **txn);
 int rg_store_write(rg_store_t *store, rg_store_txn_t **txn);
 int rg_store_commit(rg_store_txn_t **txn);
@@ -85,17 +100,36 @@ int rg_store_image(rg_store_txn_t *txn, uint64_t label, rg_image_t *image);
 // The first image whose label is at least from. RG_ENOENT (without a sentence) after the last.
 int rg_store_next(rg_store_txn_t *txn, uint64_t from, rg_image_t *image);
 
-// Number of images stored. RG_EIO.
+// Number of images stored, and how many of them the slot's model has embedded. RG_EIO.
 int rg_store_count(rg_store_txn_t *txn, uint64_t *count);
+int rg_store_embedded(rg_store_txn_t *txn, uint32_t slot, uint64_t *count);
 
-// Bulk data of an image, borrowed until the transaction ends; 2-byte aligned. RG_EFORMAT if it is not there,
-// is empty, or is not want bytes long (0: any).
-int rg_store_bulk(rg_store_txn_t *txn, const rg_image_t *image, enum rg_bulk kind, size_t want,
-                  rg_span_t *bulk);
+// Entries of the tables that have one for every image. RG_EIO.
+typedef struct {
+    uint64_t ids, names, thumbnails;
+} rg_entries_t;
+int rg_store_entries(rg_store_txn_t *txn, rg_entries_t *entries);
 
-// Stores an image, in place of the one with the same id if there is one, under a new label, which is set in
-// image->label. RG_EFULL, RG_EIO: abort the transaction.
-int rg_store_put(rg_store_txn_t *txn, rg_image_t *image, const rg_span_t bulk[RG_BULKS]);
+// Calls fn with the labels of all images whose name begins with prefix, in the order of the names.
+int rg_store_named(rg_store_txn_t *txn, const char *prefix, void (*fn)(void *self, uint64_t label),
+                   void *self);
+
+// Bulk data of an image, borrowed until the transaction ends; 2-byte aligned. What a model made: RG_ENOENT
+// (without a sentence) if that model has not seen the image, RG_EFORMAT if it is not want bytes long.
+// Thumbnail: RG_EFORMAT if it is missing or empty.
+int rg_store_made(rg_store_txn_t *txn, const rg_image_t *image, uint32_t slot, enum rg_made kind, size_t want,
+                  rg_span_t *made);
+int rg_store_thumbnail(rg_store_txn_t *txn, const rg_image_t *image, rg_span_t *jpeg);
+
+// Stores an image that is not there yet under a new label, which is set in image->label. RG_EFULL, RG_EIO:
+// abort the transaction.
+int rg_store_put(rg_store_txn_t *txn, rg_image_t *image, rg_span_t thumbnail);
+
+// Stores what the slot's model made of an image, in place of what it had made.
+int rg_store_make(rg_store_txn_t *txn, uint64_t label, uint32_t slot, const rg_span_t made[RG_MADES]);
+
+// Forgets all that the slot's model made.
+int rg_store_clear(rg_store_txn_t *txn, uint32_t slot);
 
 // Removes the image of that label. RG_ENOENT.
 int rg_store_delete(rg_store_txn_t *txn, uint64_t label);

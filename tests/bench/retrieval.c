@@ -1,201 +1,371 @@
-// Searches of the retrieval service over ipc beside FAISS's own in this process, on the same vectors and in
-// the same rounds: throughput of batches, and how long single queries take. The service must be running with
-// an empty store (retrieval.sh starts it). Prints the table; the last line is the least ratio of the
-// throughputs.
-#include <argp.h>
+// Searches of the retrieval service over ipc beside FAISS's own in this process, on the same vectors, in the
+// same rounds: throughput of batches, how long single queries take, also while vectors are added, and what an
+// approximate index finds after it was built, added to, removed from and built again. The services must be
+// running with empty stores (retrieval.sh starts them). Prints the tables; the last line is the least ratio
+// of the throughputs.
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <omp.h>
+#include <time.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/rng.h"
-#include "common/wire/wire.h"
-#include "services/retrieval/index.h"
+#include "tests/bench/asking.h"
+#include "tests/bench/peer.h"
 #include "tests/bench/timing.h"
 
-enum { D = 100, K = 10, ADD_BATCH = 250, ROUNDS = 9, SINGLES = 200, VECTORS = 200000 };
+// The vectors have LATENT degrees of freedom and some noise, as embeddings of images have.
+enum { D = ASKING_D, LATENT = 16, K = 10, ROUNDS = 9, SINGLES = 400, SAMPLE = 1000 };
+enum { VECTORS = 200000, MORE = 100000, RATE = 5000, GROWN = 20000, REMOVED = 10000 };
 static const int BATCHES[] = {32, 256};
-static const char MODEL[] = "bench";
+static const double FLOOR = 0.98; // of recall
 
 typedef struct {
+    rg_config_t config;
     rg_link_t *link;
-    rg_index_t *index;
-    float *vectors; // [VECTORS,D]
-    float *queries; // [SINGLES,D]
+    float *vectors; // [VECTORS+MORE,D]
+    float *queries; // [SAMPLE,D]
+    double least;   // ratio of throughputs so far
 } bench_t;
 
-static float *normal(size_t n, uint64_t index)
+// ---- data
+
+static void fill_normal(float *x, size_t n, uint64_t index)
 {
-    float *x = rg_alloc(n * sizeof *x);
     rg_rng_t rng;
     rg_rng_init(&rng, 1, RG_RNG_SEARCH, index);
     for (size_t i = 0; i < n; i++) x[i] = rg_rng_normal(&rng);
+}
+
+static float *draw(size_t n, uint64_t index)
+{
+    static float mix[LATENT * D];
+    float *x = rg_alloc(n * D * sizeof *x), *latent = rg_alloc(n * LATENT * sizeof *latent);
+    fill_normal(mix, LATENT * D, 0);
+    fill_normal(latent, n * LATENT, 2 * index + 1);
+    fill_normal(x, n * D, 2 * index + 2);
+    for (size_t i = 0; i < n; i++)
+        for (int d = 0; d < D; d++) {
+            float sum = 0.3F * x[i * D + (size_t)d];
+            for (int l = 0; l < LATENT; l++) sum += latent[i * LATENT + (size_t)l] * mix[l * D + d];
+            x[i * D + (size_t)d] = sum / 4;
+        }
+    free(latent);
     return x;
-}
-
-// ---- filling
-
-static int use_model(bench_t *b)
-{
-    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_MODEL_REQUEST), *reply = NULL;
-    Rg__V1__ModelRequest *body = rg_msg_body(request);
-    body->model = rg_msg_text(request, "%s", MODEL);
-    body->embed_dim = D;
-    body->n_content_shape = 3;
-    body->content_shape = rg_msg_alloc(request, 3 * sizeof *body->content_shape);
-    for (int i = 0; i < 3; i++) body->content_shape[i] = 1;
-    int err = rg_link_ask(b->link, &request, &reply, -1);
-    rg_msg_destroy(&reply);
-    return err;
-}
-
-static int add(bench_t *b, uint32_t first)
-{
-    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_ADD_REQUEST), *reply = NULL;
-    Rg__V1__AddRequest *body = rg_msg_body(request);
-    const uint32_t n = ADD_BATCH;
-    const uint16_t contents[ADD_BATCH] = {0};
-    body->model = rg_msg_text(request, "%s", MODEL);
-    body->n_items = n;
-    body->items = (Rg__V1__Item **)rg_msg_array(request, &rg__v1__item__descriptor, n);
-    for (uint32_t i = 0; i < n; i++) {
-        uint8_t id[RG_ID_SIZE] = {0};
-        char payload[16];
-        uint32_t number = first + i;
-        memcpy(id, &number, sizeof number);
-        body->items[i]->name = rg_msg_text(request, "%u.jpg", number);
-        rg_msg_bytes(request, &body->items[i]->id, id, sizeof id);
-        snprintf(payload, sizeof payload, "%u", i);
-        rg_msg_copy(request, payload, RG__V1__DTYPE__U8, 1, (const uint32_t[]){4}, "JPEG");
-    }
-    rg_msg_copy(request, "embeddings", RG__V1__DTYPE__F32, 2, (const uint32_t[]){n, D},
-                b->vectors + (size_t)first * D);
-    rg_msg_copy(request, "content", RG__V1__DTYPE__F16, 4, (const uint32_t[]){n, 1, 1, 1}, contents);
-    int err = rg_link_ask(b->link, &request, &reply, -1);
-    rg_msg_destroy(&reply);
-    return err;
 }
 
 static int fill(bench_t *b)
 {
-    int64_t *labels = rg_alloc(VECTORS * sizeof *labels);
-    for (int i = 0; i < VECTORS; i++) labels[i] = i;
-    int err = rg_index_new(&b->index, "Flat", D);
-    if (!err) err = rg_index_add(b->index, b->vectors, labels, VECTORS);
-    if (!err) err = use_model(b);
+    int err = asking_model(b->link);
     double start = rg_timing_ms();
-    for (uint32_t i = 0; i < VECTORS && !err; i += ADD_BATCH) err = add(b, i);
-    fprintf(stderr, "%d vectors added durably, %.0f per second\n", VECTORS,
-            VECTORS / (rg_timing_ms() - start) * 1e3);
-    free(labels);
+    for (uint32_t i = 0; i < VECTORS && !err; i += ASKING_BATCH)
+        err = asking_add(b->link, b->vectors + (size_t)i * D, i, ASKING_BATCH);
+    if (!err)
+        printf("%d vectors added durably, %.0f per second\n", VECTORS,
+               VECTORS / (rg_timing_ms() - start) * 1e3);
     return err;
 }
 
-// ---- searching
+// ---- the two sides
 
-static int ask(bench_t *b, const float *queries, uint32_t n, int64_t *found)
+// The part of what `right` [n,k] holds that `found` has too.
+static double recall(const int64_t *found, const int64_t *right, size_t n)
 {
-    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REQUEST), *reply = NULL;
-    Rg__V1__SearchRequest *body = rg_msg_body(request);
-    body->model = rg_msg_text(request, "%s", MODEL);
-    body->k = K;
-    rg_msg_copy(request, "queries", RG__V1__DTYPE__F32, 2, (const uint32_t[]){n, D}, queries);
-    int err = rg_link_ask(b->link, &request, &reply, -1);
-    if (err) return err;
-    const Rg__V1__SearchReply *answer = rg_msg_body(reply);
-    for (size_t i = 0; i < answer->n_neighbours && i < (size_t)n * K; i++) {
-        uint32_t number = 0;
-        memcpy(&number, answer->neighbours[i]->id.data, sizeof number);
-        found[i] = number;
-    }
-    rg_msg_destroy(&reply);
-    return 0;
+    size_t same = 0;
+    for (size_t i = 0; i < n * K; i++)
+        for (size_t j = i / K * K; j < (i / K + 1) * K; j++) same += found[j] == right[i];
+    return (double)same / (double)(n * K);
 }
 
 typedef struct {
-    double own_ms, faiss_ms;
-} times_t;
+    const char *name;
+    peer_t *peer;
+    peer_way_t ways[4]; // of the peer; the best one counts
+    int n_ways;
+    uint32_t ef_search; // of the service
+    double agreement;   // least share of common neighbours
+} match_t;
 
-static int once(bench_t *b, const float *queries, int n, times_t *times)
+// One search by each: own and theirs in ms, theirs for each way.
+static int once(bench_t *b, match_t *match, const float *queries, size_t n, double *own, double *theirs)
 {
-    int64_t *own = rg_alloc((size_t)(n * K) * sizeof *own),
-            *faiss = rg_alloc((size_t)(n * K) * sizeof *faiss);
-    float *distances = rg_alloc((size_t)(n * K) * sizeof *distances);
+    int64_t *found = rg_alloc(n * K * sizeof *found), *peers = rg_alloc(n * K * sizeof *peers);
     double start = rg_timing_ms();
-    int err = ask(b, queries, (uint32_t)n, own);
-    double middle = rg_timing_ms();
-    if (!err) err = rg_index_search(b->index, faiss, distances, queries, (size_t)n, K);
-    *times = (times_t){middle - start, rg_timing_ms() - middle};
-    if (!err && memcmp(own, faiss, (size_t)(n * K) * sizeof *own) != 0)
-        err = rg_fail(RG_ENUMERIC, "the service finds other neighbours than FAISS");
-    free(own);
-    free(faiss);
-    free(distances);
+    int err = asking_search(b->link, found, queries, (uint32_t)n, (asking_how_t){K, match->ef_search, 0});
+    *own = rg_timing_ms() - start;
+    for (int w = 0; w < match->n_ways; w++) {
+        start = rg_timing_ms();
+        peer_search(match->peer, peers, queries, n, K, match->ways[w]);
+        theirs[w] = rg_timing_ms() - start;
+    }
+    double agreement = err ? 0 : recall(found, peers, n);
+    if (agreement < match->agreement) match->agreement = agreement;
+    free(found);
+    free(peers);
     return err;
 }
 
-static double throughput(bench_t *b, int n, int *err)
+// runs [rounds] by each way; the way with the least median.
+static int best_way(double theirs[][SINGLES], int n_ways, int rounds)
 {
-    double own[ROUNDS], faiss[ROUNDS];
-    times_t times;
-    float *queries = normal((size_t)n * D, (uint64_t)n);
-    for (int r = -1; r < ROUNDS && !*err; r++) {
-        *err = once(b, queries, n, &times);
-        if (r >= 0) own[r] = times.own_ms, faiss[r] = times.faiss_ms;
-    }
-    free(queries);
-    if (*err) return 0;
-    double own_ms = rg_timing_median(own, ROUNDS), faiss_ms = rg_timing_median(faiss, ROUNDS);
-    printf("| %d queries, queries/s | %.0f | %.0f | %.2f |\n", n, n / own_ms * 1e3, n / faiss_ms * 1e3,
-           faiss_ms / own_ms);
-    return faiss_ms / own_ms;
+    int best = 0;
+    for (int w = 0; w < n_ways; w++)
+        if (rg_timing_median(theirs[w], rounds) < rg_timing_median(theirs[best], rounds)) best = w;
+    return best;
 }
 
-static int singles(bench_t *b)
+static const char *describe(peer_way_t way, char text[32])
 {
-    double own[SINGLES], faiss[SINGLES];
-    times_t times;
+    snprintf(text, 32, "%d thread%s%s", way.threads, way.threads > 1 ? "s" : "", way.blas ? ", BLAS" : "");
+    return text;
+}
+
+static int throughput(bench_t *b, match_t *match, size_t n)
+{
+    static double own[SINGLES], theirs[4][SINGLES];
+    char text[32];
     int err = 0;
-    for (int i = 0; i < SINGLES && !err; i++) {
-        err = once(b, b->queries + (size_t)i * D, 1, &times);
-        own[i] = times.own_ms;
-        faiss[i] = times.faiss_ms;
+    for (int r = -1; r < ROUNDS && !err; r++) {
+        double one[4];
+        err = once(b, match, b->queries, n, &own[r < 0 ? 0 : r], one);
+        for (int w = 0; w < match->n_ways; w++) theirs[w][r < 0 ? 0 : r] = one[w];
     }
     if (err) return err;
-    double median = rg_timing_median(own, SINGLES), faiss_median = rg_timing_median(faiss, SINGLES);
-    printf("| one query, median ms | %.2f | %.2f | +%.2f ms |\n", median, faiss_median,
-           median - faiss_median);
-    int p99 = SINGLES * 99 / 100; // sorted by the medians
-    printf("| one query, p99 ms | %.2f | %.2f | +%.2f ms |\n", own[p99], faiss[p99], own[p99] - faiss[p99]);
+    int best = best_way(theirs, match->n_ways, ROUNDS);
+    double own_ms = rg_timing_median(own, ROUNDS), peer_ms = rg_timing_median(theirs[best], ROUNDS);
+    printf("| %s, batches of %zu, queries/s | %.0f | %.0f | %.2f | %s |\n", match->name, n,
+           (double)n / own_ms * 1e3, (double)n / peer_ms * 1e3, peer_ms / own_ms,
+           describe(match->ways[best], text));
+    if (peer_ms / own_ms < b->least) b->least = peer_ms / own_ms;
     return 0;
+}
+
+static int singles(bench_t *b, match_t *match)
+{
+    static double own[SINGLES], theirs[4][SINGLES];
+    char text[32];
+    int err = 0;
+    for (int i = 0; i < SINGLES && !err; i++) {
+        double one[4];
+        err = once(b, match, b->queries + (size_t)i * D, 1, &own[i], one);
+        for (int w = 0; w < match->n_ways; w++) theirs[w][i] = one[w];
+    }
+    if (err) return err;
+    int best = best_way(theirs, match->n_ways, SINGLES);
+    const int at[] = {SINGLES / 2, SINGLES * 99 / 100};
+    rg_timing_median(own, SINGLES); // sorts
+    for (int i = 0; i < 2; i++)
+        printf("| %s, one query, %s ms | %.2f | %.2f | %+.2f ms | %s |\n", match->name, i ? "p99" : "median",
+               own[at[i]], theirs[best][at[i]], own[at[i]] - theirs[best][at[i]],
+               describe(match->ways[best], text));
+    return 0;
+}
+
+static int compare(bench_t *b, match_t *match)
+{
+    int err = 0;
+    for (size_t i = 0; i < sizeof BATCHES / sizeof *BATCHES && !err; i++)
+        err = throughput(b, match, (size_t)BATCHES[i]);
+    if (!err) err = singles(b, match);
+    if (!err) printf("| %s, common neighbours | %.4f | | | |\n", match->name, match->agreement);
+    return err;
+}
+
+static int compare_exact(bench_t *b)
+{
+    const int threads = b->config.threads;
+    match_t match = {.name = "exact",
+                     .peer = peer_flat(b->vectors, VECTORS, D),
+                     .ways = {{1, 0, 0}, {threads, 0, 0}, {1, 1, 0}, {threads, 1, 0}},
+                     .n_ways = 4,
+                     .agreement = 1};
+    int err = compare(b, &match);
+    peer_destroy(match.peer);
+    return err;
+}
+
+// ---- searches while vectors are added
+
+typedef struct {
+    bench_t *b;
+    atomic_int stop;
+    uint32_t added;
+    double took_s;
+    int err;
+} adder_t;
+
+static void *add_steadily(void *data)
+{
+    adder_t *adder = data;
+    rg_link_t *link = NULL;
+    adder->err =
+        rg_link_new(&link, &adder->b->config, "retrieval", adder->b->config.endpoints.retrieval, NULL);
+    double start = rg_timing_ms();
+    while (!adder->err && !atomic_load(&adder->stop) && adder->added < MORE) {
+        double due = start + adder->added * 1e3 / RATE, early = due - rg_timing_ms();
+        if (early > 0) nanosleep(&(struct timespec){.tv_nsec = (long)(early * 1e6)}, NULL);
+        uint32_t first = VECTORS + adder->added;
+        adder->err = asking_add(link, adder->b->vectors + (size_t)first * D, first, ASKING_BATCH);
+        adder->added += ASKING_BATCH;
+    }
+    adder->took_s = (rg_timing_ms() - start) / 1e3;
+    rg_link_destroy(&link);
+    return NULL;
+}
+
+static int time_singles(bench_t *b, double *times)
+{
+    int64_t found[K];
+    int err = 0;
+    for (int i = 0; i < SINGLES && !err; i++) {
+        double start = rg_timing_ms();
+        err = asking_search(b->link, found, b->queries + (size_t)i * D, 1, (asking_how_t){K, 0, 0});
+        times[i] = rg_timing_ms() - start;
+    }
+    rg_timing_median(times, SINGLES); // sorts
+    return err;
+}
+
+static int search_while_adding(bench_t *b)
+{
+    static double idle[SINGLES], busy[SINGLES];
+    adder_t adder = {.b = b};
+    pthread_t thread;
+    int p99 = SINGLES * 99 / 100, err = time_singles(b, idle);
+    if (err) return err;
+    if (pthread_create(&thread, NULL, add_steadily, &adder) != 0) return rg_fail(RG_ELIMIT, "no thread");
+    err = time_singles(b, busy);
+    atomic_store(&adder.stop, 1);
+    pthread_join(thread, NULL);
+    if (!err) err = adder.err ? rg_fail(adder.err, "the adding failed") : 0;
+    if (!err)
+        printf("| one query while %.0f/s are added, p99 ms | %.2f | %.2f idle | %.2f times | |\n",
+               adder.added / adder.took_s, busy[p99], idle[p99], busy[p99] / idle[p99]);
+    return err;
+}
+
+// ---- the approximate index
+
+static int measure_recall(bench_t *b, uint32_t ef_search, double *out)
+{
+    int64_t *found = rg_alloc(SAMPLE * K * sizeof *found), *right = rg_alloc(SAMPLE * K * sizeof *right);
+    int err = 0;
+    for (uint32_t i = 0; i < SAMPLE && !err; i += ASKING_BATCH) {
+        const float *queries = b->queries + (size_t)i * D;
+        err = asking_search(b->link, found + i * K, queries, ASKING_BATCH, (asking_how_t){K, ef_search, 0});
+        if (!err) err = asking_search(b->link, right + i * K, queries, ASKING_BATCH, (asking_how_t){K, 0, 1});
+    }
+    *out = recall(found, right, SAMPLE);
+    free(found);
+    free(right);
+    return err;
+}
+
+static int print_recall(bench_t *b, uint32_t ef_search, const char *when)
+{
+    double value;
+    int err = measure_recall(b, ef_search, &value);
+    if (!err) printf("| recall at %d %s | %.4f | | | |\n", K, when, value);
+    return err;
+}
+
+// The least effort that reaches the floor.
+static int choose_effort(bench_t *b, uint32_t *ef_search)
+{
+    double value = 0;
+    int err = 0;
+    for (*ef_search = 16; !err && *ef_search < 4096; *ef_search = *ef_search * 5 / 4) {
+        err = measure_recall(b, *ef_search, &value);
+        if (!err && value >= FLOOR) return 0;
+    }
+    return err ? err : rg_fail(RG_ENUMERIC, "recall stays at %.3f", value);
+}
+
+// The snapshot's FAISS part: the very index the service searches. Its head has the sizes (snapshot.c).
+static peer_t *read_snapshot(const bench_t *b)
+{
+    char *path = rg_format("%s/index.snapshot", b->config.retrieval.path);
+    uint32_t lengths[2];
+    uint64_t rows;
+    FILE *file = fopen(path, "r");
+    peer_t *peer = NULL;
+    if (file && fseek(file, 16, SEEK_SET) == 0 && fread(lengths, sizeof lengths, 1, file) == 1 &&
+        fread(&rows, sizeof rows, 1, file) == 1)
+        peer = peer_read(path, (long)(48 + lengths[0] + lengths[1] + rows * sizeof(int64_t)));
+    if (file) fclose(file);
+    free(path);
+    return peer;
+}
+
+static int change_and_measure(bench_t *b, uint32_t ef_search)
+{
+    int err = print_recall(b, ef_search, "after building");
+    for (uint32_t i = 0; i < GROWN && !err; i += ASKING_BATCH)
+        err = asking_add(b->link, b->vectors + (size_t)(VECTORS + i) * D, VECTORS + i, ASKING_BATCH);
+    if (!err) err = print_recall(b, ef_search, "after adding 20,000");
+    for (uint32_t i = 0; i < REMOVED && !err; i += ASKING_BATCH)
+        err = asking_remove(b->link, i * 7, ASKING_BATCH);
+    if (!err) err = print_recall(b, ef_search, "after removing 10,000");
+    if (!err) err = asking_index(b->link, RG__V1__INDEX_ACTION__REBUILD);
+    return err ? err : print_recall(b, ef_search, "after building again");
+}
+
+static int compare_hnsw(bench_t *b)
+{
+    const int threads = b->config.threads;
+    match_t match = {.name = "HNSW32", .n_ways = 2, .agreement = 1};
+    double start = rg_timing_ms();
+    int err = asking_index(b->link, RG__V1__INDEX_ACTION__REBUILD);
+    if (!err) err = asking_index(b->link, RG__V1__INDEX_ACTION__SNAPSHOT);
+    if (!err)
+        printf("| HNSW32, seconds to build, beside everything else | %.0f | | | |\n",
+               (rg_timing_ms() - start) / 1e3);
+    if (!err) err = choose_effort(b, &match.ef_search);
+    if (err) return err;
+    match.ways[0] = (peer_way_t){1, 0, (int)match.ef_search};
+    match.ways[1] = (peer_way_t){threads, 0, (int)match.ef_search};
+    match.peer = read_snapshot(b);
+    if (!match.peer) return rg_fail(RG_EFORMAT, "%s: no snapshot", b->config.retrieval.path);
+    printf("| HNSW32, efSearch for a recall of %.2f | %u | %u | | |\n", FLOOR, match.ef_search,
+           match.ef_search);
+    err = compare(b, &match);
+    peer_destroy(match.peer);
+    return err ? err : change_and_measure(b, match.ef_search);
+}
+
+// ----
+
+static int run(bench_t *b)
+{
+    int exact = strcmp(b->config.retrieval.index, "Flat") == 0;
+    int err = rg_link_new(&b->link, &b->config, "retrieval", b->config.endpoints.retrieval, NULL);
+    if (!err) err = fill(b);
+    if (err) return err;
+    printf("%d vectors of %d, k = %d, medians of %d\n\n| | service over ipc | FAISS in process | | FAISS's "
+           "best way |\n"
+           "|---|---:|---:|---:|---|\n",
+           VECTORS, D, K, ROUNDS);
+    err = exact ? compare_exact(b) : compare_hnsw(b);
+    if (!err && exact) err = search_while_adding(b);
+    return err;
 }
 
 int main(int argc, char **argv)
 {
-    rg_config_t config;
-    bench_t b = {.vectors = normal((size_t)VECTORS * D, 0), .queries = normal((size_t)SINGLES * D, 1)};
-    double least = 1e9;
+    bench_t b = {.least = 1e9};
     rg_timing_config(
         argc, argv,
         "Searches of a running retrieval service beside FAISS's own.\vretrieval.sh starts the service.",
-        &config);
-    int err = rg_link_new(&b.link, &config, "retrieval", config.endpoints.retrieval, NULL);
-    if (!err) err = fill(&b);
-    if (!err)
-        printf("%d vectors of %d, k = %d, %d threads each, medians of %d\n\n| | service over ipc | FAISS in "
-               "process | |\n"
-               "|---|---:|---:|---:|\n",
-               VECTORS, D, K, omp_get_max_threads(), ROUNDS);
-    for (size_t i = 0; i < sizeof BATCHES / sizeof *BATCHES && !err; i++) {
-        double ratio = throughput(&b, BATCHES[i], &err);
-        if (ratio < least) least = ratio;
-    }
-    if (!err) err = singles(&b);
+        &b.config);
+    b.vectors = draw(VECTORS + MORE, 0);
+    b.queries = draw(SAMPLE, 1);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    int err = run(&b);
     rg_link_destroy(&b.link);
     if (err) return fprintf(stderr, "retrieval: %s\n", rg_error()), 1;
-    printf("\nratio %.2f\n", least);
+    printf("\nratio %.2f\n", b.least);
     return 0;
 }

@@ -94,4 +94,6 @@ done
 run 0 add-images "$work/kept"
 images=$(field retrieval images)
 [ "$images" -eq $((training + 240 + 48)) ] || fail "the set holds $images images, not $((training + 240 + 48))"
+run 0 index verify
+out_has '^ *problems +0$'
 echo "$kills kills, $(wc -l <"$work/acknowledged") of 240 images acknowledged meanwhile: 0 lost, 0 twice, 0 back"

@@ -127,16 +127,21 @@ static void a_model_is_announced_with_its_shapes(void **state)
     rg_msg_destroy(&load);
 }
 
-static rg_msg_t *stale_reply(const tiny_t *f, int good)
+// Three images, each with a thumbnail of its own; that of the second is no JPEG, or none is.
+static rg_msg_t *list_reply(const tiny_t *f, int good)
 {
-    rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_STALE_REPLY);
-    Rg__V1__StaleReply *body = rg_msg_body(msg);
-    body->items = items(msg, 3);
-    body->n_items = body->left = 3;
+    rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_LIST_REPLY);
+    Rg__V1__ListReply *body = rg_msg_body(msg);
+    body->images = (Rg__V1__Listed **)rg_msg_array(msg, &rg__v1__listed__descriptor, 3);
+    body->n_images = body->missing = 3;
     for (uint32_t i = 0; i < 3; i++) {
+        const uint8_t id[RG_ID_SIZE] = {(uint8_t)i};
         const rg_image_t image = {SIDE, SIDE, f->pixels + i * IMAGE};
         uint8_t *jpeg;
         size_t size;
+        body->images[i]->name = rg_msg_text(msg, "%u.jpg", i);
+        body->images[i]->annotated = i == 2;
+        rg_msg_bytes(msg, &body->images[i]->id, id, sizeof id);
         assert_ok(rg_jpeg_encode(&image, 95, &jpeg, &size));
         put_thumbnail(msg, i, i == 1 || !good ? (const void *)"junk" : jpeg, i == 1 || !good ? 4 : size);
         free(jpeg);
@@ -144,21 +149,43 @@ static rg_msg_t *stale_reply(const tiny_t *f, int good)
     return msg;
 }
 
-static void stale_images_are_embedded_from_thumbnails(void **state)
+static void missing_images_are_embedded_from_thumbnails(void **state)
 {
     tiny_t *f = *state;
     rg_msg_t *add;
     tiny_save_stage2(f);
     assert_ok(rg_engine_load(f->engine, ""));
-    assert_ok(ask(f, rg_answer_stale, stale_reply(f, 1), &add));
+    assert_ok(ask(f, rg_answer_missing, list_reply(f, 1), &add));
     const Rg__V1__AddRequest *body = rg_msg_body(add);
+    assert_string_equal(body->model, rg_engine_info(f->engine)->model);
     assert_int_equal(body->n_items, 2); // the one in between is no JPEG
+    assert_string_equal(body->items[0]->name, "0.jpg");
     assert_string_equal(body->items[1]->name, "2.jpg");
-    const uint8_t *jpeg = payload(add, "1", RG__V1__DTYPE__U8, 1, NULL);
-    assert_int_equal(jpeg[0], 0xff);
+    assert_int_equal(body->items[1]->id.data[0], 2);
+    assert_true(body->items[1]->annotated);
+    assert_false(rg_msg_has(add, "0")); // they are stored already
     payload(add, "embeddings", RG__V1__DTYPE__F32, 2, (const uint32_t[]){2, D});
+    payload(add, "content", RG__V1__DTYPE__F16, 4, (const uint32_t[]){2, 4, 4, 4 * GF});
     rg_msg_destroy(&add);
-    assert_ok(ask(f, rg_answer_stale, stale_reply(f, 0), &add));
+    assert_ok(ask(f, rg_answer_missing, list_reply(f, 0), &add));
+    assert_null(add);
+}
+
+static void bad_lists_are_refused(void **state)
+{
+    tiny_t *f = *state;
+    rg_msg_t *add, *list;
+    assert_fails(ask(f, rg_answer_missing, list_reply(f, 1), &add), RG_ENOENT, "train stages 1 and 2 first");
+    tiny_save_stage2(f);
+    assert_ok(rg_engine_load(f->engine, ""));
+    list = list_reply(f, 1);
+    ((Rg__V1__ListReply *)rg_msg_body(list))->n_images = 0;
+    assert_fails(ask(f, rg_answer_missing, list, &add), RG_ELIMIT, "0 images: 1 to 128");
+    list = rg_msg_new(RG__V1__ENVELOPE__BODY_LIST_REPLY);
+    Rg__V1__ListReply *body = rg_msg_body(list);
+    body->n_images = RG_ANSWER_IMAGES_MAX + 1;
+    body->images = (Rg__V1__Listed **)rg_msg_array(list, &rg__v1__listed__descriptor, body->n_images);
+    assert_fails(ask(f, rg_answer_missing, list, &add), RG_ELIMIT, "129 images");
     assert_null(add);
 }
 
@@ -318,7 +345,8 @@ int main(void)
         TEST(images_become_an_add_request),
         TEST(bad_images_are_refused),
         TEST(a_model_is_announced_with_its_shapes),
-        TEST(stale_images_are_embedded_from_thumbnails),
+        TEST(missing_images_are_embedded_from_thumbnails),
+        TEST(bad_lists_are_refused),
         TEST(queries_are_embedded_with_the_wanted_code),
         TEST(samples_of_an_image_are_adjacent),
         TEST(every_sample_is_masked_with_its_own_source),

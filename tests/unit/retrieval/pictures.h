@@ -1,4 +1,4 @@
-// What the retrieval tests share: a folder of their own, and images whose bytes follow from a number.
+// What the retrieval tests share: images whose bytes follow from a number, in a folder of their own.
 #ifndef RG_TEST_RETRIEVAL_PICTURES_H
 #define RG_TEST_RETRIEVAL_PICTURES_H
 
@@ -16,6 +16,7 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "services/retrieval/set.h"
+#include "tests/support/folder.h"
 
 #define assert_ok(call)                                                                                      \
     do {                                                                                                     \
@@ -38,33 +39,8 @@
 
 enum { MAP_BYTES = 64 << 20, D = 8, H = 2, W = 2, C = 4, CONTENT = H * W * C };
 
-// *state: the path of a new folder.
-static inline int make_folder(void **state)
-{
-    const char *tmp = getenv("TMPDIR");
-    char *path = rg_format("%s/rg-retrieval-XXXXXX", tmp ? tmp : "/tmp");
-    if (!mkdtemp(path)) return -1;
-    *state = path;
-    return 0;
-}
-
-static inline int remove_folder(void **state)
-{
-    char **names, *path = *state;
-    size_t n;
-    if (rg_list_dir(path, &names, &n) != 0) return -1;
-    for (size_t i = 0; i < n; i++) {
-        char *file = rg_format("%s/%s", path, names[i]);
-        unlink(file);
-        free(file);
-    }
-    rg_names_free(&names, n);
-    rmdir(path);
-    free(path);
-    return 0;
-}
-
-// Image number n: its id, name, embedding (all n, but for the first dim, 1), content map and thumbnail.
+// Image number n: its id, name, embedding (all n, but for the first dim, 1), content map and thumbnail. Up to
+// 1500 their products are exact in float.
 typedef struct {
     uint8_t id[RG_ID_SIZE];
     char name[32];

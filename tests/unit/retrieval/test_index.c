@@ -1,164 +1,153 @@
 #include "tests/unit/retrieval/pictures.h"
 
-#include <math.h>
-
-#include "common/core/rng.h"
+#include "services/retrieval/exact.h"
 #include "services/retrieval/index.h"
+#include "tests/unit/retrieval/clouds.h"
 
-enum { DIM = 24, N = 700, K = 5 };
+enum { DIM = 24, N = 700, K = 5, QUERIES = 32 };
 
-static void draw(float *x, size_t n, uint64_t seed)
+static const atomic_int GO = 0, STOP = 1;
+
+static void indexes_find_nearly_all(void **state)
 {
-    rg_rng_t rng;
-    rg_rng_init(&rng, seed, RG_RNG_EVALUATE, 0);
-    for (size_t i = 0; i < n; i++) x[i] = rg_rng_normal(&rng);
-}
-
-static double dist2(const float *a, const float *b)
-{
-    double sum = 0;
-    for (int i = 0; i < DIM; i++) sum += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
-    return sum;
-}
-
-// Position of the nearest vector that is farther than the one before.
-static int nearest(const float *base, size_t n, const float *query, double beyond)
-{
-    int best = -1;
-    double least = INFINITY;
-    for (size_t i = 0; i < n; i++) {
-        double d = dist2(base + i * DIM, query);
-        if (d > beyond && d < least) {
-            least = d;
-            best = (int)i;
-        }
+    (void)state;
+    static const struct {
+        const char *factory;
+        rg_effort_t effort;
+    } kinds[] = {{"HNSW32", {0, 64}}, {"HNSW32,Flat", {0, 64}}, {"IVF16,Flat", {8, 0}}};
+    rg_rows_t rows;
+    float *queries = cloud(QUERIES, DIM, 2);
+    rg_hit_t exact[QUERIES * K];
+    cloud_rows(&rows, N, DIM, 1);
+    rg_exact_search(exact, &rows, 0, NULL, queries, QUERIES, K, 1);
+    for (size_t f = 0; f < sizeof kinds / sizeof *kinds; f++) {
+        rg_index_t *index = NULL;
+        int64_t found[QUERIES * K];
+        int same = 0;
+        assert_ok(rg_index_build(&index, kinds[f].factory, &rows, &GO));
+        assert_int_equal(rg_index_count(index), N);
+        assert_ok(rg_index_search(index, found, queries, QUERIES, K, kinds[f].effort));
+        for (int i = 0; i < QUERIES * K; i++)
+            for (int j = i / K * K; j < (i / K + 1) * K; j++) same += found[j] == exact[i].row;
+        assert_true(same >= QUERIES * K * 9 / 10); // recall@5 of 0.9
+        rg_index_destroy(&index);
+        assert_null(index);
     }
-    return best;
-}
-
-static int64_t label_of(size_t position)
-{
-    return 1000 + 3 * (int64_t)position;
-}
-
-static rg_index_t *filled(const char *factory, const float *base)
-{
-    rg_index_t *index = NULL;
-    int64_t labels[N];
-    for (size_t i = 0; i < N; i++) labels[i] = label_of(i);
-    assert_ok(rg_index_new(&index, factory, DIM));
-    assert_int_equal(rg_index_count(index), 0);
-    assert_ok(rg_index_add(index, base, labels, N / 2)); // in two pieces
-    assert_ok(rg_index_add(index, base + N / 2 * DIM, labels + N / 2, N - N / 2));
-    assert_int_equal(rg_index_count(index), N);
-    return index;
-}
-
-// Both ways FAISS computes distances: one by one for few queries, by BLAS for many.
-static void flat_agrees_with_brute_force(void **state)
-{
-    (void)state;
-    static float base[N * DIM], queries[32 * DIM];
-    draw(base, N * DIM, 1);
-    draw(queries, 32 * DIM, 2);
-    rg_index_t *index = filled("Flat", base);
-    for (size_t n = 1; n <= 32; n += 31) {
-        int64_t labels[32 * K];
-        float dists[32 * K];
-        assert_ok(rg_index_search(index, labels, dists, queries, n, K));
-        for (size_t i = 0; i < n; i++) {
-            double last = -1;
-            for (size_t j = 0; j < K; j++) {
-                int want = nearest(base, N, queries + i * DIM, last);
-                last = dist2(base + want * DIM, queries + i * DIM);
-                assert_int_equal(labels[i * K + j], label_of((size_t)want));
-                assert_true(fabs(dists[i * K + j] - last) < 1e-4 * (1 + last));
-            }
-        }
-    }
-    rg_index_destroy(&index);
-}
-
-static void hnsw_finds_nearly_all(void **state)
-{
-    (void)state;
-    static float base[N * DIM], queries[32 * DIM];
-    int64_t labels[32];
-    float dists[32];
-    int right = 0;
-    draw(base, N * DIM, 1);
-    draw(queries, 32 * DIM, 2);
-    rg_index_t *index = filled("HNSW32,Flat", base);
-    assert_ok(rg_index_search(index, labels, dists, queries, 32, 1));
-    for (size_t i = 0; i < 32; i++)
-        right += labels[i] == label_of((size_t)nearest(base, N, queries + i * DIM, -1));
-    assert_true(right >= 29); // recall@1 of 0.9
-    assert_fails(rg_index_remove(index, labels, 1), RG_EINVAL);
-    assert_int_equal(rg_index_count(index), N);
-    rg_index_destroy(&index);
-}
-
-static void removed_labels_are_not_found(void **state)
-{
-    (void)state;
-    static float base[N * DIM];
-    float dists[2];
-    draw(base, N * DIM, 1);
-    rg_index_t *index = filled("Flat", base);
-    const int64_t gone[] = {label_of(3), label_of(699), 5}; // 5 was never there
-    int64_t labels[2];
-    assert_ok(rg_index_remove(index, gone, 3));
-    assert_int_equal(rg_index_count(index), N - 2);
-    assert_ok(rg_index_search(index, labels, dists, base + 3 * DIM, 1, 2));
-    assert_true(labels[0] != label_of(3) && labels[1] != label_of(3));
-    assert_ok(rg_index_search(index, labels, dists, base + 4 * DIM, 1, 1)); // others keep their labels
-    assert_int_equal(labels[0], label_of(4));
-    rg_index_destroy(&index);
+    rg_rows_fini(&rows);
+    free(queries);
 }
 
 static void missing_neighbours_are_minus_one(void **state)
 {
     (void)state;
-    static const char *const factories[] = {"Flat", "HNSW32,Flat"};
-    const float x[DIM] = {1};
-    for (int f = 0; f < 2; f++) {
-        rg_index_t *index = NULL;
-        int64_t labels[3];
-        float dists[3];
-        assert_ok(rg_index_new(&index, factories[f], DIM));
-        assert_ok(rg_index_search(index, labels, dists, x, 1, 3));
-        assert_int_equal(labels[0], -1);
-        assert_ok(rg_index_add(index, x, (const int64_t[]){42}, 1));
-        assert_ok(rg_index_search(index, labels, dists, x, 1, 3));
-        assert_int_equal(labels[0], 42);
-        assert_int_equal(labels[1], -1);
-        assert_int_equal(labels[2], -1);
-        rg_index_destroy(&index);
-        assert_null(index);
-    }
+    rg_index_t *index = NULL;
+    rg_rows_t rows;
+    int64_t found[3];
+    cloud_rows(&rows, 1, DIM, 1);
+    assert_ok(rg_index_build(&index, "HNSW32", &rows, &GO));
+    assert_ok(rg_index_search(index, found, rg_rows_at(&rows, 0).vector, 1, 3, (rg_effort_t){0}));
+    assert_int_equal(found[0], 0);
+    assert_int_equal(found[1], -1);
+    assert_int_equal(found[2], -1);
+    rg_index_destroy(&index);
+    rg_rows_fini(&rows);
 }
 
 static void bad_factory_strings_are_named(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"Nonsense", "", "IVF64,Flat", "PQ4", "IDMap,Flat"};
+    static const char *const bad[] = {"Nonsense", "", "IDMap,Flat"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        rg_index_t *index = NULL;
-        assert_fails(rg_index_new(&index, bad[i], DIM), RG_ECONFIG);
+        assert_fails(rg_index_check(bad[i], DIM), RG_ECONFIG);
         assert_says(bad[i]);
-        assert_null(index);
     }
+    assert_ok(rg_index_check("IVF64,Flat", DIM)); // needs training: known when it is built
+    assert_ok(rg_index_check("HNSW32", DIM));
+    assert_ok(rg_index_check("Flat", DIM));
+    assert_true(rg_index_is_exact("Flat"));
+    assert_false(rg_index_is_exact("HNSW32,Flat"));
+}
+
+static void too_few_rows_to_train_are_told(void **state)
+{
+    (void)state;
     rg_index_t *index = NULL;
-    assert_fails(rg_index_new(&index, "IVF64,Flat", DIM), RG_ECONFIG);
-    assert_says("needs training");
+    rg_rows_t rows;
+    cloud_rows(&rows, 63, DIM, 1);
+    assert_fails(rg_index_build(&index, "IVF64,Flat", &rows, &GO), RG_ELIMIT);
+    assert_says("from 63 vectors");
+    assert_null(index);
+    rg_rows_fini(&rows);
+}
+
+static void a_build_can_be_stopped(void **state)
+{
+    (void)state;
+    rg_index_t *index = NULL;
+    rg_rows_t rows;
+    cloud_rows(&rows, 70, DIM, 1);
+    assert_fails(rg_index_build(&index, "HNSW32", &rows, &STOP), RG_ESTOPPED);
+    assert_fails(rg_index_build(&index, "IVF4,Flat", &rows, &STOP), RG_ESTOPPED);
+    assert_null(index);
+    rg_rows_fini(&rows);
+}
+
+static void an_index_is_written_and_read(void **state)
+{
+    rg_index_t *index = NULL, *back = NULL, *wrong = NULL;
+    rg_rows_t rows;
+    int64_t found[QUERIES * K], again[QUERIES * K];
+    float *queries = cloud(QUERIES, DIM, 2);
+    char *path = rg_format("%s/index", (char *)*state);
+    cloud_rows(&rows, N, DIM, 1);
+    assert_ok(rg_index_build(&index, "HNSW32", &rows, &GO));
+    FILE *file = fopen(path, "w+");
+    assert_ok(rg_index_write(index, file));
+    rewind(file);
+    assert_ok(rg_index_read(&back, file, DIM, N));
+    rewind(file);
+    assert_fails(rg_index_read(&wrong, file, DIM, N + 1), RG_EFORMAT);
+    rewind(file);
+    assert_fails(rg_index_read(&wrong, file, DIM + 1, N), RG_EFORMAT);
+    fclose(file);
+    assert_null(wrong);
+    assert_int_equal(rg_index_count(back), N);
+    assert_ok(rg_index_search(index, found, queries, QUERIES, K, (rg_effort_t){0}));
+    assert_ok(rg_index_search(back, again, queries, QUERIES, K, (rg_effort_t){0}));
+    assert_memory_equal(found, again, sizeof found);
+    rg_index_destroy(&index);
+    rg_index_destroy(&back);
+    rg_rows_fini(&rows);
+    free(queries);
+    free(path);
+}
+
+static void the_last_owner_destroys(void **state)
+{
+    (void)state;
+    rg_index_t *index = NULL;
+    rg_rows_t rows;
+    int64_t found[1];
+    cloud_rows(&rows, 10, DIM, 1);
+    assert_ok(rg_index_build(&index, "HNSW32", &rows, &GO));
+    rg_index_t *other = rg_index_share(index);
+    rg_index_destroy(&index);
+    assert_ok(rg_index_search(other, found, rg_rows_at(&rows, 4).vector, 1, 1, (rg_effort_t){0}));
+    assert_int_equal(found[0], 4);
+    rg_index_destroy(&other);
+    rg_rows_fini(&rows);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(flat_agrees_with_brute_force),  cmocka_unit_test(hnsw_finds_nearly_all),
-        cmocka_unit_test(removed_labels_are_not_found),  cmocka_unit_test(missing_neighbours_are_minus_one),
+        cmocka_unit_test(indexes_find_nearly_all),
+        cmocka_unit_test(missing_neighbours_are_minus_one),
         cmocka_unit_test(bad_factory_strings_are_named),
+        cmocka_unit_test(too_few_rows_to_train_are_told),
+        cmocka_unit_test(a_build_can_be_stopped),
+        cmocka_unit_test_setup_teardown(an_index_is_written_and_read, folder_make, folder_remove),
+        cmocka_unit_test(the_last_owner_destroys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

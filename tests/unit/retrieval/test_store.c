@@ -3,6 +3,7 @@
 #include <lmdb.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "services/retrieval/store.h"
 
@@ -13,35 +14,51 @@ static rg_store_t *open_store(const char *path)
     return store;
 }
 
-static int put_picture(rg_store_txn_t *txn, unsigned n, const char *model, uint64_t *label)
+static int make_picture(rg_store_txn_t *txn, unsigned n, uint64_t label, uint32_t slot)
 {
     picture_t p;
     picture(&p, n);
-    rg_image_t image = {.generation = 7, .time_ms = 1000 + n};
+    const rg_span_t made[RG_MADES] = {{p.embedding, sizeof p.embedding}, {p.content, sizeof p.content}};
+    return rg_store_make(txn, label, slot, made);
+}
+
+static int put_picture(rg_store_txn_t *txn, unsigned n, uint64_t *label)
+{
+    picture_t p;
+    picture(&p, n);
+    rg_image_t image = {.generation = 7, .time_ms = 1000 + n, .annotated = n % 2};
     memcpy(image.id, p.id, sizeof p.id);
     strcpy(image.name, p.name);
-    strcpy(image.model, model);
-    const rg_span_t bulk[RG_BULKS] = {
-        {p.embedding, sizeof p.embedding}, {p.content, sizeof p.content}, {p.thumbnail, sizeof p.thumbnail}};
-    int err = rg_store_put(txn, &image, bulk);
+    int err = rg_store_put(txn, &image, (rg_span_t){p.thumbnail, sizeof p.thumbnail});
+    if (!err) err = make_picture(txn, n, image.label, 0);
     if (!err) *label = image.label;
     return err;
 }
 
-static uint64_t store_one(rg_store_t *store, unsigned n, const char *model)
+static uint64_t store_one(rg_store_t *store, unsigned n)
 {
     rg_store_txn_t *txn = NULL;
     uint64_t label = 0;
     assert_ok(rg_store_write(store, &txn));
-    assert_ok(put_picture(txn, n, model, &label));
+    assert_ok(put_picture(txn, n, &label));
     assert_ok(rg_store_commit(&txn));
     return label;
+}
+
+static uint64_t count_of(rg_store_t *store)
+{
+    rg_store_txn_t *txn = NULL;
+    uint64_t count;
+    assert_ok(rg_store_read(store, &txn));
+    assert_ok(rg_store_count(txn, &count));
+    rg_store_abort(&txn);
+    return count;
 }
 
 static void puts_and_gets(void **state)
 {
     rg_store_t *store = open_store(*state);
-    uint64_t label = store_one(store, 5, "m"), found;
+    uint64_t label = store_one(store, 5), found;
     rg_store_txn_t *txn = NULL;
     picture_t p;
     picture(&p, 5);
@@ -52,15 +69,16 @@ static void puts_and_gets(void **state)
     assert_int_equal(found, label);
     assert_ok(rg_store_image(txn, label, &image));
     assert_string_equal(image.name, "000005.jpg");
-    assert_string_equal(image.model, "m");
     assert_memory_equal(image.id, p.id, RG_ID_SIZE);
     assert_int_equal(image.generation, 7);
     assert_int_equal(image.time_ms, 1005);
-    assert_ok(rg_store_bulk(txn, &image, RG_BULK_EMBEDDING, sizeof p.embedding, &span));
+    assert_int_equal(image.annotated, 1);
+    assert_ok(rg_store_made(txn, &image, 0, RG_MADE_EMBEDDING, sizeof p.embedding, &span));
     assert_memory_equal(span.data, p.embedding, sizeof p.embedding);
-    assert_ok(rg_store_bulk(txn, &image, RG_BULK_CONTENT, sizeof p.content, &span));
+    assert_ok(rg_store_made(txn, &image, 0, RG_MADE_CONTENT, sizeof p.content, &span));
     assert_memory_equal(span.data, p.content, sizeof p.content);
-    assert_ok(rg_store_bulk(txn, &image, RG_BULK_THUMBNAIL, 0, &span));
+    assert_fails(rg_store_made(txn, &image, 1, RG_MADE_CONTENT, sizeof p.content, &span), RG_ENOENT);
+    assert_ok(rg_store_thumbnail(txn, &image, &span));
     assert_int_equal(span.size, sizeof p.thumbnail);
     p.id[0]++;
     assert_fails(rg_store_find(txn, p.id, &found), RG_ENOENT);
@@ -75,18 +93,20 @@ static void the_longest_texts_fit(void **state)
     rg_store_txn_t *txn = NULL;
     rg_image_t image = {0}, back;
     memset(image.name, 'n', RG_TEXT_MAX);
-    memset(image.model, 'm', RG_TEXT_MAX);
-    const rg_span_t bulk[RG_BULKS] = {{"e", 1}, {"c", 1}, {"t", 1}};
-    rg_state_t written = {.generation = 3, .model = {.embed_dim = 4, .content_shape = {1, 2, 3}}}, read;
+    rg_state_t written = {.generation = 3,
+                          .slot = 1,
+                          .model = {.embed_dim = 4, .content_shape = {1, 2, 3}},
+                          .next = {.embed_dim = 5, .content_shape = {3, 2, 1}}},
+               read;
     memset(written.model.name, 'm', RG_TEXT_MAX);
+    memset(written.next.name, 'x', RG_TEXT_MAX);
     assert_ok(rg_store_write(store, &txn));
-    assert_ok(rg_store_put(txn, &image, bulk));
+    assert_ok(rg_store_put(txn, &image, (rg_span_t){"t", 1}));
     assert_ok(rg_store_set_state(txn, &written));
     assert_ok(rg_store_image(txn, image.label, &back));
     assert_ok(rg_store_state(txn, &read));
     rg_store_abort(&txn);
     assert_string_equal(back.name, image.name);
-    assert_string_equal(back.model, image.model);
     assert_memory_equal(&read, &written, sizeof read);
     rg_store_close(&store);
 }
@@ -94,22 +114,44 @@ static void the_longest_texts_fit(void **state)
 static void labels_ascend_and_are_never_given_twice(void **state)
 {
     rg_store_t *store = open_store(*state);
-    uint64_t first = store_one(store, 1, "m"), second = store_one(store, 2, "m"), again;
+    uint64_t first = store_one(store, 1), second = store_one(store, 2);
     assert_true(first < second);
-    again = store_one(store, 1, "other"); // replaces
-    assert_true(second < again);
     rg_store_txn_t *txn = NULL;
     rg_image_t image;
-    uint64_t count;
     assert_ok(rg_store_write(store, &txn));
-    assert_fails(rg_store_image(txn, first, &image), RG_ENOENT);
-    assert_ok(rg_store_count(txn, &count));
-    assert_int_equal(count, 2);
-    assert_ok(rg_store_delete(txn, again));
+    assert_ok(rg_store_delete(txn, second));
+    assert_fails(rg_store_delete(txn, second), RG_ENOENT);
+    assert_fails(rg_store_image(txn, second, &image), RG_ENOENT);
     assert_ok(rg_store_commit(&txn));
+    assert_int_equal(count_of(store), 1);
     rg_store_close(&store);
     store = open_store(*state);
-    assert_true(store_one(store, 3, "m") > again);
+    assert_true(store_one(store, 3) > second);
+    rg_store_close(&store);
+}
+
+static void a_deleted_image_leaves_nothing_behind(void **state)
+{
+    rg_store_t *store = open_store(*state);
+    uint64_t label = store_one(store, 1), found, count;
+    picture_t p;
+    picture(&p, 1);
+    rg_store_txn_t *txn = NULL;
+    assert_ok(rg_store_write(store, &txn));
+    assert_ok(make_picture(txn, 1, label, 1));
+    assert_ok(rg_store_delete(txn, label));
+    assert_ok(rg_store_commit(&txn));
+    assert_ok(rg_store_read(store, &txn));
+    assert_fails(rg_store_find(txn, p.id, &found), RG_ENOENT);
+    const rg_image_t image = {.label = label};
+    rg_span_t span;
+    for (uint32_t slot = 0; slot < RG_SLOTS; slot++) {
+        assert_ok(rg_store_embedded(txn, slot, &count));
+        assert_int_equal(count, 0);
+        assert_fails(rg_store_made(txn, &image, slot, RG_MADE_CONTENT, 1, &span), RG_ENOENT);
+    }
+    assert_fails(rg_store_thumbnail(txn, &image, &span), RG_EFORMAT);
+    rg_store_abort(&txn);
     rg_store_close(&store);
 }
 
@@ -117,7 +159,7 @@ static void next_walks_in_order(void **state)
 {
     rg_store_t *store = open_store(*state);
     uint64_t labels[5], from = 0;
-    for (unsigned i = 0; i < 5; i++) labels[i] = store_one(store, i, "m");
+    for (unsigned i = 0; i < 5; i++) labels[i] = store_one(store, i);
     rg_store_txn_t *txn = NULL;
     rg_image_t image;
     assert_ok(rg_store_read(store, &txn));
@@ -131,19 +173,113 @@ static void next_walks_in_order(void **state)
     rg_store_close(&store);
 }
 
+static void the_slots_are_apart(void **state)
+{
+    rg_store_t *store = open_store(*state);
+    uint64_t label = store_one(store, 5), embedded[RG_SLOTS];
+    rg_store_txn_t *txn = NULL;
+    rg_image_t image;
+    rg_span_t span;
+    picture_t p, other;
+    picture(&p, 5);
+    picture(&other, 6);
+    assert_ok(rg_store_write(store, &txn));
+    assert_ok(make_picture(txn, 6, label, 1));
+    for (uint32_t slot = 0; slot < RG_SLOTS; slot++) assert_ok(rg_store_embedded(txn, slot, &embedded[slot]));
+    assert_int_equal(embedded[0], 1);
+    assert_int_equal(embedded[1], 1);
+    assert_ok(rg_store_image(txn, label, &image));
+    assert_ok(rg_store_made(txn, &image, 1, RG_MADE_EMBEDDING, sizeof p.embedding, &span));
+    assert_memory_equal(span.data, other.embedding, sizeof other.embedding);
+    assert_ok(rg_store_clear(txn, 0));
+    assert_fails(rg_store_made(txn, &image, 0, RG_MADE_EMBEDDING, sizeof p.embedding, &span), RG_ENOENT);
+    assert_ok(rg_store_made(txn, &image, 1, RG_MADE_CONTENT, sizeof p.content, &span));
+    assert_memory_equal(span.data, other.content, sizeof other.content);
+    rg_store_abort(&txn);
+    rg_store_close(&store);
+}
+
+typedef struct {
+    unsigned n;
+    uint64_t label[8];
+} labels_t;
+
+static void keep_label(void *self, uint64_t label)
+{
+    labels_t *labels = self;
+    assert_true(labels->n < 8);
+    labels->label[labels->n++] = label;
+}
+
+static unsigned named(rg_store_t *store, const char *prefix, labels_t *labels)
+{
+    rg_store_txn_t *txn = NULL;
+    *labels = (labels_t){0};
+    assert_ok(rg_store_read(store, &txn));
+    assert_ok(rg_store_named(txn, prefix, keep_label, labels));
+    rg_store_abort(&txn);
+    return labels->n;
+}
+
+static void names_are_found_by_their_beginning(void **state)
+{
+    static const char *const names[] = {"cat/2", "dog", "cat/1", "cat", "cat/1"};
+    rg_store_t *store = open_store(*state);
+    rg_store_txn_t *txn = NULL;
+    labels_t labels;
+    char longest[2 * RG_TEXT_MAX + 1] = {0};
+    assert_int_equal(named(store, "", &labels), 0);
+    assert_ok(rg_store_write(store, &txn));
+    for (int i = 0; i < 5; i++) {
+        rg_image_t image = {.id = {(uint8_t)i}};
+        strcpy(image.name, names[i]);
+        assert_ok(rg_store_put(txn, &image, (rg_span_t){"t", 1}));
+    }
+    assert_ok(rg_store_commit(&txn));
+    assert_int_equal(named(store, "cat/", &labels), 3); // in the order of the names, then of the labels
+    assert_int_equal(labels.label[0], 3);
+    assert_int_equal(labels.label[1], 5);
+    assert_int_equal(labels.label[2], 1);
+    assert_int_equal(named(store, "cat", &labels), 4);
+    assert_int_equal(named(store, "", &labels), 5);
+    assert_int_equal(named(store, "dog", &labels), 1);
+    assert_int_equal(named(store, "dogs", &labels), 0);
+    assert_int_equal(named(store, "zebra", &labels), 0);
+    assert_int_equal(named(store, memset(longest, 'c', 2 * RG_TEXT_MAX), &labels), 0);
+    assert_ok(rg_store_write(store, &txn));
+    assert_ok(rg_store_delete(txn, 3)); // of two of that name
+    assert_ok(rg_store_commit(&txn));
+    assert_int_equal(named(store, "cat/1", &labels), 1);
+    assert_int_equal(labels.label[0], 5);
+    rg_store_close(&store);
+}
+
 static void an_aborted_transaction_leaves_no_trace(void **state)
 {
     rg_store_t *store = open_store(*state);
     rg_store_txn_t *txn = NULL;
-    uint64_t label, count;
+    uint64_t label;
     assert_ok(rg_store_write(store, &txn));
-    assert_ok(put_picture(txn, 1, "m", &label));
+    assert_ok(put_picture(txn, 1, &label));
     rg_store_abort(&txn);
     assert_null(txn);
+    assert_int_equal(count_of(store), 0);
+    rg_store_close(&store);
+}
+
+static void a_reader_sees_its_own_moment(void **state)
+{
+    rg_store_t *store = open_store(*state);
+    rg_store_txn_t *txn = NULL;
+    rg_image_t image;
+    uint64_t count;
     assert_ok(rg_store_read(store, &txn));
+    uint64_t label = store_one(store, 1);
     assert_ok(rg_store_count(txn, &count));
     assert_int_equal(count, 0);
+    assert_fails(rg_store_image(txn, label, &image), RG_ENOENT);
     rg_store_abort(&txn);
+    assert_int_equal(count_of(store), 1);
     rg_store_close(&store);
 }
 
@@ -151,50 +287,128 @@ static void a_full_map_is_an_error_and_no_half(void **state)
 {
     rg_store_t *store = NULL;
     rg_store_txn_t *txn = NULL;
-    uint64_t label, count;
+    uint64_t label;
     unsigned n = 0;
     int err = 0;
     assert_ok(rg_store_open(&store, *state, 256 << 10));
-    store_one(store, 1000000, "m");
+    store_one(store, 1000000);
     assert_ok(rg_store_write(store, &txn));
-    while (!err && n < 100000) err = put_picture(txn, n++, "m", &label);
+    while (!err && n < 100000) err = put_picture(txn, n++, &label);
     assert_fails(err, RG_EFULL);
     assert_says(*state);
     rg_store_abort(&txn);
-    assert_ok(rg_store_read(store, &txn));
-    assert_ok(rg_store_count(txn, &count));
-    assert_int_equal(count, 1);
-    rg_store_abort(&txn);
+    assert_int_equal(count_of(store), 1);
     rg_store_close(&store);
 }
 
-// A limit on the size of files stands in for a full disk: the commit itself fails.
+// A limit on the size of files stands in for a full disk.
+static struct rlimit limit_files(uint64_t bytes)
+{
+    struct rlimit old, limit;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    limit = old;
+    limit.rlim_cur = bytes;
+    setrlimit(RLIMIT_FSIZE, &limit);
+    return old;
+}
+
+static void lift_limit(struct rlimit old)
+{
+    setrlimit(RLIMIT_FSIZE, &old);
+    signal(SIGXFSZ, SIG_DFL);
+}
+
+// The commit itself fails.
 static void a_full_disk_is_an_error_and_no_half(void **state)
 {
     rg_store_t *store = open_store(*state);
     rg_store_txn_t *txn = NULL;
-    uint64_t label, count;
-    store_one(store, 1000000, "m");
-    struct rlimit old, limit;
-    getrlimit(RLIMIT_FSIZE, &old);
-    limit = old;
-    limit.rlim_cur = rg_store_bytes(store) + 8192;
-    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    uint64_t label;
+    store_one(store, 1000000);
     assert_ok(rg_store_write(store, &txn));
-    for (unsigned i = 0; i < 500; i++) assert_ok(put_picture(txn, i, "m", &label));
-    setrlimit(RLIMIT_FSIZE, &limit);
+    for (unsigned i = 0; i < 500; i++) assert_ok(put_picture(txn, i, &label));
+    struct rlimit old = limit_files(rg_store_bytes(store) + 8192);
     int err = rg_store_commit(&txn);
-    setrlimit(RLIMIT_FSIZE, &old);
-    signal(SIGXFSZ, handler);
+    lift_limit(old);
     assert_true(err == RG_EFULL || err == RG_EIO); // EIO: the write was cut short
     assert_says(*state);
     rg_store_close(&store);
     store = open_store(*state);
-    assert_ok(rg_store_read(store, &txn));
-    assert_ok(rg_store_count(txn, &count));
-    assert_int_equal(count, 1);
-    rg_store_abort(&txn);
-    store_one(store, 1, "m");
+    assert_int_equal(count_of(store), 1);
+    store_one(store, 1);
+    rg_store_close(&store);
+}
+
+static void fill_and_empty(rg_store_t *store, unsigned n, unsigned keep)
+{
+    rg_store_txn_t *txn = NULL;
+    uint64_t label;
+    assert_ok(rg_store_write(store, &txn));
+    for (unsigned i = 0; i < n; i++) assert_ok(put_picture(txn, i, &label));
+    assert_ok(rg_store_commit(&txn));
+    assert_ok(rg_store_write(store, &txn));
+    for (uint64_t i = 1 + keep; i <= n; i++) assert_ok(rg_store_delete(txn, i));
+    assert_ok(rg_store_commit(&txn));
+}
+
+static uint64_t file_bytes(const char *folder)
+{
+    char *path = rg_format("%s/data.mdb", folder);
+    struct stat info;
+    assert_int_equal(stat(path, &info), 0);
+    free(path);
+    return (uint64_t)info.st_size;
+}
+
+static void a_copy_takes_the_place_and_is_smaller(void **state)
+{
+    rg_store_t *store = open_store(*state);
+    fill_and_empty(store, 1000, 3);
+    uint64_t before = rg_store_bytes(store), on_disk = file_bytes(*state);
+    assert_ok(rg_store_copy(store));
+    assert_int_equal(rg_store_bytes(store), before);
+    assert_ok(rg_store_copy(store)); // in place of one that was left behind
+    assert_ok(rg_store_adopt(store));
+    assert_true(rg_store_bytes(store) < before / 2);
+    assert_true(file_bytes(*state) < on_disk / 2);
+    for (int reopened = 0; reopened < 2; reopened++) {
+        rg_store_txn_t *txn = NULL;
+        rg_image_t image;
+        rg_span_t span;
+        picture_t p;
+        picture(&p, 2);
+        assert_int_equal(count_of(store), 3);
+        assert_ok(rg_store_read(store, &txn));
+        assert_ok(rg_store_image(txn, 3, &image));
+        assert_string_equal(image.name, p.name);
+        assert_ok(rg_store_made(txn, &image, 0, RG_MADE_CONTENT, sizeof p.content, &span));
+        assert_memory_equal(span.data, p.content, sizeof p.content);
+        rg_store_abort(&txn);
+        rg_store_t *other = NULL;
+        assert_fails(rg_store_open(&other, *state, MAP_BYTES), RG_EBUSY); // still the owner
+        rg_store_close(&store);
+        store = open_store(*state);
+    }
+    assert_true(store_one(store, 1) > 1000); // the counter came along
+    rg_store_close(&store);
+}
+
+static void a_copy_that_finds_no_room_changes_nothing(void **state)
+{
+    rg_store_t *store = open_store(*state);
+    fill_and_empty(store, 200, 100);
+    struct rlimit old = limit_files(16384);
+    int err = rg_store_copy(store);
+    lift_limit(old);
+    assert_true(err == RG_EFULL || err == RG_EIO);
+    assert_int_equal(count_of(store), 100);
+    char *copy = rg_format("%s/compacting/data.mdb", (char *)*state);
+    assert_int_not_equal(access(copy, F_OK), 0);
+    free(copy);
+    assert_fails(rg_store_adopt(store), RG_EIO); // there is none
+    assert_int_equal(count_of(store), 100);
+    store_one(store, 1000);
     rg_store_close(&store);
 }
 
@@ -242,7 +456,7 @@ static void overwrite(const char *path, const char *table, MDB_val key, MDB_val 
     MDB_txn *txn;
     MDB_dbi dbi;
     assert_int_equal(mdb_env_create(&env), 0);
-    mdb_env_set_maxdbs(env, 8);
+    mdb_env_set_maxdbs(env, 16);
     assert_int_equal(mdb_env_open(env, path, 0, 0644), 0);
     assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
     assert_int_equal(mdb_dbi_open(txn, table, 0, &dbi), 0);
@@ -254,21 +468,25 @@ static void overwrite(const char *path, const char *table, MDB_val key, MDB_val 
 static void corrupt_records_name_the_image(void **state)
 {
     rg_store_t *store = open_store(*state);
-    uint64_t label = store_one(store, 5, "m"), found;
+    uint64_t label = store_one(store, 5), found;
     rg_store_close(&store);
     picture_t p;
     picture(&p, 5);
-    MDB_val key = {sizeof label, &label}, id = {RG_ID_SIZE, p.id}, three = {3, "abc"};
-    overwrite(*state, "embeddings", key, three);
+    MDB_val key = {sizeof label, &label}, id = {RG_ID_SIZE, p.id}, three = {3, "abc"}, none = {0, ""};
+    overwrite(*state, "embeddings.0", key, three);
+    overwrite(*state, "thumbnails", key, none);
     store = open_store(*state);
     rg_store_txn_t *txn = NULL;
     rg_image_t image;
     rg_span_t span;
     assert_ok(rg_store_read(store, &txn));
     assert_ok(rg_store_image(txn, label, &image));
-    assert_fails(rg_store_bulk(txn, &image, RG_BULK_EMBEDDING, sizeof p.embedding, &span), RG_EFORMAT);
+    assert_fails(rg_store_made(txn, &image, 0, RG_MADE_EMBEDDING, sizeof p.embedding, &span), RG_EFORMAT);
     assert_says("0500000000000000000000000000");
     assert_says("embedding has 3 bytes");
+    assert_fails(rg_store_thumbnail(txn, &image, &span), RG_EFORMAT);
+    assert_says("0500000000000000000000000000");
+    assert_says("thumbnail has 0 bytes");
     rg_store_abort(&txn);
     rg_store_close(&store);
 
@@ -286,17 +504,22 @@ static void corrupt_records_name_the_image(void **state)
 static void lengths_in_a_record_are_checked(void **state)
 {
     rg_store_t *store = open_store(*state);
-    uint64_t label = store_one(store, 5, "m");
+    uint64_t label = store_one(store, 5);
     rg_store_close(&store);
-    unsigned char record[48] = {1, 0, 0, 0, 0xFF, 0xFF, 1, 0}; // version 1, name of 65535 bytes
-    overwrite(*state, "images", (MDB_val){sizeof label, &label}, (MDB_val){sizeof record, record});
-    store = open_store(*state);
-    rg_store_txn_t *txn = NULL;
-    rg_image_t image;
-    assert_ok(rg_store_read(store, &txn));
-    assert_fails(rg_store_image(txn, label, &image), RG_EFORMAT);
-    rg_store_abort(&txn);
-    rg_store_close(&store);
+    unsigned char records[][48] = {{2, 0, 0, 0, 0xFF, 0xFF},  // a name of 65535 bytes
+                                   {2, 0, 0, 0, 0xFF, 0},     // of more than there are
+                                   {2, 0, 0, 0, 8, 0, 2},     // annotated is neither 0 nor 1
+                                   {1, 0, 0, 0, 8, 0, 0, 0}}; // another version
+    for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
+        overwrite(*state, "images", (MDB_val){sizeof label, &label}, (MDB_val){48, records[i]});
+        store = open_store(*state);
+        rg_store_txn_t *txn = NULL;
+        rg_image_t image;
+        assert_ok(rg_store_read(store, &txn));
+        assert_fails(rg_store_image(txn, label, &image), RG_EFORMAT);
+        rg_store_abort(&txn);
+        rg_store_close(&store);
+    }
 }
 
 static void the_state_is_checked(void **state)
@@ -311,24 +534,25 @@ static void the_state_is_checked(void **state)
     rg_store_abort(&txn);
     rg_store_close(&store);
     const struct {
-        unsigned char bytes[34];
+        unsigned char bytes[64];
         size_t size;
         int err;
-    } bad[] = {{{1}, 3, RG_EFORMAT},
-               {{2}, 32, RG_EVERSION},
-               {{1, 0, 0, 0, 200}, 34, RG_EFORMAT},
-               {{1, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF}, 34, RG_EFORMAT}};
+    } bad[] = {{{2}, 3, RG_EFORMAT},
+               {{1}, 56, RG_EVERSION},
+               {{3}, 4, RG_EVERSION},
+               {{2, 0, 0, 0, 2}, 56, RG_EFORMAT}, // there is no third slot
+               {{2, [16] = 200}, 58, RG_EFORMAT}, // a name longer than what is there
+               {{2, [16] = 0xFF, 0xFF, 0xFF, 0xFF}, 58, RG_EFORMAT},
+               {{2, [16] = 1, [36] = 0xFF, 0xFF, 0xFF, 0xFF}, 56, RG_EFORMAT}, // their sum is right
+               {{2}, 57, RG_EFORMAT}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         overwrite(*state, "meta", (MDB_val){5, "state"}, (MDB_val){bad[i].size, (void *)bad[i].bytes});
-        store = open_store(*state);
-        assert_ok(rg_store_read(store, &txn));
-        assert_fails(rg_store_state(txn, &back), bad[i].err);
-        rg_store_abort(&txn);
-        rg_store_close(&store);
+        assert_fails(rg_store_open(&store, *state, MAP_BYTES), bad[i].err);
+        assert_says(*state);
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_make, folder_remove)
 
 int main(void)
 {
@@ -336,10 +560,16 @@ int main(void)
         TEST(puts_and_gets),
         TEST(the_longest_texts_fit),
         TEST(labels_ascend_and_are_never_given_twice),
+        TEST(a_deleted_image_leaves_nothing_behind),
         TEST(next_walks_in_order),
+        TEST(the_slots_are_apart),
+        TEST(names_are_found_by_their_beginning),
         TEST(an_aborted_transaction_leaves_no_trace),
+        TEST(a_reader_sees_its_own_moment),
         TEST(a_full_map_is_an_error_and_no_half),
         TEST(a_full_disk_is_an_error_and_no_half),
+        TEST(a_copy_takes_the_place_and_is_smaller),
+        TEST(a_copy_that_finds_no_room_changes_nothing),
         TEST(a_second_owner_is_refused),
         TEST(bad_folders_are_named),
         TEST(garbage_is_no_store),

@@ -1,27 +1,27 @@
-#include "services/encoder/jobs.h"
+#include "common/wire/jobs.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/worker.h"
-#include "common/nn/kernels.h"
 
 struct rg_jobs {
-    void *self;
+    rg_jobs_options_t options;
     rg_worker_t *worker;
     rg_job_t *first;   // all that have not ended, in the order they came
     rg_job_t *running; // or NULL
-    int count, max, threads, held;
+    int count, held;
 };
 
-int rg_jobs_new(rg_jobs_t **out, int max, int threads, void *self)
+int rg_jobs_new(rg_jobs_t **out, const rg_jobs_options_t *options)
 {
     rg_worker_t *worker;
     int err = rg_worker_new(&worker);
     if (err) return err;
     rg_jobs_t *jobs = rg_alloc(sizeof *jobs);
-    *jobs = (rg_jobs_t){.self = self, .worker = worker, .max = max, .threads = threads};
+    *jobs = (rg_jobs_t){.options = *options, .worker = worker};
     *out = jobs;
     return 0;
 }
@@ -58,8 +58,9 @@ int rg_jobs_count(const rg_jobs_t *jobs)
 static int run(void *data, const atomic_int *stop)
 {
     rg_job_t *job = data;
+    const rg_jobs_options_t *options = &job->jobs->options;
     (void)stop;
-    rg_cpu_threads(job->jobs->threads); // the number belongs to the thread, and this one is new
+    if (options->prepare) options->prepare(options->self);
     return job->kind->run(job->self, job->request, &job->result);
 }
 
@@ -71,17 +72,32 @@ static void begin_next(rg_jobs_t *jobs)
     job->begun = 1;
     int err = rg_worker_start(jobs->worker, run, job);
     if (err)
-        job->kind->done(jobs->self, job, err);
+        job->kind->done(jobs->options.self, job, err);
     else
         jobs->running = job;
 }
 
+static int is_of(const rg_job_t *job, const rg_peer_t *peer)
+{
+    return job->peer.identity_size == peer->identity_size &&
+           memcmp(job->peer.identity, peer->identity, peer->identity_size) == 0;
+}
+
+static int check_room(const rg_jobs_t *jobs, const rg_peer_t *peer)
+{
+    int own = 0, max = jobs->options.max;
+    for (const rg_job_t *job = jobs->first; job; job = job->next) own += is_of(job, peer);
+    if (jobs->count < max && own < (max + 1) / 2) return 0;
+    return rg_fail(RG_EBUSY, "%d requests are waiting already, %d of them from here; try again later",
+                   jobs->count, own);
+}
+
 int rg_jobs_add(rg_jobs_t *jobs, const rg_job_kind_t *kind, const rg_peer_t *peer, const rg_msg_t *request)
 {
-    if (peer && jobs->count >= jobs->max)
-        return rg_fail(RG_EBUSY, "%d requests are waiting already; try again later", jobs->count);
+    int err = peer ? check_room(jobs, peer) : 0;
+    if (err) return err;
     rg_job_t *job = rg_alloc(sizeof *job), **at = &jobs->first;
-    *job = (rg_job_t){.self = jobs->self, .kind = kind, .jobs = jobs};
+    *job = (rg_job_t){.self = jobs->options.self, .kind = kind, .jobs = jobs};
     if (peer) job->peer = *peer;
     if (request) job->request = rg_msg_retain(request);
     while (*at) at = &(*at)->next;
@@ -113,6 +129,6 @@ void rg_jobs_step(void *data)
     rg_job_t *job = jobs->running;
     jobs->running = NULL;
     int err = rg_worker_finish(jobs->worker);
-    job->kind->done(jobs->self, job, err);
+    job->kind->done(jobs->options.self, job, err);
     begin_next(jobs);
 }

@@ -1,8 +1,8 @@
 // Requests that compute: queued, run one at a time on a thread of their own, and finished on the loop's
 // thread, so that the loop answers meanwhile. A job stays counted until it is ended, also while it waits for
 // another service's reply: the count is what bounds the memory that senders can take.
-#ifndef RG_ENCODER_JOBS_H
-#define RG_ENCODER_JOBS_H
+#ifndef RG_WIRE_JOBS_H
+#define RG_WIRE_JOBS_H
 
 #include "common/wire/wire.h"
 
@@ -28,12 +28,17 @@ struct rg_job {
     int begun;
 };
 
-// max: jobs at a time. threads: of the compute engine in a job. self is handed to every run and done.
-int rg_jobs_new(rg_jobs_t **jobs, int max, int threads, void *self);
+typedef struct {
+    int max;                     // jobs at a time, of all senders; one sender may have half of them
+    void (*prepare)(void *self); // on each job's thread, which is new, before it runs; or NULL
+    void *self;                  // handed to prepare and to every run and done
+} rg_jobs_options_t;
+
+int rg_jobs_new(rg_jobs_t **jobs, const rg_jobs_options_t *options);
 void rg_jobs_destroy(rg_jobs_t **jobs); // waits for the running job, ends all
 
-// RG_EBUSY if there are max already; the service's own jobs (peer NULL) are always taken. Keeps a reference
-// to the request, which may be NULL.
+// RG_EBUSY if there are too many already; the service's own jobs (peer NULL) are always taken. Keeps a
+// reference to the request, which may be NULL.
 int rg_jobs_add(rg_jobs_t *jobs, const rg_job_kind_t *kind, const rg_peer_t *peer, const rg_msg_t *request);
 void rg_jobs_end(rg_job_t **job);
 int rg_jobs_count(const rg_jobs_t *jobs);

@@ -6,25 +6,31 @@
 #include <poll.h>
 #include <stdio.h>
 
-#include "services/encoder/jobs.h"
+#include "common/wire/jobs.h"
 #include "tests/support/result.h"
 
-enum { MAX = 2 };
+enum { MAX = 3 };
 
 typedef struct {
     rg_jobs_t *jobs;
-    int runs, dones, last_err;
+    int prepares, runs, dones, last_err;
     char sentence[64];
     rg_job_t *kept; // done, not ended
     int keep;
 } fixture_t;
+
+static void prepare(void *self)
+{
+    ((fixture_t *)self)->prepares++;
+}
 
 static int open_jobs(void **state)
 {
     static fixture_t f;
     f = (fixture_t){0};
     *state = &f;
-    return rg_jobs_new(&f.jobs, MAX, 1, &f);
+    const rg_jobs_options_t options = {.max = MAX, .prepare = prepare, .self = &f};
+    return rg_jobs_new(&f.jobs, &options);
 }
 
 static int close_jobs(void **state)
@@ -36,7 +42,8 @@ static int close_jobs(void **state)
 // The result is a copy of the request's kind, or a failure where there is no request.
 static int run(void *self, const rg_msg_t *request, rg_msg_t **result)
 {
-    ((fixture_t *)self)->runs++;
+    fixture_t *f = self;
+    assert_int_equal(f->prepares, ++f->runs);
     if (!request) return rg_fail(RG_ENOENT, "nothing to do");
     *result = rg_msg_new(rg_msg_kind(request));
     return 0;
@@ -59,13 +66,18 @@ static void done(void *self, rg_job_t *job, int err)
 
 static const rg_job_kind_t KIND = {run, done};
 
-static int add(fixture_t *f)
+static int add_from(fixture_t *f, unsigned char sender)
 {
-    const rg_peer_t peer = {.identity_size = 1};
+    const rg_peer_t peer = {.identity = {sender}, .identity_size = 1};
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST);
     int err = rg_jobs_add(f->jobs, &KIND, &peer, request);
     rg_msg_destroy(&request);
     return err;
+}
+
+static int add(fixture_t *f)
+{
+    return add_from(f, 1);
 }
 
 static void step(fixture_t *f)
@@ -92,19 +104,49 @@ static void jobs_are_bounded_until_they_are_ended(void **state)
 {
     fixture_t *f = *state;
     f->keep = 1;
-    assert_ok(add(f));
+    assert_ok(add_from(f, 1));
     step(f);
     f->keep = 0;
-    assert_ok(add(f));
-    assert_fails(add(f), RG_EBUSY, "2 requests are waiting");
+    assert_ok(add_from(f, 2));
+    assert_ok(add_from(f, 3));
+    assert_fails(add_from(f, 4), RG_EBUSY, "3 requests are waiting");
     assert_ok(rg_jobs_add(f->jobs, &KIND, NULL, NULL)); // the service's own
-    step(f);
-    step(f);
+    for (int i = 0; i < 3; i++) step(f);
     assert_int_equal(rg_jobs_count(f->jobs), 1);
     rg_jobs_end(&f->kept);
-    assert_ok(add(f));
+    assert_ok(add_from(f, 4));
     step(f);
-    assert_int_equal(f->dones, 4);
+    assert_int_equal(f->dones, 5);
+}
+
+static void one_sender_has_half_of_them(void **state)
+{
+    fixture_t *f = *state;
+    f->keep = 1;
+    assert_ok(add_from(f, 1));
+    step(f);
+    f->keep = 0;
+    assert_ok(add_from(f, 1)); // the larger half of three
+    assert_fails(add_from(f, 1), RG_EBUSY, "2 of them from here");
+    assert_ok(add_from(f, 2));
+    step(f);
+    step(f);
+    assert_ok(add_from(f, 1));
+    step(f);
+    rg_jobs_end(&f->kept);
+    assert_int_equal(rg_jobs_count(f->jobs), 0);
+}
+
+static void the_only_job_may_be_anyones(void **state)
+{
+    fixture_t *f = *state;
+    rg_jobs_destroy(&f->jobs);
+    const rg_jobs_options_t options = {.max = 1, .self = f};
+    assert_ok(rg_jobs_new(&f->jobs, &options));
+    f->prepares = 1; // nobody does
+    assert_ok(add_from(f, 1));
+    assert_fails(add_from(f, 2), RG_EBUSY, "1 requests are waiting");
+    step(f);
 }
 
 static void a_failure_comes_with_its_sentence(void **state)
@@ -143,6 +185,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(jobs_run_one_after_another),        TEST(jobs_are_bounded_until_they_are_ended),
+        TEST(one_sender_has_half_of_them),       TEST(the_only_job_may_be_anyones),
         TEST(a_failure_comes_with_its_sentence), TEST(held_jobs_wait),
         TEST(destroying_ends_what_is_left),
     };

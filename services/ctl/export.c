@@ -1,0 +1,233 @@
+// rg-ctl export: the retrieval set as plain files.
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/core/file.h"
+#include "common/data/content_id.h"
+#include "services/ctl/caller.h"
+#include "services/ctl/commands.h"
+#include "services/ctl/output.h"
+#include "services/ctl/progress.h"
+
+enum { PAGE = 64, NPY_HEAD = 128 };
+
+typedef struct {
+    const char *out;
+} own_t;
+
+static const struct argp_option own_options[] = {
+    {"out", 'o', "DIR", 0, "Where to: a folder, which is made"},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    own_t *own = state->input;
+    switch (key) {
+    case 'o':
+        own->out = arg;
+        return 0;
+    case ARGP_KEY_END:
+        if (!own->out) argp_error(state, "--out DIR is missing");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+// Both lists are files to come: an export that was interrupted has none of them.
+typedef struct {
+    const rg_options_t *options;
+    const char *out;
+    rg_caller_t *retrieval;
+    rg_progress_t progress;
+    rg_file_t list, rows; // images.jsonl, embeddings.npy
+    uint64_t next, images, total;
+    uint32_t dims; // of an embedding; 0 before the first
+    char *model;
+} export_t;
+
+// ---- one page
+
+static int write_line(export_t *task, const Rg__V1__Listed *image, const char *hex)
+{
+    json_t *line = json_pack("{s:s, s:o, s:I, s:I, s:b}", "id", hex, "name", rg_output_text(image->name),
+                             "generation", (json_int_t)image->generation, "added_ms",
+                             (json_int_t)image->added_ms, "annotated", image->annotated);
+    char *text = json_dumps(line, JSON_COMPACT);
+    int err = rg_file_append(&task->list, text, strlen(text));
+    if (!err) err = rg_file_append(&task->list, "\n", 1);
+    free(text);
+    json_decref(line);
+    return err;
+}
+
+// Under a temporary name first; all are synced together before the list that names them is there.
+static int write_thumbnail(const export_t *task, const rg_payload_t *jpeg, const char *hex)
+{
+    char *path = rg_format("%s/thumbnails/%s.jpg", task->out, hex), *temporary = rg_format("%s.tmp", path);
+    FILE *file = fopen(temporary, "w");
+    int failed = !file || fwrite(jpeg->data, 1, jpeg->size, file) != jpeg->size;
+    if (file) failed |= fclose(file) != 0;
+    if (!failed) failed = rename(temporary, path) != 0;
+    int err = failed ? rg_fail_errno(RG_EIO, "%s: cannot write", path) : 0;
+    free(path);
+    free(temporary);
+    return err;
+}
+
+static int write_image(export_t *task, const rg_msg_t *reply, size_t i)
+{
+    const Rg__V1__Listed *image = ((const Rg__V1__ListReply *)rg_msg_body(reply))->images[i];
+    char name[24], hex[33];
+    rg_payload_t jpeg;
+    if (image->id.len != RG_ID_SIZE)
+        return rg_fail(RG_EFORMAT, "retrieval: an id of %zu bytes", image->id.len);
+    rg_id_hex(image->id.data, hex);
+    snprintf(name, sizeof name, "%zu", i);
+    int err = rg_msg_payload(reply, name, RG__V1__DTYPE__U8, 1, NULL, &jpeg);
+    if (!err) err = write_thumbnail(task, &jpeg, hex);
+    return err ? err : write_line(task, image, hex);
+}
+
+static int write_rows(export_t *task, const rg_msg_t *reply, size_t n)
+{
+    rg_payload_t rows;
+    const uint32_t want[] = {(uint32_t)n, task->dims};
+    int err = rg_msg_payload(reply, "embeddings", RG__V1__DTYPE__F32, 2, want, &rows);
+    if (err) return err;
+    task->dims = rows.shape[1];
+    return rg_file_append(&task->rows, rows.data, rows.size);
+}
+
+static int take_page(void *self, const rg_msg_t *reply)
+{
+    export_t *task = self;
+    const Rg__V1__ListReply *body = rg_msg_body(reply);
+    if (!task->model) task->model = rg_strdup(body->model);
+    if (strcmp(task->model, body->model) != 0)
+        return rg_fail(RG_EMODEL, "the set switched to model %s while it was exported: export again",
+                       body->model);
+    int err = body->n_images ? write_rows(task, reply, body->n_images) : 0;
+    for (size_t i = 0; i < body->n_images && !err; i++) err = write_image(task, reply, i);
+    task->images += body->n_images;
+    task->next = body->next;
+    return err;
+}
+
+static int take_pages(export_t *task)
+{
+    int err = 0;
+    do {
+        rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_LIST_REQUEST);
+        Rg__V1__ListRequest *body = rg_msg_body(request);
+        body->from = task->next;
+        body->limit = PAGE;
+        body->thumbnails = body->embeddings = 1;
+        err = rg_caller_ask(task->retrieval, &request, RG__V1__ENVELOPE__BODY_LIST_REPLY, take_page, task);
+        rg_progress_update(&task->progress, task->images, task->total, NULL);
+    } while (!err && task->next);
+    return err;
+}
+
+// ---- the files
+
+// numpy's format, version 1.0: magic, length of the description, the description padded to 128 bytes in all.
+static void describe_rows(const export_t *task, char head[NPY_HEAD])
+{
+    memset(head, ' ', NPY_HEAD);
+    memcpy(head, "\x93NUMPY\x01\x00\x76\x00", 10); // 118 follow
+    char text[NPY_HEAD - 10];
+    int n = snprintf(text, sizeof text, "{'descr': '<f4', 'fortran_order': False, 'shape': (%llu, %u), }",
+                     (unsigned long long)task->images, task->dims);
+    memcpy(head + 10, text, (size_t)n);
+    head[NPY_HEAD - 1] = '\n';
+}
+
+static int begin(export_t *task)
+{
+    char *thumbnails = rg_format("%s/thumbnails", task->out), *list = rg_format("%s/images.jsonl", task->out),
+         *rows = rg_format("%s/embeddings.npy", task->out), head[NPY_HEAD];
+    int err = rg_mkdirs(thumbnails);
+    if (!err) err = rg_file_begin(&task->list, list);
+    if (!err) err = rg_file_begin(&task->rows, rows);
+    describe_rows(task, head);
+    if (!err) err = rg_file_append(&task->rows, head, sizeof head);
+    free(thumbnails);
+    free(list);
+    free(rows);
+    return err;
+}
+
+static int finish(export_t *task)
+{
+    char head[NPY_HEAD];
+    describe_rows(task, head);
+    if (pwrite(task->rows.fd, head, sizeof head, 0) != sizeof head)
+        return rg_fail_errno(RG_EIO, "%s: cannot write", task->rows.path);
+    if (syncfs(task->list.fd) != 0) return rg_fail_errno(RG_EIO, "%s: cannot sync", task->out);
+    int err = rg_file_commit(&task->rows);
+    return err ? err : rg_file_commit(&task->list);
+}
+
+static void abandon(export_t *task)
+{
+    if (task->list.path) rg_file_abandon(&task->list);
+    if (task->rows.path) rg_file_abandon(&task->rows);
+}
+
+static void watch(void *self, const Rg__V1__StatusReply *status)
+{
+    export_t *task = self;
+    if (status) task->total = strtoull(rg_status_value(status, "images"), NULL, 10);
+}
+
+static void print(const export_t *task)
+{
+    if (task->options->json)
+        rg_output_json(json_pack("{s:I, s:i, s:s, s:s}", "images", (json_int_t)task->images, "dimension",
+                                 (int)task->dims, "model", task->model, "out", task->out));
+    else
+        printf("%llu images, embeddings of %u numbers by model %s, in %s\n", (unsigned long long)task->images,
+               task->dims, task->model, task->out);
+}
+
+static int run(const rg_options_t *options, const void *input)
+{
+    export_t task = {.options = options, .out = ((const own_t *)input)->out};
+    int err = rg_caller_open(&task.retrieval, &options->config, "retrieval");
+    if (err) return err;
+    rg_caller_watch(task.retrieval, watch, &task);
+    rg_progress_init(&task.progress, "export", "images", options->json);
+    err = begin(&task);
+    if (!err) err = take_pages(&task);
+    if (!err) err = finish(&task);
+    rg_progress_fini(&task.progress);
+    rg_caller_close(&task.retrieval);
+    if (err)
+        abandon(&task);
+    else
+        print(&task);
+    free(task.model);
+    return err;
+}
+
+const rg_command_t rg_command_export = {
+    .name = "export",
+    .summary = "Write the retrieval set as plain files",
+    .doc = "Writes images.jsonl (id, name, time, whether annotated; one line per image), "
+           "thumbnails/ID.jpg and embeddings.npy (for numpy.load; row i belongs to line i). The two lists "
+           "are there when everything is; an interrupted export is repeated by the same command.\v"
+           "Examples:\n"
+           "  rg-ctl export --config configs/smoke.yaml --out backup/\n",
+    .options = own_options,
+    .parse = parse,
+    .size = sizeof(own_t),
+    .config = RG_COMMAND_CONFIGURED,
+    .run = run,
+};

@@ -1,0 +1,135 @@
+// rg-ctl index: the index of the retrieval set on the disk and in memory.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/err.h"
+#include "services/ctl/caller.h"
+#include "services/ctl/commands.h"
+#include "services/ctl/output.h"
+#include "services/ctl/progress.h"
+
+static const struct {
+    const char *name;
+    Rg__V1__IndexAction action;
+} actions[] = {
+    {"snapshot", RG__V1__INDEX_ACTION__SNAPSHOT}, {"restore", RG__V1__INDEX_ACTION__RESTORE},
+    {"rebuild", RG__V1__INDEX_ACTION__REBUILD},   {"verify", RG__V1__INDEX_ACTION__VERIFY},
+    {"compact", RG__V1__INDEX_ACTION__COMPACT},
+};
+
+typedef struct {
+    const char *name;
+    Rg__V1__IndexAction action;
+} index_t;
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    index_t *own = state->input;
+    switch (key) {
+    case ARGP_KEY_ARG:
+        for (size_t i = 0; i < sizeof actions / sizeof *actions && !own->name; i++) {
+            if (strcmp(arg, actions[i].name) != 0) continue;
+            own->name = actions[i].name;
+            own->action = actions[i].action;
+            return 0;
+        }
+        argp_error(state, "%s: expected one of snapshot, restore, rebuild, verify, compact", arg);
+        return 0;
+    case ARGP_KEY_END:
+        if (!own->name) argp_error(state, "one of snapshot, restore, rebuild, verify, compact is missing");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+typedef struct {
+    const rg_options_t *options;
+    const index_t *own;
+    rg_caller_t *retrieval;
+    rg_progress_t progress;
+    uint64_t problems;
+} task_t;
+
+static void show(void *self, const Rg__V1__StatusReply *status)
+{
+    task_t *task = self;
+    char note[RG_PROGRESS_SIZE] = "";
+    if (!status)
+        snprintf(note, sizeof note, "waiting for the retrieval service (%.0f s)",
+                 rg_caller_silent_s(task->retrieval));
+    rg_progress_update(&task->progress, 0, 0, note);
+}
+
+// A field that comes several times becomes a list.
+static void add_field(json_t *report, const Rg__V1__Field *field)
+{
+    json_t *known = json_object_get(report, field->key), *value = rg_output_text(field->value);
+    if (!known) {
+        json_object_set_new(report, field->key, value);
+    } else if (json_is_array(known)) {
+        json_array_append_new(known, value);
+    } else {
+        json_object_set_new(report, field->key, json_pack("[O, o]", known, value));
+    }
+}
+
+static int take_reply(void *self, const rg_msg_t *reply)
+{
+    task_t *task = self;
+    const Rg__V1__IndexReply *body = rg_msg_body(reply);
+    json_t *report =
+        json_pack("{s:s, s:I}", "action", task->own->name, "generation", (json_int_t)body->generation);
+    for (size_t i = 0; i < body->n_report; i++) {
+        add_field(report, body->report[i]);
+        if (strcmp(body->report[i]->key, "problems") == 0)
+            task->problems = strtoull(body->report[i]->value, NULL, 10);
+    }
+    rg_progress_fini(&task->progress);
+    if (task->options->json) {
+        rg_output_json(report);
+    } else {
+        rg_output_report("index", report);
+        json_decref(report);
+    }
+    return 0;
+}
+
+static int run(const rg_options_t *options, const void *input)
+{
+    task_t task = {.options = options, .own = input};
+    int err = rg_caller_open(&task.retrieval, &options->config, "retrieval");
+    if (err) return err;
+    rg_progress_init(&task.progress, task.own->name, "images", options->json);
+    rg_caller_watch(task.retrieval, show, &task);
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_INDEX_REQUEST);
+    ((Rg__V1__IndexRequest *)rg_msg_body(request))->action = task.own->action;
+    err = rg_caller_ask(task.retrieval, &request, RG__V1__ENVELOPE__BODY_INDEX_REPLY, take_reply, &task);
+    rg_progress_fini(&task.progress);
+    rg_caller_close(&task.retrieval);
+    if (!err && task.problems)
+        err = rg_fail(RG_EFORMAT, "%llu problems were found", (unsigned long long)task.problems);
+    return err;
+}
+
+const rg_command_t rg_command_index = {
+    .name = "index",
+    .summary = "Snapshot, restore, rebuild, verify or compact the index",
+    .args = "snapshot|restore|rebuild|verify|compact",
+    .doc = "Looks after the index of the retrieval set; searches and adds go on meanwhile.\n"
+           "  snapshot  write the index beside the store, so that a start need not build it\n"
+           "  restore   take the index from the snapshot, and what it lacks from the store\n"
+           "  rebuild   build the index anew from the store\n"
+           "  verify    read everything that is stored and compare index and snapshot with it; exit code 1 "
+           "if something is wrong\n"
+           "  compact   give back the space of removed images, in memory and on the disk\n"
+           "The service does the first and the third by itself when the set has grown enough.\v"
+           "Examples:\n"
+           "  rg-ctl index --config configs/smoke.yaml verify\n"
+           "  rg-ctl index --config configs/smoke.yaml compact --json\n",
+    .parse = parse,
+    .size = sizeof(index_t),
+    .config = RG_COMMAND_CONFIGURED,
+    .run = run,
+};

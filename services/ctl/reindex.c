@@ -1,0 +1,110 @@
+// rg-ctl reindex: another checkpoint for the encoder, and the retrieval set to its embeddings.
+#include "services/ctl/reindex.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/core/err.h"
+#include "services/ctl/caller.h"
+#include "services/ctl/commands.h"
+#include "services/ctl/output.h"
+#include "services/ctl/progress.h"
+
+typedef struct {
+    const rg_options_t *options;
+    rg_caller_t *encoder;
+    rg_progress_t progress;
+    uint64_t most; // missing images seen so far
+} reindex_t;
+
+static void show(void *self, const Rg__V1__StatusReply *status)
+{
+    reindex_t *reindex = self;
+    char note[RG_PROGRESS_SIZE];
+    if (!status) {
+        snprintf(note, sizeof note, "waiting for the encoder (%.0f s)", rg_caller_silent_s(reindex->encoder));
+        rg_progress_update(&reindex->progress, 0, 0, note);
+        return;
+    }
+    uint64_t missing = strtoull(rg_status_value(status, "missing"), NULL, 10);
+    if (missing > reindex->most) reindex->most = missing;
+    snprintf(note, sizeof note, "%s serves", rg_status_value(status, "stage"));
+    if (reindex->most) rg_progress_update(&reindex->progress, reindex->most - missing, reindex->most, note);
+}
+
+static int take_load(void *self, const rg_msg_t *reply)
+{
+    const reindex_t *reindex = self;
+    const Rg__V1__LoadReply *body = rg_msg_body(reply);
+    if (reindex->options->json)
+        rg_output_json(json_pack("{s:s, s:s, s:s, s:I, s:I}", "step", "load", "stage", body->stage, "model",
+                                 body->model, "iteration", (json_int_t)body->iteration, "reindexed",
+                                 (json_int_t)reindex->most));
+    else
+        printf("encoder: serves %s, iteration %llu\n", body->stage, (unsigned long long)body->iteration);
+    fflush(stdout);
+    return 0;
+}
+
+int rg_reindex(const rg_options_t *options, const char *checkpoint)
+{
+    reindex_t reindex = {.options = options};
+    int err = rg_caller_open(&reindex.encoder, &options->config, "encoder");
+    if (err) return err;
+    rg_progress_init(&reindex.progress, "reindex", "images", options->json);
+    rg_caller_watch(reindex.encoder, show, &reindex);
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_LOAD_REQUEST);
+    ((Rg__V1__LoadRequest *)rg_msg_body(request))->checkpoint = rg_msg_text(request, "%s", checkpoint);
+    err = rg_caller_ask(reindex.encoder, &request, RG__V1__ENVELOPE__BODY_LOAD_REPLY, take_load, &reindex);
+    rg_progress_fini(&reindex.progress);
+    rg_caller_close(&reindex.encoder);
+    if (err == RG_ESTOPPED)
+        err = rg_fail(err, "detached: the encoder goes on; `rg-ctl status encoder' shows what is missing");
+    return err;
+}
+
+typedef struct {
+    const char *checkpoint;
+} own_t;
+
+static const struct argp_option own_options[] = {
+    {"checkpoint", 'k', "FILE", 0, "This one instead of the newest of the run (path as the encoder sees it)"},
+    {0},
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    own_t *own = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        own->checkpoint = "";
+        return 0;
+    case 'k':
+        own->checkpoint = arg;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int run(const rg_options_t *options, const void *input)
+{
+    return rg_reindex(options, ((const own_t *)input)->checkpoint);
+}
+
+const rg_command_t rg_command_reindex = {
+    .name = "reindex",
+    .summary = "Serve another checkpoint, and embed the retrieval set anew",
+    .doc = "The encoder loads the newest checkpoint, or the named one. If its embeddings are others, all "
+           "images of the retrieval set are embedded anew from their thumbnails; meanwhile the old "
+           "networks and the old index serve, and with the last image both are exchanged at once. After "
+           "`rg-ctl train' this has been done already.\v"
+           "Examples:\n"
+           "  rg-ctl reindex --config configs/smoke.yaml\n"
+           "  rg-ctl reindex --config configs/faces32.yaml --checkpoint runs/other/stage2.safetensors\n",
+    .options = own_options,
+    .parse = parse,
+    .size = sizeof(own_t),
+    .config = RG_COMMAND_CONFIGURED,
+    .run = run,
+};

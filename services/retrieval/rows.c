@@ -1,0 +1,122 @@
+#include "services/retrieval/rows.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "common/core/alloc.h"
+
+enum { CHUNK_BYTES = 4 << 20, HUGE_PAGE = 2 << 20, ROOM_STEP = 64 };
+
+void rg_rows_init(rg_rows_t *rows, uint32_t dim)
+{
+    size_t fit = CHUNK_BYTES / (dim * sizeof(float)) / ROOM_STEP * ROOM_STEP;
+    *rows = (rg_rows_t){.dim = dim, .room = fit ? fit : ROOM_STEP};
+}
+
+// Vectors are read from the first to the last by every exact search: large pages save it the address
+// translation.
+static float *alloc_vectors(size_t bytes)
+{
+    float *vectors = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+    if (!vectors) abort(); // out of memory
+    madvise(vectors, bytes, MADV_HUGEPAGE);
+    return vectors;
+}
+
+static rg_chunk_t *new_chunk(const rg_rows_t *rows)
+{
+    rg_chunk_t *chunk = rg_alloc(sizeof *chunk);
+    atomic_init(&chunk->owners, 1);
+    chunk->labels = rg_alloc(rows->room * sizeof *chunk->labels);
+    chunk->added_ms = rg_alloc(rows->room * sizeof *chunk->added_ms);
+    chunk->annotated = rg_alloc(rows->room);
+    chunk->norms2 = rg_alloc(rows->room * sizeof *chunk->norms2);
+    chunk->vectors = alloc_vectors(rows->room * rows->dim * sizeof *chunk->vectors);
+    return chunk;
+}
+
+static void drop_chunk(rg_chunk_t *chunk)
+{
+    if (atomic_fetch_sub(&chunk->owners, 1) > 1) return;
+    free(chunk->labels);
+    free(chunk->added_ms);
+    free(chunk->annotated);
+    free(chunk->norms2);
+    free(chunk->vectors);
+    free(chunk);
+}
+
+void rg_rows_fini(rg_rows_t *rows)
+{
+    for (size_t i = 0; i < rows->n_chunks; i++) drop_chunk(rows->chunks[i]);
+    free(rows->chunks);
+    *rows = (rg_rows_t){0};
+}
+
+void rg_rows_share(rg_rows_t *rows, const rg_rows_t *of)
+{
+    *rows = *of;
+    rows->chunks = rg_alloc((of->n_chunks + 1) * sizeof *rows->chunks);
+    for (size_t i = 0; i < of->n_chunks; i++) {
+        rows->chunks[i] = of->chunks[i];
+        atomic_fetch_add(&rows->chunks[i]->owners, 1);
+    }
+}
+
+static float norm2(const float *vector, size_t dim)
+{
+    double sum = 0;
+    for (size_t i = 0; i < dim; i++) sum += (double)vector[i] * vector[i];
+    return (float)sum;
+}
+
+static rg_chunk_t *last_chunk(rg_rows_t *rows)
+{
+    if (rows->count == rows->n_chunks * rows->room) {
+        rows->chunks = rg_realloc(rows->chunks, (rows->n_chunks + 1) * sizeof(rg_chunk_t *));
+        rows->chunks[rows->n_chunks++] = new_chunk(rows);
+    }
+    return rows->chunks[rows->count / rows->room];
+}
+
+void rg_rows_append(rg_rows_t *rows, const rg_row_t *row)
+{
+    assert(rows->count == 0 || rg_rows_at(rows, rows->count - 1).label < row->label);
+    rg_chunk_t *chunk = last_chunk(rows);
+    size_t at = rows->count++ % rows->room;
+    float *vector = chunk->vectors + at * rows->dim;
+    if (row->vector)
+        memcpy(vector, row->vector, rows->dim * sizeof *vector);
+    else
+        memset(vector, 0, rows->dim * sizeof *vector);
+    chunk->labels[at] = row->label;
+    chunk->added_ms[at] = row->added_ms;
+    chunk->annotated[at] = row->annotated != 0;
+    chunk->norms2[at] = norm2(vector, rows->dim);
+}
+
+rg_row_t rg_rows_at(const rg_rows_t *rows, size_t position)
+{
+    assert(position < rows->count);
+    const rg_chunk_t *chunk = rows->chunks[position / rows->room];
+    size_t at = position % rows->room;
+    return (rg_row_t){.label = chunk->labels[at],
+                      .added_ms = chunk->added_ms[at],
+                      .annotated = chunk->annotated[at],
+                      .vector = chunk->vectors + at * rows->dim};
+}
+
+ptrdiff_t rg_rows_find(const rg_rows_t *rows, int64_t label)
+{
+    size_t low = 0, high = rows->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (rows->chunks[middle / rows->room]->labels[middle % rows->room] < label)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < rows->count && rg_rows_at(rows, low).label == label ? (ptrdiff_t)low : -1;
+}

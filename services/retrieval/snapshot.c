@@ -1,0 +1,182 @@
+#include "services/retrieval/snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "common/core/err.h"
+#include "common/core/file.h"
+
+enum { VERSION = 1, FACTORY_MAX = 1024, PIECE = 1 << 20 };
+
+static const char MAGIC[8] = "RGINDEX";
+
+typedef struct {
+    char magic[8];
+    uint32_t version, dim, model_length, factory_length;
+    uint64_t rows, size; // size: of the whole file
+    uint64_t checksum;   // of what follows
+} head_t;
+
+_Static_assert(sizeof(head_t) == 48, "the head has no padding");
+
+// ---- checksum
+
+// Of the file from after the head on.
+static int sum(int fd, const char *path, uint64_t *checksum)
+{
+    XXH3_state_t *state = XXH3_createState();
+    unsigned char *piece = rg_alloc(PIECE);
+    off_t at = sizeof(head_t);
+    ssize_t n;
+    XXH3_64bits_reset(state);
+    for (; (n = pread(fd, piece, PIECE, at)) > 0; at += n) XXH3_64bits_update(state, piece, (size_t)n);
+    *checksum = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    free(piece);
+    return n < 0 ? rg_fail_errno(RG_EIO, "%s: cannot read", path) : 0;
+}
+
+// ---- writing
+
+static int write_labels(FILE *file, const rg_view_t *view)
+{
+    for (size_t row = 0; row < rg_view_indexed(view); row++) {
+        int64_t label = rg_rows_at(&view->rows, row).label;
+        if (fwrite(&label, sizeof label, 1, file) != 1) return -1;
+    }
+    return 0;
+}
+
+static int write_body(FILE *file, const char *path, head_t *head, const rg_view_t *view, const char *factory)
+{
+    int failed = fwrite(head, sizeof *head, 1, file) != 1;
+    if (!failed) failed = fwrite(view->model.name, 1, head->model_length, file) != head->model_length;
+    if (!failed) failed = fwrite(factory, 1, head->factory_length, file) != head->factory_length;
+    if (!failed) failed = write_labels(file, view) != 0;
+    int err = failed ? rg_fail_errno(RG_EIO, "%s: cannot write", path) : 0;
+    if (!err && view->index) err = rg_index_write(view->index, file);
+    if (!err && fflush(file) != 0) err = rg_fail_errno(RG_EIO, "%s: cannot write", path);
+    return err;
+}
+
+// The head goes in last, with the checksum of what is in the file by then.
+static int write_head(int fd, const char *path, head_t *head)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0) return rg_fail_errno(RG_EIO, "%s: cannot read", path);
+    head->size = (uint64_t)info.st_size;
+    int err = sum(fd, path, &head->checksum);
+    if (!err && pwrite(fd, head, sizeof *head, 0) != sizeof *head)
+        err = rg_fail_errno(RG_EIO, "%s: cannot write", path);
+    return err;
+}
+
+static int write_file(const char *path, head_t *head, const rg_view_t *view, const char *factory)
+{
+    FILE *file = fopen(path, "r+");
+    if (!file) return rg_fail_errno(RG_EIO, "%s: cannot write", path);
+    int err = write_body(file, path, head, view, factory);
+    if (!err) err = write_head(fileno(file), path, head);
+    if (fclose(file) != 0 && !err) err = rg_fail_errno(RG_EIO, "%s: cannot write", path);
+    return err;
+}
+
+int rg_snapshot_write(const char *path, const rg_view_t *view, const char *factory)
+{
+    head_t head = {.version = VERSION,
+                   .dim = view->model.embed_dim,
+                   .model_length = (uint32_t)strlen(view->model.name),
+                   .factory_length = (uint32_t)strlen(factory),
+                   .rows = rg_view_indexed(view)};
+    rg_file_t out;
+    int err = rg_file_begin(&out, path);
+    if (err) return err;
+    memcpy(head.magic, MAGIC, sizeof MAGIC);
+    err = write_file(out.temporary, &head, view, factory);
+    if (!err) return rg_file_commit(&out);
+    rg_file_abandon(&out);
+    return err;
+}
+
+// ---- reading
+
+static int torn(const char *path, const char *what)
+{
+    return rg_fail(RG_EFORMAT, "%s: the snapshot is torn: %s", path, what);
+}
+
+static int check_head(int fd, const char *path, head_t *head)
+{
+    struct stat info;
+    uint64_t checksum;
+    if (fstat(fd, &info) != 0 || pread(fd, head, sizeof *head, 0) != sizeof *head)
+        return torn(path, "it has no head");
+    if (memcmp(head->magic, MAGIC, sizeof MAGIC) != 0)
+        return rg_fail(RG_EFORMAT, "%s: this is no snapshot of an index", path);
+    if (head->version != VERSION)
+        return rg_fail(RG_EVERSION, "%s: snapshot version %u, this program reads %d", path, head->version,
+                       VERSION);
+    if (head->size != (uint64_t)info.st_size) return torn(path, "its size is another");
+    uint64_t room = head->size - sizeof *head;
+    if (head->model_length > RG_TEXT_MAX || head->factory_length > FACTORY_MAX ||
+        head->rows > room / sizeof(int64_t) ||
+        head->model_length + head->factory_length + head->rows * sizeof(int64_t) > room)
+        return torn(path, "it is shorter than its head says");
+    int err = sum(fd, path, &checksum);
+    if (!err && checksum != head->checksum) err = torn(path, "its checksum is another");
+    return err;
+}
+
+static int check_kind(FILE *file, const char *path, const head_t *head, const rg_model_t *model,
+                      const char *factory)
+{
+    char name[RG_TEXT_MAX + 1] = "", kind[FACTORY_MAX + 1] = "";
+    if (fseek(file, sizeof *head, SEEK_SET) != 0 ||
+        fread(name, 1, head->model_length, file) != head->model_length ||
+        fread(kind, 1, head->factory_length, file) != head->factory_length)
+        return rg_fail_errno(RG_EIO, "%s: cannot read", path);
+    if (strcmp(name, model->name) != 0 || head->dim != model->embed_dim)
+        return rg_fail(RG_EMODEL, "%s: a snapshot of model %.80s, not of %.80s", path, name, model->name);
+    if (strcmp(kind, factory) != 0)
+        return rg_fail(RG_EMODEL, "%s: a snapshot of an index '%.80s', not '%.80s'", path, kind, factory);
+    return 0;
+}
+
+static int read_rows(FILE *file, const char *path, const head_t *head, rg_snapshot_t *snapshot)
+{
+    snapshot->rows = head->rows;
+    snapshot->labels = rg_alloc((head->rows + 1) * sizeof *snapshot->labels);
+    if (fread(snapshot->labels, sizeof *snapshot->labels, head->rows, file) != head->rows)
+        return rg_fail_errno(RG_EIO, "%s: cannot read", path);
+    for (size_t i = 1; i < head->rows; i++)
+        if (snapshot->labels[i - 1] >= snapshot->labels[i]) return torn(path, "its labels do not ascend");
+    return head->rows ? rg_index_read(&snapshot->index, file, head->dim, head->rows) : 0;
+}
+
+int rg_snapshot_read(rg_snapshot_t *out, const char *path, const rg_model_t *model, const char *factory)
+{
+    rg_snapshot_t snapshot = {0};
+    head_t head;
+    FILE *file = fopen(path, "r");
+    if (!file) return rg_fail_errno(errno == ENOENT ? RG_ENOENT : RG_EIO, "%s: cannot open", path);
+    int err = check_head(fileno(file), path, &head);
+    if (!err) err = check_kind(file, path, &head, model, factory);
+    if (!err) err = read_rows(file, path, &head, &snapshot);
+    fclose(file);
+    if (err)
+        rg_snapshot_fini(&snapshot);
+    else
+        *out = snapshot;
+    return err;
+}
+
+void rg_snapshot_fini(rg_snapshot_t *snapshot)
+{
+    free(snapshot->labels);
+    rg_index_destroy(&snapshot->index);
+    *snapshot = (rg_snapshot_t){0};
+}

@@ -1,0 +1,343 @@
+#include "tests/unit/retrieval/sets.h"
+
+enum { N = 40 };
+
+static const atomic_int GO = 0;
+
+static rg_set_t *filled(const char *path)
+{
+    rg_set_t *set = open_set(path);
+    use(set, "old");
+    assert_ok(add(set, "old", 0, N, NULL));
+    return set;
+}
+
+static void assert_model(rg_set_t *set, const char *name)
+{
+    rg_look_t look = look_at(set);
+    assert_string_equal(look.view->model.name, name);
+    assert_ok(rg_look_check(&look, name));
+    rg_look_end(&look);
+}
+
+// What is stored of picture n.
+static rg_image_t image_of(rg_set_t *set, unsigned n)
+{
+    rg_look_t look = look_at(set);
+    rg_image_t image;
+    uint64_t label;
+    picture_t p;
+    picture(&p, n);
+    assert_ok(rg_store_find(look.txn, p.id, &label));
+    assert_ok(rg_store_image(look.txn, label, &image));
+    rg_look_end(&look);
+    return image;
+}
+
+// Picture n is found, at distance 0, where the embeddings are `times` its own.
+static int is_found_at(rg_set_t *set, unsigned n, float times)
+{
+    picture_t p;
+    near_t near;
+    picture(&p, n);
+    for (int d = 0; d < D; d++) p.embedding[d] *= times;
+    nearest_to(set, p.embedding, -1, 1, &near);
+    return near.number == (int)n && near.dist_l2sq == 0;
+}
+
+// Images that are embedded in the slot that serves, or in the other one.
+static uint64_t embedded_in(rg_set_t *set, uint32_t other)
+{
+    rg_look_t look = look_at(set);
+    uint64_t count;
+    assert_ok(rg_store_embedded(look.txn, look.slot ^ other, &count));
+    rg_look_end(&look);
+    return count;
+}
+
+static void the_old_model_serves_until_the_last_image(void **state)
+{
+    rg_set_t *set = filled(*state);
+    rg_image_t before = image_of(set, 7);
+    assert_int_equal(use(set, "new"), N);
+    for (unsigned n = 0; n < N; n++) {
+        assert_model(set, "old");
+        assert_int_equal(rg_set_generation(set), 2);
+        assert_int_equal(missing_of(set), N - n);
+        assert_true(is_found_at(set, n, 1));
+        assert_ok(add_scaled(set, "new", n, 1, 2, NULL));
+    }
+    assert_model(set, "new"); // at once
+    assert_int_equal(rg_set_generation(set), 3);
+    assert_int_equal(missing_of(set), 0);
+    assert_int_equal(count_of(set), N);
+    rg_image_t after = image_of(set, 7);
+    assert_memory_equal(&before, &after, sizeof before); // label, name, generation and time
+    for (int reopened = 0; reopened < 2; reopened++) {
+        for (unsigned n = 0; n < N; n++) assert_true(is_found_at(set, n, 2));
+        assert_int_equal(embedded_in(set, 0), N);
+        assert_int_equal(embedded_in(set, 1), 0); // the old slot is empty
+        rg_set_close(&set);
+        set = open_set(*state);
+    }
+    assert_fails(add(set, "old", 99, 1, NULL), RG_EMODEL);
+    assert_says("model old is not the current one, new");
+    rg_set_close(&set);
+}
+
+static void thumbnails_and_names_stay(void **state)
+{
+    rg_set_t *set = filled(*state);
+    picture_t p;
+    picture(&p, 3);
+    use(set, "new");
+    assert_ok(add(set, "new", 0, 3, NULL));
+    rg_set_item_t item = item_of(&p);
+    item.name = "renamed.jpg";
+    item.thumbnail = (rg_span_t){0};
+    item.annotated = 1;
+    rg_outcome_t outcome;
+    assert_ok(rg_set_add(set, "new", &item, 1, &outcome));
+    assert_int_equal(outcome.fate, RG__V1__FATE__ADDED);
+    assert_ok(rg_set_add(set, "new", &item, 1, &outcome));
+    assert_int_equal(outcome.fate, RG__V1__FATE__DUPLICATE);
+    assert_ok(add(set, "new", 4, N - 4, NULL));
+    assert_model(set, "new");
+    rg_image_t image = image_of(set, 3);
+    assert_string_equal(image.name, "000003.jpg");
+    assert_int_equal(image.annotated, 0);
+    rg_look_t look = look_at(set);
+    rg_span_t jpeg;
+    assert_ok(rg_store_thumbnail(look.txn, &image, &jpeg));
+    assert_int_equal(jpeg.size, sizeof p.thumbnail);
+    assert_memory_equal(jpeg.data, p.thumbnail, sizeof p.thumbnail);
+    rg_look_end(&look);
+    rg_set_close(&set);
+}
+
+static void only_stored_images_are_taken(void **state)
+{
+    rg_set_t *set = filled(*state);
+    use(set, "new");
+    picture_t p;
+    picture(&p, N);
+    const rg_set_item_t item = item_of(&p);
+    rg_outcome_t outcome;
+    assert_ok(rg_set_add(set, "new", &item, 1, &outcome));
+    assert_int_equal(outcome.fate, RG__V1__FATE__REFUSED);
+    assert_non_null(strstr(outcome.reason, "not stored"));
+    assert_int_equal(missing_of(set), N);
+    assert_int_equal(count_of(set), N);
+    rg_set_close(&set);
+}
+
+static void what_the_old_model_adds_becomes_missing(void **state)
+{
+    rg_set_t *set = filled(*state);
+    rg_image_t images[N];
+    size_t n;
+    uint64_t next;
+    use(set, "new");
+    assert_ok(add_scaled(set, "new", 0, N - 1, 2, NULL));
+    assert_ok(add(set, "old", N, 3, NULL));
+    assert_int_equal(missing_of(set), 4);
+    assert_true(is_found_at(set, N + 1, 1));
+    rg_look_t look = look_at(set);
+    assert_ok(rg_look_list(&look, 0, 1, images, N, &n, &next));
+    assert_int_equal(n, 4);
+    for (unsigned i = 0; i < 4; i++) assert_int_equal(atoi(images[i].name), N - 1 + i);
+    rg_look_end(&look);
+    assert_ok(add_scaled(set, "new", N - 1, 3, 2, NULL));
+    assert_model(set, "old");
+    assert_ok(add_scaled(set, "new", N + 2, 1, 2, NULL));
+    assert_model(set, "new");
+    for (unsigned i = 0; i < N + 3; i++) assert_true(is_found_at(set, i, 2));
+    rg_set_close(&set);
+}
+
+static void missing_images_are_listed_until_none_is_left(void **state)
+{
+    rg_set_t *set = filled(*state);
+    rg_image_t images[7];
+    uint64_t from = 0;
+    unsigned number = 0;
+    size_t n;
+    use(set, "new");
+    do { // as the encoder does
+        rg_look_t look = look_at(set);
+        assert_ok(rg_look_list(&look, from, 1, images, 7, &n, &from));
+        rg_look_end(&look);
+        for (size_t i = 0; i < n; i++) assert_int_equal(atoi(images[i].name), number + i);
+        if (n) assert_ok(add(set, "new", number, (unsigned)n, NULL));
+        number += (unsigned)n;
+    } while (from);
+    assert_int_equal(number, N);
+    assert_model(set, "new");
+    rg_set_close(&set);
+}
+
+static void removing_the_last_missing_image_switches(void **state)
+{
+    rg_set_t *set = filled(*state);
+    use(set, "new");
+    assert_ok(add_scaled(set, "new", 2, N - 2, 2, NULL));
+    assert_int_equal(take_out(set, 5, 1), 1); // one that is embedded
+    assert_model(set, "old");
+    assert_int_equal(take_out(set, 0, 1), 1);
+    assert_int_equal(missing_of(set), 1);
+    uint64_t generation = rg_set_generation(set);
+    assert_int_equal(take_out(set, 1, 1), 1);
+    assert_model(set, "new");
+    assert_true(rg_set_generation(set) > generation);
+    assert_int_equal(count_of(set), N - 3);
+    for (unsigned n = 0; n < N; n++) assert_int_equal(is_found_at(set, n, 2), n > 1 && n != 5);
+    rg_set_close(&set);
+}
+
+static void removing_all_images_switches(void **state)
+{
+    rg_set_t *set = filled(*state);
+    use(set, "new");
+    assert_int_equal(take_out(set, 0, N), N);
+    assert_model(set, "new");
+    assert_int_equal(count_of(set), 0);
+    assert_ok(add(set, "new", 0, 3, NULL));
+    assert_true(is_found(set, 2));
+    rg_set_close(&set);
+}
+
+static void a_restart_goes_on(void **state)
+{
+    rg_set_t *set = filled(*state);
+    use(set, "new");
+    assert_ok(add_scaled(set, "new", 0, 15, 2, NULL));
+    rg_set_close(&set);
+    set = open_set(*state);
+    assert_model(set, "old");
+    assert_int_equal(missing_of(set), N - 15);
+    for (unsigned n = 0; n < N; n++) assert_true(is_found_at(set, n, 1));
+    assert_int_equal(use(set, "new"), N - 15); // announced again: goes on
+    assert_ok(add_scaled(set, "new", 15, N - 15, 2, NULL));
+    assert_model(set, "new");
+    rg_set_close(&set);
+}
+
+static void going_back_forgets_the_next(void **state)
+{
+    rg_set_t *set = filled(*state);
+    use(set, "new");
+    assert_ok(add(set, "new", 0, 15, NULL));
+    assert_int_equal(use(set, "old"), 0);
+    assert_int_equal(missing_of(set), 0);
+    assert_int_equal(rg_set_generation(set), 2);
+    assert_fails(add(set, "new", 15, 1, NULL), RG_EMODEL);
+    assert_int_equal(embedded_in(set, 1), 0);
+    assert_int_equal(use(set, "new"), N); // from the start
+    rg_set_close(&set);
+}
+
+static void a_third_model_takes_the_next_ones_place(void **state)
+{
+    rg_set_t *set = filled(*state);
+    use(set, "new");
+    assert_ok(add(set, "new", 0, 15, NULL));
+    assert_int_equal(use(set, "newer"), N);
+    assert_fails(add(set, "new", 15, 1, NULL), RG_EMODEL);
+    rg_look_t look = look_at(set);
+    assert_fails(rg_look_check(&look, "new"), RG_EMODEL);
+    assert_says("model new is not the current one, old");
+    assert_fails(rg_look_check(&look, "newer"), RG_EMODEL);
+    assert_says("model newer has 40 images still to embed; until then old serves");
+    rg_look_end(&look);
+    assert_ok(add_scaled(set, "newer", 0, N, 3, NULL));
+    assert_model(set, "newer");
+    assert_true(is_found_at(set, 20, 3));
+    rg_set_close(&set);
+}
+
+static void the_next_model_may_have_other_sizes(void **state)
+{
+    rg_set_t *set = filled(*state);
+    rg_model_t model = {.name = "small", .embed_dim = 3, .content_shape = {1, 2, 1}};
+    uint64_t missing;
+    assert_ok(rg_set_use_model(set, &model, &missing));
+    assert_int_equal(missing, N);
+    model.embed_dim = 4;
+    assert_fails(rg_set_use_model(set, &model, &missing), RG_ESHAPE);
+    const rg_model_t *next;
+    assert_ok(rg_set_find_model(set, "small", &next));
+    assert_int_equal(next->embed_dim, 3);
+    assert_ok(add(set, "small", 0, N, NULL)); // the first dims of each
+    rg_look_t look = look_at(set);
+    assert_int_equal(look.view->rows.dim, 3);
+    rg_image_t image = {0};
+    rg_span_t map;
+    assert_ok(rg_store_next(look.txn, 0, &image));
+    assert_ok(rg_store_made(look.txn, &image, look.slot, RG_MADE_CONTENT, 4, &map));
+    rg_look_end(&look);
+    assert_true(is_found(set, 17));
+    rg_set_close(&set);
+}
+
+// What a switch gives back is used by the next one.
+static void the_store_does_not_grow_forever(void **state)
+{
+    static const char *const names[] = {"old", "new"};
+    rg_set_t *set = filled(*state);
+    assert_ok(add(set, "old", N, 500, NULL));
+    uint64_t bytes[7];
+    for (int i = 1; i < 7; i++) {
+        assert_int_equal(use(set, names[i % 2]), N + 500);
+        assert_ok(add_scaled(set, names[i % 2], 0, N + 500, (float)i, NULL));
+        assert_model(set, names[i % 2]);
+        assert_true(is_found_at(set, 300, (float)i));
+        bytes[i] = rg_store_bytes(rg_set_store(set));
+    }
+    assert_true(bytes[6] <= bytes[2] + bytes[2] / 4);
+    rg_set_close(&set);
+}
+
+static void an_index_of_the_old_model_goes_with_it(void **state)
+{
+    rg_set_t *set = open_indexed(*state, "HNSW16");
+    rg_build_t *build = NULL;
+    use(set, "old");
+    assert_ok(add(set, "old", 0, N, NULL));
+    assert_ok(rg_set_build(set, 0, &GO, &build));
+    rg_set_take(set, &build);
+    assert_ok(rg_set_save(set));
+    use(set, "new");
+    assert_ok(add_scaled(set, "new", 0, N / 2, 2, NULL));
+    assert_int_equal(indexed_of(set), N); // it serves meanwhile
+    assert_ok(add_scaled(set, "new", N / 2, N / 2, 2, NULL));
+    assert_int_equal(indexed_of(set), 0);
+    assert_true(is_found_at(set, 5, 2));
+    assert_fails(rg_set_restore(set), RG_EMODEL);
+    rg_set_close(&set);
+    set = open_indexed(*state, "HNSW16");
+    assert_non_null(strstr(rg_set_unfit(set), "a snapshot of model old, not of new"));
+    for (unsigned n = 0; n < N; n++) assert_true(is_found_at(set, n, 2));
+    rg_set_close(&set);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_make, folder_remove)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_old_model_serves_until_the_last_image),
+        TEST(thumbnails_and_names_stay),
+        TEST(only_stored_images_are_taken),
+        TEST(what_the_old_model_adds_becomes_missing),
+        TEST(missing_images_are_listed_until_none_is_left),
+        TEST(removing_the_last_missing_image_switches),
+        TEST(removing_all_images_switches),
+        TEST(a_restart_goes_on),
+        TEST(going_back_forgets_the_next),
+        TEST(a_third_model_takes_the_next_ones_place),
+        TEST(the_next_model_may_have_other_sizes),
+        TEST(the_store_does_not_grow_forever),
+        TEST(an_index_of_the_old_model_goes_with_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

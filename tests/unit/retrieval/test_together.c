@@ -1,0 +1,211 @@
+// Everything at once: one thread changes the set and takes what was built, one builds, two look. Each does a
+// given number of things, so that the test ends however the threads run.
+#include "tests/unit/retrieval/sets.h"
+
+#include <pthread.h>
+
+enum { BATCH = 10, ROUNDS = 40, BUILDS = 60, LOOKS = 200, READERS = 2, SPAN = ROUNDS * BATCH };
+
+static const atomic_int GO = 0;
+
+typedef struct {
+    rg_set_t *set;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    rg_build_t *built; // waiting for the writer
+    int builder_is_done;
+} together_t;
+
+// Threads other than the test's end the program: cmocka cannot unwind them.
+#define CHECK(truth)                                                                                         \
+    do {                                                                                                     \
+        if (!(truth)) {                                                                                      \
+            fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #truth, rg_error());                      \
+            abort();                                                                                         \
+        }                                                                                                    \
+    } while (0)
+
+// Embeddings of the two models are apart.
+static float times_of(const char *model)
+{
+    return *model == 'b' ? -1 : 1;
+}
+
+// ---- looking
+
+// The nearest image of picture n's embedding is this one.
+static void check_image(const rg_look_t *look, const rg_image_t *image)
+{
+    picture_t p;
+    rg_hit_t hit;
+    picture(&p, (unsigned)atoi(image->name));
+    for (int d = 0; d < D; d++) p.embedding[d] *= times_of(look->view->model.name);
+    const rg_search_t search = {
+        .queries = p.embedding, .n = 1, .k = 1, .effort = {.ef_search = 512}, .threads = 1};
+    CHECK(rg_search_run(&hit, look->view, &search) == 0);
+    CHECK(hit.row >= 0 && hit.dist_l2sq == 0);
+    CHECK(rg_rows_at(&look->view->rows, (size_t)hit.row).label == (int64_t)image->label);
+}
+
+// All images of the generation are there, and found; nothing else is.
+static uint64_t check_look(rg_set_t *set)
+{
+    rg_look_t look;
+    rg_image_t image = {0};
+    rg_span_t made;
+    uint64_t count, n = 0;
+    CHECK(rg_set_look(set, &look) == 0);
+    CHECK(rg_store_count(look.txn, &count) == 0);
+    CHECK(rg_view_count(look.view) == count);
+    while (rg_store_next(look.txn, image.label + 1, &image) == 0) {
+        ptrdiff_t row = rg_rows_find(&look.view->rows, (int64_t)image.label);
+        CHECK(row >= 0 && rg_view_is_alive(look.view, (size_t)row));
+        CHECK(rg_store_made(look.txn, &image, look.slot, RG_MADE_EMBEDDING, sizeof(float[D]), &made) == 0);
+        CHECK(memcmp(made.data, rg_rows_at(&look.view->rows, (size_t)row).vector, made.size) == 0);
+        if (n++ % 7 == count % 7) check_image(&look, &image);
+    }
+    CHECK(n == count);
+    uint64_t generation = look.view->generation;
+    rg_look_end(&look);
+    return generation;
+}
+
+static void *keep_looking(void *data)
+{
+    together_t *t = data;
+    uint64_t last = 0;
+    for (int i = 0; i < LOOKS; i++) {
+        uint64_t generation = check_look(t->set);
+        CHECK(generation >= last);
+        last = generation;
+    }
+    return NULL;
+}
+
+// ---- building
+
+static void *keep_building(void *data)
+{
+    together_t *t = data;
+    for (int i = 0; i < BUILDS; i++) {
+        rg_build_t *built = NULL;
+        CHECK(rg_set_build(t->set, i % 3 == 2, &GO, &built) == 0);
+        if (i % 5 == 4) CHECK(rg_set_save(t->set) == 0);
+        pthread_mutex_lock(&t->lock);
+        t->built = built;
+        pthread_cond_signal(&t->changed);
+        while (t->built) pthread_cond_wait(&t->changed, &t->lock);
+        pthread_mutex_unlock(&t->lock);
+    }
+    pthread_mutex_lock(&t->lock);
+    t->builder_is_done = 1;
+    pthread_cond_signal(&t->changed);
+    pthread_mutex_unlock(&t->lock);
+    return NULL;
+}
+
+static void take_built(together_t *t)
+{
+    pthread_mutex_lock(&t->lock);
+    if (t->built) {
+        rg_set_take(t->set, &t->built);
+        pthread_cond_signal(&t->changed);
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
+static void take_the_rest(together_t *t)
+{
+    pthread_mutex_lock(&t->lock);
+    while (!t->builder_is_done || t->built) {
+        if (t->built) {
+            rg_set_take(t->set, &t->built);
+            pthread_cond_signal(&t->changed);
+        } else {
+            pthread_cond_wait(&t->changed, &t->lock);
+        }
+    }
+    pthread_mutex_unlock(&t->lock);
+}
+
+// ---- changing
+
+static int holds(rg_set_t *set, unsigned n)
+{
+    rg_look_t look;
+    CHECK(rg_set_look(set, &look) == 0);
+    ptrdiff_t row = row_of(&look, n);
+    int found = row >= 0 && rg_view_is_alive(look.view, (size_t)row);
+    rg_look_end(&look);
+    return found;
+}
+
+// Whoever was told that it is added or removed sees it so.
+static void add_and_see(together_t *t, const char *model, unsigned first)
+{
+    CHECK(add_scaled(t->set, model, first, BATCH, times_of(model), NULL) == 0);
+    for (unsigned n = first; n < first + BATCH; n++) CHECK(holds(t->set, n));
+}
+
+static void remove_and_see(together_t *t, unsigned first)
+{
+    take_out(t->set, first, BATCH);
+    for (unsigned n = first; n < first + BATCH; n++) CHECK(!holds(t->set, n));
+}
+
+static void reindex(together_t *t, const char *model)
+{
+    use(t->set, model);
+    for (unsigned n = 0; n < SPAN; n += BATCH) {
+        CHECK(add_scaled(t->set, model, n, BATCH, times_of(model), NULL) == 0);
+        take_built(t);
+    }
+    rg_look_t look;
+    CHECK(rg_set_look(t->set, &look) == 0);
+    CHECK(strcmp(look.view->model.name, model) == 0);
+    rg_look_end(&look);
+}
+
+static void change(together_t *t)
+{
+    const char *model = "a";
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        unsigned first = round * BATCH;
+        add_and_see(t, model, first);
+        if (round % 3 == 2) remove_and_see(t, first - BATCH);
+        if (round % 4 == 3) add_and_see(t, model, first - 2 * BATCH); // duplicates, or come back
+        if (round % 8 == 7) reindex(t, model = *model == 'a' ? "b" : "a");
+        take_built(t);
+    }
+    take_the_rest(t);
+}
+
+static void everything_holds_at_once(void **state)
+{
+    together_t t = {.set = open_indexed(*state, "HNSW16"),
+                    .lock = PTHREAD_MUTEX_INITIALIZER,
+                    .changed = PTHREAD_COND_INITIALIZER};
+    pthread_t readers[READERS], builder;
+    use(t.set, "a");
+    assert_int_equal(pthread_create(&builder, NULL, keep_building, &t), 0);
+    for (int i = 0; i < READERS; i++)
+        assert_int_equal(pthread_create(&readers[i], NULL, keep_looking, &t), 0);
+    change(&t);
+    pthread_join(builder, NULL);
+    for (int i = 0; i < READERS; i++) pthread_join(readers[i], NULL);
+    uint64_t generation = check_look(t.set);
+    size_t count = count_of(t.set);
+    rg_set_close(&t.set);
+    t.set = open_indexed(*state, "HNSW16");
+    assert_int_equal(check_look(t.set), generation);
+    assert_int_equal(count_of(t.set), count);
+    rg_set_close(&t.set);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(everything_holds_at_once, folder_make, folder_remove),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

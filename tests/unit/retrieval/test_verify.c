@@ -1,0 +1,265 @@
+#include "tests/unit/retrieval/sets.h"
+
+#include <lmdb.h>
+#include <sys/wait.h>
+
+#include "services/retrieval/verify.h"
+
+enum { N = 20 };
+
+static const atomic_int GO = 0, STOP = 1;
+
+static rg_set_t *filled(const char *path, const char *index)
+{
+    rg_set_t *set = open_indexed(path, index);
+    rg_index_threads(1); // so that children may be forked
+    use(set, "m");
+    assert_ok(add(set, "m", 0, N, NULL));
+    return set;
+}
+
+static uint64_t label_of(unsigned n)
+{
+    return n + 1;
+}
+
+// Overwrites what is stored under a key, or deletes it (value NULL), while the set is open: a process of its
+// own does that.
+static void damage(const char *path, const char *table, const void *key, size_t size, const void *value,
+                   size_t value_size)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        MDB_env *env;
+        MDB_txn *txn;
+        MDB_dbi dbi;
+        MDB_val k = {size, (void *)key}, v = {value_size, (void *)value};
+        int rc = mdb_env_create(&env);
+        if (!rc) rc = mdb_env_set_maxdbs(env, 16);
+        if (!rc) rc = mdb_env_open(env, path, 0, 0644);
+        if (!rc) rc = mdb_txn_begin(env, NULL, 0, &txn);
+        if (!rc) rc = mdb_dbi_open(txn, table, 0, &dbi);
+        if (!rc) rc = value ? mdb_put(txn, dbi, &k, &v, 0) : mdb_del(txn, dbi, &k, NULL);
+        if (!rc) rc = mdb_txn_commit(txn);
+        _exit(rc != 0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void damage_image(const char *path, const char *table, unsigned n, const void *value, size_t size)
+{
+    uint64_t label = label_of(n);
+    damage(path, table, &label, sizeof label, value, size);
+}
+
+static rg_verified_t verified(rg_set_t *set)
+{
+    rg_look_t look = look_at(set);
+    rg_verified_t found;
+    assert_ok(rg_verify(&found, &look, &GO));
+    rg_look_end(&look);
+    return found;
+}
+
+// That many problems, and the first says this.
+static void assert_problem(rg_set_t *set, uint64_t problems, const char *text)
+{
+    rg_verified_t found = verified(set);
+    assert_int_equal(found.problems, problems);
+    if (!strstr(found.problem[0], text)) fail_msg("'%s' is not in: %s", text, found.problem[0]);
+}
+
+static void a_sound_set_has_no_problems(void **state)
+{
+    static const char *const kinds[] = {"Flat", "HNSW16"};
+    for (int i = 0; i < 2; i++) {
+        char *path = rg_format("%s/%s", (char *)*state, kinds[i]);
+        rg_set_t *set = filled(path, kinds[i]);
+        rg_build_t *build = NULL;
+        for (int changed = 0; changed < 2; changed++) {
+            picture_t p;
+            rg_verified_t found = verified(set);
+            assert_int_equal(found.problems, 0);
+            assert_int_equal(found.images, N - 2 * (unsigned)changed);
+            assert_int_equal(found.bytes,
+                             found.images * (sizeof p.embedding + sizeof p.content + sizeof p.thumbnail));
+            assert_true(found.recall == 1);
+            assert_ok(rg_set_build(set, 0, &GO, &build));
+            rg_set_take(set, &build);
+            assert_int_equal(take_out(set, 3, 2), changed ? 0 : 2);
+            if (!changed) use(set, "next"); // half embedded anew is sound too
+            if (!changed) assert_ok(add(set, "next", 0, N / 2, NULL));
+        }
+        rg_set_close(&set);
+        free(path);
+    }
+}
+
+static void an_empty_set_is_sound(void **state)
+{
+    rg_set_t *set = open_set(*state);
+    assert_int_equal(verified(set).problems, 0);
+    use(set, "m");
+    assert_int_equal(verified(set).problems, 0);
+    assert_true(verified(set).recall == 1);
+    rg_set_close(&set);
+}
+
+// Each in a store of its own: table, what it becomes (NULL: it goes), how many problems that makes.
+static void damaged_images_are_named(void **state)
+{
+    static const float other[D] = {1, 2, 3};
+    static const struct {
+        const char *table;
+        const void *value;
+        size_t size;
+        uint64_t problems;
+        const char *says;
+    } cases[] = {
+        {"thumbnails", NULL, 0, 2, "thumbnail has 0 bytes"},
+        {"thumbnails", "", 0, 1, "thumbnail has 0 bytes"},
+        {"contents.1", NULL, 0, 1, "000007.jpg: its content map is missing"},
+        {"contents.1", "abc", 3, 1, "its content map has 3 bytes"},
+        {"embeddings.1", NULL, 0, 2, "000007.jpg: its embedding is missing"},
+        {"embeddings.1", "abc", 3, 2, "its embedding has 3 bytes"},
+        {"embeddings.1", other, sizeof other, 1, "000007.jpg: its embedding in memory is not the stored one"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *path = rg_format("%s/%zu", (char *)*state, i);
+        rg_set_t *set = filled(path, "Flat");
+        damage_image(path, cases[i].table, 7, cases[i].value, cases[i].size);
+        assert_problem(set, cases[i].problems, cases[i].says);
+        rg_set_close(&set);
+        free(path);
+    }
+}
+
+static void damaged_ids_are_named(void **state)
+{
+    rg_set_t *set = filled(*state, "Flat");
+    picture_t p;
+    uint64_t wrong = label_of(9);
+    picture(&p, 7);
+    damage(*state, "ids", p.id, sizeof p.id, &wrong, sizeof wrong);
+    assert_problem(set, 1, "000007.jpg: its content id belongs to another image");
+    damage(*state, "ids", p.id, sizeof p.id, "abc", 3);
+    assert_problem(set, 1, "its label has 3 bytes");
+    damage(*state, "ids", p.id, sizeof p.id, NULL, 0);
+    assert_problem(set, 2, "000007.jpg: its content id is missing");
+    rg_set_close(&set);
+}
+
+static void entries_without_an_image_are_counted(void **state)
+{
+    rg_set_t *set = filled(*state, "Flat");
+    picture_t p;
+    uint64_t none = 12345;
+    picture(&p, 12345);
+    damage(*state, "ids", p.id, sizeof p.id, &none, sizeof none);
+    assert_problem(set, 1, "21 content ids are stored for 20 images");
+    damage(*state, "ids", p.id, sizeof p.id, NULL, 0);
+    damage(*state, "names", p.name, strlen(p.name), &none, sizeof none);
+    assert_problem(set, 1, "21 names are stored for 20 images");
+    damage(*state, "names", p.name, strlen(p.name), NULL, 0);
+    damage(*state, "thumbnails", &none, sizeof none, "x", 1);
+    assert_problem(set, 1, "21 thumbnails are stored for 20 images");
+    damage(*state, "thumbnails", &none, sizeof none, NULL, 0);
+    picture(&p, 7);
+    damage(*state, "names", p.name, strlen(p.name), NULL, 0);
+    assert_problem(set, 1, "19 names are stored for 20 images");
+    rg_set_close(&set);
+}
+
+// An id whose image is gone can be removed, and the image added again.
+static void an_id_without_an_image_is_no_obstacle(void **state)
+{
+    rg_set_t *set = filled(*state, "Flat");
+    picture_t p;
+    uint64_t none = 12345;
+    Rg__V1__Fate fate;
+    for (int again = 0; again < 2; again++) {
+        picture(&p, 100 + (unsigned)again);
+        damage(*state, "ids", p.id, sizeof p.id, &none, sizeof none);
+        if (again) assert_int_equal(take_out(set, 101, 1), 0);
+        assert_ok(add(set, "m", 100 + (unsigned)again, 1, &fate));
+        assert_int_equal(fate, RG__V1__FATE__ADDED);
+        assert_true(is_found(set, 100 + (unsigned)again));
+        assert_int_equal(verified(set).problems, 0);
+    }
+    rg_set_close(&set);
+}
+
+static void images_that_are_gone_are_counted(void **state)
+{
+    rg_set_t *set = filled(*state, "Flat");
+    damage_image(*state, "images", 7, NULL, 0);
+    assert_problem(set, 4, "20 images can be found, of which only 19 are stored");
+    rg_set_close(&set);
+}
+
+static void a_record_that_cannot_be_read_is_an_error(void **state)
+{
+    rg_set_t *set = filled(*state, "Flat");
+    rg_look_t look;
+    rg_verified_t found;
+    damage_image(*state, "images", 7, "abc", 3);
+    look = look_at(set);
+    assert_fails(rg_verify(&found, &look, &GO), RG_EFORMAT);
+    assert_says("image 8 is corrupt");
+    rg_look_end(&look);
+    rg_set_close(&set);
+}
+
+static void many_problems_are_counted(void **state)
+{
+    rg_set_t *set = filled(*state, "Flat");
+    assert_ok(add(set, "m", N, N, NULL));
+    for (unsigned n = 0; n < 2 * N; n++) damage_image(*state, "contents.1", n, "abc", 3);
+    rg_verified_t found = verified(set);
+    assert_int_equal(found.problems, 2 * N);
+    assert_non_null(strstr(found.problem[RG_PROBLEMS_MAX - 1], "content map has 3 bytes"));
+    rg_set_close(&set);
+}
+
+static void an_image_behind_the_sets_back_is_named(void **state)
+{
+    rg_set_t *set = filled(*state, "Flat"), *other = NULL;
+    char *path = rg_format("%s/other", (char *)*state);
+    other = filled(path, "Flat");
+    rg_look_t look = look_at(other), mixed = look_at(set);
+    assert_int_equal(take_out(set, 3, 1), 1); // the view of one, the store of the other
+    rg_look_t now = look_at(set);
+    rg_look_t wrong = {now.view, mixed.txn, mixed.slot};
+    rg_verified_t found;
+    assert_ok(rg_verify(&found, &wrong, &GO));
+    assert_int_equal(found.problems, 1);
+    assert_non_null(strstr(found.problem[0], "000003.jpg: it is stored, but cannot be found"));
+    assert_fails(rg_verify(&found, &look, &STOP), RG_ESTOPPED);
+    rg_look_end(&look);
+    rg_look_end(&mixed);
+    rg_look_end(&now);
+    rg_set_close(&set);
+    rg_set_close(&other);
+    free(path);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_make, folder_remove)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(damaged_images_are_named),
+        TEST(damaged_ids_are_named),
+        TEST(entries_without_an_image_are_counted),
+        TEST(an_id_without_an_image_is_no_obstacle),
+        TEST(images_that_are_gone_are_counted),
+        TEST(a_record_that_cannot_be_read_is_an_error),
+        TEST(many_problems_are_counted),
+        TEST(an_image_behind_the_sets_back_is_named),
+        TEST(an_empty_set_is_sound),
+        TEST(a_sound_set_has_no_problems),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
