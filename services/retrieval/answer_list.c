@@ -21,17 +21,19 @@ static void fill_image(rg_msg_t *msg, Rg__V1__Listed *listed, const rg_image_t *
 static int fill_images(list_reply_t *reply, const rg_image_t *images, size_t *n, uint64_t *next)
 {
     Rg__V1__ListReply *body = rg_msg_body(reply->msg);
+    const size_t row = reply->asked->embeddings ? rg_model_embedding_bytes(&reply->look->view->model) : 0;
     body->images = (Rg__V1__Listed **)rg_msg_array(reply->msg, &rg__v1__listed__descriptor, *n);
     for (size_t i = 0; i < *n; i++) {
         rg_span_t jpeg = {0};
         int err = reply->asked->thumbnails ? rg_store_thumbnail(reply->look->txn, &images[i], &jpeg) : 0;
         if (err) return err;
-        if (i > 0 && jpeg.size > reply->left) {
+        size_t bytes = jpeg.size + row;
+        if (i > 0 && bytes > reply->left) {
             *next = images[i].label;
             *n = i;
             break;
         }
-        reply->left -= jpeg.size < reply->left ? jpeg.size : reply->left;
+        reply->left -= bytes < reply->left ? bytes : reply->left;
         fill_image(reply->msg, body->images[i], &images[i]);
         if (jpeg.size) rg__answer_thumbnail(reply->msg, i, jpeg);
         body->n_images = i + 1;

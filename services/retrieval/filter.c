@@ -64,6 +64,8 @@ int rg_filter_apply(rg_marks_t *marks, const Rg__V1__Filter *filter, const rg_vi
     int err = 0;
     *marks = (rg_marks_t){0};
     if (is_open(filter)) return 0;
+    if (filter->annotation > RG__V1__ANNOTATION__UNANNOTATED)
+        return rg_fail(RG_EINVAL, "filter.annotation %d is unknown", (int)filter->annotation);
     if (*filter->name_prefix)
         err = mark_named(marks, filter->name_prefix, view, txn);
     else

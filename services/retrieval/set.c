@@ -106,11 +106,34 @@ int rg__view_of_snapshot(rg_view_t **view, rg_store_txn_t *txn, const rg_set_t *
     return err;
 }
 
+static int check_model(const rg_model_t *model)
+{
+    if (!*model->name) return rg_fail(RG_EINVAL, "the model has no name");
+    if (model->embed_dim < 1 || model->embed_dim > EMBED_DIM_MAX)
+        return rg_fail(RG_ELIMIT, "embeddings of %u dims: 1 to %d are possible", model->embed_dim,
+                       EMBED_DIM_MAX);
+    const uint32_t *s = model->content_shape;
+    int bad = rg_model_content_bytes(model) > CONTENT_BYTES_MAX;
+    for (int i = 0; i < 3; i++) bad |= s[i] < 1 || s[i] > SIDE_MAX;
+    if (bad)
+        return rg_fail(RG_ELIMIT, "content maps of %ux%ux%u: sides are 1 to %d, %d bytes in all", s[0], s[1],
+                       s[2], SIDE_MAX, CONTENT_BYTES_MAX);
+    return 0;
+}
+
+// Of a state that may come from a damaged disk.
+static int check_state(const rg_state_t *state)
+{
+    int err = *state->model.name ? check_model(&state->model) : 0;
+    return err || !*state->next.name ? err : check_model(&state->next);
+}
+
 static int open_view(rg_set_t *set)
 {
     rg_store_txn_t *txn = NULL;
     int err = rg_store_read(set->store, &txn);
     if (!err) err = rg_store_state(txn, &set->state);
+    if (!err) err = check_state(&set->state);
     if (!err) {
         err = rg__view_of_snapshot(&set->view, txn, set);
         if (err && err != RG_ENOENT) snprintf(set->unfit, sizeof set->unfit, "%s", rg_error());
@@ -254,21 +277,6 @@ int rg_look_list(const rg_look_t *look, uint64_t from, int missing, rg_image_t *
 }
 
 // ---- the model
-
-static int check_model(const rg_model_t *model)
-{
-    if (!*model->name) return rg_fail(RG_EINVAL, "the model has no name");
-    if (model->embed_dim < 1 || model->embed_dim > EMBED_DIM_MAX)
-        return rg_fail(RG_ELIMIT, "embeddings of %u dims: 1 to %d are possible", model->embed_dim,
-                       EMBED_DIM_MAX);
-    const uint32_t *s = model->content_shape;
-    int bad = rg_model_content_bytes(model) > CONTENT_BYTES_MAX;
-    for (int i = 0; i < 3; i++) bad |= s[i] < 1 || s[i] > SIDE_MAX;
-    if (bad)
-        return rg_fail(RG_ELIMIT, "content maps of %ux%ux%u: sides are 1 to %d, %d bytes in all", s[0], s[1],
-                       s[2], SIDE_MAX, CONTENT_BYTES_MAX);
-    return 0;
-}
 
 // 1 if known is this model, RG_ESHAPE if it only has its name.
 static int is_model(const rg_model_t *known, const rg_model_t *model)

@@ -22,7 +22,8 @@ typedef struct {
     size_t map_bytes;   // upper bound of the store
 } rg_set_options_t;
 
-// Opens or makes the set. RG_ECONFIG for a bad factory string, and the errors of rg_store_open. The index
+// Opens or makes the set. RG_ECONFIG for a bad factory string, RG_ELIMIT for a
+// stored model of impossible sizes, and the errors of rg_store_open. The index
 // comes from its snapshot if that fits; rg_set_unfit says why it doesn't.
 int rg_set_open(rg_set_t **set, const rg_set_options_t *options);
 void rg_set_close(rg_set_t **set);

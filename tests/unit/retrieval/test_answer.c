@@ -445,17 +445,17 @@ static void images_are_listed_with_all_they_have(void **state)
     assert_says("41 images: 1 to 40");
 }
 
-static void a_list_goes_on_where_the_last_one_ended(void **state)
+// reply_max has room for two thumbnails, and for two embeddings if they are sent.
+static void page_through(fixture_t *f, int embeddings, size_t reply_max)
 {
-    fixture_t *f = *state;
     rg_msg_t *reply;
     uint64_t from = 0;
     unsigned number = 0, pages = 0;
-    announce(f, "m");
-    add_some(f, 0, 10);
-    f->answerer.reply_max = 40; // room for two thumbnails
+    f->answerer.reply_max = reply_max;
     do {
-        assert_ok(ask(f, rg_answer_list, list_request(from, 3), &reply));
+        rg_msg_t *request = list_request(from, 3);
+        ((Rg__V1__ListRequest *)rg_msg_body(request))->embeddings = embeddings;
+        assert_ok(ask(f, rg_answer_list, request, &reply));
         const Rg__V1__ListReply *body = rg_msg_body(reply);
         assert_in_range(body->n_images, 1, 2);
         for (size_t i = 0; i < body->n_images; i++) assert_int_equal(atoi(body->images[i]->name), number++);
@@ -464,6 +464,15 @@ static void a_list_goes_on_where_the_last_one_ended(void **state)
         rg_msg_destroy(&reply);
     } while (from && ++pages < 20);
     assert_int_equal(number, 10);
+}
+
+static void a_list_goes_on_where_the_last_one_ended(void **state)
+{
+    fixture_t *f = *state;
+    announce(f, "m");
+    add_some(f, 0, 10);
+    page_through(f, 0, 40);
+    page_through(f, 1, 40 + 2 * D * sizeof(float));
 }
 
 static void missing_images_are_listed_for_the_next_model(void **state)

@@ -377,6 +377,9 @@ static void filters_combine(void **state)
     assert_fails(rg_filter_apply(&marks, &filter, look.view, look.txn), RG_EINVAL);
     assert_says("filter.exclude[2] has 15 bytes");
     assert_null(marks.words);
+    filter.annotation = 3;
+    assert_fails(rg_filter_apply(&marks, &filter, look.view, look.txn), RG_EINVAL);
+    assert_says("filter.annotation 3 is unknown");
     rg_look_end(&look);
     rg_set_close(&set);
 }

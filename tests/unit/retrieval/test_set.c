@@ -295,6 +295,25 @@ static void a_bad_index_is_told_at_open(void **state)
     assert_null(set);
 }
 
+static void a_stored_model_of_impossible_sizes_is_told_at_open(void **state)
+{
+    for (int next = 0; next < 2; next++) {
+        rg_store_t *store = NULL;
+        rg_store_txn_t *txn = NULL;
+        rg_set_t *set = NULL;
+        const rg_set_options_t options = {.path = *state, .index = "Flat", .map_bytes = MAP_BYTES};
+        rg_state_t written = {.model = model_of("m"), .next = model_of("n")};
+        (next ? &written.next : &written.model)->embed_dim = 0;
+        assert_ok(rg_store_open(&store, *state, MAP_BYTES));
+        assert_ok(rg_store_write(store, &txn));
+        assert_ok(rg_store_set_state(txn, &written));
+        assert_ok(rg_store_commit(&txn));
+        rg_store_close(&store);
+        assert_fails(rg_set_open(&set, &options), RG_ELIMIT);
+        assert_null(set);
+    }
+}
+
 // The child adds batches of 7 without end and writes each one's first number when it is acknowledged.
 static void add_until_killed(const char *path, int acknowledge)
 {
@@ -376,6 +395,7 @@ int main(void)
         TEST(bad_items_are_refused_alone),
         TEST(a_full_store_takes_no_half_batch),
         TEST(a_bad_index_is_told_at_open),
+        TEST(a_stored_model_of_impossible_sizes_is_told_at_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
