@@ -1,0 +1,46 @@
+// The inside of a client, shared by the files of this folder. Nobody else includes this.
+#ifndef RG_CLIENT_PRIVATE_H
+#define RG_CLIENT_PRIVATE_H
+
+#include "common/client/rg_client.h"
+#include "common/wire/wire.h"
+
+typedef struct rg__sent rg__sent_t; // a search that was sent and not taken yet
+
+struct rg_client {
+    rg_link_t *link;
+    char *endpoint;
+    int timeout_ms;
+    size_t array_max; // bytes
+    rg__sent_t *first;
+};
+
+enum { RG__CLIENT_INDEX_TEXT = 12 }; // "0", "1", ...: payload names
+
+// Sends *request (takes it) and waits for the reply, which must be of this kind. Destroy *reply.
+int rg__client_ask(rg_client_t *client, rg_msg_t **request, Rg__V1__Envelope__BodyCase kind,
+                   rg_msg_t **reply);
+int rg__client_check_kind(const rg_msg_t *reply, Rg__V1__Envelope__BodyCase kind);
+
+// RG_EINVAL if an argument of this name is NULL.
+int rg__client_need(const char *name, const void *argument);
+
+// Adds a payload to a request after checking what came from outside, zeroed room or a copy of data: RG_EINVAL
+// if data is NULL or a dimension is 0, RG_ELIMIT if it is larger than an array may be.
+int rg__client_room(const rg_client_t *client, rg_msg_t *request, const char *name, Rg__V1__Dtype dtype,
+                    int rank, const uint32_t *shape, void **memory);
+int rg__client_put(const rg_client_t *client, rg_msg_t *request, const char *name, Rg__V1__Dtype dtype,
+                   int rank, const uint32_t *shape, const void *data);
+
+// ids [n,16] as a `repeated bytes` field that lives as long as the request, after checking that they fit.
+int rg__client_check_ids(const rg_client_t *client, const char *name, const unsigned char *ids, uint32_t n);
+ProtobufCBinaryData *rg__client_ids(rg_msg_t *request, const unsigned char *ids, uint32_t n);
+
+// Forgets the searches that were sent.
+void rg__client_forget(rg_client_t *client);
+
+// Reads the id and, if wanted, the thumbnail of image i of a reply.
+int rg__client_read_image(const rg_msg_t *reply, const ProtobufCBinaryData *id, size_t i, int thumbnails,
+                          rg_client_image_t *image);
+
+#endif
