@@ -102,7 +102,8 @@ typedef struct rg_client rg_client_t;
 
 typedef struct {
     int timeout_ms;      // how long a call waits for its answer; 0: 30 s, negative: as long as it takes
-    int message_max_mib; // largest array sent or taken, 1 to 2047; 0: 64, the server's own default
+    int message_max_mib; // largest array sent or taken, 1 to 2047; as limits.message_max_mib of the server,
+                         // whose larger replies would not get through; 0: 64, the default there too
     int insecure;        // nonzero: tcp beyond loopback, readable for everyone on the way
 } rg_client_options_t;
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -364,6 +365,37 @@ static void a_restarted_server_is_found_again(void **state)
     rg_client_result_destroy(&result);
 }
 
+// Opens a client of its own and searches many times: NULL, or its endpoint if anything failed.
+static void *search_much(void *endpoint)
+{
+    rg_client_t *client = NULL;
+    rg_client_result_t *result = NULL;
+    int err = rg_client_open(&client, endpoint, NULL);
+    for (int i = 0; i < 50 && !err; i++) {
+        const picture_t made = picture(i % IMAGES);
+        const rg_client_search_t search = near(made.embedding, 1, 1);
+        err = rg_client_search(client, &search, &result);
+        if (!err) err = strcmp(result->images[0].name, made.name) != 0;
+        if (result) rg_client_result_destroy(&result);
+    }
+    rg_client_close(&client);
+    return err ? endpoint : NULL;
+}
+
+static void threads_have_a_client_each(void **state)
+{
+    bench_t *bench = *state;
+    pthread_t threads[4];
+    void *failed;
+    start_filled(bench);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, search_much, bench->endpoint), 0);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+}
+
 static void nobody_there_is_a_timeout_with_the_endpoint(void **state)
 {
     bench_t *bench = *state;
@@ -442,6 +474,7 @@ int main(void)
         WITH_BENCH(errors_of_the_server_have_its_sentence),
         WITH_BENCH(several_searches_are_under_way_at_once),
         WITH_BENCH(a_restarted_server_is_found_again),
+        WITH_BENCH(threads_have_a_client_each),
         WITH_BENCH(nobody_there_is_a_timeout_with_the_endpoint),
         WITH_BENCH(bad_arguments_never_leave),
         cmocka_unit_test(an_endpoint_that_cannot_be_is_refused),

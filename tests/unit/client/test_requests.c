@@ -31,9 +31,11 @@ typedef struct {
 static int answer(void *self, const rg_peer_t *peer, const rg_msg_t *request)
 {
     bench_t *bench = self;
+    rg_msg_t *reply = bench->reply;
     rg_msg_destroy(&bench->request);
     bench->request = rg_msg_retain(request);
-    rg_service_reply(bench->service, peer, &bench->reply);
+    bench->reply = NULL;
+    rg_service_reply(bench->service, peer, &reply); // from here on the test may set the next one
     return 0;
 }
 

@@ -1,0 +1,68 @@
+# The client library as it is installed: the header's own example builds with what pkg-config says and asks a running
+# service, the header is C99 and C++, nothing but rg_client_* leaves the library, and Python asks by the messages alone.
+. tests/support/lib.sh
+need retrieval
+: "${RG_CFLAGS=}" # what the library itself was built with: sanitizers
+installed=$work/installed moved=$work/elsewhere
+endpoint=ipc://$work/run/retrieval.ipc
+
+end()
+{
+    local code=$?
+    [ -n "${server:-}" ] && kill "$server" && wait "$server"
+    (exit $code)
+    cleanup
+}
+trap end EXIT
+
+step()
+{
+    "$@" >"$work/out" 2>"$work/err" || fail "$*"
+}
+
+# Moved after the installation: pkg-config must find it there.
+step cmake --install "$RG_BIN/.." --prefix "$installed"
+[ -x "$installed/bin/rg-ctl" ] || fail "rg-ctl is not installed"
+mv "$installed" "$moved"
+export PKG_CONFIG_PATH=$(dirname "$(find "$moved" -name rg_client.pc)")
+export LD_LIBRARY_PATH=$(pkg-config --variable=libdir rg_client)
+step nm -D --defined-only "$LD_LIBRARY_PATH/librg_client.so"
+grep -v ' rg_client_' "$work/out" && fail "the library exports more than rg_client_*"
+
+# The example is the header's first comment, up to how to build it.
+header=$moved/include/rg_client.h
+sed -nE '/#include <rg_client.h>/,/^\/\/    cc /{/^\/\/    cc /d;s,^//( {4})?,,p}' "$header" >"$work/example.c"
+cp tests/flow/client_fill.c "$work/fill.c"
+strict="-std=c99 -pedantic -Wall -Wextra -Wno-unused-parameter -Werror"
+for program in fill example; do
+    # shellcheck disable=SC2046,SC2086  # lists of options
+    step cc $strict $RG_CFLAGS -o "$work/$program" "$work/$program.c" $(pkg-config --cflags --libs rg_client)
+done
+step c++ -x c++ -std=c++11 -pedantic -Wall -Wextra -Werror -fsyntax-only "$header"
+
+# Clients may come before their server.
+"$RG_BIN/rg-retrieval" --set run="$work/run" --set retrieval.map_size_gib=1 --set threads=1 2>"$work/server.err" &
+server=$!
+step "$work/fill" "$endpoint"
+step "$work/example" "$endpoint"
+printf 'image%d.jpg %d\n' 0 0 1 1 2 4 | cmp - "$work/out" || fail "the example finds something else"
+
+# Python, from the sources: it finds the images, and not the excluded one.
+python=${PYTHON:-/usr/bin/python3} # where Debian's modules are
+for module in zmq xxhash google.protobuf; do
+    "$python" -c "import $module" 2>/dev/null || { echo "SKIP: all but the Python example, which lacks $module"; exit 77; }
+done
+ask() { step "$python" common/client/example.py "$endpoint" "$@"; }
+ask -k 2 0.75 0
+out_has '^5 images of model mine, D = 2$'
+out_has '^[0-9a-f]{32} 0.0625 image1.jpg$'
+id=$(sed -nE 's/ .* image1.jpg$//p' "$work/out")
+ask -k 2 --exclude "$id" 0.75 -0
+out_has 'image0.jpg$'
+out_has 'image2.jpg$'
+ask -k 5
+for i in 0 1 2 3 4; do out_has "image$i.jpg$"; done
+"$python" common/client/example.py "$endpoint" 1 2 3 >"$work/out" 2>"$work/err" &&
+    fail "three numbers were searched in two dimensions"
+err_is_one_line
+err_has '^server: '
