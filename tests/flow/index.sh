@@ -1,0 +1,86 @@
+# The index on the disk: saved, restored, torn, rebuilt, verified and compacted; the set exported; and embedded anew by
+# another model.
+. tests/support/flow.sh
+write_flow_config
+sed -i 's/^retrieval: .*/retrieval: {map_size_gib: 1, index: HNSW8}/' "$work/config.yaml"
+prepare_stage3
+store=$work/run/store
+
+# restart_retrieval: killed, and started again by its supervisor.
+restart_retrieval()
+{
+    local pid
+    pid=$(field retrieval pid)
+    kill -9 "$pid"
+    until_field retrieval pid -ne "$pid"
+}
+
+run 0 index rebuild --json
+out_has '"action":"rebuild",.*"images":"32","indexed":"32","dead":"0"'
+run 0 index snapshot
+out_has '^ *indexed +32$'
+restart_retrieval
+[ "$(field retrieval indexed)" -eq 32 ] || fail "the snapshot was not taken"
+run 0 index verify
+out_has '^ *snapshot +32 images$'
+out_has '^ *recall_at_10 +[01]\.'
+out_has '^ *problems +0$'
+run 0 add-images "$work/extra"
+run 0 index restore
+out_has '^ *images +56$'
+out_has '^ *indexed +32$'
+
+# A torn snapshot is left aside; a full one takes its place.
+truncate -s -1 "$store/index.snapshot"
+restart_retrieval
+[ "$(field retrieval images)" -eq 56 ] || fail "$(field retrieval images) of 56 images are there after a torn snapshot"
+[ "$(field retrieval indexed)" -eq 0 ] || fail "a torn snapshot was taken"
+grep -q 'snapshot_left_aside.*torn: its size is another' "$work/run/logs/retrieval.log" || fail "the log says nothing of it"
+run 1 index restore
+err_has 'index.snapshot: the snapshot is torn: its size is another$'
+run 0 index rebuild
+run 0 index verify
+out_has '^ *snapshot +56 images$'
+
+# What was removed takes no room any more.
+before=$(stat -c %s "$store/data.mdb")
+run 0 remove "$work/extra"
+run 0 index compact
+out_has '^ *dead +0$'
+[ "$(stat -c %s "$store/data.mdb")" -lt "$before" ] || fail "the store has not become smaller than $before bytes"
+run 0 index verify
+out_has '^ *stored +32$'
+
+# Everything as plain files.
+run 0 export --out "$work/export" --json
+out_has '^\{"images":32,"dimension":16,'
+[ "$(grep -c '"annotated":true' "$work/export/images.jsonl")" -eq 32 ] || fail "not all training images are annotated"
+ids=$(sed -E 's/^\{"id":"([0-9a-f]{32})".*/\1/' "$work/export/images.jsonl")
+for id in $ids; do [ -s "$work/export/thumbnails/$id.jpg" ] || fail "no thumbnail of $id"; done
+[ "$(stat -c %s "$work/export/embeddings.npy")" -eq $((128 + 32 * 16 * 4)) ] || fail "embeddings.npy has a wrong size"
+head -c 80 "$work/export/embeddings.npy" | grep -aq "'shape': (32, 16)" || fail "embeddings.npy has a wrong head"
+
+# Only what a filter lets through is found.
+run 0 add-images "$work/extra"
+run 0 query --image "$work/extra/000001.jpg" -k 40 --unannotated --json
+[ "$(grep -o '"annotated":false' "$work/out" | wc -l)" -eq 23 ] || fail "not the 23 other unannotated images were found"
+run 0 query --image "$work/extra/000001.jpg" -k 40 --name-prefix "$work/extra/00000" --json
+[ "$(grep -o '"rank"' "$work/out" | wc -l)" -eq 8 ] || fail "not the 8 other images of that name were found"
+run 0 query --image "$work/extra/000001.jpg" -k 40 --added-before 1h --json
+out_has '"neighbours":\[\]'
+
+# A longer stage 2 is another model: what is stored is embedded anew, then it serves.
+model=$(field retrieval model)
+run 0 down
+sed -i 's/^stage2: {iterations: 6/stage2: {iterations: 9/' "$work/config.yaml"
+run 0 up
+run 0 train --stage 2 --json
+out_has '"step":"load",.*"reindexed":56'
+[ "$(field retrieval model)" != "$model" ] || fail "the retrieval service still serves model $model"
+[ "$(field retrieval missing)" -eq 0 ] || fail "images are missing"
+[ "$(field retrieval images)" -eq 56 ] || fail "$(field retrieval images) of 56 images are there after reindexing"
+run 0 index verify
+out_has '^ *problems +0$'
+run 0 query --image "$work/extra/000001.jpg" -k 3
+run 0 reindex
+out_has '^encoder: serves stage2, iteration 9$'
