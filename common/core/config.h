@@ -102,6 +102,10 @@ typedef struct {
         int insecure;                  // allow tcp beyond loopback without CURVE
     } endpoints;
     struct {
+        char keys[RG_CONFIG_TEXT];     // folder of keys, wire/curve.h; "": tcp is not encrypted
+        char identity[RG_CONFIG_TEXT]; // whose key a process shows when it asks
+    } security;
+    struct {
         int message_max_mib; // ZMQ_MAXMSGSIZE
         int queue;           // high-water mark, messages
         int heartbeat_ms;

@@ -115,7 +115,14 @@ static const row_t selection[] = {
     {"endpoints.trainer", RG_KEY_TEXT, AT(endpoints.trainer), "", 0, 0, ENDPOINT_HELP},
     {"endpoints.evaluator", RG_KEY_TEXT, AT(endpoints.evaluator), "", 0, 0, ENDPOINT_HELP},
     {"endpoints.insecure", RG_KEY_BOOL, AT(endpoints.insecure), "false", 0, 1,
-     "allow tcp beyond loopback, unencrypted and open to whoever reaches it"},
+     "allow tcp beyond loopback without security.keys: unencrypted and open to whoever reaches it"},
+
+    {"security.keys", RG_KEY_TEXT, AT(security.keys), "", 0, 0,
+     "folder of keys, made by rg-ctl keys: all tcp is encrypted, who is allowed stands in its file "
+     "`allowed`; "
+     "empty: no encryption"},
+    {"security.identity", RG_KEY_TEXT, AT(security.identity), "services", 0, 0,
+     "whose key of that folder this process shows to the services it asks"},
 
     {"limits.message_max_mib", RG_KEY_INT, AT(limits.message_max_mib), "64", 1, 2047,
      "largest message frame taken or sent, MiB"},

@@ -24,7 +24,8 @@
     X(RG_EFULL, -13, "no space left")                                                                        \
     X(RG_ENUMERIC, -14, "not a finite number")                                                               \
     X(RG_EREMOTE, -15, "refused by the peer")                                                                \
-    X(RG_EUSAGE, -16, "wrong use of a command")
+    X(RG_EUSAGE, -16, "wrong use of a command")                                                              \
+    X(RG_EACCES, -17, "not allowed")
 
 enum rg_err {
     RG_OK = 0,

@@ -51,10 +51,10 @@ int rg_file_read(const char *path, size_t limit, unsigned char **data, size_t *s
     return err;
 }
 
-int rg_file_begin(rg_file_t *file, const char *path)
+static int begin(rg_file_t *file, const char *path, mode_t mode)
 {
     char *temporary = rg_format("%s.tmp.%d", path, (int)getpid());
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
     if (fd < 0) {
         int err = rg_fail_errno(RG_EIO, "%s: cannot create", temporary);
         free(temporary);
@@ -62,6 +62,11 @@ int rg_file_begin(rg_file_t *file, const char *path)
     }
     *file = (rg_file_t){.fd = fd, .path = rg_strdup(path), .temporary = temporary};
     return 0;
+}
+
+int rg_file_begin(rg_file_t *file, const char *path)
+{
+    return begin(file, path, 0644);
 }
 
 int rg_file_append(rg_file_t *file, const void *data, size_t size)
@@ -119,16 +124,26 @@ void rg_file_abandon(rg_file_t *file)
     finish(file);
 }
 
-int rg_file_write(const char *path, const void *data, size_t size)
+static int write_all(const char *path, mode_t mode, const void *data, size_t size)
 {
     rg_file_t file;
-    int err = rg_file_begin(&file, path);
+    int err = begin(&file, path, mode);
     if (err) return err;
     if ((err = rg_file_append(&file, data, size)) != 0) {
         rg_file_abandon(&file);
         return err;
     }
     return rg_file_commit(&file);
+}
+
+int rg_file_write(const char *path, const void *data, size_t size)
+{
+    return write_all(path, 0644, data, size);
+}
+
+int rg_file_write_secret(const char *path, const void *data, size_t size)
+{
+    return write_all(path, 0600, data, size);
 }
 
 int rg_mkdirs(const char *path)

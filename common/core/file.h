@@ -12,6 +12,9 @@ int rg_file_read(const char *path, size_t limit, unsigned char **data, size_t *s
 // before.
 int rg_file_write(const char *path, const void *data, size_t size);
 
+// The same for what nobody else may read: mode 0600 from the first byte on.
+int rg_file_write_secret(const char *path, const void *data, size_t size);
+
 // The same in pieces: begin gives a descriptor to write to; commit syncs and renames; abandon removes.
 typedef struct {
     int fd;

@@ -36,12 +36,17 @@ int rg__endpoint_check(const rg_config_t *config, const char *endpoint)
     if (path) return 0;
     if (strncmp(endpoint, "tcp://", 6) != 0)
         return rg_fail(RG_ECONFIG, "%s: an endpoint begins with ipc:// or tcp://", endpoint);
-    if (!is_loopback(endpoint + 6) && !config->endpoints.insecure)
-        return rg_fail(
-            RG_ECONFIG,
-            "%s: beyond loopback this socket is open to everyone; endpoints.insecure: true accepts that",
-            endpoint);
+    if (!is_loopback(endpoint + 6) && !rg__endpoint_encrypts(config, endpoint) && !config->endpoints.insecure)
+        return rg_fail(RG_ECONFIG,
+                       "%s: beyond loopback this socket is open to everyone; security.keys guards it (rg-ctl "
+                       "keys), endpoints.insecure: true accepts that",
+                       endpoint);
     return 0;
+}
+
+int rg__endpoint_encrypts(const rg_config_t *config, const char *endpoint)
+{
+    return *config->security.keys && !ipc_path(endpoint);
 }
 
 static int make_folder_of(const char *path)

@@ -7,7 +7,7 @@
 #include "common/core/log.h"
 #include "common/wire/socket.h"
 
-enum { BATCH = 16, STOP_CHECK_MS = 100, LOG_FIRST_MS = 5000, LOG_LAST_MS = 60000 };
+enum { BATCH = 16, STOP_CHECK_MS = 100, LOG_FIRST_MS = 5000, LOG_LAST_MS = 60000, REFUSED_MS = 1000 };
 
 // A request without its reply.
 typedef struct request {
@@ -27,8 +27,11 @@ struct rg_link {
     zsock_t *socket;  // DEALER
     zsock_t *monitor; // PAIR: its connection events
     size_t frame_max;
+    int encrypted;
     int connected;
-    request_t *first; // in the order of sending
+    int refused;        // said so, since the last connection
+    double retry_at_ms; // after a refusal; 0: not needed
+    request_t *first;   // in the order of sending
     int pending;
     uint64_t last_id;
     double quiet_since_ms; // last reply, or first request after there were none
@@ -42,7 +45,10 @@ struct rg_link {
 static int watch(rg_link_t *link)
 {
     char *address = rg_format("inproc://rg-link-%p-%.6f", (void *)link, rg__now_ms());
-    int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
+    int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                 ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
+    // The other side of a handshake with the wrong server key just hangs up.
+    if (link->encrypted) events |= ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
     int failed = zmq_socket_monitor(zsock_resolve(link->socket), address, events) != 0;
     if (!failed) {
         link->monitor = zsock_new(ZMQ_PAIR);
@@ -60,6 +66,9 @@ static int open_link(rg_link_t *link, const rg_config_t *config)
     if (err) return err;
     link->socket = rg__socket_new(ZMQ_DEALER, config, 0);
     if (!link->socket) return rg_fail(RG_ELIMIT, "%s: cannot open a socket", link->peer);
+    link->encrypted = rg__endpoint_encrypts(config, link->endpoint);
+    if (link->encrypted) err = rg__guard_show(config, link->socket);
+    if (err) return err;
     // What the lost connection had queued is lost with it: this link sends it again itself.
     zsock_set_immediate(link->socket, 1);
     err = watch(link);
@@ -155,17 +164,49 @@ static int next_event(rg_link_t *link)
     return event;
 }
 
+// Once per try would be once a second: the first says it.
+static void log_refused(rg_link_t *link, int event)
+{
+    if (link->refused++) return;
+    rg_log(RG_LOG_WARN, "refused", "peer=%s endpoint=%s reason=\"%s\"", link->peer, link->endpoint,
+           event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH ? "the key of security.identity is not allowed there"
+           : event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
+               ? "one side is encrypted, the other is not"
+               : "hung up; is server.key the key of that service?");
+}
+
+static void follow_event(rg_link_t *link, int event)
+{
+    int connected = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+    if (connected != link->connected)
+        rg_log(RG_LOG_INFO, connected ? "connected" : "disconnected", "peer=%s endpoint=%s pending=%d",
+               link->peer, link->endpoint, link->pending);
+    link->connected = connected;
+    if (connected) link->refused = 0;
+    if (!connected && event != ZMQ_EVENT_DISCONNECTED) log_refused(link, event);
+    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH || event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
+        link->retry_at_ms = rg__now_ms() + REFUSED_MS;
+}
+
+// After a refusal ZeroMQ does not try again, but the key may be allowed by now.
+static void retry(rg_link_t *link)
+{
+    if (link->retry_at_ms == 0 || rg__now_ms() < link->retry_at_ms) return;
+    link->retry_at_ms = 0;
+    zmq_disconnect(zsock_resolve(link->socket), link->endpoint);
+    zmq_connect(zsock_resolve(link->socket), link->endpoint);
+}
+
 // A connection that broke may have swallowed any request: all that wait for a reply go out again, in order,
 // once the next one is there.
 static void follow_connection(rg_link_t *link)
 {
     for (int event; (event = next_event(link)) != 0;) {
-        link->connected = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
-        rg_log(RG_LOG_INFO, link->connected ? "connected" : "disconnected", "peer=%s endpoint=%s pending=%d",
-               link->peer, link->endpoint, link->pending);
+        follow_event(link, event);
         for (request_t *request = link->first; !link->connected && request; request = request->next)
             request->sent = 0;
     }
+    retry(link);
 }
 
 static void send_unsent(rg_link_t *link)

@@ -29,8 +29,8 @@ struct rg_service {
     int stopping;
     size_t frame_max;
     double started_ms;
-    double bad_logged_ms;  // last line about an unreadable message
-    unsigned bad_unlogged; // and how many since
+    rg__guard_t *guard; // of an encrypted socket, or NULL
+    rg__limit_t bad;    // of lines about messages that are not taken
     rg_link_t *links[LINKS_MAX];
     watched_t fds[FDS_MAX];
     size_t n_links, n_fds;
@@ -64,6 +64,9 @@ static int open_service(rg_service_t *service, const rg_config_t *config)
     service->socket = rg__socket_new(ZMQ_ROUTER, config, LINGER_MS);
     if (!service->socket) return rg_fail(RG_ELIMIT, "%s: cannot open a socket", service->spec.name);
     zsock_set_router_mandatory(service->socket, 1);
+    if (rg__endpoint_encrypts(config, endpoint))
+        err = rg__guard_new(&service->guard, config, service->socket);
+    if (err) return err;
     if (zmq_bind(zsock_resolve(service->socket), endpoint) != 0)
         return rg_fail(RG_EIO, "%s: cannot listen: %s", endpoint, zmq_strerror(zmq_errno()));
     service->endpoint = zsock_last_endpoint(service->socket);
@@ -77,7 +80,6 @@ int rg_service_new(rg_service_t **out, const rg_config_t *config, const rg_servi
     service->lock = service->signals = -1;
     service->frame_max = (size_t)config->limits.message_max_mib << 20;
     service->started_ms = rg__now_ms();
-    service->bad_logged_ms = -INFINITY;
     int err = open_service(service, config);
     if (err)
         rg_service_destroy(&service);
@@ -91,6 +93,7 @@ void rg_service_destroy(rg_service_t **out)
     rg_service_t *service = *out;
     if (!service) return;
     zsock_destroy(&service->socket);
+    rg__guard_destroy(&service->guard);
     if (service->signals >= 0) close(service->signals);
     rg__endpoint_release(service->spec.endpoint, &service->lock);
     free(service->endpoint);
@@ -172,29 +175,42 @@ static int reply_status(rg_service_t *service, const rg_peer_t *peer)
 }
 
 // ------------------------------------------------------------------ requests
-static int handle(rg_service_t *service, const rg_peer_t *peer, const rg_msg_t *request)
-{
-    Rg__V1__Envelope__BodyCase kind = rg_msg_kind(request);
-    if (kind == RG__V1__ENVELOPE__BODY_STATUS_REQUEST) return reply_status(service, peer);
-    for (size_t i = 0; i < service->spec.n_routes; i++)
-        if (service->spec.routes[i].kind == kind)
-            return service->spec.routes[i].handle(service->spec.self, peer, request);
-    const ProtobufCFieldDescriptor *field =
-        protobuf_c_message_descriptor_get_field(&rg__v1__envelope__descriptor, kind);
-    return rg_fail(RG_EINVAL, "does not take a %s", field->name);
-}
-
-// One line a second at most: a hostile peer must not fill the disk.
+// Not for everyone, or not to be read.
 static void log_bad(rg_service_t *service)
 {
-    double now = rg__now_ms();
-    if (now - service->bad_logged_ms < 1000) {
-        service->bad_unlogged++;
-        return;
-    }
-    rg_log(RG_LOG_WARN, "bad_request", "error=\"%s\" unlogged=%u", rg_error(), service->bad_unlogged);
-    service->bad_logged_ms = now;
-    service->bad_unlogged = 0;
+    unsigned unlogged;
+    if (rg__limit_pass(&service->bad, &unlogged))
+        rg_log(RG_LOG_WARN, "bad_request", "error=\"%s\" unlogged=%u", rg_error(), unlogged);
+}
+
+static int check_role(rg_service_t *service, const rg__sender_t *sender, enum rg_role needed,
+                      const char *request)
+{
+    if (sender->role <= needed) return 0;
+    int err = rg_fail(RG_EACCES, "a %s needs the %s role, and the role of %s is %s", request,
+                      rg_role_name(needed), sender->name, rg_role_name(sender->role));
+    log_bad(service);
+    return err;
+}
+
+static const rg_route_t *find_route(const rg_service_t *service, Rg__V1__Envelope__BodyCase kind)
+{
+    for (size_t i = 0; i < service->spec.n_routes; i++)
+        if (service->spec.routes[i].kind == kind) return &service->spec.routes[i];
+    return NULL;
+}
+
+static int handle(rg_service_t *service, const rg_peer_t *peer, const rg__sender_t *sender,
+                  const rg_msg_t *request)
+{
+    Rg__V1__Envelope__BodyCase kind = rg_msg_kind(request);
+    const char *name = protobuf_c_message_descriptor_get_field(&rg__v1__envelope__descriptor, kind)->name;
+    const rg_route_t *route = find_route(service, kind);
+    int is_status = kind == RG__V1__ENVELOPE__BODY_STATUS_REQUEST;
+    if (!route && !is_status) return rg_fail(RG_EINVAL, "does not take a %s", name);
+    int err = check_role(service, sender, is_status ? RG_ROLE_READER : route->role, name);
+    if (err) return err;
+    return is_status ? reply_status(service, peer) : route->handle(service->spec.self, peer, request);
 }
 
 static int read_identity(rg__parts_t *parts, rg_peer_t *peer)
@@ -210,12 +226,14 @@ static void receive(rg_service_t *service, rg__parts_t *parts)
 {
     rg_peer_t peer = {0};
     rg_msg_t *request = NULL;
+    // ZeroMQ does not say of the first part, the identity, whose it is.
+    rg__sender_t sender = rg__guard_sender(service->guard, &parts->part[parts->count - 1]);
     int unreadable = read_identity(parts, &peer);
     int err = unreadable ? unreadable : rg__parts_parse(&parts, 1, &request, &peer.id);
     if (err)
         log_bad(service);
     else
-        err = handle(service, &peer, request);
+        err = handle(service, &peer, &sender, request);
     int answerable = !unreadable && (request || peer.id);
     if (err && answerable) rg_service_refuse(service, &peer, err);
     rg_msg_destroy(&request);
@@ -253,7 +271,7 @@ static void serve_links(rg_service_t *service)
 
 static int poll_round(rg_service_t *service)
 {
-    zmq_pollitem_t items[2 + FDS_MAX + LINKS_MAX * RG__LINK_ITEMS];
+    zmq_pollitem_t items[3 + FDS_MAX + LINKS_MAX * RG__LINK_ITEMS];
     size_t n = 0, n_fds = service->n_fds;
     items[n++] = (zmq_pollitem_t){.socket = zsock_resolve(service->socket), .events = ZMQ_POLLIN};
     items[n++] = (zmq_pollitem_t){.fd = service->signals, .events = ZMQ_POLLIN};
@@ -261,11 +279,13 @@ static int poll_round(rg_service_t *service)
         items[n++] = (zmq_pollitem_t){.fd = service->fds[i].fd, .events = ZMQ_POLLIN};
     for (size_t i = 0; i < service->n_links; i++, n += RG__LINK_ITEMS)
         rg__link_items(service->links[i], &items[n]);
+    if (service->guard) items[n++] = rg__guard_item(service->guard);
     if (zmq_poll(items, (int)n, service->n_links ? TICK_MS : -1) < 0 && zmq_errno() != EINTR)
         return rg_fail(RG_EIO, "%s: cannot poll: %s", service->spec.name, zmq_strerror(zmq_errno()));
     look_for_signal(service);
     for (size_t i = 0; i < n_fds && !service->stopping; i++)
         if (items[2 + i].revents) service->fds[i].fn(service->fds[i].self);
+    if (service->guard) rg__guard_serve(service->guard);
     serve_links(service);
     serve_socket(service);
     return 0;

@@ -32,10 +32,22 @@ int rg__parts_parse(rg__parts_t **parts, size_t first, rg_msg_t **msg, uint64_t 
 
 double rg__now_ms(void); // monotonic
 
+// Log lines that a peer can cause, one a second at most: a hostile one must not fill the disk. Begins zeroed.
+typedef struct {
+    double logged_ms;
+    unsigned unlogged;
+} rg__limit_t;
+
+// 1: log now, and say that *unlogged lines were left out since the last.
+int rg__limit_pass(rg__limit_t *limit, unsigned *unlogged);
+
 // ------------------------------------------------------------------ endpoint.c
-// ipc with a path that fits a socket address, or tcp on loopback or anywhere if the config says insecure.
-// RG_ECONFIG.
+// ipc with a path that fits a socket address, or tcp on loopback, or anywhere with keys or if the config says
+// insecure. RG_ECONFIG.
 int rg__endpoint_check(const rg_config_t *config, const char *endpoint);
+
+// 1: connections are encrypted there, which is all of tcp once there are keys.
+int rg__endpoint_encrypts(const rg_config_t *config, const char *endpoint);
 
 // What makes an ipc path ours alone: its folder, and a lock on PATH.lock for as long as *lock is open (-1:
 // none needed). ZeroMQ itself would take the path from a living process. RG_EIO naming that process.
@@ -43,6 +55,30 @@ int rg__endpoint_claim(const char *endpoint, int *lock);
 
 // Removes the ipc path and ends the claim.
 void rg__endpoint_release(const char *endpoint, int *lock);
+
+// ------------------------------------------------------------------ guard.c
+// Makes a socket the asking side of CURVE, with the keys of security.identity. The errors of rg_curve_read.
+int rg__guard_show(const rg_config_t *config, zsock_t *socket);
+
+// The answering side: the door keeper of an encrypted socket (ZAP, RFC 27). It has no thread: the service
+// loop polls its item and lets it serve, so a handshake waits, as a status request does, for at most one
+// handler. ZeroMQ has one place for it per process, so one service per process can be encrypted.
+typedef struct rg__guard rg__guard_t;
+
+// Before the socket is bound. The errors of rg_curve_read and rg_allow_read; RG_EBUSY: the place is taken.
+int rg__guard_new(rg__guard_t **guard, const rg_config_t *config, zsock_t *socket);
+void rg__guard_destroy(rg__guard_t **guard); // after the socket
+
+zmq_pollitem_t rg__guard_item(rg__guard_t *guard);
+void rg__guard_serve(rg__guard_t *guard); // lets in whose key is allowed, refuses and logs the others
+
+// Who sent this part of a message, by the allow list of this moment. Without a guard (NULL) it came over a
+// unix socket or unencrypted loopback, which the machine guards: an admin. name lives until the next call.
+typedef struct {
+    enum rg_role role;
+    const char *name;
+} rg__sender_t;
+rg__sender_t rg__guard_sender(rg__guard_t *guard, zmq_msg_t *part);
 
 // ------------------------------------------------------------------ link.c, for the service loop
 enum { RG__LINK_ITEMS = 2 };

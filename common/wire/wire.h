@@ -9,6 +9,11 @@
 // One socket per service serves data and control alike: no handler blocks (long jobs run on a worker thread,
 // core/worker.h), so a status request waits for at most one handler.
 //
+// With `security.keys` all tcp is encrypted (CURVE) and both sides show a key (wire/curve.h); each route says
+// which role its sender needs (wire/allow.h). A key that is not allowed is refused in the handshake; one that
+// is withdrawn, or whose role changes, at its next request. Unix sockets are never encrypted, and without
+// keys neither is loopback: there everybody is an admin.
+//
 // ROUTER_MANDATORY, LINGER, MAXMSGSIZE, HANDSHAKE_IVL and heartbeats are always set.
 #ifndef RG_WIRE_WIRE_H
 #define RG_WIRE_WIRE_H
@@ -17,6 +22,7 @@
 #include <stdint.h>
 
 #include "common/core/config.h"
+#include "common/wire/allow.h"
 #include "common/wire/msg.h"
 
 // ------------------------------------------------------------------ link: the asking side
@@ -27,7 +33,8 @@ typedef struct rg_link rg_link_t;
 typedef void rg_reply_fn(void *self, int err, const rg_msg_t *reply);
 
 // Connects (also before the peer exists). peer names it in logs: "loader". stop (may be NULL): waits end with
-// RG_ESTOPPED once it is nonzero. Use a link from one thread only.
+// RG_ESTOPPED once it is nonzero. Use a link from one thread only. RG_ECONFIG as for a service; over an
+// encrypted endpoint the errors of rg_curve_read. A peer that refuses the key is logged and tried again.
 int rg_link_new(rg_link_t **link, const rg_config_t *config, const char *peer, const char *endpoint,
                 const atomic_int *stop);
 void rg_link_destroy(rg_link_t **link); // pending requests are dropped, their callbacks not called
@@ -66,6 +73,7 @@ typedef int rg_handler_fn(void *self, const rg_peer_t *peer, const rg_msg_t *req
 typedef struct {
     Rg__V1__Envelope__BodyCase kind;
     rg_handler_fn *handle;
+    enum rg_role role; // the least that a sender must have; others are answered RG_EACCES
 } rg_route_t;
 
 // Adds the service's own lines to a status reply with rg_status_field.
@@ -84,8 +92,9 @@ typedef struct {
 } rg_service_spec_t;
 
 // Binds and takes over SIGTERM and SIGINT for this and all later threads. RG_EIO naming the endpoint if it is
-// in use (an ipc file left by a dead process is not); RG_ECONFIG for tcp beyond loopback without
-// `endpoints.insecure: true`, or a path too long.
+// in use (an ipc file left by a dead process is not); RG_ECONFIG for tcp beyond loopback without keys or
+// `endpoints.insecure: true`, or a path too long; over tcp with keys the errors of rg_curve_read and
+// rg_allow_read. One service per process can be encrypted.
 int rg_service_new(rg_service_t **service, const rg_config_t *config, const rg_service_spec_t *spec);
 void rg_service_destroy(rg_service_t **service);
 

@@ -323,10 +323,10 @@ static void prepare_job(void *self)
 static int run(self_t *self)
 {
     static const rg_route_t routes[] = {
-        {RG__V1__ENVELOPE__BODY_LOAD_REQUEST, on_load},
-        {RG__V1__ENVELOPE__BODY_STORE_REQUEST, on_store},
-        {RG__V1__ENVELOPE__BODY_EMBED_REQUEST, on_embed},
-        {RG__V1__ENVELOPE__BODY_TRANSLATE_REQUEST, on_translate},
+        {RG__V1__ENVELOPE__BODY_LOAD_REQUEST, on_load, RG_ROLE_ADMIN},
+        {RG__V1__ENVELOPE__BODY_STORE_REQUEST, on_store, RG_ROLE_WRITER},
+        {RG__V1__ENVELOPE__BODY_EMBED_REQUEST, on_embed, RG_ROLE_READER},
+        {RG__V1__ENVELOPE__BODY_TRANSLATE_REQUEST, on_translate, RG_ROLE_READER},
     };
     const rg_service_spec_t spec = {.name = "encoder",
                                     .endpoint = self->config.endpoints.encoder,

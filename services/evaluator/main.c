@@ -91,7 +91,8 @@ static void on_status(void *context, rg_status_t *status)
 
 int main(int argc, char **argv)
 {
-    static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_EVALUATE_REQUEST, on_evaluate}};
+    static const rg_route_t routes[] = {
+        {RG__V1__ENVELOPE__BODY_EVALUATE_REQUEST, on_evaluate, RG_ROLE_ADMIN}};
     static self_t self;
     rg_main_init(argc, argv, "evaluator", "Measures trained stages on the test images.", &self.config);
     const rg_service_spec_t spec = {.name = "evaluator",

@@ -131,9 +131,9 @@ static void on_status(void *data, rg_status_t *status)
 static int run(self_t *self)
 {
     static const rg_route_t routes[] = {
-        {RG__V1__ENVELOPE__BODY_DATASET_REQUEST, on_dataset},
-        {RG__V1__ENVELOPE__BODY_BATCH_REQUEST, on_batch},
-        {RG__V1__ENVELOPE__BODY_INGEST_REQUEST, on_ingest},
+        {RG__V1__ENVELOPE__BODY_DATASET_REQUEST, on_dataset, RG_ROLE_WRITER},
+        {RG__V1__ENVELOPE__BODY_BATCH_REQUEST, on_batch, RG_ROLE_WRITER},
+        {RG__V1__ENVELOPE__BODY_INGEST_REQUEST, on_ingest, RG_ROLE_WRITER},
     };
     const rg_service_spec_t spec = {.name = "loader",
                                     .endpoint = self->config.endpoints.loader,

@@ -325,12 +325,12 @@ static int open_jobs(self_t *self)
 static int run(self_t *self)
 {
     static const rg_route_t routes[] = {
-        {RG__V1__ENVELOPE__BODY_MODEL_REQUEST, on_model},
-        {RG__V1__ENVELOPE__BODY_ADD_REQUEST, on_add},
-        {RG__V1__ENVELOPE__BODY_SEARCH_REQUEST, on_search},
-        {RG__V1__ENVELOPE__BODY_REMOVE_REQUEST, on_remove},
-        {RG__V1__ENVELOPE__BODY_LIST_REQUEST, on_list},
-        {RG__V1__ENVELOPE__BODY_INDEX_REQUEST, on_index},
+        {RG__V1__ENVELOPE__BODY_MODEL_REQUEST, on_model, RG_ROLE_ADMIN},
+        {RG__V1__ENVELOPE__BODY_ADD_REQUEST, on_add, RG_ROLE_WRITER},
+        {RG__V1__ENVELOPE__BODY_SEARCH_REQUEST, on_search, RG_ROLE_READER},
+        {RG__V1__ENVELOPE__BODY_REMOVE_REQUEST, on_remove, RG_ROLE_ADMIN},
+        {RG__V1__ENVELOPE__BODY_LIST_REQUEST, on_list, RG_ROLE_READER},
+        {RG__V1__ENVELOPE__BODY_INDEX_REQUEST, on_index, RG_ROLE_ADMIN},
     };
     const rg_service_spec_t spec = {.name = "retrieval",
                                     .endpoint = self->config.endpoints.retrieval,

@@ -149,7 +149,7 @@ static int take_up_job(trainer_t *self)
 
 int main(int argc, char **argv)
 {
-    static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_TRAIN_REQUEST, on_train}};
+    static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_TRAIN_REQUEST, on_train, RG_ROLE_ADMIN}};
     trainer_t *self = rg_alloc(sizeof *self);
     rg_main_init(
         argc, argv, "trainer",

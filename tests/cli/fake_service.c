@@ -201,13 +201,13 @@ static void status(void *self, rg_status_t *status)
 int main(int argc, char **argv)
 {
     static const rg_route_t routes[] = {
-        {RG__V1__ENVELOPE__BODY_INGEST_REQUEST, ingest},
-        {RG__V1__ENVELOPE__BODY_TRAIN_REQUEST, train},
-        {RG__V1__ENVELOPE__BODY_EVALUATE_REQUEST, evaluate},
-        {RG__V1__ENVELOPE__BODY_LOAD_REQUEST, load},
-        {RG__V1__ENVELOPE__BODY_EMBED_REQUEST, embed},
-        {RG__V1__ENVELOPE__BODY_SEARCH_REQUEST, search},
-        {RG__V1__ENVELOPE__BODY_TRANSLATE_REQUEST, translate},
+        {RG__V1__ENVELOPE__BODY_INGEST_REQUEST, ingest, RG_ROLE_WRITER},
+        {RG__V1__ENVELOPE__BODY_TRAIN_REQUEST, train, RG_ROLE_ADMIN},
+        {RG__V1__ENVELOPE__BODY_EVALUATE_REQUEST, evaluate, RG_ROLE_ADMIN},
+        {RG__V1__ENVELOPE__BODY_LOAD_REQUEST, load, RG_ROLE_ADMIN},
+        {RG__V1__ENVELOPE__BODY_EMBED_REQUEST, embed, RG_ROLE_READER},
+        {RG__V1__ENVELOPE__BODY_SEARCH_REQUEST, search, RG_ROLE_READER},
+        {RG__V1__ENVELOPE__BODY_TRANSLATE_REQUEST, translate, RG_ROLE_READER},
     };
     static fake_t fake = {.stage = "none"};
     const char *slash = strrchr(argv[0], '/'), *name = (slash ? slash + 1 : argv[0]) + strlen("rg-");

@@ -53,7 +53,7 @@ static int on_search(void *self, const rg_peer_t *peer, const rg_msg_t *request)
 
 static int serve(void)
 {
-    static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_SEARCH_REQUEST, on_search}};
+    static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_SEARCH_REQUEST, on_search, RG_ROLE_READER}};
     const rg_service_spec_t spec = {
         .name = "retrieval", .endpoint = config.endpoints.retrieval, .routes = routes, .n_routes = 1};
     int err = rg_service_new(&service, &config, &spec);

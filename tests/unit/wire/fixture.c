@@ -79,10 +79,10 @@ static void on_status(void *self, rg_status_t *status)
 static void *serve(void *argument)
 {
     static const rg_route_t routes[] = {
-        {RG__V1__ENVELOPE__BODY_BATCH_REQUEST, on_batch},
-        {RG__V1__ENVELOPE__BODY_EMBED_REQUEST, on_embed},
-        {RG__V1__ENVELOPE__BODY_MODEL_REQUEST, on_model},
-        {RG__V1__ENVELOPE__BODY_TRAIN_REQUEST, on_train},
+        {RG__V1__ENVELOPE__BODY_BATCH_REQUEST, on_batch, RG_ROLE_WRITER},
+        {RG__V1__ENVELOPE__BODY_EMBED_REQUEST, on_embed, RG_ROLE_READER},
+        {RG__V1__ENVELOPE__BODY_MODEL_REQUEST, on_model, RG_ROLE_ADMIN},
+        {RG__V1__ENVELOPE__BODY_TRAIN_REQUEST, on_train, RG_ROLE_ADMIN},
     };
     fixture_t *fixture = argument;
     rg_service_spec_t spec = {.name = "fixture",

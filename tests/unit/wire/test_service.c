@@ -304,8 +304,8 @@ static void links_are_served_by_the_loop(void **state)
     bench_t *bench = *state;
     relay_t relay = {0};
     pthread_t thread;
-    static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_BATCH_REQUEST, pass_on},
-                                        {RG__V1__ENVELOPE__BODY_EMBED_REQUEST, pass_on}};
+    static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_BATCH_REQUEST, pass_on, RG_ROLE_WRITER},
+                                        {RG__V1__ENVELOPE__BODY_EMBED_REQUEST, pass_on, RG_ROLE_READER}};
     rg_service_spec_t spec = {
         .name = "relay", .endpoint = "tcp://127.0.0.1:*", .routes = routes, .n_routes = 2, .self = &relay};
     start(bench);

@@ -1,0 +1,335 @@
+// Encrypted sockets: who is let in, and what each role may ask.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <czmq.h>
+#include <sys/stat.h>
+
+#include "common/core/file.h"
+#include "tests/support/folder.h"
+#include "tests/support/result.h"
+#include "tests/unit/wire/fixture.h"
+#include "tests/unit/wire/keys.h"
+
+enum { SHORT_MS = 50 };
+
+typedef struct {
+    rg_config_t config; // the service's
+    fixture_t service;
+    void *folder; // of keys
+} bench_t;
+
+static int bench_make(void **state)
+{
+    bench_t *bench = calloc(1, sizeof *bench);
+    *state = bench;
+    if (folder_make(&bench->folder) != 0) return -1;
+    rg_config_init(&bench->config);
+    snprintf(bench->config.security.keys, sizeof bench->config.security.keys, "%s", (char *)bench->folder);
+    static const char *const names[] = {"server", "services", "wendy", "ann", "eve"};
+    for (size_t i = 0; i < 5; i++)
+        if (keys_make(bench->folder, names[i]) != 0) return -1;
+    return keys_allow(bench->folder, "services", RG_ROLE_ADMIN) ||
+           keys_allow(bench->folder, "wendy", RG_ROLE_WRITER) ||
+           keys_allow(bench->folder, "ann", RG_ROLE_READER); // eve is nobody
+}
+
+static int bench_drop(void **state)
+{
+    bench_t *bench = *state;
+    int failed = folder_remove(&bench->folder);
+    free(bench);
+    return failed;
+}
+
+static void start(bench_t *bench)
+{
+    assert_ok(fixture_start(&bench->service, &bench->config, "tcp://127.0.0.1:*"));
+}
+
+static rg_link_t *link_of(const bench_t *bench, const char *identity)
+{
+    rg_config_t config = bench->config;
+    rg_link_t *link;
+    snprintf(config.security.identity, sizeof config.security.identity, "%s", identity);
+    assert_ok(rg_link_new(&link, &config, "fixture", bench->service.bound, NULL));
+    return link;
+}
+
+static int ask(rg_link_t *link, rg_msg_t *request, int timeout_ms)
+{
+    rg_msg_t *reply = NULL;
+    int err = rg_link_ask(link, &request, &reply, timeout_ms);
+    rg_msg_destroy(&reply);
+    return err;
+}
+
+static int ask_status(rg_link_t *link)
+{
+    return ask(link, rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST), -1);
+}
+
+static int ask_batch(rg_link_t *link)
+{
+    return ask(link, batch_request(1, 1), -1);
+}
+
+// The handler itself answers this one with RG_EMODEL.
+static int ask_embed(rg_link_t *link)
+{
+    return ask(link, rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REQUEST), -1);
+}
+
+// And this one with more than a message may have.
+static int ask_train(rg_link_t *link)
+{
+    return ask(link, rg_msg_new(RG__V1__ENVELOPE__BODY_TRAIN_REQUEST), -1);
+}
+
+// ------------------------------------------------------------------ roles
+static void an_admin_may_do_everything(void **state)
+{
+    bench_t *bench = *state;
+    start(bench);
+    rg_link_t *link = link_of(bench, "services");
+    assert_ok(ask_status(link));
+    assert_fails(ask_embed(link), RG_EMODEL, "no model is loaded");
+    assert_ok(ask_batch(link));
+    assert_fails(ask_train(link), RG_ELIMIT, "a payload of");
+    rg_link_destroy(&link);
+    fixture_stop(&bench->service);
+}
+
+static void a_writer_may_not_do_what_an_admin_may(void **state)
+{
+    bench_t *bench = *state;
+    start(bench);
+    rg_link_t *link = link_of(bench, "wendy");
+    assert_ok(ask_status(link));
+    assert_fails(ask_embed(link), RG_EMODEL, "no model is loaded");
+    assert_ok(ask_batch(link));
+    assert_fails(ask_train(link), RG_EACCES,
+                 "fixture: a train_request needs the admin role, and the role of wendy is writer");
+    rg_link_destroy(&link);
+    fixture_stop(&bench->service);
+}
+
+static void a_reader_may_only_read(void **state)
+{
+    bench_t *bench = *state;
+    start(bench);
+    rg_link_t *link = link_of(bench, "ann");
+    assert_ok(ask_status(link));
+    assert_fails(ask_embed(link), RG_EMODEL, "no model is loaded");
+    assert_fails(ask_batch(link), RG_EACCES,
+                 "fixture: a batch_request needs the writer role, and the role of ann is reader");
+    assert_fails(ask_train(link), RG_EACCES, "needs the admin role");
+    assert_ok(ask_status(link)); // it is still served
+    rg_link_destroy(&link);
+    fixture_stop(&bench->service);
+    assert_int_equal(bench->service.n_seen, 0);
+}
+
+// ------------------------------------------------------------------ a list that changes
+static void a_withdrawn_key_is_refused_at_its_next_request(void **state)
+{
+    bench_t *bench = *state;
+    start(bench);
+    rg_link_t *link = link_of(bench, "wendy");
+    assert_ok(ask_batch(link));
+    assert_ok(keys_allow(bench->folder, "wendy", RG_ROLE_NONE));
+    assert_fails(ask_batch(link), RG_EACCES, "needs the writer role, and the role of this key is none");
+    assert_fails(ask_status(link), RG_EACCES, "needs the reader role, and the role of this key is none");
+    assert_int_equal(bench->service.n_seen, 1);
+    assert_ok(keys_allow(bench->folder, "wendy", RG_ROLE_READER));
+    assert_ok(ask_status(link));
+    assert_fails(ask_batch(link), RG_EACCES, "the role of wendy is reader");
+    rg_link_destroy(&link);
+    fixture_stop(&bench->service);
+}
+
+static void a_key_that_waits_is_let_in_once_it_is_allowed(void **state)
+{
+    bench_t *bench = *state;
+    start(bench);
+    rg_link_t *link = link_of(bench, "eve");
+    assert_fails(ask(link, batch_request(1, 1), SHORT_MS), RG_ETIMEOUT, "no answer within");
+    assert_ok(keys_allow(bench->folder, "eve", RG_ROLE_WRITER));
+    assert_ok(ask_batch(link));
+    rg_link_destroy(&link);
+    fixture_stop(&bench->service);
+    assert_int_equal(bench->service.n_seen, 1); // what was given up is not sent later
+}
+
+static void a_list_that_cannot_be_read_does_not_replace_the_last(void **state)
+{
+    bench_t *bench = *state;
+    char path[600];
+    snprintf(path, sizeof path, "%s/allowed", (char *)bench->folder);
+    start(bench);
+    rg_link_t *link = link_of(bench, "wendy");
+    assert_ok(rg_file_write(path, "king of everything\n", 19));
+    assert_ok(ask_batch(link));
+    assert_ok(rg_file_write(path, "", 0)); // this one allows nobody
+    assert_fails(ask_batch(link), RG_EACCES, "the role of this key is none");
+    rg_link_destroy(&link);
+    fixture_stop(&bench->service);
+}
+
+// ------------------------------------------------------------------ handshakes that fail
+// A bare socket, and the event that ends its handshake.
+typedef struct {
+    zsock_t *socket, *monitor;
+} stranger_t;
+
+static stranger_t stranger_new(const rg_curve_t *own, const char *server)
+{
+    stranger_t stranger = {.socket = zsock_new(ZMQ_DEALER), .monitor = zsock_new(ZMQ_PAIR)};
+    if (own) {
+        zsock_set_curve_serverkey(stranger.socket, server);
+        zsock_set_curve_publickey(stranger.socket, own->public_key);
+        zsock_set_curve_secretkey(stranger.socket, own->secret_key);
+    }
+    return stranger;
+}
+
+static int end_of_handshake(const stranger_t *stranger, const char *endpoint)
+{
+    static const char address[] = "inproc://stranger";
+    int wanted = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                 ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+    void *handle = zsock_resolve(stranger->socket);
+    unsigned char frame[6];
+    uint16_t event;
+    assert_int_equal(zmq_socket_monitor(handle, address, wanted), 0);
+    assert_int_equal(zmq_connect(zsock_resolve(stranger->monitor), address), 0);
+    assert_int_equal(zmq_connect(handle, endpoint), 0);
+    assert_int_equal(zmq_send(handle, "hello", 5, 0), 5);
+    assert_int_equal(zmq_recv(zsock_resolve(stranger->monitor), frame, sizeof frame, 0), sizeof frame);
+    memcpy(&event, frame, sizeof event);
+    return event;
+}
+
+static void stranger_destroy(stranger_t *stranger)
+{
+    zmq_socket_monitor(zsock_resolve(stranger->socket), NULL, 0);
+    zsock_set_linger(stranger->socket, 0);
+    zsock_destroy(&stranger->monitor);
+    zsock_destroy(&stranger->socket);
+}
+
+// The stranger's handshake ends like this; it is not answered, and others still are.
+static void expect_refusal(bench_t *bench, const rg_curve_t *own, const char *server, int want)
+{
+    start(bench);
+    stranger_t stranger = stranger_new(own, server);
+    assert_int_equal(end_of_handshake(&stranger, bench->service.bound), want);
+    rg_link_t *link = link_of(bench, "ann");
+    assert_ok(ask_status(link));
+    assert_int_equal(zmq_recv(zsock_resolve(stranger.socket), NULL, 0, ZMQ_DONTWAIT), -1);
+    rg_link_destroy(&link);
+    stranger_destroy(&stranger);
+    fixture_stop(&bench->service);
+    assert_int_equal(bench->service.n_seen, 0);
+}
+
+static void an_unknown_key_is_refused(void **state)
+{
+    bench_t *bench = *state;
+    rg_curve_t eve;
+    char server[RG_CURVE_KEY_SIZE];
+    assert_ok(rg_curve_read(bench->folder, "eve", &eve));
+    assert_ok(rg_curve_read_public(bench->folder, "server", server));
+    expect_refusal(bench, &eve, server, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH);
+}
+
+static void one_without_a_key_is_refused(void **state)
+{
+    expect_refusal(*state, NULL, NULL, ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL);
+}
+
+static void a_wrong_server_key_is_refused(void **state)
+{
+    bench_t *bench = *state;
+    rg_curve_t ann;
+    char server[RG_CURVE_KEY_SIZE];
+    assert_ok(rg_curve_read(bench->folder, "ann", &ann));
+    assert_ok(rg_curve_read_public(bench->folder, "eve", server));
+    expect_refusal(bench, &ann, server, ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL);
+}
+
+// ------------------------------------------------------------------ where keys are needed
+static void beyond_loopback_keys_are_enough(void **state)
+{
+    bench_t *bench = *state;
+    assert_ok(fixture_start(&bench->service, &bench->config, "tcp://*:*"));
+    fixture_stop(&bench->service);
+    assert_ok(fixture_start(&bench->service, &bench->config, "tcp://*:*")); // the guard's place is free again
+    fixture_stop(&bench->service);
+    *bench->config.security.keys = 0;
+    assert_fails(fixture_start(&bench->service, &bench->config, "tcp://*:*"), RG_ECONFIG,
+                 "security.keys guards it");
+}
+
+static void unix_sockets_need_no_keys(void **state)
+{
+    bench_t *bench = *state;
+    char endpoint[600];
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/s.ipc", (char *)bench->folder);
+    assert_ok(fixture_start(&bench->service, &bench->config, endpoint));
+    rg_link_t *link = link_of(bench, "nobody");
+    assert_ok(ask_batch(link));
+    assert_fails(ask_train(link), RG_ELIMIT, "a payload of");
+    rg_link_destroy(&link);
+    fixture_stop(&bench->service);
+}
+
+static void keys_that_are_not_in_order_end_the_start(void **state)
+{
+    bench_t *bench = *state;
+    fixture_t service = {0};
+    rg_link_t *link;
+    char path[600];
+    snprintf(path, sizeof path, "%s/server.key_secret", (char *)bench->folder);
+    chmod(path, 0644);
+    assert_fails(fixture_start(&service, &bench->config, "tcp://127.0.0.1:*"), RG_EACCES, path);
+    remove(path);
+    assert_fails(fixture_start(&service, &bench->config, "tcp://127.0.0.1:*"), RG_ENOENT, path);
+    strcpy(bench->config.security.identity, "nobody");
+    assert_fails(rg_link_new(&link, &bench->config, "fixture", "tcp://127.0.0.1:9", NULL), RG_ENOENT,
+                 "nobody.key_secret");
+}
+
+static void one_service_of_a_process_is_guarded(void **state)
+{
+    bench_t *bench = *state;
+    fixture_t second = {0};
+    start(bench);
+    assert_fails(fixture_start(&second, &bench->config, "tcp://127.0.0.1:*"), RG_EBUSY,
+                 "another service of this process is encrypted already");
+    fixture_stop(&bench->service);
+}
+
+#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_make, bench_drop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_BENCH(an_admin_may_do_everything),
+        ON_BENCH(a_writer_may_not_do_what_an_admin_may),
+        ON_BENCH(a_reader_may_only_read),
+        ON_BENCH(a_withdrawn_key_is_refused_at_its_next_request),
+        ON_BENCH(a_key_that_waits_is_let_in_once_it_is_allowed),
+        ON_BENCH(a_list_that_cannot_be_read_does_not_replace_the_last),
+        ON_BENCH(an_unknown_key_is_refused),
+        ON_BENCH(one_without_a_key_is_refused),
+        ON_BENCH(a_wrong_server_key_is_refused),
+        ON_BENCH(beyond_loopback_keys_are_enough),
+        ON_BENCH(unix_sockets_need_no_keys),
+        ON_BENCH(keys_that_are_not_in_order_end_the_start),
+        ON_BENCH(one_service_of_a_process_is_guarded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
