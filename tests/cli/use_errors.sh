@@ -27,6 +27,22 @@ run 2 remove --config "$work/config.yaml"
 err_has "a PATH or --id HEX is missing"
 run 2 remove --config "$work/config.yaml" --id 0123
 err_has "--id 0123: expected 32 hexadecimal digits"
+run 2 keys
+err_has "init, add, list or remove is missing"
+run 2 keys give
+err_has "'give': expected init, add, list or remove"
+run 2 keys list
+err_has "no folder of keys"
+run 2 keys add --role reader
+err_has "add: NAME is missing"
+run 2 keys add ann
+err_has "add: --role reader, writer or admin is missing"
+run 2 keys add ann --role king
+err_has "--role king: expected reader, writer or admin"
+run 2 keys remove ann --role reader
+err_has "remove: takes no --role"
+run 2 keys list ann
+err_has "unexpected argument: ann"
 run 2 query --config "$work/config.yaml"
 err_has "--image FILE is missing"
 run 2 query --config "$work/config.yaml" --image "$image" -k 5000

@@ -1,0 +1,123 @@
+#include "services/ctl/keyring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/core/file.h"
+
+typedef struct {
+    const char *folder;
+    int lock; // the folder, locked
+    rg_allow_t allow;
+} keyring_t;
+
+static void close_ring(keyring_t *ring)
+{
+    rg_allow_fini(&ring->allow);
+    if (ring->lock >= 0) close(ring->lock);
+}
+
+static int open_ring(keyring_t *ring, const char *folder)
+{
+    *ring = (keyring_t){.folder = folder, .lock = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    int err = 0;
+    if (ring->lock < 0)
+        err = rg_fail_errno(errno == ENOENT ? RG_ENOENT : RG_EIO, "%s: cannot open folder", folder);
+    else if (flock(ring->lock, LOCK_EX) != 0)
+        err = rg_fail_errno(RG_EIO, "%s: cannot lock", folder);
+    if (!err) err = rg_allow_read(&ring->allow, folder);
+    if (err) close_ring(ring);
+    return err;
+}
+
+static int make_pair(const char *folder, const char *name)
+{
+    rg_curve_t curve;
+    int err = rg_curve_make(&curve);
+    if (!err) err = rg_curve_write(folder, name, &curve);
+    explicit_bzero(&curve, sizeof curve);
+    return err;
+}
+
+static int has_server(const char *folder)
+{
+    char *path = rg_format("%s/" RG_CURVE_SERVER ".key_secret", folder);
+    int there = rg_exists(path);
+    free(path);
+    return there;
+}
+
+static int add(keyring_t *ring, const char *name, enum rg_role role)
+{
+    rg_allowed_t entry = {.role = role};
+    snprintf(entry.name, sizeof entry.name, "%s", name);
+    int err = make_pair(ring->folder, name);
+    if (!err) err = rg_curve_read_public(ring->folder, name, entry.key);
+    if (err) return err;
+    rg_allow_add(&ring->allow, &entry);
+    return rg_allow_write(&ring->allow, ring->folder);
+}
+
+static int check_new_name(const char *name)
+{
+    int err = rg_curve_check_name(name);
+    if (err || strcmp(name, RG_CURVE_SERVER) != 0) return err;
+    return rg_fail(RG_EINVAL, "'%s' is the name of the services' own key", name);
+}
+
+int rg_keyring_init(const char *folder, const char *identity)
+{
+    keyring_t ring;
+    int err = check_new_name(identity);
+    if (!err) err = rg_mkdirs(folder);
+    if (!err) err = open_ring(&ring, folder);
+    if (err) return err;
+    int server = has_server(folder), known = rg_allow_find_name(&ring.allow, identity) != NULL;
+    if (server && known) err = rg_fail(RG_EINVAL, "%s: has the services' keys already", folder);
+    if (!err && !server) err = make_pair(folder, RG_CURVE_SERVER);
+    if (!err && !known) err = add(&ring, identity, RG_ROLE_ADMIN);
+    close_ring(&ring);
+    return err;
+}
+
+int rg_keyring_add(const char *folder, const char *name, enum rg_role role)
+{
+    keyring_t ring;
+    int err = check_new_name(name);
+    if (!err) err = open_ring(&ring, folder);
+    if (err) return err;
+    const rg_allowed_t *taken = rg_allow_find_name(&ring.allow, name);
+    if (taken)
+        err = rg_fail(RG_EINVAL, "%s/" RG_ALLOW_FILE ": %s is there already, as %s", folder, name,
+                      rg_role_name(taken->role));
+    else if (!has_server(folder))
+        err = rg_fail(RG_ENOENT, "%s: has no keys of the services; rg-ctl keys init makes them", folder);
+    else
+        err = add(&ring, name, role);
+    close_ring(&ring);
+    return err;
+}
+
+int rg_keyring_remove(const char *folder, const char *name)
+{
+    keyring_t ring;
+    int err = check_new_name(name);
+    if (!err) err = open_ring(&ring, folder);
+    if (err) return err;
+    if (rg_allow_find_name(&ring.allow, name)) {
+        rg_allow_remove(&ring.allow, name);
+        err = rg_allow_write(&ring.allow, folder);
+        if (!err) err = rg_curve_remove(folder, name);
+    } else {
+        err = rg_fail(RG_ENOENT, "%s/" RG_ALLOW_FILE ": there is no %s", folder, name);
+    }
+    close_ring(&ring);
+    return err;
+}

@@ -1,0 +1,192 @@
+// rg-ctl keys: who may speak with the services over tcp.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/err.h"
+#include "services/ctl/commands.h"
+#include "services/ctl/keyring.h"
+#include "services/ctl/output.h"
+
+typedef struct keys keys_t;
+
+typedef struct {
+    const char *name;
+    int takes_name, takes_role;
+    int (*run)(const rg_options_t *options, const keys_t *own);
+} action_t;
+
+struct keys {
+    const action_t *action;
+    const char *name;
+    int has_role, role; // enum rg_role
+};
+
+static const struct argp_option own_options[] = {
+    {"role", 'r', "ROLE", 0,
+     "Of a new key: reader (search, translate, status), writer (also add images) or admin (everything)"},
+    {0},
+};
+
+// ------------------------------------------------------------------ actions
+static int init(const rg_options_t *options, const keys_t *own)
+{
+    const char *folder = options->config.security.keys, *identity = options->config.security.identity;
+    char server[RG_CURVE_KEY_SIZE];
+    (void)own;
+    int err = rg_keyring_init(folder, identity);
+    if (!err) err = rg_curve_read_public(folder, RG_CURVE_SERVER, server);
+    if (err) return err;
+    if (options->json)
+        rg_output_json(json_pack("{s:s, s:s}", "server", server, "identity", identity));
+    else
+        printf("%s holds the services' key, and %s with which they ask each other\n", folder, identity);
+    return 0;
+}
+
+static int add(const rg_options_t *options, const keys_t *own)
+{
+    const char *folder = options->config.security.keys, *role = rg_role_name((enum rg_role)own->role);
+    char key[RG_CURVE_KEY_SIZE];
+    int err = rg_keyring_add(folder, own->name, (enum rg_role)own->role);
+    if (!err) err = rg_curve_read_public(folder, own->name, key);
+    if (err) return err;
+    if (options->json)
+        rg_output_json(json_pack("{s:s, s:s, s:s}", "name", own->name, "role", role, "public_key", key));
+    else
+        printf("%s is a %s: hand over %s/server.key and %s/%s.key_secret, for a folder of keys with "
+               "security.identity: %s\n",
+               own->name, role, folder, folder, own->name, own->name);
+    return 0;
+}
+
+static void print_list(const rg_allow_t *allow, const char *server)
+{
+    printf("%-20s %-8s %s\n", "name", "role", "public key");
+    printf("%-20s %-8s %s\n", RG_CURVE_SERVER, "-", server);
+    for (size_t i = 0; i < allow->count; i++)
+        printf("%-20s %-8s %s\n", allow->entries[i].name, rg_role_name(allow->entries[i].role),
+               allow->entries[i].key);
+}
+
+static void print_list_json(const rg_allow_t *allow, const char *server)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < allow->count; i++)
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "name", allow->entries[i].name, "role",
+                                              rg_role_name(allow->entries[i].role), "public_key",
+                                              allow->entries[i].key));
+    rg_output_json(json_pack("{s:s, s:o}", "server", server, "keys", list));
+}
+
+static int list(const rg_options_t *options, const keys_t *own)
+{
+    const char *folder = options->config.security.keys;
+    char server[RG_CURVE_KEY_SIZE];
+    rg_allow_t allow;
+    (void)own;
+    int err = rg_curve_read_public(folder, RG_CURVE_SERVER, server);
+    if (!err) err = rg_allow_read(&allow, folder);
+    if (err) return err;
+    if (options->json)
+        print_list_json(&allow, server);
+    else
+        print_list(&allow, server);
+    rg_allow_fini(&allow);
+    return 0;
+}
+
+static int withdraw(const rg_options_t *options, const keys_t *own)
+{
+    int err = rg_keyring_remove(options->config.security.keys, own->name);
+    if (err) return err;
+    if (options->json)
+        rg_output_json(json_pack("{s:s}", "removed", own->name));
+    else
+        printf("%s is refused from now on\n", own->name);
+    return 0;
+}
+
+static const action_t actions[] = {
+    {"init", 0, 0, init}, {"add", 1, 1, add}, {"list", 0, 0, list}, {"remove", 1, 0, withdraw}};
+
+// ------------------------------------------------------------------ the command line
+static const action_t *find_action(const char *name)
+{
+    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
+        if (strcmp(actions[i].name, name) == 0) return &actions[i];
+    return NULL;
+}
+
+static void take_argument(keys_t *own, const char *arg, const struct argp_state *state)
+{
+    if (own->action) {
+        if (own->name || !own->action->takes_name) argp_error(state, "unexpected argument: %s", arg);
+        own->name = arg;
+    } else if (!(own->action = find_action(arg))) {
+        argp_error(state, "'%s': expected init, add, list or remove", arg);
+    }
+}
+
+static void check(const keys_t *own, const struct argp_state *state)
+{
+    if (!own->action) {
+        argp_error(state, "init, add, list or remove is missing");
+        return;
+    }
+    if (own->action->takes_name && !own->name) argp_error(state, "%s: NAME is missing", own->action->name);
+    if (own->action->takes_role && !own->has_role)
+        argp_error(state, "%s: --role reader, writer or admin is missing", own->action->name);
+    if (!own->action->takes_role && own->has_role)
+        argp_error(state, "%s: takes no --role", own->action->name);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+    keys_t *own = state->input;
+    switch (key) {
+    case 'r':
+        own->has_role = 1;
+        own->role = rg_role_find(arg);
+        if (own->role < 0) argp_error(state, "--role %s: expected reader, writer or admin", arg);
+        return 0;
+    case ARGP_KEY_ARG:
+        take_argument(own, arg, state);
+        return 0;
+    case ARGP_KEY_END:
+        check(own, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int run(const rg_options_t *options, const void *input)
+{
+    const keys_t *own = input;
+    if (!*options->config.security.keys)
+        return rg_fail(RG_EUSAGE, "no folder of keys: give --config FILE with security.keys, or --set "
+                                  "security.keys=FOLDER");
+    return own->action->run(options, own);
+}
+
+const rg_command_t rg_command_keys = {
+    .name = "keys",
+    .summary = "Say who may speak with the services over tcp",
+    .args = "init\nadd NAME --role ROLE\nlist\nremove NAME",
+    .doc =
+        "Keeps the folder of keys, security.keys. With it every tcp connection is encrypted, and only keys"
+        " in the folder's file `allowed` are let in. init makes the services' own keys; add makes a key and"
+        " allows it a role; remove withdraws it. Services that run notice by themselves. No service needs to"
+        " run.\v"
+        "Examples:\n"
+        "  rg-ctl keys init --set security.keys=keys\n"
+        "  rg-ctl keys add ann --role reader --config configs/mine.yaml\n"
+        "  rg-ctl keys list --json --config configs/mine.yaml\n"
+        "  rg-ctl keys remove ann --config configs/mine.yaml\n",
+    .options = own_options,
+    .parse = parse,
+    .size = sizeof(keys_t),
+    .config = RG_COMMAND_DEFAULTS,
+    .run = run,
+};
