@@ -27,7 +27,6 @@ struct rg_link {
     zsock_t *socket;  // DEALER
     zsock_t *monitor; // PAIR: its connection events
     size_t frame_max;
-    int encrypted;
     int connected;
     int refused;        // said so, since the last connection
     double retry_at_ms; // after a refusal; 0: not needed
@@ -47,8 +46,8 @@ static int watch(rg_link_t *link)
     char *address = rg_format("inproc://rg-link-%p-%.6f", (void *)link, rg__now_ms());
     int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
                  ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
-    // The other side of a handshake with the wrong server key just hangs up.
-    if (link->encrypted) events |= ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+    // Over tcp the other side may just hang up, for keys that it cannot read.
+    if (strncmp(link->endpoint, "tcp://", 6) == 0) events |= ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
     int failed = zmq_socket_monitor(zsock_resolve(link->socket), address, events) != 0;
     if (!failed) {
         link->monitor = zsock_new(ZMQ_PAIR);
@@ -66,8 +65,7 @@ static int open_link(rg_link_t *link, const rg_config_t *config)
     if (err) return err;
     link->socket = rg__socket_new(ZMQ_DEALER, config, 0);
     if (!link->socket) return rg_fail(RG_ELIMIT, "%s: cannot open a socket", link->peer);
-    link->encrypted = rg__endpoint_encrypts(config, link->endpoint);
-    if (link->encrypted) err = rg__guard_show(config, link->socket);
+    if (rg__endpoint_encrypts(config, link->endpoint)) err = rg__guard_show(config, link->socket);
     if (err) return err;
     // What the lost connection had queued is lost with it: this link sends it again itself.
     zsock_set_immediate(link->socket, 1);
@@ -172,7 +170,7 @@ static void log_refused(rg_link_t *link, int event)
            event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH ? "the key of security.identity is not allowed there"
            : event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
                ? "one side is encrypted, the other is not"
-               : "hung up; is server.key the key of that service?");
+               : "it hung up: has it the same server.key, or none?");
 }
 
 static void follow_event(rg_link_t *link, int event)

@@ -20,6 +20,19 @@ END
     export RG_CONFIG=$work/config.yaml
 }
 
+# Puts every service of that configuration on a free port of the loopback interface.
+write_tcp_endpoints()
+{
+    local service port=$((20000 + $$ % 20000))
+    echo "endpoints:" >>"$work/config.yaml"
+    for service in $all_services; do
+        until port_is_closed $port; do port=$((port + 1)); done
+        echo "  $service: tcp://127.0.0.1:$port" >>"$work/config.yaml"
+        port=$((port + 1))
+    done
+}
+port_is_closed() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
 # The value of a service's status field, or of pid; empty if it does not answer.
 field()
 {

@@ -220,12 +220,12 @@ static void stranger_destroy(stranger_t *stranger)
     zsock_destroy(&stranger->socket);
 }
 
-// The stranger's handshake ends like this; it is not answered, and others still are.
+// The stranger's handshake ends in one of these ways; it is not answered, and others still are.
 static void expect_refusal(bench_t *bench, const rg_curve_t *own, const char *server, int want)
 {
     start(bench);
     stranger_t stranger = stranger_new(own, server);
-    assert_int_equal(end_of_handshake(&stranger, bench->service.bound), want);
+    assert_true(end_of_handshake(&stranger, bench->service.bound) & want);
     rg_link_t *link = link_of(bench, "ann");
     assert_ok(ask_status(link));
     assert_int_equal(zmq_recv(zsock_resolve(stranger.socket), NULL, 0, ZMQ_DONTWAIT), -1);
@@ -247,7 +247,9 @@ static void an_unknown_key_is_refused(void **state)
 
 static void one_without_a_key_is_refused(void **state)
 {
-    expect_refusal(*state, NULL, NULL, ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL);
+    // Whichever side sees first that the other is of another kind hangs up.
+    expect_refusal(*state, NULL, NULL,
+                   ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL);
 }
 
 static void a_wrong_server_key_is_refused(void **state)

@@ -1,0 +1,58 @@
+# Encrypted tcp: the whole system works under one key, and each role may do what it should and no more.
+. tests/support/flow.sh
+write_flow_config
+write_tcp_endpoints
+keys=$work/keys
+echo "security: {keys: $keys}" >>"$work/config.yaml"
+run 0 keys init
+run 0 keys add ann --role reader
+run 0 keys add wendy --role writer
+prepare_stage3
+run 0 train --stage 3
+
+# as NAME CODE COMMAND...: the same from a folder that holds what NAME was handed over.
+as()
+{
+    local name=$1 code=$2
+    shift 2
+    mkdir -p "$work/$name"
+    [ -e "$work/$name/server.key" ] || cp -p "$keys/server.key" "$keys/$name.key_secret" "$work/$name"
+    run "$code" "$@" --set security.keys="$work/$name" --set security.identity="$name"
+}
+image=$work/extra/000001.jpg
+refused() { err_has "a $1_request needs the $2 role, and the role of $3 is $4"; }
+
+as ann 0 status
+out_has "^retrieval +[a-z]+ "
+as ann 0 query --image "$image" --attr Male=1 -k 3 --out "$work/query.png"
+as ann 0 translate --image "$image" --attr Male=1 --out "$work/edited.png"
+as ann 1 remove "$image"
+refused remove admin ann reader
+as ann 1 add-images "$image"
+refused ingest writer ann reader
+as ann 1 train --stage 3
+refused train admin ann reader
+
+as wendy 0 add-images "$work/extra"
+[ "$(field retrieval images)" -eq 56 ] || fail "the retrieval set holds $(field retrieval images) of 56 images"
+as wendy 1 remove "$image"
+refused remove admin wendy writer
+
+# Withdrawn while everything runs. The client still has the key.
+run 0 keys remove wendy
+as wendy 1 add-images "$work/extra" --set limits.timeout_ms=2000
+err_has "refused peer=loader .* reason=.the key of security.identity is not allowed there."
+err_has "the loader does not answer"
+grep -q "key_refused key=" "$work/run/logs/loader.log" || fail "the loader does not log who was refused"
+
+# Without a key there is no answer, nor with those of another system.
+run 1 remove "$image" --set security.keys= --set limits.timeout_ms=2000
+err_has "refused peer=retrieval "
+err_has "the retrieval does not answer"
+run 0 keys init --set security.keys="$work/others"
+run 1 remove "$image" --set security.keys="$work/others" --set limits.timeout_ms=2000
+err_has "refused peer=retrieval .* reason=.it hung up: has it the same server.key, or none."
+err_has "the retrieval does not answer"
+[ "$(field retrieval images)" -eq 56 ] || fail "somebody removed an image"
+run 0 remove "$image"
+[ "$(field retrieval images)" -eq 55 ] || fail "the admin could not remove an image"
