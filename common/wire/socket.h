@@ -73,7 +73,8 @@ zmq_pollitem_t rg__guard_item(rg__guard_t *guard);
 void rg__guard_serve(rg__guard_t *guard); // lets in whose key is allowed, refuses and logs the others
 
 // Who sent this part of a message, by the allow list of this moment. Without a guard (NULL) it came over a
-// unix socket or unencrypted loopback, which the machine guards: an admin. name lives until the next call.
+// unix socket or unencrypted loopback, which the machine guards, or where endpoints.insecure trusts
+// everybody: an admin. name lives until the next call.
 typedef struct {
     enum rg_role role;
     const char *name;

@@ -12,7 +12,7 @@
 // With `security.keys` all tcp is encrypted (CURVE) and both sides show a key (wire/curve.h); each route says
 // which role its sender needs (wire/allow.h). A key that is not allowed is refused in the handshake; one that
 // is withdrawn, or whose role changes, at its next request. Unix sockets are never encrypted, and without
-// keys neither is loopback: there everybody is an admin.
+// keys nothing is: there everybody is an admin.
 //
 // ROUTER_MANDATORY, LINGER, MAXMSGSIZE, HANDSHAKE_IVL and heartbeats are always set.
 #ifndef RG_WIRE_WIRE_H
