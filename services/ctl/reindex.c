@@ -39,9 +39,10 @@ static int take_load(void *self, const rg_msg_t *reply)
     if (reindex->options->json)
         rg_output_json(json_pack("{s:s, s:s, s:s, s:I, s:I}", "step", "load", "stage", body->stage, "model",
                                  body->model, "iteration", (json_int_t)body->iteration, "reindexed",
-                                 (json_int_t)reindex->most));
+                                 (json_int_t)body->reindexed));
     else
-        printf("encoder: serves %s, iteration %llu\n", body->stage, (unsigned long long)body->iteration);
+        printf("encoder: serves %s, iteration %llu, %llu stored images embedded anew\n", body->stage,
+               (unsigned long long)body->iteration, (unsigned long long)body->reindexed);
     fflush(stdout);
     return 0;
 }

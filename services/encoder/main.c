@@ -31,6 +31,7 @@ typedef struct {
     rg_job_t *loading;     // that load, once its checkpoint was read
     uint64_t from;         // label from which on missing images are listed
     unsigned reindexed;    // images in this pass over the set
+    uint64_t reindexed_all;
     uint64_t embedded, translated, missing;
 } self_t;
 
@@ -74,7 +75,10 @@ static void end_load(self_t *self, int err)
     self->loading = NULL;
     self->loads = 0;
     if (err && !job->request) rg_log(RG_LOG_WARN, "no_model", "error=\"%s\"", rg_error());
-    if (!err) serve_fresh(self);
+    if (!err) {
+        serve_fresh(self);
+        ((Rg__V1__LoadReply *)rg_msg_body(job->result))->reindexed = self->reindexed_all;
+    }
     rg_engine_destroy(&self->fresh);
     if (!job->request)
         rg_jobs_end(&job);
@@ -105,8 +109,11 @@ static void on_reindexed(void *data, int err, const rg_msg_t *reply)
     if (!err && rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_INGEST_REPLY)
         err = rg_fail(RG_EFORMAT, "retrieval: unexpected reply to an add");
     const Rg__V1__IngestReply *body = err ? NULL : rg_msg_body(reply);
+    unsigned added = 0;
     for (size_t i = 0; body && i < body->n_outcomes; i++)
-        self->reindexed += body->outcomes[i]->fate == RG__V1__FATE__ADDED;
+        added += body->outcomes[i]->fate == RG__V1__FATE__ADDED;
+    self->reindexed += added;
+    self->reindexed_all += added;
     if (err)
         end_load(self, err);
     else
@@ -196,6 +203,7 @@ static void done_load(void *data, rg_job_t *job, int err)
 {
     self_t *self = data;
     self->loading = job;
+    self->reindexed_all = 0;
     rg_jobs_hold(self->jobs);
     if (err || !rg_engine_info(self->fresh)->model[0]) {
         end_load(self, err);

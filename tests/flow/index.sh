@@ -83,4 +83,4 @@ run 0 index verify
 out_has '^ *problems +0$'
 run 0 query --image "$work/extra/000001.jpg" -k 3
 run 0 reindex
-out_has '^encoder: serves stage2, iteration 9$'
+out_has '^encoder: serves stage2, iteration 9, 0 stored images embedded anew$'
