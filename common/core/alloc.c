@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 static void *check(void *memory, size_t size)
 {
@@ -51,6 +52,16 @@ void rg_alloc_keep(void)
 {
     mallopt(M_MMAP_THRESHOLD, 32 << 20);
     mallopt(M_TRIM_THRESHOLD, 64 << 20);
+}
+
+double rg_memory_bytes(void)
+{
+    unsigned long pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "re");
+    if (!statm) return 0;
+    if (fscanf(statm, "%*u %lu", &pages) != 1) pages = 0;
+    fclose(statm);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
 double rg_peak_memory_mib(void)

@@ -15,6 +15,7 @@ char *rg_format(const char *fmt, ...) __attribute__((format(printf, 1, 2))); // 
 // the kernel for them anew costs more than filling them.
 void rg_alloc_keep(void);
 
+double rg_memory_bytes(void);    // resident pages of this process now; 0 if the kernel does not tell
 double rg_peak_memory_mib(void); // the most this process has held so far: resident pages
 
 #endif

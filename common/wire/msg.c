@@ -253,6 +253,13 @@ int rg_msg_frame(const rg_msg_t *msg, size_t i, rg_frame_t *frame)
     return 1;
 }
 
+size_t rg_msg_size(const rg_msg_t *msg)
+{
+    size_t size = rg__v1__envelope__get_packed_size(msg->envelope);
+    for (size_t i = 0; i < msg->envelope->n_payloads; i++) size += msg->bytes[i].size;
+    return size;
+}
+
 // ------------------------------------------------------------------ errors
 rg_msg_t *rg_msg_error(int err, const char *sentence)
 {

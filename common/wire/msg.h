@@ -94,6 +94,9 @@ uint64_t rg_msg_id(const rg_msg_t *msg);
 // Payload i as a frame, in sending order; 0 beyond the last.
 int rg_msg_frame(const rg_msg_t *msg, size_t i, rg_frame_t *frame);
 
+// Bytes of all its frames, as it was last packed or received.
+size_t rg_msg_size(const rg_msg_t *msg);
+
 // A message that carries an error code and sentence, and what such a message from a peer says: the code, with
 // the sentence recorded by rg_fail behind the peer's name; 0 if it is not an error.
 rg_msg_t *rg_msg_error(int err, const char *sentence);

@@ -11,6 +11,7 @@
 #include "common/core/err.h"
 #include "common/core/log.h"
 #include "common/wire/socket.h"
+#include "common/wire/traffic.h"
 
 enum { BATCH = 16, LINKS_MAX = 8, FDS_MAX = 8, FIELDS_MAX = 64, LINGER_MS = 1000, TICK_MS = 1000 };
 
@@ -31,6 +32,7 @@ struct rg_service {
     double started_ms;
     rg__guard_t *guard; // of an encrypted socket, or NULL
     rg__limit_t bad;    // of lines about messages that are not taken
+    rg__traffic_t *traffic;
     rg_link_t *links[LINKS_MAX];
     watched_t fds[FDS_MAX];
     size_t n_links, n_fds;
@@ -80,6 +82,7 @@ int rg_service_new(rg_service_t **out, const rg_config_t *config, const rg_servi
     service->lock = service->signals = -1;
     service->frame_max = (size_t)config->limits.message_max_mib << 20;
     service->started_ms = rg__now_ms();
+    service->traffic = rg__traffic_new(spec);
     int err = open_service(service, config);
     if (err)
         rg_service_destroy(&service);
@@ -96,6 +99,7 @@ void rg_service_destroy(rg_service_t **out)
     rg__guard_destroy(&service->guard);
     if (service->signals >= 0) close(service->signals);
     rg__endpoint_release(service->spec.endpoint, &service->lock);
+    rg__traffic_destroy(&service->traffic);
     free(service->endpoint);
     free(service);
     *out = NULL;
@@ -120,19 +124,19 @@ void rg_service_add_fd(rg_service_t *service, int fd, void (*fn)(void *self), vo
 
 // ------------------------------------------------------------------ replies
 // A reply that cannot be carried becomes an error that can.
-static int send_reply(rg_service_t *service, const rg_peer_t *peer, rg_msg_t *reply)
+static int send_reply(rg_service_t *service, const rg_peer_t *peer, rg_msg_t **reply)
 {
-    int err = rg__socket_send(service->socket, peer, reply, peer->id, service->frame_max);
+    int err = rg__socket_send(service->socket, peer, *reply, peer->id, service->frame_max);
     if (err != RG_ELIMIT) return err;
-    rg_msg_t *refusal = rg_msg_error(err, rg_error());
-    err = rg__socket_send(service->socket, peer, refusal, peer->id, service->frame_max);
-    rg_msg_destroy(&refusal);
-    return err;
+    rg_msg_destroy(reply);
+    *reply = rg_msg_error(err, rg_error());
+    return rg__socket_send(service->socket, peer, *reply, peer->id, service->frame_max);
 }
 
 void rg_service_reply(rg_service_t *service, const rg_peer_t *peer, rg_msg_t **reply)
 {
-    int err = send_reply(service, peer, *reply);
+    int err = send_reply(service, peer, reply);
+    rg__traffic_end(service->traffic, peer, *reply, err);
     if (err)
         rg_log(RG_LOG_WARN, "reply_lost", "request=%llu reason=%s", (unsigned long long)peer->id,
                err == RG_ENOENT ? "peer_gone" : "peer_does_not_read");
@@ -160,7 +164,7 @@ void rg_status_field(rg_status_t *status, const char *key, const char *fmt, ...)
     status->fields[status->count++] = field;
 }
 
-static int reply_status(rg_service_t *service, const rg_peer_t *peer)
+static rg_msg_t *make_status(rg_service_t *service)
 {
     rg_status_t status = {.reply = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REPLY)};
     Rg__V1__StatusReply *body = rg_msg_body(status.reply);
@@ -168,9 +172,31 @@ static int reply_status(rg_service_t *service, const rg_peer_t *peer)
     body->pid = (uint32_t)getpid();
     body->uptime_s = (rg__now_ms() - service->started_ms) / 1e3;
     if (service->spec.status) service->spec.status(service->spec.self, &status);
-    body->fields = status.fields;
     body->n_fields = status.count;
-    rg_service_reply(service, peer, &status.reply);
+    body->fields = rg_msg_alloc(status.reply, sizeof status.fields);
+    memcpy(body->fields, status.fields, sizeof status.fields);
+    return status.reply;
+}
+
+static int reply_status(rg_service_t *service, const rg_peer_t *peer)
+{
+    rg_msg_t *reply = make_status(service);
+    rg_service_reply(service, peer, &reply);
+    return 0;
+}
+
+static void refresh_traffic(rg_service_t *service)
+{
+    rg_msg_t *status = make_status(service);
+    rg__traffic_refresh(service->traffic, rg_msg_body(status));
+    rg_msg_destroy(&status);
+}
+
+static int reply_stats(rg_service_t *service, const rg_peer_t *peer)
+{
+    refresh_traffic(service);
+    rg_msg_t *reply = rg__traffic_report(service->traffic);
+    rg_service_reply(service, peer, &reply);
     return 0;
 }
 
@@ -207,10 +233,19 @@ static int handle(rg_service_t *service, const rg_peer_t *peer, const rg__sender
     const char *name = protobuf_c_message_descriptor_get_field(&rg__v1__envelope__descriptor, kind)->name;
     const rg_route_t *route = find_route(service, kind);
     int is_status = kind == RG__V1__ENVELOPE__BODY_STATUS_REQUEST;
-    if (!route && !is_status) return rg_fail(RG_EINVAL, "does not take a %s", name);
-    int err = check_role(service, sender, is_status ? RG_ROLE_READER : route->role, name);
+    int is_stats = kind == RG__V1__ENVELOPE__BODY_STATS_REQUEST;
+    rg__traffic_begin(service->traffic, peer, kind);
+    if (!route && !is_status && !is_stats) return rg_fail(RG_EINVAL, "does not take a %s", name);
+    int err = check_role(service, sender, route ? route->role : RG_ROLE_READER, name);
     if (err) return err;
-    return is_status ? reply_status(service, peer) : route->handle(service->spec.self, peer, request);
+    if (is_status) return reply_status(service, peer);
+    return is_stats ? reply_stats(service, peer) : route->handle(service->spec.self, peer, request);
+}
+
+static void reject(rg_service_t *service)
+{
+    rg__traffic_unreadable(service->traffic);
+    log_bad(service);
 }
 
 static int read_identity(rg__parts_t *parts, rg_peer_t *peer)
@@ -228,10 +263,11 @@ static void receive(rg_service_t *service, rg__parts_t *parts)
     rg_msg_t *request = NULL;
     // ZeroMQ does not say of the first part, the identity, whose it is.
     rg__sender_t sender = rg__guard_sender(service->guard, &parts->part[parts->count - 1]);
+    rg__traffic_came(service->traffic, rg__parts_size(parts));
     int unreadable = read_identity(parts, &peer);
     int err = unreadable ? unreadable : rg__parts_parse(&parts, 1, &request, &peer.id);
     if (err)
-        log_bad(service);
+        reject(service);
     else
         err = handle(service, &peer, &sender, request);
     int answerable = !unreadable && (request || peer.id);

@@ -148,6 +148,13 @@ void rg__parts_destroy(rg__parts_t **out)
     *out = NULL;
 }
 
+size_t rg__parts_size(const rg__parts_t *parts)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < parts->count; i++) size += zmq_msg_size((zmq_msg_t *)&parts->part[i]);
+    return size;
+}
+
 static void release_parts(void *data, void *hint)
 {
     (void)data;

@@ -25,6 +25,7 @@ typedef struct {
 
 rg__parts_t *rg__parts_recv(zsock_t *socket); // NULL: nothing there
 void rg__parts_destroy(rg__parts_t **parts);
+size_t rg__parts_size(const rg__parts_t *parts); // bytes of all of them
 
 // Parses the parts from `first` on; the message takes *parts over. On failure they stay the caller's, and *id
 // is the request id or 0 if that could not be read.
