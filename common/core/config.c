@@ -385,6 +385,15 @@ void rg_config_help(FILE *out)
     }
 }
 
+int rg_config_http_port(const rg_config_t *config, const char *service)
+{
+    char name[RG_KEY_SIZE];
+    rg_key_t key;
+    snprintf(name, sizeof name, "http.%s", service);
+    int known = rg_keys_find(name, &key) >= 0 && key.type == RG_KEY_INT;
+    return known ? *(const int *)((const char *)config + key.offset) : 0;
+}
+
 int rg_config_attribute(const rg_config_t *config, const char *name)
 {
     int position = rg_names_find(&config->data.attributes, name);

@@ -106,6 +106,10 @@ typedef struct {
         char identity[RG_CONFIG_TEXT]; // whose key a process shows when it asks
     } security;
     struct {
+        char address[RG_CONFIG_TEXT];                       // where the ports below listen
+        int loader, encoder, retrieval, trainer, evaluator; // 0: off; see rg_config_http_port
+    } http;
+    struct {
         int message_max_mib; // ZMQ_MAXMSGSIZE
         int queue;           // high-water mark, messages
         int heartbeat_ms;
@@ -130,6 +134,9 @@ int rg_config_load_text(rg_config_t *config, const char *yaml, const char *origi
 
 // One line per key: name, default, range, help.
 void rg_config_help(FILE *out);
+
+// The port of http.SERVICE, 0 if it is off or there is no such service.
+int rg_config_http_port(const rg_config_t *config, const char *service);
 
 // Position of an attribute among config->data.attributes, or RG_ECONFIG with the names to choose from.
 int rg_config_attribute(const rg_config_t *config, const char *name);

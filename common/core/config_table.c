@@ -28,6 +28,7 @@ static const char *const references[] = {"random", "flipped", NULL};
 static const char *const neighbours[] = {"retrieved", "random", NULL};
 
 #define ENDPOINT_HELP "where it listens: ipc://PATH or tcp://HOST:PORT; empty: ipc://RUN/SERVICE.ipc"
+#define HTTP_HELP     "port of its /metrics and /healthz; 0: none"
 
 // The defaults are the paper's setting at 128 px.
 #define AT(field) offsetof(rg_config_t, field)
@@ -123,6 +124,14 @@ static const row_t selection[] = {
      "empty: no encryption"},
     {"security.identity", RG_KEY_TEXT, AT(security.identity), "services", 0, 0,
      "whose key of that folder this process shows to the services it asks"},
+
+    {"http.address", RG_KEY_TEXT, AT(http.address), "127.0.0.1", 0, 0,
+     "where the http ports listen; beyond loopback whoever reaches them reads the numbers"},
+    {"http.loader", RG_KEY_INT, AT(http.loader), "0", 0, 65535, HTTP_HELP},
+    {"http.encoder", RG_KEY_INT, AT(http.encoder), "0", 0, 65535, HTTP_HELP},
+    {"http.retrieval", RG_KEY_INT, AT(http.retrieval), "0", 0, 65535, HTTP_HELP},
+    {"http.trainer", RG_KEY_INT, AT(http.trainer), "0", 0, 65535, HTTP_HELP},
+    {"http.evaluator", RG_KEY_INT, AT(http.evaluator), "0", 0, 65535, HTTP_HELP},
 
     {"limits.message_max_mib", RG_KEY_INT, AT(limits.message_max_mib), "64", 1, 2047,
      "largest message frame taken or sent, MiB"},

@@ -10,6 +10,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
+#include "common/wire/http.h"
 #include "common/wire/socket.h"
 #include "common/wire/traffic.h"
 
@@ -33,6 +34,7 @@ struct rg_service {
     rg__guard_t *guard; // of an encrypted socket, or NULL
     rg__limit_t bad;    // of lines about messages that are not taken
     rg__traffic_t *traffic;
+    rg__http_t *http; // NULL: off
     rg_link_t *links[LINKS_MAX];
     watched_t fds[FDS_MAX];
     size_t n_links, n_fds;
@@ -43,6 +45,8 @@ struct rg_status {
     Rg__V1__Field *fields[FIELDS_MAX];
     size_t count;
 };
+
+static char *write_metrics(void *self);
 
 // ------------------------------------------------------------------ life
 static int take_signals(rg_service_t *service)
@@ -84,6 +88,8 @@ int rg_service_new(rg_service_t **out, const rg_config_t *config, const rg_servi
     service->started_ms = rg__now_ms();
     service->traffic = rg__traffic_new(spec);
     int err = open_service(service, config);
+    if (!err) err = rg__http_new(&service->http, config, spec->name, write_metrics, service);
+    if (service->http) rg_service_add_fd(service, rg__http_fd(service->http), rg__http_step, service->http);
     if (err)
         rg_service_destroy(&service);
     else
@@ -95,6 +101,7 @@ void rg_service_destroy(rg_service_t **out)
 {
     rg_service_t *service = *out;
     if (!service) return;
+    rg__http_destroy(&service->http);
     zsock_destroy(&service->socket);
     rg__guard_destroy(&service->guard);
     if (service->signals >= 0) close(service->signals);
@@ -198,6 +205,13 @@ static int reply_stats(rg_service_t *service, const rg_peer_t *peer)
     rg_msg_t *reply = rg__traffic_report(service->traffic);
     rg_service_reply(service, peer, &reply);
     return 0;
+}
+
+static char *write_metrics(void *self)
+{
+    rg_service_t *service = self;
+    refresh_traffic(service);
+    return rg__traffic_text(service->traffic);
 }
 
 // ------------------------------------------------------------------ requests

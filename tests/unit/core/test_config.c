@@ -34,6 +34,18 @@ static void defaults_are_the_papers(void **state)
     assert_string_equal(config.endpoints.loader, "ipc://run/loader.ipc");
 }
 
+static void http_ports_go_by_service(void **state)
+{
+    (void)state;
+    const char *set[] = {"http.trainer=9100"};
+    assert_int_equal(rg_config_load(&config, NULL, set, 1), 0);
+    assert_string_equal(config.http.address, "127.0.0.1");
+    assert_int_equal(rg_config_http_port(&config, "trainer"), 9100);
+    assert_int_equal(rg_config_http_port(&config, "loader"), 0);
+    assert_int_equal(rg_config_http_port(&config, "address"), 0);
+    assert_int_equal(rg_config_http_port(&config, "bakery"), 0);
+}
+
 static void every_row_is_sound(void **state)
 {
     (void)state;
@@ -323,6 +335,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_the_papers),
+        cmocka_unit_test(http_ports_go_by_service),
         cmocka_unit_test(every_row_is_sound),
         cmocka_unit_test(a_file_is_read_and_the_rest_stays_default),
         cmocka_unit_test(an_empty_file_is_the_default),

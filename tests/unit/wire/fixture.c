@@ -85,7 +85,7 @@ static void *serve(void *argument)
         {RG__V1__ENVELOPE__BODY_TRAIN_REQUEST, on_train, RG_ROLE_ADMIN},
     };
     fixture_t *fixture = argument;
-    rg_service_spec_t spec = {.name = "fixture",
+    rg_service_spec_t spec = {.name = fixture->name ? fixture->name : "fixture",
                               .endpoint = fixture->endpoint,
                               .routes = routes,
                               .n_routes = sizeof routes / sizeof *routes,
@@ -107,7 +107,9 @@ static void *serve(void *argument)
 int fixture_start(fixture_t *fixture, const rg_config_t *config, const char *endpoint)
 {
     atomic_int *stop = fixture->stop;
+    const char *name = fixture->name;
     memset(fixture, 0, sizeof *fixture);
+    fixture->name = name;
     fixture->config = config;
     fixture->endpoint = endpoint;
     fixture->stop = stop;

@@ -14,6 +14,7 @@ enum { SEEN_MAX = 64 };
 
 typedef struct {
     const rg_config_t *config;
+    const char *name;     // kept by fixture_start, as stop is; NULL: "fixture"
     const char *endpoint; // asked for
     char bound[128];      // got
     rg_service_t *service;

@@ -1,0 +1,369 @@
+// /metrics and /healthz as a client sees them, over plain sockets.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/core/err.h"
+#include "tests/support/folder.h"
+#include "tests/unit/wire/fixture.h"
+
+enum { TRIES = 20, IDLERS = 24, ANSWER_MAX = 1 << 20 };
+
+typedef struct {
+    rg_config_t config;
+    char endpoint[600];
+    fixture_t service;
+    void *folder;
+} bench_t;
+
+static struct sockaddr_in loopback(int port)
+{
+    return (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+// A port that was free a moment ago.
+static int draw_port(void)
+{
+    struct sockaddr_in address = loopback(0);
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+static int bench_make(void **state)
+{
+    bench_t *bench = calloc(1, sizeof *bench);
+    int err = RG_EIO;
+    if (folder_make(&bench->folder) != 0) return -1;
+    rg_config_init(&bench->config);
+    snprintf(bench->endpoint, sizeof bench->endpoint, "ipc://%s/s.ipc", (char *)bench->folder);
+    bench->service.name = "loader";
+    for (int i = 0; i < TRIES && err == RG_EIO; i++) {
+        bench->config.http.loader = draw_port();
+        err = fixture_start(&bench->service, &bench->config, bench->endpoint);
+    }
+    *state = bench;
+    return err;
+}
+
+static int bench_drop(void **state)
+{
+    bench_t *bench = *state;
+    fixture_stop(&bench->service);
+    int failed = folder_remove(&bench->folder);
+    free(bench);
+    return failed;
+}
+
+// ------------------------------------------------------------------ clients
+static int connect_to(const bench_t *bench)
+{
+    struct sockaddr_in address = loopback(bench->config.http.loader);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+static void say(int fd, const char *text)
+{
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+// All that comes until the service closes the connection; closes it too. free() it.
+static char *hear(int fd)
+{
+    char *text = calloc(1, ANSWER_MAX);
+    size_t length = 0;
+    for (ssize_t got; (got = recv(fd, text + length, ANSWER_MAX - 1 - length, 0)) > 0;) length += (size_t)got;
+    close(fd);
+    return text;
+}
+
+static char *exchange(const bench_t *bench, const char *request)
+{
+    int fd = connect_to(bench);
+    say(fd, request);
+    return hear(fd);
+}
+
+static void assert_answer(const bench_t *bench, const char *request, const char *status, const char *body)
+{
+    char *text = exchange(bench, request), first[100];
+    snprintf(first, sizeof first, "HTTP/1.1 %s\r\n", status);
+    if (strncmp(text, first, strlen(first)) != 0) fail_msg("to %s: %s", request, text);
+    const char *end = strstr(text, "\r\n\r\n");
+    assert_non_null(end);
+    assert_string_equal(end + 4, body);
+    free(text);
+}
+
+#define CLOSE "Host: x\r\nConnection: close\r\n\r\n"
+static void assert_healthy(const bench_t *bench)
+{
+    assert_answer(bench, "GET /healthz HTTP/1.1\r\n" CLOSE, "200 OK", "ok\n");
+}
+
+static void ask(bench_t *bench, rg_msg_t *request)
+{
+    rg_link_t *link;
+    rg_msg_t *reply = NULL;
+    assert_int_equal(rg_link_new(&link, &bench->config, "fixture", bench->service.bound, NULL), 0);
+    if (rg_link_ask(link, &request, &reply, -1) != 0) fail_msg("%s", rg_error());
+    rg_msg_destroy(&reply);
+    rg_link_destroy(&link);
+}
+
+static void ask_status(bench_t *bench)
+{
+    ask(bench, rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST));
+}
+
+// The body of /metrics. free() it.
+static char *get_metrics(const bench_t *bench)
+{
+    char *text = exchange(bench, "GET /metrics HTTP/1.1\r\n" CLOSE);
+    assert_int_equal(strncmp(text, "HTTP/1.1 200 OK\r\n", 17), 0);
+    assert_non_null(strstr(text, "\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
+    char *body = strdup(strstr(text, "\r\n\r\n") + 4);
+    free(text);
+    return body;
+}
+
+// ------------------------------------------------------------------ the text format
+static size_t name_length(const char *text)
+{
+    size_t n = 0;
+    while (isalnum((unsigned char)text[n]) || text[n] == '_' || text[n] == ':') n++;
+    return isdigit((unsigned char)*text) ? 0 : n;
+}
+
+// Behind `{name="value",...}`, or NULL.
+static const char *skip_labels(const char *at)
+{
+    if (*at != '{') return at;
+    do {
+        at++;
+        size_t n = name_length(at);
+        if (n == 0 || strncmp(at + n, "=\"", 2) != 0) return NULL;
+        for (at += n + 2; *at && *at != '"'; at++)
+            if (*at == '\\' && !strchr("\\\"n", *++at)) return NULL;
+        if (*at++ != '"') return NULL;
+    } while (*at == ',');
+    return *at == '}' ? at + 1 : NULL;
+}
+
+// A sample belongs to the family of the last TYPE line.
+static int is_sample(const char *line, const char *family, const char *kind)
+{
+    size_t n = name_length(line), f = strlen(family);
+    char *end, suffix[100];
+    if (n < f || strncmp(line, family, f) != 0) return 0;
+    snprintf(suffix, sizeof suffix, "%.*s", (int)(n - f), line + f);
+    int histogram = strcmp(kind, "histogram") == 0;
+    if (histogram ? strcmp(suffix, "_bucket") && strcmp(suffix, "_sum") && strcmp(suffix, "_count")
+                  : *suffix != 0)
+        return 0;
+    const char *at = skip_labels(line + n);
+    if (!at || *at != ' ') return 0;
+    strtod(at + 1, &end);
+    return end > at + 1 && *end == 0;
+}
+
+// Every line is the help or type of a family not seen before, or one of its samples. Takes text apart.
+static void assert_parses(char *text)
+{
+    char family[100] = "", kind[20] = "", name[100], seen[20000] = "\n";
+    int families = 0;
+    assert_int_equal(text[strlen(text) - 1], '\n');
+    for (char *line; (line = strsep(&text, "\n")) && (text || *line);) {
+        if (sscanf(line, "# HELP %99s ", family) == 1) {
+            snprintf(name, sizeof name, "\n%s\n", family);
+            if (strstr(seen, name)) fail_msg("%s comes twice", family);
+            strcat(seen, name);
+            families++;
+        } else if (sscanf(line, "# TYPE %99s %19s", name, kind) == 2) {
+            assert_string_equal(name, family);
+            assert_non_null(strstr("counter gauge histogram", kind));
+        } else if (!is_sample(line, family, kind)) {
+            fail_msg("no sample of %s %s: %s", kind, family, line);
+        }
+    }
+    assert_true(families >= 10);
+}
+
+// The number of the line that begins with this sample.
+static double sample(const char *metrics, const char *name)
+{
+    char start[200];
+    snprintf(start, sizeof start, "\n%s ", name);
+    const char *line = strstr(metrics, start);
+    if (!line) fail_msg("no %s in\n%s", name, metrics);
+    return strtod(line + strlen(start), NULL);
+}
+
+// ------------------------------------------------------------------ tests
+static void metrics_parse_and_grow(void **state)
+{
+    bench_t *bench = *state;
+    char *before = get_metrics(bench);
+    for (uint64_t i = 0; i < 3; i++) ask(bench, batch_request(2 * i + 1, 1));
+    char *after = get_metrics(bench);
+    static const char *const by_3[] = {
+        "rg_requests_total{request=\"batch\"}", "rg_request_seconds_count{request=\"batch\"}",
+        "rg_request_seconds_bucket{request=\"batch\",le=\"+Inf\"}", "rg_loader_seen"};
+    static const char *const grow[] = {"rg_sent_bytes_total", "rg_received_bytes_total", "rg_uptime_seconds"};
+    for (size_t i = 0; i < 4; i++) assert_true(sample(after, by_3[i]) == sample(before, by_3[i]) + 3);
+    for (size_t i = 0; i < 3; i++) assert_true(sample(after, grow[i]) > sample(before, grow[i]));
+    assert_true(sample(after, "rg_request_errors_total{request=\"batch\"}") == 0);
+    assert_null(strstr(after, "rg_loader_mood"));
+    assert_parses(after);
+    free(before);
+    free(after);
+}
+
+static void health_is_a_word(void **state)
+{
+    assert_healthy(*state);
+    assert_answer(*state, "GET /healthz HTTP/1.0\r\n\r\n", "200 OK", "ok\n");
+}
+
+static void only_get_is_answered(void **state)
+{
+    static const char *const others[] = {"POST", "PUT", "DELETE", "OPTIONS", "BREW"};
+    char request[200];
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        snprintf(request, sizeof request, "%s /metrics HTTP/1.1\r\nContent-Length: 0\r\n" CLOSE, others[i]);
+        assert_answer(*state, request, "405 Method Not Allowed", "only GET is answered\n");
+    }
+    char *text = exchange(*state, "POST /metrics HTTP/1.1\r\n" CLOSE);
+    assert_non_null(strstr(text, "\r\nAllow: GET\r\n"));
+    free(text);
+}
+
+static void other_paths_are_not_found(void **state)
+{
+    assert_answer(*state, "GET / HTTP/1.1\r\n" CLOSE, "404 Not Found", "there are /metrics and /healthz\n");
+    assert_answer(*state, "GET /metrics/../etc HTTP/1.1\r\n" CLOSE, "404 Not Found",
+                  "there are /metrics and /healthz\n");
+}
+
+// The answer does not wait for the body, which never comes.
+static void bodies_are_refused(void **state)
+{
+    assert_answer(*state, "GET /metrics HTTP/1.1\r\nContent-Length: 1000000000\r\n" CLOSE, "400 Bad Request",
+                  "a request takes no body\n");
+    assert_answer(*state, "GET /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" CLOSE, "400 Bad Request",
+                  "a request takes no body\n");
+    assert_answer(*state, "POST /metrics HTTP/1.1\r\nContent-Length: 1000000000\r\n" CLOSE,
+                  "405 Method Not Allowed", "only GET is answered\n");
+}
+
+static void a_connection_takes_several_requests(void **state)
+{
+    char *text = exchange(*state, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+                                  "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
+                                  "GET /healthz HTTP/1.1\r\n" CLOSE);
+    char *first = strstr(text, "HTTP/1.1 200 OK"), *second = strstr(text, "HTTP/1.1 404");
+    assert_true(first && second && first < second && strstr(second, "HTTP/1.1 200 OK"));
+    free(text);
+}
+
+static void half_a_request_holds_nobody_up(void **state)
+{
+    bench_t *bench = *state;
+    int slow = connect_to(bench);
+    say(slow, "GET /metr");
+    ask_status(bench);
+    assert_healthy(bench);
+    say(slow, "ics HTTP/1.1\r\n");
+    ask_status(bench);
+    assert_healthy(bench);
+    say(slow, CLOSE);
+    char *text = hear(slow);
+    assert_int_equal(strncmp(text, "HTTP/1.1 200 OK\r\n", 17), 0);
+    free(text);
+}
+
+static void idle_clients_cost_the_service_nothing(void **state)
+{
+    bench_t *bench = *state;
+    int idle[IDLERS]; // more than are let in, fewer than may wait for that
+    for (int i = 0; i < IDLERS; i++) {
+        idle[i] = connect_to(bench);
+        say(idle[i], "GET ");
+    }
+    ask_status(bench);
+    for (int i = 0; i < IDLERS; i++) close(idle[i]);
+    assert_healthy(bench);
+}
+
+static void clients_that_leave_or_talk_nonsense_harm_nobody(void **state)
+{
+    bench_t *bench = *state;
+    for (int i = 0; i < IDLERS; i++) {
+        int fd = connect_to(bench);
+        say(fd, i % 2 ? "GET /metrics HTTP/1.1\r\n" CLOSE : "\x16\x03\x01 not http at all\r\n\r\n\r\n");
+        close(fd);
+    }
+    ask_status(bench);
+    assert_healthy(bench);
+}
+
+static void a_port_in_use_is_told(void **state)
+{
+    bench_t *bench = *state;
+    fixture_t second = {.name = "trainer"};
+    char endpoint[700], want[200];
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/t.ipc", (char *)bench->folder);
+    bench->config.http.trainer = bench->config.http.loader;
+    assert_int_equal(fixture_start(&second, &bench->config, endpoint), RG_EIO);
+    snprintf(want, sizeof want, "http.trainer: cannot listen on 127.0.0.1 port %d: Address already in use",
+             bench->config.http.loader);
+    assert_string_equal(rg_error(), want);
+    assert_healthy(bench);
+}
+
+static void an_address_that_is_none_is_told(void **state)
+{
+    bench_t *bench = *state;
+    fixture_t second = {.name = "trainer"};
+    char endpoint[700];
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/t.ipc", (char *)bench->folder);
+    strcpy(bench->config.http.address, "localhost:80");
+    bench->config.http.trainer = 9;
+    assert_int_equal(fixture_start(&second, &bench->config, endpoint), RG_ECONFIG);
+    assert_non_null(strstr(rg_error(), "http.address: 'localhost:80' is no address"));
+}
+
+#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_make, bench_drop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_BENCH(metrics_parse_and_grow),
+        ON_BENCH(health_is_a_word),
+        ON_BENCH(only_get_is_answered),
+        ON_BENCH(other_paths_are_not_found),
+        ON_BENCH(bodies_are_refused),
+        ON_BENCH(a_connection_takes_several_requests),
+        ON_BENCH(half_a_request_holds_nobody_up),
+        ON_BENCH(idle_clients_cost_the_service_nothing),
+        ON_BENCH(clients_that_leave_or_talk_nonsense_harm_nobody),
+        ON_BENCH(a_port_in_use_is_told),
+        ON_BENCH(an_address_that_is_none_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
