@@ -12,6 +12,8 @@ run 2 status
 err_has "give --config FILE or set RG_CONFIG"
 run 2 status --config "$work/config.yaml" bakery
 err_has "no service 'bakery'"
+run 2 stats --config "$work/config.yaml" bakery
+err_has "no service 'bakery'"
 run 2 up --config "$work/config.yaml" --only loader,bakery
 err_has "no service 'bakery'"
 run 2 make-faces
