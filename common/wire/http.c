@@ -1,6 +1,7 @@
 #include "common/wire/http.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <microhttpd.h>
 #include <netdb.h>
 #include <stdint.h>
@@ -14,7 +15,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 
-enum { CONNECTIONS_MAX = 16, IDLE_S = 10, BACKLOG = 16 };
+enum { CONNECTIONS_MAX = 16, IDLE_S = 10, BACKLOG = 64 };
 
 struct rg__http {
     struct MHD_Daemon *daemon;
@@ -91,10 +92,21 @@ static void set_timer(rg__http_t *http)
     timerfd_settime(http->timer, 0, &when, NULL);
 }
 
+static unsigned count_connections(const rg__http_t *http)
+{
+    return MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+}
+
+// When all connections are taken the daemon stops listening, and listens again in the turn after one ended,
+// which no event would bring about.
 void rg__http_step(void *self)
 {
     rg__http_t *http = self;
-    MHD_run(http->daemon);
+    for (unsigned before = UINT_MAX, now = count_connections(http); now < before;) {
+        before = now;
+        MHD_run(http->daemon);
+        now = count_connections(http);
+    }
     set_timer(http); // which also makes an expired timer unreadable
 }
 

@@ -3,8 +3,8 @@
 //
 // There is no thread: the daemon is one descriptor of the service's loop, and an answer proves that the loop
 // turns; where it does not, there is none. Each turn does what can be done without waiting. Connections are
-// few, idle ones are closed, bodies are refused, so that clients, slow or hostile, cost the service nothing
-// but their turn.
+// few and bodies are refused, so that clients, slow or hostile, cost the service nothing but their turn;
+// those beyond the limit wait until others end or have been idle for ten seconds.
 #ifndef RG_WIRE_HTTP_H
 #define RG_WIRE_HTTP_H
 
