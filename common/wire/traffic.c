@@ -84,7 +84,8 @@ static void add_totals(rg__traffic_t *traffic)
     traffic->lost = add(traffic, RG_METER_COUNTER, "rg_lost_replies_total",
                         "Replies whose receiver was gone or did not read.");
     traffic->uptime = add(traffic, RG_METER_GAUGE, "rg_uptime_seconds", "Time since the service started.");
-    traffic->memory = add(traffic, RG_METER_GAUGE, "rg_resident_memory_bytes", "Resident pages.");
+    traffic->memory =
+        add(traffic, RG_METER_GAUGE, "rg_resident_memory_bytes", "Memory of the process: resident pages.");
 }
 
 rg__traffic_t *rg__traffic_new(const rg_service_spec_t *spec)
