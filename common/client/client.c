@@ -37,6 +37,9 @@ static int open_link(rg_client_t *client, const char *endpoint, const rg_client_
                        options->message_max_mib, MESSAGE_MAX_MIB);
     if (options->message_max_mib) config.limits.message_max_mib = options->message_max_mib;
     config.endpoints.insecure = options->insecure;
+    if (options->keys) snprintf(config.security.keys, sizeof config.security.keys, "%s", options->keys);
+    if (options->identity)
+        snprintf(config.security.identity, sizeof config.security.identity, "%s", options->identity);
     client->array_max = (size_t)config.limits.message_max_mib << 20;
     client->timeout_ms = options->timeout_ms ? options->timeout_ms : TIMEOUT_MS;
     client->endpoint = rg_strdup(endpoint);

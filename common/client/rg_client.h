@@ -54,8 +54,8 @@
 //
 // Connections. Opening does not wait: a server may start later, or be restarted between or during two calls;
 // what it had not answered is sent to it again. This changes nothing but numbers: an image that is added
-// twice is there once and the second time a duplicate. ipc://PATH and tcp://HOST:PORT are possible; this
-// version does not encrypt, so tcp beyond loopback must be asked for.
+// twice is there once and the second time a duplicate. ipc://PATH and tcp://HOST:PORT are possible; tcp
+// is encrypted where there are keys, and beyond loopback it needs them or must be asked for.
 //
 // Threads. A client is used by one thread at a time, and not across fork(); several threads open one each.
 // Results belong to no thread and to no client: they live until they are destroyed. rg_client_error() is the
@@ -89,7 +89,8 @@ enum {
     RG_CLIENT_EBUSY = -12,    // the server cannot do this now
     RG_CLIENT_EFULL = -13,    // no space left at the server
     RG_CLIENT_ENUMERIC = -14, // a number that is not finite
-    RG_CLIENT_EREMOTE = -15   // an error of the server that this version does not know
+    RG_CLIENT_EREMOTE = -15,  // an error of the server that this version does not know
+    RG_CLIENT_EACCES = -17 // a key file that others may read, or a request that the key's role may not make
 };
 
 enum { RG_CLIENT_ID_SIZE = 16, RG_CLIENT_TEXT_SIZE = 256 };
@@ -101,10 +102,13 @@ const char *rg_client_error(void);
 typedef struct rg_client rg_client_t;
 
 typedef struct {
-    int timeout_ms;      // how long a call waits for its answer; 0: 30 s, negative: as long as it takes
-    int message_max_mib; // largest array sent or taken, 1 to 2047; as limits.message_max_mib of the server,
-                         // whose larger replies would not get through; 0: 64, the default there too
-    int insecure;        // nonzero: tcp beyond loopback, readable for everyone on the way
+    int timeout_ms;       // how long a call waits for its answer; 0: 30 s, negative: as long as it takes
+    int message_max_mib;  // largest array sent or taken, 1 to 2047; as limits.message_max_mib of the server,
+                          // whose larger replies would not get through; 0: 64, the default there too
+    int insecure;         // nonzero: tcp beyond loopback without keys, readable for everyone on the way
+    const char *keys;     // folder with server.key and IDENTITY.key_secret (rg-ctl keys add): tcp is
+                          // encrypted; NULL: it is not
+    const char *identity; // whose key is shown; NULL: "services"
 } rg_client_options_t;
 
 // options: NULL for the defaults. endpoint and options are borrowed for the call. EINVAL, ECONFIG, EIO.

@@ -115,6 +115,8 @@ typedef struct {
         int heartbeat_ms;
         int credit;         // requests a consumer keeps in flight
         int waiting;        // requests a service has in work, at most half of them from one client
+        int unread_mib;     // replies a service holds that are not read yet, half of it of one client
+        int connections;    // to a service at a time
         int timeout_ms;     // of a rg-ctl request to a service that does not answer
         int image_max_mib;  // largest JPEG taken
         int image_max_side; // largest width or height taken

@@ -3,11 +3,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
 #include "common/wire/wire.h"
+
+enum { OWN_FILES = 256 }; // descriptors beside connections
 
 typedef struct {
     const char *config;
@@ -54,6 +57,16 @@ static void block_signals(void)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
+// Every connection takes a descriptor: without one it is not accepted.
+static void bound_connections(const rg_config_t *config)
+{
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    rlim_t wanted = (rlim_t)config->limits.connections + OWN_FILES;
+    files.rlim_cur = wanted < files.rlim_max ? wanted : files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 void rg_main_init(int argc, char **argv, const char *service, const char *doc, rg_config_t *config)
 {
     options_t options = {.overrides = rg_alloc((size_t)argc * sizeof *options.overrides)};
@@ -71,6 +84,7 @@ void rg_main_init(int argc, char **argv, const char *service, const char *doc, r
     if (err) exit(rg_main_fail(err));
     rg_alloc_keep();
     block_signals();
+    bound_connections(config);
     omp_set_num_threads(config->threads);
 }
 

@@ -74,6 +74,13 @@ void rg_msg_destroy(rg_msg_t **out)
     free(msg);
 }
 
+void rg__msg_at_end(rg_msg_t *msg, rg_free_fn *release, void *hint)
+{
+    assert(!msg->release);
+    msg->release = release;
+    msg->hint = hint;
+}
+
 // ------------------------------------------------------------------ memory
 void *rg_msg_alloc(rg_msg_t *msg, size_t size)
 {

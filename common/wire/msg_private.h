@@ -28,6 +28,9 @@ struct rg_msg {
     void *hint;
 };
 
+// Calls release(NULL, hint) when the message goes: of a message that was built, once.
+void rg__msg_at_end(rg_msg_t *msg, rg_free_fn *release, void *hint);
+
 rg_msg_t *rg__msg_new(void); // one reference, no envelope
 
 // Bytes of a payload of this dtype and shape; 0 in *size if a dim is 0. RG_ESHAPE, RG_ELIMIT if beyond

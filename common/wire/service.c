@@ -11,6 +11,7 @@
 #include "common/core/err.h"
 #include "common/core/log.h"
 #include "common/wire/http.h"
+#include "common/wire/outbox.h"
 #include "common/wire/socket.h"
 #include "common/wire/traffic.h"
 
@@ -34,6 +35,7 @@ struct rg_service {
     rg__guard_t *guard; // of an encrypted socket, or NULL
     rg__limit_t bad;    // of lines about messages that are not taken
     rg__traffic_t *traffic;
+    rg__outbox_t *outbox;
     rg__http_t *http; // NULL: off
     rg_link_t *links[LINKS_MAX];
     watched_t fds[FDS_MAX];
@@ -87,6 +89,7 @@ int rg_service_new(rg_service_t **out, const rg_config_t *config, const rg_servi
     service->frame_max = (size_t)config->limits.message_max_mib << 20;
     service->started_ms = rg__now_ms();
     service->traffic = rg__traffic_new(spec);
+    service->outbox = rg__outbox_new((size_t)config->limits.unread_mib << 20);
     int err = open_service(service, config);
     if (!err) err = rg__http_new(&service->http, config, spec->name, write_metrics, service);
     if (service->http) rg_service_add_fd(service, rg__http_fd(service->http), rg__http_step, service->http);
@@ -107,6 +110,7 @@ void rg_service_destroy(rg_service_t **out)
     if (service->signals >= 0) close(service->signals);
     rg__endpoint_release(service->spec.endpoint, &service->lock);
     rg__traffic_destroy(&service->traffic);
+    rg__outbox_destroy(&service->outbox);
     free(service->endpoint);
     free(service);
     *out = NULL;
@@ -130,11 +134,12 @@ void rg_service_add_fd(rg_service_t *service, int fd, void (*fn)(void *self), vo
 }
 
 // ------------------------------------------------------------------ replies
-// A reply that cannot be carried becomes an error that can.
+// A reply that cannot be carried, or would lie here unread, becomes an error that can.
 static int send_reply(rg_service_t *service, const rg_peer_t *peer, rg_msg_t **reply)
 {
-    int err = rg__socket_send(service->socket, peer, *reply, peer->id, service->frame_max);
-    if (err != RG_ELIMIT) return err;
+    int err = rg__outbox_post(service->outbox, peer, *reply);
+    if (!err) err = rg__socket_send(service->socket, peer, *reply, peer->id, service->frame_max);
+    if (err != RG_ELIMIT && err != RG_EBUSY) return err;
     rg_msg_destroy(reply);
     *reply = rg_msg_error(err, rg_error());
     return rg__socket_send(service->socket, peer, *reply, peer->id, service->frame_max);

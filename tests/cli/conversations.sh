@@ -46,6 +46,11 @@ err_has "loader: the store is full$"
 err_is_one_line
 rm "$work/in/fail.jpg"
 
+# A busy loader is asked again.
+for i in $(seq 40); do echo "BUSY $i" >"$work/large/busy$i.jpg"; done
+run 0 add-images $config "$work"/large/busy*.jpg
+out_has "^40 added, 0 known before, 0 refused"
+
 # Everything once. Stage 2 is never answered by the trainer's first life: it is killed while rg-ctl waits.
 run 0 status $config --json trainer
 "$RG_BIN/rg-ctl" train $config --json >"$work/trained" 2>"$work/err" &
@@ -65,7 +70,7 @@ run 0 evaluate $config --stage 2
 out_has "^  of       stage2$"
 
 run 0 query $config --image "$image" --attr Blond_Hair=1 -k 12 --out "$work/grid.png"
-out_has "^ +1 +0.0000 +3  neighbour0.jpg$"
+out_has "^ +1 +0.0000 +3 +no  neighbour0.jpg$"
 out_has "^11 images in the retrieval set"
 [ "$(head -c 4 "$work/grid.png" | tail -c 3)" = PNG ] || fail "the grid is no PNG"
 run 0 query $config --image "$image" --attr Blond_Hair=1 --json

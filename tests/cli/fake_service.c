@@ -15,12 +15,13 @@
 #include "common/data/image.h"
 #include "common/wire/wire.h"
 
-enum { FILES_MAX = 16, BYTES_MAX = 8 << 20 };
+enum { FILES_MAX = 16, BUSY_MAX = 3, BYTES_MAX = 8 << 20 };
 
 typedef struct {
     rg_config_t config;
     rg_service_t *service;
     int first_life;
+    int busy; // requests that were told so
     const char *stage;
     uint64_t generation;
 } fake_t;
@@ -30,12 +31,14 @@ static void send(fake_t *fake, const rg_peer_t *peer, rg_msg_t *reply)
     rg_service_reply(fake->service, peer, &reply);
 }
 
-static int decide(const Rg__V1__Item *item, const rg_payload_t *jpeg, Rg__V1__Outcome *outcome,
+static int decide(fake_t *fake, const Rg__V1__Item *item, const rg_payload_t *jpeg, Rg__V1__Outcome *outcome,
                   rg_msg_t *reply)
 {
     outcome->name = rg_msg_text(reply, "%s", item->name);
     outcome->reason = "";
     outcome->fate = RG__V1__FATE__ADDED;
+    if (jpeg->size >= 4 && memcmp(jpeg->data, "BUSY", 4) == 0 && fake->busy++ < BUSY_MAX)
+        return rg_fail(RG_EBUSY, "try again later");
     if (jpeg->size >= 4 && memcmp(jpeg->data, "FAIL", 4) == 0) return rg_fail(RG_EFULL, "the store is full");
     if (jpeg->size >= 3 && memcmp(jpeg->data, "DUP", 3) == 0) outcome->fate = RG__V1__FATE__DUPLICATE;
     if (jpeg->size >= 3 && memcmp(jpeg->data, "BAD", 3) == 0) {
@@ -61,7 +64,7 @@ static int ingest(void *self, const rg_peer_t *peer, const rg_msg_t *request)
         rg_payload_t jpeg;
         snprintf(name, sizeof name, "%zu", i);
         err = rg_msg_payload(request, name, RG__V1__DTYPE__U8, 1, NULL, &jpeg);
-        if (!err) err = decide(body->items[i], &jpeg, answer->outcomes[i], reply);
+        if (!err) err = decide(fake, body->items[i], &jpeg, answer->outcomes[i], reply);
         bytes += err ? 0 : jpeg.size;
     }
     if (!err && bytes > BYTES_MAX && body->n_items > 1)

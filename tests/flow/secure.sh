@@ -33,6 +33,14 @@ refused ingest writer ann reader
 as ann 1 train --stage 3
 refused train admin ann reader
 
+# The client library shows a key too, and has no more to say with it.
+status=$RG_BIN/../tests/flow/client_status
+endpoint=$(sed -nE 's,^ *retrieval: (tcp://.*),\1,p' "$work/config.yaml")
+"$status" "$endpoint" "$work/ann" ann >"$work/out" 2>"$work/err" || fail "the client library is refused"
+out_has '^32 images$'
+"$status" "$endpoint" "$work/ann" bob >"$work/out" 2>"$work/err" && fail "the client library got in without a key"
+err_has 'bob.key_secret'
+
 as wendy 0 add-images "$work/extra"
 [ "$(field retrieval images)" -eq 56 ] || fail "the retrieval set holds $(field retrieval images) of 56 images"
 as wendy 1 remove "$image"

@@ -1,0 +1,33 @@
+# hostile.sh [N]: N connections (1,000) each that send garbage, or half a message, and a client that asks and never reads.
+# The retrieval service goes on answering, and does not grow beyond a bound.
+. tests/support/flow.sh
+count=${1:-1000}
+command -v /usr/bin/python3 >/dev/null || { echo "SKIP: needs python3"; exit 77; }
+write_flow_config
+write_tcp_endpoints
+echo "limits: {heartbeat_ms: 500, connections: 400, unread_mib: 16}" >>"$work/config.yaml"
+address=$(sed -nE 's,^ *retrieval: tcp://(.*),\1,p' "$work/config.yaml")
+prepare_stage3
+pid=$(field retrieval pid)
+peak_mib() { awk '/^VmHWM/ {print int($2 / 1024)}' "/proc/$pid/status"; }
+
+# attack KIND: while it lasts, the service answers.
+attack()
+{
+    /usr/bin/python3 tests/flow/hostile.py "$address" "$1" "$count" >"$work/$1.out" 2>"$work/$1.err" &
+    local attacker=$!
+    while kill -0 $attacker 2>/dev/null; do
+        run 0 query --image "$work/extra/000001.jpg" -k 3
+    done
+    wait $attacker || fail "$1: $(tail -1 "$work/$1.err")"
+    [ "$(cat "$work/$1.out")" -eq "$count" ] || fail "only $(cat "$work/$1.out") of $count connections were made"
+}
+
+before=$(peak_mib)
+for kind in garbage half deaf; do attack $kind; done
+[ "$(field retrieval pid)" -eq "$pid" ] || fail "the service was restarted"
+run 0 stats retrieval --json
+out_has '"list"' # the deaf were answered
+grown=$(($(peak_mib) - before))
+echo "$count connections each of garbage, half messages and without reading: peak memory grew by $grown MiB"
+[ "$grown" -lt 160 ] || fail "the service grew by $grown MiB"
