@@ -23,7 +23,7 @@ END
 # Puts every service of that configuration on a free port of the loopback interface.
 write_tcp_endpoints()
 {
-    local service port=$((20000 + $$ % 20000))
+    local service port=$((10000 + $$ % 20000))
     echo "endpoints:" >>"$work/config.yaml"
     for service in $all_services; do
         until port_is_closed $port; do port=$((port + 1)); done
