@@ -5,27 +5,37 @@
 # batches of 32 and 256 queries and single ones are searched, alternately by the service over ipc and by FAISS in the
 # bench's process, on the same vectors: exactly (FAISS's best of one or all threads, with or without BLAS), and with the very
 # HNSW graph that the service has built, at the effort that finds 98 %. Then single queries are timed while vectors are
-# added, and recall is measured after building, adding, removing and building again. The last line is `ratio R`: the least
-# of service / FAISS in queries per second. BUILD names the build folder (default build).
+# added, and recall is measured after building, adding, removing and building again. Then the service is killed and started
+# again. The last line is `ratio R`: the least of service / FAISS in queries per second. BUILD names the build folder (default build).
 set -eu
 build=${BUILD:-build} work=$(mktemp -d "${TMPDIR:-/tmp}/rg-bench-XXXXXX") service=
 trap '[ -z "$service" ] || kill "$service"; rm -rf "$work"' EXIT
 [ -x "$build/tests/bench/retrieval" ] || { echo "retrieval: build first, or name the build folder in BUILD" >&2; exit 1; }
 export OMP_NUM_THREADS=2 GOMP_SPINCOUNT=2000 # as rg-ctl up starts it
 
-against() { # NAME INDEX
-    options="--set run=$work/$1 --set retrieval.map_size_gib=4 --set retrieval.index=$2 --set threads=2"
-    mkdir "$work/$1"
-    # shellcheck disable=SC2086  # a list of options
-    "$build/bin/rg-retrieval" $options 2>"$work/$1/log" &
+start() { # CONFIG
+    "$build/bin/rg-retrieval" --config "$1" 2>>"$work/log" &
     service=$!
-    # shellcheck disable=SC2086
-    "$build/tests/bench/retrieval" $options >"$work/$1/table" || { cat "$work/$1/table" "$work/$1/log"; exit 1; }
+}
+
+against() { # NAME INDEX
+    config=$work/$1.yaml
+    mkdir "$work/$1"
+    echo "{run: $work/$1, threads: 2, retrieval: {index: $2, map_size_gib: 4}}" >"$config"
+    start "$config"
+    "$build/tests/bench/retrieval" --config "$config" >"$work/table" || { cat "$work/table" "$work/log"; exit 1; }
+    kill -9 "$service"
+    wait "$service" 2>/dev/null || true
+    begun=$(date +%s%N)
+    start "$config"
+    until "$build/bin/rg-ctl" status --config "$config" --json retrieval >"$work/status" 2>/dev/null; do :; done
+    ended=$(date +%s%N)
+    grep -v '^ratio' "$work/table"
+    sed -E "s/.*\"images\":\"([0-9]+)\".*\"indexed\":\"([0-9]+)\".*/killed and started again with \\1 images, \\2 of them indexed: $(((ended - begun) / 1000000)) ms until it answers\n/" "$work/status"
+    sed -n 's/^ratio //p' "$work/table" >>"$work/ratios"
     kill "$service"
-    wait "$service" || true
+    wait "$service" 2>/dev/null || true
     service=
-    grep -v '^ratio' "$work/$1/table"
-    sed -n 's/^ratio //p' "$work/$1/table" >>"$work/ratios"
 }
 
 case ${1:-all} in

@@ -2,6 +2,7 @@
 // A child process does the work, so that a crash can be told by its number; the input is then left in a file.
 //
 //   fuzz-jpeg 2000         seeds and 2000 mutations
+//   fuzz-jpeg 20s          as many as 20 seconds allow
 //   fuzz-jpeg FILE ...     the files
 #include "tests/fuzz/fuzz.h"
 
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/core/err.h"
@@ -117,7 +119,25 @@ static int report(const char *name, size_t i, const input_t *input)
     return 1;
 }
 
-static int run(const char *name, size_t mutations)
+// How long to go on: a number of mutations, or until a moment.
+typedef struct {
+    size_t mutations;
+    time_t end; // 0: not limited by time
+} extent_t;
+
+static extent_t read_extent(const char *text)
+{
+    char *unit;
+    size_t number = strtoul(text, &unit, 10);
+    return *unit == 's' ? (extent_t){SIZE_MAX / 2, time(NULL) + (time_t)number} : (extent_t){number, 0};
+}
+
+static int is_over(extent_t extent, size_t n_seeds, size_t i)
+{
+    return i >= n_seeds + extent.mutations || (extent.end && i >= n_seeds && time(NULL) >= extent.end);
+}
+
+static int run(const char *name, extent_t extent)
 {
     static input_t seeds[SEEDS_MAX], input;
     size_t n = 0;
@@ -131,7 +151,7 @@ static int run(const char *name, size_t mutations)
     if (current == MAP_FAILED) return 1;
     pid_t child = fork();
     if (child == 0) {
-        for (*current = 0; *current < n + mutations; ++*current) {
+        for (*current = 0; !is_over(extent, n, *current); ++*current) {
             make_input(seeds, n, *current, &input);
             feed(input.bytes, input.size);
         }
@@ -140,7 +160,7 @@ static int run(const char *name, size_t mutations)
     int status;
     if (child < 0 || waitpid(child, &status, 0) != child) return 1;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-        printf("%s: %zu seeds, %zu mutations\n", name, n, mutations);
+        printf("%s: %zu seeds, %zu mutations\n", name, n, *current - n);
         return 0;
     }
     make_input(seeds, n, *current, &input);
@@ -150,7 +170,7 @@ static int run(const char *name, size_t mutations)
 int main(int argc, char **argv)
 {
     const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
-    if (argc == 2 && isdigit((unsigned char)argv[1][0])) return run(name, strtoul(argv[1], NULL, 10));
+    if (argc == 2 && isdigit((unsigned char)argv[1][0])) return run(name, read_extent(argv[1]));
     for (int i = 1; i < argc; i++) {
         unsigned char *bytes;
         size_t size;
