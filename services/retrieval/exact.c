@@ -9,13 +9,13 @@
 #include "common/core/alloc.h"
 #include "common/core/hot.h"
 
-// SLAB rows are multiplied with QUERIES queries at a time: the products stay in the second-level cache. In
-// blocks of BLOCK products only the least is compared with what was found so far.
-enum { SLAB = 1024, QUERIES = 64, BLOCK = 16, DOTS_BELOW = 4 };
+// SLAB rows are compared with QUERIES queries at a time: the distances stay in the second-level cache. In
+// blocks of BLOCK distances only the least is compared with what was found so far. Fewer than PRODUCTS_FROM
+// queries are compared one by one.
+enum { SLAB = 1024, QUERIES = 64, BLOCK = 16, PRODUCTS_FROM = 4 };
 
-// Multiplications from which on a search is shared among threads. Below, one is as fast, and it need not wait
-// until a busy machine has run the others.
-static const double SHARED_FROM = 1e8;
+// Multiplications from which on a search is shared with the crew: about half a millisecond of one thread.
+static const double SHARED_FROM = 3e6;
 
 // ---- the nearest so far of one query, a binary heap with the farthest on top. While it is not full, what is
 // missing counts as infinitely far.
@@ -64,39 +64,42 @@ static void clear(rg_hit_t *hits, size_t n)
 
 // ---- kernels
 
-// out [n] = rows [n,dim] x
-RG_HOT static void multiply(float *out, const float *rows, const float *x, size_t n, size_t dim)
-{
-    for (size_t i = 0; i < n; i++) {
-        const float *row = rows + i * dim;
-        float sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (size_t d = 0; d < dim; d++) sum += row[d] * x[d];
-        out[i] = sum;
-    }
-}
-
-// Products become distances less the query's norm; least [n/BLOCK] of each block.
-RG_HOT static void subtract(float *products, float *least, const float *norms2, size_t n)
-{
-    for (size_t b = 0; b < n / BLOCK; b++) {
-        float *p = products + b * BLOCK, smallest = INFINITY;
-        const float *norm = norms2 + b * BLOCK;
-#pragma omp simd reduction(min : smallest)
-        for (int i = 0; i < BLOCK; i++) {
-            p[i] = norm[i] - 2 * p[i];
-            smallest = p[i] < smallest ? p[i] : smallest;
-        }
-        least[b] = smallest;
-    }
-}
-
 RG_HOT static float difference2(const float *a, const float *b, size_t n)
 {
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (size_t i = 0; i < n; i++) sum += (a[i] - b[i]) * (a[i] - b[i]);
     return sum;
+}
+
+// distances [n] of rows [n,dim] to x
+RG_HOT static void compare_all(float *distances, const float *rows, const float *x, size_t n, size_t dim)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float *row = rows + i * dim;
+        float sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (size_t d = 0; d < dim; d++) sum += (row[d] - x[d]) * (row[d] - x[d]);
+        distances[i] = sum;
+    }
+}
+
+// Products of rows with a query become distances, less the query's norm.
+RG_HOT static void subtract(float *products, const float *norms2, size_t n)
+{
+    for (size_t i = 0; i < n; i++) products[i] = norms2[i] - 2 * products[i];
+}
+
+// least [n/BLOCK] of each block.
+RG_HOT static void find_least(float *least, const float *distances, size_t n)
+{
+    for (size_t b = 0; b < n / BLOCK; b++) {
+        const float *d = distances + b * BLOCK;
+        float smallest = INFINITY;
+#pragma omp simd reduction(min : smallest)
+        for (int i = 0; i < BLOCK; i++) smallest = d[i] < smallest ? d[i] : smallest;
+        least[b] = smallest;
+    }
 }
 
 float rg_exact_distance(const rg_rows_t *rows, size_t row, const float *query)
@@ -142,62 +145,85 @@ static void offer_row(const search_t *s, heap_t heap, size_t row, float distance
     offer(heap, (rg_hit_t){distance, (ptrdiff_t)row});
 }
 
-// products [slab->n] of one query.
-static void take(const search_t *s, heap_t heap, const slab_t *slab, float *products)
+// distances [slab->n] to one query, or all of them less the same number.
+static void take(const search_t *s, heap_t heap, const slab_t *slab, const float *distances)
 {
-    const float *norms2 = slab->chunk->norms2 + slab->at;
     float least[SLAB / BLOCK];
     size_t whole = slab->n / BLOCK * BLOCK;
-    subtract(products, least, norms2, whole);
+    find_least(least, distances, whole);
     for (size_t b = 0; b < whole / BLOCK; b++) {
         if (least[b] > heap.hits->dist_l2sq) continue;
-        for (size_t i = b * BLOCK; i < (b + 1) * BLOCK; i++) offer_row(s, heap, slab->first + i, products[i]);
+        for (size_t i = b * BLOCK; i < (b + 1) * BLOCK; i++)
+            offer_row(s, heap, slab->first + i, distances[i]);
     }
-    for (size_t i = whole; i < slab->n; i++) offer_row(s, heap, slab->first + i, norms2[i] - 2 * products[i]);
+    for (size_t i = whole; i < slab->n; i++) offer_row(s, heap, slab->first + i, distances[i]);
 }
 
-// products [min(n,QUERIES),SLAB] is room to work in. hits [n,k].
-static void search_slab(const search_t *s, rg_hit_t *hits, const slab_t *slab, float *products)
+// distances [m,SLAB] of the slab's rows to m queries [m,D], each query's less the same number.
+static void measure(float *distances, const slab_t *slab, const float *queries, size_t m, size_t dim)
 {
-    const size_t dim = s->rows->dim;
     const float *vectors = slab->chunk->vectors + slab->at * dim;
+    if (m < PRODUCTS_FROM) {
+        for (size_t i = 0; i < m; i++)
+            compare_all(distances + i * SLAB, vectors, queries + i * dim, slab->n, dim);
+        return;
+    }
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)slab->n, (int)dim, 1, queries, (int)dim,
+                vectors, (int)dim, 0, distances, SLAB);
+    for (size_t i = 0; i < m; i++) subtract(distances + i * SLAB, slab->chunk->norms2 + slab->at, slab->n);
+}
+
+// distances [min(n,QUERIES),SLAB] is room to work in. hits [n,k].
+static void search_slab(const search_t *s, rg_hit_t *hits, const slab_t *slab, float *distances)
+{
     for (size_t q = 0, m; q < s->n; q += m) {
         m = s->n - q < QUERIES ? s->n - q : QUERIES;
-        const float *queries = s->queries + q * dim;
-        if (m < DOTS_BELOW)
-            for (size_t i = 0; i < m; i++)
-                multiply(products + i * SLAB, vectors, queries + i * dim, slab->n, dim);
-        else
-            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)slab->n, (int)dim, 1, queries,
-                        (int)dim, vectors, (int)dim, 0, products, SLAB);
+        measure(distances, slab, s->queries + q * s->rows->dim, m, s->rows->dim);
         for (size_t i = 0; i < m; i++)
-            take(s, (heap_t){hits + (q + i) * s->k, s->k}, slab, products + i * SLAB);
+            take(s, (heap_t){hits + (q + i) * s->k, s->k}, slab, distances + i * SLAB);
     }
 }
 
-// Every `stride`th slab from `start` on.
-static void search_slabs(const search_t *s, rg_hit_t *hits, size_t start, size_t stride)
+// What several threads share: the slabs that none has taken yet. Each keeps hits of its own.
+typedef struct {
+    const search_t *search;
+    rg_hit_t *hits; // [threads,n,k]
+    atomic_size_t next;
+} sharing_t;
+
+static void search_slabs(void *self, int thread)
 {
-    float *products = rg_alloc_lines((s->n < QUERIES ? s->n : QUERIES) * SLAB * sizeof *products);
-    size_t first = s->from / s->rows->room * slabs_per_chunk(s->rows);
-    size_t end = s->rows->n_chunks * slabs_per_chunk(s->rows);
-    for (size_t i = first + start; i < end; i += stride) {
+    sharing_t *sharing = self;
+    const search_t *s = sharing->search;
+    const size_t end = s->rows->n_chunks * slabs_per_chunk(s->rows);
+    float *distances = rg_alloc_lines((s->n < QUERIES ? s->n : QUERIES) * SLAB * sizeof *distances);
+    omp_set_num_threads(1); // of OpenBLAS here: the slabs are what is shared
+    for (size_t i; (i = atomic_fetch_add(&sharing->next, 1)) < end;) {
         slab_t slab = slab_of(s->rows, i);
-        if (slab.n && slab.first + slab.n > s->from) search_slab(s, hits, &slab, products);
+        if (slab.n && slab.first + slab.n > s->from)
+            search_slab(s, sharing->hits + (size_t)thread * s->n * s->k, &slab, distances);
     }
-    free(products);
+    free(distances);
 }
 
-// hits [threads,n,k]: each thread keeps its own.
-static void search_shared(const search_t *s, rg_hit_t *hits, int threads)
+static void search_all(const search_t *s, rg_hit_t *hits, rg_crew_t *crew)
 {
-    const size_t size = s->n * s->k;
-#pragma omp parallel num_threads(threads)
-    search_slabs(s, hits + (size_t)omp_get_thread_num() * size, (size_t)omp_get_thread_num(),
-                 (size_t)omp_get_num_threads());
-    for (int t = 1; t < threads; t++)
-        for (size_t i = 0; i < size; i++)
-            offer((heap_t){hits + i / s->k * s->k, s->k}, hits[(size_t)t * size + i]);
+    const size_t size = s->n * s->k, threads = crew ? (size_t)rg_crew_size(crew) : 1;
+    rg_hit_t *all = threads > 1 ? rg_alloc(threads * size * sizeof *all) : hits;
+    sharing_t sharing = {.search = s, .hits = all};
+    atomic_init(&sharing.next, s->from / s->rows->room * slabs_per_chunk(s->rows));
+    int omp_threads = omp_get_max_threads();
+    clear(all, threads * size);
+    if (crew)
+        rg_crew_work(crew, search_slabs, &sharing);
+    else
+        search_slabs(&sharing, 0);
+    omp_set_num_threads(omp_threads);
+    for (size_t i = size; i < threads * size; i++)
+        offer((heap_t){all + i % size / s->k * s->k, s->k}, all[i]);
+    if (all == hits) return;
+    memcpy(hits, all, size * sizeof *hits);
+    free(all);
 }
 
 static void finish(const search_t *s, rg_hit_t *hits)
@@ -212,21 +238,13 @@ static void finish(const search_t *s, rg_hit_t *hits)
 }
 
 void rg_exact_search(rg_hit_t *hits, const rg_rows_t *rows, size_t from, const rg_marks_t *among,
-                     const float *queries, size_t n, size_t k, int threads)
+                     const float *queries, size_t n, size_t k, rg_crew_t *crew)
 {
     const search_t s = {rows, from, among, queries, n, k};
     assert(k >= 1);
-    if (from >= rows->count || (double)n * (double)(rows->count - from) * rows->dim < SHARED_FROM)
-        threads = 1;
     clear(hits, n * k);
-    if (threads == 1) {
-        search_slabs(&s, hits, 0, 1);
-    } else {
-        rg_hit_t *all = rg_alloc((size_t)threads * n * k * sizeof *all);
-        clear(all, (size_t)threads * n * k);
-        search_shared(&s, all, threads);
-        memcpy(hits, all, n * k * sizeof *hits);
-        free(all);
-    }
+    if (from >= rows->count) return;
+    double work = (double)n * (double)(rows->count - from) * rows->dim;
+    search_all(&s, hits, work < SHARED_FROM ? NULL : crew);
     finish(&s, hits);
 }

@@ -1,11 +1,12 @@
 // Exact nearest neighbours among rows: every row is compared with every query.
 //
-// Products of queries and rows are matrix products (OpenBLAS), a slab of rows at a time on each thread, with
-// the rows' norms computed once and for all. Distances of what is found are then computed from the
-// differences, so that they are exact to float and an equal vector has distance 0.
+// Several queries are multiplied with slabs of rows (OpenBLAS), the rows' norms being known; single ones are
+// compared row by row. Distances of what is found are always computed from the differences, so that they are
+// exact to float and an equal vector has distance 0.
 #ifndef RG_RETRIEVAL_EXACT_H
 #define RG_RETRIEVAL_EXACT_H
 
+#include "common/core/crew.h"
 #include "services/retrieval/marks.h"
 #include "services/retrieval/rows.h"
 
@@ -16,9 +17,9 @@ typedef struct {
 
 // The k nearest rows of each of n queries [n,D], among the rows from `from` on that are set in `among` (NULL:
 // all of them): hits [n,k], nearest first, row -1 where there are fewer. Small searches run on the calling
-// thread, large ones on up to `threads`.
+// thread, large ones on the crew too, if there is one.
 void rg_exact_search(rg_hit_t *hits, const rg_rows_t *rows, size_t from, const rg_marks_t *among,
-                     const float *queries, size_t n, size_t k, int threads);
+                     const float *queries, size_t n, size_t k, rg_crew_t *crew);
 
 // Squared distance of a row to a query [D].
 float rg_exact_distance(const rg_rows_t *rows, size_t row, const float *query);

@@ -18,7 +18,7 @@ typedef struct {
     int random;               // k distinct images drawn uniformly instead of the nearest, distance 0
     uint64_t seed;            // of random
     rg_effort_t effort;
-    int threads; // of large searches
+    rg_crew_t *crew; // for large searches, or NULL
 } rg_search_t;
 
 // hits [n,k], nearest first; row -1 where there are fewer. RG_EINVAL.

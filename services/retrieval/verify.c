@@ -106,10 +106,10 @@ static int measure_recall(check_t *check)
     for (size_t i = 0; i < n; i++)
         memcpy(queries + i * dim, rg_rows_at(&view->rows, i * view->rows.count / n).vector,
                dim * sizeof *queries);
-    const rg_search_t search = {.queries = queries, .n = n, .k = K, .threads = 1};
+    const rg_search_t search = {.queries = queries, .n = n, .k = K};
     const rg_marks_t *alive = view->alive.words ? &view->alive : NULL;
     int err = rg_search_run(found, view, &search);
-    rg_exact_search(exact, &view->rows, 0, alive, queries, n, K, 1);
+    rg_exact_search(exact, &view->rows, 0, alive, queries, n, K, NULL);
     for (size_t i = 0; i < n * K; i++) {
         all += exact[i].row >= 0;
         for (size_t j = i / K * K; j < (i / K + 1) * K; j++)

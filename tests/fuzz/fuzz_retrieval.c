@@ -14,8 +14,7 @@ enum { MAP_BYTES = 256 << 20, D = 4, C = 2, PAGE = 32 };
 
 static const atomic_int GO = 0;
 
-static rg_answerer_t answerer = {
-    .k_max = 10, .batch_max = 40, .reply_max = 64 << 10, .threads = 1, .effort = {1, 8}};
+static rg_answerer_t answerer = {.k_max = 10, .batch_max = 40, .reply_max = 64 << 10, .effort = {1, 8}};
 static char folder[256];
 
 static void give_up(const char *what)

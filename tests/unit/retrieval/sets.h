@@ -142,8 +142,7 @@ static inline void nearest_to(rg_set_t *set, const float *query, int without, si
                                 .n = 1,
                                 .k = k,
                                 .exclude = without < 0 ? NULL : &exclude,
-                                .effort = {.nprobe = 64, .ef_search = 512},
-                                .threads = 1};
+                                .effort = {.nprobe = 64, .ef_search = 512}};
     assert_ok(rg_search_run(hits, look.view, &search));
     for (size_t i = 0; i < k; i++) near[i] = (near_t){number_in(&look, hits[i].row), hits[i].dist_l2sq};
     free(hits);

@@ -18,8 +18,7 @@ static int open_answerer(void **state)
     fixture_t *f = rg_alloc(sizeof *f);
     if (folder_make(&f->folder) != 0) return -1;
     const rg_set_options_t options = {.path = f->folder, .index = "Flat", .map_bytes = MAP_BYTES};
-    f->answerer =
-        (rg_answerer_t){.k_max = K_MAX, .batch_max = BATCH_MAX, .reply_max = REPLY_MAX, .threads = 1};
+    f->answerer = (rg_answerer_t){.k_max = K_MAX, .batch_max = BATCH_MAX, .reply_max = REPLY_MAX};
     *state = f;
     return rg_set_open(&f->answerer.set, &options);
 }

@@ -67,7 +67,7 @@ static void compare_with_brute_force(const rg_rows_t *rows, size_t from, const r
 {
     rg_hit_t *hits = rg_alloc(n * k * sizeof *hits);
     reference_t *all = rg_alloc((rows->count + 1) * sizeof *all);
-    rg_exact_search(hits, rows, from, among, queries, n, k, 1);
+    rg_exact_search(hits, rows, from, among, queries, n, k, NULL);
     for (size_t i = 0; i < n; i++) {
         const float *query = queries + i * rows->dim;
         size_t left = brute_force(all, rows, from, among, query);
@@ -167,7 +167,7 @@ static void equal_vectors_are_at_distance_zero_in_order(void **state)
     for (size_t i = 0; i < 60 * SAME; i++) // each vector SAME times, apart from each other
         rg_rows_append(&rows, &(rg_row_t){.label = (int64_t)i, .vector = vectors + i % 60 * DIM});
     for (size_t n = 1; n <= 8; n += 7) {
-        rg_exact_search(hits, &rows, 0, NULL, vectors, n, SAME + 1, 1);
+        rg_exact_search(hits, &rows, 0, NULL, vectors, n, SAME + 1, NULL);
         for (size_t i = 0; i < n; i++) {
             const rg_hit_t *own = hits + i * (SAME + 1);
             for (size_t j = 0; j < SAME; j++) {
@@ -195,7 +195,7 @@ static void distances_are_computed_from_differences(void **state)
         vector[3] += (float)i / 8;
         rg_rows_append(&rows, &(rg_row_t){.label = i, .vector = vector});
     }
-    rg_exact_search(hits, &rows, 0, NULL, vector, 1, 4, 1); // the last one
+    rg_exact_search(hits, &rows, 0, NULL, vector, 1, 4, NULL); // the last one
     for (int i = 0; i < 4; i++) {
         assert_int_equal(hits[i].row, 3 - i);
         assert_true(hits[i].dist_l2sq == (float)(i * i) / 64);
@@ -212,8 +212,11 @@ static void threads_find_the_same(void **state)
     rg_hit_t *one = rg_alloc(MANY * K * sizeof *one), *two = rg_alloc(MANY * K * sizeof *two);
     cloud_rows(&rows, N, DIM, 1); // so many that the search is shared
     for (int threads = 2; threads <= 3; threads++) {
-        rg_exact_search(one, &rows, 0, NULL, queries, MANY, K, 1);
-        rg_exact_search(two, &rows, 0, NULL, queries, MANY, K, threads);
+        rg_exact_search(one, &rows, 0, NULL, queries, MANY, K, NULL);
+        rg_crew_t *crew;
+        assert_ok(rg_crew_new(&crew, threads));
+        rg_exact_search(two, &rows, 0, NULL, queries, MANY, K, crew);
+        rg_crew_destroy(&crew);
         for (size_t i = 0; i < MANY * K; i++) {
             assert_int_equal(one[i].row, two[i].row);
             assert_true(one[i].dist_l2sq == two[i].dist_l2sq);

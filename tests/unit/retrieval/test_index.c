@@ -19,7 +19,7 @@ static void indexes_find_nearly_all(void **state)
     float *queries = cloud(QUERIES, DIM, 2);
     rg_hit_t exact[QUERIES * K];
     cloud_rows(&rows, N, DIM, 1);
-    rg_exact_search(exact, &rows, 0, NULL, queries, QUERIES, K, 1);
+    rg_exact_search(exact, &rows, 0, NULL, queries, QUERIES, K, NULL);
     for (size_t f = 0; f < sizeof kinds / sizeof *kinds; f++) {
         rg_index_t *index = NULL;
         int64_t found[QUERIES * K];

@@ -68,7 +68,7 @@ static void search_all(const char *path)
         picture_t p;
         rg_hit_t hit;
         picture(&p, i);
-        const rg_search_t search = {.queries = p.embedding, .n = 1, .k = 1, .threads = 1};
+        const rg_search_t search = {.queries = p.embedding, .n = 1, .k = 1};
         CHECK(rg_search_run(&hit, look.view, &search) == 0);
         CHECK(hit.dist_l2sq == 0 && hit.row == row_of(&look, i));
     }

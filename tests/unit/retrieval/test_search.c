@@ -34,7 +34,7 @@ static void append_more(rg_view_t *view)
 
 static void run(rg_hit_t *hits, const rg_view_t *view, const float *queries, rg_effort_t effort)
 {
-    const rg_search_t search = {.queries = queries, .n = QUERIES, .k = K, .effort = effort, .threads = 1};
+    const rg_search_t search = {.queries = queries, .n = QUERIES, .k = K, .effort = effort};
     assert_ok(rg_search_run(hits, view, &search));
 }
 
@@ -45,7 +45,8 @@ static double recall(const rg_view_t *view, rg_effort_t effort)
     rg_hit_t hits[QUERIES * K], exact[QUERIES * K];
     int same = 0;
     run(hits, view, queries, effort);
-    rg_exact_search(exact, &view->rows, 0, view->alive.words ? &view->alive : NULL, queries, QUERIES, K, 1);
+    rg_exact_search(exact, &view->rows, 0, view->alive.words ? &view->alive : NULL, queries, QUERIES, K,
+                    NULL);
     for (int i = 0; i < QUERIES * K; i++) {
         assert_true(hits[i].row >= 0 && rg_view_is_alive(view, (size_t)hits[i].row));
         float dist = rg_exact_distance(&view->rows, (size_t)hits[i].row, queries + i / K * DIM);
@@ -117,7 +118,7 @@ static void as_many_are_found_as_there_are(void **state)
     uint8_t *seen = rg_alloc(N);
     rg_hit_t *hits = rg_alloc((N + 5) * sizeof *hits);
     for (size_t i = 0; i < N; i += 2) rg_view_kill(view, i);
-    const rg_search_t search = {.queries = query, .n = 1, .k = N / 2 + 5, .effort = {1, 0}, .threads = 1};
+    const rg_search_t search = {.queries = query, .n = 1, .k = N / 2 + 5, .effort = {1, 0}};
     assert_ok(rg_search_run(hits, view, &search));
     for (size_t i = 0; i < N / 2; i++) {
         assert_int_equal(hits[i].row % 2, 1);
@@ -142,8 +143,7 @@ static void what_is_excluded_is_not_found(const char *factory)
     for (int i = 0; i < 5; i++)
         memcpy(queries + i * DIM, rg_rows_at(&view->rows, of[i]).vector, DIM * sizeof *queries);
     for (size_t k = 1; k <= K; k += K - 1) {
-        const rg_search_t search = {
-            .queries = queries, .n = 5, .k = k, .exclude = exclude, .effort = HARD, .threads = 1};
+        const rg_search_t search = {.queries = queries, .n = 5, .k = k, .exclude = exclude, .effort = HARD};
         assert_ok(rg_search_run(hits, view, &search));
         for (size_t i = 0; i < 5 * k; i++)
             assert_true(hits[i].row >= 0 && hits[i].row != exclude[i / k] && hits[i].row != 5);
@@ -169,8 +169,7 @@ static void the_last_one_excluded_leaves_none(void **state)
     for (size_t i = 1; i < N; i++) rg_view_kill(view, i);
     const ptrdiff_t exclude[] = {0};
     rg_hit_t hits[2];
-    rg_search_t search = {
-        .queries = rg_rows_at(&view->rows, 0).vector, .n = 1, .k = 2, .exclude = exclude, .threads = 1};
+    rg_search_t search = {.queries = rg_rows_at(&view->rows, 0).vector, .n = 1, .k = 2, .exclude = exclude};
     assert_ok(rg_search_run(hits, view, &search));
     assert_int_equal(hits[0].row, -1);
     search.exclude = NULL;
@@ -190,10 +189,9 @@ static void looks_among_chosen_rows(void **state)
     rg_hit_t hits[QUERIES * K], exact[QUERIES * K];
     rg_marks_init(&among, view->rows.count, 0);
     for (size_t i = 0; i < 7 * (K - 1); i += 7) rg_marks_set(&among, i); // one fewer than asked for
-    const rg_search_t search = {
-        .queries = queries, .n = QUERIES, .k = K, .among = &among, .effort = {1, 0}, .threads = 1};
+    const rg_search_t search = {.queries = queries, .n = QUERIES, .k = K, .among = &among, .effort = {1, 0}};
     assert_ok(rg_search_run(hits, view, &search));
-    rg_exact_search(exact, &view->rows, 0, &among, queries, QUERIES, K, 1);
+    rg_exact_search(exact, &view->rows, 0, &among, queries, QUERIES, K, NULL);
     for (int i = 0; i < QUERIES * K; i++) {
         assert_int_equal(hits[i].row, exact[i].row);
         if (i % K == K - 1) assert_int_equal(hits[i].row, -1);

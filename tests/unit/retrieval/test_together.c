@@ -40,8 +40,7 @@ static void check_image(const rg_look_t *look, const rg_image_t *image)
     rg_hit_t hit;
     picture(&p, (unsigned)atoi(image->name));
     for (int d = 0; d < D; d++) p.embedding[d] *= times_of(look->view->model.name);
-    const rg_search_t search = {
-        .queries = p.embedding, .n = 1, .k = 1, .effort = {.ef_search = 512}, .threads = 1};
+    const rg_search_t search = {.queries = p.embedding, .n = 1, .k = 1, .effort = {.ef_search = 512}};
     CHECK(rg_search_run(&hit, look->view, &search) == 0);
     CHECK(hit.row >= 0 && hit.dist_l2sq == 0);
     CHECK(rg_rows_at(&look->view->rows, (size_t)hit.row).label == (int64_t)image->label);
