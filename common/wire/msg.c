@@ -100,6 +100,11 @@ char *rg_msg_text(rg_msg_t *msg, const char *fmt, ...)
 {
     va_list args, again;
     va_start(args, fmt);
+    if (strcmp(fmt, "%s") == 0) { // nearly always; a reply has thousands
+        const char *given = va_arg(args, const char *);
+        va_end(args);
+        return memcpy(rg_msg_alloc(msg, strlen(given) + 1), given, strlen(given) + 1);
+    }
     va_copy(again, args);
     size_t size = (size_t)vsnprintf(NULL, 0, fmt, args) + 1;
     char *text = rg_msg_alloc(msg, size);

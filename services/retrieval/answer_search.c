@@ -144,23 +144,27 @@ static int fill_thumbnail(search_reply_t *reply, const rg_image_t *image, size_t
     return 0;
 }
 
-static int fill_neighbour(search_reply_t *reply, const rg_hit_t *hit, size_t i)
+static int fill_bulk(search_reply_t *reply, int64_t label, size_t i)
 {
     rg_image_t image;
-    uint64_t label = (uint64_t)rg_rows_at(&reply->look->view->rows, (size_t)hit->row).label;
-    int err = rg_store_image(reply->look->txn, label, &image);
-    if (err) return err;
-    const Rg__V1__SearchReply *body = rg_msg_body(reply->msg);
-    Rg__V1__Neighbour *neighbour = body->neighbours[i];
-    rg_msg_bytes(reply->msg, &neighbour->id, image.id, sizeof image.id);
-    neighbour->name = rg_msg_text(reply->msg, "%s", image.name);
-    neighbour->dist_l2sq = hit->dist_l2sq;
-    neighbour->generation = image.generation;
-    neighbour->annotated = image.annotated;
-    neighbour->added_ms = image.time_ms;
-    if (reply->asked->content) err = fill_content(reply, &image, i);
+    int err = rg_store_image(reply->look->txn, (uint64_t)label, &image);
+    if (!err && reply->asked->content) err = fill_content(reply, &image, i);
     if (!err && reply->asked->thumbnails) err = fill_thumbnail(reply, &image, i);
     return err;
+}
+
+static int fill_neighbour(search_reply_t *reply, const rg_hit_t *hit, size_t i)
+{
+    const rg_row_t row = rg_rows_at(&reply->look->view->rows, (size_t)hit->row);
+    const Rg__V1__SearchReply *body = rg_msg_body(reply->msg);
+    Rg__V1__Neighbour *neighbour = body->neighbours[i];
+    rg_msg_bytes(reply->msg, &neighbour->id, row.id, RG_ID_SIZE);
+    neighbour->name = rg_msg_text(reply->msg, "%s", row.name);
+    neighbour->dist_l2sq = hit->dist_l2sq;
+    neighbour->generation = row.generation;
+    neighbour->annotated = row.annotated;
+    neighbour->added_ms = row.added_ms;
+    return reply->asked->content || reply->asked->thumbnails ? fill_bulk(reply, row.label, i) : 0;
 }
 
 // Missing neighbours stay as they were made: an empty id, a map of zeros, no thumbnail.

@@ -83,8 +83,8 @@ static int store_image(adding_t *adding, const rg_set_item_t *item, uint64_t old
         adding->view = rg_view_next(adding->set->view);
         adding->view->generation = adding->generation;
     }
-    rg_view_append(adding->view,
-                   &(rg_row_t){(int64_t)image.label, image.time_ms, image.annotated, item->embedding});
+    const rg_row_t row = rg__row_of(&image, item->embedding);
+    rg_view_append(adding->view, &row);
     return 0;
 }
 

@@ -12,7 +12,7 @@
 // SLAB rows are compared with QUERIES queries at a time: the distances stay in the second-level cache. In
 // blocks of BLOCK distances only the least is compared with what was found so far. Fewer than PRODUCTS_FROM
 // queries are compared one by one.
-enum { SLAB = 1024, QUERIES = 64, BLOCK = 16, PRODUCTS_FROM = 4 };
+enum { SLAB = 512, QUERIES = 256, BLOCK = 16, PRODUCTS_FROM = 4 };
 
 // Multiplications from which on a search is shared with the crew: about half a millisecond of one thread.
 static const double SHARED_FROM = 3e6;

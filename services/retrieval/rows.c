@@ -31,7 +31,11 @@ static rg_chunk_t *new_chunk(const rg_rows_t *rows)
     atomic_init(&chunk->owners, 1);
     chunk->labels = rg_alloc(rows->room * sizeof *chunk->labels);
     chunk->added_ms = rg_alloc(rows->room * sizeof *chunk->added_ms);
+    chunk->generations = rg_alloc(rows->room * sizeof *chunk->generations);
     chunk->annotated = rg_alloc(rows->room);
+    chunk->ids = rg_alloc(rows->room * sizeof *chunk->ids);
+    chunk->names = rg_alloc(rows->room * sizeof *chunk->names);
+    chunk->room = rows->room;
     chunk->norms2 = rg_alloc(rows->room * sizeof *chunk->norms2);
     chunk->vectors = alloc_vectors(rows->room * rows->dim * sizeof *chunk->vectors);
     return chunk;
@@ -42,7 +46,11 @@ static void drop_chunk(rg_chunk_t *chunk)
     if (atomic_fetch_sub(&chunk->owners, 1) > 1) return;
     free(chunk->labels);
     free(chunk->added_ms);
+    free(chunk->generations);
     free(chunk->annotated);
+    free(chunk->ids);
+    for (size_t i = 0; i < chunk->room; i++) free(chunk->names[i]);
+    free(chunk->names);
     free(chunk->norms2);
     free(chunk->vectors);
     free(chunk);
@@ -93,7 +101,14 @@ void rg_rows_append(rg_rows_t *rows, const rg_row_t *row)
         memset(vector, 0, rows->dim * sizeof *vector);
     chunk->labels[at] = row->label;
     chunk->added_ms[at] = row->added_ms;
+    chunk->generations[at] = row->generation;
     chunk->annotated[at] = row->annotated != 0;
+    if (row->id)
+        memcpy(chunk->ids[at], row->id, RG_ID_SIZE);
+    else
+        memset(chunk->ids[at], 0, RG_ID_SIZE);
+    free(chunk->names[at]); // of a row that was taken back
+    chunk->names[at] = row->name && *row->name ? rg_strdup(row->name) : NULL;
     chunk->norms2[at] = norm2(vector, rows->dim);
 }
 
@@ -104,7 +119,10 @@ rg_row_t rg_rows_at(const rg_rows_t *rows, size_t position)
     size_t at = position % rows->room;
     return (rg_row_t){.label = chunk->labels[at],
                       .added_ms = chunk->added_ms[at],
+                      .generation = chunk->generations[at],
                       .annotated = chunk->annotated[at],
+                      .id = chunk->ids[at],
+                      .name = chunk->names[at] ? chunk->names[at] : "",
                       .vector = chunk->vectors + at * rows->dim};
 }
 

@@ -1,4 +1,5 @@
-// The vectors of the retrieval set in memory, row by row in the order of their labels.
+// The images of the retrieval set in memory, all that a search needs and tells of them, row by row in the
+// order of their labels.
 //
 // Rows lie in chunks that several rg_rows_t share. A row is written once: whoever appends makes the next
 // rg_rows_t out of the last one, and readers of that one, who see only the first `count` rows of the chunks,
@@ -10,14 +11,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/wire/msg.h"
+
 // `room` rows, as many as fit into 4 MiB.
 typedef struct {
     atomic_int owners;
-    int64_t *labels;    // [room], ascending
-    uint64_t *added_ms; // [room], since 1970
-    uint8_t *annotated; // [room]
-    float *norms2;      // [room], squared L2
-    float *vectors;     // [room,D]
+    size_t room;
+    int64_t *labels;            // [room], ascending
+    uint64_t *added_ms;         // [room], since 1970
+    uint64_t *generations;      // [room], in which they were added
+    uint8_t *annotated;         // [room]
+    uint8_t (*ids)[RG_ID_SIZE]; // [room] content ids
+    char **names;               // [room], owned; NULL for ""
+    float *norms2;              // [room], squared L2
+    float *vectors;             // [room,D]
 } rg_chunk_t;
 
 typedef struct {
@@ -35,14 +42,16 @@ void rg_rows_share(rg_rows_t *rows, const rg_rows_t *of);
 
 typedef struct {
     int64_t label; // larger than all that are there
-    uint64_t added_ms;
+    uint64_t added_ms, generation;
     int annotated;
-    const float *vector; // [D], borrowed; NULL: zeros, for a row that is dead from the start
+    const uint8_t *id;   // [RG_ID_SIZE], borrowed, as is what follows; NULL: zeros
+    const char *name;    // NULL: ""
+    const float *vector; // [D]; NULL: zeros, for a row that is dead from the start
 } rg_row_t;
 
 void rg_rows_append(rg_rows_t *rows, const rg_row_t *row);
 
-// The row at this position; its vector lives as long as the rows.
+// The row at this position; what it points to lives as long as the rows.
 rg_row_t rg_rows_at(const rg_rows_t *rows, size_t position);
 
 // Position of a label, or -1.

@@ -42,6 +42,17 @@ int rg__set_commit(rg_set_t *set, rg_store_txn_t **txn, const rg_state_t *state,
 
 // ---- a view from the store
 
+rg_row_t rg__row_of(const rg_image_t *image, const float *vector)
+{
+    return (rg_row_t){.label = (int64_t)image->label,
+                      .added_ms = image->time_ms,
+                      .generation = image->generation,
+                      .annotated = image->annotated,
+                      .id = image->id,
+                      .name = image->name,
+                      .vector = vector};
+}
+
 // What a row is made of; its vector is the transaction's. RG_ENOENT if the model has not seen the image.
 static int read_row(rg_store_txn_t *txn, const rg_image_t *image, const rg_model_t *model, uint32_t slot,
                     rg_row_t *row)
@@ -49,7 +60,7 @@ static int read_row(rg_store_txn_t *txn, const rg_image_t *image, const rg_model
     rg_span_t embedding;
     int err = rg_store_made(txn, image, slot, RG_MADE_EMBEDDING, rg_model_embedding_bytes(model), &embedding);
     if (err) return err;
-    *row = (rg_row_t){(int64_t)image->label, image->time_ms, image->annotated, embedding.data};
+    *row = rg__row_of(image, embedding.data);
     return 0;
 }
 

@@ -32,6 +32,9 @@ int rg__set_commit(rg_set_t *set, rg_store_txn_t **txn, const rg_state_t *state,
 // one) becomes its view, *state its state.
 int rg__set_switch_if_complete(rg_store_txn_t *txn, rg_state_t *state, rg_view_t **view);
 
+// An image as a row; it borrows both.
+rg_row_t rg__row_of(const rg_image_t *image, const float *vector);
+
 // A view of what this transaction sees, with the snapshot's index, or without one. RG_EFORMAT if the two do
 // not fit.
 int rg__view_of_store(rg_view_t **view, rg_store_txn_t *txn, const rg_state_t *state,

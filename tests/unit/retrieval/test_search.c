@@ -389,7 +389,8 @@ static void filters_choose_by_time(void **state)
     rg_set_t *set = open_set(*state);
     rg_look_t look = look_at(set);
     rg_view_t *view = rg_view_new(&model, 1);
-    for (int i = 0; i < 6; i++) rg_view_append(view, &(rg_row_t){i, 100 + (uint64_t)i, 0, zeros});
+    for (int i = 0; i < 6; i++)
+        rg_view_append(view, &(rg_row_t){.label = i, .added_ms = 100 + (uint64_t)i, .vector = zeros});
     static const struct {
         uint64_t from, until;
         unsigned want;
