@@ -51,7 +51,8 @@ static void assert_exactly(rg_set_t *set, const numbers_t *numbers)
     assert_int_equal(count_of(set), living);
     nearest(set, numbers->first, -1, living + 1, near);
     for (unsigned i = 0; i < living; i++) {
-        assert_true(near[i].number >= 0 && is_in(numbers, (unsigned)near[i].number));
+        if (near[i].number < 0 || !is_in(numbers, (unsigned)near[i].number))
+            fail_msg("place %u of %u: picture %d", i, living, near[i].number);
         assert_int_equal(seen[near[i].number]++, 0);
     }
     assert_int_equal(near[living].number, -1);
