@@ -81,6 +81,8 @@ __attribute__((noreturn)) static void become(const rg_supervisor_spec_t *spec, c
     // microseconds, not milliseconds. Alone as fast, half again as fast where encoder and trainer compute at
     // once.
     setenv("GOMP_SPINCOUNT", "2000", 0);
+    // An approximate index reads vectors from all over its memory: large pages make it a quarter faster.
+    if (strcmp(name, "retrieval") == 0) setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 0);
     snprintf(path, sizeof path, "%s/rg-%s", spec->folder, name);
     argv[n++] = path;
     argv[n++] = "--config";

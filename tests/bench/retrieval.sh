@@ -13,8 +13,8 @@ trap '[ -z "$service" ] || kill "$service"; rm -rf "$work"' EXIT
 [ -x "$build/tests/bench/retrieval" ] || { echo "retrieval: build first, or name the build folder in BUILD" >&2; exit 1; }
 export OMP_NUM_THREADS=2 GOMP_SPINCOUNT=2000 # as rg-ctl up starts it
 
-start() { # CONFIG
-    "$build/bin/rg-retrieval" --config "$1" 2>>"$work/log" &
+start() { # CONFIG: as rg-ctl up starts it, with large pages
+    GLIBC_TUNABLES=glibc.malloc.hugetlb=1 "$build/bin/rg-retrieval" --config "$1" 2>>"$work/log" &
     service=$!
 }
 
