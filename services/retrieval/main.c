@@ -81,13 +81,10 @@ static Rg__V1__IndexAction action_of(const rg_msg_t *request)
 static int run_take(void *data, const rg_msg_t *request, rg_msg_t **reply)
 {
     self_t *self = data;
-    (void)request;
+    (void)request, (void)reply;
     rg_set_take(self->answerer.set, &self->built);
-    if (action_of(self->asked_by->request) == RG__V1__INDEX_ACTION__COMPACT) {
-        int err = rg_store_copy(rg_set_store(self->answerer.set));
-        if (err) return err;
-    }
-    return rg_answer_index(&self->answerer, reply);
+    int is_compact = action_of(self->asked_by->request) == RG__V1__INDEX_ACTION__COMPACT;
+    return is_compact ? rg_store_copy(rg_set_store(self->answerer.set)) : 0;
 }
 
 static void tell_built(const rg_msg_t *reply)
@@ -111,10 +108,9 @@ static void done_take(void *data, rg_job_t *job, int err)
     rg_job_t *asked_by = self->asked_by;
     self->asked_by = NULL;
     if (!err && action_of(asked_by->request) == RG__V1__INDEX_ACTION__COMPACT) adopt_copy(self);
+    if (!err) err = rg_answer_index(&self->answerer, &asked_by->result);
     log_failure("build_failed", asked_by, err);
-    if (!err) tell_built(job->result);
-    asked_by->result = job->result;
-    job->result = NULL;
+    if (!err) tell_built(asked_by->result);
     end(self, asked_by, err);
     rg_jobs_end(&job);
     rg_jobs_add(self->builder, &SAVE, NULL, NULL);
