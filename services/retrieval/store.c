@@ -1,8 +1,7 @@
-#include "services/retrieval/store.h"
+#include "services/retrieval/store_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <lmdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,32 +13,9 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 
-enum { VERSION = 2, TABLES = 5 + RG_SLOTS * RG_MADES, HEX_SIZE = 2 * RG_ID_SIZE + 1 };
+enum { TABLES = 5 + RG_SLOTS * RG_MADES };
 
 static const char COPY[] = "compacting"; // folder of rg_store_copy
-
-struct rg_store {
-    char *path;
-    size_t map_bytes;
-    int owner; // descriptor of the lock file, -1 before it is ours
-    int read_only;
-    MDB_env *env;
-    MDB_dbi meta, ids, names, images, thumbnails, made[RG_SLOTS][RG_MADES];
-};
-
-struct rg_store_txn {
-    rg_store_t *store;
-    MDB_txn *txn;
-    MDB_cursor *cursor; // over images, opened by the first rg_store_next
-};
-
-// The fixed part of a value of `images`; the name follows.
-typedef struct {
-    uint32_t version;
-    uint16_t name_length, annotated;
-    uint64_t generation, time_ms;
-    uint8_t id[RG_ID_SIZE];
-} image_head_t;
 
 // The fixed part of a model in the state.
 typedef struct {
@@ -56,9 +32,7 @@ typedef struct {
     model_head_t model, next;
 } state_head_t;
 
-_Static_assert(sizeof(image_head_t) == 40 && sizeof(state_head_t) == 56, "stored heads have no padding");
-
-static const char *const MADE_NAME[RG_MADES] = {"embedding", "content map"};
+_Static_assert(sizeof(state_head_t) == 56, "the stored head has no padding");
 
 size_t rg_model_embedding_bytes(const rg_model_t *model)
 {
@@ -73,15 +47,6 @@ size_t rg_model_content_bytes(const rg_model_t *model)
 
 // ---- errors
 
-static void hex(const uint8_t id[RG_ID_SIZE], char out[HEX_SIZE])
-{
-    for (int i = 0; i < RG_ID_SIZE; i++) {
-        out[2 * i] = "0123456789abcdef"[id[i] >> 4];
-        out[2 * i + 1] = "0123456789abcdef"[id[i] & 15];
-    }
-    out[HEX_SIZE - 1] = 0;
-}
-
 // LMDB reports a write cut short by a full disk as a plain EIO: look at the disk.
 static int is_full(const char *path, int rc)
 {
@@ -90,7 +55,7 @@ static int is_full(const char *path, int rc)
     return rc == MDB_MAP_FULL || rc == ENOSPC || rc == EDQUOT || rc == EFBIG;
 }
 
-static int fail(const rg_store_t *store, int rc, const char *what)
+int rg__store_fail(const rg_store_t *store, int rc, const char *what)
 {
     int err = RG_EIO;
     if (is_full(store->path, rc))
@@ -100,14 +65,6 @@ static int fail(const rg_store_t *store, int rc, const char *what)
     else if (rc == MDB_VERSION_MISMATCH)
         err = RG_EVERSION;
     return rg_fail(err, "%s: cannot %s the retrieval store: %s", store->path, what, mdb_strerror(rc));
-}
-
-static int corrupt(const rg_store_txn_t *txn, const rg_image_t *image, const char *what, size_t size)
-{
-    char name[HEX_SIZE];
-    hex(image->id, name);
-    return rg_fail(RG_EFORMAT, "%s: image %s is corrupt: its %s has %zu bytes", txn->store->path, name, what,
-                   size);
 }
 
 // ---- open and close
@@ -150,7 +107,7 @@ static int open_tables(rg_store_t *store)
 {
     MDB_txn *txn;
     int rc = mdb_txn_begin(store->env, NULL, store->read_only ? MDB_RDONLY : 0, &txn);
-    if (rc) return fail(store, rc, "open");
+    if (rc) return rg__store_fail(store, rc, "open");
     rc = open_table(store, txn, "meta", 0, &store->meta);
     if (!rc) rc = open_table(store, txn, "ids", 0, &store->ids);
     if (!rc) rc = open_table(store, txn, "names", MDB_DUPSORT | MDB_DUPFIXED | MDB_INTEGERDUP, &store->names);
@@ -161,7 +118,7 @@ static int open_tables(rg_store_t *store)
         mdb_txn_abort(txn);
     else
         rc = mdb_txn_commit(txn);
-    return rc ? fail(store, rc, "open") : 0;
+    return rc ? rg__store_fail(store, rc, "open") : 0;
 }
 
 // Read-only: nobody writes, so no locks are needed either.
@@ -174,7 +131,7 @@ static int open_env(rg_store_t *store)
     if (!rc) rc = mdb_env_open(store->env, store->path, flags, 0644);
     int dead = 0; // readers that were killed
     if (!rc) rc = mdb_reader_check(store->env, &dead);
-    return rc ? fail(store, rc, "open") : open_tables(store);
+    return rc ? rg__store_fail(store, rc, "open") : open_tables(store);
 }
 
 static int check_version(rg_store_t *store)
@@ -244,7 +201,7 @@ int rg_store_copy(rg_store_t *store)
     unlink(data); // of a compaction that was killed
     int err = rg_mkdirs(folder);
     int rc = err ? 0 : mdb_env_copy2(store->env, folder, MDB_CP_COMPACT);
-    if (rc) err = fail(store, rc, "copy");
+    if (rc) err = rg__store_fail(store, rc, "copy");
     if (!err) err = sync_file(data);
     if (err) unlink(data);
     free(data);
@@ -272,7 +229,7 @@ static int begin(rg_store_t *store, unsigned flags, rg_store_txn_t **out)
 {
     MDB_txn *txn;
     int rc = mdb_txn_begin(store->env, NULL, flags, &txn);
-    if (rc) return fail(store, rc, flags & MDB_RDONLY ? "read" : "write to");
+    if (rc) return rg__store_fail(store, rc, flags & MDB_RDONLY ? "read" : "write to");
     *out = rg_alloc(sizeof **out);
     **out = (rg_store_txn_t){.store = store, .txn = txn};
     return 0;
@@ -294,7 +251,7 @@ int rg_store_commit(rg_store_txn_t **txn)
 {
     if ((*txn)->cursor) mdb_cursor_close((*txn)->cursor);
     int rc = mdb_txn_commit((*txn)->txn);
-    int err = rc ? fail((*txn)->store, rc, "write to") : 0;
+    int err = rc ? rg__store_fail((*txn)->store, rc, "write to") : 0;
     free(*txn);
     *txn = NULL;
     return err;
@@ -309,32 +266,30 @@ void rg_store_abort(rg_store_txn_t **txn)
     *txn = NULL;
 }
 
-// RG_ENOENT without a sentence: absence is an answer here, its meaning is the caller's.
-static int get(rg_store_txn_t *txn, MDB_dbi table, const void *key, size_t key_size, rg_span_t *value)
+int rg__store_get(rg_store_txn_t *txn, MDB_dbi table, const void *key, size_t key_size, rg_span_t *value)
 {
     MDB_val k = {.mv_size = key_size, .mv_data = (void *)key}, v;
     int rc = mdb_get(txn->txn, table, &k, &v);
     if (rc == MDB_NOTFOUND) return RG_ENOENT;
-    if (rc) return fail(txn->store, rc, "read");
+    if (rc) return rg__store_fail(txn->store, rc, "read");
     *value = (rg_span_t){.data = v.mv_data, .size = v.mv_size};
     return 0;
 }
 
-static int put(rg_store_txn_t *txn, MDB_dbi table, const void *key, size_t key_size, rg_span_t value)
+int rg__store_put(rg_store_txn_t *txn, MDB_dbi table, const void *key, size_t key_size, rg_span_t value)
 {
     MDB_val k = {.mv_size = key_size, .mv_data = (void *)key};
     MDB_val v = {.mv_size = value.size, .mv_data = (void *)value.data};
     int rc = mdb_put(txn->txn, table, &k, &v, 0);
-    return rc ? fail(txn->store, rc, "write to") : 0;
+    return rc ? rg__store_fail(txn->store, rc, "write to") : 0;
 }
 
-// What is not there is removed already. label: of several under the same key, or NULL.
-static int del(rg_store_txn_t *txn, MDB_dbi table, const void *key, size_t key_size, const uint64_t *label)
+int rg__store_del(rg_store_txn_t *txn, MDB_dbi table, const void *key, size_t key_size, const uint64_t *label)
 {
     MDB_val k = {.mv_size = key_size, .mv_data = (void *)key};
     MDB_val v = {.mv_size = sizeof *label, .mv_data = (void *)label};
     int rc = mdb_del(txn->txn, table, &k, label ? &v : NULL);
-    return rc && rc != MDB_NOTFOUND ? fail(txn->store, rc, "remove from") : 0;
+    return rc && rc != MDB_NOTFOUND ? rg__store_fail(txn->store, rc, "remove from") : 0;
 }
 
 // ---- state
@@ -357,15 +312,15 @@ static model_head_t head_of(const rg_model_t *model)
 int rg_store_state(rg_store_txn_t *txn, rg_state_t *state)
 {
     rg_span_t value = {0};
-    int err = get(txn, txn->store->meta, "state", 5, &value);
+    int err = rg__store_get(txn, txn->store->meta, "state", 5, &value);
     if (err == RG_ENOENT) *state = (rg_state_t){0};
     if (err) return err == RG_ENOENT ? 0 : err;
     state_head_t head = {0};
     const char *path = txn->store->path, *text = (const char *)value.data + sizeof head;
     memcpy(&head, value.data, value.size < sizeof head ? value.size : sizeof head);
-    if (value.size >= sizeof head.version && head.version != VERSION)
+    if (value.size >= sizeof head.version && head.version != RG__STORE_VERSION)
         return rg_fail(RG_EVERSION, "%s: store version %u, this program reads %d", path, head.version,
-                       VERSION);
+                       RG__STORE_VERSION);
     if (value.size < sizeof head || head.slot >= RG_SLOTS || head.model.name_length > RG_TEXT_MAX ||
         head.next.name_length > RG_TEXT_MAX ||
         value.size != sizeof head + head.model.name_length + head.next.name_length)
@@ -378,7 +333,7 @@ int rg_store_state(rg_store_txn_t *txn, rg_state_t *state)
 
 int rg_store_set_state(rg_store_txn_t *txn, const rg_state_t *state)
 {
-    state_head_t head = {.version = VERSION,
+    state_head_t head = {.version = RG__STORE_VERSION,
                          .slot = state->slot,
                          .generation = state->generation,
                          .model = head_of(&state->model),
@@ -388,211 +343,5 @@ int rg_store_set_state(rg_store_txn_t *txn, const rg_state_t *state)
     memcpy(text, state->model.name, head.model.name_length);
     memcpy(text + head.model.name_length, state->next.name, head.next.name_length);
     size_t size = sizeof head + head.model.name_length + head.next.name_length;
-    return put(txn, txn->store->meta, "state", 5, (rg_span_t){value, size});
-}
-
-// ---- reading images
-
-int rg_store_find(rg_store_txn_t *txn, const uint8_t id[RG_ID_SIZE], uint64_t *label)
-{
-    rg_span_t value = {0};
-    int err = get(txn, txn->store->ids, id, RG_ID_SIZE, &value);
-    if (err) return err;
-    if (value.size != sizeof *label) {
-        rg_image_t image;
-        memcpy(image.id, id, RG_ID_SIZE);
-        return corrupt(txn, &image, "label", value.size);
-    }
-    memcpy(label, value.data, sizeof *label);
-    return 0;
-}
-
-static int parse_image(const rg_store_txn_t *txn, uint64_t label, rg_span_t value, rg_image_t *image)
-{
-    image_head_t head;
-    if (value.size < sizeof head)
-        return rg_fail(RG_EFORMAT, "%s: image %llu is corrupt: its record has %zu bytes", txn->store->path,
-                       (unsigned long long)label, value.size);
-    memcpy(&head, value.data, sizeof head);
-    rg_image_t parsed = {
-        .label = label, .generation = head.generation, .time_ms = head.time_ms, .annotated = head.annotated};
-    memcpy(parsed.id, head.id, sizeof head.id);
-    if (head.version != VERSION || head.name_length > RG_TEXT_MAX || head.annotated > 1 ||
-        value.size != sizeof head + head.name_length)
-        return corrupt(txn, &parsed, "record", value.size);
-    memcpy(parsed.name, (const char *)value.data + sizeof head, head.name_length);
-    *image = parsed;
-    return 0;
-}
-
-int rg_store_image(rg_store_txn_t *txn, uint64_t label, rg_image_t *image)
-{
-    rg_span_t value = {0};
-    int err = get(txn, txn->store->images, &label, sizeof label, &value);
-    if (err == RG_ENOENT)
-        return rg_fail(RG_ENOENT, "%s: there is no image %llu", txn->store->path, (unsigned long long)label);
-    return err ? err : parse_image(txn, label, value, image);
-}
-
-int rg_store_next(rg_store_txn_t *txn, uint64_t from, rg_image_t *image)
-{
-    MDB_val k = {.mv_size = sizeof from, .mv_data = &from}, v;
-    int rc = txn->cursor ? 0 : mdb_cursor_open(txn->txn, txn->store->images, &txn->cursor);
-    if (!rc) rc = mdb_cursor_get(txn->cursor, &k, &v, MDB_SET_RANGE);
-    if (rc == MDB_NOTFOUND) return RG_ENOENT;
-    if (rc) return fail(txn->store, rc, "read");
-    uint64_t label;
-    memcpy(&label, k.mv_data, sizeof label);
-    return parse_image(txn, label, (rg_span_t){v.mv_data, v.mv_size}, image);
-}
-
-static int count_of(rg_store_txn_t *txn, MDB_dbi table, uint64_t *count)
-{
-    MDB_stat stat;
-    int rc = mdb_stat(txn->txn, table, &stat);
-    if (rc) return fail(txn->store, rc, "read");
-    *count = stat.ms_entries;
-    return 0;
-}
-
-int rg_store_count(rg_store_txn_t *txn, uint64_t *count)
-{
-    return count_of(txn, txn->store->images, count);
-}
-
-int rg_store_embedded(rg_store_txn_t *txn, uint32_t slot, uint64_t *count)
-{
-    return count_of(txn, txn->store->made[slot][RG_MADE_EMBEDDING], count);
-}
-
-int rg_store_entries(rg_store_txn_t *txn, rg_entries_t *entries)
-{
-    const rg_store_t *store = txn->store;
-    int err = count_of(txn, store->ids, &entries->ids);
-    if (!err) err = count_of(txn, store->names, &entries->names);
-    if (!err) err = count_of(txn, store->thumbnails, &entries->thumbnails);
-    return err;
-}
-
-static int tell_label(const MDB_val *value, void (*fn)(void *self, uint64_t label), void *self)
-{
-    uint64_t label;
-    if (value->mv_size != sizeof label) return MDB_CORRUPTED;
-    memcpy(&label, value->mv_data, sizeof label);
-    fn(self, label);
-    return 0;
-}
-
-int rg_store_named(rg_store_txn_t *txn, const char *prefix, void (*fn)(void *self, uint64_t label),
-                   void *self)
-{
-    MDB_cursor *cursor;
-    size_t length = strlen(prefix);
-    MDB_val k = {.mv_size = length, .mv_data = (void *)prefix}, v;
-    int rc = mdb_cursor_open(txn->txn, txn->store->names, &cursor);
-    if (rc) return fail(txn->store, rc, "read");
-    rc = mdb_cursor_get(cursor, &k, &v, length ? MDB_SET_RANGE : MDB_FIRST);
-    while (!rc && k.mv_size >= length && memcmp(k.mv_data, prefix, length) == 0) {
-        rc = tell_label(&v, fn, self);
-        if (!rc) rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
-    }
-    mdb_cursor_close(cursor);
-    return rc && rc != MDB_NOTFOUND ? fail(txn->store, rc, "read") : 0;
-}
-
-int rg_store_made(rg_store_txn_t *txn, const rg_image_t *image, uint32_t slot, enum rg_made kind, size_t want,
-                  rg_span_t *made)
-{
-    rg_span_t value = {0};
-    int err = get(txn, txn->store->made[slot][kind], &image->label, sizeof image->label, &value);
-    if (err) return err;
-    if (value.size != want) return corrupt(txn, image, MADE_NAME[kind], value.size);
-    *made = value;
-    return 0;
-}
-
-int rg_store_thumbnail(rg_store_txn_t *txn, const rg_image_t *image, rg_span_t *jpeg)
-{
-    rg_span_t value = {0};
-    int err = get(txn, txn->store->thumbnails, &image->label, sizeof image->label, &value);
-    if (err && err != RG_ENOENT) return err;
-    if (value.size == 0) return corrupt(txn, image, "thumbnail", value.size);
-    *jpeg = value;
-    return 0;
-}
-
-// ---- writing images
-
-static int take_label(rg_store_txn_t *txn, uint64_t *label)
-{
-    rg_span_t value = {0};
-    uint64_t next = 1;
-    int err = get(txn, txn->store->meta, "next", 4, &value);
-    if (!err && value.size != sizeof next)
-        return rg_fail(RG_EFORMAT, "%s: its label counter has %zu bytes", txn->store->path, value.size);
-    if (!err)
-        memcpy(&next, value.data, sizeof next);
-    else if (err != RG_ENOENT)
-        return err;
-    *label = next++;
-    return put(txn, txn->store->meta, "next", 4, (rg_span_t){&next, sizeof next});
-}
-
-static int put_image(rg_store_txn_t *txn, const rg_image_t *image)
-{
-    image_head_t head = {.version = VERSION,
-                         .name_length = (uint16_t)strlen(image->name),
-                         .annotated = image->annotated != 0,
-                         .generation = image->generation,
-                         .time_ms = image->time_ms};
-    memcpy(head.id, image->id, sizeof head.id);
-    char value[sizeof head + RG_TEXT_MAX];
-    memcpy(value, &head, sizeof head);
-    memcpy(value + sizeof head, image->name, head.name_length);
-    return put(txn, txn->store->images, &image->label, sizeof image->label,
-               (rg_span_t){value, sizeof head + head.name_length});
-}
-
-int rg_store_put(rg_store_txn_t *txn, rg_image_t *image, rg_span_t thumbnail)
-{
-    rg_store_t *store = txn->store;
-    uint64_t label;
-    int err = take_label(txn, &label);
-    if (err) return err;
-    image->label = label;
-    const rg_span_t value = {&label, sizeof label};
-    err = put(txn, store->ids, image->id, RG_ID_SIZE, value);
-    if (!err) err = put(txn, store->names, image->name, strlen(image->name), value);
-    if (!err) err = put_image(txn, image);
-    if (!err) err = put(txn, store->thumbnails, &label, sizeof label, thumbnail);
-    return err;
-}
-
-int rg_store_make(rg_store_txn_t *txn, uint64_t label, uint32_t slot, const rg_span_t made[RG_MADES])
-{
-    int err = 0;
-    for (int i = 0; i < RG_MADES && !err; i++)
-        err = put(txn, txn->store->made[slot][i], &label, sizeof label, made[i]);
-    return err;
-}
-
-int rg_store_clear(rg_store_txn_t *txn, uint32_t slot)
-{
-    int rc = 0;
-    for (int i = 0; i < RG_MADES && !rc; i++) rc = mdb_drop(txn->txn, txn->store->made[slot][i], 0);
-    return rc ? fail(txn->store, rc, "write to") : 0;
-}
-
-int rg_store_delete(rg_store_txn_t *txn, uint64_t label)
-{
-    rg_store_t *store = txn->store;
-    rg_image_t image;
-    int err = rg_store_image(txn, label, &image);
-    if (!err) err = del(txn, store->ids, image.id, RG_ID_SIZE, NULL);
-    if (!err) err = del(txn, store->names, image.name, strlen(image.name), &label);
-    if (!err) err = del(txn, store->images, &label, sizeof label, NULL);
-    if (!err) err = del(txn, store->thumbnails, &label, sizeof label, NULL);
-    for (int i = 0; i < RG_SLOTS * RG_MADES && !err; i++)
-        err = del(txn, store->made[i / RG_MADES][i % RG_MADES], &label, sizeof label, NULL);
-    return err;
+    return rg__store_put(txn, txn->store->meta, "state", 5, (rg_span_t){value, size});
 }
