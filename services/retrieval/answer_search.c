@@ -6,9 +6,6 @@
 #include "services/retrieval/filter.h"
 #include "services/retrieval/search.h"
 
-// Vectors up to this squared norm have finite distances in float.
-static const double NORM2_MAX = 1e37;
-
 // ---- the question
 
 // A search request, read: what its rg_search_t borrows.
@@ -28,12 +25,9 @@ static void fini_question(question_t *question)
 
 static int check_finite(const rg_search_t *search, size_t dim)
 {
-    for (size_t i = 0; i < search->n; i++) {
-        double norm2 = 0;
-        for (size_t d = 0; d < dim; d++)
-            norm2 += (double)search->queries[i * dim + d] * search->queries[i * dim + d];
-        if (!(norm2 < NORM2_MAX)) return rg_fail(RG_ENUMERIC, "query %zu is not finite", i);
-    }
+    for (size_t i = 0; i < search->n; i++)
+        if (!rg_vector_is_finite(search->queries + i * dim, dim))
+            return rg_fail(RG_ENUMERIC, "query %zu is not finite", i);
     return 0;
 }
 

@@ -4,17 +4,7 @@
 #include "common/core/err.h"
 #include "services/retrieval/set_private.h"
 
-// Distances of vectors up to this squared norm are finite in float.
-static const double NORM2_MAX = 1e37;
-
 // ---- add
-
-static int check_vector(const float *vector, size_t dim)
-{
-    double norm2 = 0;
-    for (size_t i = 0; i < dim; i++) norm2 += (double)vector[i] * vector[i];
-    return norm2 < NORM2_MAX ? 0 : RG_ENUMERIC; // false for NaN too
-}
 
 // A batch of adds under way.
 typedef struct {
@@ -34,7 +24,7 @@ static const char *objection(const adding_t *adding, const rg_set_item_t *item)
     if (length == 0) return "it has no name";
     if (length > RG_TEXT_MAX) return "its name is longer than 255 bytes";
     if (!adding->next && item->thumbnail.size == 0) return "its thumbnail is empty";
-    if (check_vector(item->embedding, adding->model->embed_dim) != 0) return "its embedding is not finite";
+    if (!rg_vector_is_finite(item->embedding, adding->model->embed_dim)) return "its embedding is not finite";
     return NULL;
 }
 

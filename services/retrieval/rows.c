@@ -7,6 +7,9 @@
 
 #include "common/core/alloc.h"
 
+// Distances of vectors up to this squared norm are finite in float.
+static const double NORM2_MAX = 1e37;
+
 enum { CHUNK_BYTES = 4 << 20, HUGE_PAGE = 2 << 20, ROOM_STEP = 64 };
 
 void rg_rows_init(rg_rows_t *rows, uint32_t dim)
@@ -73,11 +76,16 @@ void rg_rows_share(rg_rows_t *rows, const rg_rows_t *of)
     }
 }
 
-static float norm2(const float *vector, size_t dim)
+static double norm2(const float *vector, size_t dim)
 {
     double sum = 0;
     for (size_t i = 0; i < dim; i++) sum += (double)vector[i] * vector[i];
-    return (float)sum;
+    return sum;
+}
+
+int rg_vector_is_finite(const float *vector, size_t dim)
+{
+    return norm2(vector, dim) < NORM2_MAX; // false for NaN too
 }
 
 static rg_chunk_t *last_chunk(rg_rows_t *rows)
@@ -109,7 +117,7 @@ void rg_rows_append(rg_rows_t *rows, const rg_row_t *row)
         memset(chunk->ids[at], 0, RG_ID_SIZE);
     free(chunk->names[at]); // of a row that was taken back
     chunk->names[at] = row->name && *row->name ? rg_strdup(row->name) : NULL;
-    chunk->norms2[at] = norm2(vector, rows->dim);
+    chunk->norms2[at] = (float)norm2(vector, rows->dim);
 }
 
 rg_row_t rg_rows_at(const rg_rows_t *rows, size_t position)

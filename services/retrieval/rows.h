@@ -13,6 +13,9 @@
 
 #include "common/wire/msg.h"
 
+// 1 if distances to this vector [dim] are finite in float: neither it nor its norm overflows.
+int rg_vector_is_finite(const float *vector, size_t dim);
+
 // `room` rows, as many as fit into 4 MiB.
 typedef struct {
     atomic_int owners;

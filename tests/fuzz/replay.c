@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -99,12 +100,14 @@ static void make_input(const input_t *seeds, size_t n, size_t i, input_t *input)
         change(input, other, &rng);
 }
 
-// From a block of exactly its size, so that reading beyond it is seen by the sanitizer.
+// From a block of exactly its size, so that reading beyond it is seen by the sanitizer. Whoever computes on
+// it for SECONDS_MAX hangs, and is ended.
 static void feed(const uint8_t *bytes, size_t size)
 {
+    static const struct itimerval limit = {.it_value = {.tv_sec = SECONDS_MAX}};
     uint8_t *exact = malloc(size ? size : 1);
     memcpy(exact, bytes, size);
-    alarm(SECONDS_MAX);
+    setitimer(ITIMER_PROF, &limit, NULL);
     LLVMFuzzerTestOneInput(exact, size);
     free(exact);
 }
