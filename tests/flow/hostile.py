@@ -3,7 +3,7 @@
 Opens COUNT tcp connections to ADDRESS (127.0.0.1:PORT), at most 300 at a time, and each sends
   garbage   bytes that are no greeting
   half      a greeting, a handshake and the first half of a message, then nothing more
-  deaf      200 requests for all images each, whose answers it never reads
+  deaf      100 requests for all images each, whose answers it never reads
 Prints how many connections were made. Only the standard library is used.
 """
 import os
@@ -27,7 +27,7 @@ def deaf():
     """Envelopes (proto/envelope.proto) with a list-request for 100 images, thumbnails and embeddings; after the handshake."""
     ask = b"\x10\x64\x20\x01\x28\x01"
     requests = [b"\x08\x01\x10" + bytes([i]) + b"\x9a\x04" + bytes([len(ask)]) + ask for i in range(1, 101)]
-    return 2 * b"".join(b"\0" + bytes([len(r)]) + r for r in requests)
+    return b"".join(b"\0" + bytes([len(r)]) + r for r in requests)
 
 
 def send(peer, data):

@@ -1,11 +1,12 @@
 # hostile.sh [N]: N connections (1,000) each that send garbage, or half a message, and a client that asks and never reads.
-# The retrieval service goes on answering, and does not grow beyond a bound.
+# The retrieval service goes on answering, and does not grow beyond a bound (with sanitizers, which keep freed memory, that is
+# not looked at).
 . tests/support/flow.sh
 count=${1:-1000}
 command -v /usr/bin/python3 >/dev/null || { echo "SKIP: needs python3"; exit 77; }
 write_flow_config
 write_tcp_endpoints
-echo "limits: {heartbeat_ms: 500, connections: 400, unread_mib: 16}" >>"$work/config.yaml"
+echo "limits: {heartbeat_ms: 500, connections: 700, unread_mib: 16, timeout_ms: 120000}" >>"$work/config.yaml"
 address=$(sed -nE 's,^ *retrieval: tcp://(.*),\1,p' "$work/config.yaml")
 prepare_stage3
 pid=$(field retrieval pid)
@@ -30,4 +31,4 @@ run 0 stats retrieval --json
 out_has '"list"' # the deaf were answered
 grown=$(($(peak_mib) - before))
 echo "$count connections each of garbage, half messages and without reading: peak memory grew by $grown MiB"
-[ "$grown" -lt 160 ] || fail "the service grew by $grown MiB"
+[ -n "${RG_SANITIZED:-}" ] || [ "$grown" -lt 160 ] || fail "the service grew by $grown MiB"
