@@ -5,6 +5,7 @@
 
 #include "common/core/err.h"
 #include "services/ctl/caller.h"
+#include "services/ctl/clock.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/output.h"
 #include "services/ctl/progress.h"
@@ -49,17 +50,20 @@ typedef struct {
     const index_t *own;
     rg_caller_t *retrieval;
     rg_progress_t progress;
+    double begun_s;
     uint64_t problems;
 } task_t;
 
 static void show(void *self, const Rg__V1__StatusReply *status)
 {
     task_t *task = self;
-    char note[RG_PROGRESS_SIZE] = "";
+    char note[RG_PROGRESS_SIZE];
+    const rg_progress_line_t line = {.rate = -1, .left_s = -1, .note = note};
+    snprintf(note, sizeof note, "%.0f s", rg_clock_s() - task->begun_s);
     if (!status)
         snprintf(note, sizeof note, "waiting for the retrieval service (%.0f s)",
                  rg_caller_silent_s(task->retrieval));
-    rg_progress_update(&task->progress, 0, 0, note);
+    rg_progress_show(&task->progress, &line);
 }
 
 // A field that comes several times becomes a list.
@@ -98,7 +102,7 @@ static int take_reply(void *self, const rg_msg_t *reply)
 
 static int run(const rg_options_t *options, const void *input)
 {
-    task_t task = {.options = options, .own = input};
+    task_t task = {.options = options, .own = input, .begun_s = rg_clock_s()};
     int err = rg_caller_open(&task.retrieval, &options->config, "retrieval");
     if (err) return err;
     rg_progress_init(&task.progress, task.own->name, "images", options->json);
