@@ -242,8 +242,10 @@ void rg_exact_search(rg_hit_t *hits, const rg_rows_t *rows, size_t from, const r
 {
     const search_t s = {rows, from, among, queries, n, k};
     assert(k >= 1);
-    clear(hits, n * k);
-    if (from >= rows->count) return;
+    if (from >= rows->count) {
+        clear(hits, n * k);
+        return;
+    }
     double work = (double)n * (double)(rows->count - from) * rows->dim;
     search_all(&s, hits, work < SHARED_FROM ? NULL : crew);
     finish(&s, hits);

@@ -26,11 +26,9 @@ typedef struct {
 
 static void end(self_t *self, rg_job_t *job, int err)
 {
-    if (!job->request)
-        ;
-    else if (err)
+    if (job->request && err)
         rg_service_refuse(self->service, &job->peer, err);
-    else
+    else if (job->request)
         rg_service_reply(self->service, &job->peer, &job->result);
     rg_jobs_end(&job);
 }
