@@ -275,6 +275,8 @@ static int check(const rg_config_t *config)
                        config->retrieval.k_max);
     if (!(config->triplet.easy || config->triplet.medium || config->triplet.hard || config->triplet.hardest))
         return rg_fail(RG_ECONFIG, "triplet: all kinds of negatives are off");
+    if (config->stage3_encoders == RG_ENCODERS_TRAINED && config->retrieval.neighbours != RG_NEIGHBOURS_NONE)
+        return rg_fail(RG_ECONFIG, "stage3.encoders: trained only with retrieval.neighbours: none");
     int err = check_loss(config, "stage1.loss", &config->stage1_loss);
     return err ? err : check_loss(config, "stage3.loss", &config->stage3_loss);
 }

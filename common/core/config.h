@@ -21,7 +21,8 @@ enum rg_optimizer { RG_OPTIMIZER_SGD, RG_OPTIMIZER_ADAM, RG_OPTIMIZER_ADAMW };
 enum rg_gan { RG_GAN_LSGAN, RG_GAN_WGAN_GP };
 enum rg_prior { RG_PRIOR_KL, RG_PRIOR_EARTH_MOVER };
 enum rg_references { RG_REFERENCES_RANDOM, RG_REFERENCES_FLIPPED };
-enum rg_neighbours { RG_NEIGHBOURS_RETRIEVED, RG_NEIGHBOURS_RANDOM };
+enum rg_neighbours { RG_NEIGHBOURS_RETRIEVED, RG_NEIGHBOURS_RANDOM, RG_NEIGHBOURS_NONE };
+enum rg_encoders { RG_ENCODERS_FROZEN, RG_ENCODERS_TRAINED };
 
 // Optimisation, the same keys for every stage.
 typedef struct {
@@ -78,6 +79,7 @@ typedef struct {
     } model;
     rg_train_config_t classifier, stage1, stage2, stage3;
     rg_loss_weights_t stage1_loss, stage3_loss;
+    int stage3_encoders; // enum rg_encoders
     struct {
         double margin;
         int easy, medium, hard, hardest; // which negatives are on
@@ -85,7 +87,7 @@ typedef struct {
     struct {
         char path[RG_CONFIG_TEXT];  // store directory; "" = RUN/store
         char index[RG_CONFIG_TEXT]; // FAISS index_factory string
-        int neighbours;             // enum rg_neighbours: the paper's control is `random`
+        int neighbours;             // enum rg_neighbours: the controls are `random` and `none`
         int map_size_gib;           // LMDB address range = upper bound of the store
         int k_max, batch_max;       // largest accepted k and queries or adds per request
         int nprobe, ef_search;      // effort of an approximate search that names none

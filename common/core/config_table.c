@@ -25,7 +25,8 @@ static const char *const optimizers[] = {"sgd", "adam", "adamw", NULL};
 static const char *const gans[] = {"lsgan", "wgan_gp", NULL};
 static const char *const priors[] = {"kl", "earth_mover", NULL};
 static const char *const references[] = {"random", "flipped", NULL};
-static const char *const neighbours[] = {"retrieved", "random", NULL};
+static const char *const neighbours[] = {"retrieved", "random", "none", NULL};
+static const char *const encoders[] = {"frozen", "trained", NULL};
 
 #define ENDPOINT_HELP "where it listens: ipc://PATH or tcp://HOST:PORT; empty: ipc://RUN/SERVICE.ipc"
 #define HTTP_HELP     "port of its /metrics and /healthz; 0: none"
@@ -81,6 +82,12 @@ static const row_t general[] = {
      "G also says with a mask where it changes its source; the rest is copied"},
 };
 
+static const row_t continuation[] = {
+    {"stage3.encoders", RG_KEY_CHOICE, AT(stage3_encoders), "frozen", 0, 0,
+     "trained: E_c and E_a go on learning; only without neighbours, which an embedding that moves would lose",
+     encoders},
+};
+
 static const row_t selection[] = {
     {"triplet.margin", RG_KEY_DOUBLE, AT(triplet.margin), "0.2", 0, 100, "of the triplet loss"},
     {"triplet.easy", RG_KEY_BOOL, AT(triplet.easy), "true", 0, 1, "negatives: a random real image"},
@@ -95,7 +102,7 @@ static const row_t selection[] = {
     {"retrieval.index", RG_KEY_TEXT, AT(retrieval.index), "Flat", 0, 0,
      "Flat: exact; or a FAISS index_factory string, such as HNSW32 or IVF256,PQ20"},
     {"retrieval.neighbours", RG_KEY_CHOICE, AT(retrieval.neighbours), "retrieved", 0, 0,
-     "what stage 3 is given; random is the paper's control", neighbours},
+     "what guides stage 3; controls: random, and none, which is GMM-UNIT continued", neighbours},
     {"retrieval.map_size_gib", RG_KEY_INT, AT(retrieval.map_size_gib), "16", 1, 65536,
      "upper bound of the store, GiB"},
     {"retrieval.k_max", RG_KEY_INT, AT(retrieval.k_max), "100", 1, 10000, "largest k of a request"},
@@ -213,6 +220,7 @@ static const struct {
     {"stage2.", offsetof(rg_config_t, stage2), ROWS(train)},
     {"stage3.", offsetof(rg_config_t, stage3), ROWS(train)},
     {"stage3.loss.", offsetof(rg_config_t, stage3_loss), ROWS(loss)},
+    {"", 0, ROWS(continuation)},
     {"", 0, ROWS(selection)},
 };
 enum { SECTIONS = sizeof sections / sizeof *sections };

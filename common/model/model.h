@@ -25,6 +25,10 @@ enum rg_part { RG_CONTENT, RG_ATTRIBUTE, RG_GENERATOR, RG_DISCRIMINATOR, RG_EMBE
 #define RG_STAGE3_PARTS  (RG_STAGE2_PARTS | RG_PART_BIT(RG_FUSION))
 #define RG_STAGE3_TRAINS (RG_PART_BIT(RG_GENERATOR) | RG_PART_BIT(RG_DISCRIMINATOR) | RG_PART_BIT(RG_FUSION))
 
+// Those of stage 3 as the config has it: its controls without neighbours are GMM-UNIT's networks, continued.
+unsigned rg_stage3_parts(const rg_config_t *config);
+unsigned rg_stage3_trains(const rg_config_t *config);
+
 typedef struct {
     rg_config_t config;
     unsigned parts;            // bits of the parts that exist

@@ -101,11 +101,12 @@ static int find_newest(const rg_config_t *config, char path[RG_PATH_SIZE])
     return rg_fail(RG_ENOENT, "%s: no checkpoint here yet: train stage 1 first", config->run);
 }
 
-static int parts_of(const rg_checkpoint_info_t *info, const char *path, unsigned *parts)
+static int parts_of(const rg_config_t *config, const rg_checkpoint_info_t *info, const char *path,
+                    unsigned *parts)
 {
     for (int i = 0; i < N_STAGES; i++) {
         if (strcmp(info->stage, STAGES[i].stage) != 0) continue;
-        *parts = STAGES[i].parts & ~RG_PART_BIT(RG_DISCRIMINATOR);
+        *parts = (i ? STAGES[i].parts : rg_stage3_parts(config)) & ~RG_PART_BIT(RG_DISCRIMINATOR);
         return 0;
     }
     return rg_fail(RG_EMODEL, "%s: a checkpoint of %s; stage1, stage2 or stage3 is needed", path,
@@ -150,7 +151,7 @@ int rg_engine_load(rg_engine_t *engine, const char *given)
     loaded_t loaded = {0};
     int err = *given ? 0 : find_newest(&engine->config, newest);
     if (!err) err = rg_checkpoint_peek(path, &info);
-    if (!err) err = parts_of(&info, path, &parts);
+    if (!err) err = parts_of(&engine->config, &info, path, &parts);
     if (!err) err = check_attributes(&engine->config, &info, path);
     if (!err) err = load(&loaded, &engine->config, path, parts);
     if (err) {

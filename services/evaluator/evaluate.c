@@ -10,8 +10,6 @@
 #include "common/core/err.h"
 #include "common/core/log.h"
 
-#define ENCODERS (RG_PART_BIT(RG_CONTENT) | RG_PART_BIT(RG_ATTRIBUTE))
-
 typedef struct {
     rg_nets_spec_t nets;
     int (*run)(rg_evaluation_t *self, rg_report_t *report);
@@ -19,16 +17,21 @@ typedef struct {
 
 static const stage_t STAGES[] = {
     {{.name = "classifier", .argument = "classifier", .with_classifier = 1}, rg_evaluate_classifier},
-    {{.name = "stage1", .argument = "1", .parts = ENCODERS | RG_PART_BIT(RG_GENERATOR), .with_classifier = 1},
+    {{.name = "stage1", .argument = "1", .parts = RG_STAGE1_PARTS, .with_classifier = 1},
      rg_evaluate_translation},
-    {{.name = "stage2", .argument = "2", .parts = ENCODERS | RG_PART_BIT(RG_EMBEDDER)},
-     rg_evaluate_retrieval},
-    {{.name = "stage3",
-      .argument = "3",
-      .parts = ENCODERS | RG_PART_BIT(RG_GENERATOR) | RG_PART_BIT(RG_EMBEDDER) | RG_PART_BIT(RG_FUSION),
-      .with_classifier = 1},
+    {{.name = "stage2", .argument = "2", .parts = RG_STAGE2_PARTS}, rg_evaluate_retrieval},
+    {{.name = "stage3", .argument = "3", .parts = RG_STAGE3_PARTS, .with_classifier = 1},
      rg_evaluate_translation},
 };
+
+// What of a stage's networks an evaluation needs: all but D, which judges only while G learns.
+static rg_nets_spec_t nets_of(const stage_t *stage, const rg_config_t *config)
+{
+    rg_nets_spec_t nets = stage->nets;
+    if (nets.parts == RG_STAGE3_PARTS) nets.parts = rg_stage3_parts(config);
+    nets.parts &= ~RG_PART_BIT(RG_DISCRIMINATOR);
+    return nets;
+}
 
 static const stage_t *find_stage(const char *name)
 {
@@ -97,8 +100,9 @@ int rg_evaluate(const rg_config_t *config, const char *name, rg_evaluation_progr
     const stage_t *stage = find_stage(name);
     rg_evaluation_t evaluation;
     rg_report_t *report;
+    const rg_nets_spec_t nets = nets_of(stage, config);
     rg_cpu_threads(config->threads); // each thread has a number of its own
-    int err = rg_evaluation_open(&evaluation, config, &stage->nets, progress, stop);
+    int err = rg_evaluation_open(&evaluation, config, &nets, progress, stop);
     if (err) return err;
     rg_report_new(&report);
     err = measure(&evaluation, stage, report);

@@ -25,27 +25,39 @@
 #include "services/trainer/triplet.h"
 
 enum { LOG_EVERY = 10 }; // iterations between lines of the metrics stream
+enum { NOTHING = -1 };
 
 // What sets the stages apart.
 typedef struct {
     const char *name;
-    const char *from;       // the stage whose weights it begins with, NULL: none
+    int from;               // the stage whose weights it begins with, or NOTHING
     unsigned parts, trains; // of the model; 0: the classifier
     size_t train;           // offset of its rg_train_config_t
 } plan_t;
 
 static const plan_t PLANS[RG_STAGES] = {
-    {"classifier", NULL, 0, 0, offsetof(rg_config_t, classifier)},
-    {"stage1", NULL, RG_STAGE1_PARTS, RG_STAGE1_TRAINS, offsetof(rg_config_t, stage1)},
-    {"stage2", "stage1", RG_STAGE2_PARTS, RG_STAGE2_TRAINS, offsetof(rg_config_t, stage2)},
-    {"stage3", "stage2", RG_STAGE3_PARTS, RG_STAGE3_TRAINS, offsetof(rg_config_t, stage3)},
+    {"classifier", NOTHING, 0, 0, offsetof(rg_config_t, classifier)},
+    {"stage1", NOTHING, RG_STAGE1_PARTS, RG_STAGE1_TRAINS, offsetof(rg_config_t, stage1)},
+    {"stage2", RG_STAGE_1, RG_STAGE2_PARTS, RG_STAGE2_TRAINS, offsetof(rg_config_t, stage2)},
+    {"stage3", RG_STAGE_2, RG_STAGE3_PARTS, RG_STAGE3_TRAINS, offsetof(rg_config_t, stage3)},
 };
+
+// Stage 3 without neighbours goes on where stage 1 ended.
+static plan_t plan_of(enum rg_stage stage, const rg_config_t *config)
+{
+    plan_t plan = PLANS[stage];
+    if (stage != RG_STAGE_3) return plan;
+    if (config->retrieval.neighbours == RG_NEIGHBOURS_NONE) plan.from = RG_STAGE_1;
+    plan.parts = rg_stage3_parts(config);
+    plan.trains = rg_stage3_trains(config);
+    return plan;
+}
 
 // One stage being trained.
 typedef struct {
     const rg_config_t *config;
     enum rg_stage stage;
-    const plan_t *plan;
+    plan_t plan;
     const rg_train_config_t *train;
     const atomic_int *stop;
     rg_progress_t *progress;
@@ -57,7 +69,8 @@ typedef struct {
     rg_link_t *retrieval; // stage 3
     rg_neighbours_t neighbours;
     rg_retriever_t retriever;
-    rg_model_t *model; // stages 1 to 3
+    rg_model_t *model;      // stages 1 to 3
+    rg_loss_weights_t loss; // of stage 3
     rg_translation_t translation;
     rg_triplet_t triplet;
     rg_classify_t classify;
@@ -106,21 +119,21 @@ static int sets_of(run_t *run, rg_params_t *sets[RG_PARTS])
 // ---- begin
 
 // Weights of the stage before, which must be finished.
-static int start_from(run_t *run, const char *before)
+static int start_from(run_t *run, const plan_t *earlier)
 {
+    const char *before = earlier->name;
     char path[RG_PATH_SIZE];
     rg_checkpoint_info_t info;
     rg_params_t *sets[RG_PARTS];
     checkpoint_path(run->config, before, path);
     int err = rg_checkpoint_peek(path, &info);
-    if (err) return rg_fail(err, "%s needs %s first: %s", run->plan->name, before, rg_error());
+    if (err) return rg_fail(err, "%s needs %s first: %s", run->plan.name, before, rg_error());
     if (info.iteration < info.iterations)
-        return rg_fail(RG_ENOENT, "%s needs %s first: %s stopped at iteration %llu of %llu", run->plan->name,
+        return rg_fail(RG_ENOENT, "%s needs %s first: %s stopped at iteration %llu of %llu", run->plan.name,
                        before, path, (unsigned long long)info.iteration, (unsigned long long)info.iterations);
     int n = rg_model_sets(run->model, sets), kept = 0;
-    unsigned there = PLANS[run->stage - 1].parts; // what the earlier stage had
     for (int i = 0; i < n; i++)
-        if (there & RG_PART_BIT((unsigned)(sets[i] - run->model->set))) sets[kept++] = sets[i];
+        if (earlier->parts & RG_PART_BIT((unsigned)(sets[i] - run->model->set))) sets[kept++] = sets[i];
     return rg_checkpoint_load(path, sets, kept, RG_CHECKPOINT_START, &info);
 }
 
@@ -145,9 +158,9 @@ static int begin(run_t *run, const rg_feed_info_t *data)
         (rg_checkpoint_info_t){.iterations = (uint64_t)run->train->iterations,
                                .fingerprint = data->fingerprint,
                                .attributes = run->model ? run->config->data.attributes : data->attributes};
-    snprintf(run->info.stage, sizeof run->info.stage, "%s", run->plan->name);
+    snprintf(run->info.stage, sizeof run->info.stage, "%s", run->plan.name);
     if (rg_exists(run->checkpoint)) return resume(run, data);
-    return run->plan->from ? start_from(run, run->plan->from) : 0;
+    return run->plan.from == NOTHING ? 0 : start_from(run, &PLANS[run->plan.from]);
 }
 
 static int open_retrieval(run_t *run)
@@ -174,8 +187,13 @@ static int open_trainer(run_t *run)
     case RG_STAGE_2:
         return rg_triplet_init(&run->triplet, run->model, run->backend);
     case RG_STAGE_3:
-        return rg_translation_init(&run->translation, run->model, run->backend, run->train,
-                                   &run->config->stage3_loss, &run->retriever);
+        run->loss = run->config->stage3_loss;
+        if (run->plan.trains & RG_PART_BIT(RG_ATTRIBUTE)) { // a code that learns is held to its component
+            run->loss.kl = run->config->stage1_loss.kl;
+            run->loss.prior = run->config->stage1_loss.prior;
+        }
+        return rg_translation_init(&run->translation, run->model, run->backend, run->train, &run->loss,
+                                   run->retrieval ? &run->retriever : NULL);
     default:
         return 0;
     }
@@ -202,7 +220,7 @@ static int start_feed(run_t *run)
     if (run->stage == RG_STAGE_CLASSIFIER) references = 0;
     if (run->stage == RG_STAGE_2) references = batch;
     return rg_feed_start(run->feed,
-                         &(rg_feed_spec_t){.stream = run->plan->name,
+                         &(rg_feed_spec_t){.stream = run->plan.name,
                                            .first = run->info.iteration,
                                            .end = run->info.iterations,
                                            .images = batch,
@@ -215,7 +233,7 @@ static int start_feed(run_t *run)
 static int open_run(run_t *run, const rg_stage_options_t *options)
 {
     rg_feed_info_t data;
-    checkpoint_path(run->config, run->plan->name, run->checkpoint);
+    checkpoint_path(run->config, run->plan.name, run->checkpoint);
     if (options->restart)
         unlink(run->checkpoint); // for good: a trainer killed from here on begins anew as well
     int err = rg_mkdirs(run->config->run);
@@ -224,12 +242,12 @@ static int open_run(run_t *run, const rg_stage_options_t *options)
     if (!err) err = rg_feed_open(&run->feed, run->config, run->stop, &data);
     if (!err && data.annotated == 0)
         err = rg_fail(RG_ENOENT, "%s: no annotated training images", run->config->data.root);
-    if (!err && run->plan->parts)
-        rg_model_new(&run->model, run->config, run->plan->parts, run->plan->trains);
+    if (!err && run->plan.parts)
+        rg_model_new(&run->model, run->config, run->plan.parts, run->plan.trains);
     else if (!err)
         err = rg_classify_init(&run->classify, run->config, data.attributes.count, run->backend);
     if (!err) err = begin(run, &data);
-    if (!err && run->stage == RG_STAGE_3) err = open_retrieval(run);
+    if (!err && run->plan.parts & RG_PART_BIT(RG_FUSION)) err = open_retrieval(run);
     if (!err) err = open_trainer(run);
     if (!err && options->profile) watch(run);
     if (!err) err = start_feed(run);
@@ -284,7 +302,7 @@ static void note_progress(run_t *run)
     rg_pace_note(&run->pace, now_ms(), waited_ms(run));
     rg_pace_rate_t pace = rg_pace_recent(&run->pace);
     v->state = "training";
-    snprintf(v->stage, sizeof v->stage, "%s", run->plan->name);
+    snprintf(v->stage, sizeof v->stage, "%s", run->plan.name);
     v->iteration = run->info.iteration;
     v->iterations = run->info.iterations;
     v->images_per_s = pace.iterations_per_s * run->train->batch;
@@ -312,7 +330,7 @@ static int save(run_t *run)
     rg_progress_state(run->progress, "saving", NULL);
     int err = rg_checkpoint_save(run->checkpoint, run->config, sets, sets_of(run, sets), &run->info);
     if (!err)
-        rg_log(RG_LOG_INFO, "checkpoint", "stage=%s iteration=%llu path=%s", run->plan->name,
+        rg_log(RG_LOG_INFO, "checkpoint", "stage=%s iteration=%llu path=%s", run->plan.name,
                (unsigned long long)run->info.iteration, run->checkpoint);
     return err;
 }
@@ -330,7 +348,7 @@ static int keep_books(run_t *run, const rg_batch_t *batch)
     if (last || due(iteration, LOG_EVERY))
         err = rg_metrics_write(&run->metrics, &run->values, rg_optim_lr(run->train, (int)iteration - 1));
     if (!err && run->translation.tape && (last || due(iteration, run->train->sample_every)))
-        err = rg_samples_write(&run->translation, batch, run->plan->name, (int)iteration);
+        err = rg_samples_write(&run->translation, batch, run->plan.name, (int)iteration);
     if (!err && (last || due(iteration, run->train->checkpoint_every))) err = save(run);
     return err;
 }
@@ -358,7 +376,7 @@ static int iterate(run_t *run)
     if (err == RG_ESTOPPED && run->pace.iterations > 0) {
         int failed = save(run);
         return failed ? failed
-                      : rg_fail(RG_ESTOPPED, "%s stopped at iteration %llu", run->plan->name,
+                      : rg_fail(RG_ESTOPPED, "%s stopped at iteration %llu", run->plan.name,
                                 (unsigned long long)run->info.iteration);
     }
     return err;
@@ -368,13 +386,13 @@ static char *report(run_t *run)
 {
     const rg_progress_values_t *v = &run->values;
     rg_pace_rate_t pace = rg_pace_whole(&run->pace);
-    json_t *object = json_pack("{s:s, s:I, s:f, s:f, s:f, s:f}", "stage", run->plan->name, "iterations",
+    json_t *object = json_pack("{s:s, s:I, s:f, s:f, s:f, s:f}", "stage", run->plan.name, "iterations",
                                (json_int_t)run->info.iteration, "seconds", rg_pace_seconds(&run->pace),
                                "images_per_s", pace.iterations_per_s * run->train->batch, "wait_share",
                                pace.wait_share, "peak_memory_mib", rg_peak_memory_mib());
     for (int i = 0; i < v->losses.n; i++)
         json_object_set_new(object, v->losses.item[i].name, json_real(v->losses.item[i].value));
-    if (run->stage == RG_STAGE_3) {
+    if (run->retrieval) {
         json_object_set_new(object, "set_generation", json_integer((json_int_t)run->info.set_generation));
         json_object_set_new(object, "retrieved", json_integer((json_int_t)run->info.retrieved));
         json_object_set_new(object, "retrieved_new", json_integer((json_int_t)run->info.retrieved_new));
@@ -391,19 +409,19 @@ static char *report(run_t *run)
 int rg_stage_run(const rg_config_t *config, enum rg_stage stage, const rg_stage_options_t *options,
                  rg_progress_t *progress, const atomic_int *stop, rg_stage_result_t *result)
 {
-    const plan_t *plan = &PLANS[stage];
+    plan_t plan = plan_of(stage, config);
     run_t *run = rg_alloc(sizeof *run);
     *run = (run_t){.config = config,
                    .stage = stage,
                    .plan = plan,
                    .progress = progress,
                    .stop = stop,
-                   .train = (const rg_train_config_t *)(const void *)((const char *)config + plan->train)};
+                   .train = (const rg_train_config_t *)(const void *)((const char *)config + plan.train)};
     rg_cpu_threads(config->threads);
-    rg_progress_state(progress, "waiting", plan->name);
+    rg_progress_state(progress, "waiting", plan.name);
     int err = open_run(run, options);
     if (!err)
-        rg_log(RG_LOG_INFO, "train", "stage=%s iteration=%llu of=%llu", plan->name,
+        rg_log(RG_LOG_INFO, "train", "stage=%s iteration=%llu of=%llu", plan.name,
                (unsigned long long)run->info.iteration, (unsigned long long)run->info.iterations);
     if (!err) err = iterate(run);
     if (!err) {

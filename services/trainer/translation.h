@@ -23,10 +23,10 @@
 #include "services/trainer/losses.h"
 
 typedef struct {
-    rg_model_t *model; // borrowed; stage 3 = it has the fusion layers
+    rg_model_t *model; // borrowed; with the fusion layers every decode asks
     const rg_train_config_t *train;
     const rg_loss_weights_t *weight;
-    const rg_retriever_t *retriever; // NULL in stage 1
+    const rg_retriever_t *retriever; // NULL without them
     rg_backend_t *backend;           // borrowed
     rg_tape_t *tape, *tape_d;        // generator and discriminator graphs
     rg_perceptual_t perceptual;      // where that loss has a weight

@@ -197,6 +197,7 @@ static const refusal_t refusals[] = {
     {"retrieval: {k_max: 2}", "model.k: 3 exceeds retrieval.k_max, 2"},
     {"triplet: {easy: false, medium: false, hard: false, hardest: false}",
      "triplet: all kinds of negatives are off"},
+    {"stage3: {encoders: trained}", "stage3.encoders: trained only with retrieval.neighbours: none"},
     {"run: ''", "run: is empty"},
     {"threads: 1\nthreads: 2", "bad.yaml:2: threads: given twice"},
     {"model: {k: 1}\nmodel.k: 2", "bad.yaml:2: model.k: given twice"},
