@@ -23,6 +23,12 @@ err_has "--count 0: expected a whole number"
 run 2 train --config "$work/config.yaml" --stage 4
 err_has "expected classifier, 1, 2, 3 or all"
 run 2 evaluate --config "$work/config.yaml" --stage 4
+run 2 experiment --config "$work/config.yaml"
+err_has "which one: table1, table2 or table3"
+run 2 experiment --config "$work/config.yaml" table4
+err_has "table4: expected table1, table2 or table3"
+run 2 experiment --config "$work/config.yaml" table1 --seeds 0
+err_has "--seeds 0: expected a whole number"
 run 2 add-images --config "$work/config.yaml"
 err_has "a PATH is missing"
 run 2 remove --config "$work/config.yaml"

@@ -1,0 +1,22 @@
+# The paper's second table at the smallest scale: every control trains and is measured, what is finished is not done
+# again, and a folder made with another configuration is not mistaken for this one's.
+. tests/support/flow.sh
+write_flow_config 4
+run 0 make-faces "$work/faces" --count 40 --seed 1
+run 0 experiment table2 --seeds 2
+root=$work/run/experiment
+for seed in 1 2; do
+    for row in continued frozen retrieved random; do
+        report=$root/a100-s$seed-$row/reports/stage3.json
+        grep -q '"iteration": 4,' "$report" || fail "$report does not tell of 4 iterations"
+        [ "$root/a100-s$seed/stage1.safetensors" -ef "$root/a100-s$seed-$row/stage1.safetensors" ] || fail "$row trained a stage 1 of its own"
+    done
+done
+stamp() { cksum "$root"/*/*.safetensors; }
+before=$(stamp)
+run 0 experiment table2 --seeds 2
+[ "$before" = "$(stamp)" ] || fail "finished runs were trained again"
+[ -z "$(ls "$root"/*/rg.pid 2>/dev/null)" ] || fail "services were left running"
+run 1 experiment table2 --seeds 2 --set stage3.iterations=5
+err_has 'begun with another configuration \(now `iterations: 5'
+err_is_one_line
