@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/data/image.h"
 
@@ -34,13 +35,14 @@ static void grid_put_column(grid_t *grid, int column, const float *images)
         grid_put(grid, row, column, images + (size_t)row * rg_evaluation_pixels(grid->evaluation));
 }
 
-// Writes the grid and ends it.
-static int grid_write(grid_t *grid, const char *const *titles)
+// Writes samples/eval-STAGE.png, or eval-STAGE-PART.png, and ends the grid.
+static int grid_write(grid_t *grid, const char *part, const char *const *titles)
 {
     const rg_config_t *config = grid->evaluation->config;
-    char folder[RG_PATH_SIZE], name[64], path[RG_PATH_SIZE];
+    char folder[RG_PATH_SIZE], name[2 * RG_NAME_SIZE], path[RG_PATH_SIZE];
     rg_image_t image;
-    snprintf(name, sizeof name, "samples/eval-%s.png", grid->evaluation->nets.info.stage);
+    snprintf(name, sizeof name, "samples/eval-%s%s%s.png", grid->evaluation->nets.info.stage,
+             *part ? "-" : "", part);
     rg_config_path(config, "samples", folder);
     rg_config_path(config, name, path);
     int err = rg_mkdirs(folder);
@@ -126,8 +128,102 @@ int rg_samples_translation(rg_evaluation_t *evaluation)
         if (!err) grid_put_column(&grid, column, sources.image);
     }
     sources_fini(&sources);
-    if (!err) return grid_write(&grid, titles);
+    if (!err) return grid_write(&grid, "", titles);
     free(grid.cells);
+    return err;
+}
+
+// ---- what guides a translation
+
+// The neighbours' thumbnails of one row, from column 1 on; cells of missing ones stay black.
+static int put_thumbnails(grid_t *grid, int row, const rg_msg_t *reply)
+{
+    const rg_config_t *config = grid->evaluation->config;
+    const rg_jpeg_limits_t limits = {.max_bytes = (size_t)config->limits.image_max_mib << 20,
+                                     .max_side = config->limits.image_max_side};
+    const Rg__V1__SearchReply *body = rg_msg_body(reply);
+    uint8_t *cells = grid->cells + (size_t)(row * grid->columns + 1) * rg_evaluation_pixels(grid->evaluation);
+    int err = 0;
+    if (rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_SEARCH_REPLY ||
+        body->n_neighbours != (size_t)config->model.k)
+        return rg_fail(RG_EFORMAT, "retrieval: unexpected reply to a search");
+    for (size_t i = 0; i < body->n_neighbours && !err; i++) {
+        char name[24];
+        rg_payload_t jpeg;
+        if (body->neighbours[i]->id.len == 0) continue;
+        snprintf(name, sizeof name, "%zu", i);
+        err = rg_msg_payload(reply, name, RG__V1__DTYPE__U8, 1, NULL, &jpeg);
+        if (!err)
+            err =
+                rg_image_load(jpeg.data, jpeg.size, &limits, config->data.img_size, config->data.img_size,
+                              body->neighbours[i]->name, cells + i * rg_evaluation_pixels(grid->evaluation));
+    }
+    return err;
+}
+
+static int show_neighbours(grid_t *grid, rg_evaluation_t *evaluation, int row, const float *embedding)
+{
+    const rg_config_t *config = evaluation->config;
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REQUEST), *reply = NULL;
+    Rg__V1__SearchRequest *body = rg_msg_body(request);
+    body->model = rg_msg_text(request, "%s", evaluation->embedding_model);
+    body->k = (uint32_t)config->model.k;
+    body->queries = 1;
+    body->thumbnails = 1;
+    rg_msg_copy(request, "queries", RG__V1__DTYPE__F32, 2, (uint32_t[]){1, (uint32_t)config->model.embed_dim},
+                embedding);
+    int err = rg_link_ask(evaluation->link, &request, &reply, -1);
+    if (!err) err = put_thumbnails(grid, row, reply);
+    rg_msg_destroy(&reply);
+    return err;
+}
+
+// The neighbours that the decoder was given for these codes, found once more for their pictures.
+static int show_all_neighbours(grid_t *grid, rg_evaluation_t *evaluation, const sources_t *sources)
+{
+    size_t width = (size_t)evaluation->config->model.embed_dim;
+    float *embeddings = rg_alloc((size_t)grid->rows * width * sizeof *embeddings);
+    int err = rg_nets_embed(&evaluation->nets, &evaluation->nets.model->embedder, embeddings,
+                            sources->content, sources->code, grid->rows);
+    for (int row = 0; row < grid->rows && !err; row++)
+        err = show_neighbours(grid, evaluation, row, embeddings + (size_t)row * width);
+    free(embeddings);
+    return err;
+}
+
+static int draw_guidance(rg_evaluation_t *evaluation, const sources_t *sources, int rows, int flip)
+{
+    const char *attribute = evaluation->config->data.attributes.name[flip];
+    int k = evaluation->config->model.k;
+    const char **titles = rg_alloc((size_t)(k + 3) * sizeof *titles);
+    const rg_nets_source_t source = {sources->content, sources->code, sources->pixels};
+    grid_t grid;
+    grid_init(&grid, evaluation, rows, k + 3);
+    grid_put_column(&grid, 0, sources->pixels);
+    flip_codes(evaluation, sources, rows, flip);
+    for (int i = 2; i <= k; i++) titles[i] = "";
+    titles[0] = "source", titles[1] = "retrieved", titles[k + 1] = attribute, titles[k + 2] = "random";
+    int err = show_all_neighbours(&grid, evaluation, sources);
+    if (!err) err = rg_evaluation_translate(evaluation, sources->image, source, rows, &evaluation->nearest);
+    if (!err) grid_put_column(&grid, k + 1, sources->image);
+    if (!err) err = rg_evaluation_translate(evaluation, sources->image, source, rows, &evaluation->random);
+    if (!err) grid_put_column(&grid, k + 2, sources->image);
+    if (!err)
+        err = grid_write(&grid, attribute, titles);
+    else
+        free(grid.cells);
+    free(titles);
+    return err;
+}
+
+int rg_samples_guidance(rg_evaluation_t *evaluation)
+{
+    int rows = rows_of(evaluation);
+    sources_t sources;
+    int err = sources_init(&sources, evaluation, rows);
+    for (int flip = 0; flip < evaluation->config->data.attributes.count && !err; flip++)
+        err = draw_guidance(evaluation, &sources, rows, flip);
+    sources_fini(&sources);
     return err;
 }
 
@@ -147,7 +243,7 @@ int rg_samples_retrieval(const rg_evaluation_t *evaluation, const uint32_t *show
         if (!err) grid_put(&grid, i / columns, i % columns, image);
     }
     free(image);
-    if (!err) return grid_write(&grid, titles);
+    if (!err) return grid_write(&grid, "", titles);
     free(grid.cells);
     return err;
 }

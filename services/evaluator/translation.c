@@ -275,6 +275,7 @@ int rg_evaluate_translation(rg_evaluation_t *evaluation, rg_report_t *report)
     }
     if (!err) err = conclude(&self, report);
     if (!err) err = rg_samples_translation(evaluation);
+    if (!err && rg_evaluation_fuses(evaluation)) err = rg_samples_guidance(evaluation);
     fini(&self);
     return err;
 }

@@ -12,6 +12,7 @@ for seed in 1 2; do
         [ "$root/a100-s$seed/stage1.safetensors" -ef "$root/a100-s$seed-$row/stage1.safetensors" ] || fail "$row trained a stage 1 of its own"
     done
 done
+[ -s "$root/a100-s1-retrieved/samples/eval-stage3-Male.png" ] || fail "no picture of what guided translations"
 stamp() { cksum "$root"/*/*.safetensors; }
 before=$(stamp)
 run 0 experiment table2 --seeds 2

@@ -30,8 +30,24 @@ static rg_config_t config;
 static uint64_t fingerprint; // of the faces
 static pid_t retrieval;
 
-// ------------------------------------------------------------------ a retrieval service of one grey image
+// ------------------------------------------------------------------ a retrieval service of one black image
 static rg_service_t *service;
+
+static void fill_thumbnails(rg_msg_t *reply, uint32_t n)
+{
+    rg_image_t black;
+    uint8_t *jpeg;
+    size_t size;
+    rg_image_init(&black, config.data.img_size, config.data.img_size);
+    assert_ok(rg_jpeg_encode(&black, 90, &jpeg, &size));
+    rg_image_fini(&black);
+    for (uint32_t i = 0; i < n; i++) {
+        char name[12];
+        snprintf(name, sizeof name, "%u", i);
+        rg_msg_copy(reply, name, RG__V1__DTYPE__U8, 1, (uint32_t[]){(uint32_t)size}, jpeg);
+    }
+    free(jpeg);
+}
 
 static int on_search(void *self, const rg_peer_t *peer, const rg_msg_t *request)
 {
@@ -47,6 +63,7 @@ static int on_search(void *self, const rg_peer_t *peer, const rg_msg_t *request)
     for (uint32_t i = 0; i < n; i++) rg_msg_bytes(reply, &body->neighbours[i]->id, "0123456789abcdef", 16);
     uint16_t *content = rg_msg_room(reply, "content", RG__V1__DTYPE__F16, 4, shape);
     for (size_t i = 0; i < (size_t)n * 64 * shape[3]; i++) content[i] = asked->random ? 0x3c00 : 0; // 1 or 0
+    if (asked->thumbnails) fill_thumbnails(reply, n);
     rg_service_reply(service, peer, &reply);
     return 0;
 }
