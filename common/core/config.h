@@ -22,6 +22,7 @@ enum rg_gan { RG_GAN_LSGAN, RG_GAN_WGAN_GP };
 enum rg_prior { RG_PRIOR_KL, RG_PRIOR_EARTH_MOVER };
 enum rg_references { RG_REFERENCES_RANDOM, RG_REFERENCES_FLIPPED };
 enum rg_neighbours { RG_NEIGHBOURS_RETRIEVED, RG_NEIGHBOURS_RANDOM, RG_NEIGHBOURS_NONE };
+enum rg_evaluate { RG_EVALUATE_TEST, RG_EVALUATE_VALIDATION };
 enum rg_encoders { RG_ENCODERS_FROZEN, RG_ENCODERS_TRAINED };
 
 // Optimisation, the same keys for every stage.
@@ -93,8 +94,11 @@ typedef struct {
         int nprobe, ef_search;      // effort of an approximate search that names none
     } retrieval;
     struct {
-        int images; // test images; 0 = all
-        int k;      // of P@k
+        int split;   // enum rg_evaluate
+        int images;  // of the split; 0 = all
+        int sources; // of them, those translated `outputs` times, for diversity
+        int outputs;
+        int k; // of P@k
         int batch;
     } evaluation;
     struct {

@@ -26,6 +26,7 @@ static const char *const gans[] = {"lsgan", "wgan_gp", NULL};
 static const char *const priors[] = {"kl", "earth_mover", NULL};
 static const char *const references[] = {"random", "flipped", NULL};
 static const char *const neighbours[] = {"retrieved", "random", "none", NULL};
+static const char *const splits[] = {"test", "validation", NULL};
 static const char *const encoders[] = {"frozen", "trained", NULL};
 
 #define ENDPOINT_HELP "where it listens: ipc://PATH or tcp://HOST:PORT; empty: ipc://RUN/SERVICE.ipc"
@@ -113,7 +114,12 @@ static const row_t selection[] = {
     {"retrieval.ef_search", RG_KEY_INT, AT(retrieval.ef_search), "64", 1, 65536,
      "candidates an HNSW index keeps, where a request names no number"},
 
-    {"evaluation.images", RG_KEY_INT, AT(evaluation.images), "0", 0, 1e9, "test images used; 0: all"},
+    {"evaluation.split", RG_KEY_CHOICE, AT(evaluation.split), "test", 0, 0,
+     "images measured; settings are chosen on validation", splits},
+    {"evaluation.images", RG_KEY_INT, AT(evaluation.images), "0", 0, 1e9, "of the split; 0: all"},
+    {"evaluation.sources", RG_KEY_INT, AT(evaluation.sources), "64", 1, 1e9,
+     "of the images, those whose translations are drawn several times, for diversity"},
+    {"evaluation.outputs", RG_KEY_INT, AT(evaluation.outputs), "10", 2, 1000, "draws of each of them"},
     {"evaluation.k", RG_KEY_INT, AT(evaluation.k), "10", 1, 10000, "of P@k"},
     {"evaluation.batch", RG_KEY_INT, AT(evaluation.batch), "16", 1, 4096, "images per forward pass"},
 

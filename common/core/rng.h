@@ -28,6 +28,7 @@ enum rg_rng_stream {
     RG_RNG_SEARCH,   // random neighbours
     RG_RNG_SPLIT,    // which images keep their annotation
     RG_RNG_FLIPPED,  // which reference shows a source with one attribute flipped
+    RG_RNG_SUBSETS,  // which images a kernel distance compares
 };
 
 void rg_rng_init(rg_rng_t *rng, uint64_t seed, uint32_t stream, uint64_t index);

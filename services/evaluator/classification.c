@@ -42,12 +42,12 @@ int rg_evaluate_classifier(rg_evaluation_t *self, rg_report_t *report)
     float *logits = rg_alloc(batch * RG_ATTRIBUTES_MAX * sizeof *logits);
     rg_rate_t rates[RG_ATTRIBUTES_MAX] = {0};
     int err = 0;
-    atomic_store(&self->progress->total, self->n_test);
-    for (uint32_t first = 0; first < self->n_test && !err;) {
-        int n = rg_evaluation_batch(self, first, self->n_test);
-        err = rg_evaluation_load(self, pixels, self->test + first, n);
+    atomic_store(&self->progress->total, self->n_images);
+    for (uint32_t first = 0; first < self->n_images && !err;) {
+        int n = rg_evaluation_batch(self, first, self->n_images);
+        err = rg_evaluation_load(self, pixels, self->images + first, n);
         if (!err) err = rg_nets_classify(&self->nets, NULL, logits, pixels, n);
-        if (!err) count(self, rates, logits, self->test + first, n);
+        if (!err) count(self, rates, logits, self->images + first, n);
         if (!err) err = rg_evaluation_advance(self, n);
         first += (uint32_t)n;
     }

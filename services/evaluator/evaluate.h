@@ -3,14 +3,22 @@
 //
 // Numbers of a report:
 //   classifier  accuracy_all, accuracy_edited, accuracy.ATTRIBUTE
-//   stage1      wanted_accuracy_MODE[.ATTRIBUTE], untouched_accuracy_MODE, frechet_MODE of MODE latent and
-//   reference;
-//               ceiling_accuracy[.ATTRIBUTE], untranslated_baseline[.ATTRIBUTE], untouched_ceiling_accuracy,
-//               reconstruction_l1_255 (grey levels), frechet_floor (between halves of the real images)
+//   stage1      of each MODE, latent (drawn codes) and reference (codes of real images):
+//                 wanted_accuracy_MODE[.ATTRIBUTE], untouched_accuracy_MODE
+//                 frechet, kid, kid_spread, precision, recall, density, coverage, each as NAME_MODE, and as
+//                 NAME_MODE.DOMAIN of the images asked to become a domain (Male, not_Male),
+//                 images_MODE.DOMAIN of them
+//               diversity_latent, and diversity_real of that many different images
+//               reconstruction_l1_255 (grey levels), untranslated_baseline[.ATTRIBUTE]
+//               what real images reach: ceiling_accuracy[.ATTRIBUTE], untouched_ceiling_accuracy,
+//                 frechet_floor, kid_floor, precision_ceiling, recall_ceiling, density_ceiling,
+//                 coverage_ceiling (one half of them, images_bounds, against the other)
 //   stage2      pK.ROW.WHAT of rows trained, untrained, code_only, random, and what: attributes, content,
-//   average, strict stage3      as stage1, and as much of modes latent_random and reference_random, with
-//   pixel_change_255_MODE
-// Frechet distances are of the features of the extractor that the protocol names; they are not FID.
+//               average, strict
+//   stage3      as stage1, and where it fuses as much of modes latent_random and reference_random, whose
+//               neighbours are random ones, with pixel_change_255_MODE
+// Distances are of the features of the extractor that the protocol names; they are not FID or KID, which are
+// Inception's.
 #ifndef RG_EVALUATOR_EVALUATE_H
 #define RG_EVALUATOR_EVALUATE_H
 

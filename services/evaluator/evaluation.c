@@ -8,16 +8,19 @@
 #include "common/data/image.h"
 
 // ------------------------------------------------------------------ life
-static int find_test_images(rg_evaluation_t *self)
+static int find_images(rg_evaluation_t *self)
 {
     const rg_dataset_t *set = &self->data.set;
-    uint32_t n = set->n[RG_SPLIT_TEST], wanted = (uint32_t)self->config->evaluation.images;
-    self->test = set->index[RG_SPLIT_TEST];
-    self->n_test = wanted && wanted < n ? wanted : n;
-    if (self->n_test >= RG_TEST_MIN) return 0;
+    int validation = self->config->evaluation.split == RG_EVALUATE_VALIDATION;
+    enum rg_split split = validation ? RG_SPLIT_VALIDATION : RG_SPLIT_TEST;
+    uint32_t n = set->n[split], wanted = (uint32_t)self->config->evaluation.images;
+    self->images = set->index[split];
+    self->n_images = wanted && wanted < n ? wanted : n;
+    if (self->n_images >= RG_IMAGES_MIN) return 0;
     return rg_fail(RG_ENOENT,
-                   "%s: an evaluation needs at least %d test images, here are %u (evaluation.images: %d)",
-                   set->folder, RG_TEST_MIN, self->n_test, self->config->evaluation.images);
+                   "%s: an evaluation needs at least %d %s images, here are %u (evaluation.images: %d)",
+                   set->folder, RG_IMAGES_MIN, validation ? "validation" : "test", self->n_images,
+                   self->config->evaluation.images);
 }
 
 // What the classifier's outputs mean, in the data set and in the config.
@@ -63,7 +66,7 @@ int rg_evaluation_open(rg_evaluation_t *self, const rg_config_t *config, const r
     int err = rg_nets_open(&self->nets, config, spec);
     if (!err) err = rg_dataset_open(&self->data.set, config);
     if (!err) err = rg_dataset_columns(&self->data.set, config, self->data.column);
-    if (!err) err = find_test_images(self);
+    if (!err) err = find_images(self);
     if (!err && spec->with_classifier) err = match_classes(self);
     if (!err && spec->parts & RG_PART_BIT(RG_FUSION)) err = connect_retrieval(self);
     if (err) rg_evaluation_close(self);
@@ -171,7 +174,7 @@ int rg_evaluation_translate(rg_evaluation_t *self, float *image, rg_nets_source_
 void rg_evaluation_target(const rg_evaluation_t *self, rg_target_t *target, uint32_t i, rg_rng_t *rng)
 {
     rg_rng_init(rng, self->config->seed, RG_RNG_EVALUATE, i);
-    rg_target_draw(target, &self->data.set, self->data.column, self->config, self->test[i], rng);
+    rg_target_draw(target, &self->data.set, self->data.column, self->config, self->images[i], rng);
 }
 
 void rg_evaluation_keep(const rg_evaluation_t *self, float *code, const float *own, const rg_target_t *target)

@@ -20,8 +20,9 @@ typedef struct {
     const atomic_int *stop;
     rg_evaluation_progress_t *progress;
     rg_labelled_t data;
-    const uint32_t *test; // [n_test] positions of the test images, first evaluation.images of the split
-    uint32_t n_test;
+    const uint32_t
+        *images; // [n_images] positions of the images measured, the first evaluation.images of the split
+    uint32_t n_images;
     rg_nets_t nets;
     int class[RG_ATTRIBUTES_MAX];        // classifier output of each of the config's attributes
     int class_column[RG_ATTRIBUTES_MAX]; // column of the data set of each classifier output
@@ -31,9 +32,9 @@ typedef struct {
     rg_neighbours_t nearest, random; // random: other images than those retrieved, as a control
 } rg_evaluation_t;
 
-// RG_ENOENT with fewer than RG_TEST_MIN test images, the errors of data set and networks, RG_EMODEL if the
-// classifier was trained on other attributes.
-enum { RG_TEST_MIN = 4 };
+// RG_ENOENT with fewer than RG_IMAGES_MIN images in the split, the errors of data set and networks, RG_EMODEL
+// if the classifier was trained on other attributes.
+enum { RG_IMAGES_MIN = 4 };
 int rg_evaluation_open(rg_evaluation_t *self, const rg_config_t *config, const rg_nets_spec_t *spec,
                        rg_evaluation_progress_t *progress, const atomic_int *stop);
 void rg_evaluation_close(rg_evaluation_t *self); // tolerates a zeroed struct
@@ -65,7 +66,7 @@ int rg_evaluation_load(const rg_evaluation_t *self, float *pixels, const uint32_
 // [n,S,S,3].
 int rg_evaluation_classify(rg_evaluation_t *self, float *features, float *logits, const float *pixels, int n);
 
-// Draws what is wanted of test image i (0..n_test-1): always the same.
+// Draws what is wanted of image i (0..n_images-1): always the same.
 void rg_evaluation_target(const rg_evaluation_t *self, rg_target_t *target, uint32_t i, rg_rng_t *rng);
 
 // code [A*Z] of a target: the source's own where nothing changes, else the component's mean or, with rng, a
@@ -84,6 +85,7 @@ size_t rg_evaluation_content(const rg_evaluation_t *self);
 // ---- the stages, each adding its numbers
 int rg_evaluate_classifier(rg_evaluation_t *self, rg_report_t *report);
 int rg_evaluate_translation(rg_evaluation_t *self, rg_report_t *report);
+int rg_evaluate_diversity(rg_evaluation_t *self, rg_report_t *report); // of latent translations
 int rg_evaluate_retrieval(rg_evaluation_t *self, rg_report_t *report);
 
 #endif

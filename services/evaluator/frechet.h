@@ -7,10 +7,10 @@
 #ifndef RG_EVALUATOR_FRECHET_H
 #define RG_EVALUATOR_FRECHET_H
 
-#include <stddef.h>
+#include "services/evaluator/moments.h"
 
-// Distance of a [na,d] and b [nb,d], 0 or more. RG_EINVAL with fewer than two vectors, RG_ENUMERIC if they
+// Distance of a and b, of one width, 0 or more. RG_EINVAL with fewer than two vectors, RG_ENUMERIC if they
 // are not finite.
-int rg_frechet(double *distance, const float *a, size_t na, const float *b, size_t nb, int d);
+int rg_frechet(double *distance, const rg_moments_t *a, const rg_moments_t *b);
 
 #endif

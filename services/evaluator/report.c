@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/err.h"
 #include "common/core/file.h"
 
 enum { REPORT_BYTES_MAX = 1 << 20, KEY_SIZE = 128, TEXT_SIZE = 512 };
@@ -98,4 +99,25 @@ int rg_report_recall(rg_report_t *report, const char *path)
     if (same) json_object_update(report->object, stored);
     json_decref(stored);
     return same;
+}
+
+// Every entry that says how the measurement was made.
+static const char *const MEASUREMENT[] = {"extractor", "split",       "images",          "img_size",
+                                          "outputs",   "sources",     "kid_subsets",     "prdc_k",
+                                          "seed",      "images_hash", "images_reference"};
+
+int rg_report_comparable(const json_t *a, const json_t *b)
+{
+    for (size_t i = 0; i < sizeof MEASUREMENT / sizeof *MEASUREMENT; i++) {
+        const json_t *of_a = json_object_get(a, MEASUREMENT[i]), *of_b = json_object_get(b, MEASUREMENT[i]);
+        if ((!of_a && !of_b) || json_equal(of_a, of_b)) continue;
+        char *text_a = of_a ? json_dumps(of_a, JSON_ENCODE_ANY) : NULL,
+             *text_b = of_b ? json_dumps(of_b, JSON_ENCODE_ANY) : NULL;
+        int err = rg_fail(RG_EMODEL, "the reports cannot be compared: %s is %s in one and %s in the other",
+                          MEASUREMENT[i], text_a ? text_a : "missing", text_b ? text_b : "missing");
+        free(text_a);
+        free(text_b);
+        return err;
+    }
+    return 0;
 }

@@ -2,6 +2,7 @@
 #ifndef RG_EVALUATOR_REPORT_H
 #define RG_EVALUATOR_REPORT_H
 
+#include <jansson.h>
 #include <stdint.h>
 
 typedef struct rg_report rg_report_t;
@@ -24,5 +25,9 @@ int rg_report_write(const rg_report_t *report, const char *path);
 // Adds the entries of the report in path if it was made with the same protocol, that is, has every entry of
 // this one. 1 if so; 0, with nothing changed, if there is none, it cannot be read, or the protocol differs.
 int rg_report_recall(rg_report_t *report, const char *path);
+
+// 0 if numbers of the two reports (JSON objects) may be set beside each other: what was measured may differ,
+// and how it was trained, but not how it was measured. RG_EMODEL naming the first entry that differs.
+int rg_report_comparable(const json_t *a, const json_t *b);
 
 #endif

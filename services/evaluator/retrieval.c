@@ -22,7 +22,7 @@ typedef struct {
     const char *name;
     const rg_embedder_t *net; // NULL: the codes themselves
     int width;
-    float *base, *queries; // [n_train,width], [n_test,width], owned
+    float *base, *queries; // [n_train,width], [n_images,width], owned
 } space_t;
 
 typedef struct {
@@ -31,7 +31,7 @@ typedef struct {
     space_t space[SPACES];
     const uint32_t *train; // [n_train] positions in the data set
     uint32_t n_train;
-    rg_target_t *target;                  // [n_test], owned
+    rg_target_t *target;                  // [n_images], owned
     float *pixels, *content, *own, *code; // one batch, owned
 } retrieval_t;
 
@@ -41,7 +41,7 @@ static void init_space(retrieval_t *self, int which, const char *name, const rg_
     space_t *space = &self->space[which];
     *space = (space_t){.name = name, .net = net, .width = width};
     space->base = rg_alloc((size_t)self->n_train * (size_t)width * sizeof *space->base);
-    space->queries = rg_alloc((size_t)self->evaluation->n_test * (size_t)width * sizeof *space->queries);
+    space->queries = rg_alloc((size_t)self->evaluation->n_images * (size_t)width * sizeof *space->queries);
 }
 
 static void init(retrieval_t *self, rg_evaluation_t *evaluation)
@@ -55,7 +55,7 @@ static void init(retrieval_t *self, rg_evaluation_t *evaluation)
     init_space(self, TRAINED, "trained", &evaluation->nets.model->embedder, config->model.embed_dim);
     init_space(self, UNTRAINED, "untrained", &self->fresh->embedder, config->model.embed_dim);
     init_space(self, CODE_ONLY, "code_only", NULL, rg_code_width(config));
-    self->target = rg_alloc(evaluation->n_test * sizeof *self->target);
+    self->target = rg_alloc(evaluation->n_images * sizeof *self->target);
     self->pixels = rg_alloc(batch * rg_evaluation_pixels(evaluation) * sizeof *self->pixels);
     self->content = rg_alloc(batch * rg_evaluation_content(evaluation) * sizeof *self->content);
     self->own = rg_alloc(batch * width * sizeof *self->own);
@@ -120,12 +120,12 @@ static int embed_queries(retrieval_t *self)
 {
     rg_evaluation_t *evaluation = self->evaluation;
     int err = 0;
-    for (uint32_t first = 0; first < evaluation->n_test && !err;) {
-        int n = rg_evaluation_batch(evaluation, first, evaluation->n_test);
+    for (uint32_t first = 0; first < evaluation->n_images && !err;) {
+        int n = rg_evaluation_batch(evaluation, first, evaluation->n_images);
         rg_rng_t rng;
         for (uint32_t i = first; i < first + (uint32_t)n; i++)
             rg_evaluation_target(evaluation, &self->target[i], i, &rng);
-        err = encode(self, evaluation->test + first, n);
+        err = encode(self, evaluation->images + first, n);
         if (!err) want(self, self->target + first, n);
         for (int s = 0; s < SPACES && !err; s++)
             err = project(self, &self->space[s], self->space[s].queries, first, self->code, n);
@@ -144,7 +144,7 @@ static void name_images(const retrieval_t *self, uint32_t *found, size_t n)
 
 static void draw_random(const retrieval_t *self, uint32_t *found, int k)
 {
-    for (uint32_t q = 0; q < self->evaluation->n_test; q++) {
+    for (uint32_t q = 0; q < self->evaluation->n_images; q++) {
         rg_rng_t rng;
         rg_rng_init(&rng, self->evaluation->config->seed, RG_RNG_SEARCH, q);
         for (int i = 0; i < k; i++) *found++ = rg_rng_below(&rng, self->n_train);
@@ -155,8 +155,8 @@ static void report_row(const retrieval_t *self, const char *row, uint32_t *found
 {
     const rg_evaluation_t *evaluation = self->evaluation;
     rg_precision_t precision = {0};
-    name_images(self, found, (size_t)evaluation->n_test * (size_t)k);
-    for (uint32_t q = 0; q < evaluation->n_test; q++)
+    name_images(self, found, (size_t)evaluation->n_images * (size_t)k);
+    for (uint32_t q = 0; q < evaluation->n_images; q++)
         rg_precision_add(&precision, &evaluation->data, evaluation->config, &self->target[q],
                          found + (size_t)q * (size_t)k, k);
     rg_precision_at_t at = rg_precision_mean(&precision);
@@ -170,11 +170,11 @@ static void conclude(const retrieval_t *self, rg_report_t *report)
 {
     const rg_evaluation_t *evaluation = self->evaluation;
     int k = evaluation->config->evaluation.k;
-    uint32_t *found = rg_alloc((size_t)evaluation->n_test * (size_t)k * sizeof *found);
+    uint32_t *found = rg_alloc((size_t)evaluation->n_images * (size_t)k * sizeof *found);
     rg_report_integer(report, "retrieval_images", self->n_train);
     for (int s = 0; s < SPACES; s++) {
         const space_t *space = &self->space[s];
-        rg_search_exact(evaluation->nets.backend, found, space->queries, evaluation->n_test, space->base,
+        rg_search_exact(evaluation->nets.backend, found, space->queries, evaluation->n_images, space->base,
                         self->n_train, space->width, k);
         report_row(self, space->name, found, k, report);
     }
@@ -187,7 +187,7 @@ static void conclude(const retrieval_t *self, rg_report_t *report)
 static int draw_samples(retrieval_t *self)
 {
     rg_evaluation_t *evaluation = self->evaluation;
-    int rows = rg_evaluation_batch(evaluation, 0, evaluation->n_test);
+    int rows = rg_evaluation_batch(evaluation, 0, evaluation->n_images);
     if (rows > RG_SAMPLE_ROWS) rows = RG_SAMPLE_ROWS;
     int k = self->n_train < RG_SAMPLE_NEIGHBOURS ? (int)self->n_train : RG_SAMPLE_NEIGHBOURS;
     rg_target_t target[RG_SAMPLE_ROWS];
@@ -195,7 +195,7 @@ static int draw_samples(retrieval_t *self)
     char edit[RG_NAME_SIZE + 8];
     space_t *space = &self->space[TRAINED];
     for (int row = 0; row < rows; row++) rg_samples_target(evaluation, &target[row], row, 0);
-    int err = encode(self, evaluation->test, rows);
+    int err = encode(self, evaluation->images, rows);
     if (err) return err;
     want(self, target, rows);
     err = project(self, space, space->queries, 0, self->code, rows); // their queries have been answered
@@ -219,7 +219,7 @@ int rg_evaluate_retrieval(rg_evaluation_t *evaluation, rg_report_t *report)
     if ((uint32_t)k > n_train)
         return rg_fail(RG_ECONFIG, "evaluation.k: %d images asked of a retrieval set of %u", k, n_train);
     init(&self, evaluation);
-    atomic_store(&evaluation->progress->total, n_train + evaluation->n_test);
+    atomic_store(&evaluation->progress->total, n_train + evaluation->n_images);
     int err = embed_training_images(&self);
     if (!err) err = embed_queries(&self);
     if (!err) conclude(&self, report);

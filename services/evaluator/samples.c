@@ -57,13 +57,13 @@ static int grid_write(grid_t *grid, const char *part, const char *const *titles)
 
 static int rows_of(const rg_evaluation_t *evaluation)
 {
-    return evaluation->n_test < RG_SAMPLE_ROWS ? (int)evaluation->n_test : RG_SAMPLE_ROWS;
+    return evaluation->n_images < RG_SAMPLE_ROWS ? (int)evaluation->n_images : RG_SAMPLE_ROWS;
 }
 
 void rg_samples_target(const rg_evaluation_t *evaluation, rg_target_t *target, int row, int flip)
 {
     const rg_config_t *config = evaluation->config;
-    *target = (rg_target_t){.image = evaluation->test[row], .asked = flip, .reference = RG_NO_REFERENCE};
+    *target = (rg_target_t){.image = evaluation->images[row], .asked = flip, .reference = RG_NO_REFERENCE};
     rg_labels_read(&evaluation->data.set, evaluation->data.column, config, target->image, target->source);
     rg_labels_column(config, target->source, flip, target->wanted);
 }
@@ -81,7 +81,7 @@ static int sources_init(sources_t *sources, rg_evaluation_t *evaluation, int row
     sources->content = rg_alloc(n * rg_evaluation_content(evaluation) * sizeof *sources->content);
     sources->own = rg_alloc(n * width * sizeof *sources->own);
     sources->code = rg_alloc(n * width * sizeof *sources->code);
-    int err = rg_evaluation_load(evaluation, sources->pixels, evaluation->test, rows);
+    int err = rg_evaluation_load(evaluation, sources->pixels, evaluation->images, rows);
     return err ? err
                : rg_nets_encode(&evaluation->nets, sources->content, sources->own, sources->pixels, rows);
 }

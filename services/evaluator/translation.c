@@ -11,8 +11,9 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "services/evaluator/diversity.h"
 #include "services/evaluator/evaluation.h"
-#include "services/evaluator/frechet.h"
+#include "services/evaluator/resemblance.h"
 #include "services/evaluator/samples.h"
 #include "services/evaluator/tally.h"
 
@@ -24,15 +25,14 @@ static const double GREY_LEVELS = 127.5; // of 0..255 per unit of -1..1
 // Translations of one mode.
 typedef struct {
     rg_tally_t tally;
-    float *features; // [n_test,F], n rows filled, owned
-    uint32_t n;
+    rg_features_t features;
     double change; // against the retrieved neighbours, summed over images
 } outcome_t;
 
 typedef struct {
     rg_evaluation_t *evaluation;
     outcome_t outcome[MODES], random[MODES];
-    float *real; // features [n_test,F], owned
+    rg_features_t real;
     rg_tally_t untranslated;
     rg_ceiling_t ceiling;
     double reconstruction; // mean |x - G(c,z)|, summed over images
@@ -52,11 +52,13 @@ static void init(translation_t *self, rg_evaluation_t *evaluation)
 {
     const rg_config_t *config = evaluation->config;
     size_t batch = (size_t)config->evaluation.batch, pixels = rg_evaluation_pixels(evaluation);
-    size_t n = evaluation->n_test;
-    *self = (translation_t){.evaluation = evaluation, .real = room(n, RG_CLASSIFIER_FEATURES)};
+    uint32_t n = evaluation->n_images;
+    *self = (translation_t){.evaluation = evaluation};
+    rg_features_init(&self->real, n, RG_CLASSIFIER_FEATURES);
     for (int m = 0; m < MODES; m++) {
-        self->outcome[m].features = room(n, RG_CLASSIFIER_FEATURES);
-        if (rg_evaluation_fuses(evaluation)) self->random[m].features = room(n, RG_CLASSIFIER_FEATURES);
+        rg_features_init(&self->outcome[m].features, n, RG_CLASSIFIER_FEATURES);
+        if (rg_evaluation_fuses(evaluation))
+            rg_features_init(&self->random[m].features, n, RG_CLASSIFIER_FEATURES);
     }
     self->target = rg_alloc(batch * sizeof *self->target);
     self->rng = rg_alloc(batch * sizeof *self->rng);
@@ -71,13 +73,14 @@ static void init(translation_t *self, rg_evaluation_t *evaluation)
 
 static void fini(translation_t *self)
 {
-    float *const owned[] = {self->real,    self->pixels, self->image, self->other,
-                            self->content, self->own,    self->code,  self->logits};
+    float *const owned[] = {self->pixels, self->image, self->other, self->content,
+                            self->own,    self->code,  self->logits};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
     for (int m = 0; m < MODES; m++) {
-        free(self->outcome[m].features);
-        free(self->random[m].features);
+        rg_features_fini(&self->outcome[m].features);
+        rg_features_fini(&self->random[m].features);
     }
+    rg_features_fini(&self->real);
     free(self->target);
     free(self->rng);
 }
@@ -92,10 +95,10 @@ static double difference(const float *a, const float *b, int n, size_t size)
 }
 
 // Real images: features, ceiling and baseline.
-static int measure_sources(translation_t *self, uint32_t first, int n)
+static int measure_sources(translation_t *self, int n)
 {
     int attributes = self->evaluation->config->data.attributes.count;
-    float *features = self->real + (size_t)first * RG_CLASSIFIER_FEATURES;
+    float *features = rg_features_next(&self->real, self->target, n);
     int err = rg_evaluation_classify(self->evaluation, features, self->logits, self->pixels, n);
     for (int i = 0; i < n && !err; i++) {
         rg_tally_add(&self->untranslated, &self->target[i], self->logits + i * attributes, attributes);
@@ -123,11 +126,10 @@ static int measure_reconstruction(translation_t *self, int n)
 static int judge(translation_t *self, outcome_t *outcome, const float *images, int n)
 {
     int attributes = self->evaluation->config->data.attributes.count;
-    float *features = outcome->features + (size_t)outcome->n * RG_CLASSIFIER_FEATURES;
+    float *features = rg_features_next(&outcome->features, self->target, n);
     int err = rg_evaluation_classify(self->evaluation, features, self->logits, images, n);
     for (int i = 0; i < n && !err; i++)
         rg_tally_add(&outcome->tally, &self->target[i], self->logits + i * attributes, attributes);
-    outcome->n += (uint32_t)n;
     return err;
 }
 
@@ -197,8 +199,8 @@ static int run_batch(translation_t *self, uint32_t first, int n)
     rg_evaluation_t *evaluation = self->evaluation;
     for (int i = 0; i < n; i++)
         rg_evaluation_target(evaluation, &self->target[i], first + (uint32_t)i, &self->rng[i]);
-    int err = rg_evaluation_load(evaluation, self->pixels, evaluation->test + first, n);
-    if (!err) err = measure_sources(self, first, n);
+    int err = rg_evaluation_load(evaluation, self->pixels, evaluation->images + first, n);
+    if (!err) err = measure_sources(self, n);
     if (!err) err = rg_nets_encode(&evaluation->nets, self->content, self->own, self->pixels, n);
     if (!err) err = measure_reconstruction(self, n);
     if (!err) err = translate_latent(self, n);
@@ -210,20 +212,14 @@ static int run_batch(translation_t *self, uint32_t first, int n)
 static int report_outcome(const translation_t *self, const outcome_t *outcome, const char *mode,
                           rg_report_t *report)
 {
-    const rg_names_t *names = &self->evaluation->config->data.attributes;
-    double distance = NAN;
-    int err = 0;
-    if (outcome->n >= 2)
-        err = rg_frechet(&distance, self->real, self->evaluation->n_test, outcome->features, outcome->n,
-                         RG_CLASSIFIER_FEATURES);
-    if (err) return err;
+    const rg_config_t *config = self->evaluation->config;
+    const rg_names_t *names = &config->data.attributes;
     rg_report_number(report, rg_tally_wanted(&outcome->tally, RG_POOLED), "wanted_accuracy_%s", mode);
     rg_report_number(report, rg_rate(&outcome->tally.untouched), "untouched_accuracy_%s", mode);
-    rg_report_number(report, distance, "frechet_%s", mode);
     for (int a = 0; a < names->count; a++)
         rg_report_number(report, rg_tally_wanted(&outcome->tally, a), "wanted_accuracy_%s.%s", mode,
                          names->name[a]);
-    return 0;
+    return rg_resemblance(config, &self->real, &outcome->features, mode, report);
 }
 
 static int report_random(const translation_t *self, int mode, rg_report_t *report)
@@ -231,23 +227,16 @@ static int report_random(const translation_t *self, int mode, rg_report_t *repor
     const outcome_t *outcome = &self->random[mode];
     char name[32];
     snprintf(name, sizeof name, "%s_random", MODE_NAMES[mode]);
-    rg_report_number(report, GREY_LEVELS * outcome->change / outcome->n, "pixel_change_255_%s", name);
+    rg_report_number(report, GREY_LEVELS * outcome->change / outcome->features.n, "pixel_change_255_%s",
+                     name);
     return report_outcome(self, outcome, name, report);
 }
 
-static int conclude(const translation_t *self, rg_report_t *report)
+// What real images reach, and what the sources were before anything was done to them.
+static int report_bounds(const translation_t *self, rg_report_t *report)
 {
-    const rg_names_t *names = &self->evaluation->config->data.attributes;
-    uint32_t n = self->evaluation->n_test, half = n / 2;
-    double floor_distance;
-    int err = rg_frechet(&floor_distance, self->real, half,
-                         self->real + (size_t)half * RG_CLASSIFIER_FEATURES, half, RG_CLASSIFIER_FEATURES);
-    if (err) return err;
-    rg_report_integer(report, "images_reference", self->outcome[REFERENCE].n);
-    for (int m = 0; m < MODES && !err; m++) {
-        err = report_outcome(self, &self->outcome[m], MODE_NAMES[m], report);
-        if (!err && rg_evaluation_fuses(self->evaluation)) err = report_random(self, m, report);
-    }
+    const rg_config_t *config = self->evaluation->config;
+    const rg_names_t *names = &config->data.attributes;
     rg_report_number(report, rg_ceiling(&self->ceiling, RG_POOLED), "ceiling_accuracy");
     rg_report_number(report, rg_rate(&self->untranslated.untouched), "untouched_ceiling_accuracy");
     rg_report_number(report, rg_tally_wanted(&self->untranslated, RG_POOLED), "untranslated_baseline");
@@ -256,10 +245,22 @@ static int conclude(const translation_t *self, rg_report_t *report)
         rg_report_number(report, rg_tally_wanted(&self->untranslated, a), "untranslated_baseline.%s",
                          names->name[a]);
     }
-    rg_report_number(report, GREY_LEVELS * self->reconstruction / n, "reconstruction_l1_255");
-    rg_report_number(report, floor_distance, "frechet_floor");
-    rg_report_integer(report, "images_frechet_floor", half);
-    return err;
+    const rg_vectors_t real = rg_features_all(&self->real);
+    rg_report_number(report, rg_diversity(&real, config->evaluation.outputs), "diversity_real");
+    return rg_resemblance_bounds(config, &self->real, report);
+}
+
+static int conclude(const translation_t *self, rg_report_t *report)
+{
+    int err = 0;
+    rg_report_integer(report, "images_reference", self->outcome[REFERENCE].features.n);
+    for (int m = 0; m < MODES && !err; m++) {
+        err = report_outcome(self, &self->outcome[m], MODE_NAMES[m], report);
+        if (!err && rg_evaluation_fuses(self->evaluation)) err = report_random(self, m, report);
+    }
+    rg_report_number(report, GREY_LEVELS * self->reconstruction / self->evaluation->n_images,
+                     "reconstruction_l1_255");
+    return err ? err : report_bounds(self, report);
 }
 
 int rg_evaluate_translation(rg_evaluation_t *evaluation, rg_report_t *report)
@@ -267,13 +268,16 @@ int rg_evaluate_translation(rg_evaluation_t *evaluation, rg_report_t *report)
     translation_t self;
     int err = 0;
     init(&self, evaluation);
-    atomic_store(&evaluation->progress->total, evaluation->n_test);
-    for (uint32_t first = 0; first < evaluation->n_test && !err;) {
-        int n = rg_evaluation_batch(evaluation, first, evaluation->n_test);
+    uint32_t sources = (uint32_t)evaluation->config->evaluation.sources;
+    atomic_store(&evaluation->progress->total,
+                 evaluation->n_images + (sources < evaluation->n_images ? sources : evaluation->n_images));
+    for (uint32_t first = 0; first < evaluation->n_images && !err;) {
+        int n = rg_evaluation_batch(evaluation, first, evaluation->n_images);
         err = run_batch(&self, first, n);
         first += (uint32_t)n;
     }
     if (!err) err = conclude(&self, report);
+    if (!err) err = rg_evaluate_diversity(evaluation, report);
     if (!err) err = rg_samples_translation(evaluation);
     if (!err && rg_evaluation_fuses(evaluation)) err = rg_samples_guidance(evaluation);
     fini(&self);

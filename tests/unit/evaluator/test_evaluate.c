@@ -264,7 +264,7 @@ static void check_translation(const json_t *report, const char *const *modes, in
     assert_true(number(report, "reconstruction_l1_255") > 1);
     assert_true(number(report, "frechet_latent") > number(report, "frechet_floor"));
     assert_int_equal(number(report, "images_reference"), FACES / 10);
-    assert_int_equal(number(report, "images_frechet_floor"), FACES / 20);
+    assert_int_equal(number(report, "images_bounds"), FACES / 20);
 }
 
 static void measures_stage1(void **state)

@@ -87,9 +87,26 @@ static void says_where_it_cannot_write(void **state)
     rg_report_destroy(&report);
 }
 
+static void compares_only_what_was_measured_alike(void **state)
+{
+    (void)state;
+    json_t *a = json_pack("{s:s, s:i, s:s}", "split", "test", "images", 96, "weights", "ab"),
+           *b = json_pack("{s:s, s:i, s:s}", "split", "test", "images", 96, "weights", "cd");
+    assert_ok(rg_report_comparable(a, b));
+    json_object_set_new(b, "images", json_integer(95));
+    assert_fails(rg_report_comparable(a, b), RG_EMODEL,
+                 "the reports cannot be compared: images is 96 in one and 95 in the other");
+    json_object_del(b, "images");
+    assert_fails(rg_report_comparable(a, b), RG_EMODEL,
+                 "the reports cannot be compared: images is 96 in one and missing in the other");
+    json_decref(a);
+    json_decref(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(compares_only_what_was_measured_alike),
         cmocka_unit_test(keeps_order_and_leaves_out_nan),
         cmocka_unit_test(recalls_only_the_same_protocol),
         cmocka_unit_test(takes_a_broken_report_for_none),

@@ -1,0 +1,33 @@
+// Feature vectors of images that were judged, with what was asked of each: whole, or by domain.
+#ifndef RG_EVALUATOR_FEATURES_H
+#define RG_EVALUATOR_FEATURES_H
+
+#include "common/data/target.h"
+#include "services/evaluator/distances.h"
+
+typedef struct {
+    int d;
+    uint32_t n;
+    float *row;          // [room,d], n filled, owned
+    rg_target_t *target; // [room], owned
+} rg_features_t;
+
+void rg_features_init(rg_features_t *features, uint32_t room, int d);
+void rg_features_fini(rg_features_t *features); // tolerates a zeroed struct
+
+// The next n rows, to be filled; their targets are copied.
+float *rg_features_next(rg_features_t *features, const rg_target_t *targets, int n);
+
+// A domain: images of an attribute, or without it.
+typedef struct {
+    int attribute, value;
+} rg_domain_t;
+// "Male", "not_Male"
+void rg_domain_name(const rg_config_t *config, rg_domain_t domain, char name[RG_NAME_SIZE + 4]);
+
+// All; those that show a domain themselves; those that were asked to become it. The last two fill part [n,d].
+rg_vectors_t rg_features_all(const rg_features_t *features);
+rg_vectors_t rg_features_showing(const rg_features_t *features, rg_domain_t domain, float *part);
+rg_vectors_t rg_features_becoming(const rg_features_t *features, rg_domain_t domain, float *part);
+
+#endif

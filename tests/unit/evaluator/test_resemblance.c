@@ -1,0 +1,166 @@
+// Measures of sets of features, against values worked out by hand.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/alloc.h"
+#include "common/core/rng.h"
+#include "services/evaluator/diversity.h"
+#include "services/evaluator/kid.h"
+#include "services/evaluator/moments.h"
+#include "services/evaluator/prdc.h"
+#include "services/evaluator/resemblance.h"
+#include "tests/support/near.h"
+#include "tests/support/result.h"
+
+static float *normal(size_t n, int d, uint64_t seed, float shift)
+{
+    float *x = rg_alloc(n * (size_t)d * sizeof *x);
+    rg_rng_t rng;
+    rg_rng_init(&rng, seed, RG_RNG_EVALUATE, 0);
+    for (size_t i = 0; i < n * (size_t)d; i++) x[i] = rg_rng_normal(&rng) + shift;
+    return x;
+}
+
+// The textbook's two passes.
+static double covariance(const float *x, size_t n, int d, int a, int b)
+{
+    double mean_a = 0, mean_b = 0, sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        mean_a += x[i * (size_t)d + (size_t)a] / (double)n;
+        mean_b += x[i * (size_t)d + (size_t)b] / (double)n;
+    }
+    for (size_t i = 0; i < n; i++)
+        sum += (x[i * (size_t)d + (size_t)a] - mean_a) * (x[i * (size_t)d + (size_t)b] - mean_b);
+    return sum / (double)(n - 1);
+}
+
+static void moments_do_not_depend_on_the_batches(void **state)
+{
+    (void)state;
+    enum { N = 700, D = 3 };
+    float *x = normal(N, D, 1, 100);
+    rg_moments_t moments;
+    double found[D * D];
+    rg_moments_init(&moments, D);
+    for (size_t first = 0, n = 1; first < N; first += n, n = first < 300 ? 7 : N - first)
+        rg_moments_add(&moments, x + first * D, n);
+    assert_int_equal(moments.n, N);
+    rg_moments_covariance(&moments, found);
+    for (int i = 0; i < D * D; i++) assert_near(found[i], covariance(x, N, D, i / D, i % D), 1e-11);
+    rg_moments_fini(&moments);
+    free(x);
+}
+
+// Kernel (x.y/2 + 1)^3 of (0,0), (2,2) and of (1,1), (3,3): within 1 and 64, across 1, 1, 27 and 343.
+static void the_kernel_distance_is_that_of_the_formula(void **state)
+{
+    (void)state;
+    const float a[] = {0, 0, 2, 2}, b[] = {1, 1, 3, 3};
+    rg_kid_t kid;
+    assert_ok(rg_kid(&kid, &(rg_vectors_t){a, 2, 2}, &(rg_vectors_t){b, 2, 2}, 3, 2, 1));
+    assert_near(kid.mean, (2 * 1 + 2 * 64) / 2.0 - 2 * (1 + 1 + 27 + 343) / 4.0, 1e-9);
+    assert_near(kid.spread, 0, 1e-6); // every subset is the set
+}
+
+static void the_kernel_distance_of_one_distribution_is_about_zero(void **state)
+{
+    (void)state;
+    enum { N = 400, D = 16 };
+    float *a = normal(N, D, 1, 0), *b = normal(N, D, 2, 0), *far = normal(N, D, 3, 1);
+    const rg_vectors_t va = {a, N, D}, vb = {b, N, D}, vf = {far, N, D};
+    rg_kid_t near_by, apart;
+    assert_ok(rg_kid(&near_by, &va, &vb, 20, 200, 1));
+    assert_ok(rg_kid(&apart, &va, &vf, 20, 200, 1));
+    assert_true(fabs(near_by.mean) < 0.05);
+    assert_true(near_by.spread > 0);
+    assert_true(apart.mean > 1);
+    assert_fails(rg_kid(&apart, &va, &vf, 20, N + 1, 1), RG_EINVAL, "there are 400 and 400");
+    a[7] = NAN;
+    assert_fails(rg_kid(&apart, &va, &vf, 1, N, 1), RG_ENUMERIC, "not finite");
+    free(a);
+    free(b);
+    free(far);
+}
+
+// Real 0, 1, 2, 10 with balls of 1, 1, 1, 8; made 0.5, 20, 21 with balls of 19.5, 1, 1.
+static void balls_are_counted_as_by_hand(void **state)
+{
+    (void)state;
+    const float real[] = {0, 1, 2, 10}, made[] = {0.5, 20, 21};
+    rg_prdc_t prdc;
+    assert_ok(rg_prdc(&prdc, &(rg_vectors_t){real, 4, 1}, &(rg_vectors_t){made, 3, 1}, 1));
+    assert_near(prdc.precision, 1.0 / 3, 1e-12); // 0.5
+    assert_near(prdc.recall, 1, 1e-12);          // all in the wide ball
+    assert_near(prdc.density, 2.0 / 3, 1e-12);   // 0.5 in those of 0 and 1
+    assert_near(prdc.coverage, 2.0 / 4, 1e-12);  // those two
+    assert_fails(rg_prdc(&prdc, &(rg_vectors_t){real, 4, 1}, &(rg_vectors_t){made, 3, 1}, 3), RG_EINVAL,
+                 "there are 4 and 3");
+}
+
+// More vectors than a block holds, so that rows are counted across blocks.
+static void a_set_covers_itself(void **state)
+{
+    (void)state;
+    enum { N = 150, D = 8 };
+    float *x = normal(N, D, 5, 3);
+    const rg_vectors_t set = {x, N, D};
+    rg_prdc_t prdc;
+    assert_ok(rg_prdc(&prdc, &set, &set, 5));
+    assert_near(prdc.precision, 1, 0);
+    assert_near(prdc.recall, 1, 0);
+    assert_near(prdc.coverage, 1, 0);
+    assert_near(prdc.density, 6.0 / 5, 1e-9); // each ball holds its five neighbours and its centre
+    free(x);
+}
+
+static void diversity_is_the_mean_of_pairs_within_a_source(void **state)
+{
+    (void)state;
+    const float x[] = {0, 1, 3, 5, 5, 5}; // 1, 3, 2 apart; not at all
+    assert_near(rg_diversity(&(rg_vectors_t){x, 6, 1}, 3), 1, 1e-12);
+    assert_true(isnan(rg_diversity(&(rg_vectors_t){x, 2, 1}, 3)));
+}
+
+static void domains_are_judged_by_what_was_asked(void **state)
+{
+    (void)state;
+    rg_features_t features;
+    rg_target_t target[3] = {{.asked = 1, .source = {0, 0}, .wanted = {0, 1}},
+                             {.asked = 0, .source = {0, 1}, .wanted = {1, 1}},
+                             {.asked = 1, .source = {1, 1}, .wanted = {1, 0}}};
+    float part[3];
+    rg_features_init(&features, 3, 1);
+    float *rows = rg_features_next(&features, target, 3);
+    for (int i = 0; i < 3; i++) rows[i] = (float)i;
+    rg_vectors_t showing = rg_features_showing(&features, (rg_domain_t){1, 1}, part);
+    assert_int_equal(showing.n, 2);
+    assert_near(part[0], 1, 0);
+    rg_vectors_t becoming = rg_features_becoming(&features, (rg_domain_t){1, 1}, part);
+    assert_int_equal(becoming.n, 1);
+    assert_near(part[0], 0, 0);
+    becoming = rg_features_becoming(&features, (rg_domain_t){1, 0}, part);
+    assert_int_equal(becoming.n, 1);
+    assert_near(part[0], 2, 0);
+    rg_features_fini(&features);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(moments_do_not_depend_on_the_batches),
+        cmocka_unit_test(the_kernel_distance_is_that_of_the_formula),
+        cmocka_unit_test(the_kernel_distance_of_one_distribution_is_about_zero),
+        cmocka_unit_test(balls_are_counted_as_by_hand),
+        cmocka_unit_test(a_set_covers_itself),
+        cmocka_unit_test(diversity_is_the_mean_of_pairs_within_a_source),
+        cmocka_unit_test(domains_are_judged_by_what_was_asked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
