@@ -38,12 +38,18 @@ char *rg_strdup(const char *text)
     return check(strdup(text), strlen(text) + 1);
 }
 
-char *rg_format(const char *fmt, ...)
+char *rg_format_list(const char *fmt, va_list args)
 {
     char *text = NULL;
+    if (vasprintf(&text, fmt, args) < 0) check(NULL, 1);
+    return text;
+}
+
+char *rg_format(const char *fmt, ...)
+{
     va_list args;
     va_start(args, fmt);
-    if (vasprintf(&text, fmt, args) < 0) check(NULL, 1);
+    char *text = rg_format_list(fmt, args);
     va_end(args);
     return text;
 }

@@ -13,6 +13,13 @@ for seed in 1 2; do
     done
 done
 [ -s "$root/a100-s1-retrieved/samples/eval-stage3-Male.png" ] || fail "no picture of what guided translations"
+# The report: a page that needs nothing beside it, and the numbers.
+/usr/bin/python3 tests/support/check_page.py "$root/table2/report.html" || fail "report.html is not a page of its own"
+for part in 'RG-UNIT, random neighbours' 'The swap test' 'R untrained' 'builtin-classifier-'; do
+    grep -q "$part" "$root/table2/report.html" || fail "report.html lacks '$part'"
+done
+[ "$(grep -c '^a100-s2-random,2,1,stage3,kid_latent\b\|^a100-s1,1,1,stage2,p10.trained.average' "$root/table2/numbers.csv")" -eq 1 ] ||
+    fail "numbers.csv lacks the retrieval of seed 1"
 stamp() { cksum "$root"/*/*.safetensors; }
 before=$(stamp)
 run 0 experiment table2 --seeds 2

@@ -21,12 +21,14 @@ static const rg_row_t NEGATIVES[] = {
 };
 
 static const rg_row_t MODELS[] = {
-    {"continued", "GMM-UNIT continued", {"retrieval.neighbours=none", "stage3.encoders=trained"}},
-    {"frozen",
-     "GMM-UNIT continued, encoders frozen",
-     {"retrieval.neighbours=none", "stage3.encoders=frozen"}},
-    {"retrieved", "RG-UNIT", {"retrieval.neighbours=retrieved"}},
-    {"random", "RG-UNIT, random neighbours", {"retrieval.neighbours=random"}},
+    [RG_ROW_CONTINUED] = {"continued",
+                          "GMM-UNIT continued",
+                          {"retrieval.neighbours=none", "stage3.encoders=trained"}},
+    [RG_ROW_FROZEN] = {"frozen",
+                       "GMM-UNIT continued, encoders frozen",
+                       {"retrieval.neighbours=none", "stage3.encoders=frozen"}},
+    [RG_ROW_RETRIEVED] = {"retrieved", "RG-UNIT", {"retrieval.neighbours=retrieved"}},
+    [RG_ROW_RANDOM] = {"random", "RG-UNIT, random neighbours", {"retrieval.neighbours=random"}},
 };
 
 static const double FRACTIONS[] = {0.25, 0.5, 1};

@@ -17,6 +17,9 @@
 
 enum rg_table { RG_TABLE_1, RG_TABLE_2, RG_TABLE_3, RG_TABLES };
 
+// Rows of tables 2 and 3; the third has no random neighbours.
+enum { RG_ROW_CONTINUED, RG_ROW_FROZEN, RG_ROW_RETRIEVED, RG_ROW_RANDOM };
+
 // A row of a table: what sets its runs apart.
 enum { RG_ROW_SETS = 4 };
 typedef struct {

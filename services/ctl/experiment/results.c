@@ -7,6 +7,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "services/ctl/stage.h"
+#include "services/evaluator/report.h"
 
 enum { PATH = 1024 };
 
@@ -35,11 +36,28 @@ static int read_run(rg_results_t *results, int position, const char *root)
     return err;
 }
 
+// Rows are compared with each other and with what they began with, within a seed: all measured alike.
+static int check_run(const rg_results_t *results, int position)
+{
+    const rg_plan_t *plan = results->plan;
+    const rg_run_t *run = &plan->run[position];
+    if (run->row == RG_BASE) return 0;
+    const char *stage = rg_stage_name(plan->stage);
+    const json_t *ours = json_object_get(results->report[position], stage);
+    for (int i = 0; i < position; i++)
+        if (plan->run[i].from == run->from && plan->run[i].row != RG_BASE) {
+            int err = rg_report_comparable(ours, json_object_get(results->report[i], stage));
+            if (err) return rg_fail(err, "%s and %s: %s", run->folder, plan->run[i].folder, rg_error());
+        }
+    return 0;
+}
+
 int rg_results_open(rg_results_t *results, const rg_plan_t *plan, const char *root)
 {
     *results = (rg_results_t){.plan = plan, .report = rg_alloc((size_t)plan->n * sizeof *results->report)};
     int err = 0;
     for (int i = 0; i < plan->n && !err; i++) err = read_run(results, i, root);
+    for (int i = 0; i < plan->n && !err; i++) err = check_run(results, i);
     if (err) rg_results_close(results);
     return err;
 }
@@ -49,6 +67,40 @@ void rg_results_close(rg_results_t *results)
     for (int i = 0; results->report && i < results->plan->n; i++) json_decref(results->report[i]);
     free(results->report);
     results->report = NULL;
+}
+
+static void list_report(rg_table_t *table, const rg_run_t *run, const char *stage, json_t *report)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(report, key, value)
+    {
+        if (!json_is_real(value)) continue;
+        rg_table_cell(table, "%s", run->folder);
+        rg_table_cell(table, "%d", run->seed);
+        rg_table_cell(table, "%g", run->annotated);
+        rg_table_cell(table, "%s", stage);
+        rg_table_cell(table, "%s", key);
+        rg_table_cell(table, "%.6g", json_real_value(value));
+    }
+}
+
+void rg_results_list(const rg_results_t *results, rg_table_t *table)
+{
+    static const char *const titles[] = {"run", "seed", "annotated", "stage", "number", "value"};
+    rg_table_init(table, "numbers", titles, 6);
+    for (int i = 0; i < results->plan->n; i++) {
+        const char *stage;
+        json_t *report;
+        json_object_foreach(results->report[i], stage, report)
+            list_report(table, &results->plan->run[i], stage, report);
+    }
+}
+
+const json_t *rg_results_report(const rg_results_t *results, int row, int stage)
+{
+    const rg_run_t *run = rg_plan_find(results->plan, row, 0, 0);
+    return json_object_get(results->report[run - results->plan->run], rg_stage_name(stage));
 }
 
 void rg_results_values(const rg_results_t *results, rg_number_t number, double *values)

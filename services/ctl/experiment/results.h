@@ -6,13 +6,15 @@
 
 #include "services/ctl/experiment/plan.h"
 #include "services/ctl/experiment/statistics.h"
+#include "services/ctl/report/table.h"
 
 typedef struct {
     const rg_plan_t *plan; // borrowed
     json_t **report;       // [n] of the plan's runs: object STAGE -> report, owned
 } rg_results_t;
 
-// RG_EFORMAT naming the report that cannot be read.
+// RG_EFORMAT naming the report that cannot be read, RG_EMODEL naming two runs that were not measured alike
+// and how.
 int rg_results_open(rg_results_t *results, const rg_plan_t *plan, const char *root);
 void rg_results_close(rg_results_t *results); // tolerates a zeroed struct
 
@@ -29,5 +31,11 @@ void rg_results_values(const rg_results_t *results, rg_number_t number, double *
 // Their mean, and that of the differences a - b within seeds.
 rg_statistic_t rg_results_mean(const rg_results_t *results, rg_number_t number);
 rg_statistic_t rg_results_difference(const rg_results_t *results, rg_number_t a, rg_number_t b);
+
+// Every number of every run, one per row.
+void rg_results_list(const rg_results_t *results, rg_table_t *table);
+
+// The first seed's report of a row (or RG_BASE), borrowed.
+const json_t *rg_results_report(const rg_results_t *results, int row, int stage);
 
 #endif

@@ -1,0 +1,42 @@
+#!/usr/bin/python3
+"""Fails unless a HTML file is whole, its drawings are XML, and it loads nothing from elsewhere and runs nothing."""
+import re
+import sys
+from html.parser import HTMLParser
+from xml.dom import minidom
+
+VOID = {"meta", "img", "br", "link", "input"}
+
+
+class Page(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open = []
+
+    def handle_starttag(self, tag, attributes):
+        assert tag not in ("script", "link", "iframe", "object"), tag
+        for name, value in attributes:
+            assert not name.startswith("on"), name
+            if name in ("src", "href"):
+                assert value.startswith(("data:", "#")), value
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, (tag, self.open)
+        self.open.pop()
+
+
+text = open(sys.argv[1], encoding="utf-8").read()
+page = Page()
+page.feed(text)
+page.close()
+assert not page.open, page.open
+drawings = re.findall(r"<svg .*?</svg>", text, re.S)
+for drawing in drawings:
+    minidom.parseString(drawing.encode())
+assert "url(" not in text and "@import" not in text
+print(len(drawings), "drawings")
