@@ -213,12 +213,15 @@ static int report_outcome(const translation_t *self, const outcome_t *outcome, c
                           rg_report_t *report)
 {
     const rg_config_t *config = self->evaluation->config;
-    const rg_names_t *names = &config->data.attributes;
-    rg_report_number(report, rg_tally_wanted(&outcome->tally, RG_POOLED), "wanted_accuracy_%s", mode);
+    rg_report_number(report, rg_tally_wanted(&outcome->tally, NULL), "wanted_accuracy_%s", mode);
     rg_report_number(report, rg_rate(&outcome->tally.untouched), "untouched_accuracy_%s", mode);
-    for (int a = 0; a < names->count; a++)
-        rg_report_number(report, rg_tally_wanted(&outcome->tally, a), "wanted_accuracy_%s.%s", mode,
-                         names->name[a]);
+    for (int i = 0; i < rg_domains(config); i++) {
+        char name[RG_DOMAIN_NAME_SIZE];
+        const rg_domain_t domain = rg_domain(i);
+        rg_domain_name(config, domain, name);
+        rg_report_number(report, rg_tally_wanted(&outcome->tally, &domain), "wanted_accuracy_%s.%s", mode,
+                         name);
+    }
     return rg_resemblance(config, &self->real, &outcome->features, mode, report);
 }
 
@@ -232,19 +235,22 @@ static int report_random(const translation_t *self, int mode, rg_report_t *repor
     return report_outcome(self, outcome, name, report);
 }
 
+static void report_domain_bounds(const translation_t *self, rg_domain_t domain, rg_report_t *report)
+{
+    char name[RG_DOMAIN_NAME_SIZE];
+    rg_domain_name(self->evaluation->config, domain, name);
+    rg_report_number(report, rg_ceiling(&self->ceiling, &domain), "ceiling_accuracy.%s", name);
+    rg_report_number(report, rg_tally_wanted(&self->untranslated, &domain), "untranslated_baseline.%s", name);
+}
+
 // What real images reach, and what the sources were before anything was done to them.
 static int report_bounds(const translation_t *self, rg_report_t *report)
 {
     const rg_config_t *config = self->evaluation->config;
-    const rg_names_t *names = &config->data.attributes;
-    rg_report_number(report, rg_ceiling(&self->ceiling, RG_POOLED), "ceiling_accuracy");
+    rg_report_number(report, rg_ceiling(&self->ceiling, NULL), "ceiling_accuracy");
     rg_report_number(report, rg_rate(&self->untranslated.untouched), "untouched_ceiling_accuracy");
-    rg_report_number(report, rg_tally_wanted(&self->untranslated, RG_POOLED), "untranslated_baseline");
-    for (int a = 0; a < names->count; a++) {
-        rg_report_number(report, rg_ceiling(&self->ceiling, a), "ceiling_accuracy.%s", names->name[a]);
-        rg_report_number(report, rg_tally_wanted(&self->untranslated, a), "untranslated_baseline.%s",
-                         names->name[a]);
-    }
+    rg_report_number(report, rg_tally_wanted(&self->untranslated, NULL), "untranslated_baseline");
+    for (int i = 0; i < rg_domains(config); i++) report_domain_bounds(self, rg_domain(i), report);
     const rg_vectors_t real = rg_features_all(&self->real);
     rg_report_number(report, rg_diversity(&real, config->evaluation.outputs), "diversity_real");
     return rg_resemblance_bounds(config, &self->real, report);
