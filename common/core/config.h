@@ -100,6 +100,7 @@ typedef struct {
         int outputs;
         int k; // of P@k
         int batch;
+        char cache[RG_CONFIG_TEXT]; // folder of what the extractor says of real images; "" = RUN/features
     } evaluation;
     struct {
         char loader[RG_CONFIG_TEXT], encoder[RG_CONFIG_TEXT], retrieval[RG_CONFIG_TEXT],

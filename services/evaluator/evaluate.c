@@ -55,20 +55,6 @@ static uint64_t hash_config(const rg_config_t *config)
     return hash;
 }
 
-// Names and labels of the images that are measured, whatever else the data set holds.
-static uint64_t hash_images(const rg_evaluation_t *self)
-{
-    const rg_dataset_t *set = &self->data.set;
-    size_t columns = (size_t)set->attributes.count;
-    XXH64_hash_t hash = 0;
-    for (uint32_t i = 0; i < self->n_images; i++) {
-        const char *name = set->name[self->images[i]];
-        hash = XXH3_64bits_withSeed(name, strlen(name), hash);
-        hash = XXH3_64bits_withSeed(set->labels + self->images[i] * columns, columns, hash);
-    }
-    return hash;
-}
-
 static int describe(rg_evaluation_t *self, const stage_t *stage, rg_report_t *report)
 {
     const rg_config_t *config = self->config;
@@ -79,16 +65,18 @@ static int describe(rg_evaluation_t *self, const stage_t *stage, rg_report_t *re
     rg_report_text(report, "weights", "%s", self->nets.weights);
     rg_report_text(report, "extractor", "%s",
                    stage->nets.with_classifier ? self->nets.extractor : "annotation");
-    rg_report_text(report, "split", "%s",
-                   config->evaluation.split == RG_EVALUATE_VALIDATION ? "validation" : "test");
+    rg_report_text(report, "split", "%s", rg_evaluation_split(config));
     rg_report_integer(report, "images", self->n_images);
-    rg_report_text(report, "images_hash", "%016" PRIx64, hash_images(self));
+    rg_report_text(report, "images_hash", "%016" PRIx64, self->images_hash);
     rg_report_integer(report, "img_size", (uint64_t)config->data.img_size);
+    rg_report_integer(report, "crop", (uint64_t)config->data.crop);
+    rg_report_text(report, "resize", "antialiased-bilinear");
     rg_report_integer(report, "k",
                       (uint64_t)(rg_evaluation_fuses(self) ? config->model.k : config->evaluation.k));
     rg_report_integer(report, "outputs", (uint64_t)config->evaluation.outputs);
     rg_report_integer(report, "sources", (uint64_t)config->evaluation.sources);
     rg_report_integer(report, "kid_subsets", RG_KID_SUBSETS);
+    rg_report_integer(report, "kid_size_max", RG_KID_SIZE_MAX);
     rg_report_integer(report, "prdc_k", RG_PRDC_K);
     rg_report_integer(report, "seed", config->seed);
     rg_report_text(report, "data_fingerprint", "%016" PRIx64, self->data.set.fingerprint);

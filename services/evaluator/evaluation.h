@@ -23,6 +23,7 @@ typedef struct {
     const uint32_t
         *images; // [n_images] positions of the images measured, the first evaluation.images of the split
     uint32_t n_images;
+    uint64_t images_hash; // of their names, labels and files
     rg_nets_t nets;
     int class[RG_ATTRIBUTES_MAX];        // classifier output of each of the config's attributes
     int class_column[RG_ATTRIBUTES_MAX]; // column of the data set of each classifier output
@@ -51,6 +52,9 @@ int rg_evaluation_generation(rg_evaluation_t *self, uint64_t *generation);
 // image [n,S,S,3] of n sources, with neighbours (nearest or random) where the model fuses.
 int rg_evaluation_translate(rg_evaluation_t *self, float *image, rg_nets_source_t source, int n,
                             rg_neighbours_t *neighbours);
+
+// "test", "validation"
+const char *rg_evaluation_split(const rg_config_t *config);
 
 // Images of batch `first`.. of a list of n: at most evaluation.batch.
 int rg_evaluation_batch(const rg_evaluation_t *self, uint32_t first, uint32_t n);

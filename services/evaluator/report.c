@@ -102,9 +102,10 @@ int rg_report_recall(rg_report_t *report, const char *path)
 }
 
 // Every entry that says how the measurement was made.
-static const char *const MEASUREMENT[] = {"extractor", "split",       "images",          "img_size",
-                                          "outputs",   "sources",     "kid_subsets",     "prdc_k",
-                                          "seed",      "images_hash", "images_reference"};
+static const char *const MEASUREMENT[] = {
+    "extractor",        "split",       "images",       "images_hash", "images_reference",
+    "retrieval_images", "img_size",    "crop",         "resize",      "outputs",
+    "sources",          "kid_subsets", "kid_size_max", "prdc_k",      "seed"};
 
 int rg_report_comparable(const json_t *a, const json_t *b)
 {

@@ -26,8 +26,12 @@ int rg_report_write(const rg_report_t *report, const char *path);
 // this one. 1 if so; 0, with nothing changed, if there is none, it cannot be read, or the protocol differs.
 int rg_report_recall(rg_report_t *report, const char *path);
 
-// 0 if numbers of the two reports (JSON objects) may be set beside each other: what was measured may differ,
-// and how it was trained, but not how it was measured. RG_EMODEL naming the first entry that differs.
+// 0 if numbers of the same name in the two reports (JSON objects) may be set beside each other. What was
+// measured may differ, and how it came about: stage, weights, iteration, config, trained_on, data_fingerprint
+// (which tells annotated training images from others), and how many neighbours guide a translation (the k of
+// P@k is part of the names). How it was measured may not: extractor, images with their labels, crop and
+// resize, split, counts, seed, the set that was searched. RG_EMODEL naming the first entry that differs or
+// that only one of them has.
 int rg_report_comparable(const json_t *a, const json_t *b);
 
 #endif

@@ -13,6 +13,7 @@
 #include "common/core/err.h"
 #include "services/evaluator/diversity.h"
 #include "services/evaluator/evaluation.h"
+#include "services/evaluator/real.h"
 #include "services/evaluator/resemblance.h"
 #include "services/evaluator/samples.h"
 #include "services/evaluator/tally.h"
@@ -32,6 +33,7 @@ typedef struct {
 typedef struct {
     rg_evaluation_t *evaluation;
     outcome_t outcome[MODES], random[MODES];
+    rg_real_t judged; // of the sources
     rg_features_t real;
     rg_tally_t untranslated;
     rg_ceiling_t ceiling;
@@ -69,6 +71,7 @@ static void init(translation_t *self, rg_evaluation_t *evaluation)
     self->own = room(batch, (size_t)rg_code_width(config));
     self->code = room(batch, (size_t)rg_code_width(config));
     self->logits = room(batch, (size_t)config->data.attributes.count);
+    rg_real_init(&self->judged, evaluation);
 }
 
 static void fini(translation_t *self)
@@ -81,6 +84,7 @@ static void fini(translation_t *self)
         rg_features_fini(&self->random[m].features);
     }
     rg_features_fini(&self->real);
+    rg_real_fini(&self->judged);
     free(self->target);
     free(self->rng);
 }
@@ -95,11 +99,11 @@ static double difference(const float *a, const float *b, int n, size_t size)
 }
 
 // Real images: features, ceiling and baseline.
-static int measure_sources(translation_t *self, int n)
+static int measure_sources(translation_t *self, uint32_t first, int n)
 {
     int attributes = self->evaluation->config->data.attributes.count;
     float *features = rg_features_next(&self->real, self->target, n);
-    int err = rg_evaluation_classify(self->evaluation, features, self->logits, self->pixels, n);
+    int err = rg_real_judge(&self->judged, features, self->logits, first, self->pixels, n);
     for (int i = 0; i < n && !err; i++) {
         rg_tally_add(&self->untranslated, &self->target[i], self->logits + i * attributes, attributes);
         rg_ceiling_add(&self->ceiling, &self->target[i], self->logits + i * attributes, attributes);
@@ -200,7 +204,7 @@ static int run_batch(translation_t *self, uint32_t first, int n)
     for (int i = 0; i < n; i++)
         rg_evaluation_target(evaluation, &self->target[i], first + (uint32_t)i, &self->rng[i]);
     int err = rg_evaluation_load(evaluation, self->pixels, evaluation->images + first, n);
-    if (!err) err = measure_sources(self, n);
+    if (!err) err = measure_sources(self, first, n);
     if (!err) err = rg_nets_encode(&evaluation->nets, self->content, self->own, self->pixels, n);
     if (!err) err = measure_reconstruction(self, n);
     if (!err) err = translate_latent(self, n);
@@ -282,6 +286,7 @@ int rg_evaluate_translation(rg_evaluation_t *evaluation, rg_report_t *report)
         err = run_batch(&self, first, n);
         first += (uint32_t)n;
     }
+    if (!err) rg_real_keep(&self.judged);
     if (!err) err = conclude(&self, report);
     if (!err) err = rg_evaluate_diversity(evaluation, report);
     if (!err) err = rg_samples_translation(evaluation);

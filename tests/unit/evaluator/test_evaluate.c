@@ -18,6 +18,8 @@
 #include "common/core/file.h"
 #include "common/data/faces.h"
 #include "common/model/layers.h"
+#include "common/model/safetensors.h"
+#include "services/evaluator/cache.h"
 #include "services/evaluator/evaluate.h"
 #include "tests/support/folder.h"
 #include "tests/support/near.h"
@@ -317,6 +319,75 @@ static void does_not_depend_on_the_batch(void **state)
     json_decref(large);
 }
 
+// Removes a stage's report, so that it is measured again.
+static void forget(const char *stage, char path[RG_PATH_SIZE])
+{
+    char name[64];
+    snprintf(name, sizeof name, "reports/%s.json", stage);
+    rg_config_path(&config, name, path);
+    unlink(path);
+}
+
+// The one file of what the extractor said of the real images.
+static void find_kept(char path[RG_PATH_SIZE])
+{
+    char name[64], **names;
+    size_t count;
+    rg_config_path(&config, "features", path);
+    assert_ok(rg_list_dir(path, &names, &count));
+    assert_int_equal(count, 1);
+    snprintf(name, sizeof name, "features/%.40s", names[0]);
+    rg_config_path(&config, name, path);
+    rg_names_free(&names, count);
+}
+
+// Writes it anew, whole, with logits that say yes to everything.
+static void keep_another_opinion(const char *path)
+{
+    rg_safetensors_t *file;
+    assert_ok(rg_safetensors_open(&file, path));
+    const rg_safetensor_t *rows = rg_safetensors_at(file, 0);
+    int width = rows->shape[1];
+    char *key = rg_strdup(rg_safetensors_metadata(file, "key"));
+    float *other = rg_alloc(rows->count * sizeof *other);
+    memcpy(other, rows->data, rows->count * sizeof *other);
+    for (size_t i = 0; i < rows->count; i++)
+        if (i % (size_t)width >= RG_CLASSIFIER_FEATURES) other[i] = 1;
+    const rg_matrix_t matrix = {other, (uint32_t)rows->shape[0], width};
+    assert_ok(rg_cache_write(path, key, &matrix));
+    free(other);
+    free(key);
+    rg_safetensors_close(&file);
+}
+
+static double ceiling_again(void)
+{
+    char path[RG_PATH_SIZE];
+    forget("stage1", path);
+    json_t *report = evaluate("stage1");
+    double ceiling = number(report, "untouched_ceiling_accuracy");
+    json_decref(report);
+    return ceiling;
+}
+
+static void keeps_what_real_images_are_like(void **state)
+{
+    (void)state;
+    char path[RG_PATH_SIZE];
+    unsigned char *bytes;
+    size_t size;
+    double worked_out = ceiling_again();
+    find_kept(path);
+    keep_another_opinion(path);
+    assert_near(ceiling_again(), 1 - worked_out, 1e-6); // it was read
+    assert_ok(rg_file_read(path, 1 << 20, &bytes, &size));
+    bytes[size - 2] ^= 1;
+    assert_ok(rg_file_write(path, bytes, size));
+    free(bytes);
+    assert_near(ceiling_again(), worked_out, 0); // it was not trusted
+    assert_near(ceiling_again(), worked_out, 0); // and is whole again
+}
+
 // A mask that is shut makes every translation a copy of its source.
 static void translates_with_attention(void **state)
 {
@@ -424,15 +495,6 @@ static void refuses_what_does_not_fit(void **state)
                  "'stage4' is not a stage: classifier, stage1, stage2 or stage3");
 }
 
-// Removes a stage's report, so that it is measured again.
-static void forget(const char *stage, char path[RG_PATH_SIZE])
-{
-    char name[64];
-    snprintf(name, sizeof name, "reports/%s.json", stage);
-    rg_config_path(&config, name, path);
-    unlink(path);
-}
-
 static void names_a_broken_image(void **state)
 {
     (void)state;
@@ -477,6 +539,7 @@ int main(void)
         cmocka_unit_test(measures_stage1),
         cmocka_unit_test(measures_a_checkpoint_once),
         cmocka_unit_test(does_not_depend_on_the_batch),
+        cmocka_unit_test(keeps_what_real_images_are_like),
         cmocka_unit_test(translates_with_attention),
         cmocka_unit_test(measures_stage2),
         cmocka_unit_test(refuses_what_does_not_fit),

@@ -99,6 +99,14 @@ static void compares_only_what_was_measured_alike(void **state)
     json_object_del(b, "images");
     assert_fails(rg_report_comparable(a, b), RG_EMODEL,
                  "the reports cannot be compared: images is 96 in one and missing in the other");
+    json_object_set_new(b, "images", json_integer(96));
+    json_object_set_new(b, "extractor", json_string("other"));
+    assert_fails(rg_report_comparable(a, b), RG_EMODEL,
+                 "extractor is missing in one and \"other\" in the other");
+    json_object_set_new(a, "extractor", json_string("other"));
+    json_object_set_new(a, "iteration", json_integer(5)); // says what was measured, not how
+    assert_ok(rg_report_comparable(a, b));
+    assert_ok(rg_report_comparable(b, a));
     json_decref(a);
     json_decref(b);
 }
