@@ -1,5 +1,6 @@
-// One evaluation from checkpoint to report. The report is written to RUN/reports/STAGE.json and carries its
-// protocol: a checkpoint is measured once, and again only when something in the protocol has changed.
+// One evaluation from checkpoint to report. The report carries its protocol and is added to
+// RUN/evaluations.jsonl: the same weights are measured once, and again only when something in the protocol
+// has changed. RUN/reports/STAGE.json is the latest whole report of a stage.
 //
 // Numbers of a report:
 //   classifier  accuracy_all, accuracy_edited, accuracy.ATTRIBUTE
@@ -33,5 +34,10 @@ int rg_evaluate_check(const char *stage);
 // with a sentence.
 int rg_evaluate(const rg_config_t *config, const char *stage, rg_evaluation_progress_t *progress,
                 const atomic_int *stop, char **report);
+
+// The same on the first evaluation.follow images, whose report only RUN/evaluations.jsonl gets. For diversity
+// it draws no more translations than there are images.
+int rg_evaluate_quickly(const rg_config_t *config, const char *stage, rg_evaluation_progress_t *progress,
+                        const atomic_int *stop);
 
 #endif

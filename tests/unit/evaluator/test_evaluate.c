@@ -281,24 +281,72 @@ static void measures_stage1(void **state)
     json_decref(report);
 }
 
-static void measures_a_checkpoint_once(void **state)
+// Writes a number of its own into the line of the history that this report is.
+static void mark(json_t *report, double value)
+{
+    char path[RG_PATH_SIZE];
+    rg_config_path(&config, "evaluations.jsonl", path);
+    json_object_set_new(report, "frechet_latent", json_real(value));
+    assert_int_equal(json_dump_file(report, path, JSON_COMPACT), 0);
+}
+
+static void measures_weights_once(void **state)
 {
     (void)state;
-    static const char marked[] = "reports/stage1.json";
-    char path[RG_PATH_SIZE];
     json_t *first = evaluate("stage1");
-    rg_config_path(&config, marked, path);
-    json_object_set_new(first, "frechet_latent", json_real(123));
-    assert_int_equal(json_dump_file(first, path, 0), 0);
-    json_t *again = evaluate("stage1");
-    assert_near(number(again, "frechet_latent"), 123, 0); // as it was found
+    mark(first, 123);
     save_stage("stage1", RG_STAGE1_PARTS, 2);
     json_t *other = evaluate("stage1");
     assert_true(number(other, "frechet_latent") != 123);
-    assert_string_not_equal(text(other, "weights"), text(again, "weights"));
+    assert_string_not_equal(text(other, "weights"), text(first, "weights"));
+    save_stage("stage1", RG_STAGE1_PARTS, 1);
+    json_t *again = evaluate("stage1"), *reported;
+    assert_near(number(again, "frechet_latent"), 123, 0); // as it was found
+    char path[RG_PATH_SIZE];
+    rg_config_path(&config, "reports/stage1.json", path);
+    reported = json_load_file(path, 0, NULL);
+    assert_true(json_equal(reported, again));
     json_decref(first);
-    json_decref(again);
     json_decref(other);
+    json_decref(again);
+    json_decref(reported);
+}
+
+static int lines_of_history(json_t **last)
+{
+    char path[RG_PATH_SIZE], line[1 << 14];
+    rg_config_path(&config, "evaluations.jsonl", path);
+    FILE *file = fopen(path, "r");
+    int n = 0;
+    while (file && fgets(line, sizeof line, file)) n++;
+    if (file) fclose(file);
+    *last = n ? json_loads(line, 0, NULL) : NULL;
+    return n;
+}
+
+static void measures_quickly_on_a_few_images(void **state)
+{
+    (void)state;
+    rg_evaluation_progress_t progress = {0};
+    atomic_int stop = 0;
+    char path[RG_PATH_SIZE];
+    json_t *before, *after, *once, *reported;
+    int n = lines_of_history(&before);
+    config.evaluation.follow = 5;
+    assert_ok(rg_evaluate_quickly(&config, "stage1", &progress, &stop));
+    assert_int_equal(lines_of_history(&after), n + 1);
+    assert_int_equal(number(after, "images"), 5);
+    assert_int_equal(number(after, "sources"), 1);
+    assert_true(number(after, "time") > 0);
+    assert_fails(rg_report_comparable(before, after), RG_EMODEL, "images is 8 in one and 5 in the other");
+    assert_ok(rg_evaluate_quickly(&config, "stage1", &progress, &stop));
+    assert_int_equal(lines_of_history(&once), n + 1); // the same weights, the same protocol
+    rg_config_path(&config, "reports/stage1.json", path);
+    reported = json_load_file(path, 0, NULL);
+    assert_int_equal(number(reported, "images"), 8);
+    config.evaluation.follow = 0;
+    json_t *const all[] = {before, after, once, reported};
+    for (int i = 0; i < 4; i++) json_decref(all[i]);
 }
 
 static void does_not_depend_on_the_batch(void **state)
@@ -319,10 +367,12 @@ static void does_not_depend_on_the_batch(void **state)
     json_decref(large);
 }
 
-// Removes a stage's report, so that it is measured again.
+// Removes a stage's report and the run's history, so that it is measured again.
 static void forget(const char *stage, char path[RG_PATH_SIZE])
 {
     char name[64];
+    rg_config_path(&config, "evaluations.jsonl", path);
+    unlink(path);
     snprintf(name, sizeof name, "reports/%s.json", stage);
     rg_config_path(&config, name, path);
     unlink(path);
@@ -335,7 +385,7 @@ static void find_kept(char path[RG_PATH_SIZE])
     size_t count;
     rg_config_path(&config, "features", path);
     assert_ok(rg_list_dir(path, &names, &count));
-    assert_int_equal(count, 1);
+    assert_int_equal(count, 1); // of all evaluations so far
     snprintf(name, sizeof name, "features/%.40s", names[0]);
     rg_config_path(&config, name, path);
     rg_names_free(&names, count);
@@ -537,9 +587,10 @@ int main(void)
         cmocka_unit_test(says_which_checkpoint_is_missing),
         cmocka_unit_test(measures_the_classifier),
         cmocka_unit_test(measures_stage1),
-        cmocka_unit_test(measures_a_checkpoint_once),
-        cmocka_unit_test(does_not_depend_on_the_batch),
+        cmocka_unit_test(measures_weights_once),
         cmocka_unit_test(keeps_what_real_images_are_like),
+        cmocka_unit_test(measures_quickly_on_a_few_images),
+        cmocka_unit_test(does_not_depend_on_the_batch),
         cmocka_unit_test(translates_with_attention),
         cmocka_unit_test(measures_stage2),
         cmocka_unit_test(refuses_what_does_not_fit),
