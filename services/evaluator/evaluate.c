@@ -66,7 +66,7 @@ static int describe(rg_evaluation_t *self, const stage_t *stage, rg_report_t *re
     rg_report_integer(report, "iterations", info->iterations);
     rg_report_text(report, "weights", "%s", self->nets.weights);
     rg_report_text(report, "extractor", "%s",
-                   stage->nets.with_classifier ? self->nets.extractor : "annotation");
+                   stage->nets.with_classifier ? self->extractor.name : "annotation");
     rg_report_text(report, "split", "%s", rg_evaluation_split(config));
     rg_report_integer(report, "images", self->n_images);
     rg_report_text(report, "images_hash", "%016" PRIx64, self->images_hash);

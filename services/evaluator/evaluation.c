@@ -104,6 +104,7 @@ int rg_evaluation_open(rg_evaluation_t *self, const rg_config_t *config, const r
     if (!err) err = find_images(self);
     if (!err) err = hash_images(self);
     if (!err && spec->with_classifier) err = match_classes(self);
+    if (!err && spec->with_classifier) rg_extractor_init(&self->extractor, &self->nets);
     if (!err && spec->parts & RG_PART_BIT(RG_FUSION)) err = connect_retrieval(self);
     if (err) rg_evaluation_close(self);
     return err;
@@ -170,12 +171,12 @@ int rg_evaluation_load(const rg_evaluation_t *self, float *pixels, const uint32_
     return err;
 }
 
-int rg_evaluation_classify(rg_evaluation_t *self, float *features, float *logits, const float *pixels, int n)
+int rg_evaluation_judge(rg_evaluation_t *self, float *features, float *logits, const float *pixels, int n)
 {
     int classes = self->nets.classifier_info.attributes.count,
         attributes = self->config->data.attributes.count;
     float *all = rg_alloc((size_t)(n * classes) * sizeof *all);
-    int err = rg_nets_classify(&self->nets, features, all, pixels, n);
+    int err = rg_extractor_run(&self->extractor, features, all, pixels, n);
     for (int i = 0; i < n && !err; i++)
         for (int a = 0; a < attributes; a++) logits[i * attributes + a] = all[i * classes + self->class[a]];
     free(all);

@@ -163,7 +163,8 @@ int main(int argc, char **argv)
     static const rg_route_t routes[] = {
         {RG__V1__ENVELOPE__BODY_EVALUATE_REQUEST, on_evaluate, RG_ROLE_ADMIN}};
     static self_t self = {.follow.fd = -1};
-    rg_main_init(argc, argv, "evaluator", "Measures trained stages on images they have not seen.", &self.config);
+    rg_main_init(argc, argv, "evaluator", "Measures trained stages on images they have not seen.",
+                 &self.config);
     const rg_service_spec_t spec = {.name = "evaluator",
                                     .endpoint = self.config.endpoints.evaluator,
                                     .routes = routes,

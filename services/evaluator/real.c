@@ -25,7 +25,7 @@ static char *make_key(const rg_evaluation_t *evaluation)
     char *attributes = list_attributes(&config->data.attributes);
     char *key =
         rg_format("extractor=%s images=%016" PRIx64 " split=%s count=%u size=%d crop=%d attributes=%s",
-                  evaluation->nets.extractor, evaluation->images_hash, rg_evaluation_split(config),
+                  evaluation->extractor.name, evaluation->images_hash, rg_evaluation_split(config),
                   evaluation->n_images, config->data.img_size, config->data.crop, attributes);
     free(attributes);
     return key;
@@ -33,7 +33,7 @@ static char *make_key(const rg_evaluation_t *evaluation)
 
 void rg_real_init(rg_real_t *real, rg_evaluation_t *evaluation)
 {
-    int width = RG_CLASSIFIER_FEATURES + evaluation->config->data.attributes.count;
+    int width = evaluation->extractor.d + evaluation->config->data.attributes.count;
     *real = (rg_real_t){.evaluation = evaluation};
     real->key = make_key(evaluation);
     rg_cache_path(evaluation->config, real->key, real->path);
@@ -53,23 +53,24 @@ static float *row_of(const rg_real_t *real, uint32_t image)
     return real->said.row + (size_t)image * (size_t)real->said.width;
 }
 
+// Row i of features and logits beside each other in `said`, and back.
 static void note(const rg_real_t *real, const float *features, const float *logits, uint32_t first, int n)
 {
-    size_t attributes = (size_t)real->said.width - RG_CLASSIFIER_FEATURES;
+    size_t d = (size_t)real->evaluation->extractor.d, attributes = (size_t)real->said.width - d;
     for (uint32_t i = 0; i < (uint32_t)n; i++) {
         float *row = row_of(real, first + i);
-        memcpy(row, features + i * RG_CLASSIFIER_FEATURES, RG_CLASSIFIER_FEATURES * sizeof *row);
-        memcpy(row + RG_CLASSIFIER_FEATURES, logits + i * attributes, attributes * sizeof *row);
+        memcpy(row, features + i * d, d * sizeof *row);
+        memcpy(row + d, logits + i * attributes, attributes * sizeof *row);
     }
 }
 
 static void recall(const rg_real_t *real, float *features, float *logits, uint32_t first, int n)
 {
-    size_t attributes = (size_t)real->said.width - RG_CLASSIFIER_FEATURES;
+    size_t d = (size_t)real->evaluation->extractor.d, attributes = (size_t)real->said.width - d;
     for (uint32_t i = 0; i < (uint32_t)n; i++) {
         const float *row = row_of(real, first + i);
-        memcpy(features + i * RG_CLASSIFIER_FEATURES, row, RG_CLASSIFIER_FEATURES * sizeof *row);
-        memcpy(logits + i * attributes, row + RG_CLASSIFIER_FEATURES, attributes * sizeof *row);
+        memcpy(features + i * d, row, d * sizeof *row);
+        memcpy(logits + i * attributes, row + d, attributes * sizeof *row);
     }
 }
 
@@ -79,7 +80,7 @@ int rg_real_judge(rg_real_t *real, float *features, float *logits, uint32_t firs
         recall(real, features, logits, first, n);
         return 0;
     }
-    int err = rg_evaluation_classify(real->evaluation, features, logits, pixels, n);
+    int err = rg_evaluation_judge(real->evaluation, features, logits, pixels, n);
     if (!err) note(real, features, logits, first, n);
     return err;
 }

@@ -56,11 +56,11 @@ static void init(translation_t *self, rg_evaluation_t *evaluation)
     size_t batch = (size_t)config->evaluation.batch, pixels = rg_evaluation_pixels(evaluation);
     uint32_t n = evaluation->n_images;
     *self = (translation_t){.evaluation = evaluation};
-    rg_features_init(&self->real, n, RG_CLASSIFIER_FEATURES);
+    rg_features_init(&self->real, n, evaluation->extractor.d);
     for (int m = 0; m < MODES; m++) {
-        rg_features_init(&self->outcome[m].features, n, RG_CLASSIFIER_FEATURES);
+        rg_features_init(&self->outcome[m].features, n, evaluation->extractor.d);
         if (rg_evaluation_fuses(evaluation))
-            rg_features_init(&self->random[m].features, n, RG_CLASSIFIER_FEATURES);
+            rg_features_init(&self->random[m].features, n, evaluation->extractor.d);
     }
     self->target = rg_alloc(batch * sizeof *self->target);
     self->rng = rg_alloc(batch * sizeof *self->rng);
@@ -131,7 +131,7 @@ static int judge(translation_t *self, outcome_t *outcome, const float *images, i
 {
     int attributes = self->evaluation->config->data.attributes.count;
     float *features = rg_features_next(&outcome->features, self->target, n);
-    int err = rg_evaluation_classify(self->evaluation, features, self->logits, images, n);
+    int err = rg_evaluation_judge(self->evaluation, features, self->logits, images, n);
     for (int i = 0; i < n && !err; i++)
         rg_tally_add(&outcome->tally, &self->target[i], self->logits + i * attributes, attributes);
     return err;
