@@ -499,6 +499,37 @@ static void measures_stage3(void **state)
     json_decref(report);
 }
 
+// GMM-UNIT continued: no retrieval net, no fusion, and no service that is asked.
+static void measures_stage3_without_neighbours(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"latent", "reference"};
+    config.retrieval.neighbours = RG_NEIGHBOURS_NONE;
+    save_stage("stage3", rg_stage3_parts(&config), 1);
+    json_t *report = evaluate("stage3");
+    check_translation(report, modes, 2);
+    assert_null(json_object_get(report, "frechet_latent_random"));
+    assert_null(json_object_get(report, "set_generation"));
+    json_decref(report);
+    config.retrieval.neighbours = RG_NEIGHBOURS_RETRIEVED;
+    save_stage("stage3", RG_STAGE3_PARTS, 1);
+}
+
+static void settings_are_chosen_on_other_images(void **state)
+{
+    (void)state;
+    json_t *test = evaluate("stage1");
+    config.evaluation.split = RG_EVALUATE_VALIDATION;
+    json_t *validation = evaluate("stage1");
+    config.evaluation.split = RG_EVALUATE_TEST;
+    assert_string_equal(text(validation, "split"), "validation");
+    assert_string_not_equal(text(validation, "images_hash"), text(test, "images_hash"));
+    assert_fails(rg_report_comparable(test, validation), RG_EMODEL,
+                 "split is \"test\" in one and \"validation\" in the other");
+    json_decref(test);
+    json_decref(validation);
+}
+
 static void refuses(const char *stage, int err, const char *part)
 {
     rg_evaluation_progress_t progress = {0};
@@ -596,6 +627,8 @@ int main(void)
         cmocka_unit_test(refuses_what_does_not_fit),
         cmocka_unit_test(names_a_broken_image),
         cmocka_unit_test(measures_stage3),
+        cmocka_unit_test(measures_stage3_without_neighbours),
+        cmocka_unit_test(settings_are_chosen_on_other_images),
         cmocka_unit_test(ends_early),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
