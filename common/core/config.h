@@ -100,6 +100,8 @@ typedef struct {
         int outputs;
         int k; // of P@k
         int batch;
+        int follow; // images of the evaluation that each new checkpoint gets by itself; 0 = none
+        char cache[RG_CONFIG_TEXT]; // folder of what the extractor says of real images; "" = RUN/features
     } evaluation;
     struct {
         char loader[RG_CONFIG_TEXT], encoder[RG_CONFIG_TEXT], retrieval[RG_CONFIG_TEXT],

@@ -122,6 +122,11 @@ static const row_t selection[] = {
     {"evaluation.outputs", RG_KEY_INT, AT(evaluation.outputs), "10", 2, 1000, "draws of each of them"},
     {"evaluation.k", RG_KEY_INT, AT(evaluation.k), "10", 1, 10000, "of P@k"},
     {"evaluation.batch", RG_KEY_INT, AT(evaluation.batch), "16", 1, 4096, "images per forward pass"},
+    {"evaluation.follow", RG_KEY_INT, AT(evaluation.follow), "0", 0, 1e9,
+     "measure each new checkpoint (not of stage 2) on that many images, into RUN/evaluations.jsonl; 0: no, "
+     "as it takes time from training"},
+    {"evaluation.cache", RG_KEY_TEXT, AT(evaluation.cache), "", 0, 0,
+     "folder for what the extractor says of real images, which runs can share; empty: RUN/features"},
 
     {"endpoints.loader", RG_KEY_TEXT, AT(endpoints.loader), "", 0, 0, ENDPOINT_HELP},
     {"endpoints.encoder", RG_KEY_TEXT, AT(endpoints.encoder), "", 0, 0, ENDPOINT_HELP},

@@ -102,12 +102,16 @@ static int run(const rg_options_t *options, const void *input)
 
 const rg_command_t rg_command_evaluate = {
     .name = "evaluate",
-    .summary = "Measure a trained stage on the test images",
-    .doc = "Asks the evaluator for the metrics of a stage's checkpoint, with their protocol. The "
-           "same checkpoint is measured once.\v"
+    .summary = "Measure a trained stage on images it has not seen",
+    .doc = "Asks the evaluator for the metrics of a stage's checkpoint, with their protocol. The same "
+           "weights are measured once with one protocol: RUN/evaluations.jsonl has all reports, "
+           "RUN/reports the latest of each stage. With evaluation.follow the evaluator also measures "
+           "new checkpoints by itself, on that many images; this command goes before that. How it "
+           "measures (evaluation.*) is the configuration that `rg-ctl up` started it with.\v"
            "Examples:\n"
            "  rg-ctl evaluate --config configs/smoke.yaml --stage 1\n"
            "  rg-ctl evaluate --config configs/faces32.yaml --json\n",
+
     .options = own_options,
     .parse = parse,
     .size = sizeof(evaluate_t),

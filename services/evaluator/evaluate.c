@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <xxhash.h>
 
 #include "common/core/err.h"
 #include "common/core/log.h"
+#include "services/evaluator/history.h"
 #include "services/evaluator/resemblance.h"
 
 typedef struct {
@@ -55,20 +57,6 @@ static uint64_t hash_config(const rg_config_t *config)
     return hash;
 }
 
-// Names and labels of the images that are measured, whatever else the data set holds.
-static uint64_t hash_images(const rg_evaluation_t *self)
-{
-    const rg_dataset_t *set = &self->data.set;
-    size_t columns = (size_t)set->attributes.count;
-    XXH64_hash_t hash = 0;
-    for (uint32_t i = 0; i < self->n_images; i++) {
-        const char *name = set->name[self->images[i]];
-        hash = XXH3_64bits_withSeed(name, strlen(name), hash);
-        hash = XXH3_64bits_withSeed(set->labels + self->images[i] * columns, columns, hash);
-    }
-    return hash;
-}
-
 static int describe(rg_evaluation_t *self, const stage_t *stage, rg_report_t *report)
 {
     const rg_config_t *config = self->config;
@@ -78,17 +66,19 @@ static int describe(rg_evaluation_t *self, const stage_t *stage, rg_report_t *re
     rg_report_integer(report, "iterations", info->iterations);
     rg_report_text(report, "weights", "%s", self->nets.weights);
     rg_report_text(report, "extractor", "%s",
-                   stage->nets.with_classifier ? self->nets.extractor : "annotation");
-    rg_report_text(report, "split", "%s",
-                   config->evaluation.split == RG_EVALUATE_VALIDATION ? "validation" : "test");
+                   stage->nets.with_classifier ? self->extractor.name : "annotation");
+    rg_report_text(report, "split", "%s", rg_evaluation_split(config));
     rg_report_integer(report, "images", self->n_images);
-    rg_report_text(report, "images_hash", "%016" PRIx64, hash_images(self));
+    rg_report_text(report, "images_hash", "%016" PRIx64, self->images_hash);
     rg_report_integer(report, "img_size", (uint64_t)config->data.img_size);
+    rg_report_integer(report, "crop", (uint64_t)config->data.crop);
+    rg_report_text(report, "resize", "antialiased-bilinear");
     rg_report_integer(report, "k",
                       (uint64_t)(rg_evaluation_fuses(self) ? config->model.k : config->evaluation.k));
     rg_report_integer(report, "outputs", (uint64_t)config->evaluation.outputs);
     rg_report_integer(report, "sources", (uint64_t)config->evaluation.sources);
     rg_report_integer(report, "kid_subsets", RG_KID_SUBSETS);
+    rg_report_integer(report, "kid_size_max", RG_KID_SIZE_MAX);
     rg_report_integer(report, "prdc_k", RG_PRDC_K);
     rg_report_integer(report, "seed", config->seed);
     rg_report_text(report, "data_fingerprint", "%016" PRIx64, self->data.set.fingerprint);
@@ -104,31 +94,56 @@ static int describe(rg_evaluation_t *self, const stage_t *stage, rg_report_t *re
     return err;
 }
 
+// Measures, unless that was done before.
 static int measure(rg_evaluation_t *self, const stage_t *stage, rg_report_t *report)
 {
-    char name[64], path[RG_PATH_SIZE];
-    snprintf(name, sizeof name, "reports/%s.json", stage->nets.name);
-    rg_config_path(self->config, name, path);
+    char path[RG_PATH_SIZE];
+    rg_config_path(self->config, "evaluations.jsonl", path);
     int err = describe(self, stage, report);
-    if (err || rg_report_recall(report, path)) return err;
+    if (err || rg_history_recall(report, path)) return err;
     err = stage->run(self, report);
-    return err ? err : rg_report_write(report, path);
+    rg_report_integer(report, "time", (uint64_t)time(NULL));
+    return err ? err : rg_history_append(report, path);
+}
+
+static int evaluate(const rg_config_t *config, const stage_t *stage, rg_evaluation_progress_t *progress,
+                    const atomic_int *stop, rg_report_t *report)
+{
+    rg_evaluation_t evaluation;
+    const rg_nets_spec_t nets = nets_of(stage, config);
+    rg_cpu_threads(config->threads); // each thread has a number of its own
+    int err = rg_evaluation_open(&evaluation, config, &nets, progress, stop);
+    if (err) return err;
+    err = measure(&evaluation, stage, report);
+    rg_evaluation_close(&evaluation);
+    return err;
 }
 
 int rg_evaluate(const rg_config_t *config, const char *name, rg_evaluation_progress_t *progress,
                 const atomic_int *stop, char **out)
 {
-    const stage_t *stage = find_stage(name);
-    rg_evaluation_t evaluation;
     rg_report_t *report;
-    const rg_nets_spec_t nets = nets_of(stage, config);
-    rg_cpu_threads(config->threads); // each thread has a number of its own
-    int err = rg_evaluation_open(&evaluation, config, &nets, progress, stop);
-    if (err) return err;
+    char file[64], path[RG_PATH_SIZE];
+    snprintf(file, sizeof file, "reports/%.32s.json", name);
+    rg_config_path(config, file, path);
     rg_report_new(&report);
-    err = measure(&evaluation, stage, report);
+    int err = evaluate(config, find_stage(name), progress, stop, report);
+    if (!err) err = rg_report_write(report, path);
     if (!err) *out = rg_report_json(report);
     rg_report_destroy(&report);
-    rg_evaluation_close(&evaluation);
+    return err;
+}
+
+int rg_evaluate_quickly(const rg_config_t *config, const char *name, rg_evaluation_progress_t *progress,
+                        const atomic_int *stop)
+{
+    rg_config_t quick = *config;
+    rg_report_t *report;
+    int sources = config->evaluation.follow / config->evaluation.outputs;
+    quick.evaluation.images = config->evaluation.follow;
+    if (quick.evaluation.sources > sources) quick.evaluation.sources = sources ? sources : 1;
+    rg_report_new(&report);
+    int err = evaluate(&quick, find_stage(name), progress, stop, report);
+    rg_report_destroy(&report);
     return err;
 }

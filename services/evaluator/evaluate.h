@@ -1,18 +1,20 @@
-// One evaluation from checkpoint to report. The report is written to RUN/reports/STAGE.json and carries its
-// protocol: a checkpoint is measured once, and again only when something in the protocol has changed.
+// One evaluation from checkpoint to report. The report carries its protocol and is added to
+// RUN/evaluations.jsonl: the same weights are measured once, and again only when something in the protocol
+// has changed. RUN/reports/STAGE.json is the latest whole report of a stage.
 //
 // Numbers of a report:
 //   classifier  accuracy_all, accuracy_edited, accuracy.ATTRIBUTE
-//   stage1      of each MODE, latent (drawn codes) and reference (codes of real images):
-//                 wanted_accuracy_MODE[.ATTRIBUTE], untouched_accuracy_MODE
-//                 frechet, kid, kid_spread, precision, recall, density, coverage, each as NAME_MODE, and as
-//                 NAME_MODE.DOMAIN of the images asked to become a domain (Male, not_Male),
-//                 images_MODE.DOMAIN of them
+//   stage1      with DOMAIN: of the images asked to become one (Male, not_Male), of real ones those showing
+//   it
+//               of each MODE, latent (drawn codes) and reference (codes of real images):
+//                 wanted_accuracy_MODE[.DOMAIN], untouched_accuracy_MODE, images_MODE.DOMAIN
+//                 frechet, kid, kid_spread, precision, recall, density, coverage, each as NAME_MODE[.DOMAIN]
 //               diversity_latent, and diversity_real of that many different images
-//               reconstruction_l1_255 (grey levels), untranslated_baseline[.ATTRIBUTE]
-//               what real images reach: ceiling_accuracy[.ATTRIBUTE], untouched_ceiling_accuracy,
-//                 frechet_floor, kid_floor, precision_ceiling, recall_ceiling, density_ceiling,
-//                 coverage_ceiling (one half of them, images_bounds, against the other)
+//               reconstruction_l1_255 (grey levels), untranslated_baseline[.DOMAIN]
+//               what real images reach: ceiling_accuracy[.DOMAIN], untouched_ceiling_accuracy;
+//                 and one half of them, images_bounds[.DOMAIN], against the other, each [.DOMAIN]:
+//                 frechet_floor, kid_floor, kid_spread_floor,
+//                 precision_ceiling, recall_ceiling, density_ceiling, coverage_ceiling
 //   stage2      pK.ROW.WHAT of rows trained, untrained, code_only, random, and what: attributes, content,
 //               average, strict
 //   stage3      as stage1, and where it fuses as much of modes latent_random and reference_random, whose
@@ -32,5 +34,10 @@ int rg_evaluate_check(const char *stage);
 // with a sentence.
 int rg_evaluate(const rg_config_t *config, const char *stage, rg_evaluation_progress_t *progress,
                 const atomic_int *stop, char **report);
+
+// The same on the first evaluation.follow images, whose report only RUN/evaluations.jsonl gets. For diversity
+// it draws no more translations than there are images.
+int rg_evaluate_quickly(const rg_config_t *config, const char *stage, rg_evaluation_progress_t *progress,
+                        const atomic_int *stop);
 
 #endif

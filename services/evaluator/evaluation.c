@@ -3,23 +3,58 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/data/image.h"
+
+// ------------------------------------------------------------------ images
+const char *rg_evaluation_split(const rg_config_t *config)
+{
+    return config->evaluation.split == RG_EVALUATE_VALIDATION ? "validation" : "test";
+}
+
+static size_t file_max(const rg_config_t *config)
+{
+    return (size_t)config->limits.image_max_mib << 20;
+}
+
+static int hash_image(const rg_evaluation_t *self, uint32_t image, uint64_t *hash)
+{
+    const rg_dataset_t *set = &self->data.set;
+    size_t columns = (size_t)set->attributes.count, size;
+    uint8_t *jpeg;
+    int err = rg_dataset_read(set, image, file_max(self->config), &jpeg, &size);
+    if (err) return err;
+    *hash = XXH3_64bits_withSeed(set->name[image], strlen(set->name[image]), *hash);
+    *hash = XXH3_64bits_withSeed(set->labels + image * columns, columns, *hash);
+    *hash = XXH3_64bits_withSeed(jpeg, size, *hash);
+    free(jpeg);
+    return 0;
+}
+
+static int hash_images(rg_evaluation_t *self)
+{
+    int err = 0;
+    for (uint32_t i = 0; i < self->n_images && !err; i++)
+        err = hash_image(self, self->images[i], &self->images_hash);
+    return err;
+}
 
 // ------------------------------------------------------------------ life
 static int find_images(rg_evaluation_t *self)
 {
     const rg_dataset_t *set = &self->data.set;
-    int validation = self->config->evaluation.split == RG_EVALUATE_VALIDATION;
-    enum rg_split split = validation ? RG_SPLIT_VALIDATION : RG_SPLIT_TEST;
+    enum rg_split split =
+        self->config->evaluation.split == RG_EVALUATE_VALIDATION ? RG_SPLIT_VALIDATION : RG_SPLIT_TEST;
     uint32_t n = set->n[split], wanted = (uint32_t)self->config->evaluation.images;
     self->images = set->index[split];
     self->n_images = wanted && wanted < n ? wanted : n;
     if (self->n_images >= RG_IMAGES_MIN) return 0;
     return rg_fail(RG_ENOENT,
                    "%s: an evaluation needs at least %d %s images, here are %u (evaluation.images: %d)",
-                   set->folder, RG_IMAGES_MIN, validation ? "validation" : "test", self->n_images,
+                   set->folder, RG_IMAGES_MIN, rg_evaluation_split(self->config), self->n_images,
                    self->config->evaluation.images);
 }
 
@@ -67,7 +102,9 @@ int rg_evaluation_open(rg_evaluation_t *self, const rg_config_t *config, const r
     if (!err) err = rg_dataset_open(&self->data.set, config);
     if (!err) err = rg_dataset_columns(&self->data.set, config, self->data.column);
     if (!err) err = find_images(self);
+    if (!err) err = hash_images(self);
     if (!err && spec->with_classifier) err = match_classes(self);
+    if (!err && spec->with_classifier) rg_extractor_init(&self->extractor, &self->nets);
     if (!err && spec->parts & RG_PART_BIT(RG_FUSION)) err = connect_retrieval(self);
     if (err) rg_evaluation_close(self);
     return err;
@@ -109,7 +146,7 @@ size_t rg_evaluation_content(const rg_evaluation_t *self)
 static int load_one(const rg_evaluation_t *self, uint32_t image, uint8_t *pixels)
 {
     const rg_config_t *config = self->config;
-    const rg_jpeg_limits_t limits = {.max_bytes = (size_t)config->limits.image_max_mib << 20,
+    const rg_jpeg_limits_t limits = {.max_bytes = file_max(config),
                                      .max_side = config->limits.image_max_side};
     uint8_t *jpeg;
     size_t size;
@@ -134,12 +171,12 @@ int rg_evaluation_load(const rg_evaluation_t *self, float *pixels, const uint32_
     return err;
 }
 
-int rg_evaluation_classify(rg_evaluation_t *self, float *features, float *logits, const float *pixels, int n)
+int rg_evaluation_judge(rg_evaluation_t *self, float *features, float *logits, const float *pixels, int n)
 {
     int classes = self->nets.classifier_info.attributes.count,
         attributes = self->config->data.attributes.count;
     float *all = rg_alloc((size_t)(n * classes) * sizeof *all);
-    int err = rg_nets_classify(&self->nets, features, all, pixels, n);
+    int err = rg_extractor_run(&self->extractor, features, all, pixels, n);
     for (int i = 0; i < n && !err; i++)
         for (int a = 0; a < attributes; a++) logits[i * attributes + a] = all[i * classes + self->class[a]];
     free(all);

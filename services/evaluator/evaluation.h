@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 
 #include "common/wire/neighbours.h"
-#include "services/evaluator/nets.h"
+#include "services/evaluator/extractor.h"
 #include "services/evaluator/report.h"
 #include "common/data/target.h"
 #include "services/evaluator/precision.h"
@@ -23,7 +23,9 @@ typedef struct {
     const uint32_t
         *images; // [n_images] positions of the images measured, the first evaluation.images of the split
     uint32_t n_images;
+    uint64_t images_hash; // of their names, labels and files
     rg_nets_t nets;
+    rg_extractor_t extractor;
     int class[RG_ATTRIBUTES_MAX];        // classifier output of each of the config's attributes
     int class_column[RG_ATTRIBUTES_MAX]; // column of the data set of each classifier output
     // where the model has the fusion layers (rg_evaluation_fuses):
@@ -52,6 +54,9 @@ int rg_evaluation_generation(rg_evaluation_t *self, uint64_t *generation);
 int rg_evaluation_translate(rg_evaluation_t *self, float *image, rg_nets_source_t source, int n,
                             rg_neighbours_t *neighbours);
 
+// "test", "validation"
+const char *rg_evaluation_split(const rg_config_t *config);
+
 // Images of batch `first`.. of a list of n: at most evaluation.batch.
 int rg_evaluation_batch(const rg_evaluation_t *self, uint32_t first, uint32_t n);
 
@@ -62,9 +67,9 @@ int rg_evaluation_advance(rg_evaluation_t *self, int n);
 // naming the file.
 int rg_evaluation_load(const rg_evaluation_t *self, float *pixels, const uint32_t *images, int n);
 
-// logits [n,A] in the order of the config's attributes, and features [n,F] (NULL: not wanted), of pixels
-// [n,S,S,3].
-int rg_evaluation_classify(rg_evaluation_t *self, float *features, float *logits, const float *pixels, int n);
+// features [n,d] of the extractor, and logits [n,A] of the classifier in the order of the config's
+// attributes, of pixels [n,S,S,3].
+int rg_evaluation_judge(rg_evaluation_t *self, float *features, float *logits, const float *pixels, int n);
 
 // Draws what is wanted of image i (0..n_images-1): always the same.
 void rg_evaluation_target(const rg_evaluation_t *self, rg_target_t *target, uint32_t i, rg_rng_t *rng);

@@ -1,6 +1,5 @@
 #include "services/evaluator/features.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,12 +24,6 @@ float *rg_features_next(rg_features_t *features, const rg_target_t *targets, int
     memcpy(features->target + features->n, targets, (size_t)n * sizeof *targets);
     features->n += (uint32_t)n;
     return rows;
-}
-
-void rg_domain_name(const rg_config_t *config, rg_domain_t domain, char name[RG_NAME_SIZE + 4])
-{
-    snprintf(name, RG_NAME_SIZE + 4, "%s%s", domain.value ? "" : "not_",
-             config->data.attributes.name[domain.attribute]);
 }
 
 rg_vectors_t rg_features_all(const rg_features_t *features)

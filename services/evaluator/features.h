@@ -4,6 +4,7 @@
 
 #include "common/data/target.h"
 #include "services/evaluator/distances.h"
+#include "services/evaluator/domain.h"
 
 typedef struct {
     int d;
@@ -17,13 +18,6 @@ void rg_features_fini(rg_features_t *features); // tolerates a zeroed struct
 
 // The next n rows, to be filled; their targets are copied.
 float *rg_features_next(rg_features_t *features, const rg_target_t *targets, int n);
-
-// A domain: images of an attribute, or without it.
-typedef struct {
-    int attribute, value;
-} rg_domain_t;
-// "Male", "not_Male"
-void rg_domain_name(const rg_config_t *config, rg_domain_t domain, char name[RG_NAME_SIZE + 4]);
 
 // All; those that show a domain themselves; those that were asked to become it. The last two fill part [n,d].
 rg_vectors_t rg_features_all(const rg_features_t *features);

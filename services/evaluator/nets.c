@@ -37,7 +37,7 @@ static void hash_weights(rg_params_t *const *sets, int n, char out[17])
 
 static int load_classifier(rg_nets_t *nets)
 {
-    char path[RG_PATH_SIZE], hash[17];
+    char path[RG_PATH_SIZE];
     rg_params_t *set = &nets->classifier_set;
     int err = locate(nets->config, &CLASSIFIER, path);
     if (!err) err = rg_checkpoint_peek(path, &nets->classifier_info);
@@ -50,8 +50,7 @@ static int load_classifier(rg_nets_t *nets)
     rg_params_alloc(set, 0);
     err = rg_checkpoint_load(path, &set, 1, RG_CHECKPOINT_START, &nets->classifier_info);
     if (err) return err;
-    hash_weights(&set, 1, hash);
-    snprintf(nets->extractor, sizeof nets->extractor, "builtin-classifier-%s", hash);
+    hash_weights(&set, 1, nets->classifier_weights);
     return 0;
 }
 
@@ -76,9 +75,8 @@ int rg_nets_open(rg_nets_t *nets, const rg_config_t *config, const rg_nets_spec_
     int err = spec->parts ? load_model(nets, spec) : 0;
     if (!err && spec->with_classifier) err = load_classifier(nets);
     if (!err && !spec->parts) {
-        rg_params_t *set = &nets->classifier_set;
         nets->info = nets->classifier_info;
-        hash_weights(&set, 1, nets->weights);
+        memcpy(nets->weights, nets->classifier_weights, sizeof nets->weights);
     }
     if (!err) err = rg_cpu_backend_new(&nets->backend, 0);
     if (!err) err = rg_tape_new(&nets->tape, nets->backend);

@@ -18,8 +18,8 @@ typedef struct {
     rg_checkpoint_info_t classifier_info; // its attributes are the columns of the logits
     rg_model_t *model;                    // NULL: the stage has none
     rg_checkpoint_info_t info;            // of the stage's checkpoint
-    char extractor[48];                   // "builtin-classifier-" and the hash of its weights
-    char weights[17];                     // hash of the stage's weights
+    char classifier_weights[17];          // hash of them
+    char weights[17];                     // of the stage's
 } rg_nets_t;
 
 // Loads RUN/STAGE.safetensors with these parts (enum rg_part; none: the stage is the classifier itself) and,

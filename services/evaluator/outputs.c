@@ -22,7 +22,7 @@ static void init(outputs_t *self, rg_evaluation_t *evaluation, size_t sources)
     const rg_config_t *config = evaluation->config;
     size_t n = (size_t)config->evaluation.outputs, width = (size_t)rg_code_width(config);
     *self = (outputs_t){.evaluation = evaluation,
-                        .features = room(sources * n, RG_CLASSIFIER_FEATURES),
+                        .features = room(sources * n, (size_t)evaluation->extractor.d),
                         .pixels = room(n, rg_evaluation_pixels(evaluation)),
                         .image = room(n, rg_evaluation_pixels(evaluation)),
                         .content = room(n, rg_evaluation_content(evaluation)),
@@ -61,8 +61,8 @@ static int translate_source(outputs_t *self, uint32_t source)
         rg_evaluation_code(evaluation, self->code + (size_t)i * width, self->own, &target, &rng);
     const rg_nets_source_t sources = {.content = self->content, .code = self->code, .pixels = self->pixels};
     err = rg_evaluation_translate(evaluation, self->image, sources, n, &evaluation->nearest);
-    float *features = self->features + (size_t)source * (size_t)n * RG_CLASSIFIER_FEATURES;
-    return err ? err : rg_evaluation_classify(evaluation, features, self->logits, self->image, n);
+    float *features = self->features + (size_t)source * (size_t)n * (size_t)evaluation->extractor.d;
+    return err ? err : rg_evaluation_judge(evaluation, features, self->logits, self->image, n);
 }
 
 int rg_evaluate_diversity(rg_evaluation_t *evaluation, rg_report_t *report)
@@ -76,7 +76,7 @@ int rg_evaluate_diversity(rg_evaluation_t *evaluation, rg_report_t *report)
         err = translate_source(&self, i);
         if (!err) err = rg_evaluation_advance(evaluation, 1);
     }
-    const rg_vectors_t vectors = {self.features, (size_t)sources * (size_t)outputs, RG_CLASSIFIER_FEATURES};
+    const rg_vectors_t vectors = {self.features, (size_t)sources * (size_t)outputs, evaluation->extractor.d};
     if (!err) rg_report_number(report, rg_diversity(&vectors, outputs), "diversity_latent");
     fini(&self);
     return err;

@@ -11,7 +11,7 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 
-enum { REPORT_BYTES_MAX = 1 << 20, KEY_SIZE = 128, TEXT_SIZE = 512 };
+enum { KEY_SIZE = 128, TEXT_SIZE = 512 };
 
 struct rg_report {
     json_t *object;
@@ -63,6 +63,11 @@ char *rg_report_json(const rg_report_t *report)
     return json_dumps(report->object, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 }
 
+char *rg_report_line(const rg_report_t *report)
+{
+    return json_dumps(report->object, JSON_COMPACT | JSON_REAL_PRECISION(6));
+}
+
 int rg_report_write(const rg_report_t *report, const char *path)
 {
     char *json = rg_report_json(report), *folder = rg_strdup(path), *slash = strrchr(folder, '/');
@@ -77,34 +82,27 @@ int rg_report_write(const rg_report_t *report, const char *path)
     return err;
 }
 
-static int agrees(json_t *protocol, const json_t *stored)
+int rg_report_agrees(const rg_report_t *report, const json_t *stored)
 {
     const char *key;
     json_t *value;
-    json_object_foreach(protocol, key, value)
+    json_object_foreach(report->object, key, value)
     {
         if (!json_equal(value, json_object_get(stored, key))) return 0;
     }
-    return 1;
+    return json_is_object(stored);
 }
 
-int rg_report_recall(rg_report_t *report, const char *path)
+void rg_report_adopt(rg_report_t *report, json_t *stored)
 {
-    unsigned char *bytes;
-    size_t size;
-    if (!rg_exists(path) || rg_file_read(path, REPORT_BYTES_MAX, &bytes, &size) != 0) return 0;
-    json_t *stored = json_loadb((const char *)bytes, size, JSON_REJECT_DUPLICATES, NULL);
-    free(bytes);
-    int same = json_is_object(stored) && agrees(report->object, stored);
-    if (same) json_object_update(report->object, stored);
-    json_decref(stored);
-    return same;
+    json_object_update(report->object, stored);
 }
 
 // Every entry that says how the measurement was made.
-static const char *const MEASUREMENT[] = {"extractor", "split",       "images",          "img_size",
-                                          "outputs",   "sources",     "kid_subsets",     "prdc_k",
-                                          "seed",      "images_hash", "images_reference"};
+static const char *const MEASUREMENT[] = {
+    "extractor",        "split",       "images",       "images_hash", "images_reference",
+    "retrieval_images", "img_size",    "crop",         "resize",      "outputs",
+    "sources",          "kid_subsets", "kid_size_max", "prdc_k",      "seed"};
 
 int rg_report_comparable(const json_t *a, const json_t *b)
 {

@@ -18,16 +18,22 @@ void rg_report_number(rg_report_t *report, double value, const char *key_fmt, ..
     __attribute__((format(printf, 3, 4)));
 
 char *rg_report_json(const rg_report_t *report); // free() it
+char *rg_report_line(const rg_report_t *report); // the same in one line
 
 // Writes path atomically, making its folder. RG_EIO, RG_EFULL.
 int rg_report_write(const rg_report_t *report, const char *path);
 
-// Adds the entries of the report in path if it was made with the same protocol, that is, has every entry of
-// this one. 1 if so; 0, with nothing changed, if there is none, it cannot be read, or the protocol differs.
-int rg_report_recall(rg_report_t *report, const char *path);
+// Whether a stored report (a JSON value) was made with this one's protocol, that is, has every entry of it;
+// and taking its entries over.
+int rg_report_agrees(const rg_report_t *report, const json_t *stored);
+void rg_report_adopt(rg_report_t *report, json_t *stored);
 
-// 0 if numbers of the two reports (JSON objects) may be set beside each other: what was measured may differ,
-// and how it was trained, but not how it was measured. RG_EMODEL naming the first entry that differs.
+// 0 if numbers of the same name in the two reports (JSON objects) may be set beside each other. What was
+// measured may differ, and how it came about: stage, weights, iteration, config, trained_on, data_fingerprint
+// (which tells annotated training images from others), and how many neighbours guide a translation (the k of
+// P@k is part of the names). How it was measured may not: extractor, images with their labels, crop and
+// resize, split, counts, seed, the set that was searched. RG_EMODEL naming the first entry that differs or
+// that only one of them has.
 int rg_report_comparable(const json_t *a, const json_t *b);
 
 #endif

@@ -13,6 +13,7 @@
 #include "common/core/err.h"
 #include "services/evaluator/diversity.h"
 #include "services/evaluator/evaluation.h"
+#include "services/evaluator/real.h"
 #include "services/evaluator/resemblance.h"
 #include "services/evaluator/samples.h"
 #include "services/evaluator/tally.h"
@@ -32,6 +33,7 @@ typedef struct {
 typedef struct {
     rg_evaluation_t *evaluation;
     outcome_t outcome[MODES], random[MODES];
+    rg_real_t judged; // of the sources
     rg_features_t real;
     rg_tally_t untranslated;
     rg_ceiling_t ceiling;
@@ -54,11 +56,11 @@ static void init(translation_t *self, rg_evaluation_t *evaluation)
     size_t batch = (size_t)config->evaluation.batch, pixels = rg_evaluation_pixels(evaluation);
     uint32_t n = evaluation->n_images;
     *self = (translation_t){.evaluation = evaluation};
-    rg_features_init(&self->real, n, RG_CLASSIFIER_FEATURES);
+    rg_features_init(&self->real, n, evaluation->extractor.d);
     for (int m = 0; m < MODES; m++) {
-        rg_features_init(&self->outcome[m].features, n, RG_CLASSIFIER_FEATURES);
+        rg_features_init(&self->outcome[m].features, n, evaluation->extractor.d);
         if (rg_evaluation_fuses(evaluation))
-            rg_features_init(&self->random[m].features, n, RG_CLASSIFIER_FEATURES);
+            rg_features_init(&self->random[m].features, n, evaluation->extractor.d);
     }
     self->target = rg_alloc(batch * sizeof *self->target);
     self->rng = rg_alloc(batch * sizeof *self->rng);
@@ -69,6 +71,7 @@ static void init(translation_t *self, rg_evaluation_t *evaluation)
     self->own = room(batch, (size_t)rg_code_width(config));
     self->code = room(batch, (size_t)rg_code_width(config));
     self->logits = room(batch, (size_t)config->data.attributes.count);
+    rg_real_init(&self->judged, evaluation);
 }
 
 static void fini(translation_t *self)
@@ -81,6 +84,7 @@ static void fini(translation_t *self)
         rg_features_fini(&self->random[m].features);
     }
     rg_features_fini(&self->real);
+    rg_real_fini(&self->judged);
     free(self->target);
     free(self->rng);
 }
@@ -95,11 +99,11 @@ static double difference(const float *a, const float *b, int n, size_t size)
 }
 
 // Real images: features, ceiling and baseline.
-static int measure_sources(translation_t *self, int n)
+static int measure_sources(translation_t *self, uint32_t first, int n)
 {
     int attributes = self->evaluation->config->data.attributes.count;
     float *features = rg_features_next(&self->real, self->target, n);
-    int err = rg_evaluation_classify(self->evaluation, features, self->logits, self->pixels, n);
+    int err = rg_real_judge(&self->judged, features, self->logits, first, self->pixels, n);
     for (int i = 0; i < n && !err; i++) {
         rg_tally_add(&self->untranslated, &self->target[i], self->logits + i * attributes, attributes);
         rg_ceiling_add(&self->ceiling, &self->target[i], self->logits + i * attributes, attributes);
@@ -127,7 +131,7 @@ static int judge(translation_t *self, outcome_t *outcome, const float *images, i
 {
     int attributes = self->evaluation->config->data.attributes.count;
     float *features = rg_features_next(&outcome->features, self->target, n);
-    int err = rg_evaluation_classify(self->evaluation, features, self->logits, images, n);
+    int err = rg_evaluation_judge(self->evaluation, features, self->logits, images, n);
     for (int i = 0; i < n && !err; i++)
         rg_tally_add(&outcome->tally, &self->target[i], self->logits + i * attributes, attributes);
     return err;
@@ -200,7 +204,7 @@ static int run_batch(translation_t *self, uint32_t first, int n)
     for (int i = 0; i < n; i++)
         rg_evaluation_target(evaluation, &self->target[i], first + (uint32_t)i, &self->rng[i]);
     int err = rg_evaluation_load(evaluation, self->pixels, evaluation->images + first, n);
-    if (!err) err = measure_sources(self, n);
+    if (!err) err = measure_sources(self, first, n);
     if (!err) err = rg_nets_encode(&evaluation->nets, self->content, self->own, self->pixels, n);
     if (!err) err = measure_reconstruction(self, n);
     if (!err) err = translate_latent(self, n);
@@ -213,12 +217,15 @@ static int report_outcome(const translation_t *self, const outcome_t *outcome, c
                           rg_report_t *report)
 {
     const rg_config_t *config = self->evaluation->config;
-    const rg_names_t *names = &config->data.attributes;
-    rg_report_number(report, rg_tally_wanted(&outcome->tally, RG_POOLED), "wanted_accuracy_%s", mode);
+    rg_report_number(report, rg_tally_wanted(&outcome->tally, NULL), "wanted_accuracy_%s", mode);
     rg_report_number(report, rg_rate(&outcome->tally.untouched), "untouched_accuracy_%s", mode);
-    for (int a = 0; a < names->count; a++)
-        rg_report_number(report, rg_tally_wanted(&outcome->tally, a), "wanted_accuracy_%s.%s", mode,
-                         names->name[a]);
+    for (int i = 0; i < rg_domains(config); i++) {
+        char name[RG_DOMAIN_NAME_SIZE];
+        const rg_domain_t domain = rg_domain(i);
+        rg_domain_name(config, domain, name);
+        rg_report_number(report, rg_tally_wanted(&outcome->tally, &domain), "wanted_accuracy_%s.%s", mode,
+                         name);
+    }
     return rg_resemblance(config, &self->real, &outcome->features, mode, report);
 }
 
@@ -232,19 +239,22 @@ static int report_random(const translation_t *self, int mode, rg_report_t *repor
     return report_outcome(self, outcome, name, report);
 }
 
+static void report_domain_bounds(const translation_t *self, rg_domain_t domain, rg_report_t *report)
+{
+    char name[RG_DOMAIN_NAME_SIZE];
+    rg_domain_name(self->evaluation->config, domain, name);
+    rg_report_number(report, rg_ceiling(&self->ceiling, &domain), "ceiling_accuracy.%s", name);
+    rg_report_number(report, rg_tally_wanted(&self->untranslated, &domain), "untranslated_baseline.%s", name);
+}
+
 // What real images reach, and what the sources were before anything was done to them.
 static int report_bounds(const translation_t *self, rg_report_t *report)
 {
     const rg_config_t *config = self->evaluation->config;
-    const rg_names_t *names = &config->data.attributes;
-    rg_report_number(report, rg_ceiling(&self->ceiling, RG_POOLED), "ceiling_accuracy");
+    rg_report_number(report, rg_ceiling(&self->ceiling, NULL), "ceiling_accuracy");
     rg_report_number(report, rg_rate(&self->untranslated.untouched), "untouched_ceiling_accuracy");
-    rg_report_number(report, rg_tally_wanted(&self->untranslated, RG_POOLED), "untranslated_baseline");
-    for (int a = 0; a < names->count; a++) {
-        rg_report_number(report, rg_ceiling(&self->ceiling, a), "ceiling_accuracy.%s", names->name[a]);
-        rg_report_number(report, rg_tally_wanted(&self->untranslated, a), "untranslated_baseline.%s",
-                         names->name[a]);
-    }
+    rg_report_number(report, rg_tally_wanted(&self->untranslated, NULL), "untranslated_baseline");
+    for (int i = 0; i < rg_domains(config); i++) report_domain_bounds(self, rg_domain(i), report);
     const rg_vectors_t real = rg_features_all(&self->real);
     rg_report_number(report, rg_diversity(&real, config->evaluation.outputs), "diversity_real");
     return rg_resemblance_bounds(config, &self->real, report);
@@ -276,6 +286,7 @@ int rg_evaluate_translation(rg_evaluation_t *evaluation, rg_report_t *report)
         err = run_batch(&self, first, n);
         first += (uint32_t)n;
     }
+    if (!err) rg_real_keep(&self.judged);
     if (!err) err = conclude(&self, report);
     if (!err) err = rg_evaluate_diversity(evaluation, report);
     if (!err) err = rg_samples_translation(evaluation);

@@ -18,6 +18,8 @@
 #include "common/core/file.h"
 #include "common/data/faces.h"
 #include "common/model/layers.h"
+#include "common/model/safetensors.h"
+#include "services/evaluator/cache.h"
 #include "services/evaluator/evaluate.h"
 #include "tests/support/folder.h"
 #include "tests/support/near.h"
@@ -279,24 +281,72 @@ static void measures_stage1(void **state)
     json_decref(report);
 }
 
-static void measures_a_checkpoint_once(void **state)
+// Writes a number of its own into the line of the history that this report is.
+static void mark(json_t *report, double value)
+{
+    char path[RG_PATH_SIZE];
+    rg_config_path(&config, "evaluations.jsonl", path);
+    json_object_set_new(report, "frechet_latent", json_real(value));
+    assert_int_equal(json_dump_file(report, path, JSON_COMPACT), 0);
+}
+
+static void measures_weights_once(void **state)
 {
     (void)state;
-    static const char marked[] = "reports/stage1.json";
-    char path[RG_PATH_SIZE];
     json_t *first = evaluate("stage1");
-    rg_config_path(&config, marked, path);
-    json_object_set_new(first, "frechet_latent", json_real(123));
-    assert_int_equal(json_dump_file(first, path, 0), 0);
-    json_t *again = evaluate("stage1");
-    assert_near(number(again, "frechet_latent"), 123, 0); // as it was found
+    mark(first, 123);
     save_stage("stage1", RG_STAGE1_PARTS, 2);
     json_t *other = evaluate("stage1");
     assert_true(number(other, "frechet_latent") != 123);
-    assert_string_not_equal(text(other, "weights"), text(again, "weights"));
+    assert_string_not_equal(text(other, "weights"), text(first, "weights"));
+    save_stage("stage1", RG_STAGE1_PARTS, 1);
+    json_t *again = evaluate("stage1"), *reported;
+    assert_near(number(again, "frechet_latent"), 123, 0); // as it was found
+    char path[RG_PATH_SIZE];
+    rg_config_path(&config, "reports/stage1.json", path);
+    reported = json_load_file(path, 0, NULL);
+    assert_true(json_equal(reported, again));
     json_decref(first);
-    json_decref(again);
     json_decref(other);
+    json_decref(again);
+    json_decref(reported);
+}
+
+static int lines_of_history(json_t **last)
+{
+    char path[RG_PATH_SIZE], line[1 << 14];
+    rg_config_path(&config, "evaluations.jsonl", path);
+    FILE *file = fopen(path, "r");
+    int n = 0;
+    while (file && fgets(line, sizeof line, file)) n++;
+    if (file) fclose(file);
+    *last = n ? json_loads(line, 0, NULL) : NULL;
+    return n;
+}
+
+static void measures_quickly_on_a_few_images(void **state)
+{
+    (void)state;
+    rg_evaluation_progress_t progress = {0};
+    atomic_int stop = 0;
+    char path[RG_PATH_SIZE];
+    json_t *before, *after, *once, *reported;
+    int n = lines_of_history(&before);
+    config.evaluation.follow = 5;
+    assert_ok(rg_evaluate_quickly(&config, "stage1", &progress, &stop));
+    assert_int_equal(lines_of_history(&after), n + 1);
+    assert_int_equal(number(after, "images"), 5);
+    assert_int_equal(number(after, "sources"), 1);
+    assert_true(number(after, "time") > 0);
+    assert_fails(rg_report_comparable(before, after), RG_EMODEL, "images is 8 in one and 5 in the other");
+    assert_ok(rg_evaluate_quickly(&config, "stage1", &progress, &stop));
+    assert_int_equal(lines_of_history(&once), n + 1); // the same weights, the same protocol
+    rg_config_path(&config, "reports/stage1.json", path);
+    reported = json_load_file(path, 0, NULL);
+    assert_int_equal(number(reported, "images"), 8);
+    config.evaluation.follow = 0;
+    json_t *const all[] = {before, after, once, reported};
+    for (int i = 0; i < 4; i++) json_decref(all[i]);
 }
 
 static void does_not_depend_on_the_batch(void **state)
@@ -315,6 +365,77 @@ static void does_not_depend_on_the_batch(void **state)
     }
     json_decref(small);
     json_decref(large);
+}
+
+// Removes a stage's report and the run's history, so that it is measured again.
+static void forget(const char *stage, char path[RG_PATH_SIZE])
+{
+    char name[64];
+    rg_config_path(&config, "evaluations.jsonl", path);
+    unlink(path);
+    snprintf(name, sizeof name, "reports/%s.json", stage);
+    rg_config_path(&config, name, path);
+    unlink(path);
+}
+
+// The one file of what the extractor said of the real images.
+static void find_kept(char path[RG_PATH_SIZE])
+{
+    char name[64], **names;
+    size_t count;
+    rg_config_path(&config, "features", path);
+    assert_ok(rg_list_dir(path, &names, &count));
+    assert_int_equal(count, 1); // of all evaluations so far
+    snprintf(name, sizeof name, "features/%.40s", names[0]);
+    rg_config_path(&config, name, path);
+    rg_names_free(&names, count);
+}
+
+// Writes it anew, whole, with logits that say yes to everything.
+static void keep_another_opinion(const char *path)
+{
+    rg_safetensors_t *file;
+    assert_ok(rg_safetensors_open(&file, path));
+    const rg_safetensor_t *rows = rg_safetensors_at(file, 0);
+    int width = rows->shape[1];
+    char *key = rg_strdup(rg_safetensors_metadata(file, "key"));
+    float *other = rg_alloc(rows->count * sizeof *other);
+    memcpy(other, rows->data, rows->count * sizeof *other);
+    for (size_t i = 0; i < rows->count; i++)
+        if (i % (size_t)width >= RG_CLASSIFIER_FEATURES) other[i] = 1;
+    const rg_matrix_t matrix = {other, (uint32_t)rows->shape[0], width};
+    assert_ok(rg_cache_write(path, key, &matrix));
+    free(other);
+    free(key);
+    rg_safetensors_close(&file);
+}
+
+static double ceiling_again(void)
+{
+    char path[RG_PATH_SIZE];
+    forget("stage1", path);
+    json_t *report = evaluate("stage1");
+    double ceiling = number(report, "untouched_ceiling_accuracy");
+    json_decref(report);
+    return ceiling;
+}
+
+static void keeps_what_real_images_are_like(void **state)
+{
+    (void)state;
+    char path[RG_PATH_SIZE];
+    unsigned char *bytes;
+    size_t size;
+    double worked_out = ceiling_again();
+    find_kept(path);
+    keep_another_opinion(path);
+    assert_near(ceiling_again(), 1 - worked_out, 1e-6); // it was read
+    assert_ok(rg_file_read(path, 1 << 20, &bytes, &size));
+    bytes[size - 2] ^= 1;
+    assert_ok(rg_file_write(path, bytes, size));
+    free(bytes);
+    assert_near(ceiling_again(), worked_out, 0); // it was not trusted
+    assert_near(ceiling_again(), worked_out, 0); // and is whole again
 }
 
 // A mask that is shut makes every translation a copy of its source.
@@ -378,6 +499,37 @@ static void measures_stage3(void **state)
     json_decref(report);
 }
 
+// GMM-UNIT continued: no retrieval net, no fusion, and no service that is asked.
+static void measures_stage3_without_neighbours(void **state)
+{
+    (void)state;
+    static const char *const modes[] = {"latent", "reference"};
+    config.retrieval.neighbours = RG_NEIGHBOURS_NONE;
+    save_stage("stage3", rg_stage3_parts(&config), 1);
+    json_t *report = evaluate("stage3");
+    check_translation(report, modes, 2);
+    assert_null(json_object_get(report, "frechet_latent_random"));
+    assert_null(json_object_get(report, "set_generation"));
+    json_decref(report);
+    config.retrieval.neighbours = RG_NEIGHBOURS_RETRIEVED;
+    save_stage("stage3", RG_STAGE3_PARTS, 1);
+}
+
+static void settings_are_chosen_on_other_images(void **state)
+{
+    (void)state;
+    json_t *test = evaluate("stage1");
+    config.evaluation.split = RG_EVALUATE_VALIDATION;
+    json_t *validation = evaluate("stage1");
+    config.evaluation.split = RG_EVALUATE_TEST;
+    assert_string_equal(text(validation, "split"), "validation");
+    assert_string_not_equal(text(validation, "images_hash"), text(test, "images_hash"));
+    assert_fails(rg_report_comparable(test, validation), RG_EMODEL,
+                 "split is \"test\" in one and \"validation\" in the other");
+    json_decref(test);
+    json_decref(validation);
+}
+
 static void refuses(const char *stage, int err, const char *part)
 {
     rg_evaluation_progress_t progress = {0};
@@ -424,15 +576,6 @@ static void refuses_what_does_not_fit(void **state)
                  "'stage4' is not a stage: classifier, stage1, stage2 or stage3");
 }
 
-// Removes a stage's report, so that it is measured again.
-static void forget(const char *stage, char path[RG_PATH_SIZE])
-{
-    char name[64];
-    snprintf(name, sizeof name, "reports/%s.json", stage);
-    rg_config_path(&config, name, path);
-    unlink(path);
-}
-
 static void names_a_broken_image(void **state)
 {
     (void)state;
@@ -475,13 +618,17 @@ int main(void)
         cmocka_unit_test(says_which_checkpoint_is_missing),
         cmocka_unit_test(measures_the_classifier),
         cmocka_unit_test(measures_stage1),
-        cmocka_unit_test(measures_a_checkpoint_once),
+        cmocka_unit_test(measures_weights_once),
+        cmocka_unit_test(keeps_what_real_images_are_like),
+        cmocka_unit_test(measures_quickly_on_a_few_images),
         cmocka_unit_test(does_not_depend_on_the_batch),
         cmocka_unit_test(translates_with_attention),
         cmocka_unit_test(measures_stage2),
         cmocka_unit_test(refuses_what_does_not_fit),
         cmocka_unit_test(names_a_broken_image),
         cmocka_unit_test(measures_stage3),
+        cmocka_unit_test(measures_stage3_without_neighbours),
+        cmocka_unit_test(settings_are_chosen_on_other_images),
         cmocka_unit_test(ends_early),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -18,6 +18,7 @@
 #include "services/evaluator/resemblance.h"
 #include "tests/support/near.h"
 #include "tests/support/result.h"
+#include "tests/unit/evaluator/cases.h"
 
 static float *normal(size_t n, int d, uint64_t seed, float shift)
 {
@@ -151,6 +152,49 @@ static void domains_are_judged_by_what_was_asked(void **state)
     rg_features_fini(&features);
 }
 
+// A hundred images of which ten show P: too few for more than their number.
+static void fill(rg_features_t *features, uint64_t seed)
+{
+    rg_target_t target[100] = {0};
+    for (int i = 0; i < 100; i++) {
+        target[i].source[0] = i < 10;
+        target[i].wanted[0] = i >= 10; // each is asked to turn P
+    }
+    rg_features_init(features, 100, 4);
+    float *rows = rg_features_next(features, target, 100), *x = normal(100, 4, seed, 0);
+    memcpy(rows, x, 400 * sizeof *rows);
+    free(x);
+}
+
+static void small_domains_are_named_with_their_counts(void **state)
+{
+    (void)state;
+    rg_features_t real, made;
+    rg_report_t *report;
+    rg_config_t config;
+    cases_config(&config);
+    fill(&real, 1);
+    fill(&made, 2);
+    rg_report_new(&report);
+    assert_ok(rg_resemblance(&config, &real, &made, "latent", report));
+    assert_ok(rg_resemblance_bounds(&config, &real, report));
+    char *json = rg_report_json(report);
+    static const char *const there[] = {
+        "\"kid_latent\":",          "\"images_latent.P\": 90",     "\"images_latent.not_P\": 10",
+        "\"images_latent.Q\": 0",   "\"images_bounds\": 50",       "\"images_bounds.not_P\": 45",
+        "\"frechet_floor.not_P\":", "\"coverage_ceiling.not_P\":", "\"images_bounds.P\": 5"};
+    static const char *const not_there[] = {"\"frechet_latent.P\"", "\"frechet_latent.not_P\"",
+                                            "\"frechet_floor.P\""};
+    for (size_t i = 0; i < sizeof there / sizeof *there; i++)
+        if (!strstr(json, there[i])) fail_msg("no %s in %s", there[i], json);
+    for (size_t i = 0; i < sizeof not_there / sizeof *not_there; i++)
+        if (strstr(json, not_there[i])) fail_msg("%s in %s", not_there[i], json);
+    free(json);
+    rg_report_destroy(&report);
+    rg_features_fini(&real);
+    rg_features_fini(&made);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +205,7 @@ int main(void)
         cmocka_unit_test(a_set_covers_itself),
         cmocka_unit_test(diversity_is_the_mean_of_pairs_within_a_source),
         cmocka_unit_test(domains_are_judged_by_what_was_asked),
+        cmocka_unit_test(small_domains_are_named_with_their_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

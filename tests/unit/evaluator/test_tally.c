@@ -5,6 +5,8 @@
 #include "services/evaluator/tally.h"
 #include "tests/support/near.h"
 
+static const rg_domain_t P = {0, 1}, Q = {1, 1}, R = {2, 1}, NOT_R = {2, 0};
+
 static void counts_wanted_and_untouched(void **state)
 {
     (void)state;
@@ -16,10 +18,11 @@ static void counts_wanted_and_untouched(void **state)
     rg_tally_add(&tally, &hair, seen, 3);   // Q seen; R kept
     rg_tally_add(&tally, &hair, unseen, 3); // Q not seen; R lost
     rg_tally_add(&tally, &plain, half, 3);  // R gone as wanted; P lost, Q kept
-    assert_near(rg_tally_wanted(&tally, 1), 0.5, 0);
-    assert_near(rg_tally_wanted(&tally, 2), 1, 0);
-    assert_true(isnan(rg_tally_wanted(&tally, 0)));
-    assert_near(rg_tally_wanted(&tally, RG_POOLED), 2.0 / 3, 1e-12);
+    assert_near(rg_tally_wanted(&tally, &Q), 0.5, 0);
+    assert_near(rg_tally_wanted(&tally, &NOT_R), 1, 0);
+    assert_true(isnan(rg_tally_wanted(&tally, &R)));
+    assert_true(isnan(rg_tally_wanted(&tally, &P)));
+    assert_near(rg_tally_wanted(&tally, NULL), 2.0 / 3, 1e-12);
     assert_int_equal(tally.untouched.n, 4);
     assert_near(rg_rate(&tally.untouched), 0.5, 0);
 }
@@ -45,9 +48,10 @@ static void the_ceiling_weighs_by_what_was_wanted(void **state)
     rg_ceiling_add(&ceiling, &off, says_on, 3);
     rg_ceiling_add(&ceiling, &on, says_on, 3); // real R=0 is not
     // wanted: twice R=0 (rate 0), once R=1 (rate 1)
-    assert_near(rg_ceiling(&ceiling, 2), 1.0 / 3, 1e-12);
-    assert_near(rg_ceiling(&ceiling, RG_POOLED), 1.0 / 3, 1e-12);
-    assert_true(isnan(rg_ceiling(&ceiling, 0)));
+    assert_near(rg_ceiling(&ceiling, &R), 1, 0);
+    assert_near(rg_ceiling(&ceiling, &NOT_R), 0, 0);
+    assert_near(rg_ceiling(&ceiling, NULL), 1.0 / 3, 1e-12);
+    assert_true(isnan(rg_ceiling(&ceiling, &P)));
 }
 
 static void the_ceiling_leaves_out_what_no_real_image_shows(void **state)
@@ -57,7 +61,7 @@ static void the_ceiling_leaves_out_what_no_real_image_shows(void **state)
     const float logits[] = {-1, -1, -1};
     rg_ceiling_t ceiling = {0};
     rg_ceiling_add(&ceiling, &on, logits, 3);
-    assert_true(isnan(rg_ceiling(&ceiling, RG_POOLED)));
+    assert_true(isnan(rg_ceiling(&ceiling, NULL)));
 }
 
 int main(void)

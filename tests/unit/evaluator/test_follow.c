@@ -1,0 +1,117 @@
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "common/core/file.h"
+#include "services/evaluator/follow.h"
+#include "tests/support/folder.h"
+#include "tests/support/result.h"
+
+static rg_config_t config;
+static rg_follow_t follow;
+
+static int set_up(void **state)
+{
+    if (folder_make(state)) return -1;
+    rg_config_init(&config);
+    snprintf(config.run, RG_CONFIG_TEXT, "%.200s", (char *)*state);
+    return rg_follow_open(&follow, &config);
+}
+
+static int tear_down(void **state)
+{
+    rg_follow_close(&follow);
+    return folder_remove(state);
+}
+
+static void put(const char *file, const char *text)
+{
+    char path[RG_PATH_SIZE];
+    rg_config_path(&config, file, path);
+    assert_ok(rg_file_write(path, text, strlen(text)));
+}
+
+static int something_changed(void)
+{
+    struct pollfd item = {.fd = follow.fd, .events = POLLIN};
+    return poll(&item, 1, 0) == 1;
+}
+
+static void next_is(const char *stage)
+{
+    const char *found = rg_follow_next(&follow);
+    if (stage)
+        assert_string_equal(found ? found : "none", stage);
+    else
+        assert_null(found);
+}
+
+static void tells_of_each_checkpoint_once(void **state)
+{
+    (void)state;
+    next_is(NULL);
+    put("stage1.safetensors", "a");
+    put("stage2.safetensors", "a");
+    assert_true(something_changed());
+    next_is(NULL); // nothing judges it yet
+    assert_false(something_changed());
+    put("classifier.safetensors", "a");
+    assert_true(something_changed());
+    next_is("classifier");
+    next_is("stage1");
+    next_is(NULL);
+    put("stage1.safetensors", "b");
+    put("stage1.safetensors", "c");
+    put("stage3.safetensors", "a");
+    next_is("stage1");
+    next_is("stage3");
+    next_is(NULL);
+    put("metrics.jsonl", "{}");
+    next_is(NULL);
+}
+
+static void tells_again_of_what_was_not_looked_at(void **state)
+{
+    (void)state;
+    put("classifier.safetensors", "b");
+    next_is("classifier");
+    rg_follow_again(&follow, "classifier");
+    rg_follow_drain(&follow);
+    next_is("classifier");
+    next_is(NULL);
+}
+
+static void what_is_there_already_is_new(void **state)
+{
+    (void)state;
+    rg_follow_t other;
+    assert_ok(rg_follow_open(&other, &config));
+    assert_string_equal(rg_follow_next(&other), "classifier");
+    rg_follow_close(&other);
+}
+
+static void names_a_folder_that_is_not_there(void **state)
+{
+    (void)state;
+    rg_follow_t other;
+    rg_config_t elsewhere = config;
+    snprintf(elsewhere.run, RG_CONFIG_TEXT, "/nowhere");
+    assert_fails(rg_follow_open(&other, &elsewhere), RG_ENOENT, "cannot watch /nowhere");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tells_of_each_checkpoint_once),
+        cmocka_unit_test(tells_again_of_what_was_not_looked_at),
+        cmocka_unit_test(what_is_there_already_is_new),
+        cmocka_unit_test(names_a_folder_that_is_not_there),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
