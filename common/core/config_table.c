@@ -119,7 +119,7 @@ static const row_t selection[] = {
     {"evaluation.images", RG_KEY_INT, AT(evaluation.images), "0", 0, 1e9, "of the split; 0: all"},
     {"evaluation.sources", RG_KEY_INT, AT(evaluation.sources), "64", 1, 1e9,
      "of the images, those whose translations are drawn several times, for diversity"},
-    {"evaluation.outputs", RG_KEY_INT, AT(evaluation.outputs), "10", 2, 1000, "draws of each of them"},
+    {"evaluation.outputs", RG_KEY_INT, AT(evaluation.outputs), "10", 2, 64, "draws of each of them"},
     {"evaluation.k", RG_KEY_INT, AT(evaluation.k), "10", 1, 10000, "of P@k"},
     {"evaluation.batch", RG_KEY_INT, AT(evaluation.batch), "16", 1, 4096, "images per forward pass"},
     {"evaluation.follow", RG_KEY_INT, AT(evaluation.follow), "0", 0, 1e9,

@@ -25,6 +25,11 @@ before=$(stamp)
 run 0 experiment table2 --seeds 2
 [ "$before" = "$(stamp)" ] || fail "finished runs were trained again"
 [ -z "$(ls "$root"/*/rg.pid 2>/dev/null)" ] || fail "services were left running"
+[ "$(ls "$root"/features | wc -l)" -ge 1 ] || fail "runs do not share what is known of the real images"
+rm "$root/a100-s1-random/finished.yaml"
+cp "$root/a100-s1/stage1.safetensors" "$work/other" && mv "$work/other" "$root/a100-s1/stage1.safetensors"
+run 1 experiment table2 --seeds 2
+err_has 'a100-s1-random/stage1.safetensors is no longer .*a100-s1/stage1.safetensors: remove .*a100-s1-random$'
 run 1 experiment table2 --seeds 2 --set stage3.iterations=5
 err_has 'begun with another configuration \(now `iterations: 5'
 err_is_one_line

@@ -52,6 +52,7 @@ static rg_run_t *add_run(rg_plan_t *plan, const char *root, const rg_run_t *run)
     add_set(added, "run=%s/%s", root, run->folder);
     add_set(added, "data.annotated=%g", run->annotated);
     add_set(added, "seed=%d", run->seed);
+    add_set(added, "evaluation.cache=%s/features", root); // real images look the same to every run
     return added;
 }
 

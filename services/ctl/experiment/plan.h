@@ -28,7 +28,7 @@ typedef struct {
     const char *set[RG_ROW_SETS]; // "key=value", NULL: no more
 } rg_row_t;
 
-enum { RG_RUN_SETS = RG_ROW_SETS + 4, RG_RUN_TEXT = 384 };
+enum { RG_RUN_SETS = RG_ROW_SETS + 5, RG_RUN_TEXT = 384 };
 typedef struct {
     char folder[RG_NAME_SIZE];          // below RUN/experiment: "a100-s1-random"
     char set[RG_RUN_SETS][RG_RUN_TEXT]; // "key=value"

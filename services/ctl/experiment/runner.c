@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -145,14 +146,24 @@ static int remember_config(const work_t *work, rg_config_t config)
     return err;
 }
 
-// Checkpoints are replaced and never written to, so another name for one is as good as a copy.
+static int is_same_file(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+           of_a.st_ino == of_b.st_ino;
+}
+
+// Checkpoints are replaced and never written to, so another name for one is as good as a copy. One that is
+// there already must be that one: a row that began with other weights would not be compared in pairs.
 static int take_checkpoint(const work_t *work, const char *from, const char *stage)
 {
     char source[PATH], target[PATH];
     snprintf(source, sizeof source, "%s/%s/%s.safetensors", work->root, from, stage);
     snprintf(target, sizeof target, "%s/%s.safetensors", work->folder, stage);
-    if (link(source, target) == 0 || errno == EEXIST) return 0;
-    return rg_fail_errno(RG_EIO, "%s: cannot take it from %s", target, source);
+    if (link(source, target) == 0) return 0;
+    if (errno != EEXIST) return rg_fail_errno(RG_EIO, "%s: cannot take it from %s", target, source);
+    if (is_same_file(source, target)) return 0;
+    return rg_fail(RG_EMODEL, "%s is no longer %s: remove %s", target, source, work->folder);
 }
 
 // The earlier stages, from the run that this one begins with.
