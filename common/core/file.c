@@ -27,7 +27,7 @@ static int read_all(int fd, const char *path, unsigned char *data, size_t size)
 int rg_file_read(const char *path, size_t limit, unsigned char **data, size_t *size)
 {
     struct stat info;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a pipe is refused, not waited for
     if (fd < 0) return rg_fail_errno(errno == ENOENT ? RG_ENOENT : RG_EIO, "%s: cannot open", path);
     int err = 0;
     if (fstat(fd, &info) != 0)

@@ -15,6 +15,7 @@ const rg_command_t *const rg_commands[] = {
     &rg_command_export,
     &rg_command_translate,
     &rg_command_evaluate,
+    &rg_command_report,
     &rg_command_experiment,
     &rg_command_keys,
     &rg_command_config,

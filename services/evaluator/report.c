@@ -104,6 +104,13 @@ static const char *const MEASUREMENT[] = {
     "retrieval_images", "img_size",    "crop",         "resize",      "outputs",
     "sources",          "kid_subsets", "kid_size_max", "prdc_k",      "seed"};
 
+int rg_report_says_how(const char *key)
+{
+    for (size_t i = 0; i < sizeof MEASUREMENT / sizeof *MEASUREMENT; i++)
+        if (strcmp(key, MEASUREMENT[i]) == 0) return 1;
+    return 0;
+}
+
 int rg_report_comparable(const json_t *a, const json_t *b)
 {
     for (size_t i = 0; i < sizeof MEASUREMENT / sizeof *MEASUREMENT; i++) {

@@ -36,4 +36,7 @@ void rg_report_adopt(rg_report_t *report, json_t *stored);
 // that only one of them has.
 int rg_report_comparable(const json_t *a, const json_t *b);
 
+// Whether an entry says how was measured: those that comparable reports have in common.
+int rg_report_says_how(const char *key);
+
 #endif

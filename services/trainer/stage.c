@@ -74,7 +74,7 @@ typedef struct {
     rg_translation_t translation;
     rg_triplet_t triplet;
     rg_classify_t classify;
-    rg_metrics_t metrics;
+    rg_journal_t metrics;
     rg_pace_t pace;
     rg_stopwatch_t *watch; // NULL: not wanted
 } run_t;
@@ -264,7 +264,7 @@ static void close_run(run_t *run)
     rg_feed_close(&run->feed);
     rg_model_destroy(&run->model);
     rg_backend_destroy(&run->backend);
-    rg_metrics_close(&run->metrics);
+    rg_journal_close(&run->metrics);
     free(run->watch);
 }
 

@@ -2,7 +2,7 @@
 . tests/support/lib.sh
 
 run 0 --help
-for command in up down status stats make-faces train add-images remove query reindex index export translate evaluate experiment keys config; do
+for command in up down status stats make-faces train add-images remove query reindex index export translate evaluate report experiment keys config; do
     run 0 --help
     out_has "^  $command +[A-Z]"
     run 0 $command --help

@@ -14,3 +14,13 @@ done
 before=$(cksum <"$work/run/stage3.safetensors")
 run 0 train --stage 3
 [ "$before" = "$(cksum <"$work/run/stage3.safetensors")" ] || fail "a finished stage was trained again"
+# The run as a page that needs nothing beside it, with every stage, its curves and its pictures.
+run 0 report
+/usr/bin/python3 tests/support/check_page.py "$work/run/report/report.html" || fail "report.html is not a page of its own"
+for part in 'stage3: training' 'latent, random neighbours' 'p10.trained' 'builtin-classifier-' 'alt="eval-stage3-Male"'; do
+    grep -q "$part" "$work/run/report/report.html" || fail "report.html lacks '$part'"
+done
+[ -s "$work/run/report/eval-stage1.png" ] || fail "report.md has no picture beside it"
+run 1 report --run "$work/nowhere"
+err_has 'nowhere: no run: neither metrics.jsonl nor an evaluation'
+err_is_one_line

@@ -10,7 +10,9 @@
 #include "services/ctl/experiment/plan.h"
 #include "services/ctl/experiment/runner.h"
 #include "services/ctl/experiment/tables.h"
+#include "services/ctl/experiment/training.h"
 #include "services/ctl/output.h"
+#include "services/ctl/report/protocol.h"
 #include "services/ctl/stage.h"
 
 enum { KEY_SEEDS = 0x2000, NO_TABLE = -1, SEEDS = 3 };
@@ -81,22 +83,9 @@ static void tell(const rg_options_t *options, enum rg_table which, const char *f
 
 static void tell_protocol(rg_document_t *document, const rg_results_t *results)
 {
-    static const char *const titles[] = {"measured", ""};
-    static const char *const keys[] = {"extractor", "split",   "images",      "images_hash", "img_size",  "k",
-                                       "outputs",   "sources", "kid_subsets", "prdc_k",      "iterations"};
-    const json_t *report = rg_results_report(results, 0, results->plan->stage);
-    rg_table_t table;
-    rg_table_init(&table, "protocol", titles, 2);
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        char *value = json_dumps(json_object_get(report, keys[i]), JSON_ENCODE_ANY);
-        rg_table_cell(&table, "%s", keys[i]);
-        rg_table_cell(&table, "%s", value ? value : "");
-        free(value);
-    }
-    rg_table_cell(&table, "seeds");
-    rg_table_cell(&table, "%d", results->plan->seeds);
     rg_document_heading(document, "Protocol");
-    rg_document_table(document, &table, "The same for every number above, but for the seed.");
+    rg_protocol_put(document, "protocol", rg_results_report(results, 0, results->plan->stage), 1,
+                    "The same for every number above, but for the seed.");
 }
 
 // A grid of the first seed's run, if it was drawn.
@@ -154,7 +143,8 @@ static int write_report(const rg_options_t *options, enum rg_table which, const 
     char *folder = rg_format("%s/%s", root, TABLES[which]), *csv = rg_format("%s/numbers.csv", folder);
     rg_document_new(&document, titles[which]);
     fill(document, which, results, options->config.evaluation.k);
-    int err = show_grids(document, options, results->plan, root);
+    int err = rg_training_put(document, results->plan, root);
+    if (!err) err = show_grids(document, options, results->plan, root);
     tell_protocol(document, results);
     if (!err) err = rg_document_write(document, folder, "report");
     if (!err) err = write_numbers(results, csv);

@@ -97,7 +97,7 @@ void rg_results_list(const rg_results_t *results, rg_table_t *table)
     }
 }
 
-const json_t *rg_results_report(const rg_results_t *results, int row, int stage)
+json_t *rg_results_report(const rg_results_t *results, int row, int stage)
 {
     const rg_run_t *run = rg_plan_find(results->plan, row, 0, 0);
     return json_object_get(results->report[run - results->plan->run], rg_stage_name(stage));

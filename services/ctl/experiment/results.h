@@ -6,7 +6,7 @@
 
 #include "services/ctl/experiment/plan.h"
 #include "services/ctl/experiment/statistics.h"
-#include "services/ctl/report/table.h"
+#include "services/ctl/document/table.h"
 
 typedef struct {
     const rg_plan_t *plan; // borrowed
@@ -36,6 +36,6 @@ rg_statistic_t rg_results_difference(const rg_results_t *results, rg_number_t a,
 void rg_results_list(const rg_results_t *results, rg_table_t *table);
 
 // The first seed's report of a row (or RG_BASE), borrowed.
-const json_t *rg_results_report(const rg_results_t *results, int row, int stage);
+json_t *rg_results_report(const rg_results_t *results, int row, int stage);
 
 #endif

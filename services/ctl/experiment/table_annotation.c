@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "services/ctl/experiment/tables_private.h"
-#include "services/ctl/report/plot.h"
+#include "services/ctl/document/plot.h"
 #include "services/ctl/stage.h"
 
 static void draw_annotation(rg_document_t *document, const rg_results_t *results, const char *mode)

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "services/ctl/experiment/tables_private.h"
-#include "services/ctl/report/bars.h"
+#include "services/ctl/document/bars.h"
 #include "services/ctl/stage.h"
 
 enum { WHOLE = 0 }; // the one fraction of annotation

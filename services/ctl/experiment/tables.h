@@ -4,7 +4,7 @@
 #define RG_CTL_EXPERIMENT_TABLES_H
 
 #include "services/ctl/experiment/results.h"
-#include "services/ctl/report/document.h"
+#include "services/ctl/document/document.h"
 
 // k: of P@k. Missing numbers are shown as dashes.
 void rg_tables_retrieval(rg_document_t *document, const rg_results_t *results, int k);   // table 1

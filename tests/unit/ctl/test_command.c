@@ -28,7 +28,7 @@ static void test_every_command_is_documented(void **state)
              option++)
             assert_true(option->doc && *option->doc);
     }
-    assert_int_equal(n, 17);
+    assert_int_equal(n, 18);
 }
 
 static void test_commands_are_found_by_their_own_names(void **state)

@@ -1,10 +1,10 @@
 // A document of headings, paragraphs, tables, figures and pictures, written as a page that needs nothing
 // beside it (HTML), as Markdown with its pictures beside it, and its tables as CSV. Text is text everywhere:
 // whatever it holds is escaped.
-#ifndef RG_CTL_REPORT_DOCUMENT_H
-#define RG_CTL_REPORT_DOCUMENT_H
+#ifndef RG_CTL_DOCUMENT_DOCUMENT_H
+#define RG_CTL_DOCUMENT_DOCUMENT_H
 
-#include "services/ctl/report/table.h"
+#include "services/ctl/document/table.h"
 
 typedef struct rg_document rg_document_t;
 

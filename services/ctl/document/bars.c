@@ -1,10 +1,10 @@
-#include "services/ctl/report/bars.h"
+#include "services/ctl/document/bars.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
 
-#include "services/ctl/report/canvas.h"
+#include "services/ctl/document/canvas.h"
 
 enum { NAMES = 22 }; // height of the groups' names
 

@@ -1,6 +1,6 @@
 // Curves over one horizontal axis, as SVG.
-#ifndef RG_CTL_REPORT_PLOT_H
-#define RG_CTL_REPORT_PLOT_H
+#ifndef RG_CTL_DOCUMENT_PLOT_H
+#define RG_CTL_DOCUMENT_PLOT_H
 
 enum { RG_PLOT_SERIES = 16 };
 

@@ -1,6 +1,6 @@
 // A vertical axis: a range with round ends, and the numbers to write beside it.
-#ifndef RG_CTL_REPORT_AXIS_H
-#define RG_CTL_REPORT_AXIS_H
+#ifndef RG_CTL_DOCUMENT_AXIS_H
+#define RG_CTL_DOCUMENT_AXIS_H
 
 enum { RG_TICKS_MAX = 16 };
 

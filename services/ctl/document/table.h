@@ -1,6 +1,6 @@
 // A table of text, as documents show it and CSV keeps it.
-#ifndef RG_CTL_REPORT_TABLE_H
-#define RG_CTL_REPORT_TABLE_H
+#ifndef RG_CTL_DOCUMENT_TABLE_H
+#define RG_CTL_DOCUMENT_TABLE_H
 
 #include <stdio.h>
 

@@ -1,9 +1,9 @@
-#include "services/ctl/report/canvas.h"
+#include "services/ctl/document/canvas.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/ctl/report/markup.h"
+#include "services/ctl/document/markup.h"
 
 enum { WIDTH = 690, LETTER = 7, KEY = 24, ROW = 18 };
 
@@ -38,7 +38,7 @@ static void put_axis(rg_canvas_t *canvas, const char *y_title)
         snprintf(number, sizeof number, "%.6g", canvas->y->tick[i]);
         rg_canvas_text(canvas, RG_CANVAS_LEFT - 8, y + 4, "end", number);
     }
-    fprintf(canvas->out, "<text transform=\"translate(14,%d) rotate(-90)\" text-anchor=\"middle\">",
+    fprintf(canvas->out, "<text transform=\"translate(12,%d) rotate(-90)\" text-anchor=\"middle\">",
             (RG_CANVAS_TOP + RG_CANVAS_BOTTOM) / 2);
     rg_markup_text(y_title, canvas->out);
     fputs("</text>\n", canvas->out);

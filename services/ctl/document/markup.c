@@ -1,4 +1,4 @@
-#include "services/ctl/report/markup.h"
+#include "services/ctl/document/markup.h"
 
 #include <jansson.h>
 #include <string.h>

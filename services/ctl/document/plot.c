@@ -1,10 +1,10 @@
-#include "services/ctl/report/plot.h"
+#include "services/ctl/document/plot.h"
 
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
 
-#include "services/ctl/report/canvas.h"
+#include "services/ctl/document/canvas.h"
 
 typedef struct {
     double x_low, x_high, y_low, y_high;

@@ -1,10 +1,10 @@
 // What a document is made of, for those who write it down.
-#ifndef RG_CTL_REPORT_DOCUMENT_PRIVATE_H
-#define RG_CTL_REPORT_DOCUMENT_PRIVATE_H
+#ifndef RG_CTL_DOCUMENT_DOCUMENT_PRIVATE_H
+#define RG_CTL_DOCUMENT_DOCUMENT_PRIVATE_H
 
 #include <stddef.h>
 
-#include "services/ctl/report/document.h"
+#include "services/ctl/document/document.h"
 
 enum rg__block_kind { RG_BLOCK_HEADING, RG_BLOCK_TEXT, RG_BLOCK_TABLE, RG_BLOCK_FIGURE, RG_BLOCK_PICTURE };
 

@@ -1,6 +1,6 @@
 // Text inside HTML and SVG.
-#ifndef RG_CTL_REPORT_MARKUP_H
-#define RG_CTL_REPORT_MARKUP_H
+#ifndef RG_CTL_DOCUMENT_MARKUP_H
+#define RG_CTL_DOCUMENT_MARKUP_H
 
 #include <stdio.h>
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "common/core/alloc.h"
-#include "services/ctl/report/document_private.h"
-#include "services/ctl/report/markup.h"
+#include "services/ctl/document/document_private.h"
+#include "services/ctl/document/markup.h"
 
 static const char STYLE[] =
     ":root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--line:#d0d7de;--paper:#fff;--band:#f6f8fa}\n"
@@ -21,6 +21,7 @@ static const char STYLE[] =
     "th:first-child,td:first-child{text-align:left}thead th{border-bottom:2px solid var(--line)}\n"
     "tbody tr:nth-child(even){background:var(--band)}\n"
     "figure{margin:1.5rem 0}svg{max-width:100%;height:auto;color:var(--ink)}\n"
+    "figure.drawing{display:inline-block;vertical-align:top;width:34rem;max-width:100%;margin-right:1rem}\n"
     "img{max-width:100%;image-rendering:pixelated}\n"
     "@media print{body{max-width:none}h2{break-after:avoid}figure,tr{break-inside:avoid}}\n";
 
@@ -48,12 +49,22 @@ static void put_table(const rg_table_t *table, const char *caption, FILE *out)
     fputs("</figure>\n", out);
 }
 
+// Small pictures are shown larger: whole pixels, at most to the page's width.
+static unsigned shown_width(const rg__block_t *block)
+{
+    enum { WIDTH_AT = 16, WIDTH_END = 20, PAGE = 1100 }; // the width's place in a PNG, big-endian
+    unsigned width = 0;
+    for (int i = WIDTH_AT; i < WIDTH_END && block->png_size >= WIDTH_END; i++)
+        width = width << 8 | block->png[i];
+    return width > 0 && width < PAGE ? width * (PAGE / width < 3 ? PAGE / width : 3) : width;
+}
+
 static void put_png(const rg__block_t *block, FILE *out)
 {
     size_t size = sodium_base64_ENCODED_LEN(block->png_size, sodium_base64_VARIANT_ORIGINAL);
     char *text = rg_alloc(size);
     sodium_bin2base64(text, size, block->png, block->png_size, sodium_base64_VARIANT_ORIGINAL);
-    fprintf(out, "<img src=\"data:image/png;base64,%s\" alt=\"", text);
+    fprintf(out, "<img width=\"%u\" src=\"data:image/png;base64,%s\" alt=\"", shown_width(block), text);
     rg_markup_text(block->text, out);
     fputs("\">", out);
     free(text);
@@ -61,11 +72,13 @@ static void put_png(const rg__block_t *block, FILE *out)
 
 static void put_figure(const rg__block_t *block, FILE *out)
 {
-    fputs("<figure>", out);
-    if (block->kind == RG_BLOCK_FIGURE)
+    if (block->kind == RG_BLOCK_FIGURE) {
+        fputs("<figure class=\"drawing\">", out);
         fputs(block->svg, out);
-    else
+    } else {
+        fputs("<figure>", out);
         put_png(block, out);
+    }
     put_element("figcaption", block->text, out);
     fputs("</figure>\n", out);
 }

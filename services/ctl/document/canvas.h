@@ -1,14 +1,14 @@
 // The drawing that plots and bars share: a frame with a vertical axis, a legend, and text, as SVG. Lines and
 // text have the colour of the page's; series have colours that the colour-blind tell apart, on light and on
 // dark.
-#ifndef RG_CTL_REPORT_CANVAS_H
-#define RG_CTL_REPORT_CANVAS_H
+#ifndef RG_CTL_DOCUMENT_CANVAS_H
+#define RG_CTL_DOCUMENT_CANVAS_H
 
 #include <stdio.h>
 
-#include "services/ctl/report/axis.h"
+#include "services/ctl/document/axis.h"
 
-enum { RG_CANVAS_LEFT = 64, RG_CANVAS_RIGHT = 600, RG_CANVAS_TOP = 16, RG_CANVAS_BOTTOM = 260 };
+enum { RG_CANVAS_LEFT = 76, RG_CANVAS_RIGHT = 600, RG_CANVAS_TOP = 16, RG_CANVAS_BOTTOM = 260 };
 
 typedef struct {
     FILE *out;

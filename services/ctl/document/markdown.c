@@ -1,7 +1,7 @@
 // A document as Markdown (CommonMark, with the pipe tables of GitHub).
 #include <string.h>
 
-#include "services/ctl/report/document_private.h"
+#include "services/ctl/document/document_private.h"
 
 static void put_text(const char *text, FILE *out)
 {

@@ -1,4 +1,4 @@
-#include "services/ctl/report/axis.h"
+#include "services/ctl/document/axis.h"
 
 #include <math.h>
 

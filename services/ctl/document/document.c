@@ -1,4 +1,4 @@
-#include "services/ctl/report/document.h"
+#include "services/ctl/document/document.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
-#include "services/ctl/report/document_private.h"
+#include "services/ctl/document/document_private.h"
 
 enum { PNG_BYTES_MAX = 32 << 20 };
 

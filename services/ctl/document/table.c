@@ -1,4 +1,4 @@
-#include "services/ctl/report/table.h"
+#include "services/ctl/document/table.h"
 
 #include <assert.h>
 #include <stdarg.h>

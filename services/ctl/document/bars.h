@@ -1,6 +1,6 @@
 // Groups of bars with intervals, from zero, as SVG.
-#ifndef RG_CTL_REPORT_BARS_H
-#define RG_CTL_REPORT_BARS_H
+#ifndef RG_CTL_DOCUMENT_BARS_H
+#define RG_CTL_DOCUMENT_BARS_H
 
 enum { RG_BARS_SERIES = 8, RG_BARS_LINES = 4 };
 

@@ -1,0 +1,12 @@
+// How the rows of a table trained: each loss, one curve per row.
+#ifndef RG_CTL_EXPERIMENT_TRAINING_H
+#define RG_CTL_EXPERIMENT_TRAINING_H
+
+#include "services/ctl/document/document.h"
+#include "services/ctl/experiment/plan.h"
+
+// A heading, and the figures of the runs of the first seed with the most annotation, whose folders lie below
+// root. The errors of curves.h.
+int rg_training_put(rg_document_t *document, const rg_plan_t *plan, const char *root);
+
+#endif
