@@ -31,7 +31,7 @@ typedef struct {
     enum rg_act act; // NONE, RELU or LEAKY
 } rg_window_conv_shape_t;
 
-// Pooling: x [n,h,w,c] -> y [n,oh,ow,c]. Every window has a pixel of the map.
+// Pooling: x [n,h,w,c] -> y [n,oh,ow,c]. Every window has a pixel of the map, or the mean counts padding.
 enum rg_pooling {
     RG_POOLING_MAX,
     RG_POOLING_MEAN,       // of the pixels of the map

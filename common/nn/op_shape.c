@@ -164,6 +164,31 @@ rg_tensor_t *rg_rows(rg_tape_t *tape, rg_tensor_t *x, int first, int count)
     return rg__unary(tape, x, y, rows_backward, NULL, first);
 }
 
+static void channels_backward(rg_tape_t *tape, void *ctx)
+{
+    rg__unary_t *op = ctx;
+    rg_tensor_t *x = op->x, *y = op->y;
+    size_t width = (size_t)y->c, rows = rg_tensor_size(y) / width;
+    int add;
+    if (!y->grad) return;
+    float *dx = rg_tape_grad(tape, x, &add);
+    if (!add) memset(dx, 0, rg_tensor_size(x) * sizeof(float));
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < width; c++)
+            dx[r * (size_t)x->c + (size_t)op->value + c] += y->grad[r * width + c];
+}
+
+rg_tensor_t *rg_channels(rg_tape_t *tape, rg_tensor_t *x, int first, int count)
+{
+    rg_tape_op(tape, "channels");
+    assert(first >= 0 && count >= 1 && first + count <= x->c);
+    rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, count);
+    size_t width = (size_t)count, rows = rg_tensor_size(y) / width;
+    for (size_t r = 0; r < rows; r++)
+        memcpy(y->data + r * width, x->data + r * (size_t)x->c + first, width * sizeof(float));
+    return rg__unary(tape, x, y, channels_backward, NULL, first);
+}
+
 // ---- masks and activations
 
 typedef struct {

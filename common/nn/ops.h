@@ -77,6 +77,7 @@ rg_tensor_t *rg_concat(rg_tape_t *tape, rg_tensor_t *const *x, int count); // al
 rg_tensor_t *rg_stack(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b);    // along images
 rg_tensor_t *rg_rows(rg_tape_t *tape, rg_tensor_t *x, int first,
                      int count); // images first.., the same memory
+rg_tensor_t *rg_channels(rg_tape_t *tape, rg_tensor_t *x, int first, int count); // channels first..
 // Element i of the result is a's where mask[i] (size of a, borrowed until backward) is nonzero, else b's.
 rg_tensor_t *rg_select(rg_tape_t *tape, const unsigned char *mask, rg_tensor_t *a, rg_tensor_t *b);
 // keep [size of x] holds 0 or 1/(1-p) (borrowed until backward): inverted dropout with a mask drawn by the
