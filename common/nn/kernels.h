@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "common/nn/tensor.h"
+#include "common/nn/window.h"
 
 // A convolution's geometry: x [n,h,w,c] * w [o,c,k,k] -> y [n,oh,ow,o], `pad` pixels added on all sides.
 typedef struct {
@@ -21,6 +22,26 @@ typedef struct {
     enum rg_act act; // fused into the forward pass: NONE, RELU or LEAKY
     int half;        // y is bfloat16; o comes in sixteens
 } rg_conv_shape_t;
+
+// A convolution of any geometry: x [n,h,w,c] * w [o,c/groups,kh,kw] -> y [n,oh,ow,o], a group of inputs for
+// each group of outputs.
+typedef struct {
+    int n, h, w, c, o, groups, oh, ow;
+    rg_window_t window;
+    enum rg_act act; // NONE, RELU or LEAKY
+} rg_window_conv_shape_t;
+
+// Pooling: x [n,h,w,c] -> y [n,oh,ow,c]. Every window has a pixel of the map, or the mean counts padding.
+enum rg_pooling {
+    RG_POOLING_MAX,
+    RG_POOLING_MEAN,       // of the pixels of the map
+    RG_POOLING_MEAN_PADDED // padding counts as zeros, what lies behind it does not
+};
+typedef struct {
+    int n, h, w, c, oh, ow;
+    rg_window_t window;
+    enum rg_pooling kind;
+} rg_pool_shape_t;
 
 // What a norm reads: f32, or bfloat16 where half.
 typedef struct {
@@ -50,6 +71,11 @@ typedef struct {
     uint64_t t;         // adam: which update this is, from 1
 } rg_update_t;
 
+// Bounds of a value (INFINITY: none), and what is left of a slope of 1 below `low`.
+typedef struct {
+    float low, high, leak;
+} rg_clip_t;
+
 typedef struct rg_backend rg_backend_t;
 
 struct rg_backend {
@@ -64,18 +90,19 @@ struct rg_backend {
     int (*conv_backward)(rg_backend_t *self, float *dx, int add, float *dw, float *db, const float *x,
                          const float *dy, rg_weights_t w, const rg_conv_shape_t *s);
 
+    // The same for any geometry, and the gradient with respect to the image only.
+    int (*window_conv_forward)(rg_backend_t *self, float *y, const float *x, rg_weights_t w,
+                               const float *bias, const rg_window_conv_shape_t *s);
+    int (*window_conv_backward)(rg_backend_t *self, float *dx, int add, const float *dy, rg_weights_t w,
+                                const rg_window_conv_shape_t *s);
+
     // c [m,n] = alpha * op(a) op(b) + beta * c, row-major
     void (*gemm)(int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a,
                  const float *b, float beta, float *c);
 
-    // 3x3 average, stride 2, padding 1 not counted: y [n,(h+1)/2,(w+1)/2,c].
-    void (*pool_forward)(float *y, const float *x, int n, int h, int w, int c);
-    void (*pool_backward)(float *dx, int add, const float *dy, int n, int h, int w, int c);
-
-    // 2x2 maximum, stride 2, a last odd row or column left out: y [n,h/2,w/2,c]. Of equal ones the first, row
-    // by row, gets the gradient.
-    void (*max_forward)(float *y, const float *x, int n, int h, int w, int c);
-    void (*max_backward)(float *dx, int add, const float *dy, const float *x, int n, int h, int w, int c);
+    // Of equal ones the first, row by row, gets a maximum's gradient; x is read for maxima only.
+    void (*pool_forward)(float *y, const float *x, const rg_pool_shape_t *s);
+    void (*pool_backward)(float *dx, int add, const float *dy, const float *x, const rg_pool_shape_t *s);
 
     // Mean over each channel's map: y [n,c].
     void (*mean_forward)(float *y, const float *x, int n, int hw, int c);
@@ -112,6 +139,23 @@ struct rg_backend {
     // y [rows,columns] += bias [columns], then act; and its transpose: db += column sums of dy
     void (*bias_forward)(float *y, const float *bias, enum rg_act act, int rows, int columns);
     void (*bias_backward)(float *db, const float *dy, int rows, int columns);
+
+    // y [rows,columns] = act(x * scale [columns] + shift [columns]), shift NULL: 0; dx (+)= dy * scale, dy
+    // already behind the activation; and dscale [columns] (+)= column sums of dy * x.
+    void (*scale_forward)(float *y, const float *x, const float *scale, const float *shift, enum rg_act act,
+                          size_t rows, size_t columns);
+    void (*scale_backward)(float *dx, int add, const float *dy, const float *scale, size_t rows,
+                           size_t columns);
+    void (*scale_sums)(float *dscale, int add, const float *dy, const float *x, size_t rows, size_t columns);
+
+    // y = x between low and high, high above, low + leak * (x - low) below.
+    void (*clip_forward)(float *y, const float *x, rg_clip_t clip, size_t n);
+    void (*clip_backward)(float *dx, int add, const float *dy, const float *x, rg_clip_t clip, size_t n);
+
+    // Of each row [columns].
+    void (*softmax_forward)(float *y, const float *x, size_t rows, size_t columns);
+    void (*softmax_backward)(float *dx, int add, const float *dy, const float *y, size_t rows,
+                             size_t columns);
 
     // Losses: the mean over n, and the gradient g * d(mean)/da added to or written into da (NULL: not
     // wanted).

@@ -136,6 +136,70 @@ rg_tensor_t *rg_conv_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_conv_t *l
     return y;
 }
 
+// ---- any window
+
+typedef struct {
+    rg_tensor_t *x, *y;
+    const rg_window_conv_t *layer;
+    rg_window_conv_shape_t shape;
+} window_ctx_t;
+
+static rg_window_conv_shape_t window_shape_of(const rg_tensor_t *x, const rg_window_conv_t *layer)
+{
+    const int *w = layer->weight->shape;
+    const rg_window_t *window = &layer->window;
+    assert(layer->weight->set->frozen && layer->weight->rank == 4 && layer->act <= RG_ACT_LEAKY);
+    assert(w[0] % layer->groups == 0 && w[1] * layer->groups == x->c && w[2] == window->h.k &&
+           w[3] == window->w.k);
+    rg_window_conv_shape_t shape = {.n = x->n,
+                                    .h = x->h,
+                                    .w = x->w,
+                                    .c = x->c,
+                                    .o = w[0],
+                                    .groups = layer->groups,
+                                    .oh = rg_span_positions(&window->h, x->h, 0),
+                                    .ow = rg_span_positions(&window->w, x->w, 0),
+                                    .window = *window,
+                                    .act = layer->act};
+    assert(shape.oh >= 1 && shape.ow >= 1);
+    return shape;
+}
+
+static void window_backward(rg_tape_t *tape, void *ctx)
+{
+    window_ctx_t *op = ctx;
+    rg_backend_t *backend = rg_tape_backend(tape);
+    const rg_window_conv_t *layer = op->layer;
+    rg_tensor_t *y = op->y;
+    int add;
+    if (!y->grad) return;
+    if (layer->act != RG_ACT_NONE)
+        backend->act_backward(y->grad, 0, y->grad, y->data, layer->act, rg_tensor_size(y));
+    float *dx = rg_tape_grad(tape, op->x, &add);
+    int err = backend->window_conv_backward(backend, dx, add, y->grad, weights_of(layer->weight), &op->shape);
+    if (err) rg_tape_fail(tape, err);
+}
+
+rg_tensor_t *rg_window_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_window_conv_t *layer)
+{
+    rg_window_conv_shape_t shape = window_shape_of(x, layer);
+    rg_tape_op(tape, "conv %dx%d/%d %d->%d by %d at %dx%d", layer->window.h.k, layer->window.w.k,
+               layer->window.h.stride, shape.c, shape.o, shape.groups, x->h, x->w);
+    rg_backend_t *backend = rg_tape_backend(tape);
+    rg_tensor_t *y = rg_tape_tensor(tape, x->n, shape.oh, shape.ow, shape.o);
+    int err = backend->window_conv_forward(backend, y->data, x->data, weights_of(layer->weight),
+                                           layer->bias->value, &shape);
+    if (err) give_up(tape, y, err);
+    if ((y->needs_grad = rg_tape_wants(tape, x->needs_grad))) {
+        window_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
+        *op = (window_ctx_t){x, y, layer, shape};
+        rg_tape_record(tape, y, window_backward, op);
+    }
+    return y;
+}
+
+// ---- linear
+
 typedef struct {
     rg_tensor_t *x, *y;
     const rg_linear_t *layer;

@@ -1,89 +1,12 @@
-// Operations that move values without parameters: resampling, joining, slicing, masking, activations.
+// Operations that move values without parameters: means, joining, slicing, masking, activations.
 #include <assert.h>
 #include <string.h>
 
-#include "common/nn/ops.h"
-
-typedef struct {
-    rg_tensor_t *x, *y;
-    const void *extra; // what the op needs beyond its tensors
-    int value;
-} unary_ctx_t;
-
-// y's flag and, where a gradient will flow, the record of backward.
-static rg_tensor_t *unary(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *y, rg_backward_fn *backward,
-                          const void *extra, int value)
-{
-    if ((y->needs_grad = rg_tape_wants(tape, x->needs_grad))) {
-        unary_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
-        *op = (unary_ctx_t){x, y, extra, value};
-        rg_tape_record(tape, y, backward, op);
-    }
-    return y;
-}
-
-// ---- resampling
-
-static void pool_backward(rg_tape_t *tape, void *ctx)
-{
-    unary_ctx_t *op = ctx;
-    int add;
-    if (!op->y->grad) return;
-    float *dx = rg_tape_grad(tape, op->x, &add);
-    rg_tape_backend(tape)->pool_backward(dx, add, op->y->grad, op->x->n, op->x->h, op->x->w, op->x->c);
-}
-
-rg_tensor_t *rg_pool3(rg_tape_t *tape, rg_tensor_t *x)
-{
-    rg_tape_op(tape, "pool");
-    rg_tensor_t *y = rg_tape_tensor(tape, x->n, (x->h + 1) / 2, (x->w + 1) / 2, x->c);
-    rg_tape_backend(tape)->pool_forward(y->data, x->data, x->n, x->h, x->w, x->c);
-    return unary(tape, x, y, pool_backward, NULL, 0);
-}
-
-static void pool_adjoint_backward(rg_tape_t *tape, void *ctx)
-{
-    unary_ctx_t *op = ctx;
-    rg_tensor_t *g = op->x, *y = op->y;
-    int add;
-    if (!y->grad) return;
-    float *dg = rg_tape_grad(tape, g, &add);
-    float *pooled = add ? rg_tape_alloc(tape, rg_tensor_size(g) * sizeof *pooled) : dg;
-    rg_tape_backend(tape)->pool_forward(pooled, y->grad, y->n, y->h, y->w, y->c);
-    if (add) rg_tape_backend(tape)->add(dg, dg, pooled, rg_tensor_size(g));
-}
-
-rg_tensor_t *rg_pool3_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_tensor_t *x)
-{
-    rg_tape_op(tape, "pool adjoint");
-    assert(g->n == x->n && g->h == (x->h + 1) / 2 && g->w == (x->w + 1) / 2 && g->c == x->c);
-    rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
-    rg_tape_backend(tape)->pool_backward(y->data, 0, g->data, x->n, x->h, x->w, x->c);
-    return unary(tape, g, y, pool_adjoint_backward, NULL, 0);
-}
-
-static void max_backward(rg_tape_t *tape, void *ctx)
-{
-    unary_ctx_t *op = ctx;
-    rg_tensor_t *x = op->x;
-    int add;
-    if (!op->y->grad) return;
-    float *dx = rg_tape_grad(tape, x, &add);
-    rg_tape_backend(tape)->max_backward(dx, add, op->y->grad, x->data, x->n, x->h, x->w, x->c);
-}
-
-rg_tensor_t *rg_max_pool2(rg_tape_t *tape, rg_tensor_t *x)
-{
-    rg_tape_op(tape, "max pool");
-    assert(x->h >= 2 && x->w >= 2);
-    rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h / 2, x->w / 2, x->c);
-    rg_tape_backend(tape)->max_forward(y->data, x->data, x->n, x->h, x->w, x->c);
-    return unary(tape, x, y, max_backward, NULL, 0);
-}
+#include "common/nn/unary.h"
 
 static void mean_backward(rg_tape_t *tape, void *ctx)
 {
-    unary_ctx_t *op = ctx;
+    rg__unary_t *op = ctx;
     int add;
     if (!op->y->grad) return;
     float *dx = rg_tape_grad(tape, op->x, &add);
@@ -95,7 +18,7 @@ rg_tensor_t *rg_global_mean(rg_tape_t *tape, rg_tensor_t *x)
     rg_tape_op(tape, "global mean");
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, 1, 1, x->c);
     rg_tape_backend(tape)->mean_forward(y->data, x->data, x->n, x->h * x->w, x->c);
-    return unary(tape, x, y, mean_backward, NULL, 0);
+    return rg__unary(tape, x, y, mean_backward, NULL, 0);
 }
 
 // ---- layout
@@ -114,7 +37,7 @@ static void transpose(float *to, const float *from, int pixels, int channels, in
 
 static void flatten_backward(rg_tape_t *tape, void *ctx)
 {
-    unary_ctx_t *op = ctx;
+    rg__unary_t *op = ctx;
     rg_tensor_t *x = op->x;
     int add;
     if (!op->y->grad) return;
@@ -131,7 +54,7 @@ rg_tensor_t *rg_flatten(rg_tape_t *tape, rg_tensor_t *x)
     for (int n = 0; n < x->n; n++)
         transpose(y->data + (size_t)n * (size_t)y->c, x->data + (size_t)n * (size_t)y->c, x->h * x->w, x->c,
                   0, 0);
-    return unary(tape, x, y, flatten_backward, NULL, 0);
+    return rg__unary(tape, x, y, flatten_backward, NULL, 0);
 }
 
 typedef struct {
@@ -222,7 +145,7 @@ rg_tensor_t *rg_stack(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b)
 
 static void rows_backward(rg_tape_t *tape, void *ctx)
 {
-    unary_ctx_t *op = ctx;
+    rg__unary_t *op = ctx;
     rg_tensor_t *x = op->x, *y = op->y;
     int add;
     if (!y->grad) return;
@@ -238,7 +161,32 @@ rg_tensor_t *rg_rows(rg_tape_t *tape, rg_tensor_t *x, int first, int count)
     assert(first >= 0 && count >= 1 && first + count <= x->n);
     size_t row = rg_tensor_size(x) / (size_t)x->n;
     rg_tensor_t *y = rg_tape_input(tape, count, x->h, x->w, x->c, x->data + (size_t)first * row);
-    return unary(tape, x, y, rows_backward, NULL, first);
+    return rg__unary(tape, x, y, rows_backward, NULL, first);
+}
+
+static void channels_backward(rg_tape_t *tape, void *ctx)
+{
+    rg__unary_t *op = ctx;
+    rg_tensor_t *x = op->x, *y = op->y;
+    size_t width = (size_t)y->c, rows = rg_tensor_size(y) / width;
+    int add;
+    if (!y->grad) return;
+    float *dx = rg_tape_grad(tape, x, &add);
+    if (!add) memset(dx, 0, rg_tensor_size(x) * sizeof(float));
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < width; c++)
+            dx[r * (size_t)x->c + (size_t)op->value + c] += y->grad[r * width + c];
+}
+
+rg_tensor_t *rg_channels(rg_tape_t *tape, rg_tensor_t *x, int first, int count)
+{
+    rg_tape_op(tape, "channels");
+    assert(first >= 0 && count >= 1 && first + count <= x->c);
+    rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, count);
+    size_t width = (size_t)count, rows = rg_tensor_size(y) / width;
+    for (size_t r = 0; r < rows; r++)
+        memcpy(y->data + r * width, x->data + r * (size_t)x->c + first, width * sizeof(float));
+    return rg__unary(tape, x, y, channels_backward, NULL, first);
 }
 
 // ---- masks and activations
@@ -334,7 +282,7 @@ rg_tensor_t *rg_blend(rg_tape_t *tape, rg_tensor_t *mask, rg_tensor_t *a, rg_ten
 
 static void dropout_backward(rg_tape_t *tape, void *ctx)
 {
-    unary_ctx_t *op = ctx;
+    rg__unary_t *op = ctx;
     const float *keep = op->extra;
     int add;
     if (!op->y->grad) return;
@@ -347,12 +295,12 @@ rg_tensor_t *rg_dropout(rg_tape_t *tape, rg_tensor_t *x, const float *keep)
     rg_tape_op(tape, "dropout");
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
     for (size_t i = 0; i < rg_tensor_size(x); i++) y->data[i] = keep[i] * x->data[i];
-    return unary(tape, x, y, dropout_backward, keep, 0);
+    return rg__unary(tape, x, y, dropout_backward, keep, 0);
 }
 
 static void act_backward(rg_tape_t *tape, void *ctx)
 {
-    unary_ctx_t *op = ctx;
+    rg__unary_t *op = ctx;
     int add;
     if (!op->y->grad) return;
     float *dx = rg_tape_grad(tape, op->x, &add);
@@ -365,12 +313,12 @@ rg_tensor_t *rg_act(rg_tape_t *tape, rg_tensor_t *x, enum rg_act act)
     rg_tape_op(tape, "activation");
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
     rg_tape_backend(tape)->act_forward(y->data, x->data, act, rg_tensor_size(x));
-    return unary(tape, x, y, act_backward, NULL, (int)act);
+    return rg__unary(tape, x, y, act_backward, NULL, (int)act);
 }
 
 static void act_adjoint_backward(rg_tape_t *tape, void *ctx)
 {
-    unary_ctx_t *op = ctx;
+    rg__unary_t *op = ctx;
     int add;
     if (!op->y->grad) return;
     float *dg = rg_tape_grad(tape, op->x, &add);
@@ -384,5 +332,5 @@ rg_tensor_t *rg_act_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_tensor_t *
     assert(act <= RG_ACT_LEAKY && rg_tensor_size(g) == rg_tensor_size(y));
     rg_tensor_t *out = rg_tape_tensor(tape, g->n, g->h, g->w, g->c);
     rg_tape_backend(tape)->act_backward(out->data, 0, g->data, y->data, act, rg_tensor_size(g));
-    return unary(tape, g, out, act_adjoint_backward, y->data, (int)act);
+    return rg__unary(tape, g, out, act_adjoint_backward, y->data, (int)act);
 }

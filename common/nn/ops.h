@@ -22,6 +22,17 @@ rg_tensor_t *rg_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer);
 // The same, and x has no reader after it (rg_tape_forget).
 rg_tensor_t *rg_conv_last(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer);
 
+// ---- convolution of any window and groups, of weights in a frozen set: x alone gets a gradient. rg_conv is
+// faster where it can say the same.
+typedef struct {
+    rg_param_t *weight; // [O,I/groups,KH,KW]
+    rg_param_t *bias;   // [O]
+    rg_window_t window;
+    int groups;
+    enum rg_act act; // NONE, RELU or LEAKY
+} rg_window_conv_t;
+rg_tensor_t *rg_window_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_window_conv_t *layer);
+
 // ---- linear: y [N,1,1,O] = act(x [N,1,1,I] W^T + b)
 typedef struct {
     rg_param_t *weight; // [O,I]
@@ -38,15 +49,35 @@ rg_tensor_t *rg_adain(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *style, int o
 rg_tensor_t *rg_layer_norm(rg_tape_t *tape, rg_tensor_t *x, rg_param_t *gain, rg_param_t *bias,
                            enum rg_act act);
 
+// ---- pooling, each channel by itself (kernels.h)
+typedef struct {
+    rg_window_t window;
+    int partial; // as of rg_span_positions
+    enum rg_pooling kind;
+} rg_pool_t;
+rg_tensor_t *rg_pool(rg_tape_t *tape, rg_tensor_t *x, const rg_pool_t *pool);
+rg_tensor_t *rg_pool3(rg_tape_t *tape, rg_tensor_t *x);     // 3x3/2 average, padding not counted
+rg_tensor_t *rg_max_pool2(rg_tape_t *tape, rg_tensor_t *x); // 2x2/2 maximum, [N,H/2,W/2,C]
+
+// ---- values: y = act(x * scale + shift) by channel, with both in a frozen set
+typedef struct {
+    rg_param_t *scale, *shift; // [C]
+    enum rg_act act;
+} rg_scale_t;
+rg_tensor_t *rg_scale(rg_tape_t *tape, rg_tensor_t *x, const rg_scale_t *layer);
+rg_tensor_t *rg_add(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b);
+rg_tensor_t *rg_multiply(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b);    // b as a, or [N,1,1,C]
+rg_tensor_t *rg_clip(rg_tape_t *tape, rg_tensor_t *x, const rg_clip_t *clip); // borrowed until backward
+rg_tensor_t *rg_softmax(rg_tape_t *tape, rg_tensor_t *x);                     // over channels
+
 // ---- shape
-rg_tensor_t *rg_pool3(rg_tape_t *tape, rg_tensor_t *x);       // 3x3/2 average, padding not counted
-rg_tensor_t *rg_max_pool2(rg_tape_t *tape, rg_tensor_t *x);   // 2x2/2 maximum, [N,H/2,W/2,C]
 rg_tensor_t *rg_global_mean(rg_tape_t *tape, rg_tensor_t *x); // [N,1,1,C]
 rg_tensor_t *rg_flatten(rg_tape_t *tape, rg_tensor_t *x);     // [N,1,1,C*H*W] in PyTorch's C,H,W order
 rg_tensor_t *rg_concat(rg_tape_t *tape, rg_tensor_t *const *x, int count); // along channels
 rg_tensor_t *rg_stack(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b);    // along images
 rg_tensor_t *rg_rows(rg_tape_t *tape, rg_tensor_t *x, int first,
                      int count); // images first.., the same memory
+rg_tensor_t *rg_channels(rg_tape_t *tape, rg_tensor_t *x, int first, int count); // channels first..
 // Element i of the result is a's where mask[i] (size of a, borrowed until backward) is nonzero, else b's.
 rg_tensor_t *rg_select(rg_tape_t *tape, const unsigned char *mask, rg_tensor_t *a, rg_tensor_t *b);
 // keep [size of x] holds 0 or 1/(1-p) (borrowed until backward): inverted dropout with a mask drawn by the

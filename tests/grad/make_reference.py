@@ -232,6 +232,79 @@ def perceptual(ref):
         ref.case("l2", 10 * F.mse_loss(a, b), {"a": a, "b": b}, weight=10.0)
 
 
+MAX, MEAN, MEAN_PADDED = range(3)  # enum rg_pooling
+
+
+def span(k, stride=1, dilation=1, before=0, after=0):
+    return dict(k=k, stride=stride, dilation=dilation, before=before, after=after)
+
+
+def window_numbers(h, w):
+    return dict([("h." + key, value) for key, value in h.items()] + [("w." + key, value) for key, value in w.items()])
+
+
+def padded(x, h, w, value=0.0):
+    return F.pad(x, (w["before"], w["after"], h["before"], h["after"]), value=value)
+
+
+def window_conv(ref):
+    for n, height, width, c, o, groups, h, w, act in [
+        (2, 9, 8, 3, 5, 1, span(3, 2, 1, 0, 1), span(5, 1, 1, 2, 2), RELU),
+        (1, 7, 10, 6, 4, 2, span(3, 1, 2, 2, 2), span(3, 2, 1, 1, 0), NONE),
+        (2, 6, 6, 8, 8, 8, span(3, 1, 1, 1, 1), span(3, 1, 1, 1, 1), RELU),
+        (1, 8, 8, 16, 16, 1, span(1), span(7, 1, 1, 3, 3), NONE),
+        (1, 8, 9, 16, 32, 1, span(7, 1, 1, 3, 3), span(1), LEAKY),
+        (2, 5, 5, 16, 32, 4, span(2, 2), span(3, 3, 1, 1, 2), NONE),
+    ]:
+        x, bias = normal(n, c, height, width), normal(o)
+        weight = normal(o, c // groups, h["k"], w["k"], std=1 / math.sqrt(c // groups * h["k"] * w["k"]))
+        steps, dilations = (h["stride"], w["stride"]), (h["dilation"], w["dilation"])
+        y = F.conv2d(padded(x, h, w), weight, bias, steps, 0, dilations, groups)
+        numbers = dict(window_numbers(h, w), groups=groups, act=act)
+        ref.case("window_conv", ACTS[act](y), {"x": x}, {"weight": weight, "bias": bias}, **numbers)
+
+
+def pool(ref):
+    for n, c, height, width, h, w, partial, kind in [
+        (2, 3, 7, 9, span(3, 2), span(3, 2), 0, MAX),
+        (1, 17, 8, 6, span(3, 2), span(3, 2), 1, MAX),
+        (2, 5, 6, 7, span(3, 1, 1, 1, 1), span(2, 2, 1, 1, 1), 0, MAX),
+        (1, 4, 9, 9, span(3, 2, 2, 1, 1), span(3, 1, 2, 1, 1), 1, MAX),
+        (2, 20, 6, 6, span(3, 1, 1, 1, 1), span(3, 1, 1, 1, 1), 0, MEAN),
+        (2, 20, 6, 6, span(3, 1, 1, 1, 1), span(3, 1, 1, 1, 1), 0, MEAN_PADDED),
+        (1, 3, 8, 7, span(3, 2, 1, 1, 1), span(5, 3, 1, 2, 2), 1, MEAN),
+        (1, 3, 8, 7, span(3, 2, 1, 1, 1), span(5, 3, 1, 2, 2), 1, MEAN_PADDED),
+        (1, 2, 5, 4, span(5), span(4), 0, MEAN),
+    ]:
+        x = normal(n, c, height, width)
+        sides = lambda role: (h[role], w[role])
+        if kind == MAX:
+            y = F.max_pool2d(x, sides("k"), sides("stride"), sides("before"), sides("dilation"), bool(partial))
+        else:
+            y = F.avg_pool2d(x, sides("k"), sides("stride"), sides("before"), bool(partial), kind == MEAN_PADDED)
+        ref.case("pool", y, {"x": x}, partial=partial, kind=kind, **window_numbers(h, w))
+
+
+def values(ref):
+    for n, c, h, w in [(2, 3, 4, 5), (3, 40, 1, 1), (1, 17, 3, 2)]:
+        a, b = normal(n, c, h, w), normal(n, c, h, w)
+        ref.case("add", a + b, {"a": a, "b": b})
+        a, b = normal(n, c, h, w), normal(n, c, h, w)
+        ref.case("multiply", a * b, {"a": a, "b": b})
+        a, b = normal(n, c, h, w), normal(n, c, 1, 1)
+        ref.case("multiply", a * b, {"a": a, "b": b})
+        for act in (NONE, RELU):
+            x, weight, bias = normal(n, c, h, w), normal(c), normal(c)
+            y = x * weight.reshape(1, -1, 1, 1) + bias.reshape(1, -1, 1, 1)
+            ref.case("scale", ACTS[act](y), {"x": x}, {"weight": weight, "bias": bias}, act=act)
+        x = normal(n, c, h, w)
+        ref.case("clip", x.clamp(-0.5, 1.25), {"x": x}, low=-0.5, high=1.25, leak=0.0)
+        x = normal(n, c, h, w)
+        ref.case("clip", F.leaky_relu(x, 0.25), {"x": x}, low=0.0, high=math.inf, leak=0.25)
+        x = normal(n, c, h, w, std=4)
+        ref.case("softmax", F.softmax(x, 1), {"x": x})
+
+
 SGD, ADAM, ADAMW = range(3)  # enum rg_optimizer
 CONSTANT, LINEAR, COSINE, STEP = range(4)  # enum rg_schedule
 
@@ -314,9 +387,11 @@ def main():
     ref = Reference()
     for family in (conv, linear, instance_norm, adain, layer_norm, shapes, pointwise, losses, masks, perceptual):
         family(ref)
-    tensorfile.save(os.path.join(HERE, "fixtures", "ops.bin"), ref.tensors)
     tensors = {}
     optimisers(tensors)
+    for family in (window_conv, pool, values):
+        family(ref)
+    tensorfile.save(os.path.join(HERE, "fixtures", "ops.bin"), ref.tensors)
     tensorfile.save(os.path.join(HERE, "fixtures", "optim.bin"), tensors)
     print(", ".join("%s %d" % item for item in ref.count.items()))
 

@@ -12,6 +12,7 @@
 
 enum { LEAVES_MAX = 4 };
 enum mode { TRAINABLE, FROZEN, ADDING };
+enum parameters { NONE, TRAINED, FIXED }; // FIXED: always frozen
 
 typedef struct {
     rg_bench_t *bench;
@@ -113,6 +114,65 @@ static rg_tensor_t *build_max_pool2(case_t *c)
     return rg_max_pool2(c->bench->tape, input(c, "x"));
 }
 
+static rg_span_t span(const case_t *c, const char *side)
+{
+    const char *const roles[] = {"k", "stride", "dilation", "before", "after"};
+    int value[5];
+    for (int i = 0; i < 5; i++)
+        value[i] = (int)rg_fixture_number(c->fixture, "%s.%s.%s", c->name, side, roles[i]);
+    return (rg_span_t){value[0], value[1], value[2], value[3], value[4]};
+}
+
+static rg_tensor_t *build_pool(case_t *c)
+{
+    rg_pool_t pool = {.window = {span(c, "h"), span(c, "w")},
+                      .partial = number(c, "partial"),
+                      .kind = (enum rg_pooling)number(c, "kind")};
+    return rg_pool(c->bench->tape, input(c, "x"), &pool);
+}
+
+static rg_tensor_t *build_window_conv(case_t *c)
+{
+    rg_window_conv_t *layer = rg_tape_alloc(c->bench->tape, sizeof *layer);
+    *layer = (rg_window_conv_t){.weight = param(c, "weight"),
+                                .bias = param(c, "bias"),
+                                .window = {span(c, "h"), span(c, "w")},
+                                .groups = number(c, "groups"),
+                                .act = (enum rg_act)number(c, "act")};
+    return rg_window_conv(c->bench->tape, input(c, "x"), layer);
+}
+
+static rg_tensor_t *build_scale(case_t *c)
+{
+    rg_scale_t *layer = rg_tape_alloc(c->bench->tape, sizeof *layer);
+    *layer = (rg_scale_t){param(c, "weight"), param(c, "bias"), (enum rg_act)number(c, "act")};
+    return rg_scale(c->bench->tape, input(c, "x"), layer);
+}
+
+static rg_tensor_t *build_add(case_t *c)
+{
+    rg_tensor_t *a = input(c, "a"), *b = input(c, "b");
+    return rg_add(c->bench->tape, a, b);
+}
+
+static rg_tensor_t *build_multiply(case_t *c)
+{
+    rg_tensor_t *a = input(c, "a"), *b = input(c, "b");
+    return rg_multiply(c->bench->tape, a, b);
+}
+
+static rg_tensor_t *build_clip(case_t *c)
+{
+    rg_clip_t *clip = rg_tape_alloc(c->bench->tape, sizeof *clip);
+    *clip = (rg_clip_t){*data(c, "low"), *data(c, "high"), *data(c, "leak")};
+    return rg_clip(c->bench->tape, input(c, "x"), clip);
+}
+
+static rg_tensor_t *build_softmax(case_t *c)
+{
+    return rg_softmax(c->bench->tape, input(c, "x"));
+}
+
 static rg_tensor_t *build_global_mean(case_t *c)
 {
     return rg_global_mean(c->bench->tape, input(c, "x"));
@@ -200,30 +260,37 @@ static rg_tensor_t *build_bce(case_t *c)
 // get room for their rounding; norms also divide by a spread that has lost digits where the mean is large.
 static const struct op {
     const char *name;
-    int parameters; // has some
+    enum parameters parameters;
     double tolerance;
     rg_tensor_t *(*build)(case_t *c);
 } OPS[] = {
-    {"conv", 1, 2e-6, build_conv},
-    {"linear", 1, 1e-6, build_linear},
-    {"instance_norm", 0, 5e-6, build_instance_norm},
-    {"adain", 0, 2e-6, build_adain},
-    {"layer_norm", 1, 2e-6, build_layer_norm},
-    {"pool3", 0, 3e-7, build_pool3},
-    {"max_pool2", 0, 0, build_max_pool2},
-    {"global_mean", 0, 1e-6, build_global_mean},
-    {"flatten", 0, 0, build_flatten},
-    {"concat", 0, 0, build_concat},
-    {"stack", 0, 0, build_stack},
-    {"rows", 0, 0, build_rows},
-    {"select", 0, 0, build_select},
-    {"dropout", 0, 2e-7, build_dropout},
-    {"act", 0, 1e-6, build_act},
-    {"blend", 0, 1e-6, build_blend},
-    {"l1", 0, 1e-6, build_l1},
-    {"l2", 0, 1e-6, build_l2},
-    {"square", 0, 1e-6, build_square},
-    {"bce", 0, 1e-6, build_bce},
+    {"conv", TRAINED, 2e-6, build_conv},
+    {"window_conv", FIXED, 2e-6, build_window_conv},
+    {"linear", TRAINED, 1e-6, build_linear},
+    {"instance_norm", NONE, 5e-6, build_instance_norm},
+    {"adain", NONE, 2e-6, build_adain},
+    {"layer_norm", TRAINED, 2e-6, build_layer_norm},
+    {"pool3", NONE, 3e-7, build_pool3},
+    {"max_pool2", NONE, 0, build_max_pool2},
+    {"pool", NONE, 3e-7, build_pool},
+    {"add", NONE, 2e-7, build_add},
+    {"multiply", NONE, 5e-7, build_multiply},
+    {"scale", FIXED, 5e-7, build_scale},
+    {"clip", NONE, 2e-7, build_clip},
+    {"softmax", NONE, 2e-6, build_softmax},
+    {"global_mean", NONE, 1e-6, build_global_mean},
+    {"flatten", NONE, 0, build_flatten},
+    {"concat", NONE, 0, build_concat},
+    {"stack", NONE, 0, build_stack},
+    {"rows", NONE, 0, build_rows},
+    {"select", NONE, 0, build_select},
+    {"dropout", NONE, 2e-7, build_dropout},
+    {"act", NONE, 1e-6, build_act},
+    {"blend", NONE, 1e-6, build_blend},
+    {"l1", NONE, 1e-6, build_l1},
+    {"l2", NONE, 1e-6, build_l2},
+    {"square", NONE, 1e-6, build_square},
+    {"bce", NONE, 1e-6, build_bce},
 };
 
 // ---- one case
@@ -276,10 +343,10 @@ static void check_leaves(const case_t *c, enum mode mode, double tolerance)
     }
 }
 
-static void check_params(const case_t *c, enum mode mode, double tolerance)
+static void check_params(const case_t *c, int frozen, double tolerance)
 {
     const rg_params_t *params = &c->bench->params;
-    if (mode == FROZEN)
+    if (frozen)
         for (size_t i = 0; i < params->count; i++) assert_true(params->grad[i] == 0);
     else
         for (int i = 0; i < params->n; i++)
@@ -288,8 +355,9 @@ static void check_params(const case_t *c, enum mode mode, double tolerance)
 
 static void run_case(case_t *c, const struct op *op, enum mode mode)
 {
+    int frozen = mode == FROZEN || op->parameters == FIXED;
     c->leaves = 0;
-    if (op->parameters) load_params(c, mode == FROZEN);
+    if (op->parameters) load_params(c, frozen);
     rg_tensor_t *y = op->build(c);
     assert_int_equal(rg_tape_error(c->bench->tape), 0);
     if (mode == ADDING) fill_gradients(c);
@@ -305,7 +373,7 @@ static void run_case(case_t *c, const struct op *op, enum mode mode)
         assert_int_equal(rg_tape_backward(c->bench->tape), 0);
     }
     check_leaves(c, mode, op->tolerance);
-    if (op->parameters) check_params(c, mode, op->tolerance);
+    if (op->parameters) check_params(c, frozen, op->tolerance);
 }
 
 // ---- one test per op

@@ -39,8 +39,10 @@ int rg_cpu_backend_new(rg_backend_t **out, int bf16)
     self->table.gemm = gemm;
     rg__cpu_conv_table(&self->table);
     rg__cpu_shape_table(&self->table);
+    rg__cpu_pool_table(&self->table);
     rg__cpu_norm_table(&self->table);
     rg__cpu_pointwise_table(&self->table);
+    rg__cpu_value_table(&self->table);
     rg__cpu_optim_table(&self->table);
     *out = &self->table;
     return 0;

@@ -59,20 +59,28 @@ static rg__conv_t *conv_of(rg_backend_t *backend)
 
 // ---- what the direct convolution is handed
 
-static rg_conv_shape_t plain(const rg_conv_shape_t *s)
+static rg_window_conv_shape_t plain(const rg_conv_shape_t *s)
 {
-    rg_conv_shape_t p = *s;
-    if (s->up) p.h = 2 * s->h, p.w = 2 * s->w, p.up = 0;
-    if (s->reflect) p.h += 2 * s->pad, p.w += 2 * s->pad, p.pad = 0, p.reflect = 0;
-    return p;
+    int scale = s->up ? 2 : 1, border = s->reflect ? s->pad : 0, pad = s->pad - border;
+    rg_span_t span = {.k = s->k, .stride = s->stride, .dilation = 1, .before = pad, .after = pad};
+    return (rg_window_conv_shape_t){.n = s->n,
+                                    .h = scale * s->h + 2 * border,
+                                    .w = scale * s->w + 2 * border,
+                                    .c = s->c,
+                                    .o = s->o,
+                                    .groups = 1,
+                                    .oh = s->oh,
+                                    .ow = s->ow,
+                                    .window = {span, span},
+                                    .act = s->act};
 }
 
-static size_t plain_bytes(const rg_conv_shape_t *p)
+static size_t plain_bytes(const rg_window_conv_shape_t *p)
 {
     return (size_t)p->n * (size_t)p->h * (size_t)p->w * (size_t)p->c * sizeof(float);
 }
 
-static const float *plain_input(rg__conv_t *conv, const rg_conv_shape_t *s, const rg_conv_shape_t *p,
+static const float *plain_input(rg__conv_t *conv, const rg_conv_shape_t *s, const rg_window_conv_shape_t *p,
                                 const float *x)
 {
     if (!s->up && !s->reflect) return x;
@@ -84,20 +92,36 @@ static const float *plain_input(rg__conv_t *conv, const rg_conv_shape_t *s, cons
     return copy;
 }
 
-static int direct_backward_data(rg__conv_t *conv, float *dx, int add, const float *dy, rg_weights_t w,
-                                const rg_conv_shape_t *s, const rg_conv_shape_t *p)
+// dx (+)= the gradient: what oneDNN can only write goes by way of a copy where something is there already.
+static int window_backward(rg_backend_t *backend, float *dx, int add, const float *dy, rg_weights_t w,
+                           const rg_window_conv_shape_t *p)
 {
-    int own = !add && !s->up && !s->reflect;
-    float *target = own ? dx : rg__scratch(&conv->dx, plain_bytes(p));
+    rg__conv_t *conv = conv_of(backend);
+    float *target = add ? rg__scratch(&conv->dx, plain_bytes(p)) : dx;
     int err = rg__direct_backward_data(conv->direct, target, dy, w, p);
-    if (err || own) return err;
+    if (!err && add) rg__add(dx, dx, target, plain_bytes(p) / sizeof *dx);
+    return err;
+}
+
+static int direct_backward_data(rg_backend_t *backend, float *dx, int add, const float *dy, rg_weights_t w,
+                                const rg_conv_shape_t *s, const rg_window_conv_shape_t *p)
+{
+    rg__conv_t *conv = conv_of(backend);
+    if (!s->up && !s->reflect) return window_backward(backend, dx, add, dy, w, p);
+    float *target = rg__scratch(&conv->dx, plain_bytes(p));
+    int err = rg__direct_backward_data(conv->direct, target, dy, w, p);
+    if (err) return err;
     if (s->up)
         rg__upsample_adjoint(dx, add, target, s->n, s->h, s->w, s->c);
-    else if (s->reflect)
-        rg__reflect_adjoint(dx, add, target, s->n, s->h, s->w, s->c, s->pad);
     else
-        rg__add(dx, dx, target, plain_bytes(p) / sizeof *dx);
+        rg__reflect_adjoint(dx, add, target, s->n, s->h, s->w, s->c, s->pad);
     return 0;
+}
+
+static int window_forward(rg_backend_t *backend, float *y, const float *x, rg_weights_t w, const float *bias,
+                          const rg_window_conv_shape_t *s)
+{
+    return rg__direct_forward(conv_of(backend)->direct, y, x, w, bias, s);
 }
 
 // ---- the table
@@ -117,7 +141,7 @@ static int plain_forward(rg_backend_t *backend, float *y, const float *x, rg_wei
         if (bias) backend->bias_forward(y, bias, s->act, s->n * s->oh * s->ow, s->o);
         return 0;
     }
-    rg_conv_shape_t p = plain(s);
+    rg_window_conv_shape_t p = plain(s);
     return rg__direct_forward(conv->direct, y, plain_input(conv, s, &p, x), w, bias, &p);
 }
 
@@ -156,9 +180,9 @@ static int backward(rg_backend_t *backend, float *dx, int add, float *dw, float 
         rg__patches_backward(&conv->patches, dx, add, dw, x, dy, w.value, s);
         if (db) backend->bias_backward(db, dy, pixels, s->o);
     } else {
-        rg_conv_shape_t p = plain(s);
+        rg_window_conv_shape_t p = plain(s);
         if (dw) err = rg__direct_backward_weights(conv->direct, dw, db, plain_input(conv, s, &p, x), dy, &p);
-        if (dx && !err) err = direct_backward_data(conv, dx, add, dy, w, s, &p);
+        if (dx && !err) err = direct_backward_data(backend, dx, add, dy, w, s, &p);
     }
     return err;
 }
@@ -167,4 +191,6 @@ void rg__cpu_conv_table(rg_backend_t *table)
 {
     table->conv_forward = forward;
     table->conv_backward = backward;
+    table->window_conv_forward = window_forward;
+    table->window_conv_backward = window_backward;
 }

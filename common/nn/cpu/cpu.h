@@ -47,8 +47,10 @@ void rg__upsample_adjoint(float *dx, int add, const float *dy, int n, int h, int
 // Each file fills its part of the table.
 void rg__cpu_conv_table(rg_backend_t *table);
 void rg__cpu_shape_table(rg_backend_t *table);
+void rg__cpu_pool_table(rg_backend_t *table);
 void rg__cpu_norm_table(rg_backend_t *table);
 void rg__cpu_pointwise_table(rg_backend_t *table);
+void rg__cpu_value_table(rg_backend_t *table);
 void rg__cpu_optim_table(rg_backend_t *table);
 
 #endif

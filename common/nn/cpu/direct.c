@@ -1,6 +1,5 @@
 #include "common/nn/cpu/direct.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +14,7 @@ enum { BUCKETS = 512 };
 
 // One primitive of one geometry, with the memory objects it is executed on.
 typedef struct plan {
-    rg_conv_shape_t shape;
+    rg_window_conv_shape_t shape;
     enum direction direction;
     int bias;
     dnnl_primitive_t primitive;
@@ -30,14 +29,14 @@ typedef struct plan {
     struct plan *next;
 } plan_t;
 
-enum { FORMS_MAX = 256, FIRST_FORM = 16 };
+enum { FIRST_FORM = 16 };
 
 struct rg__direct {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     plan_t *plans[BUCKETS];
-    rg__packs_t *packs;                  // borrowed
-    dnnl_memory_desc_t forms[FORMS_MAX]; // formats of weights seen so far
+    rg__packs_t *packs;        // borrowed
+    dnnl_memory_desc_t *forms; // formats of weights seen so far
     int n_forms;
     int bf16;
     rg__scratch_t scratchpad, chosen,
@@ -45,10 +44,11 @@ struct rg__direct {
     rg__scratch_t narrow_x, narrow_y; // bfloat16 copies
 };
 
-static int fail(dnnl_status_t status, const char *what, const rg_conv_shape_t *s)
+static int fail(dnnl_status_t status, const char *what, const rg_window_conv_shape_t *s)
 {
-    return rg_fail(RG_EINVAL, "oneDNN cannot %s a convolution %dx%dx%dx%d -> %d, kernel %d/%d (status %d)",
-                   what, s->n, s->h, s->w, s->c, s->o, s->k, s->stride, (int)status);
+    return rg_fail(RG_EINVAL, "oneDNN cannot %s a convolution %dx%dx%dx%d -> %d, kernel %dx%d/%d (status %d)",
+                   what, s->n, s->h, s->w, s->c, s->o, s->window.h.k, s->window.w.k, s->window.h.stride,
+                   (int)status);
 }
 
 // ---- building a plan
@@ -60,15 +60,18 @@ typedef struct {
 // What the direction writes is f32; what it reads may be bfloat16.
 static void describe(descs_t *d, const plan_t *plan, enum direction direction, int bf16)
 {
-    const rg_conv_shape_t *s = &plan->shape;
-    dnnl_dims_t x = {s->n, s->c, s->h, s->w}, y = {s->n, s->o, s->oh, s->ow}, w = {s->o, s->c, s->k, s->k},
-                b = {s->o};
+    const rg_window_conv_shape_t *s = &plan->shape;
+    int kh = s->window.h.k, kw = s->window.w.k, grouped = s->groups > 1;
+    dnnl_dims_t x = {s->n, s->c, s->h, s->w}, y = {s->n, s->o, s->oh, s->ow}, b = {s->o};
+    dnnl_dims_t groups = {s->groups, s->o / s->groups, s->c / s->groups, kh, kw}, one = {s->o, s->c, kh, kw};
+    dnnl_dim_t *w = grouped ? groups : one;
+    int rank = grouped ? 5 : 4;
     dnnl_data_type_t narrow = bf16 ? dnnl_bf16 : dnnl_f32;
     dnnl_memory_desc_init_by_tag(&d->x, 4, x, direction == BACKWARD_DATA ? dnnl_f32 : narrow, dnnl_nhwc);
     dnnl_memory_desc_init_by_tag(&d->y, 4, y, direction == FORWARD ? dnnl_f32 : narrow, dnnl_nhwc);
-    dnnl_memory_desc_init_by_tag(&d->weights_any, 4, w, direction == BACKWARD_WEIGHTS ? dnnl_f32 : narrow,
+    dnnl_memory_desc_init_by_tag(&d->weights_any, rank, w, direction == BACKWARD_WEIGHTS ? dnnl_f32 : narrow,
                                  dnnl_format_tag_any);
-    dnnl_memory_desc_init_by_tag(&d->weights_plain, 4, w, dnnl_f32, dnnl_oihw);
+    dnnl_memory_desc_init_by_tag(&d->weights_plain, rank, w, dnnl_f32, grouped ? dnnl_goihw : dnnl_oihw);
     dnnl_memory_desc_init_by_tag(&d->bias, 1, b, dnnl_f32, dnnl_x);
 }
 
@@ -87,16 +90,29 @@ static dnnl_status_t make_attr(dnnl_primitive_attr_t *attr, const plan_t *plan)
     return status;
 }
 
+// A window as oneDNN counts: a dilation of 0 leaves no pixel out.
+typedef struct {
+    dnnl_dims_t strides, dilates, before, after;
+} steps_t;
+
+static steps_t steps_of(const rg_window_t *window)
+{
+    const rg_span_t *h = &window->h, *w = &window->w;
+    return (steps_t){.strides = {h->stride, w->stride},
+                     .dilates = {h->dilation - 1, w->dilation - 1},
+                     .before = {h->before, w->before},
+                     .after = {h->after, w->after}};
+}
+
 // The forward descriptor is also the hint that the backward ones need.
 static dnnl_status_t make_forward(dnnl_primitive_desc_t *pd, const plan_t *plan, const descs_t *d,
                                   dnnl_engine_t engine, dnnl_primitive_attr_t attr)
 {
-    const rg_conv_shape_t *s = &plan->shape;
-    dnnl_dims_t strides = {s->stride, s->stride}, pads = {s->pad, s->pad};
+    steps_t steps = steps_of(&plan->shape.window);
     dnnl_convolution_desc_t conv;
-    dnnl_status_t status = dnnl_convolution_forward_desc_init(
+    dnnl_status_t status = dnnl_dilated_convolution_forward_desc_init(
         &conv, dnnl_forward_training, dnnl_convolution_direct, &d->x, &d->weights_any,
-        plan->bias ? &d->bias : NULL, &d->y, strides, pads, pads);
+        plan->bias ? &d->bias : NULL, &d->y, steps.strides, steps.dilates, steps.before, steps.after);
     return status ? status : dnnl_primitive_desc_create(pd, &conv, attr, engine, NULL);
 }
 
@@ -104,16 +120,16 @@ static dnnl_status_t make_backward(dnnl_primitive_desc_t *pd, const plan_t *plan
                                    dnnl_engine_t engine, dnnl_primitive_attr_t attr,
                                    dnnl_primitive_desc_t hint)
 {
-    const rg_conv_shape_t *s = &plan->shape;
-    dnnl_dims_t strides = {s->stride, s->stride}, pads = {s->pad, s->pad};
+    steps_t steps = steps_of(&plan->shape.window);
     dnnl_convolution_desc_t conv;
     dnnl_status_t status =
         plan->direction == BACKWARD_DATA
-            ? dnnl_convolution_backward_data_desc_init(&conv, dnnl_convolution_direct, &d->x, &d->weights_any,
-                                                       &d->y, strides, pads, pads)
-            : dnnl_convolution_backward_weights_desc_init(&conv, dnnl_convolution_direct, &d->x,
-                                                          &d->weights_any, plan->bias ? &d->bias : NULL,
-                                                          &d->y, strides, pads, pads);
+            ? dnnl_dilated_convolution_backward_data_desc_init(&conv, dnnl_convolution_direct, &d->x,
+                                                               &d->weights_any, &d->y, steps.strides,
+                                                               steps.dilates, steps.before, steps.after)
+            : dnnl_dilated_convolution_backward_weights_desc_init(
+                  &conv, dnnl_convolution_direct, &d->x, &d->weights_any, plan->bias ? &d->bias : NULL, &d->y,
+                  steps.strides, steps.dilates, steps.before, steps.after);
     return status ? status : dnnl_primitive_desc_create(pd, &conv, attr, engine, hint);
 }
 
@@ -152,8 +168,10 @@ static uint64_t form_of(rg__direct_t *self, const dnnl_memory_desc_t *md)
 {
     int i = 0;
     while (i < self->n_forms && !dnnl_memory_desc_equal(&self->forms[i], md)) i++;
-    assert(i < FORMS_MAX);
-    if (i == self->n_forms) self->forms[self->n_forms++] = *md;
+    if (i == self->n_forms) {
+        self->forms = rg_realloc(self->forms, (size_t)++self->n_forms * sizeof *self->forms);
+        self->forms[i] = *md;
+    }
     return (uint64_t)(FIRST_FORM + i);
 }
 
@@ -195,22 +213,23 @@ static void plan_destroy(plan_t *plan)
     free(plan);
 }
 
-static unsigned bucket_of(const rg_conv_shape_t *s, enum direction direction)
+static unsigned bucket_of(const rg_window_conv_shape_t *s, enum direction direction)
 {
-    const int parts[] = {s->n, s->h, s->w, s->c, s->o, s->k, s->stride, s->pad, (int)s->act, (int)direction};
-    unsigned hash = 2166136261u;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) hash = (hash ^ (unsigned)parts[i]) * 16777619u;
+    const unsigned char *bytes = (const unsigned char *)s;
+    unsigned hash = 2166136261u ^ (unsigned)direction;
+    for (size_t i = 0; i < sizeof *s; i++) hash = (hash ^ bytes[i]) * 16777619u;
     return (hash ^ hash >> 15) % BUCKETS;
 }
 
-static int same_shape(const rg_conv_shape_t *a, const rg_conv_shape_t *b)
+// All members are integers of one size: there is nothing between them.
+static int same_shape(const rg_window_conv_shape_t *a, const rg_window_conv_shape_t *b)
 {
-    return a->n == b->n && a->h == b->h && a->w == b->w && a->c == b->c && a->o == b->o && a->k == b->k &&
-           a->stride == b->stride && a->pad == b->pad && a->act == b->act;
+    return memcmp(a, b, sizeof *a) == 0;
 }
 
 // The cached plan, or a new one. NULL with rg_error() if oneDNN refuses the geometry.
-static plan_t *plan_for(rg__direct_t *self, const rg_conv_shape_t *shape, enum direction direction, int bias)
+static plan_t *plan_for(rg__direct_t *self, const rg_window_conv_shape_t *shape, enum direction direction,
+                        int bias)
 {
     plan_t **bucket = &self->plans[bucket_of(shape, direction)];
     for (plan_t *plan = *bucket; plan; plan = plan->next)
@@ -281,18 +300,18 @@ static const void *narrow(rg__direct_t *self, rg__scratch_t *scratch, const floa
     return narrowed;
 }
 
-static size_t input_size(const rg_conv_shape_t *s)
+static size_t input_size(const rg_window_conv_shape_t *s)
 {
     return (size_t)s->n * (size_t)s->h * (size_t)s->w * (size_t)s->c;
 }
 
-static size_t output_size(const rg_conv_shape_t *s)
+static size_t output_size(const rg_window_conv_shape_t *s)
 {
     return (size_t)s->n * (size_t)s->oh * (size_t)s->ow * (size_t)s->o;
 }
 
 int rg__direct_forward(rg__direct_t *self, float *y, const float *x, rg_weights_t w, const float *bias,
-                       const rg_conv_shape_t *s)
+                       const rg_window_conv_shape_t *s)
 {
     plan_t *plan = plan_for(self, s, FORWARD, bias != NULL);
     if (!plan) return RG_EINVAL;
@@ -302,9 +321,9 @@ int rg__direct_forward(rg__direct_t *self, float *y, const float *x, rg_weights_
 }
 
 int rg__direct_backward_data(rg__direct_t *self, float *dx, const float *dy, rg_weights_t w,
-                             const rg_conv_shape_t *s)
+                             const rg_window_conv_shape_t *s)
 {
-    rg_conv_shape_t linear = *s;
+    rg_window_conv_shape_t linear = *s;
     linear.act = RG_ACT_NONE;
     plan_t *plan = plan_for(self, &linear, BACKWARD_DATA, 0);
     if (!plan) return RG_EINVAL;
@@ -314,13 +333,13 @@ int rg__direct_backward_data(rg__direct_t *self, float *dx, const float *dy, rg_
 }
 
 int rg__direct_backward_weights(rg__direct_t *self, float *dw, float *db, const float *x, const float *dy,
-                                const rg_conv_shape_t *s)
+                                const rg_window_conv_shape_t *s)
 {
-    rg_conv_shape_t linear = *s;
+    rg_window_conv_shape_t linear = *s;
     linear.act = RG_ACT_NONE;
     plan_t *plan = plan_for(self, &linear, BACKWARD_WEIGHTS, db != NULL);
     if (!plan) return RG_EINVAL;
-    size_t count = (size_t)s->o * (size_t)s->c * (size_t)s->k * (size_t)s->k;
+    size_t count = (size_t)s->o * (size_t)s->c * (size_t)s->window.h.k * (size_t)s->window.w.k;
     float *bias = rg__scratch(&self->sum, ((size_t)s->o + 16 + count) * sizeof *dw);
     float *gradient = bias + (((size_t)s->o + 15) & ~(size_t)15);
     void *chosen = plan->plain ? gradient : rg__scratch(&self->chosen, plan->weights_bytes);
@@ -362,6 +381,7 @@ void rg__direct_destroy(rg__direct_t **out)
     rg__scratch_t *scratch[] = {&self->scratchpad, &self->chosen, &self->sum, &self->narrow_x,
                                 &self->narrow_y};
     for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++) rg__scratch_free(scratch[i]);
+    free(self->forms);
     if (self->stream) dnnl_stream_destroy(self->stream);
     if (self->engine) dnnl_engine_destroy(self->engine);
     free(self);

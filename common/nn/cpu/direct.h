@@ -1,7 +1,7 @@
 // Convolutions on oneDNN's C API: NHWC activations, weights in whatever format oneDNN prefers (`any`: a fixed
 // plain format falls to a slow path). Primitives are cached by geometry and share one scratchpad, so a
-// steady-state step creates and allocates nothing. Zero padding only, nothing upsampled: the dispatcher
-// (conv.c) sees to the rest.
+// steady-state step creates and allocates nothing. Any window and groups, but zero padding only and
+// nothing upsampled: the dispatcher (conv.c) sees to the rest.
 #ifndef RG_NN_CPU_DIRECT_H
 #define RG_NN_CPU_DIRECT_H
 
@@ -15,12 +15,12 @@ typedef struct rg__direct rg__direct_t;
 int rg__direct_new(rg__direct_t **direct, rg__packs_t *packs, int bf16);
 void rg__direct_destroy(rg__direct_t **direct);
 
-// As in kernels.h. RG_EINVAL if oneDNN refuses the geometry.
+// As in kernels.h; weight gradients of ungrouped convolutions only. RG_EINVAL if oneDNN refuses the geometry.
 int rg__direct_forward(rg__direct_t *self, float *y, const float *x, rg_weights_t w, const float *bias,
-                       const rg_conv_shape_t *s);
+                       const rg_window_conv_shape_t *s);
 int rg__direct_backward_data(rg__direct_t *self, float *dx, const float *dy, rg_weights_t w,
-                             const rg_conv_shape_t *s);
+                             const rg_window_conv_shape_t *s);
 int rg__direct_backward_weights(rg__direct_t *self, float *dw, float *db, const float *x, const float *dy,
-                                const rg_conv_shape_t *s);
+                                const rg_window_conv_shape_t *s);
 
 #endif

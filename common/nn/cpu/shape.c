@@ -1,4 +1,4 @@
-// Padding, resampling and pooling: whole NHWC rows of channels move at a time.
+// Padding, resampling and means: whole NHWC rows of channels move at a time.
 #include <string.h>
 
 #include "common/nn/cpu/cpu.h"
@@ -87,90 +87,6 @@ void rg__upsample_adjoint(float *dx, int add, const float *dy, int n, int h, int
             }
 }
 
-// First and last input position under output position i of a 3-wide, stride 2, padding 1 window.
-static inline int first_under(int i)
-{
-    return i == 0 ? 0 : 2 * i - 1;
-}
-
-static inline int last_under(int i, int size)
-{
-    return 2 * i + 1 < size ? 2 * i + 1 : size - 1;
-}
-
-static void pool_forward(float *y, const float *x, int n, int h, int w, int c)
-{
-    map_t in = {h, w, c}, out = {(h + 1) / 2, (w + 1) / 2, c};
-    clear(y, 0, n, &out);
-#pragma omp parallel for collapse(2) schedule(static)
-    for (int i = 0; i < n; i++)
-        for (int r = 0; r < out.h; r++)
-            for (int s = 0; s < out.w; s++) {
-                int r0 = first_under(r), r1 = last_under(r, h), s0 = first_under(s), s1 = last_under(s, w);
-                float share = 1.0f / (float)((r1 - r0 + 1) * (s1 - s0 + 1));
-                for (int a = r0; a <= r1; a++)
-                    for (int b = s0; b <= s1; b++)
-                        add_pixel(y + at(&out, i, r, s), x + at(&in, i, a, b), share, c);
-            }
-}
-
-static void pool_backward(float *dx, int add, const float *dy, int n, int h, int w, int c)
-{
-    map_t in = {h, w, c}, out = {(h + 1) / 2, (w + 1) / 2, c};
-    clear(dx, add, n, &in);
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < n; i++)
-        for (int r = 0; r < out.h; r++)
-            for (int s = 0; s < out.w; s++) {
-                int r0 = first_under(r), r1 = last_under(r, h), s0 = first_under(s), s1 = last_under(s, w);
-                float share = 1.0f / (float)((r1 - r0 + 1) * (s1 - s0 + 1));
-                for (int a = r0; a <= r1; a++)
-                    for (int b = s0; b <= s1; b++)
-                        add_pixel(dx + at(&in, i, a, b), dy + at(&out, i, r, s), share, c);
-            }
-}
-
-// The first of the largest of a 2x2 window's four values, `row` floats from line to line, `c` from pixel to
-// pixel.
-static inline size_t largest(const float *x, size_t row, size_t c)
-{
-    const size_t at[4] = {0, c, row, row + c};
-    size_t best = 0;
-    for (int i = 1; i < 4; i++)
-        if (x[at[i]] > x[best]) best = at[i];
-    return best;
-}
-
-static void max_forward(float *y, const float *x, int n, int h, int w, int c)
-{
-    map_t in = {h, w, c}, out = {h / 2, w / 2, c};
-    size_t channels = (size_t)c, row = (size_t)w * channels;
-#pragma omp parallel for collapse(2) schedule(static)
-    for (int i = 0; i < n; i++)
-        for (int r = 0; r < out.h; r++)
-            for (int s = 0; s < out.w; s++) {
-                const float *from = x + at(&in, i, 2 * r, 2 * s);
-                float *to = y + at(&out, i, r, s);
-                for (size_t k = 0; k < channels; k++) to[k] = from[k + largest(from + k, row, channels)];
-            }
-}
-
-static void max_backward(float *dx, int add, const float *dy, const float *x, int n, int h, int w, int c)
-{
-    map_t in = {h, w, c}, out = {h / 2, w / 2, c};
-    size_t channels = (size_t)c, row = (size_t)w * channels;
-    clear(dx, add, n, &in);
-#pragma omp parallel for collapse(2) schedule(static)
-    for (int i = 0; i < n; i++)
-        for (int r = 0; r < out.h; r++)
-            for (int s = 0; s < out.w; s++) {
-                size_t corner = at(&in, i, 2 * r, 2 * s);
-                const float *from = dy + at(&out, i, r, s);
-                for (size_t k = 0; k < channels; k++)
-                    dx[corner + k + largest(x + corner + k, row, channels)] += from[k];
-            }
-}
-
 static void mean_forward(float *y, const float *x, int n, int hw, int c)
 {
     map_t in = {hw, 1, c}, out = {1, 1, c};
@@ -193,10 +109,6 @@ static void mean_backward(float *dx, int add, const float *dy, int n, int hw, in
 
 void rg__cpu_shape_table(rg_backend_t *table)
 {
-    table->pool_forward = pool_forward;
-    table->pool_backward = pool_backward;
-    table->max_forward = max_forward;
-    table->max_backward = max_backward;
     table->mean_forward = mean_forward;
     table->mean_backward = mean_backward;
 }

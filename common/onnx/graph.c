@@ -1,0 +1,240 @@
+#include "common/onnx/graph.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+
+enum { NODES_MAX = 1 << 16, VALUES_MAX = 1 << 20, OPSET_MIN = 7 };
+static const size_t OVERHEAD_MAX = (size_t)256 << 20,
+                    OVERHEAD_EACH = 32; // bytes of structs, per byte of file
+
+// ---- unpacking, within a budget: a few bytes of a file can ask for a struct of a hundred
+
+static void *take(void *room, size_t size)
+{
+    size_t *left = room;
+    if (size > *left) return NULL;
+    *left -= size;
+    return malloc(size ? size : 1);
+}
+
+static void give(void *room, void *memory)
+{
+    (void)room;
+    free(memory);
+}
+
+static int unpack(rg__graph_t *graph, const void *bytes, size_t size)
+{
+    size_t overhead = size > OVERHEAD_MAX / OVERHEAD_EACH ? OVERHEAD_MAX : size * OVERHEAD_EACH;
+    size_t room = size + overhead + 4096;
+    ProtobufCAllocator allocator = {take, give, &room};
+    graph->model = rg__onnx__model__unpack(&allocator, size, bytes);
+    if (!graph->model || !graph->model->graph || !graph->model->graph->n_node)
+        return rg_fail(RG_EFORMAT, "%s: not an ONNX model", graph->origin);
+    return 0;
+}
+
+static int read_opset(rg__graph_t *graph)
+{
+    const Rg__Onnx__Model *model = graph->model;
+    for (size_t i = 0; i < model->n_opset_import; i++) {
+        const char *domain = model->opset_import[i]->domain;
+        if (!*domain || strcmp(domain, "ai.onnx") == 0) graph->opset = model->opset_import[i]->version;
+    }
+    if (graph->opset >= OPSET_MIN) return 0;
+    return rg_fail(RG_EMODEL, "%s: operator set %lld; %d or a later one is needed", graph->origin,
+                   (long long)graph->opset, OPSET_MIN);
+}
+
+static int check_counts(const rg__graph_t *graph)
+{
+    const Rg__Onnx__Graph *g = graph->model->graph;
+    size_t outputs = 0;
+    for (size_t i = 0; i < g->n_node; i++) outputs += g->node[i]->n_output + g->node[i]->n_input;
+    if (g->n_node > NODES_MAX || outputs + g->n_initializer + g->n_input > VALUES_MAX)
+        return rg_fail(RG_ELIMIT, "%s: more than %d nodes or %d values", graph->origin, NODES_MAX,
+                       VALUES_MAX);
+    if (g->n_sparse_initializer)
+        return rg_fail(RG_EMODEL, "%s: sparse tensors are not supported", graph->origin);
+    return 0;
+}
+
+// ---- values: what the file defines, sorted by name
+
+static void define(rg__graph_t *graph, const char *name, int maker, const rg__constant_t *constant)
+{
+    if (*name) graph->values[graph->n_values++] = (rg__value_t){name, maker, constant};
+}
+
+static int define_initializers(rg__graph_t *graph)
+{
+    const Rg__Onnx__Graph *g = graph->model->graph;
+    int err = 0;
+    for (size_t i = 0; !err && i < g->n_initializer; i++) {
+        err = rg__constant_read(&graph->constants[i], g->initializer[i], g->initializer[i]->name,
+                                graph->origin);
+        define(graph, g->initializer[i]->name, RG__BEFORE_ALL, &graph->constants[i]);
+    }
+    return err;
+}
+
+int rg__is_standard(const Rg__Onnx__Node *node)
+{
+    return !*node->domain || strcmp(node->domain, "ai.onnx") == 0;
+}
+
+static int define_outputs(rg__graph_t *graph)
+{
+    const Rg__Onnx__Graph *g = graph->model->graph;
+    rg__constant_t *constant = graph->constants + g->n_initializer;
+    int err = 0;
+    for (size_t i = 0; !err && i < g->n_node; i++) {
+        const Rg__Onnx__Node *node = g->node[i];
+        int is_constant = strcmp(node->op_type, "Constant") == 0 && rg__is_standard(node);
+        if (is_constant) err = rg__constant_of_node(&constant[i], node, graph->origin);
+        for (size_t o = 0; o < node->n_output; o++)
+            define(graph, node->output[o], (int)i, is_constant ? &constant[i] : NULL);
+    }
+    return err;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const rg__value_t *)a)->name, ((const rg__value_t *)b)->name);
+}
+
+static int sort_values(rg__graph_t *graph)
+{
+    qsort(graph->values, (size_t)graph->n_values, sizeof *graph->values, by_name);
+    for (int i = 1; i < graph->n_values; i++)
+        if (strcmp(graph->values[i - 1].name, graph->values[i].name) == 0)
+            return rg_fail(RG_EFORMAT, "%s: value '%.80s' is defined twice", graph->origin,
+                           graph->values[i].name);
+    return 0;
+}
+
+int rg__graph_find(const rg__graph_t *graph, const char *name)
+{
+    rg__value_t key = {.name = name};
+    const rg__value_t *value = bsearch(&key, graph->values, (size_t)graph->n_values, sizeof key, by_name);
+    return value ? (int)(value - graph->values) : RG__NO_VALUE;
+}
+
+// The one input that the file holds no tensor for. Files of old versions list their initializers, too.
+static int define_image(rg__graph_t *graph, const char **image)
+{
+    const Rg__Onnx__Graph *g = graph->model->graph;
+    *image = NULL;
+    for (size_t i = 0; i < g->n_input; i++) {
+        const char *name = g->input[i]->name;
+        if (rg__graph_find(graph, name) != RG__NO_VALUE) continue;
+        if (*image)
+            return rg_fail(RG_EMODEL, "%s: two inputs, '%.80s' and '%.80s'; one is an image", graph->origin,
+                           *image, name);
+        *image = name;
+    }
+    if (!*image || !**image) return rg_fail(RG_EFORMAT, "%s: no input", graph->origin);
+    define(graph, *image, RG__BEFORE_ALL, NULL);
+    return 0;
+}
+
+static int define_values(rg__graph_t *graph)
+{
+    const Rg__Onnx__Graph *g = graph->model->graph;
+    const char *image;
+    size_t room = g->n_initializer + 1;
+    for (size_t i = 0; i < g->n_node; i++) room += g->node[i]->n_output;
+    graph->values = rg_alloc(room * sizeof *graph->values);
+    graph->constants = rg_alloc((g->n_initializer + g->n_node) * sizeof *graph->constants);
+    int err = define_initializers(graph);
+    if (!err) err = sort_values(graph);
+    if (!err) err = define_image(graph, &image);
+    if (!err) err = define_outputs(graph);
+    if (!err) err = sort_values(graph);
+    if (err) return err;
+    graph->image = rg__graph_find(graph, image);
+    graph->output = g->n_output ? rg__graph_find(graph, g->output[0]->name) : RG__NO_VALUE;
+    return 0;
+}
+
+// ---- nodes, their values by number
+
+// Values that are read later than they are made make a cycle impossible.
+static int link_inputs(const rg__graph_t *graph, int index)
+{
+    const rg__node_t *node = &graph->nodes[index];
+    for (size_t i = 0; i < node->proto->n_input; i++) {
+        const char *name = node->proto->input[i];
+        node->input[i] = *name ? rg__graph_find(graph, name) : RG__NO_VALUE;
+        if (*name && node->input[i] == RG__NO_VALUE)
+            return rg_fail(RG_EFORMAT, "%s: node '%.80s' reads '%.80s', which nothing defines", graph->origin,
+                           node->proto->name, name);
+        if (*name && graph->values[node->input[i]].maker >= index)
+            return rg_fail(RG_EFORMAT,
+                           "%s: node '%.80s' reads '%.80s' before it is made: a cycle, or nodes out of order",
+                           graph->origin, node->proto->name, name);
+    }
+    return 0;
+}
+
+static int link_nodes(rg__graph_t *graph)
+{
+    const Rg__Onnx__Graph *g = graph->model->graph;
+    size_t count = 0;
+    int err = 0;
+    for (size_t i = 0; i < g->n_node; i++) count += g->node[i]->n_input + g->node[i]->n_output;
+    int *number = graph->numbers = rg_alloc((count + 1) * sizeof *number);
+    graph->nodes = rg_alloc(g->n_node * sizeof *graph->nodes);
+    graph->n_nodes = (int)g->n_node;
+    for (int i = 0; !err && i < graph->n_nodes; i++) {
+        const Rg__Onnx__Node *proto = g->node[i];
+        rg__node_t *node = &graph->nodes[i];
+        *node = (rg__node_t){proto, number, number + proto->n_input};
+        number += proto->n_input + proto->n_output;
+        for (size_t o = 0; o < proto->n_output; o++)
+            node->output[o] = rg__graph_find(graph, proto->output[o]);
+        err = link_inputs(graph, i);
+    }
+    return err;
+}
+
+// ---- life
+
+int rg__graph_init(rg__graph_t *graph, const void *bytes, size_t size, const char *origin)
+{
+    *graph = (rg__graph_t){.origin = rg_strdup(origin)};
+    int err = unpack(graph, bytes, size);
+    if (!err) err = check_counts(graph);
+    if (!err) err = read_opset(graph);
+    if (!err) err = define_values(graph);
+    if (!err) err = link_nodes(graph);
+    return err;
+}
+
+void rg__graph_fini(rg__graph_t *graph)
+{
+    if (graph->model) rg__onnx__model__free_unpacked(graph->model, NULL); // malloc's memory, as `take` gives
+    free(graph->values);
+    free(graph->nodes);
+    free(graph->numbers);
+    free(graph->constants);
+    free(graph->origin);
+    *graph = (rg__graph_t){0};
+}
+
+int rg__refuse(const rg__graph_t *graph, const rg__node_t *node, const char *fmt, ...)
+{
+    char what[256];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(what, sizeof what, fmt, args);
+    va_end(args);
+    const Rg__Onnx__Node *proto = node->proto;
+    const char *name = *proto->name || !proto->n_output ? proto->name : proto->output[0];
+    return rg_fail(RG_EMODEL, "%s: node '%.80s' (%.40s): %s", graph->origin, name, proto->op_type, what);
+}

@@ -1,0 +1,259 @@
+// Operators on each value: activations, bounds, sums and products, softmax.
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/onnx/plan.h"
+
+// ---- activations
+
+static int activate(rg__plan_t *plan, const rg__node_t *node, enum rg_act act, rg__state_t *out)
+{
+    rg__state_t x;
+    int err = rg__plan_value(plan, node, 0, &x);
+    return err ? err : rg__plan_act(plan, node, x, act, out);
+}
+
+int rg__op_relu(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
+{
+    return activate(plan, node, RG_ACT_RELU, out);
+}
+
+int rg__op_sigmoid(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
+{
+    return activate(plan, node, RG_ACT_SIGMOID, out);
+}
+
+int rg__op_tanh(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
+{
+    return activate(plan, node, RG_ACT_TANH, out);
+}
+
+// ---- bounds
+
+static int clip(rg__plan_t *plan, const rg__node_t *node, rg__state_t x, rg_clip_t bounds, rg__state_t *out)
+{
+    return rg__plan_unary(plan, node, &(rg__step_t){.run = rg__run_clip, .clip = bounds}, x.tensor, x.shape,
+                          1, out);
+}
+
+int rg__op_leaky(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
+{
+    rg_clip_t bounds = {.low = 0, .high = INFINITY};
+    rg__state_t x;
+    int err = rg__plan_value(plan, node, 0, &x);
+    if (!err) err = rg__attribute_float((rg__of_t){plan->graph, node}, "alpha", 0.01f, &bounds.leak);
+    return err ? err : clip(plan, node, x, bounds, out);
+}
+
+// A bound is an attribute or, since operator set 11, an input.
+static int read_bound(const rg__plan_t *plan, const rg__node_t *node, const char *name, int input,
+                      float otherwise, float *bound)
+{
+    const rg__constant_t *constant;
+    int err = rg__attribute_float((rg__of_t){plan->graph, node}, name, otherwise, bound);
+    if (err || rg__node_input(node, input) == RG__NO_VALUE) return err;
+    err = rg__plan_floats(plan, node, input, &constant);
+    if (!err && (constant->count != 1 || isnan(constant->f[0])))
+        err = rg__refuse(plan->graph, node, "'%s' is not one number", name);
+    if (!err) *bound = constant->f[0];
+    return err;
+}
+
+int rg__op_clip(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
+{
+    rg_clip_t bounds = {0};
+    rg__state_t x;
+    int err = rg__plan_value(plan, node, 0, &x);
+    if (!err) err = read_bound(plan, node, "min", 1, -INFINITY, &bounds.low);
+    if (!err) err = read_bound(plan, node, "max", 2, INFINITY, &bounds.high);
+    if (!err && bounds.low > bounds.high) err = rg__refuse(plan->graph, node, "'min' is above 'max'");
+    return err ? err : clip(plan, node, x, bounds, out);
+}
+
+// ---- scales: with constants, one or by channel
+
+// Where in a row of x's channels a constant of this shape has its numbers: 1 by channel, 0 it is one number,
+// -1 neither. ONNX aligns shapes at their ends.
+static int channel_stride(const rg__constant_t *constant, rg__shape_t x)
+{
+    int before = x.rank - constant->rank; // x's axes that the constant lacks
+    if (constant->count == 1 && before >= 0) return 0;
+    if (x.rank == 3 || before > 1 || before < 0 || constant->count != (size_t)x.c) return -1;
+    return constant->shape[1 - before] == x.c ? 1 : -1;
+}
+
+typedef struct {
+    float gain, shift;
+} line_t;
+
+// y = line(constant) applied to x, whose input is `value`; the constant is the other one.
+static int scale_by(rg__plan_t *plan, const rg__node_t *node, int value, line_t (*line)(float number),
+                    rg__state_t *out)
+{
+    const rg__constant_t *constant;
+    rg__state_t x;
+    int err = rg__plan_value(plan, node, value, &x);
+    if (!err) err = rg__plan_floats(plan, node, 1 - value, &constant);
+    if (err) return err;
+    int stride = channel_stride(constant, x.shape);
+    if (stride < 0)
+        return rg__refuse(plan->graph, node, "the constant is neither one number nor one for each channel");
+    size_t channels = (size_t)x.shape.c;
+    float *gain = rg_alloc(2 * channels * sizeof *gain), *shift = gain + channels;
+    for (size_t c = 0; c < channels; c++) {
+        line_t l = line(constant->f[c * (size_t)stride]);
+        gain[c] = l.gain, shift[c] = l.shift;
+    }
+    err = rg__plan_scale(plan, node, x, gain, shift, out);
+    free(gain);
+    return err;
+}
+
+static line_t plus(float number)
+{
+    return (line_t){1, number};
+}
+
+static line_t minus(float number)
+{
+    return (line_t){1, -number};
+}
+
+static line_t from(float number)
+{
+    return (line_t){-1, number};
+}
+
+static line_t times(float number)
+{
+    return (line_t){number, 0};
+}
+
+static line_t over(float number)
+{
+    return (line_t){1 / number, 0};
+}
+
+// Every channel alike, by a step of its own: x stays as it is.
+static int scale_all(rg__plan_t *plan, const rg__node_t *node, rg__state_t x, line_t line, rg__state_t *out)
+{
+    rg__step_t step = {.run = rg__run_scale};
+    rg__step_weigh(&step, NULL, 1, &x.shape.c, 0);
+    for (int c = 0; c < x.shape.c; c++) step.gain[c] = line.gain, step.shift[c] = line.shift;
+    return rg__plan_unary(plan, node, &step, x.tensor, x.shape, 1, out);
+}
+
+static int hard_sigmoid(rg__plan_t *plan, const rg__node_t *node, rg__state_t x, line_t line,
+                        rg__state_t *out)
+{
+    int err = scale_all(plan, node, x, line, out);
+    return err ? err : clip(plan, node, *out, (rg_clip_t){.low = 0, .high = 1}, out);
+}
+
+int rg__op_hard_sigmoid(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
+{
+    rg__of_t of = {plan->graph, node};
+    rg__state_t x;
+    line_t line;
+    int err = rg__plan_value(plan, node, 0, &x);
+    if (!err) err = rg__attribute_float(of, "alpha", 0.2f, &line.gain);
+    if (!err) err = rg__attribute_float(of, "beta", 0.5f, &line.shift);
+    return err ? err : hard_sigmoid(plan, node, x, line, out);
+}
+
+// ---- sums and products of two values
+
+static int is_constant(const rg__plan_t *plan, const rg__node_t *node, int i)
+{
+    int value = rg__node_input(node, i);
+    return value != RG__NO_VALUE && plan->graph->values[value].constant;
+}
+
+static int same_shape(rg__shape_t a, rg__shape_t b)
+{
+    return a.rank == b.rank && a.c == b.c && a.h == b.h && a.w == b.w;
+}
+
+static int read_two(const rg__plan_t *plan, const rg__node_t *node, rg__state_t *a, rg__state_t *b)
+{
+    int err = rg__plan_value(plan, node, 0, a);
+    return err ? err : rg__plan_value(plan, node, 1, b);
+}
+
+static int refuse_shapes(const rg__plan_t *plan, const rg__node_t *node, rg__shape_t a, rg__shape_t b)
+{
+    return rg__refuse(plan->graph, node, "a value of %dx%dx%d and one of %dx%dx%d", a.c, a.h, a.w, b.c, b.h,
+                      b.w);
+}
+
+int rg__op_add(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
+{
+    rg__state_t a, b;
+    if (is_constant(plan, node, 0)) return scale_by(plan, node, 1, plus, out);
+    if (is_constant(plan, node, 1)) return scale_by(plan, node, 0, plus, out);
+    int err = read_two(plan, node, &a, &b);
+    if (err) return err;
+    if (!same_shape(a.shape, b.shape)) return refuse_shapes(plan, node, a.shape, b.shape);
+    return rg__plan_step(plan, node, &(rg__step_t){.run = rg__run_add}, (int[]){a.tensor, b.tensor}, 2,
+                         a.shape, 1, out);
+}
+
+static int product(rg__plan_t *plan, const rg__node_t *node, rg__state_t a, rg__state_t b, rg__state_t *out)
+{
+    return rg__plan_step(plan, node, &(rg__step_t){.run = rg__run_multiply}, (int[]){a.tensor, b.tensor}, 2,
+                         a.shape, 1, out);
+}
+
+static int is_by_channel(rg__shape_t a, rg__shape_t b)
+{
+    return a.rank == 4 && b.rank == 4 && a.c == b.c && b.h == 1 && b.w == 1;
+}
+
+int rg__op_mul(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
+{
+    rg__state_t a, b;
+    if (is_constant(plan, node, 0)) return scale_by(plan, node, 1, times, out);
+    if (is_constant(plan, node, 1)) return scale_by(plan, node, 0, times, out);
+    int err = read_two(plan, node, &a, &b);
+    if (err) return err;
+    if (same_shape(a.shape, b.shape) || is_by_channel(a.shape, b.shape))
+        return product(plan, node, a, b, out);
+    if (is_by_channel(b.shape, a.shape)) return product(plan, node, b, a, out);
+    return refuse_shapes(plan, node, a.shape, b.shape);
+}
+
+int rg__op_sub(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
+{
+    return is_constant(plan, node, 0) ? scale_by(plan, node, 1, from, out)
+                                      : scale_by(plan, node, 0, minus, out);
+}
+
+int rg__op_div(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
+{
+    return scale_by(plan, node, 0, over, out);
+}
+
+int rg__op_hard_swish(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
+{
+    rg__state_t x, gate;
+    int err = rg__plan_value(plan, node, 0, &x);
+    if (!err) err = hard_sigmoid(plan, node, x, (line_t){1.0f / 6, 0.5f}, &gate);
+    return err ? err : product(plan, node, x, gate, out);
+}
+
+// ---- softmax, over channels. Before operator set 13 it was over the axis and all behind it.
+
+int rg__op_softmax(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
+{
+    rg__state_t x;
+    int axis, is_old = plan->graph->opset < 13;
+    int err = rg__plan_value(plan, node, 0, &x);
+    if (!err) err = rg__attribute_int((rg__of_t){plan->graph, node}, "axis", is_old ? 1 : -1, -4, 3, &axis);
+    if (err) return err;
+    if (axis < 0) axis += x.shape.rank;
+    if (axis != 1 || x.shape.rank == 3 || (is_old && x.shape.h * x.shape.w > 1))
+        return rg__refuse(plan->graph, node, "only a softmax over channels is supported");
+    return rg__plan_unary(plan, node, &(rg__step_t){.run = rg__run_softmax}, x.tensor, x.shape, 4, out);
+}

@@ -1,0 +1,66 @@
+// The operators that are supported, and what each may be given.
+#include <string.h>
+
+#include "common/onnx/plan.h"
+
+enum { MANY = 1 << 20 };
+
+typedef struct {
+    const char *name;
+    rg__operator_fn *plan;
+    int min, max;           // inputs
+    const char *attributes; // that have a meaning, or none in a run
+} operator_t;
+
+static const operator_t OPERATORS[] = {
+    {"Add", rg__op_add, 2, 2, ""},
+    {"AveragePool", rg__op_average_pool, 1, 1,
+     "auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides"},
+    {"BatchNormalization", rg__op_batch_norm, 5, 5, "epsilon momentum spatial training_mode"},
+    {"Clip", rg__op_clip, 1, 3, "max min"},
+    {"Concat", rg__op_concat, 1, MANY, "axis"},
+    {"Conv", rg__op_conv, 2, 3, "auto_pad dilations group kernel_shape pads strides"},
+    {"Div", rg__op_div, 2, 2, ""},
+    {"Dropout", rg__op_same, 1, 3, "ratio seed"},
+    {"Flatten", rg__op_flatten, 1, 1, "axis"},
+    {"Gather", rg__op_gather, 2, 2, "axis"},
+    {"Gemm", rg__op_gemm, 2, 3, "alpha beta transA transB"},
+    {"GlobalAveragePool", rg__op_global_mean, 1, 1, ""},
+    {"GlobalMaxPool", rg__op_global_max, 1, 1, ""},
+    {"HardSigmoid", rg__op_hard_sigmoid, 1, 1, "alpha beta"},
+    {"HardSwish", rg__op_hard_swish, 1, 1, ""},
+    {"Identity", rg__op_same, 1, 1, ""},
+    {"LeakyRelu", rg__op_leaky, 1, 1, "alpha"},
+    {"MatMul", rg__op_matmul, 2, 2, ""},
+    {"MaxPool", rg__op_max_pool, 1, 1,
+     "auto_pad ceil_mode dilations kernel_shape pads storage_order strides"},
+    {"Mul", rg__op_mul, 2, 2, ""},
+    {"Pad", rg__op_pad, 2, 3, "mode"},
+    {"ReduceMean", rg__op_reduce_mean, 1, 2, "axes keepdims"},
+    {"Relu", rg__op_relu, 1, 1, ""},
+    {"Reshape", rg__op_reshape, 2, 2, "allowzero"},
+    {"Sigmoid", rg__op_sigmoid, 1, 1, ""},
+    {"Softmax", rg__op_softmax, 1, 1, "axis"},
+    {"Sub", rg__op_sub, 2, 2, ""},
+    {"Tanh", rg__op_tanh, 1, 1, ""},
+    {"Unsqueeze", rg__op_unsqueeze, 1, 2, "axes"},
+};
+
+static const operator_t *find(const Rg__Onnx__Node *node)
+{
+    for (size_t i = 0; i < sizeof OPERATORS / sizeof *OPERATORS; i++)
+        if (rg__is_standard(node) && strcmp(OPERATORS[i].name, node->op_type) == 0) return &OPERATORS[i];
+    return NULL;
+}
+
+int rg__operator_plan(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
+{
+    const operator_t *operator= find(node->proto);
+    size_t inputs = node->proto->n_input;
+    if (!operator) return rg__refuse(plan->graph, node, "the operator is not supported");
+    if (inputs < (size_t) operator->min || inputs>(size_t) operator->max)
+        return rg__refuse(plan->graph, node, "%zu inputs, not %d to %d",
+                          inputs, operator->min, operator->max);
+    int err = rg__attribute_check((rg__of_t){plan->graph, node}, operator->attributes);
+    return err ? err : operator->plan(plan, node, out);
+}

@@ -1,0 +1,168 @@
+// Small networks as PyTorch exports them compute what PyTorch computed in double precision
+// (grad/make_onnx_reference.py): values in the middle and at the end, and the gradient of the image.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "common/onnx/onnx.h"
+#include "tests/support/fixture.h"
+#include "tests/support/result.h"
+
+enum { VALUES_MAX = 3 };
+static const double TOLERANCE = 1e-5; // of the largest value
+
+typedef struct {
+    const char *name;
+    const char *values[VALUES_MAX]; // the last is the network's output
+    int count;
+} network_t;
+
+static network_t networks[] = {
+    {"vgg", {"relu2", "y"}, 2},
+    {"alex", {"conv2", "pool5", "y"}, 3},
+    {"squeeze", {"fire1", "y"}, 2},
+    {"inception", {"mixed", "pooled", "y"}, 3},
+    {"residual", {"stem", "layer1", "y"}, 3},
+    {"mobile", {"depthwise", "scaled", "y"}, 3},
+};
+
+typedef struct {
+    rg_backend_t *backend;
+    rg_tape_t *tape;
+    rg_onnx_t *onnx;
+    rg_fixture_t *fixture;
+    rg_tensor_t *x, *value[VALUES_MAX];
+} lab_t;
+
+static void begin(lab_t *lab, const network_t *network)
+{
+    char path[128];
+    assert_ok(rg_cpu_backend_new(&lab->backend, 0));
+    assert_ok(rg_tape_new(&lab->tape, lab->backend));
+    snprintf(path, sizeof path, "tests/unit/onnx/fixtures/%s.onnx", network->name);
+    assert_ok(rg_onnx_open(&lab->onnx, path));
+    snprintf(path, sizeof path, "tests/unit/onnx/fixtures/%s.bin", network->name);
+    lab->fixture = rg_fixture_open(path);
+}
+
+static void end(lab_t *lab)
+{
+    rg_fixture_close(&lab->fixture);
+    rg_onnx_close(&lab->onnx);
+    rg_tape_destroy(&lab->tape);
+    rg_backend_destroy(&lab->backend);
+}
+
+// The first n of the fixture's images; 0: all.
+static void run(lab_t *lab, int n, int needs_grad)
+{
+    rg_fixture_tensor_t image = rg_fixture_tensor(lab->fixture, "x");
+    rg_tape_reset(lab->tape);
+    lab->x = rg_tape_input(lab->tape, n ? n : image.shape[0], image.shape[1], image.shape[2], image.shape[3],
+                           image.data);
+    lab->x->needs_grad = needs_grad;
+    rg_onnx_run(lab->onnx, lab->tape, lab->x, lab->value);
+    assert_ok(rg_tape_error(lab->tape));
+}
+
+static void plan(lab_t *lab, const char *const *names, int count)
+{
+    rg_fixture_tensor_t image = rg_fixture_tensor(lab->fixture, "x");
+    assert_ok(rg_onnx_plan(lab->onnx, image.shape[1], image.shape[2], names, count));
+}
+
+static double error_of(const float *got, const float *want, size_t n)
+{
+    double error = 0, scale = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(got[i])) return INFINITY;
+        error = fmax(error, fabs((double)got[i] - (double)want[i]));
+        scale = fmax(scale, fabs((double)want[i]));
+    }
+    return error / scale;
+}
+
+static void compare(const lab_t *lab, const char *network, const char *name, const float *got, size_t n)
+{
+    rg_fixture_tensor_t want = rg_fixture_tensor(lab->fixture, "%s", name);
+    assert_true(n <= want.count);
+    double error = error_of(got, want.data, n);
+    print_message("%s %s: %.2g\n", network, name, error);
+    if (!(error <= TOLERANCE)) fail_msg("%s: %s is off by %.2g", network, name, error);
+}
+
+static void check_value(const lab_t *lab, const network_t *network, int i, const char *name)
+{
+    rg_fixture_tensor_t want = rg_fixture_tensor(lab->fixture, "%s", name);
+    rg_onnx_shape_t shape = rg_onnx_shape(lab->onnx, i);
+    const rg_tensor_t *y = lab->value[i];
+    assert_true(y->h == want.shape[1] && y->w == want.shape[2] && y->c == want.shape[3]);
+    assert_true(shape.h == y->h && shape.w == y->w && shape.c == y->c);
+    compare(lab, network->name, name, y->data, rg_tensor_size(y));
+}
+
+static void check_gradient(lab_t *lab, const network_t *network, rg_tensor_t *y)
+{
+    rg_fixture_tensor_t dy = rg_fixture_tensor(lab->fixture, "dy");
+    int add;
+    float *grad = rg_tape_grad(lab->tape, y, &add);
+    assert_non_null(grad);
+    memcpy(grad, dy.data, dy.count * sizeof *grad);
+    assert_ok(rg_tape_backward(lab->tape));
+    assert_non_null(lab->x->grad);
+    compare(lab, network->name, "dx", lab->x->grad, rg_tensor_size(lab->x));
+}
+
+static void all_values_and_the_gradient_agree(void **state)
+{
+    const network_t *network = *state;
+    lab_t lab;
+    begin(&lab, network);
+    plan(&lab, network->values, network->count);
+    run(&lab, 0, 1);
+    for (int i = 0; i < network->count; i++) check_value(&lab, network, i, network->values[i]);
+    check_gradient(&lab, network, lab.value[network->count - 1]);
+    end(&lab);
+}
+
+// Nothing in the middle is asked for: more is folded.
+static void the_last_value_and_the_gradient_agree(void **state)
+{
+    const network_t *network = *state;
+    const char *last = network->values[network->count - 1];
+    lab_t lab;
+    begin(&lab, network);
+    plan(&lab, &last, 1);
+    run(&lab, 0, 1);
+    check_value(&lab, network, 0, last);
+    check_gradient(&lab, network, lab.value[0]);
+    end(&lab);
+}
+
+// Without gradients maps are dropped where they are not needed any more, and one image is as good as two.
+static void single_images_agree_without_gradients(void **state)
+{
+    const network_t *network = *state;
+    lab_t lab;
+    begin(&lab, network);
+    plan(&lab, network->values, network->count);
+    run(&lab, 1, 0);
+    for (int i = 0; i < network->count; i++) check_value(&lab, network, i, network->values[i]);
+    assert_false(lab.value[0]->needs_grad);
+    end(&lab);
+}
+
+#define TESTS(i)                                                                                             \
+    cmocka_unit_test_prestate(all_values_and_the_gradient_agree, &networks[i]),                              \
+        cmocka_unit_test_prestate(the_last_value_and_the_gradient_agree, &networks[i]),                      \
+        cmocka_unit_test_prestate(single_images_agree_without_gradients, &networks[i])
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {TESTS(0), TESTS(1), TESTS(2), TESTS(3), TESTS(4), TESTS(5)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
