@@ -257,6 +257,18 @@ static int check_loss(const rg_config_t *config, const char *section, const rg_l
     return 0;
 }
 
+// A network of the user's is asked for values by name.
+static int check_networks(const rg_config_t *config)
+{
+    if (*config->evaluation.extractor.file && !*config->evaluation.extractor.features)
+        return rg_fail(RG_ECONFIG, "evaluation.extractor.features: names no value of %s",
+                       config->evaluation.extractor.file);
+    if (*config->evaluation.lpips.file && !config->evaluation.lpips.layers.count)
+        return rg_fail(RG_ECONFIG, "evaluation.lpips.layers: names no value of %s",
+                       config->evaluation.lpips.file);
+    return 0;
+}
+
 static int check(const rg_config_t *config)
 {
     const rg_names_t *attributes = &config->data.attributes, *exclusive = &config->data.exclusive;
@@ -278,7 +290,8 @@ static int check(const rg_config_t *config)
     if (config->stage3_encoders == RG_ENCODERS_TRAINED && config->retrieval.neighbours != RG_NEIGHBOURS_NONE)
         return rg_fail(RG_ECONFIG, "stage3.encoders: trained only with retrieval.neighbours: none");
     int err = check_loss(config, "stage1.loss", &config->stage1_loss);
-    return err ? err : check_loss(config, "stage3.loss", &config->stage3_loss);
+    if (!err) err = check_loss(config, "stage3.loss", &config->stage3_loss);
+    return err ? err : check_networks(config);
 }
 
 static int finish(rg_config_t *config, const char *origin)

@@ -23,6 +23,7 @@ enum rg_prior { RG_PRIOR_KL, RG_PRIOR_EARTH_MOVER };
 enum rg_references { RG_REFERENCES_RANDOM, RG_REFERENCES_FLIPPED };
 enum rg_neighbours { RG_NEIGHBOURS_RETRIEVED, RG_NEIGHBOURS_RANDOM, RG_NEIGHBOURS_NONE };
 enum rg_evaluate { RG_EVALUATE_TEST, RG_EVALUATE_VALIDATION };
+enum rg_pixels { RG_PIXELS_IMAGENET, RG_PIXELS_UNIT, RG_PIXELS_SIGNED, RG_PIXELS_BYTES };
 enum rg_encoders { RG_ENCODERS_FROZEN, RG_ENCODERS_TRAINED };
 
 // Optimisation, the same keys for every stage.
@@ -102,6 +103,19 @@ typedef struct {
         int batch;
         int follow; // images of the evaluation that each new checkpoint gets by itself; 0 = none
         char cache[RG_CONFIG_TEXT]; // folder of what the extractor says of real images; "" = RUN/features
+        struct {
+            char file[RG_CONFIG_TEXT];     // ONNX; "" = the built-in classifier
+            char features[RG_CONFIG_TEXT]; // name of a value
+            char classes[RG_CONFIG_TEXT];  // name of a value: probabilities; "" = none
+            int size;                      // of the images it sees; 0 = img_size
+            int pixels;                    // enum rg_pixels
+        } extractor;
+        struct {
+            char file[RG_CONFIG_TEXT]; // ONNX; "" = no LPIPS
+            rg_names_t layers;         // names of values
+            char weights[RG_CONFIG_TEXT];
+            int size;
+        } lpips;
     } evaluation;
     struct {
         char loader[RG_CONFIG_TEXT], encoder[RG_CONFIG_TEXT], retrieval[RG_CONFIG_TEXT],

@@ -27,6 +27,7 @@ static const char *const priors[] = {"kl", "earth_mover", NULL};
 static const char *const references[] = {"random", "flipped", NULL};
 static const char *const neighbours[] = {"retrieved", "random", "none", NULL};
 static const char *const splits[] = {"test", "validation", NULL};
+static const char *const pixels[] = {"imagenet", "unit", "signed", "bytes", NULL};
 static const char *const encoders[] = {"frozen", "trained", NULL};
 
 #define ENDPOINT_HELP "where it listens: ipc://PATH or tcp://HOST:PORT; empty: ipc://RUN/SERVICE.ipc"
@@ -127,6 +128,26 @@ static const row_t selection[] = {
      "as it takes time from training"},
     {"evaluation.cache", RG_KEY_TEXT, AT(evaluation.cache), "", 0, 0,
      "folder for what the extractor says of real images, which runs can share; empty: RUN/features"},
+    {"evaluation.extractor.file", RG_KEY_TEXT, AT(evaluation.extractor.file), "", 0, 0,
+     "ONNX network whose features distances are of (with Inception as published, the Frechet distance is "
+     "FID); "
+     "empty: the built-in classifier"},
+    {"evaluation.extractor.features", RG_KEY_TEXT, AT(evaluation.extractor.features), "", 0, 0,
+     "name of the network's value that is the features; maps are averaged"},
+    {"evaluation.extractor.classes", RG_KEY_TEXT, AT(evaluation.extractor.classes), "", 0, 0,
+     "name of the value that is the probabilities of its classes, for the inception score; empty: no score"},
+    {"evaluation.extractor.size", RG_KEY_INT, AT(evaluation.extractor.size), "0", 0, 1024,
+     "side that images are resized to for it; 0: as they are"},
+    {"evaluation.extractor.pixels", RG_KEY_CHOICE, AT(evaluation.extractor.pixels), "imagenet", 0, 0,
+     "what it expects: ImageNet's mean and deviation, 0..1, -1..1 or 0..255", pixels},
+    {"evaluation.lpips.file", RG_KEY_TEXT, AT(evaluation.lpips.file), "", 0, 0,
+     "ONNX network for LPIPS (Zhang et al. 2018): AlexNet, VGG or SqueezeNet; empty: no LPIPS"},
+    {"evaluation.lpips.layers", RG_KEY_NAMES, AT(evaluation.lpips.layers), "", 0, 0,
+     "names of the values whose maps are compared"},
+    {"evaluation.lpips.weights", RG_KEY_TEXT, AT(evaluation.lpips.weights), "", 0, 0,
+     "safetensors file with lin0.model.1.weight and so on, one for each layer, [1,C,1,1]; empty: all 1"},
+    {"evaluation.lpips.size", RG_KEY_INT, AT(evaluation.lpips.size), "0", 0, 1024,
+     "side that images are resized to for it; 0: as they are"},
 
     {"endpoints.loader", RG_KEY_TEXT, AT(endpoints.loader), "", 0, 0, ENDPOINT_HELP},
     {"endpoints.encoder", RG_KEY_TEXT, AT(endpoints.encoder), "", 0, 0, ENDPOINT_HELP},

@@ -11,6 +11,7 @@
 #include "common/core/err.h"
 #include "common/core/log.h"
 #include "services/evaluator/history.h"
+#include "services/evaluator/inception.h"
 #include "services/evaluator/resemblance.h"
 
 typedef struct {
@@ -57,6 +58,20 @@ static uint64_t hash_config(const rg_config_t *config)
     return hash;
 }
 
+// The networks behind the numbers; the annotation where there is none.
+static void describe_networks(const rg_evaluation_t *self, const stage_t *stage, rg_report_t *report)
+{
+    char judge[RG_EXTRACTOR_NAME];
+    snprintf(judge, sizeof judge, "builtin-classifier-%s", self->nets.classifier_weights);
+    if (!stage->nets.with_classifier) {
+        rg_report_text(report, "extractor", "annotation");
+        return;
+    }
+    rg_report_text(report, "extractor", "%s", stage->nets.parts ? self->extractor.name : judge);
+    rg_report_text(report, "judge", "%s", judge);
+    if (self->perception.network.onnx) rg_report_text(report, "lpips", "%s", self->perception.name);
+}
+
 static int describe(rg_evaluation_t *self, const stage_t *stage, rg_report_t *report)
 {
     const rg_config_t *config = self->config;
@@ -65,8 +80,7 @@ static int describe(rg_evaluation_t *self, const stage_t *stage, rg_report_t *re
     rg_report_integer(report, "iteration", info->iteration);
     rg_report_integer(report, "iterations", info->iterations);
     rg_report_text(report, "weights", "%s", self->nets.weights);
-    rg_report_text(report, "extractor", "%s",
-                   stage->nets.with_classifier ? self->extractor.name : "annotation");
+    describe_networks(self, stage, report);
     rg_report_text(report, "split", "%s", rg_evaluation_split(config));
     rg_report_integer(report, "images", self->n_images);
     rg_report_text(report, "images_hash", "%016" PRIx64, self->images_hash);
@@ -80,6 +94,8 @@ static int describe(rg_evaluation_t *self, const stage_t *stage, rg_report_t *re
     rg_report_integer(report, "kid_subsets", RG_KID_SUBSETS);
     rg_report_integer(report, "kid_size_max", RG_KID_SIZE_MAX);
     rg_report_integer(report, "prdc_k", RG_PRDC_K);
+    if (self->extractor.classes)
+        rg_report_integer(report, "inception_splits", (uint64_t)rg_inception_splits(self->n_images));
     rg_report_integer(report, "seed", config->seed);
     rg_report_text(report, "data_fingerprint", "%016" PRIx64, self->data.set.fingerprint);
     rg_report_text(report, "trained_on", "%016" PRIx64, info->fingerprint);

@@ -94,6 +94,13 @@ static int connect_retrieval(rg_evaluation_t *self)
     return 0;
 }
 
+// Those that compare images.
+static int open_networks(rg_evaluation_t *self)
+{
+    int err = rg_extractor_open(&self->extractor, self->config, &self->nets);
+    return err ? err : rg_perception_open(&self->perception, self->config, self->nets.tape);
+}
+
 int rg_evaluation_open(rg_evaluation_t *self, const rg_config_t *config, const rg_nets_spec_t *spec,
                        rg_evaluation_progress_t *progress, const atomic_int *stop)
 {
@@ -104,7 +111,7 @@ int rg_evaluation_open(rg_evaluation_t *self, const rg_config_t *config, const r
     if (!err) err = find_images(self);
     if (!err) err = hash_images(self);
     if (!err && spec->with_classifier) err = match_classes(self);
-    if (!err && spec->with_classifier) rg_extractor_init(&self->extractor, &self->nets);
+    if (!err && spec->with_classifier && spec->parts) err = open_networks(self);
     if (!err && spec->parts & RG_PART_BIT(RG_FUSION)) err = connect_retrieval(self);
     if (err) rg_evaluation_close(self);
     return err;
@@ -115,6 +122,8 @@ void rg_evaluation_close(rg_evaluation_t *self)
     rg_link_destroy(&self->link);
     rg_neighbours_fini(&self->nearest);
     rg_neighbours_fini(&self->random);
+    rg_perception_close(&self->perception);
+    rg_extractor_close(&self->extractor);
     rg_nets_close(&self->nets);
     rg_dataset_close(&self->data.set);
 }
@@ -171,15 +180,17 @@ int rg_evaluation_load(const rg_evaluation_t *self, float *pixels, const uint32_
     return err;
 }
 
-int rg_evaluation_judge(rg_evaluation_t *self, float *features, float *logits, const float *pixels, int n)
+int rg_evaluation_judge(rg_evaluation_t *self, const rg_said_t *said, const float *pixels, int n)
 {
     int classes = self->nets.classifier_info.attributes.count,
         attributes = self->config->data.attributes.count;
-    float *all = rg_alloc((size_t)(n * classes) * sizeof *all);
-    int err = rg_extractor_run(&self->extractor, features, all, pixels, n);
+    rg_said_t whole = *said;
+    whole.logits = rg_alloc((size_t)(n * classes) * sizeof *whole.logits);
+    int err = rg_extractor_run(&self->extractor, &whole, pixels, n);
     for (int i = 0; i < n && !err; i++)
-        for (int a = 0; a < attributes; a++) logits[i * attributes + a] = all[i * classes + self->class[a]];
-    free(all);
+        for (int a = 0; a < attributes; a++)
+            said->logits[i * attributes + a] = whole.logits[i * classes + self->class[a]];
+    free(whole.logits);
     return err;
 }
 

@@ -6,6 +6,7 @@
 
 #include "common/wire/neighbours.h"
 #include "services/evaluator/extractor.h"
+#include "services/evaluator/perception.h"
 #include "services/evaluator/report.h"
 #include "common/data/target.h"
 #include "services/evaluator/precision.h"
@@ -26,6 +27,7 @@ typedef struct {
     uint64_t images_hash; // of their names, labels and files
     rg_nets_t nets;
     rg_extractor_t extractor;
+    rg_perception_t perception;
     int class[RG_ATTRIBUTES_MAX];        // classifier output of each of the config's attributes
     int class_column[RG_ATTRIBUTES_MAX]; // column of the data set of each classifier output
     // where the model has the fusion layers (rg_evaluation_fuses):
@@ -67,9 +69,8 @@ int rg_evaluation_advance(rg_evaluation_t *self, int n);
 // naming the file.
 int rg_evaluation_load(const rg_evaluation_t *self, float *pixels, const uint32_t *images, int n);
 
-// features [n,d] of the extractor, and logits [n,A] of the classifier in the order of the config's
-// attributes, of pixels [n,S,S,3].
-int rg_evaluation_judge(rg_evaluation_t *self, float *features, float *logits, const float *pixels, int n);
+// What is said of pixels [n,S,S,3]; logits [n,A] are in the order of the config's attributes.
+int rg_evaluation_judge(rg_evaluation_t *self, const rg_said_t *said, const float *pixels, int n);
 
 // Draws what is wanted of image i (0..n_images-1): always the same.
 void rg_evaluation_target(const rg_evaluation_t *self, rg_target_t *target, uint32_t i, rg_rng_t *rng);

@@ -5,25 +5,30 @@
 
 #include "common/core/alloc.h"
 
-void rg_features_init(rg_features_t *features, uint32_t room, int d)
+void rg_features_init(rg_features_t *features, uint32_t room, int d, int classes)
 {
     *features = (rg_features_t){.d = d,
+                                .classes = classes,
                                 .row = rg_alloc((size_t)room * (size_t)d * sizeof *features->row),
+                                .probability =
+                                    rg_alloc((size_t)room * (size_t)classes * sizeof *features->probability),
                                 .target = rg_alloc(room * sizeof *features->target)};
 }
 
 void rg_features_fini(rg_features_t *features)
 {
     free(features->row);
+    free(features->probability);
     free(features->target);
 }
 
-float *rg_features_next(rg_features_t *features, const rg_target_t *targets, int n)
+rg_features_room_t rg_features_next(rg_features_t *features, const rg_target_t *targets, int n)
 {
-    float *rows = features->row + (size_t)features->n * (size_t)features->d;
-    memcpy(features->target + features->n, targets, (size_t)n * sizeof *targets);
+    size_t first = features->n;
+    memcpy(features->target + first, targets, (size_t)n * sizeof *targets);
     features->n += (uint32_t)n;
-    return rows;
+    return (rg_features_room_t){features->row + first * (size_t)features->d,
+                                features->probability + first * (size_t)features->classes};
 }
 
 rg_vectors_t rg_features_all(const rg_features_t *features)

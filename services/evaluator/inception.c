@@ -8,6 +8,12 @@
 
 static const double SUM_TOLERANCE = 1e-3; // of a softmax in single precision
 
+int rg_inception_splits(size_t n)
+{
+    size_t most = n / RG_INCEPTION_EACH;
+    return most < 1 ? 1 : most > RG_INCEPTION_SPLITS ? RG_INCEPTION_SPLITS : (int)most;
+}
+
 static int is_distribution(const float *p, int classes)
 {
     double sum = 0;

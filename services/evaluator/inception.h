@@ -9,6 +9,10 @@
 
 #include <stddef.h>
 
+// Parts of n images: ten as published, fewer where a part would have under 25 images.
+enum { RG_INCEPTION_SPLITS = 10, RG_INCEPTION_EACH = 25 };
+int rg_inception_splits(size_t n);
+
 typedef struct {
     double mean, spread; // over splits: mean and standard deviation
 } rg_inception_score_t;

@@ -9,7 +9,8 @@
 typedef struct {
     rg_evaluation_t *evaluation;
     float *features; // [sources*outputs,F], owned; and room for the outputs of one source:
-    float *pixels, *content, *own, *code, *image, *logits;
+    float *pixels, *content, *own, *code, *image, *classes, *logits;
+    double looks_latent, looks_real; // LPIPS, summed over sources
 } outputs_t;
 
 static float *room(size_t images, size_t each)
@@ -28,13 +29,14 @@ static void init(outputs_t *self, rg_evaluation_t *evaluation, size_t sources)
                         .content = room(n, rg_evaluation_content(evaluation)),
                         .own = room(1, width),
                         .code = room(n, width),
+                        .classes = room(n, (size_t)evaluation->extractor.classes),
                         .logits = room(n, (size_t)config->data.attributes.count)};
 }
 
 static void fini(outputs_t *self)
 {
     float *const owned[] = {self->features, self->pixels, self->content, self->own,
-                            self->code,     self->image,  self->logits};
+                            self->code,     self->image,  self->classes, self->logits};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
 }
 
@@ -42,6 +44,16 @@ static void fini(outputs_t *self)
 static void repeat(float *rows, int n, size_t width)
 {
     for (int i = 1; i < n; i++) memcpy(rows + (size_t)i * width, rows, width * sizeof *rows);
+}
+
+static int add_looks(const outputs_t *self, double *sum, const float *images)
+{
+    const rg_perception_t *perception = &self->evaluation->perception;
+    double mean;
+    if (!perception->network.onnx) return 0;
+    int err = rg_perception_pairs(perception, &mean, images, self->evaluation->config->evaluation.outputs);
+    if (!err) *sum += mean;
+    return err;
 }
 
 static int translate_source(outputs_t *self, uint32_t source)
@@ -61,23 +73,50 @@ static int translate_source(outputs_t *self, uint32_t source)
         rg_evaluation_code(evaluation, self->code + (size_t)i * width, self->own, &target, &rng);
     const rg_nets_source_t sources = {.content = self->content, .code = self->code, .pixels = self->pixels};
     err = rg_evaluation_translate(evaluation, self->image, sources, n, &evaluation->nearest);
-    float *features = self->features + (size_t)source * (size_t)n * (size_t)evaluation->extractor.d;
-    return err ? err : rg_evaluation_judge(evaluation, features, self->logits, self->image, n);
+    const rg_said_t said = {self->features + (size_t)source * (size_t)n * (size_t)evaluation->extractor.d,
+                            self->classes, self->logits};
+    if (!err) err = rg_evaluation_judge(evaluation, &said, self->image, n);
+    return err ? err : add_looks(self, &self->looks_latent, self->image);
+}
+
+// What LPIPS says of as many real images, other ones for every source.
+static int look_at_real(outputs_t *self, uint32_t source)
+{
+    rg_evaluation_t *evaluation = self->evaluation;
+    int n = evaluation->config->evaluation.outputs;
+    if (!evaluation->perception.network.onnx) return 0;
+    uint32_t *images = rg_alloc((size_t)n * sizeof *images);
+    for (int i = 0; i < n; i++)
+        images[i] = evaluation->images[((size_t)source * (size_t)n + (size_t)i) % evaluation->n_images];
+    int err = rg_evaluation_load(evaluation, self->pixels, images, n);
+    free(images);
+    return err ? err : add_looks(self, &self->looks_real, self->pixels);
+}
+
+static void conclude(const outputs_t *self, uint32_t sources, rg_report_t *report)
+{
+    int outputs = self->evaluation->config->evaluation.outputs;
+    const rg_vectors_t vectors = {self->features, (size_t)sources * (size_t)outputs,
+                                  self->evaluation->extractor.d};
+    rg_report_number(report, rg_diversity(&vectors, outputs), "diversity_latent");
+    if (!self->evaluation->perception.network.onnx) return;
+    rg_report_number(report, self->looks_latent / sources, "lpips_latent");
+    rg_report_number(report, self->looks_real / sources, "lpips_real");
 }
 
 int rg_evaluate_diversity(rg_evaluation_t *evaluation, rg_report_t *report)
 {
     uint32_t sources = (uint32_t)evaluation->config->evaluation.sources;
-    int outputs = evaluation->config->evaluation.outputs, err = 0;
+    int err = 0;
     if (sources > evaluation->n_images) sources = evaluation->n_images;
     outputs_t self;
     init(&self, evaluation, sources);
     for (uint32_t i = 0; i < sources && !err; i++) {
         err = translate_source(&self, i);
+        if (!err) err = look_at_real(&self, i);
         if (!err) err = rg_evaluation_advance(evaluation, 1);
     }
-    const rg_vectors_t vectors = {self.features, (size_t)sources * (size_t)outputs, evaluation->extractor.d};
-    if (!err) rg_report_number(report, rg_diversity(&vectors, outputs), "diversity_latent");
+    if (!err) conclude(&self, sources, report);
     fini(&self);
     return err;
 }

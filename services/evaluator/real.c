@@ -23,17 +23,19 @@ static char *make_key(const rg_evaluation_t *evaluation)
 {
     const rg_config_t *config = evaluation->config;
     char *attributes = list_attributes(&config->data.attributes);
-    char *key =
-        rg_format("extractor=%s images=%016" PRIx64 " split=%s count=%u size=%d crop=%d attributes=%s",
-                  evaluation->extractor.name, evaluation->images_hash, rg_evaluation_split(config),
-                  evaluation->n_images, config->data.img_size, config->data.crop, attributes);
+    char *key = rg_format("extractor=%s judge=%s images=%016" PRIx64
+                          " split=%s count=%u size=%d crop=%d attributes=%s",
+                          evaluation->extractor.name, evaluation->nets.classifier_weights,
+                          evaluation->images_hash, rg_evaluation_split(config), evaluation->n_images,
+                          config->data.img_size, config->data.crop, attributes);
     free(attributes);
     return key;
 }
 
 void rg_real_init(rg_real_t *real, rg_evaluation_t *evaluation)
 {
-    int width = evaluation->extractor.d + evaluation->config->data.attributes.count;
+    const rg_extractor_t *extractor = &evaluation->extractor;
+    int width = extractor->d + extractor->classes + evaluation->config->data.attributes.count;
     *real = (rg_real_t){.evaluation = evaluation};
     real->key = make_key(evaluation);
     rg_cache_path(evaluation->config, real->key, real->path);
@@ -48,40 +50,30 @@ void rg_real_fini(rg_real_t *real)
     free(real->said.row);
 }
 
-static float *row_of(const rg_real_t *real, uint32_t image)
+// Between what is said of image first + i and its row, part by part: into the row where `keep`.
+static void copy(const rg_real_t *real, const rg_said_t *said, uint32_t image, size_t i, int keep)
 {
-    return real->said.row + (size_t)image * (size_t)real->said.width;
-}
-
-// Row i of features and logits beside each other in `said`, and back.
-static void note(const rg_real_t *real, const float *features, const float *logits, uint32_t first, int n)
-{
-    size_t d = (size_t)real->evaluation->extractor.d, attributes = (size_t)real->said.width - d;
-    for (uint32_t i = 0; i < (uint32_t)n; i++) {
-        float *row = row_of(real, first + i);
-        memcpy(row, features + i * d, d * sizeof *row);
-        memcpy(row + d, logits + i * attributes, attributes * sizeof *row);
+    const rg_extractor_t *extractor = &real->evaluation->extractor;
+    const struct {
+        float *of;
+        int width;
+    } parts[] = {{said->features, extractor->d},
+                 {said->classes, extractor->classes},
+                 {said->logits, real->evaluation->config->data.attributes.count}};
+    float *row = real->said.row + (size_t)image * (size_t)real->said.width;
+    for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
+        size_t width = (size_t)parts[p].width;
+        if (width == 0) continue;
+        float *there = parts[p].of + i * width;
+        memcpy(keep ? row : there, keep ? there : row, width * sizeof *row);
+        row += width;
     }
 }
 
-static void recall(const rg_real_t *real, float *features, float *logits, uint32_t first, int n)
+int rg_real_judge(rg_real_t *real, const rg_said_t *said, uint32_t first, const float *pixels, int n)
 {
-    size_t d = (size_t)real->evaluation->extractor.d, attributes = (size_t)real->said.width - d;
-    for (uint32_t i = 0; i < (uint32_t)n; i++) {
-        const float *row = row_of(real, first + i);
-        memcpy(features + i * d, row, d * sizeof *row);
-        memcpy(logits + i * attributes, row + d, attributes * sizeof *row);
-    }
-}
-
-int rg_real_judge(rg_real_t *real, float *features, float *logits, uint32_t first, const float *pixels, int n)
-{
-    if (real->known) {
-        recall(real, features, logits, first, n);
-        return 0;
-    }
-    int err = rg_evaluation_judge(real->evaluation, features, logits, pixels, n);
-    if (!err) note(real, features, logits, first, n);
+    int err = real->known ? 0 : rg_evaluation_judge(real->evaluation, said, pixels, n);
+    for (uint32_t i = 0; i < (uint32_t)n && !err; i++) copy(real, said, first + i, i, !real->known);
     return err;
 }
 

@@ -9,7 +9,7 @@
 typedef struct {
     rg_evaluation_t *evaluation; // borrowed
     char *key, path[RG_PATH_SIZE];
-    rg_matrix_t said; // [n_images, d + A] features, then logits; owned
+    rg_matrix_t said; // [n_images, d + classes + A] features, classes, logits; owned
     int known;        // said is complete
 } rg_real_t;
 
@@ -17,9 +17,8 @@ typedef struct {
 void rg_real_init(rg_real_t *real, rg_evaluation_t *evaluation);
 void rg_real_fini(rg_real_t *real); // tolerates a zeroed struct
 
-// features [n,d] and logits [n,A] of images first.. of the evaluation, whose pixels are [n,S,S,3].
-int rg_real_judge(rg_real_t *real, float *features, float *logits, uint32_t first, const float *pixels,
-                  int n);
+// What is said of images first.. of the evaluation, whose pixels are [n,S,S,3].
+int rg_real_judge(rg_real_t *real, const rg_said_t *said, uint32_t first, const float *pixels, int n);
 
 // Keeps what was worked out, once all images were judged. A folder that cannot be written costs time later,
 // not numbers: that is logged.

@@ -99,10 +99,24 @@ void rg_report_adopt(rg_report_t *report, json_t *stored)
 }
 
 // Every entry that says how the measurement was made.
-static const char *const MEASUREMENT[] = {
-    "extractor",        "split",       "images",       "images_hash", "images_reference",
-    "retrieval_images", "img_size",    "crop",         "resize",      "outputs",
-    "sources",          "kid_subsets", "kid_size_max", "prdc_k",      "seed"};
+static const char *const MEASUREMENT[] = {"extractor",
+                                          "judge",
+                                          "lpips",
+                                          "split",
+                                          "images",
+                                          "images_hash",
+                                          "images_reference",
+                                          "retrieval_images",
+                                          "img_size",
+                                          "crop",
+                                          "resize",
+                                          "outputs",
+                                          "sources",
+                                          "kid_subsets",
+                                          "kid_size_max",
+                                          "prdc_k",
+                                          "inception_splits",
+                                          "seed"};
 
 int rg_report_says_how(const char *key)
 {

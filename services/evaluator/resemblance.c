@@ -6,6 +6,7 @@
 
 #include "common/core/alloc.h"
 #include "services/evaluator/frechet.h"
+#include "services/evaluator/inception.h"
 #include "services/evaluator/kid.h"
 #include "services/evaluator/prdc.h"
 
@@ -14,19 +15,6 @@ typedef struct {
     rg_kid_t kid;
     rg_prdc_t prdc;
 } alike_t;
-
-static int frechet(double *distance, const rg_vectors_t *real, const rg_vectors_t *made)
-{
-    rg_moments_t of_real, of_made;
-    rg_moments_init(&of_real, real->d);
-    rg_moments_init(&of_made, made->d);
-    rg_moments_add(&of_real, real->row, real->n);
-    rg_moments_add(&of_made, made->row, made->n);
-    int err = rg_frechet(distance, &of_real, &of_made);
-    rg_moments_fini(&of_real);
-    rg_moments_fini(&of_made);
-    return err;
-}
 
 static size_t least(size_t a, size_t b)
 {
@@ -38,7 +26,7 @@ static int compare(alike_t *alike, const rg_vectors_t *real, const rg_vectors_t 
     size_t fewer = least(real->n, made->n);
     *alike = (alike_t){NAN, {NAN, NAN}, {NAN, NAN, NAN, NAN}};
     if (fewer < 2) return 0;
-    int err = frechet(&alike->frechet, real, made);
+    int err = rg_frechet_of_vectors(&alike->frechet, real, made);
     if (err || fewer < RG_DOMAIN_MIN) return err;
     err = rg_kid(&alike->kid, real, made, RG_KID_SUBSETS, least(fewer / 2, RG_KID_SIZE_MAX), seed);
     return err ? err : rg_prdc(&alike->prdc, real, made, RG_PRDC_K);
@@ -82,6 +70,19 @@ static int compare_and_put(const rg_vectors_t *real, const rg_vectors_t *made, u
     return err;
 }
 
+// Where the extractor tells classes.
+static int put_score(const rg_features_t *features, const char *of, rg_report_t *report)
+{
+    rg_inception_score_t score;
+    if (!features->classes || !features->n) return 0;
+    int err = rg_inception_score(&score, features->probability, features->n, features->classes,
+                                 rg_inception_splits(features->n));
+    if (err) return err;
+    put(report, score.mean, "inception_score", of, "");
+    put(report, score.spread, "inception_spread", of, "");
+    return 0;
+}
+
 static float *room_for(const rg_features_t *features)
 {
     return rg_alloc(((size_t)features->n + 1) * (size_t)features->d * sizeof(float));
@@ -114,6 +115,7 @@ int rg_resemblance(const rg_config_t *config, const rg_features_t *real, const r
     const title_t title = {mode, mode, ""};
     const work_t work = {config, real, made, mode, room_for(real), room_for(made)};
     int err = compare_and_put(&all_real, &all_made, config->seed, &title, report);
+    if (!err) err = put_score(made, mode, report);
     for (int i = 0; i < rg_domains(config) && !err; i++) err = compare_domain(&work, rg_domain(i), report);
     free(work.part_real);
     free(work.part_made);
@@ -135,6 +137,7 @@ int rg_resemblance_bounds(const rg_config_t *config, const rg_features_t *real, 
     float *part = room_for(real);
     rg_report_integer(report, "images_bounds", all.n / 2);
     int err = compare_halves(&all, config->seed, "", report);
+    if (!err) err = put_score(real, "ceiling", report);
     for (int i = 0; i < rg_domains(config) && !err; i++) {
         char name[RG_DOMAIN_NAME_SIZE];
         const rg_vectors_t shown = rg_features_showing(real, rg_domain(i), part);

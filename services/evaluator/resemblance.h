@@ -1,5 +1,5 @@
 // How much made images are like real ones, by every measure of two sets of features: Frechet and kernel
-// distance, precision, recall, density, coverage.
+// distance, precision, recall, density, coverage; and the inception score of the made ones.
 #ifndef RG_EVALUATOR_RESEMBLANCE_H
 #define RG_EVALUATOR_RESEMBLANCE_H
 

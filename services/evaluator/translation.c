@@ -12,28 +12,21 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "services/evaluator/diversity.h"
-#include "services/evaluator/evaluation.h"
+#include "services/evaluator/outcome.h"
 #include "services/evaluator/real.h"
 #include "services/evaluator/resemblance.h"
 #include "services/evaluator/samples.h"
-#include "services/evaluator/tally.h"
 
 enum { LATENT, REFERENCE, MODES };
 static const char *const MODE_NAMES[MODES] = {"latent", "reference"};
 
 static const double GREY_LEVELS = 127.5; // of 0..255 per unit of -1..1
 
-// Translations of one mode.
-typedef struct {
-    rg_tally_t tally;
-    rg_features_t features;
-    double change; // against the retrieved neighbours, summed over images
-} outcome_t;
-
 typedef struct {
     rg_evaluation_t *evaluation;
-    outcome_t outcome[MODES], random[MODES];
-    rg_real_t judged; // of the sources
+    rg_outcome_t outcome[MODES], random[MODES]; // with the neighbours retrieved, with random ones
+    double change[MODES];                       // mean |difference| of the two, summed over images
+    rg_real_t judged;                           // of the sources
     rg_features_t real;
     rg_tally_t untranslated;
     rg_ceiling_t ceiling;
@@ -54,13 +47,12 @@ static void init(translation_t *self, rg_evaluation_t *evaluation)
 {
     const rg_config_t *config = evaluation->config;
     size_t batch = (size_t)config->evaluation.batch, pixels = rg_evaluation_pixels(evaluation);
-    uint32_t n = evaluation->n_images;
     *self = (translation_t){.evaluation = evaluation};
-    rg_features_init(&self->real, n, evaluation->extractor.d);
+    rg_features_init(&self->real, evaluation->n_images, evaluation->extractor.d,
+                     evaluation->extractor.classes);
     for (int m = 0; m < MODES; m++) {
-        rg_features_init(&self->outcome[m].features, n, evaluation->extractor.d);
-        if (rg_evaluation_fuses(evaluation))
-            rg_features_init(&self->random[m].features, n, evaluation->extractor.d);
+        rg_outcome_init(&self->outcome[m], evaluation);
+        if (rg_evaluation_fuses(evaluation)) rg_outcome_init(&self->random[m], evaluation);
     }
     self->target = rg_alloc(batch * sizeof *self->target);
     self->rng = rg_alloc(batch * sizeof *self->rng);
@@ -80,8 +72,8 @@ static void fini(translation_t *self)
                             self->own,    self->code,  self->logits};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
     for (int m = 0; m < MODES; m++) {
-        rg_features_fini(&self->outcome[m].features);
-        rg_features_fini(&self->random[m].features);
+        rg_outcome_fini(&self->outcome[m]);
+        rg_outcome_fini(&self->random[m]);
     }
     rg_features_fini(&self->real);
     rg_real_fini(&self->judged);
@@ -102,8 +94,9 @@ static double difference(const float *a, const float *b, int n, size_t size)
 static int measure_sources(translation_t *self, uint32_t first, int n)
 {
     int attributes = self->evaluation->config->data.attributes.count;
-    float *features = rg_features_next(&self->real, self->target, n);
-    int err = rg_real_judge(&self->judged, features, self->logits, first, self->pixels, n);
+    const rg_features_room_t room_of = rg_features_next(&self->real, self->target, n);
+    const rg_said_t said = {room_of.row, room_of.probability, self->logits};
+    int err = rg_real_judge(&self->judged, &said, first, self->pixels, n);
     for (int i = 0; i < n && !err; i++) {
         rg_tally_add(&self->untranslated, &self->target[i], self->logits + i * attributes, attributes);
         rg_ceiling_add(&self->ceiling, &self->target[i], self->logits + i * attributes, attributes);
@@ -127,26 +120,16 @@ static int measure_reconstruction(translation_t *self, int n)
     return err;
 }
 
-static int judge(translation_t *self, outcome_t *outcome, const float *images, int n)
-{
-    int attributes = self->evaluation->config->data.attributes.count;
-    float *features = rg_features_next(&outcome->features, self->target, n);
-    int err = rg_evaluation_judge(self->evaluation, features, self->logits, images, n);
-    for (int i = 0; i < n && !err; i++)
-        rg_tally_add(&outcome->tally, &self->target[i], self->logits + i * attributes, attributes);
-    return err;
-}
-
 static int translate(translation_t *self, int mode, int n)
 {
     rg_evaluation_t *evaluation = self->evaluation;
     int err =
         rg_evaluation_translate(evaluation, self->image, sources(self, self->code), n, &evaluation->nearest);
-    if (!err) err = judge(self, &self->outcome[mode], self->image, n);
+    if (!err) err = rg_outcome_add(&self->outcome[mode], self->target, self->image, n);
     if (err || !rg_evaluation_fuses(evaluation)) return err;
     err = rg_evaluation_translate(evaluation, self->other, sources(self, self->code), n, &evaluation->random);
-    if (!err) err = judge(self, &self->random[mode], self->other, n);
-    self->random[mode].change += difference(self->image, self->other, n, rg_evaluation_pixels(evaluation));
+    if (!err) err = rg_outcome_add(&self->random[mode], self->target, self->other, n);
+    self->change[mode] += difference(self->image, self->other, n, rg_evaluation_pixels(evaluation));
     return err;
 }
 
@@ -213,30 +196,14 @@ static int run_batch(translation_t *self, uint32_t first, int n)
 }
 
 // ------------------------------------------------------------------ numbers
-static int report_outcome(const translation_t *self, const outcome_t *outcome, const char *mode,
-                          rg_report_t *report)
-{
-    const rg_config_t *config = self->evaluation->config;
-    rg_report_number(report, rg_tally_wanted(&outcome->tally, NULL), "wanted_accuracy_%s", mode);
-    rg_report_number(report, rg_rate(&outcome->tally.untouched), "untouched_accuracy_%s", mode);
-    for (int i = 0; i < rg_domains(config); i++) {
-        char name[RG_DOMAIN_NAME_SIZE];
-        const rg_domain_t domain = rg_domain(i);
-        rg_domain_name(config, domain, name);
-        rg_report_number(report, rg_tally_wanted(&outcome->tally, &domain), "wanted_accuracy_%s.%s", mode,
-                         name);
-    }
-    return rg_resemblance(config, &self->real, &outcome->features, mode, report);
-}
-
 static int report_random(const translation_t *self, int mode, rg_report_t *report)
 {
-    const outcome_t *outcome = &self->random[mode];
+    const rg_outcome_t *outcome = &self->random[mode];
     char name[32];
     snprintf(name, sizeof name, "%s_random", MODE_NAMES[mode]);
-    rg_report_number(report, GREY_LEVELS * outcome->change / outcome->features.n, "pixel_change_255_%s",
+    rg_report_number(report, GREY_LEVELS * self->change[mode] / outcome->features.n, "pixel_change_255_%s",
                      name);
-    return report_outcome(self, outcome, name, report);
+    return rg_outcome_report(outcome, &self->real, name, report);
 }
 
 static void report_domain_bounds(const translation_t *self, rg_domain_t domain, rg_report_t *report)
@@ -265,7 +232,7 @@ static int conclude(const translation_t *self, rg_report_t *report)
     int err = 0;
     rg_report_integer(report, "images_reference", self->outcome[REFERENCE].features.n);
     for (int m = 0; m < MODES && !err; m++) {
-        err = report_outcome(self, &self->outcome[m], MODE_NAMES[m], report);
+        err = rg_outcome_report(&self->outcome[m], &self->real, MODE_NAMES[m], report);
         if (!err && rg_evaluation_fuses(self->evaluation)) err = report_random(self, m, report);
     }
     rg_report_number(report, GREY_LEVELS * self->reconstruction / self->evaluation->n_images,

@@ -186,9 +186,9 @@ void rg_tables_translation(rg_document_t *document, const rg_results_t *results,
     rg_document_text(
         document,
         "Every image is translated to one flipped attribute: latent, with a drawn code, and reference, with "
-        "the code of a real image. Distances and diversity are of the features of the extractor named below, "
-        "not "
-        "FID or LPIPS. wanted and untouched: how often the classifier sees what was asked, and what was "
-        "not.");
+        "the code of a real image. Distances and diversity are of the features of the extractor named below; "
+        "they are FID and KID with Inception's alone. wanted and untouched: how often the classifier sees "
+        "what "
+        "was asked, and what was not.");
     rg__put_fraction(document, results, WHOLE, k);
 }

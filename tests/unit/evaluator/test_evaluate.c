@@ -349,6 +349,40 @@ static void measures_quickly_on_a_few_images(void **state)
     for (int i = 0; i < 4; i++) json_decref(all[i]);
 }
 
+// An extractor that tells classes, and maps to compare: other distances, the same accuracies, an inception
+// score between 1 and the classes there are.
+static void measures_with_networks_of_the_users(void **state)
+{
+    (void)state;
+    const rg_config_t before = config;
+    json_t *builtin = evaluate("stage1");
+    snprintf(config.evaluation.extractor.file, RG_CONFIG_TEXT, "tests/unit/onnx/fixtures/inception.onnx");
+    snprintf(config.evaluation.extractor.features, RG_CONFIG_TEXT, "pooled");
+    snprintf(config.evaluation.extractor.classes, RG_CONFIG_TEXT, "y");
+    config.evaluation.extractor.size = 33;
+    snprintf(config.evaluation.lpips.file, RG_CONFIG_TEXT, "tests/unit/onnx/fixtures/squeeze.onnx");
+    config.evaluation.lpips.layers.count = 1;
+    snprintf(config.evaluation.lpips.layers.name[0], RG_NAME_SIZE, "fire1");
+    json_t *report = evaluate("stage1"), *again = evaluate("stage1");
+    assert_true(json_equal(report, again));
+    assert_memory_equal(text(report, "extractor"), "onnx-", strlen("onnx-"));
+    assert_non_null(strstr(text(report, "extractor"), " size=33 pixels=imagenet features=pooled classes=y"));
+    assert_string_equal(text(report, "judge"), text(builtin, "extractor"));
+    assert_non_null(strstr(text(report, "lpips"), "layers=1 unweighted="));
+    assert_near(number(report, "wanted_accuracy_latent"), number(builtin, "wanted_accuracy_latent"), 0);
+    assert_true(number(report, "frechet_latent") != number(builtin, "frechet_latent"));
+    assert_true(number(report, "inception_score_latent") >= 1 &&
+                number(report, "inception_score_latent") < 100);
+    assert_true(number(report, "inception_score_ceiling") >= 1);
+    assert_true(number(report, "lpips_real") > number(report, "lpips_latent"));
+    assert_true(number(report, "lpips_latent") > 0);
+    assert_int_equal(rg_report_comparable(report, builtin), RG_EMODEL);
+    json_decref(builtin);
+    json_decref(report);
+    json_decref(again);
+    config = before;
+}
+
 static void does_not_depend_on_the_batch(void **state)
 {
     (void)state;
@@ -549,6 +583,27 @@ static void says_which_checkpoint_is_missing(void **state)
     refuses("stage1", RG_ENOENT, "classifier.safetensors: no such checkpoint");
 }
 
+static void names_what_a_network_lacks(void **state)
+{
+    (void)state;
+    const rg_config_t before = config;
+    snprintf(config.evaluation.extractor.file, RG_CONFIG_TEXT, "tests/unit/onnx/fixtures/inception.onnx");
+    snprintf(config.evaluation.extractor.features, RG_CONFIG_TEXT, "no_such_value");
+    config.evaluation.extractor.size = 33;
+    refuses("stage1", RG_EMODEL, "no_such_value");
+    snprintf(config.evaluation.extractor.file, RG_CONFIG_TEXT, "%s/none.onnx", folder);
+    refuses("stage1", RG_ENOENT, "none.onnx");
+    snprintf(config.evaluation.extractor.file, RG_CONFIG_TEXT, "%s/faces/list_attr_celeba.txt", folder);
+    refuses("stage1", RG_EFORMAT, "list_attr_celeba.txt");
+    config = before;
+    snprintf(config.evaluation.lpips.file, RG_CONFIG_TEXT, "tests/unit/onnx/fixtures/squeeze.onnx");
+    config.evaluation.lpips.layers.count = 1;
+    snprintf(config.evaluation.lpips.layers.name[0], RG_NAME_SIZE, "fire1");
+    snprintf(config.evaluation.lpips.weights, RG_CONFIG_TEXT, "%s/run/stage1.safetensors", folder);
+    refuses("stage1", RG_EMODEL, "lin0.model.1.weight");
+    config = before;
+}
+
 static void refuses_what_does_not_fit(void **state)
 {
     (void)state;
@@ -621,6 +676,8 @@ int main(void)
         cmocka_unit_test(measures_weights_once),
         cmocka_unit_test(keeps_what_real_images_are_like),
         cmocka_unit_test(measures_quickly_on_a_few_images),
+        cmocka_unit_test(measures_with_networks_of_the_users),
+        cmocka_unit_test(names_what_a_network_lacks),
         cmocka_unit_test(does_not_depend_on_the_batch),
         cmocka_unit_test(translates_with_attention),
         cmocka_unit_test(measures_stage2),

@@ -39,6 +39,28 @@ static double distance(const float *a, size_t na, const float *b, size_t nb, int
     return out;
 }
 
+// Few or many vectors: the same number as from moments.
+static void vectors_give_what_their_moments_give(void **state)
+{
+    (void)state;
+    enum { D = 48 };
+    static const size_t counts[][2] = {{20, 30}, {20, 500}, {500, 20}, {200, 300}, {D, D}, {2, 2}};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        size_t na = counts[i][0], nb = counts[i][1];
+        float *a = normal(na, D, 1, 1, 0), *b = normal(nb, D, 2, 2, 0.5f);
+        const rg_vectors_t of_a = {a, na, D}, of_b = {b, nb, D};
+        double want = distance(a, na, b, nb, D), have = -1;
+        assert_ok(rg_frechet_of_vectors(&have, &of_a, &of_b));
+        assert_near(have, want, 1e-6 * want);
+        free(a);
+        free(b);
+    }
+    const float one[D] = {0};
+    const rg_vectors_t alone = {one, 1, D};
+    double unset;
+    assert_int_equal(rg_frechet_of_vectors(&unset, &alone, &alone), RG_EINVAL);
+}
+
 static void is_zero_to_itself(void **state)
 {
     (void)state;
@@ -123,6 +145,7 @@ static void refuses_what_has_no_distance(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(vectors_give_what_their_moments_give),
         cmocka_unit_test(is_zero_to_itself),
         cmocka_unit_test(has_the_closed_form_of_diagonal_gaussians),
         cmocka_unit_test(sees_correlation),
