@@ -15,7 +15,7 @@ static void *take(builder_t *builder, size_t size)
 static char *copy(builder_t *builder, const char *text, size_t length)
 {
     char *to = take(builder, length + 1);
-    return memcpy(to, text, length);
+    return length ? memcpy(to, text, length) : to;
 }
 
 // A repeated field has room for BUILDER_LIST.
