@@ -164,6 +164,13 @@ static int define_values(rg__graph_t *graph)
 
 // ---- nodes, their values by number
 
+// Its own, or else that of what it makes.
+static const char *name_of(const rg__node_t *node)
+{
+    const Rg__Onnx__Node *proto = node->proto;
+    return *proto->name || !proto->n_output ? proto->name : proto->output[0];
+}
+
 // Values that are read later than they are made make a cycle impossible.
 static int link_inputs(const rg__graph_t *graph, int index)
 {
@@ -173,11 +180,11 @@ static int link_inputs(const rg__graph_t *graph, int index)
         node->input[i] = *name ? rg__graph_find(graph, name) : RG__NO_VALUE;
         if (*name && node->input[i] == RG__NO_VALUE)
             return rg_fail(RG_EFORMAT, "%s: node '%.80s' reads '%.80s', which nothing defines", graph->origin,
-                           node->proto->name, name);
+                           name_of(node), name);
         if (*name && graph->values[node->input[i]].maker >= index)
             return rg_fail(RG_EFORMAT,
                            "%s: node '%.80s' reads '%.80s' before it is made: a cycle, or nodes out of order",
-                           graph->origin, node->proto->name, name);
+                           graph->origin, name_of(node), name);
     }
     return 0;
 }
@@ -234,7 +241,6 @@ int rg__refuse(const rg__graph_t *graph, const rg__node_t *node, const char *fmt
     va_start(args, fmt);
     vsnprintf(what, sizeof what, fmt, args);
     va_end(args);
-    const Rg__Onnx__Node *proto = node->proto;
-    const char *name = *proto->name || !proto->n_output ? proto->name : proto->output[0];
-    return rg_fail(RG_EMODEL, "%s: node '%.80s' (%.40s): %s", graph->origin, name, proto->op_type, what);
+    return rg_fail(RG_EMODEL, "%s: node '%.80s' (%.40s): %s", graph->origin, name_of(node),
+                   node->proto->op_type, what);
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "common/onnx/onnx.h"
+#include "tests/support/allocations.h"
 #include "tests/support/fixture.h"
 #include "tests/support/result.h"
 
@@ -57,16 +58,20 @@ static void end(lab_t *lab)
     rg_backend_destroy(&lab->backend);
 }
 
-// The first n of the fixture's images; 0: all.
-static void run(lab_t *lab, int n, int needs_grad)
+static void run_on(lab_t *lab, rg_fixture_tensor_t x, int n, int needs_grad)
 {
-    rg_fixture_tensor_t image = rg_fixture_tensor(lab->fixture, "x");
     rg_tape_reset(lab->tape);
-    lab->x = rg_tape_input(lab->tape, n ? n : image.shape[0], image.shape[1], image.shape[2], image.shape[3],
-                           image.data);
+    lab->x = rg_tape_input(lab->tape, n, x.shape[1], x.shape[2], x.shape[3], x.data);
     lab->x->needs_grad = needs_grad;
     rg_onnx_run(lab->onnx, lab->tape, lab->x, lab->value);
     assert_ok(rg_tape_error(lab->tape));
+}
+
+// The first n of the fixture's images; 0: all.
+static void run(lab_t *lab, int n, int needs_grad)
+{
+    rg_fixture_tensor_t x = rg_fixture_tensor(lab->fixture, "x");
+    run_on(lab, x, n ? n : x.shape[0], needs_grad);
 }
 
 static void plan(lab_t *lab, const char *const *names, int count)
@@ -105,15 +110,19 @@ static void check_value(const lab_t *lab, const network_t *network, int i, const
     compare(lab, network->name, name, y->data, rg_tensor_size(y));
 }
 
-static void check_gradient(lab_t *lab, const network_t *network, rg_tensor_t *y)
+static void back(lab_t *lab, rg_tensor_t *y, rg_fixture_tensor_t dy)
 {
-    rg_fixture_tensor_t dy = rg_fixture_tensor(lab->fixture, "dy");
     int add;
     float *grad = rg_tape_grad(lab->tape, y, &add);
     assert_non_null(grad);
     memcpy(grad, dy.data, dy.count * sizeof *grad);
     assert_ok(rg_tape_backward(lab->tape));
     assert_non_null(lab->x->grad);
+}
+
+static void check_gradient(lab_t *lab, const network_t *network, rg_tensor_t *y)
+{
+    back(lab, y, rg_fixture_tensor(lab->fixture, "dy"));
     compare(lab, network->name, "dx", lab->x->grad, rg_tensor_size(lab->x));
 }
 
@@ -156,10 +165,34 @@ static void single_images_agree_without_gradients(void **state)
     end(&lab);
 }
 
+static void step(lab_t *lab, const network_t *network, rg_fixture_tensor_t x, rg_fixture_tensor_t dy)
+{
+    run_on(lab, x, x.shape[0], 1);
+    back(lab, lab->value[network->count - 1], dy);
+}
+
+// Once a size has been seen, neither memory of the tape nor of anything else grows.
+static void later_runs_allocate_nothing(void **state)
+{
+    const network_t *network = *state;
+    lab_t lab;
+    begin(&lab, network);
+    plan(&lab, network->values, network->count);
+    rg_fixture_tensor_t x = rg_fixture_tensor(lab.fixture, "x"), dy = rg_fixture_tensor(lab.fixture, "dy");
+    for (int i = 0; i < 2; i++) step(&lab, network, x, dy);
+    size_t peak = rg_tape_peak_bytes(lab.tape);
+    rg_allocations_start();
+    for (int i = 0; i < 2; i++) step(&lab, network, x, dy);
+    assert_int_equal(rg_allocations_stop(), 0);
+    assert_int_equal(rg_tape_peak_bytes(lab.tape), peak);
+    end(&lab);
+}
+
 #define TESTS(i)                                                                                             \
     cmocka_unit_test_prestate(all_values_and_the_gradient_agree, &networks[i]),                              \
         cmocka_unit_test_prestate(the_last_value_and_the_gradient_agree, &networks[i]),                      \
-        cmocka_unit_test_prestate(single_images_agree_without_gradients, &networks[i])
+        cmocka_unit_test_prestate(single_images_agree_without_gradients, &networks[i]),                      \
+        cmocka_unit_test_prestate(later_runs_allocate_nothing, &networks[i])
 
 int main(void)
 {
