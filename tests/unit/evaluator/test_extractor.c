@@ -1,0 +1,161 @@
+// Networks of the user's see the images they expect: of the right size, in the right numbers.
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "common/core/alloc.h"
+#include "common/core/file.h"
+#include "services/evaluator/network.h"
+#include "services/evaluator/perception.h"
+#include "tests/support/folder.h"
+#include "tests/support/near.h"
+#include "tests/support/result.h"
+#include "tests/unit/onnx/builder.h"
+
+enum { SIDE = 8 };
+
+static char file[600];
+static rg_backend_t *backend;
+static rg_tape_t *tape;
+
+// The mean of the image, and the image halved in size by averages.
+static void write_network(void)
+{
+    static builder_t builder;
+    builder_init(&builder, 13);
+    Rg__Onnx__Node *pool = builder_node(&builder, "AveragePool", "x", "half");
+    builder_ints(&builder, pool, "kernel_shape", 2, (int64_t[]){2, 2});
+    builder_ints(&builder, pool, "strides", 2, (int64_t[]){2, 2});
+    builder_node(&builder, "GlobalAveragePool", "x", "mean");
+    size_t size = rg__onnx__model__get_packed_size(&builder.model);
+    uint8_t *bytes = rg_alloc(size);
+    rg__onnx__model__pack(&builder.model, bytes);
+    assert_ok(rg_file_write(file, bytes, size));
+    free(bytes);
+}
+
+static int set_up(void **state)
+{
+    if (folder_make(state)) return -1;
+    snprintf(file, sizeof file, "%s/network.onnx", (char *)*state);
+    write_network();
+    if (rg_cpu_backend_new(&backend, 0) || rg_tape_new(&tape, backend)) return -1;
+    rg_tape_pause(tape);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    rg_tape_destroy(&tape);
+    rg_backend_destroy(&backend);
+    return folder_remove(state);
+}
+
+// Two images of one colour each.
+static void fill(float pixels[2 * SIDE * SIDE * 3])
+{
+    static const float colours[2][3] = {{-1, 0.00392157f, 1}, {0.6f, -0.2f, 2}}; // the last is beyond white
+    for (int i = 0; i < 2 * SIDE * SIDE * 3; i++) pixels[i] = colours[i / (SIDE * SIDE * 3)][i % 3];
+}
+
+static void look(int size, int pixels, float mean[2][3])
+{
+    static const char *const values[] = {"mean"};
+    const rg_network_spec_t spec = {
+        .file = file, .values = values, .n = 1, .side = SIDE, .size = size, .pixels = pixels};
+    float images[2 * SIDE * SIDE * 3];
+    rg_network_t network;
+    rg_tensor_t *value;
+    fill(images);
+    assert_ok(rg_network_open(&network, &spec, tape));
+    assert_int_equal(rg_network_shape(&network, 0).c, 3);
+    rg_network_look(&network, images, 2, &value);
+    memcpy(mean, value->data, 6 * sizeof(float));
+    assert_ok(rg_network_done(&network));
+    rg_network_close(&network);
+}
+
+static void numbers_are_those_expected(void **state)
+{
+    (void)state;
+    static const double bytes[2][3] = {{0, 128, 255}, {204, 102, 255}};
+    static const double mean[3] = {0.485, 0.456, 0.406}, deviation[3] = {0.229, 0.224, 0.225};
+    for (int pixels = RG_PIXELS_IMAGENET; pixels <= RG_PIXELS_BYTES; pixels++)
+        for (int size = 0; size <= 12; size += 4) {
+            float have[2][3];
+            look(size, pixels, have);
+            for (int i = 0; i < 6; i++) {
+                double byte = bytes[i / 3][i % 3], want = pixels == RG_PIXELS_IMAGENET
+                                                              ? (byte / 255 - mean[i % 3]) / deviation[i % 3]
+                                                          : pixels == RG_PIXELS_UNIT   ? byte / 255
+                                                          : pixels == RG_PIXELS_SIGNED ? byte / 127.5 - 1
+                                                                                       : byte;
+                assert_near(have[i / 3][i % 3], want, 1e-5 * (1 + fabs(want)));
+            }
+        }
+}
+
+static void configure(rg_config_t *config)
+{
+    rg_config_init(config);
+    config->data.img_size = SIDE;
+    snprintf(config->evaluation.lpips.file, RG_CONFIG_TEXT, "%.255s", file);
+    config->evaluation.lpips.layers.count = 2;
+    strcpy(config->evaluation.lpips.layers.name[0], "x");
+    strcpy(config->evaluation.lpips.layers.name[1], "half");
+}
+
+// Of three images, two of which are alike: the distance of the pairs that differ is that of lpips.h, once for
+// each layer.
+static void pairs_are_those_of_the_formula(void **state)
+{
+    (void)state;
+    rg_config_t config;
+    rg_perception_t perception;
+    float images[3 * SIDE * SIDE * 3];
+    double mean = -1;
+    configure(&config);
+    fill(images);
+    memcpy(images + 2 * SIDE * SIDE * 3, images, SIDE * SIDE * 3 * sizeof *images);
+    assert_ok(rg_perception_open(&perception, &config, tape));
+    assert_ok(rg_perception_pairs(&perception, &mean, images, 3));
+    double unit[2][3], want = 0;
+    static const double bytes[2][3] = {{0, 128, 255}, {204, 102, 255}};
+    static const double centre[3] = {0.485, 0.456, 0.406}, deviation[3] = {0.229, 0.224, 0.225};
+    for (int i = 0; i < 2; i++) {
+        double length = 0;
+        for (int c = 0; c < 3; c++) unit[i][c] = (bytes[i][c] / 255 - centre[c]) / deviation[c];
+        for (int c = 0; c < 3; c++) length += unit[i][c] * unit[i][c];
+        for (int c = 0; c < 3; c++) unit[i][c] /= sqrt(length);
+    }
+    for (int c = 0; c < 3; c++) want += pow(unit[0][c] - unit[1][c], 2);
+    assert_near(mean, 2 * want * 2 / 3, 1e-5); // two layers; two of three pairs
+    rg_perception_close(&perception);
+}
+
+static void without_a_file_there_is_no_perception(void **state)
+{
+    (void)state;
+    rg_config_t config;
+    rg_perception_t perception;
+    rg_config_init(&config);
+    assert_ok(rg_perception_open(&perception, &config, tape));
+    assert_null(perception.network.onnx);
+    rg_perception_close(&perception);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_those_expected),
+        cmocka_unit_test(pairs_are_those_of_the_formula),
+        cmocka_unit_test(without_a_file_there_is_no_perception),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
