@@ -23,6 +23,10 @@ int rg_onnx_parse(rg_onnx_t **onnx, const void *bytes, size_t size, const char *
 void rg_onnx_close(rg_onnx_t **onnx);
 const char *rg_onnx_hash(const rg_onnx_t *onnx);
 
+// The first output of node number n (from 1, in the file's order) of that operator; NULL: there are fewer. It
+// lives as long as onnx.
+const char *rg_onnx_nth(const rg_onnx_t *onnx, const char *op, int n);
+
 // Works out what to run so that images [N,h,w,3] give the values `names` (count of them; the name of any
 // value in the graph; NULL: the graph's first output); only what they need is run. What a value is, is then
 // told by rg_onnx_shape: [N,h,w,c], a vector [N,1,1,c]. RG_EMODEL naming the node whose shapes cannot be, or

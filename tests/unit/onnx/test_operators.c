@@ -10,7 +10,7 @@
 
 #include "tests/support/near.h"
 #include "tests/support/result.h"
-#include "tests/unit/onnx/builder.h"
+#include "tests/support/onnx_builder.h"
 
 #define INTS(...)                                                                                            \
     (const int64_t[])                                                                                        \
