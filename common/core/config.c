@@ -250,7 +250,8 @@ static int derive_all(rg_config_t *config)
 static int check_loss(const rg_config_t *config, const char *section, const rg_loss_weights_t *loss)
 {
     if (loss->perceptual > 0 && !*loss->vgg16)
-        return rg_fail(RG_ECONFIG, "%s.perceptual: needs %s.vgg16, a file of weights", section, section);
+        return rg_fail(RG_ECONFIG, "%s.perceptual: needs %s.vgg16, an ONNX file of that network", section,
+                       section);
     if (loss->perceptual > 0 && config->data.img_size < 32)
         return rg_fail(RG_ECONFIG, "%s.perceptual: needs a data.img_size of 32 or more, not %d", section,
                        config->data.img_size);

@@ -49,7 +49,7 @@ typedef struct {
     int gan;                    // enum rg_gan: the form of adversarial
     double penalty;             // weight: gradient penalty of RG_GAN_WGAN_GP
     double perceptual;          // weight, 0: none
-    char vgg16[RG_CONFIG_TEXT]; // its network's weights, safetensors
+    char vgg16[RG_CONFIG_TEXT]; // its network, ONNX
 } rg_loss_weights_t;
 
 typedef struct {

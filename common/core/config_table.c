@@ -234,7 +234,8 @@ static const row_t loss[] = {
     {"classify", RG_KEY_DOUBLE, AT(classify), "1", 0, 1e6, "weight: attribute classification, BCE"},
     {"perceptual", RG_KEY_DOUBLE, AT(perceptual), "0", 0, 1e6,
      "weight: VGG16 features of translation and source, L2; needs vgg16"},
-    {"vgg16", RG_KEY_TEXT, AT(vgg16), "", 0, 0, "safetensors file with torchvision's VGG16 weights"},
+    {"vgg16", RG_KEY_TEXT, AT(vgg16), "", 0, 0,
+     "ONNX file of VGG16, whole or its features, as torch.onnx.export writes torchvision's"},
 };
 #undef AT
 

@@ -1,14 +1,11 @@
 #include "common/model/perceptual.h"
 
 #include <assert.h>
-#include <stdio.h>
 
+#include "common/core/err.h"
 #include "common/model/layers.h"
-#include "common/model/safetensors.h"
 
-const int RG_VGG16_WIDTHS[RG_VGG_BLOCKS] = {64, 128, 256, 512, 512};
-
-static const int DEPTHS[RG_VGG_BLOCKS] = {2, 2, 3, 3, 3}; // convolutions per block
+enum { RELU5_3 = 13 }; // the number of that ReLU, from 1
 
 static const float MEAN[3] = {0.485f, 0.456f, 0.406f}, STD[3] = {0.229f, 0.224f, 0.225f}; // of 0..1
 
@@ -24,53 +21,42 @@ static void init_normalise(rg_perceptual_t *net)
     }
 }
 
-void rg_perceptual_init(rg_perceptual_t *net, const int widths[RG_VGG_BLOCKS])
+static int find_relu5_3(rg_perceptual_t *net, const char *path, int side)
 {
-    int position = 0, in = 3; // torchvision counts convolutions, activations and maxima
-    rg_conv_t *conv = net->conv;
-    rg_params_init(&net->set, "features");
-    for (int b = 0; b < RG_VGG_BLOCKS; b++, position++)
-        for (int i = 0; i < DEPTHS[b]; i++, position += 2, in = widths[b]) {
-            char name[16];
-            snprintf(name, sizeof name, "%d", position);
-            *conv++ = rg_layer_conv(
-                &net->set, name,
-                (rg_conv_spec_t){
-                    .in = in, .out = widths[b], .k = 3, .stride = 1, .pad = 1, .act = RG_ACT_RELU});
-        }
-    rg_params_alloc(&net->set, 0);
+    const char *name = rg_onnx_nth(net->vgg16, "Relu", RELU5_3);
+    if (!name) return rg_fail(RG_EMODEL, "%s: not VGG16, which has %d or more Relu nodes", path, RELU5_3);
+    int err = rg_onnx_plan(net->vgg16, side, side, &name, 1);
+    if (err) return err;
+    rg_onnx_shape_t shape = rg_onnx_shape(net->vgg16, 0);
+    if (shape.h == side / 16 && shape.w == side / 16) return 0;
+    return rg_fail(RG_EMODEL, "%s: not VGG16: of %d pixels Relu number %d makes %d, not %d", path, side,
+                   RELU5_3, shape.h, side / 16);
+}
+
+int rg_perceptual_init(rg_perceptual_t *net, const char *path, int side)
+{
+    *net = (rg_perceptual_t){0};
+    int err = rg_onnx_open(&net->vgg16, path);
+    if (!err) err = find_relu5_3(net, path, side);
+    if (err) {
+        rg_perceptual_fini(net);
+        return err;
+    }
     init_normalise(net);
+    return 0;
 }
 
 void rg_perceptual_fini(rg_perceptual_t *net)
 {
-    rg_params_fini(&net->set);
+    rg_onnx_close(&net->vgg16);
     rg_params_fini(&net->normalise_set);
-}
-
-int rg_perceptual_load(rg_perceptual_t *net, const char *path)
-{
-    rg_safetensors_t *file;
-    int err = rg_safetensors_open(&file, path);
-    if (err) return err;
-    for (int i = 0; !err && i < net->set.n; i++) {
-        const rg_param_t *param = net->set.list[i];
-        err = rg_safetensors_read(file, path, param->name, param->rank, param->shape, param->value);
-    }
-    rg_safetensors_close(&file);
-    rg_params_changed(&net->set);
-    return err;
 }
 
 static rg_tensor_t *features(rg_tape_t *tape, const rg_perceptual_t *net, rg_tensor_t *x)
 {
-    const rg_conv_t *conv = net->conv;
-    x = rg_conv(tape, x, &net->normalise);
-    for (int b = 0; b < RG_VGG_BLOCKS; b++) {
-        if (b > 0) x = rg_max_pool2(tape, x);
-        for (int i = 0; i < DEPTHS[b]; i++) x = rg_conv(tape, x, conv++);
-    }
-    return rg_instance_norm(tape, x, RG_ACT_NONE, NULL);
+    rg_tensor_t *relu5_3;
+    rg_onnx_run(net->vgg16, tape, rg_conv(tape, x, &net->normalise), &relu5_3);
+    return rg_instance_norm(tape, relu5_3, RG_ACT_NONE, NULL);
 }
 
 double rg_loss_perceptual(rg_tape_t *tape, const rg_perceptual_t *net, rg_tensor_t *image,

@@ -4,30 +4,25 @@
 // out what a domain does to the features' mean and spread. Unlike there, images are normalised as
 // torchvision's weights expect, with ImageNet's mean and standard deviation.
 //
-// The weights are the user's to supply: a safetensors file (f32) with torchvision's names, features.0.weight
-// .. features.28.bias; whatever else it holds is not read.
+// The network is the user's to supply: an ONNX file of VGG16, whole or its features alone, with or without
+// batch normalisation, as torch.onnx.export writes torchvision's. relu5_3 is what the thirteenth of its ReLUs
+// gives.
 #ifndef RG_MODEL_PERCEPTUAL_H
 #define RG_MODEL_PERCEPTUAL_H
 
 #include "common/nn/ops.h"
-
-// Blocks end in a 2x2 maximum, but for the last: relu5_3 has a sixteenth of the image's side.
-enum { RG_VGG_BLOCKS = 5, RG_VGG_CONVS = 13 };
+#include "common/onnx/onnx.h"
 
 typedef struct {
-    rg_params_t set, normalise_set;
+    rg_onnx_t *vgg16; // planned up to relu5_3
+    rg_params_t normalise_set;
     rg_conv_t normalise; // -1..1 to ImageNet's units, a 1x1 convolution
-    rg_conv_t conv[RG_VGG_CONVS];
 } rg_perceptual_t;
 
-extern const int RG_VGG16_WIDTHS[RG_VGG_BLOCKS]; // 64 128 256 512 512; tests use narrower ones
-
-// Without weights yet; frozen.
-void rg_perceptual_init(rg_perceptual_t *net, const int widths[RG_VGG_BLOCKS]);
+// For images of side x side. The errors of onnx.h; RG_EMODEL if the network is not VGG16: too few ReLUs, or
+// relu5_3 has not a sixteenth of the image's side. Nothing is left behind then.
+int rg_perceptual_init(rg_perceptual_t *net, const char *path, int side);
 void rg_perceptual_fini(rg_perceptual_t *net); // tolerates a zeroed struct
-
-// RG_ENOENT, RG_EFORMAT, or RG_EMODEL naming the tensor that is missing or of another shape.
-int rg_perceptual_load(rg_perceptual_t *net, const char *path);
 
 // image, source [N,S,S,3] in -1..1, S >= 32: on the single pixel that smaller ones leave, instance
 // normalisation would make everything zero.

@@ -189,6 +189,16 @@ static int link_inputs(const rg__graph_t *graph, int index)
     return 0;
 }
 
+// Exporters keep equal weights once, and copies of them by Identity.
+static void pass_constant(rg__graph_t *graph, const rg__node_t *node)
+{
+    const Rg__Onnx__Node *proto = node->proto;
+    if (!rg__is_standard(proto) || strcmp(proto->op_type, "Identity") != 0) return;
+    if (proto->n_input != 1 || proto->n_output != 1) return;
+    if (node->input[0] == RG__NO_VALUE || node->output[0] == RG__NO_VALUE) return;
+    graph->values[node->output[0]].constant = graph->values[node->input[0]].constant;
+}
+
 static int link_nodes(rg__graph_t *graph)
 {
     const Rg__Onnx__Graph *g = graph->model->graph;
@@ -206,6 +216,7 @@ static int link_nodes(rg__graph_t *graph)
         for (size_t o = 0; o < proto->n_output; o++)
             node->output[o] = rg__graph_find(graph, proto->output[o]);
         err = link_inputs(graph, i);
+        if (!err) pass_constant(graph, node);
     }
     return err;
 }

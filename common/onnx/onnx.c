@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -65,6 +66,16 @@ void rg_onnx_close(rg_onnx_t **out)
 const char *rg_onnx_hash(const rg_onnx_t *onnx)
 {
     return onnx->hash;
+}
+
+const char *rg_onnx_nth(const rg_onnx_t *onnx, const char *op, int n)
+{
+    for (int i = 0; i < onnx->graph.n_nodes; i++) {
+        const Rg__Onnx__Node *node = onnx->graph.nodes[i].proto;
+        if (node->n_output && rg__is_standard(node) && strcmp(node->op_type, op) == 0 && --n == 0)
+            return node->output[0];
+    }
+    return NULL;
 }
 
 // ---- plans

@@ -4,8 +4,12 @@
 // weights are frozen. What the file says is not trusted: every size, reference and shape is checked by parse
 // or plan, so that a run only computes.
 //
-//   parse:  rg_onnx_open           plan:  rg_onnx_plan(onnx, h, w, ...)           run:  rg_onnx_run(onnx,
-//   tape, x, maps)
+//   rg_onnx_open(&onnx, "vgg16.onnx");
+//   rg_onnx_plan(onnx, 224, 224, NULL, 0);
+//   rg_onnx_run(onnx, tape, images, &features);
+//
+// Operators: operator.c lists them, with the attributes that count; of each, what networks of images need. In
+// the file values are [N,C,H,W] or [N,C]; here they are NHWC, and a vector made of a map keeps ONNX's order.
 #ifndef RG_ONNX_ONNX_H
 #define RG_ONNX_ONNX_H
 
@@ -15,19 +19,24 @@
 
 typedef struct rg_onnx rg_onnx_t;
 
-// The file's whole content is hashed: 16 hexadecimal digits. RG_ENOENT, RG_ELIMIT (file over 2 GiB),
-// RG_EFORMAT what is wrong in which file, RG_EMODEL naming the node and an operator or an attribute of it
-// that is not supported.
+// All of the file's tensors stay in memory until close; its whole content is hashed, 16 hexadecimal digits.
+// RG_ENOENT, RG_ELIMIT (over 2 GiB), RG_EFORMAT (what is wrong in which file), RG_EMODEL for what is right
+// but not supported: an old operator set, tensors in other files, two inputs.
 int rg_onnx_open(rg_onnx_t **onnx, const char *path);
 int rg_onnx_parse(rg_onnx_t **onnx, const void *bytes, size_t size, const char *origin); // bytes are not kept
 void rg_onnx_close(rg_onnx_t **onnx);
 const char *rg_onnx_hash(const rg_onnx_t *onnx);
 
+// The first output of node number n (from 1, in the file's order) of that operator; NULL: there are fewer. It
+// lives as long as onnx.
+const char *rg_onnx_nth(const rg_onnx_t *onnx, const char *op, int n);
+
 // Works out what to run so that images [N,h,w,3] give the values `names` (count of them; the name of any
-// value in the graph; NULL: the graph's first output); only what they need is run. What a value is, is then
-// told by rg_onnx_shape: [N,h,w,c], a vector [N,1,1,c]. RG_EMODEL naming the node whose shapes cannot be, or
-// the value that does not exist, and which there are; RG_ELIMIT if an image would need over 1 GiB of maps. A
-// later plan replaces this one.
+// value in the graph; NULL: the graph's first output). Only what they need is run, and has to be supported.
+// What a value is, is then told by rg_onnx_shape: [N,h,w,c], a vector [N,1,1,c]. RG_EMODEL naming the node
+// and its operator, attribute or shape that cannot be, or the value that does not exist and which do;
+// RG_ELIMIT if an image would need over 1 GiB of maps or 10^12 multiplications. A later plan replaces this
+// one; one that fails leaves it.
 int rg_onnx_plan(rg_onnx_t *onnx, int h, int w, const char *const *names, int count);
 typedef struct {
     int h, w, c;

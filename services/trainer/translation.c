@@ -15,10 +15,8 @@ int rg_translation_init(rg_translation_t *self, rg_model_t *model, rg_backend_t 
         .model = model, .train = train, .weight = weight, .retriever = retriever, .backend = backend};
     int err = rg_tape_new(&self->tape, backend);
     if (!err) err = rg_tape_new(&self->tape_d, backend);
-    if (!err && weight->perceptual > 0) {
-        rg_perceptual_init(&self->perceptual, RG_VGG16_WIDTHS);
-        err = rg_perceptual_load(&self->perceptual, weight->vgg16);
-    }
+    if (!err && weight->perceptual > 0)
+        err = rg_perceptual_init(&self->perceptual, weight->vgg16, model->config.data.img_size);
     if (err) rg_translation_fini(self);
     return err;
 }

@@ -6,7 +6,7 @@
 
 #include "common/core/file.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/unit/onnx/builder.h"
+#include "tests/support/onnx_builder.h"
 
 #define INTS(...)                                                                                            \
     (const int64_t[])                                                                                        \

@@ -303,6 +303,9 @@ def values(ref):
         ref.case("clip", F.leaky_relu(x, 0.25), {"x": x}, low=0.0, high=math.inf, leak=0.25)
         x = normal(n, c, h, w, std=4)
         ref.case("softmax", F.softmax(x, 1), {"x": x})
+    for n, c, h, w, first, count in [(2, 3, 4, 5, 1, 1), (1, 17, 3, 2, 4, 9)]:
+        x = normal(n, c, h, w)
+        ref.case("channels", x[:, first : first + count], {"x": x}, first=first, count=count)
 
 
 SGD, ADAM, ADAMW = range(3)  # enum rg_optimizer

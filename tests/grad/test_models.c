@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -14,6 +15,7 @@
 #include "common/model/model.h"
 #include "common/model/perceptual.h"
 #include "tests/grad/bench.h"
+#include "tests/grad/vgg16.h"
 
 // The sizes of make_model_reference.py.
 enum { N = 2, GF = 4, ATTRS = 5, DIMS = 8, IMG = 32, EMBED = 20, K = 3 };
@@ -286,14 +288,16 @@ static void test_gradient_penalty(void **state)
 
 static void test_perceptual(void **state)
 {
-    static const int widths[RG_VGG_BLOCKS] = {4, 6, 8, 12, 12};
+    static const int widths[VGG16_BLOCKS] = {4, 6, 8, 12, 12};
     static const int image[4] = {N, IMG, IMG, 3};
     lab_t *lab = *state;
     rg_perceptual_t net;
     rg_tensor_t *x[2];
     rg_tape_reset(lab->bench.tape);
-    rg_perceptual_init(&net, widths);
-    rg_bench_fill_params(&net.set);
+    char path[VGG16_PATH];
+    vgg16_write(path, widths);
+    assert_int_equal(rg_perceptual_init(&net, path, IMG), 0);
+    unlink(path);
     for (int i = 0; i < 2; i++)
         x[i] = rg_bench_leaf(&lab->bench, image, filled(lab, "perceptual", i, "x", size_of(image)));
     x[1]->needs_grad = 0;

@@ -204,6 +204,11 @@ static rg_tensor_t *build_rows(case_t *c)
     return rg_rows(c->bench->tape, input(c, "x"), number(c, "first"), number(c, "count"));
 }
 
+static rg_tensor_t *build_channels(case_t *c)
+{
+    return rg_channels(c->bench->tape, input(c, "x"), number(c, "first"), number(c, "count"));
+}
+
 static rg_tensor_t *build_select(case_t *c)
 {
     rg_tensor_t *a = input(c, "a"), *b = input(c, "b");
@@ -283,6 +288,7 @@ static const struct op {
     {"concat", NONE, 0, build_concat},
     {"stack", NONE, 0, build_stack},
     {"rows", NONE, 0, build_rows},
+    {"channels", NONE, 0, build_channels},
     {"select", NONE, 0, build_select},
     {"dropout", NONE, 2e-7, build_dropout},
     {"act", NONE, 1e-6, build_act},

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -16,6 +17,7 @@
 #include "services/trainer/translation.h"
 #include "services/trainer/triplet.h"
 #include "tests/grad/bench.h"
+#include "tests/grad/vgg16.h"
 
 // The sizes of make_stage_reference.py.
 enum { ITERATIONS = 10, N = 4, REFERENCES = 2, ATTRS = 5, DIMS = 8, IMG = 32, GF = 4, K = 3, KINDS = 4 };
@@ -150,18 +152,18 @@ static void run_translation(lab_t *lab, const rg_train_config_t *train, const rg
     const char *stage = lab->stage;
     rg_translation_t translation;
     rg_loss_weights_t forms = *weights;
-    assert_int_equal(rg_translation_init(&translation, lab->model, lab->backend, train, &forms, retriever),
-                     0);
     if (strcmp(stage, "critic1") == 0) {
         forms.gan = RG_GAN_WGAN_GP;
         forms.penalty = 10;
         forms.prior = RG_PRIOR_EARTH_MOVER;
     }
-    if (strcmp(stage, "perceptual1") == 0) { // narrow, and without a file
+    if (strcmp(stage, "perceptual1") == 0) {
         forms.perceptual = 0.1;
-        rg_perceptual_init(&translation.perceptual, (const int[RG_VGG_BLOCKS]){8, 12, 16, 32, 64});
-        rg_bench_fill_params(&translation.perceptual.set);
+        vgg16_write(forms.vgg16, (const int[VGG16_BLOCKS]){8, 12, 16, 32, 64});
     }
+    assert_int_equal(rg_translation_init(&translation, lab->model, lab->backend, train, &forms, retriever),
+                     0);
+    if (forms.perceptual > 0) unlink(forms.vgg16);
     for (int i = 0; i < ITERATIONS; i++) {
         rg_batch_t batch;
         rg_draws_t draws;
@@ -234,12 +236,12 @@ static void test_missing_vgg16_is_named(void **state)
     rg_translation_t translation;
     rg_loss_weights_t forms = lab->config.stage1_loss;
     forms.perceptual = 0.1;
-    snprintf(forms.vgg16, sizeof forms.vgg16, "/nowhere/vgg16.safetensors");
+    snprintf(forms.vgg16, sizeof forms.vgg16, "/nowhere/vgg16.onnx");
     model_new(lab, "stage1", RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
     assert_int_equal(
         rg_translation_init(&translation, lab->model, lab->backend, &lab->config.stage1, &forms, NULL),
         RG_ENOENT);
-    assert_non_null(strstr(rg_error(), "/nowhere/vgg16.safetensors"));
+    assert_non_null(strstr(rg_error(), "/nowhere/vgg16.onnx"));
 }
 
 static void test_stage3(void **state)

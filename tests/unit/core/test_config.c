@@ -246,7 +246,8 @@ static void bad_overrides_are_told_apart(void **state)
         {"=1", "--set: : unknown key"},
         {"model.k=64", ""},
         {"model.k=65", "--set: model.k: '65' is not an integer, 1 to 64"},
-        {"stage3.loss.perceptual=0.1", "stage3.loss.perceptual: needs stage3.loss.vgg16, a file of weights"},
+        {"stage3.loss.perceptual=0.1",
+         "stage3.loss.perceptual: needs stage3.loss.vgg16, an ONNX file of that network"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int err = rg_config_load(&config, NULL, &cases[i].yaml, 1);

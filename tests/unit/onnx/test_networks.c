@@ -188,6 +188,21 @@ static void later_runs_allocate_nothing(void **state)
     end(&lab);
 }
 
+static void files_have_a_hash_and_numbered_nodes(void **state)
+{
+    lab_t a, b;
+    (void)state;
+    begin(&a, &networks[0]);
+    begin(&b, &networks[1]);
+    assert_int_equal(strlen(rg_onnx_hash(a.onnx)), 16);
+    assert_string_not_equal(rg_onnx_hash(a.onnx), rg_onnx_hash(b.onnx));
+    assert_string_equal(rg_onnx_nth(a.onnx, "Relu", 2), "relu2");
+    assert_null(rg_onnx_nth(a.onnx, "Relu", 6));
+    assert_null(rg_onnx_nth(a.onnx, "Relu", 0));
+    end(&a);
+    end(&b);
+}
+
 #define TESTS(i)                                                                                             \
     cmocka_unit_test_prestate(all_values_and_the_gradient_agree, &networks[i]),                              \
         cmocka_unit_test_prestate(the_last_value_and_the_gradient_agree, &networks[i]),                      \
@@ -196,6 +211,12 @@ static void later_runs_allocate_nothing(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {TESTS(0), TESTS(1), TESTS(2), TESTS(3), TESTS(4), TESTS(5)};
+    const struct CMUnitTest tests[] = {TESTS(0),
+                                       TESTS(1),
+                                       TESTS(2),
+                                       TESTS(3),
+                                       TESTS(4),
+                                       TESTS(5),
+                                       cmocka_unit_test(files_have_a_hash_and_numbered_nodes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

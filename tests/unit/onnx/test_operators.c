@@ -10,7 +10,7 @@
 
 #include "tests/support/near.h"
 #include "tests/support/result.h"
-#include "tests/unit/onnx/builder.h"
+#include "tests/support/onnx_builder.h"
 
 #define INTS(...)                                                                                            \
     (const int64_t[])                                                                                        \
@@ -202,6 +202,18 @@ static void products_are_the_same(void **state)
     agree(*state, &a, &b);
 }
 
+static void constants_pass_identities(void **state)
+{
+    builder_t a, b;
+    builder_init(&a, 13);
+    builder_floats(&a, "v", 4, INTS(4, 3, 3, 3));
+    builder_node(&a, "Identity", "v", "u");
+    builder_node(&a, "Identity", "u", "w");
+    builder_node(&a, "Conv", "x w", "c");
+    conv(&b, 13, 3);
+    agree(*state, &a, &b);
+}
+
 static void softmax_is_over_channels(void **state)
 {
     builder_t b;
@@ -225,6 +237,7 @@ int main(void)
         TEST(constants_are_on_either_side),
         TEST(nothing_is_folded_under_a_second_reader),
         TEST(products_are_the_same),
+        TEST(constants_pass_identities),
         TEST(softmax_is_over_channels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "tests/support/result.h"
-#include "tests/unit/onnx/builder.h"
+#include "tests/support/onnx_builder.h"
 
 #define INTS(...)                                                                                            \
     (const int64_t[])                                                                                        \

@@ -1,12 +1,12 @@
 // Builds ONNX models in tests, node by node: an image "x" goes in, the last node's first output comes
 // out. All is in the builder's own memory.
-#ifndef RG_TESTS_ONNX_BUILDER_H
-#define RG_TESTS_ONNX_BUILDER_H
+#ifndef RG_TEST_ONNX_BUILDER_H
+#define RG_TEST_ONNX_BUILDER_H
 
 #include "common/onnx/onnx.h"
 #include "proto/onnx.pb-c.h"
 
-enum { BUILDER_MEMORY = 1 << 16, BUILDER_LIST = 32 };
+enum { BUILDER_MEMORY = 1 << 20, BUILDER_LIST = 32 };
 
 typedef struct {
     Rg__Onnx__Model model;
@@ -27,7 +27,8 @@ void builder_ints(builder_t *builder, Rg__Onnx__Node *node, const char *name, in
 Rg__Onnx__Tensor *builder_floats(builder_t *builder, const char *name, int rank, const int64_t *shape);
 Rg__Onnx__Tensor *builder_int64(builder_t *builder, const char *name, int n, const int64_t *values);
 
-// Packs and parses.
-int builder_parse(builder_t *builder, rg_onnx_t **onnx);
+// Packs and parses, or writes.
+int builder_parse(const builder_t *builder, rg_onnx_t **onnx);
+int builder_write(const builder_t *builder, const char *path);
 
 #endif

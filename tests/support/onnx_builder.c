@@ -1,8 +1,11 @@
-#include "tests/unit/onnx/builder.h"
+#include "tests/support/onnx_builder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/file.h"
 
 static void *take(builder_t *builder, size_t size)
 {
@@ -138,12 +141,28 @@ Rg__Onnx__Tensor *builder_int64(builder_t *builder, const char *name, int n, con
     return t;
 }
 
-int builder_parse(builder_t *builder, rg_onnx_t **onnx)
+static uint8_t *pack(const builder_t *builder, size_t *size)
 {
-    size_t size = rg__onnx__model__get_packed_size(&builder->model);
-    uint8_t *bytes = malloc(size);
+    *size = rg__onnx__model__get_packed_size(&builder->model);
+    uint8_t *bytes = rg_alloc(*size);
     rg__onnx__model__pack(&builder->model, bytes);
+    return bytes;
+}
+
+int builder_parse(const builder_t *builder, rg_onnx_t **onnx)
+{
+    size_t size;
+    uint8_t *bytes = pack(builder, &size);
     int err = rg_onnx_parse(onnx, bytes, size, "net.onnx");
+    free(bytes);
+    return err;
+}
+
+int builder_write(const builder_t *builder, const char *path)
+{
+    size_t size;
+    uint8_t *bytes = pack(builder, &size);
+    int err = rg_file_write(path, bytes, size);
     free(bytes);
     return err;
 }
