@@ -9,14 +9,12 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "common/core/alloc.h"
-#include "common/core/file.h"
 #include "services/evaluator/network.h"
 #include "services/evaluator/perception.h"
 #include "tests/support/folder.h"
 #include "tests/support/near.h"
 #include "tests/support/result.h"
-#include "tests/unit/onnx/builder.h"
+#include "tests/support/onnx_builder.h"
 
 enum { SIDE = 8 };
 
@@ -33,11 +31,7 @@ static void write_network(void)
     builder_ints(&builder, pool, "kernel_shape", 2, (int64_t[]){2, 2});
     builder_ints(&builder, pool, "strides", 2, (int64_t[]){2, 2});
     builder_node(&builder, "GlobalAveragePool", "x", "mean");
-    size_t size = rg__onnx__model__get_packed_size(&builder.model);
-    uint8_t *bytes = rg_alloc(size);
-    rg__onnx__model__pack(&builder.model, bytes);
-    assert_ok(rg_file_write(file, bytes, size));
-    free(bytes);
+    assert_ok(builder_write(&builder, file));
 }
 
 static int set_up(void **state)
