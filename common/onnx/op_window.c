@@ -1,4 +1,5 @@
 // Operators with a window: convolutions and pooling.
+#include <math.h>
 #include <string.h>
 
 #include "common/onnx/plan.h"
@@ -162,45 +163,56 @@ static int pool(rg__plan_t *plan, const rg__node_t *node, rg__state_t x, rg_pool
                           out);
 }
 
-// A mean over single pixels, zeros where there is none.
-static int pad(rg__plan_t *plan, const rg__node_t *node, rg__state_t x, const int64_t *pads, rg__state_t *out)
+// The sides are an attribute or, since operator set 11, an input: four axes' beginnings, then their ends.
+static int read_sides(const rg__plan_t *plan, const rg__node_t *node, int sides[8])
 {
-    for (int i = 0; i < 8; i++)
-        if (pads[i] < 0 || pads[i] > KERNEL_MAX || (i % 4 < 2 && pads[i]))
-            return rg__refuse(plan->graph, node, "only height and width can be padded, by 0 to %d",
-                              KERNEL_MAX);
-    rg_window_t window = {
-        {.k = 1, .stride = 1, .dilation = 1, .before = (int)pads[2], .after = (int)pads[6]},
-        {.k = 1, .stride = 1, .dilation = 1, .before = (int)pads[3], .after = (int)pads[7]}};
-    rg__step_t step = {.run = rg__run_pool, .pool = {.window = window, .kind = RG_POOLING_MEAN_PADDED}};
-    rg__shape_t y;
-    int err = slide(plan, node, &window, 0, x.shape.c, x.shape, &y);
-    return err ? err : rg__plan_unary(plan, node, &step, x.tensor, y, 1, out);
-}
-
-static int check_padding_value(const rg__plan_t *plan, const rg__node_t *node)
-{
-    const rg__constant_t *value;
-    int err = 0;
-    if (rg__node_input(node, 2) == RG__NO_VALUE) return 0;
-    err = rg__plan_floats(plan, node, 2, &value);
-    if (!err && (value->count != 1 || value->f[0] != 0))
-        err = rg__refuse(plan->graph, node, "only padding with zeros is supported");
+    const rg__constant_t *given;
+    if (rg__node_input(node, 1) == RG__NO_VALUE)
+        return rg__attribute_ints((rg__of_t){plan->graph, node}, "pads", 8, 0, 0, KERNEL_MAX, sides);
+    int err = rg__plan_ints(plan, node, 1, &given);
+    if (!err && given->count != 8) err = rg__refuse(plan->graph, node, "%zu pads, not 8", given->count);
+    for (int i = 0; !err && i < 8; i++) {
+        if (given->i[i] < 0 || given->i[i] > KERNEL_MAX)
+            err = rg__refuse(plan->graph, node, "a pad of %lld; supported is 0 to %d", (long long)given->i[i],
+                             KERNEL_MAX);
+        else
+            sides[i] = (int)given->i[i];
+    }
     return err;
 }
 
+static int check_filling(const rg__plan_t *plan, const rg__node_t *node)
+{
+    const rg__constant_t *given;
+    float value;
+    int err = rg__attribute_float((rg__of_t){plan->graph, node}, "value", 0, &value);
+    if (!err && rg__node_input(node, 2) != RG__NO_VALUE) {
+        err = rg__plan_floats(plan, node, 2, &given);
+        if (!err) value = given->count == 1 ? given->f[0] : NAN;
+    }
+    if (!err && value != 0) err = rg__refuse(plan->graph, node, "only padding with zeros is supported");
+    return err;
+}
+
+// A mean over single pixels, zeros where there is none.
 int rg__op_pad(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 {
     static const char *const modes[] = {"constant"};
-    const rg__constant_t *pads;
     rg__state_t x;
-    int mode;
+    rg__shape_t y;
+    int mode, p[8];
     int err = read_map(plan, node, &x);
     if (!err) err = rg__attribute_choice((rg__of_t){plan->graph, node}, "mode", modes, 1, &mode);
-    if (!err) err = rg__plan_ints(plan, node, 1, &pads);
-    if (!err) err = check_padding_value(plan, node);
-    if (!err && pads->count != 8) err = rg__refuse(plan->graph, node, "%zu pads, not 8", pads->count);
-    return err ? err : pad(plan, node, x, pads->i, out);
+    if (!err) err = check_filling(plan, node);
+    if (!err) err = read_sides(plan, node, p);
+    if (!err && (p[0] || p[1] || p[4] || p[5]))
+        err = rg__refuse(plan->graph, node, "only height and width can be padded");
+    if (err) return err;
+    rg_window_t window = {{.k = 1, .stride = 1, .dilation = 1, .before = p[2], .after = p[6]},
+                          {.k = 1, .stride = 1, .dilation = 1, .before = p[3], .after = p[7]}};
+    rg__step_t step = {.run = rg__run_pool, .pool = {.window = window, .kind = RG_POOLING_MEAN_PADDED}};
+    err = slide(plan, node, &window, 0, x.shape.c, x.shape, &y);
+    return err ? err : rg__plan_unary(plan, node, &step, x.tensor, y, 1, out);
 }
 
 static int window_pool(rg__plan_t *plan, const rg__node_t *node, enum rg_pooling kind, rg__state_t *out)
