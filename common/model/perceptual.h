@@ -4,9 +4,12 @@
 // out what a domain does to the features' mean and spread. Unlike there, images are normalised as
 // torchvision's weights expect, with ImageNet's mean and standard deviation.
 //
-// The network is the user's to supply: an ONNX file of VGG16, whole or its features alone, with or without
-// batch normalisation, as torch.onnx.export writes torchvision's. relu5_3 is what the thirteenth of its ReLUs
-// gives.
+// The network is the user's to supply: an ONNX file of VGG16, whole or its features alone (which are a tenth
+// of it), with or without batch normalisation, as PyTorch writes it:
+//
+//   torch.onnx.export(vgg16(weights="DEFAULT").features, torch.zeros(1, 3, 224, 224), "vgg16.onnx")
+//
+// relu5_3 is what the thirteenth of its ReLUs gives.
 #ifndef RG_MODEL_PERCEPTUAL_H
 #define RG_MODEL_PERCEPTUAL_H
 

@@ -52,16 +52,24 @@ static int is_map_of(const rg__constant_t *target, rg__shape_t x)
            is_side(target->i[2], x.h, is_map ? x.h : 0) && is_side(target->i[3], x.w, is_map ? x.w : 0);
 }
 
+static int has_zero(const rg__constant_t *target)
+{
+    for (size_t i = 0; i < target->count; i++)
+        if (target->i[i] == 0) return 1;
+    return 0;
+}
+
 // A target's first number is that of images, which are as many as there are.
 int rg__op_reshape(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 {
     const rg__constant_t *target;
     rg__state_t x;
-    int zero;
+    int is_literal;
     int err = rg__plan_value(plan, node, 0, &x);
     if (!err) err = rg__plan_ints(plan, node, 1, &target);
-    if (!err) err = rg__attribute_int((rg__of_t){plan->graph, node}, "allowzero", 0, 0, 0, &zero);
+    if (!err) err = rg__attribute_int((rg__of_t){plan->graph, node}, "allowzero", 0, 0, 1, &is_literal);
     if (err) return err;
+    if (is_literal && has_zero(target)) return rg__refuse(plan->graph, node, "a side of length 0");
     if (x.shape.rank != 3 && is_vector_of(target, x.shape)) return make_vector(plan, node, x, out);
     if (x.shape.rank == 3 || !is_map_of(target, x.shape))
         return rg__refuse(plan->graph, node, "only a vector of all that an image has can be made");

@@ -162,6 +162,13 @@ int rg__plan_value(const rg__plan_t *plan, const rg__node_t *node, int i, rg__st
     return 0;
 }
 
+int rg__plan_map(const rg__plan_t *plan, const rg__node_t *node, rg__state_t *x)
+{
+    int err = rg__plan_value(plan, node, 0, x);
+    if (!err && x->shape.rank != 4) err = rg__refuse(plan->graph, node, "the input is not [N,C,H,W]");
+    return err;
+}
+
 static int find_constant(const rg__plan_t *plan, const rg__node_t *node, int i,
                          const rg__constant_t **constant)
 {

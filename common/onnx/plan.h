@@ -40,6 +40,7 @@ void rg__plan_fini(rg__plan_t *plan);
 // The node's input i, or -1 where it has none; RG_EMODEL where it is not computed, or not constant.
 int rg__node_input(const rg__node_t *node, int i);
 int rg__plan_value(const rg__plan_t *plan, const rg__node_t *node, int i, rg__state_t *state);
+int rg__plan_map(const rg__plan_t *plan, const rg__node_t *node, rg__state_t *x); // input 0, of rank 4
 int rg__plan_floats(const rg__plan_t *plan, const rg__node_t *node, int i, const rg__constant_t **constant);
 int rg__plan_ints(const rg__plan_t *plan, const rg__node_t *node, int i, const rg__constant_t **constant);
 

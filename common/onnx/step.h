@@ -36,7 +36,7 @@ rg__run_fn rg__run_conv, rg__run_window_conv, rg__run_linear, rg__run_scale, rg_
     rg__run_act, rg__run_mean, rg__run_flatten, rg__run_concat, rg__run_add, rg__run_multiply,
     rg__run_softmax, rg__run_channel;
 
-// A step whose weights are still to be read by other steps' scales: gain 1, shift 0.
+// Gives the step weights (borrowed until it is filled), a gain of 1 and a shift of 0.
 void rg__step_weigh(rg__step_t *step, const float *weights, int rank, const int *shape, int transposed);
 
 // What is done to its result from now on is part of the step: y * gain + shift, then act. 0 if that cannot

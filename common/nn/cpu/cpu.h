@@ -34,9 +34,10 @@ typedef struct {
 int rg__conv_new(rg__conv_t **conv, int bf16);
 void rg__conv_destroy(rg__conv_t **conv);
 
-// Loops that several files of the backend need; on all threads.
-void rg__add(float *y, const float *a, const float *b, size_t n); // y may be a
-void rg__bf16_from_float(uint16_t *y, const float *x, size_t n);  // rounds to nearest even
+// Loops that several files of the backend need; on all threads where not said otherwise.
+void rg__add(float *y, const float *a, const float *b, size_t n);        // y may be a
+void rg__act_range(float *y, const float *x, enum rg_act act, size_t n); // y may be x; this thread only
+void rg__bf16_from_float(uint16_t *y, const float *x, size_t n);         // rounds to nearest even
 // Reflection padding, edge not repeated: y [n,h+2p,w+2p,c].
 void rg__reflect(float *y, const float *x, int n, int h, int w, int c, int pad);
 void rg__reflect_adjoint(float *dx, int add, const float *dy, int n, int h, int w, int c, int pad);

@@ -46,7 +46,7 @@ static inline void backward_loop(float *dx, int add, const float *dy, const floa
         for (size_t i = 0; i < n; i++) dx[i] = dy[i] * slope_of(y[i], act);
 }
 
-RG_HOT static void act_range(float *y, const float *x, enum rg_act act, size_t n)
+RG_HOT void rg__act_range(float *y, const float *x, enum rg_act act, size_t n)
 {
     switch (act) {
     case RG_ACT_NONE:
@@ -93,7 +93,7 @@ static void act_forward(float *y, const float *x, enum rg_act act, size_t n)
 {
 #pragma omp parallel for schedule(static)
     for (size_t start = 0; start < n; start += CHUNK)
-        act_range(y + start, x + start, act, chunk_length(start, n));
+        rg__act_range(y + start, x + start, act, chunk_length(start, n));
 }
 
 static void act_backward(float *dx, int add, const float *dy, const float *y, enum rg_act act, size_t n)
@@ -140,7 +140,7 @@ static void bias_forward(float *y, const float *bias, enum rg_act act, int rows,
     for (int r = 0; r < rows; r++) {
         float *row = y + (size_t)r * (size_t)columns;
         add_range(row, row, bias, (size_t)columns);
-        if (act != RG_ACT_NONE) act_range(row, row, act, (size_t)columns);
+        if (act != RG_ACT_NONE) rg__act_range(row, row, act, (size_t)columns);
     }
 }
 

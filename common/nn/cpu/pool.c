@@ -3,7 +3,7 @@
 
 #include "common/nn/cpu/cpu.h"
 
-enum { SLICE = 16 }; // channels that backward takes at a time: windows may share pixels, slices do not
+enum { SLICE = 64 }; // channels that backward takes at a time: windows may share pixels, slices do not
 
 // The taps of one position that lie in the map, and how many lie in the map or the padding.
 typedef struct {
@@ -13,8 +13,9 @@ typedef struct {
 
 static inline int taps_below(const rg_span_t *span, int start, int limit)
 {
-    int count = (limit - start + span->dilation - 1) / span->dilation;
-    return start >= limit ? 0 : count < span->k ? count : span->k;
+    int room = limit - start,
+        count = span->dilation == 1 ? room : (room + span->dilation - 1) / span->dilation;
+    return room <= 0 ? 0 : count < span->k ? count : span->k;
 }
 
 static taps_t taps_at(const rg_span_t *span, int position, int size)
@@ -32,11 +33,6 @@ typedef struct {
     const rg_pool_shape_t *s;
     taps_t rows, columns;
 } place_t;
-
-static place_t place_of(const rg_pool_shape_t *s, int row, int column)
-{
-    return (place_t){s, taps_at(&s->window.h, row, s->h), taps_at(&s->window.w, column, s->w)};
-}
 
 // The number of tap (a, b)'s pixel in its map.
 static inline size_t pixel_of(const place_t *p, int a, int b)
@@ -80,19 +76,29 @@ static void mean_backward(float *dmap, const float *dy, const place_t *p, int wi
         }
 }
 
+// Without branches, so that channels go side by side.
+RG_HOT static void raise_best(float *restrict best, int *restrict winner, const float *restrict x, int pixel,
+                              int width)
+{
+    for (int c = 0; c < width; c++) {
+        int is_more = x[c] > best[c];
+        best[c] = is_more ? x[c] : best[c];
+        winner[c] = is_more ? pixel : winner[c];
+    }
+}
+
 static void max_backward(float *dmap, const float *map, const float *dy, const place_t *p, int width)
 {
     float best[SLICE];
-    size_t winner[SLICE];
-    int is_first = 1;
+    int winner[SLICE];
+    for (int c = 0; c < width; c++)
+        best[c] = -INFINITY, winner[c] = (int)pixel_of(p, p->rows.first, p->columns.first);
     for (int a = p->rows.first; a < p->rows.end; a++)
-        for (int b = p->columns.first; b < p->columns.end; b++, is_first = 0) {
+        for (int b = p->columns.first; b < p->columns.end; b++) {
             size_t pixel = pixel_of(p, a, b);
-            const float *x = map + pixel * (size_t)p->s->c;
-            for (int c = 0; c < width; c++)
-                if (is_first || x[c] > best[c]) best[c] = x[c], winner[c] = pixel;
+            raise_best(best, winner, map + pixel * (size_t)p->s->c, (int)pixel, width);
         }
-    for (int c = 0; c < width && !is_first; c++) dmap[winner[c] * (size_t)p->s->c + (size_t)c] += dy[c];
+    for (int c = 0; c < width; c++) dmap[(size_t)winner[c] * (size_t)p->s->c + (size_t)c] += dy[c];
 }
 
 // ---- the table
@@ -111,11 +117,32 @@ static void forward(float *y, const float *x, const rg_pool_shape_t *s)
 {
 #pragma omp parallel for collapse(2) schedule(static)
     for (int n = 0; n < s->n; n++)
-        for (int row = 0; row < s->oh; row++)
+        for (int row = 0; row < s->oh; row++) {
+            place_t place = {.s = s, .rows = taps_at(&s->window.h, row, s->h)};
             for (int column = 0; column < s->ow; column++) {
-                place_t place = place_of(s, row, column);
+                place.columns = taps_at(&s->window.w, column, s->w);
                 forward_window(y + output_at(s, n, row, column), x + (size_t)n * map_size(s), &place);
             }
+        }
+}
+
+// Channels slice.. of image n.
+static void backward_slice(float *dx, const float *dy, const float *x, const rg_pool_shape_t *s, int n,
+                           int slice)
+{
+    size_t map = (size_t)n * map_size(s) + (size_t)slice;
+    int width = s->c - slice < SLICE ? s->c - slice : SLICE;
+    for (int row = 0; row < s->oh; row++) {
+        place_t place = {.s = s, .rows = taps_at(&s->window.h, row, s->h)};
+        for (int column = 0; column < s->ow; column++) {
+            const float *from = dy + output_at(s, n, row, column) + slice;
+            place.columns = taps_at(&s->window.w, column, s->w);
+            if (s->kind == RG_POOLING_MAX)
+                max_backward(dx + map, x + map, from, &place, width);
+            else
+                mean_backward(dx + map, from, &place, width);
+        }
+    }
 }
 
 static void backward(float *dx, int add, const float *dy, const float *x, const rg_pool_shape_t *s)
@@ -123,17 +150,7 @@ static void backward(float *dx, int add, const float *dy, const float *x, const 
     if (!add) memset(dx, 0, (size_t)s->n * map_size(s) * sizeof *dx);
 #pragma omp parallel for collapse(2) schedule(static)
     for (int n = 0; n < s->n; n++)
-        for (int slice = 0; slice < s->c; slice += SLICE)
-            for (int i = 0; i < s->oh * s->ow; i++) {
-                place_t place = place_of(s, i / s->ow, i % s->ow);
-                size_t map = (size_t)n * map_size(s) + (size_t)slice;
-                const float *from = dy + output_at(s, n, 0, i) + slice;
-                int width = s->c - slice < SLICE ? s->c - slice : SLICE;
-                if (s->kind == RG_POOLING_MAX)
-                    max_backward(dx + map, x + map, from, &place, width);
-                else
-                    mean_backward(dx + map, from, &place, width);
-            }
+        for (int slice = 0; slice < s->c; slice += SLICE) backward_slice(dx, dy, x, s, n, slice);
 }
 
 void rg__cpu_pool_table(rg_backend_t *table)

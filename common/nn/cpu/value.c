@@ -20,11 +20,6 @@ static inline void scale_range(float *y, const float *x, const float *scale, con
         for (size_t i = 0; i < n; i++) y[i] = x[i] * scale[i];
 }
 
-static inline void act_range(float *y, enum rg_act act, size_t n)
-{
-    for (size_t i = 0; i < n && act != RG_ACT_NONE; i++) y[i] = rg__act_value(y[i], act);
-}
-
 static void scale_forward(float *y, const float *x, const float *scale, const float *shift, enum rg_act act,
                           size_t rows, size_t columns)
 {
@@ -33,7 +28,7 @@ static void scale_forward(float *y, const float *x, const float *scale, const fl
         for (size_t c = 0; c < columns; c += CHUNK) {
             size_t at = r * columns + c, n = chunk_length(c, columns);
             scale_range(y + at, x + at, scale + c, shift ? shift + c : NULL, n);
-            act_range(y + at, act, n);
+            if (act != RG_ACT_NONE) rg__act_range(y + at, y + at, act, n);
         }
 }
 
@@ -63,28 +58,37 @@ static void scale_sums(float *dscale, int add, const float *dy, const float *x, 
 
 // ---- bounds
 
-static inline float clip_value(float x, rg_clip_t clip)
+// Each alternative is computed, so that values go side by side.
+RG_HOT static void clip_range(float *y, const float *x, rg_clip_t clip, size_t n)
 {
-    if (x < clip.low) return clip.low + clip.leak * (x - clip.low);
-    return x > clip.high ? clip.high : x;
-}
-
-static inline float clip_slope(float x, rg_clip_t clip)
-{
-    if (x < clip.low) return clip.leak;
-    return x > clip.high ? 0 : 1;
+    for (size_t i = 0; i < n; i++) {
+        float below = clip.low + clip.leak * (x[i] - clip.low), above = x[i] > clip.high ? clip.high : x[i];
+        y[i] = x[i] < clip.low ? below : above;
+    }
 }
 
 static void clip_forward(float *y, const float *x, rg_clip_t clip, size_t n)
 {
 #pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < n; i++) y[i] = clip_value(x[i], clip);
+    for (size_t start = 0; start < n; start += CHUNK)
+        clip_range(y + start, x + start, clip, chunk_length(start, n));
+}
+
+RG_HOT static void clip_backward_range(float *dx, int add, const float *dy, const float *x, rg_clip_t clip,
+                                       size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        float slope = x[i] > clip.high ? 0 : 1;
+        slope = x[i] < clip.low ? clip.leak : slope;
+        dx[i] = add ? dx[i] + dy[i] * slope : dy[i] * slope;
+    }
 }
 
 static void clip_backward(float *dx, int add, const float *dy, const float *x, rg_clip_t clip, size_t n)
 {
 #pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < n; i++) dx[i] = (add ? dx[i] : 0) + dy[i] * clip_slope(x[i], clip);
+    for (size_t start = 0; start < n; start += CHUNK)
+        clip_backward_range(dx + start, add, dy + start, x + start, clip, chunk_length(start, n));
 }
 
 // ---- softmax: shifted by the largest, so that no exponential overflows

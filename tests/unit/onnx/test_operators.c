@@ -127,6 +127,11 @@ static void pads_are_a_windows(void **state)
     builder_node(&a, "Conv", "p w", "c");
     builder_ints(&b, conv(&b, 13, 3), "pads", 4, INTS(1, 2, 0, 1));
     agree(*state, &a, &b);
+    builder_init(&a, 9);
+    builder_floats(&a, "w", 4, INTS(4, 3, 3, 3));
+    builder_ints(&a, builder_node(&a, "Pad", "x", "p"), "pads", 8, INTS(0, 0, 1, 2, 0, 0, 0, 1));
+    builder_node(&a, "Conv", "p w", "c");
+    agree(*state, &a, &b);
 }
 
 // ---- values
@@ -186,8 +191,8 @@ static void products_are_the_same(void **state)
     conv(&a, 13, 5);
     builder_floats(&a, "v", 2, INTS(24, 3));
     builder_floats(&a, "s", 2, INTS(1, 3));
-    builder_int64(&a, "shape", 2, INTS(0, -1));
-    builder_node(&a, "Reshape", "c shape", "f");
+    builder_int64(&a, "shape", 2, INTS(1, -1));
+    builder_int(&a, builder_node(&a, "Reshape", "c shape", "f"), "allowzero", 1);
     builder_node(&a, "MatMul", "f v", "m");
     builder_node(&a, "Add", "m s", "y");
     conv(&b, 13, 5);

@@ -246,6 +246,10 @@ static void shapes_that_do_not_meet_are_refused(void **state)
     builder_node(&b, "Reshape", "y s", "z");
     refuses_to_plan(&b, RG_EMODEL, "node 'z' (Reshape): only a vector of all that an image has can be made");
     begin(&b);
+    builder_int64(&b, "p", 8, INTS(0, 1, 0, 0, 0, 0, 0, 0));
+    builder_node(&b, "Pad", "y p", "z");
+    refuses_to_plan(&b, RG_EMODEL, "node 'z' (Pad): only height and width can be padded");
+    begin(&b);
     Rg__Onnx__Node *pool = builder_node(&b, "MaxPool", "y", "z");
     builder_ints(&b, pool, "kernel_shape", 2, INTS(2, 2));
     builder_ints(&b, pool, "pads", 4, INTS(2, 0, 0, 0));
