@@ -4,10 +4,9 @@
 
 #include "common/core/err.h"
 #include "common/model/layers.h"
+#include "common/onnx/imagenet.h"
 
 enum { RELU5_3 = 13 }; // the number of that ReLU, from 1
-
-static const float MEAN[3] = {0.485f, 0.456f, 0.406f}, STD[3] = {0.229f, 0.224f, 0.225f}; // of 0..1
 
 static void init_normalise(rg_perceptual_t *net)
 {
@@ -16,8 +15,8 @@ static void init_normalise(rg_perceptual_t *net)
         rg_layer_conv(&net->normalise_set, "rgb", (rg_conv_spec_t){.in = 3, .out = 3, .k = 1, .stride = 1});
     rg_params_alloc(&net->normalise_set, 0);
     for (int i = 0; i < 3; i++) {
-        net->normalise.weight->value[4 * i] = 0.5f / STD[i]; // the diagonal
-        net->normalise.bias->value[i] = (0.5f - MEAN[i]) / STD[i];
+        net->normalise.weight->value[4 * i] = 0.5f / RG_IMAGENET_DEVIATION[i]; // the diagonal
+        net->normalise.bias->value[i] = (0.5f - RG_IMAGENET_MEAN[i]) / RG_IMAGENET_DEVIATION[i];
     }
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "common/data/image.h"
+#include "common/onnx/imagenet.h"
 
 int rg_network_open(rg_network_t *network, const rg_network_spec_t *spec, rg_tape_t *tape)
 {
@@ -42,16 +43,14 @@ typedef struct {
 
 static range_t range_of(int pixels)
 {
-    static const float mean[3] = {0.485f, 0.456f, 0.406f},
-                       deviation[3] = {0.229f, 0.224f, 0.225f}; // ImageNet's, of 0..1
     range_t range = {{1, 1, 1}, {0, 0, 0}};
     for (int c = 0; c < 3 && pixels != RG_PIXELS_BYTES; c++) {
         float width = pixels == RG_PIXELS_UNIT     ? 1
                       : pixels == RG_PIXELS_SIGNED ? 0.5f
-                                                   : deviation[c],
+                                                   : RG_IMAGENET_DEVIATION[c],
               zero = pixels == RG_PIXELS_UNIT     ? 0
                      : pixels == RG_PIXELS_SIGNED ? 0.5f
-                                                  : mean[c];
+                                                  : RG_IMAGENET_MEAN[c];
         range.scale[c] = 1 / (255 * width);
         range.shift[c] = -zero / width;
     }
