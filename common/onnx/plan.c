@@ -19,10 +19,10 @@ static int refuse_name(const rg__graph_t *graph, const char *name)
     char there[256];
     size_t n = 0;
     there[0] = 0;
-    for (int i = 0; i < graph->n_nodes && n + 60 < sizeof there; i++)
+    for (int i = graph->n_nodes - 1; i >= 0 && n + 60 < sizeof there; i--)
         for (size_t o = 0; o < graph->nodes[i].proto->n_output && n + 60 < sizeof there; o++)
             n += (size_t)snprintf(there + n, sizeof there - n, " %.40s", graph->nodes[i].proto->output[o]);
-    return rg_fail(RG_EMODEL, "%s: no value '%.80s' is computed there; the first are%s", graph->origin, name,
+    return rg_fail(RG_EMODEL, "%s: no value '%.80s' is computed there; the last are%s", graph->origin, name,
                    there);
 }
 

@@ -191,7 +191,7 @@ static void unknown_operators_are_named_if_needed(void **state)
     assert_fails(rg_onnx_plan(onnx, SIDE, SIDE, names, 2), RG_EMODEL, "(Einsum)");
     assert_ok(rg_onnx_plan(onnx, SIDE, SIDE, names, 1));
     assert_fails(rg_onnx_plan(onnx, SIDE, SIDE, names + 2, 1), RG_EMODEL,
-                 "no value 'ghost' is computed there; the first are y z");
+                 "no value 'ghost' is computed there; the last are z y");
     assert_int_equal(rg_onnx_shape(onnx, 0).h, SIDE - 2); // the plan before is still there
     rg_onnx_close(&onnx);
 }
