@@ -187,7 +187,8 @@ const rg_command_t rg_command_experiment = {
            "random neighbours. table3: the same by fraction of annotation. Every row has the same budget; "
            "rows of a seed share stages 1 and 2 and are compared in pairs. Starts and stops services of its "
            "own, one run after the other, in RUN/experiment; what is finished is not done again. The report "
-           "is left in RUN/experiment/TABLE, as HTML, Markdown and CSV.\v"
+           "is left in RUN/experiment/TABLE, as HTML, Markdown and CSV; with evaluation.follow it has curves "
+           "of measures beside those of losses.\v"
            "Examples:\n"
            "  rg-ctl experiment table2 --config configs/faces32.yaml --seeds 3\n"
            "  rg-ctl experiment table1 --config configs/smoke.yaml --seeds 2 --json\n",

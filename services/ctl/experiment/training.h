@@ -1,4 +1,5 @@
-// How the rows of a table trained: each loss, one curve per row.
+// How the rows of a table trained: each loss, and each measure where checkpoints were measured in passing
+// (evaluation.follow), one curve per row.
 #ifndef RG_CTL_EXPERIMENT_TRAINING_H
 #define RG_CTL_EXPERIMENT_TRAINING_H
 
