@@ -24,6 +24,7 @@ enum rg_references { RG_REFERENCES_RANDOM, RG_REFERENCES_FLIPPED };
 enum rg_neighbours { RG_NEIGHBOURS_RETRIEVED, RG_NEIGHBOURS_RANDOM, RG_NEIGHBOURS_NONE };
 enum rg_evaluate { RG_EVALUATE_TEST, RG_EVALUATE_VALIDATION };
 enum rg_pixels { RG_PIXELS_IMAGENET, RG_PIXELS_UNIT, RG_PIXELS_SIGNED, RG_PIXELS_BYTES };
+enum rg_retrieval { RG_RETRIEVAL_RANKED, RG_RETRIEVAL_TRIPLET };
 enum rg_encoders { RG_ENCODERS_FROZEN, RG_ENCODERS_TRAINED };
 
 // Optimisation, the same keys for every stage.
@@ -74,6 +75,7 @@ typedef struct {
         int attr_dims;   // code dims per attribute
         double attr_std; // of each attribute's Gaussian components
         int mlp;         // width of G's attribute MLP
+        int retrieval;   // enum rg_retrieval
         int embed_dim;   // R's output
         double dropout;  // in R's head
         int k;           // neighbours per decode in stage 3
@@ -81,7 +83,8 @@ typedef struct {
     } model;
     rg_train_config_t classifier, stage1, stage2, stage3;
     rg_loss_weights_t stage1_loss, stage3_loss;
-    int stage3_encoders; // enum rg_encoders
+    int stage3_encoders;      // enum rg_encoders
+    double ranking_sharpness; // of the ranking loss
     struct {
         double margin;
         int easy, medium, hard, hardest; // which negatives are on

@@ -28,6 +28,7 @@ static const char *const references[] = {"random", "flipped", NULL};
 static const char *const neighbours[] = {"retrieved", "random", "none", NULL};
 static const char *const splits[] = {"test", "validation", NULL};
 static const char *const pixels[] = {"imagenet", "unit", "signed", "bytes", NULL};
+static const char *const retrievals[] = {"ranked", "triplet", NULL};
 static const char *const encoders[] = {"frozen", "trained", NULL};
 
 #define ENDPOINT_HELP "where it listens: ipc://PATH or tcp://HOST:PORT; empty: ipc://RUN/SERVICE.ipc"
@@ -77,6 +78,10 @@ static const row_t general[] = {
     {"model.attr_std", RG_KEY_DOUBLE, AT(model.attr_std), "0.5", 1e-3, 10,
      "standard deviation of each attribute's Gaussian components"},
     {"model.mlp", RG_KEY_INT, AT(model.mlp), "256", 1, 4096, "width of G's attribute MLP"},
+    {"model.retrieval", RG_KEY_CHOICE, AT(model.retrieval), "ranked", 0, 0,
+     "R: ranked is trained to rank annotated images by how much they show of what is wanted, on the unit "
+     "sphere; triplet is the paper's",
+     retrievals},
     {"model.embed_dim", RG_KEY_INT, AT(model.embed_dim), "100", 1, 4096, "width of R's embedding"},
     {"model.dropout", RG_KEY_DOUBLE, AT(model.dropout), "0.1", 0, 0.9, "in the head of R"},
     {"model.k", RG_KEY_INT, AT(model.k), "3", 1, 64, "neighbours per decode in stage 3"},
@@ -91,6 +96,8 @@ static const row_t continuation[] = {
 };
 
 static const row_t selection[] = {
+    {"ranking.sharpness", RG_KEY_DOUBLE, AT(ranking_sharpness), "10", 0.1, 1000,
+     "of a ranked R: how much more an image shall count that shows more of what is wanted"},
     {"triplet.margin", RG_KEY_DOUBLE, AT(triplet.margin), "0.2", 0, 100, "of the triplet loss"},
     {"triplet.easy", RG_KEY_BOOL, AT(triplet.easy), "true", 0, 1, "negatives: a random real image"},
     {"triplet.medium", RG_KEY_BOOL, AT(triplet.medium), "true", 0, 1,
@@ -262,9 +269,12 @@ enum { SECTIONS = sizeof sections / sizeof *sections };
 static const struct {
     const char *key, *fallback;
 } exceptions[] = {
-    {"classifier.iterations", "5000"}, {"classifier.batch", "32"},      {"classifier.lr", "1e-3"},
-    {"classifier.beta1", "0.9"},       {"stage1.iterations", "200000"}, {"stage2.iterations", "20000"},
-    {"stage2.optimizer", "sgd"},       {"stage2.lr", "0.01"},           {"stage2.weight_decay", "1e-4"},
+    {"classifier.iterations", "5000"}, {"classifier.batch", "32"},
+    {"classifier.lr", "1e-3"},         {"classifier.beta1", "0.9"},
+    {"stage1.iterations", "200000"},   {"stage2.iterations", "20000"},
+    {"stage2.optimizer", "adamw"},     {"stage2.lr", "1e-3"},
+    {"stage2.weight_decay", "1e-4"},   {"stage2.batch", "48"},
+    {"stage2.beta1", "0.9"},           {"stage2.schedule", "linear"},
     {"stage3.loss.kl", "0"},
 };
 

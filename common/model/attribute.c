@@ -54,6 +54,15 @@ void rg_code_of_labels(const rg_config_t *config, const unsigned char *labels, i
                 (labels[i] ? 1.0f : -1.0f) + (rng ? (float)config->model.attr_std * rg_rng_normal(rng) : 0);
 }
 
+void rg_code_components(const float *code, int n, int attributes, int dims, float *means)
+{
+    for (int i = 0; i < n * attributes; i++, code += dims, means += dims) {
+        float sum = 0;
+        for (int z = 0; z < dims; z++) sum += code[z];
+        for (int z = 0; z < dims; z++) means[z] = sum > 0 ? 1 : -1;
+    }
+}
+
 void rg_code_keep(const rg_config_t *config, const unsigned char *source, const unsigned char *wanted, int n,
                   unsigned char *keep)
 {

@@ -35,6 +35,9 @@ static inline int rg_code_width(const rg_config_t *config)
 void rg_code_of_labels(const rg_config_t *config, const unsigned char *labels, int n, rg_rng_t *rng,
                        float *code);
 
+// means [N,A*Z]: of each attribute that of the component which its code [N,A*Z] is nearest to, +1 or -1.
+void rg_code_components(const float *code, int n, int attributes, int dims, float *means);
+
 // keep [N,A*Z] = 1 where the source's label equals the wanted one (section 4: such attributes keep their own
 // code).
 void rg_code_keep(const rg_config_t *config, const unsigned char *source, const unsigned char *wanted, int n,

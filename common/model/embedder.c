@@ -28,6 +28,9 @@ void rg_embedder_declare(rg_embedder_t *net, rg_params_t *set, const rg_config_t
     net->fc[0] = rg_layer_linear(set, "fc.0", joined, RG_EMBEDDER_HIDDEN, RG_ACT_RELU);
     net->fc[1] = rg_layer_linear(set, "fc.1", RG_EMBEDDER_HIDDEN, RG_EMBEDDER_HIDDEN, RG_ACT_RELU);
     net->fc[2] = rg_layer_linear(set, "fc.2", RG_EMBEDDER_HIDDEN, config->model.embed_dim, RG_ACT_NONE);
+    net->scale = config->model.retrieval == RG_RETRIEVAL_RANKED ? rg_layer_scale(set) : NULL;
+    net->attributes = config->data.attributes.count;
+    net->dims = config->model.attr_dims;
 }
 
 rg_tensor_t *rg_embed(rg_tape_t *tape, const rg_embedder_t *net, rg_tensor_t *content, rg_tensor_t *code,
@@ -44,5 +47,20 @@ rg_tensor_t *rg_embed(rg_tape_t *tape, const rg_embedder_t *net, rg_tensor_t *co
         x = rg_linear(tape, x, &net->fc[i]);
         if (keep) x = rg_dropout(tape, x, keep + (size_t)i * rg_tensor_size(x));
     }
-    return rg_linear(tape, x, &net->fc[2]);
+    x = rg_linear(tape, x, &net->fc[2]);
+    return net->scale ? rg_unit(tape, x) : x;
+}
+
+void rg_embed_draw_keep(const rg_config_t *config, int n, rg_rng_t *rng, float *keep)
+{
+    float p = (float)config->model.dropout;
+    for (int i = 0; i < 2 * n * RG_EMBEDDER_HIDDEN; i++) keep[i] = rg_rng_uniform(rng) < p ? 0 : 1 / (1 - p);
+}
+
+rg_tensor_t *rg_query_code(rg_tape_t *tape, const rg_embedder_t *net, rg_tensor_t *code)
+{
+    if (!net->scale) return code;
+    rg_tensor_t *means = rg_tape_tensor(tape, code->n, 1, 1, code->c);
+    rg_code_components(code->data, code->n, net->attributes, net->dims, means->data);
+    return means;
 }

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static const float SCALE = 2.302585f; // of a softmax, log(10): a temperature of 0.1
+
 static rg_param_t *part(rg_params_t *set, const char *layer, const char *what, int rank, int a, int b, int k)
 {
     char name[64];
@@ -36,6 +38,11 @@ rg_layer_norm_t rg_layer_layer_norm(rg_params_t *set, const char *name, int chan
                              .shift = part(set, name, "shift", 1, channels, 0, 0)};
 }
 
+rg_param_t *rg_layer_scale(rg_params_t *set)
+{
+    return rg_params_add(set, "scale", 1, (const int[4]){1});
+}
+
 static uint64_t stream_of(const char *name)
 {
     uint64_t hash = 14695981039346656037u;
@@ -51,6 +58,7 @@ void rg_layers_init(rg_params_t *set, uint64_t seed)
         rg_rng_t rng;
         rg_rng_init(&rng, seed, RG_RNG_INIT, stream_of(param->name));
         if (strcmp(what, "weight") == 0) rg_param_kaiming(param, &rng);
+        if (strcmp(what, "scale") == 0) rg_param_fill(param, SCALE);
         if (strcmp(what, "gain") == 0)
             for (size_t j = 0; j < param->count; j++) param->value[j] = rg_rng_uniform(&rng);
     }

@@ -21,6 +21,7 @@ rg_linear_t rg_layer_linear(rg_params_t *set, const char *name, int in, int out,
 typedef struct {
     rg_param_t *gain, *shift;
 } rg_layer_norm_t;
+rg_param_t *rg_layer_scale(rg_params_t *set); // "scale" [1] of a softmax, as a logarithm
 rg_layer_norm_t rg_layer_layer_norm(rg_params_t *set, const char *name, int channels);
 
 // Initial values by the last part of the name: weights Kaiming, biases and shifts 0, gains uniform in [0,1).

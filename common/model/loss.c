@@ -188,3 +188,78 @@ double rg_loss_triplet(rg_tape_t *tape, rg_tensor_t *e, int n, int kinds, float 
     if (rg_tape_wants(tape, e->needs_grad)) rg_tape_record(tape, NULL, triplet_backward, op);
     return triplets(op, NULL);
 }
+
+// ---- ranking
+
+typedef struct {
+    rg_tensor_t *e;
+    rg_param_t *scale;
+    const float *relevance;
+    float *score, *chance; // [N,N], 0 chance on the diagonal
+    float weight;
+} ranking_ctx_t;
+
+// Chances of a query's images from their scores, but for `own`; the log of their sum.
+static double rank(float *chance, const float *score, int n, int own)
+{
+    double most = -INFINITY, sum = 0;
+    for (int j = 0; j < n; j++)
+        if (j != own) most = fmax(most, (double)score[j]);
+    for (int j = 0; j < n; j++) {
+        chance[j] = j == own ? 0 : (float)exp((double)score[j] - most);
+        sum += (double)chance[j];
+    }
+    for (int j = 0; j < n; j++) chance[j] = (float)((double)chance[j] / sum);
+    return most + log(sum);
+}
+
+static double rank_all(const ranking_ctx_t *op)
+{
+    int n = op->e->n / 2;
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        const float *score = op->score + (size_t)i * (size_t)n,
+                    *relevance = op->relevance + (size_t)i * (size_t)n;
+        double log_sum = rank(op->chance + (size_t)i * (size_t)n, score, n, i);
+        for (int j = 0; j < n; j++)
+            if (j != i) sum += (double)relevance[j] * (log_sum - (double)score[j]);
+    }
+    return sum / n;
+}
+
+// Gradients of scores into op->chance, whose values are not needed any more.
+static void ranking_backward(rg_tape_t *tape, void *ctx)
+{
+    ranking_ctx_t *op = ctx;
+    const rg_backend_t *backend = rg_tape_backend(tape);
+    int n = op->e->n / 2, d = op->e->c, add = 0;
+    size_t half = (size_t)n * (size_t)d, pairs = (size_t)n * (size_t)n;
+    float sharp = expf(*op->scale->value), *slope = op->chance;
+    float *de = rg_tape_grad(tape, op->e, &add);
+    double dscale = 0;
+    for (size_t i = 0; i < pairs; i++) {
+        slope[i] = (slope[i] - op->relevance[i]) * op->weight / (float)n;
+        dscale += (double)slope[i] * (double)op->score[i];
+    }
+    if (!op->scale->set->frozen) *op->scale->grad += (float)dscale;
+    if (!de) return;
+    backend->gemm(0, 0, n, d, n, sharp, slope, op->e->data + half, (float)add, de);
+    backend->gemm(1, 0, n, d, n, sharp, slope, op->e->data, (float)add, de + half);
+}
+
+double rg_loss_ranking(rg_tape_t *tape, rg_tensor_t *e, rg_param_t *scale, const float *relevance,
+                       float weight)
+{
+    rg_tape_op(tape, "losses");
+    int n = e->n / 2, d = e->c;
+    assert(e->n % 2 == 0 && n >= 2);
+    size_t pairs = (size_t)n * (size_t)n * sizeof(float);
+    ranking_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
+    *op =
+        (ranking_ctx_t){e, scale, relevance, rg_tape_alloc(tape, pairs), rg_tape_alloc(tape, pairs), weight};
+    rg_tape_backend(tape)->gemm(0, 1, n, n, d, expf(*scale->value), e->data, e->data + (size_t)n * (size_t)d,
+                                0, op->score);
+    if (rg_tape_wants(tape, e->needs_grad || !scale->set->frozen))
+        rg_tape_record(tape, NULL, ranking_backward, op);
+    return rank_all(op);
+}

@@ -24,4 +24,11 @@ double rg_loss_isometry(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, const r
 // difference.
 double rg_loss_triplet(rg_tape_t *tape, rg_tensor_t *e, int n, int kinds, float margin, float weight);
 
+// Ranking loss of stage 2 (listwise, as ListNet: Cao et al. 2007): e [2N,1,1,D] holds N queries q, then N
+// images b, all of unit length. The chance of image j to be ranked first for query i, among all but image i
+// itself, is softmax_j(exp(scale) q_i . b_j); it shall be relevance[i,j] ([N,N], rows of which sum to 1, 0 on
+// the diagonal; borrowed until backward). Cross entropy, mean over queries. scale [1] learns too.
+double rg_loss_ranking(rg_tape_t *tape, rg_tensor_t *e, rg_param_t *scale, const float *relevance,
+                       float weight);
+
 #endif

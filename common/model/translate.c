@@ -13,7 +13,8 @@ rg_decode_t rg_translate_ask(rg_tape_t *tape, const rg_model_t *model, rg_tensor
     decode.found =
         rg_tape_tensor(tape, content->n, content->h, content->w, content->c * model->config.model.k);
     rg_tape_pause(tape); // which images are found has no gradient
-    rg_tensor_t *query = rg_embed(tape, &model->embedder, content, code, NULL);
+    rg_tensor_t *query =
+        rg_embed(tape, &model->embedder, content, rg_query_code(tape, &model->embedder, code), NULL);
     rg_tape_resume(tape);
     rg_tape_op(tape, "ask for neighbours");
     int err = retriever->ask(retriever->self, query->data, query->n, exclude, decode.found->data);

@@ -131,6 +131,11 @@ struct rg_backend {
                            rg_map_t x, const float *mean, const float *std, const float *gain, int n, int hw,
                            int c);
 
+    // y = x / |x| by row, |x| [n] at least 1e-12
+    void (*unit_forward)(float *y, float *length, const float *x, int n, int c);
+    void (*unit_backward)(float *dx, int add, const float *dy, const float *y, const float *length, int n,
+                          int c);
+
     // y = act(x), and dx (+)= dy * act'(y): every activation here has a derivative known from its output.
     void (*act_forward)(float *y, const float *x, enum rg_act act, size_t n);
     void (*act_backward)(float *dx, int add, const float *dy, const float *y, enum rg_act act, size_t n);

@@ -1,4 +1,4 @@
-// Instance norm, AdaIN and MUNIT's layer norm, each fused with what follows it.
+// Instance norm, AdaIN and MUNIT's layer norm, each fused with what follows it; rows of unit length.
 #include <assert.h>
 
 #include "common/nn/ops.h"
@@ -149,5 +149,31 @@ rg_tensor_t *rg_layer_norm(rg_tape_t *tape, rg_tensor_t *x, rg_param_t *gain, rg
         rg_tape_record(tape, y, layer_backward, op);
         can_remake(y, layer_forward, op);
     }
+    return y;
+}
+
+typedef struct {
+    rg_tensor_t *x, *y;
+    float *length; // [N]
+} unit_ctx_t;
+
+static void unit_backward(rg_tape_t *tape, void *ctx)
+{
+    unit_ctx_t *op = ctx;
+    int add = 0;
+    if (!op->y->grad) return;
+    float *dx = rg_tape_grad(tape, op->x, &add);
+    rg_tape_backend(tape)->unit_backward(dx, add, op->y->grad, op->y->data, op->length, op->x->n, op->x->c);
+}
+
+rg_tensor_t *rg_unit(rg_tape_t *tape, rg_tensor_t *x)
+{
+    rg_tape_op(tape, "unit");
+    assert(x->h == 1 && x->w == 1);
+    rg_tensor_t *y = rg_tape_tensor(tape, x->n, 1, 1, x->c);
+    unit_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
+    *op = (unit_ctx_t){x, y, rg_tape_alloc(tape, (size_t)x->n * sizeof(float))};
+    rg_tape_backend(tape)->unit_forward(y->data, op->length, x->data, x->n, x->c);
+    if ((y->needs_grad = rg_tape_wants(tape, x->needs_grad))) rg_tape_record(tape, y, unit_backward, op);
     return y;
 }

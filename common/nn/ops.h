@@ -69,6 +69,8 @@ rg_tensor_t *rg_add(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b);
 rg_tensor_t *rg_multiply(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b);    // b as a, or [N,1,1,C]
 rg_tensor_t *rg_clip(rg_tape_t *tape, rg_tensor_t *x, const rg_clip_t *clip); // borrowed until backward
 rg_tensor_t *rg_softmax(rg_tape_t *tape, rg_tensor_t *x);                     // over channels
+// Each row of x [N,1,1,C] divided by its length.
+rg_tensor_t *rg_unit(rg_tape_t *tape, rg_tensor_t *x);
 
 // ---- shape
 rg_tensor_t *rg_global_mean(rg_tape_t *tape, rg_tensor_t *x); // [N,1,1,C]

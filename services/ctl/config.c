@@ -61,7 +61,8 @@ const rg_command_t rg_command_config = {
     .name = "config",
     .summary = "List the configuration keys, or the values in effect",
     .doc = "Prints the configuration as the services see it: defaults, then the file, then --set. "
-           "Without a file the defaults alone, which are the paper's setting.\v"
+           "Without a file the defaults alone, which are the paper's setting but for R "
+           "(model.retrieval).\v"
            "Examples:\n"
            "  rg-ctl config --keys\n"
            "  rg-ctl config --config configs/faces32.yaml --set model.k=5\n",

@@ -126,7 +126,7 @@ static int compute(rg_engine_t *engine, const pictures_t *pictures, float *embed
         size_t left = pictures->n - i;
         int n = left < RG_ENGINE_BATCH ? (int)left : RG_ENGINE_BATCH;
         err = rg_engine_encode(engine, pictures->pixels + i * image, n, content, code);
-        if (!err) err = rg_engine_embed(engine, content, code, n, embeddings + i * width);
+        if (!err) err = rg_engine_embed(engine, content, code, n, 0, embeddings + i * width);
         rg_half_from_float(maps + i * map, content, (size_t)n * map);
     }
     free(code);
@@ -235,7 +235,7 @@ int rg_answer_embed(rg_engine_t *engine, const rg_msg_t *request, rg_msg_t **rep
     rg_msg_t *made = rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REPLY);
     ((Rg__V1__EmbedReply *)rg_msg_body(made))->model = rg_msg_text(made, "%s", rg_engine_info(engine)->model);
     float *embeddings = rg_msg_room(made, "embeddings", RG__V1__DTYPE__F32, 2, rows);
-    if (!err) err = rg_engine_embed(engine, content, code, (int)n, embeddings);
+    if (!err) err = rg_engine_embed(engine, content, code, (int)n, asked->n_edits > 0, embeddings);
     free(code);
     free(content);
     if (err)

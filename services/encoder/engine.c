@@ -214,17 +214,19 @@ int rg_engine_encode(rg_engine_t *engine, const uint8_t *pixels, int n, float *c
     return err;
 }
 
-int rg_engine_embed(rg_engine_t *engine, const float *content, const float *code, int n, float *embeddings)
+int rg_engine_embed(rg_engine_t *engine, const float *content, const float *code, int n, int query,
+                    float *embeddings)
 {
+    const rg_embedder_t *net = &engine->now.model->embedder;
     rg_tape_t *tape = engine->now.tape;
     size_t width = (size_t)engine->config.model.embed_dim;
     int err = 0;
     for (int i = 0; i < n && !err; i += RG_ENGINE_BATCH) {
         int m = batch_at(i, n);
         rg_tape_reset(tape);
-        copy_rows(embeddings, i, width,
-                  rg_embed(tape, &engine->now.model->embedder, map_input(engine, content, i, m),
-                           code_input(engine, code, i, m), NULL));
+        rg_tensor_t *shown = code_input(engine, code, i, m);
+        if (query) shown = rg_query_code(tape, net, shown);
+        copy_rows(embeddings, i, width, rg_embed(tape, net, map_input(engine, content, i, m), shown, NULL));
         err = rg_tape_error(tape);
     }
     return err;

@@ -44,8 +44,10 @@ int rg_engine_can_translate(const rg_engine_t *engine);
 // Needs rg_engine_can_translate, as does decoding.
 int rg_engine_encode(rg_engine_t *engine, const uint8_t *pixels, int n, float *content, float *code);
 
-// content [n,map], code [n,Z] -> embeddings [n,D]. Needs rg_engine_can_embed.
-int rg_engine_embed(rg_engine_t *engine, const float *content, const float *code, int n, float *embeddings);
+// content [n,map], code [n,Z] -> embeddings [n,D] of such images, or with `query` to ask for them. Needs
+// rg_engine_can_embed.
+int rg_engine_embed(rg_engine_t *engine, const float *content, const float *code, int n, int query,
+                    float *embeddings);
 
 // content [n,map] of sources u8 [n,S,S,3], code [n,Z] -> pixels u8 [n,S,S,3]. The retriever is asked once per
 // batch in stage 3, else never.

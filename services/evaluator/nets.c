@@ -149,8 +149,10 @@ int rg_nets_translate(rg_nets_t *nets, float *image, rg_nets_source_t source, in
 }
 
 int rg_nets_embed(rg_nets_t *nets, const rg_embedder_t *net, float *embedding, const float *content,
-                  const float *code, int n)
+                  const float *code, int n, int query)
 {
-    take(embedding, rg_embed(nets->tape, net, content_of(nets, content, n), code_of(nets, code, n), NULL));
+    rg_tensor_t *shown = code_of(nets, code, n);
+    if (query) shown = rg_query_code(nets->tape, net, shown);
+    take(embedding, rg_embed(nets->tape, net, content_of(nets, content, n), shown, NULL));
     return finish(nets);
 }

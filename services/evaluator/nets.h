@@ -49,8 +49,8 @@ typedef struct {
 int rg_nets_translate(rg_nets_t *nets, float *image, rg_nets_source_t source, int n,
                       const rg_retriever_t *retriever);
 
-// embedding [n,D] by this net: the model's or another.
+// embedding [n,D] by this net: the model's or another; with `query` to ask for such images.
 int rg_nets_embed(rg_nets_t *nets, const rg_embedder_t *net, float *embedding, const float *content,
-                  const float *code, int n);
+                  const float *code, int n, int query);
 
 #endif

@@ -2,8 +2,9 @@
 // with one attribute flipped, the retrieval set is every training image, and the search is exact, so that the
 // numbers judge the embedding and not an index.
 //
-// Beside the trained R stand: the same net as it was before training, E_a's code alone without any net, and
-// random images. A trained R that does not beat the first two is not trained.
+// Beside the trained R stand: the same net as it was before training, E_a's code alone without any net, the
+// same asked with components as a ranked R is (model/embedder.h), and random images. A trained R that does
+// not beat the first two is not trained.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 #include "services/evaluator/samples.h"
 #include "services/evaluator/search.h"
 
-enum { TRAINED, UNTRAINED, CODE_ONLY, SPACES };
+enum { TRAINED, UNTRAINED, CODE_ONLY, CODE_COMPONENTS, SPACES };
 
 // A space to search in.
 typedef struct {
@@ -55,6 +56,7 @@ static void init(retrieval_t *self, rg_evaluation_t *evaluation)
     init_space(self, TRAINED, "trained", &evaluation->nets.model->embedder, config->model.embed_dim);
     init_space(self, UNTRAINED, "untrained", &self->fresh->embedder, config->model.embed_dim);
     init_space(self, CODE_ONLY, "code_only", NULL, rg_code_width(config));
+    init_space(self, CODE_COMPONENTS, "code_components", NULL, rg_code_width(config));
     self->target = rg_alloc(evaluation->n_images * sizeof *self->target);
     self->pixels = rg_alloc(batch * rg_evaluation_pixels(evaluation) * sizeof *self->pixels);
     self->content = rg_alloc(batch * rg_evaluation_content(evaluation) * sizeof *self->content);
@@ -77,13 +79,18 @@ static void fini(retrieval_t *self)
 }
 
 // ------------------------------------------------------------------ embedding
-// Rows first.. of out [*,width] from the batch's content maps and these codes.
-static int project(retrieval_t *self, const space_t *space, float *out, uint32_t first, const float *code,
-                   int n)
+// Rows first.. of the space's images or queries, from the batch's content maps and these codes.
+static int project(retrieval_t *self, int which, uint32_t first, const float *code, int n, int query)
 {
-    float *rows = out + (size_t)first * (size_t)space->width;
-    if (space->net) return rg_nets_embed(&self->evaluation->nets, space->net, rows, self->content, code, n);
-    memcpy(rows, code, (size_t)n * (size_t)space->width * sizeof *rows);
+    const space_t *space = &self->space[which];
+    const rg_config_t *config = self->evaluation->config;
+    float *rows = (query ? space->queries : space->base) + (size_t)first * (size_t)space->width;
+    if (space->net)
+        return rg_nets_embed(&self->evaluation->nets, space->net, rows, self->content, code, n, query);
+    if (query && which == CODE_COMPONENTS)
+        rg_code_components(code, n, config->data.attributes.count, config->model.attr_dims, rows);
+    else
+        memcpy(rows, code, (size_t)n * (size_t)space->width * sizeof *rows);
     return 0;
 }
 
@@ -99,8 +106,7 @@ static int embed_training_images(retrieval_t *self)
     for (uint32_t first = 0; first < self->n_train && !err;) {
         int n = rg_evaluation_batch(self->evaluation, first, self->n_train);
         err = encode(self, self->train + first, n);
-        for (int s = 0; s < SPACES && !err; s++)
-            err = project(self, &self->space[s], self->space[s].base, first, self->own, n);
+        for (int s = 0; s < SPACES && !err; s++) err = project(self, s, first, self->own, n, 0);
         if (!err) err = rg_evaluation_advance(self->evaluation, n);
         first += (uint32_t)n;
     }
@@ -127,8 +133,7 @@ static int embed_queries(retrieval_t *self)
             rg_evaluation_target(evaluation, &self->target[i], i, &rng);
         err = encode(self, evaluation->images + first, n);
         if (!err) want(self, self->target + first, n);
-        for (int s = 0; s < SPACES && !err; s++)
-            err = project(self, &self->space[s], self->space[s].queries, first, self->code, n);
+        for (int s = 0; s < SPACES && !err; s++) err = project(self, s, first, self->code, n, 1);
         if (!err) err = rg_evaluation_advance(evaluation, n);
         first += (uint32_t)n;
     }
@@ -198,7 +203,7 @@ static int draw_samples(retrieval_t *self)
     int err = encode(self, evaluation->images, rows);
     if (err) return err;
     want(self, target, rows);
-    err = project(self, space, space->queries, 0, self->code, rows); // their queries have been answered
+    err = project(self, TRAINED, 0, self->code, rows, 1); // their queries have been answered
     if (err) return err;
     rg_search_exact(evaluation->nets.backend, found, space->queries, (size_t)rows, space->base, self->n_train,
                     space->width, k);

@@ -184,7 +184,7 @@ static int show_all_neighbours(grid_t *grid, rg_evaluation_t *evaluation, const 
     size_t width = (size_t)evaluation->config->model.embed_dim;
     float *embeddings = rg_alloc((size_t)grid->rows * width * sizeof *embeddings);
     int err = rg_nets_embed(&evaluation->nets, &evaluation->nets.model->embedder, embeddings,
-                            sources->content, sources->code, grid->rows);
+                            sources->content, sources->code, grid->rows, 1);
     for (int row = 0; row < grid->rows && !err; row++)
         err = show_neighbours(grid, evaluation, row, embeddings + (size_t)row * width);
     free(embeddings);

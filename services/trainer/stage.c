@@ -20,6 +20,7 @@
 #include "services/trainer/metrics.h"
 #include "services/trainer/pace.h"
 #include "services/trainer/profile.h"
+#include "services/trainer/ranking.h"
 #include "services/trainer/samples.h"
 #include "services/trainer/translation.h"
 #include "services/trainer/triplet.h"
@@ -72,7 +73,8 @@ typedef struct {
     rg_model_t *model;      // stages 1 to 3
     rg_loss_weights_t loss; // of stage 3
     rg_translation_t translation;
-    rg_triplet_t triplet;
+    rg_triplet_t triplet; // of stage 2, or
+    rg_ranking_t ranking;
     rg_classify_t classify;
     rg_journal_t metrics;
     rg_pace_t pace;
@@ -178,6 +180,11 @@ static int open_retrieval(run_t *run)
     return 0;
 }
 
+static int ranks(const run_t *run)
+{
+    return run->config->model.retrieval == RG_RETRIEVAL_RANKED;
+}
+
 static int open_trainer(run_t *run)
 {
     switch (run->stage) {
@@ -185,7 +192,8 @@ static int open_trainer(run_t *run)
         return rg_translation_init(&run->translation, run->model, run->backend, run->train,
                                    &run->config->stage1_loss, NULL);
     case RG_STAGE_2:
-        return rg_triplet_init(&run->triplet, run->model, run->backend);
+        return ranks(run) ? rg_ranking_init(&run->ranking, run->model, run->backend)
+                          : rg_triplet_init(&run->triplet, run->model, run->backend);
     case RG_STAGE_3:
         run->loss = run->config->stage3_loss;
         if (run->plan.trains & RG_PART_BIT(RG_ATTRIBUTE)) { // a code that learns is held to its component
@@ -203,6 +211,7 @@ static rg_tape_t *tape_of(const run_t *run)
 {
     return run->translation.tape ? run->translation.tape
            : run->triplet.tape   ? run->triplet.tape
+           : run->ranking.tape   ? run->ranking.tape
                                  : run->classify.tape;
 }
 
@@ -218,7 +227,7 @@ static int start_feed(run_t *run)
 {
     int batch = run->train->batch, references = run->config->targets == RG_TARGETS_BOTH ? batch : batch / 2;
     if (run->stage == RG_STAGE_CLASSIFIER) references = 0;
-    if (run->stage == RG_STAGE_2) references = batch;
+    if (run->stage == RG_STAGE_2) references = ranks(run) ? 0 : batch;
     return rg_feed_start(run->feed,
                          &(rg_feed_spec_t){.stream = run->plan.name,
                                            .first = run->info.iteration,
@@ -258,6 +267,7 @@ static void close_run(run_t *run)
 {
     rg_translation_fini(&run->translation);
     rg_triplet_fini(&run->triplet);
+    rg_ranking_fini(&run->ranking);
     rg_classify_fini(&run->classify);
     rg_link_destroy(&run->retrieval);
     rg_neighbours_fini(&run->neighbours);
@@ -270,19 +280,31 @@ static void close_run(run_t *run)
 
 // ---- iterate
 
+// Of stage 2.
+static int learn_retrieval(run_t *run, const rg_batch_t *batch, rg_rng_t *rng, int iteration)
+{
+    rg_losses_t *losses = &run->values.losses;
+    rg_triplet_draws_t triplet;
+    rg_ranking_draws_t ranking;
+    if (ranks(run)) {
+        rg_ranking_draw(&run->ranking, batch, rng, &ranking);
+        return rg_ranking_step(&run->ranking, batch, &ranking, iteration, losses);
+    }
+    rg_triplet_draw(&run->triplet, batch, rng, &triplet);
+    return rg_triplet_step(&run->triplet, batch, &triplet, iteration, losses);
+}
+
 static int step(run_t *run, const rg_batch_t *batch, int iteration)
 {
     rg_losses_t *losses = &run->values.losses;
     rg_rng_t rng;
     rg_draws_t draws;
-    rg_triplet_draws_t triplet_draws;
     rg_rng_init(&rng, run->config->seed, RG_RNG_STEP, (uint64_t)run->stage << 48 | (uint64_t)iteration);
     switch (run->stage) {
     case RG_STAGE_CLASSIFIER:
         return rg_classify_step(&run->classify, batch, iteration, losses);
     case RG_STAGE_2:
-        rg_triplet_draw(&run->triplet, batch, &rng, &triplet_draws);
-        return rg_triplet_step(&run->triplet, batch, &triplet_draws, iteration, losses);
+        return learn_retrieval(run, batch, &rng, iteration);
     default:
         run->neighbours.seed =
             run->config->seed + ((uint64_t)iteration << 16); // a resumed stage draws the same

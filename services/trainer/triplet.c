@@ -68,10 +68,9 @@ void rg_triplet_draw(rg_triplet_t *self, const rg_batch_t *batch, rg_rng_t *rng,
     rg_code_keep(config, batch->labels, t, n, draws->keep);
     rg_code_keep(config, batch->target_labels, t, n, draws->other_keep);
     rg_code_keep(config, batch->labels, random, n, draws->random_keep);
-    size_t units = 2 * (size_t)(n * (2 + rg_triplet_kinds(config))) * RG_EMBEDDER_HIDDEN;
-    float p = (float)config->model.dropout;
-    draws->dropout = rg_tape_alloc(self->tape, units * sizeof(float));
-    for (size_t i = 0; i < units; i++) draws->dropout[i] = rg_rng_uniform(rng) < p ? 0 : 1 / (1 - p);
+    int rows = n * (2 + rg_triplet_kinds(config));
+    draws->dropout = rg_tape_alloc(self->tape, 2 * (size_t)rows * RG_EMBEDDER_HIDDEN * sizeof(float));
+    rg_embed_draw_keep(config, rows, rng, draws->dropout);
 }
 
 // ---- the step

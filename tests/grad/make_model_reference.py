@@ -52,7 +52,8 @@ def network(tensors, name, module, inputs, call, part=None):
         total = total + (y * data("%s.dy%d" % (name, i), shape).detach().reshape(y.shape)).sum()
     total.backward()
     gradients = {"dx%d" % i: nhwc(x.grad) for i, x in enumerate(leaves)}
-    gradients.update({key: p.grad.numpy() for key, p in module.named_parameters()})
+    unread = lambda p: torch.zeros_like(p)  # by this call: the scale of a ranked R
+    gradients.update({key: (unread(p) if p.grad is None else p.grad).detach().numpy() for key, p in module.named_parameters()})
     for key, gradient in gradients.items():
         tensors["%s.%s.sample" % (name, key)] = sample(gradient)
     tensors[name + ".scale"] = np.array([max(np.abs(g).max() for g in gradients.values())])
@@ -97,11 +98,15 @@ def main():
     penalty(tensors, discriminator, image)
     embedder = peer.Embedder(GF, IMG, ATTRS, DIMS, EMBED)
     network(tensors, "embedder", embedder, [content, code], lambda net, c, z: [net(c, z, keep)])
+    ranked = peer.Embedder(GF, IMG, ATTRS, DIMS, EMBED, ranked=True)
+    network(tensors, "ranked", ranked, [content, code], lambda net, c, z: [net(c, z, keep)], "embedder")
     neighbours = (N, SIDE, SIDE, K * WIDTH)
     network(tensors, "fusion", peer.Fusion(GF, K), [content, neighbours], lambda net, c, r: [net(c, r)])
     loss(tensors, "kl", [(3, CODE)] * 3, lambda m, v, g: peer.kl(m, v, g.detach(), 0.5, DIMS))
     loss(tensors, "earth_mover", [(3, CODE)] * 3, lambda m, v, g: peer.earth_mover(m, v, g.detach(), 0.5, DIMS))
     loss(tensors, "isometry", [(3, CODE)] * 4, peer.isometry)
+    relevance = torch.softmax(data("relevance", (4, 4)).detach().masked_fill(torch.eye(4, dtype=torch.bool), -torch.inf), 1)
+    loss(tensors, "ranking", [(2 * 4, EMBED), (1,)], lambda e, scale: peer.ranking(e, scale, relevance))
     loss(tensors, "triplet", [(3 * 4, EMBED)], lambda e: peer.triplet(e, 3, 0.2))
     features = peer.vgg16(VGG_WIDTHS)
     initialise(features, "features.")

@@ -202,6 +202,12 @@ def pointwise(ref):
             ref.case("act", ACTS[act](x), {"x": x}, act=act)
 
 
+def units(ref):
+    for n, c in [(1, 1), (2, 3), (3, 100)]:
+        x = normal(n, c)
+        ref.case("unit", F.normalize(x, dim=1), {"x": x})
+
+
 def losses(ref):
     for n, c, h, w, weight in [(1, 1, 1, 1, 1.0), (2, 3, 4, 5, 10.0), (3, 17, 2, 2, 0.5)]:
         a, b = normal(n, c, h, w), normal(n, c, h, w)
@@ -392,7 +398,7 @@ def main():
         family(ref)
     tensors = {}
     optimisers(tensors)
-    for family in (window_conv, pool, values):
+    for family in (window_conv, pool, values, units):
         family(ref)
     tensorfile.save(os.path.join(HERE, "fixtures", "ops.bin"), ref.tensors)
     tensorfile.save(os.path.join(HERE, "fixtures", "optim.bin"), tensors)

@@ -18,7 +18,7 @@ from filling import fill, initialise
 from make_reference import ADAM, ADAMW, COSINE, LINEAR, SGD, schedule
 
 GF, N_RES, DF, LAYERS, SCALES, ATTRS, DIMS, MLP, IMG, EMBED, K = 4, 1, 4, 3, 2, 5, 8, 16, 32, 20, 3
-STD, MARGIN, CODE, SIDE, WIDTH = 0.5, 0.2, ATTRS * DIMS, IMG // 4, 4 * GF
+STD, MARGIN, SHARPNESS, CODE, SIDE, WIDTH = 0.5, 0.2, 10, ATTRS * DIMS, IMG // 4, 4 * GF
 ITERATIONS, N, REFERENCES, WARMUP, CLIP = 10, 4, 2, 3, 2.0
 WEIGHTS = dict(recon=10, cycle=10, content=1, attribute=1, kl=0.1, isometry=0.1, adversarial=1, classify=2, perceptual=0.1, penalty=10)
 VGG_WIDTHS = (8, 12, 16, 32, 64)  # narrower, and one unit that rounding takes over its kink shows in the losses
@@ -188,8 +188,30 @@ class Triplets:
         return {"triplet": loss}
 
 
-def networks(attention=False):
-    nets = peer.Networks(GF, N_RES, DF, LAYERS, SCALES, ATTRS, DIMS, MLP, IMG, EMBED, K, attention)
+class Ranking:
+    """Stage 2 of a ranked R: queries against the images of the batch."""
+
+    def __init__(self, stage, nets):
+        self.stage, self.nets = stage, nets
+        self.trainer = Trainer(SGD, LINEAR, 0.1, 1e-4, [nets.embedder])
+
+    def iterate(self, i):
+        name = "%s.%d." % (self.stage, i)
+        labels, wanted = bits(name + "labels", ATTRS), bits(name + "wanted", ATTRS)
+        with torch.no_grad():
+            x = pixels(name + "pixels", N)
+            content, z = self.nets.content(x), self.nets.attribute(x)[0]
+            keep = (labels == wanted).repeat_interleave(DIMS, 1)
+            query = peer.components(torch.where(keep, z, 2 * wanted.repeat_interleave(DIMS, 1) - 1), DIMS)
+        kept = torch.from_numpy((fill(name + "dropout", (2, 2 * N, peer.HIDDEN)) < 0.8).astype("f8")) / 0.9
+        e = self.nets.embedder(torch.cat([content, content]), torch.cat([query, z]), kept)
+        loss = peer.ranking(e, self.nets.embedder.scale, peer.relevance(wanted, labels, SHARPNESS))
+        self.trainer.step(loss, i)
+        return {"ranking": loss}
+
+
+def networks(attention=False, ranked=False):
+    nets = peer.Networks(GF, N_RES, DF, LAYERS, SCALES, ATTRS, DIMS, MLP, IMG, EMBED, K, attention, ranked)
     for name, module in nets.named_children():
         initialise(module, name + ".")
     return nets
@@ -202,6 +224,7 @@ def main():
         "stage1": Translation("stage1", networks()),
         "both1": Translation("both1", networks(), both=True),
         "stage2": Triplets("stage2", networks()),
+        "ranked2": Ranking("ranked2", networks(ranked=True)),
         "stage3": Translation("stage3", networks(), Memory("stage3")),
         "perceptual1": Translation("perceptual1", networks(), features=features),
         "critic1": Translation("critic1", networks(), critic=True),

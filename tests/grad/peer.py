@@ -157,10 +157,14 @@ class Discriminator(nn.ModuleList):
 class Embedder(nn.Module):
     """R: content [N,4*gf,img/4,img/4], code [N,attrs*attr_dims] -> embedding [N,embed_dim].
 
-    keep: dropout factors (0 or 1/(1-p)) of the two hidden layers [2,N,512], None for inference."""
+    keep: dropout factors (0 or 1/(1-p)) of the two hidden layers [2,N,512], None for inference. ranked: of unit length,
+    with the scale of the ranking loss."""
 
-    def __init__(self, gf, img, attrs, attr_dims, embed_dim):
+    def __init__(self, gf, img, attrs, attr_dims, embed_dim, ranked=False):
         super().__init__()
+        if ranked:
+            self.scale = nn.Parameter(torch.ones(1))
+        self.ranked = ranked
         width, side, blocks = 4 * gf, img // 4, []
         for i, outputs in enumerate(EMBEDDER_WIDTHS):
             halve = i % 2 == 1 and side > 4
@@ -179,7 +183,8 @@ class Embedder(nn.Module):
             x = F.relu(self.fc[i](x))
             if keep is not None:
                 x = x * keep[i]
-        return self.fc[2](x)
+        x = self.fc[2](x)
+        return F.normalize(x, dim=1) if self.ranked else x
 
 
 class Fusion(nn.Module):
@@ -198,13 +203,13 @@ class Fusion(nn.Module):
 class Networks(nn.Module):
     """All of them, so that state_dict() has the checkpoints' names."""
 
-    def __init__(self, gf, n_res, df, d_layers, d_scales, attrs, attr_dims, mlp, img, embed_dim, k, attention=False):
+    def __init__(self, gf, n_res, df, d_layers, d_scales, attrs, attr_dims, mlp, img, embed_dim, k, attention=False, ranked=False):
         super().__init__()
         self.content = Content(gf, n_res)
         self.attribute = Attribute(gf, attrs, attr_dims)
         self.generator = Generator(gf, n_res, attrs, attr_dims, mlp, attention)
         self.discriminator = Discriminator(df, d_layers, d_scales, attrs, img)
-        self.embedder = Embedder(gf, img, attrs, attr_dims, embed_dim)
+        self.embedder = Embedder(gf, img, attrs, attr_dims, embed_dim, ranked)
         self.fusion = Fusion(gf, k)
 
 
@@ -260,3 +265,25 @@ def triplet(embeddings, n, margin):
     anchor, positive, negatives = embeddings[:n], embeddings[n : 2 * n], embeddings[2 * n :]
     kinds = negatives.shape[0] // n
     return F.triplet_margin_loss(anchor.repeat(kinds, 1), positive.repeat(kinds, 1), negatives, margin)
+
+
+def ranking(embeddings, scale, relevance):
+    """[2N,D]: N queries, N images. Cross entropy of the chances to be ranked first, without each query's own image."""
+    n = embeddings.shape[0] // 2
+    scores = scale.exp() * embeddings[:n] @ embeddings[n:].T
+    others = ~torch.eye(n, dtype=torch.bool)
+    chances = F.log_softmax(scores[others].reshape(n, n - 1), 1)
+    return -(relevance[others].reshape(n, n - 1) * chances).sum(1).mean()
+
+
+def relevance(wanted, shown, sharpness):
+    """Labels [N,A] that are wanted and shown -> what the chances shall be, 0 of a query's own image."""
+    share = (wanted[:, None] == shown[None]).double().mean(2)
+    share = share.masked_fill(torch.eye(len(share), dtype=torch.bool), -torch.inf)
+    return torch.softmax(sharpness * share, 1)
+
+
+def components(code, attr_dims):
+    """The means of the components that codes [N,A*Z] are nearest to."""
+    sums = code.reshape(len(code), -1, attr_dims).sum(2)
+    return torch.where(sums > 0, 1.0, -1.0).to(code.dtype).repeat_interleave(attr_dims, 1)

@@ -1,5 +1,6 @@
 // The networks of common/model, forward and backward, and their losses against the peer in PyTorch (peer.py,
 // make_model_reference.py, which says how the fixture's names are built).
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,7 +33,7 @@ static const double LOSS_TOLERANCE = 1e-6;
 
 typedef struct {
     rg_bench_t bench;
-    rg_model_t *model, *masked; // masked: with attention
+    rg_model_t *model, *masked, *ranked; // masked: with attention; ranked: with a ranked R
     rg_fixture_t *fixture;
 } lab_t;
 
@@ -80,13 +81,24 @@ static int run_discriminator(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
     return 4;
 }
 
-static int run_embedder(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
+static float *kept(lab_t *lab)
 {
     size_t n = 2 * N * RG_EMBEDDER_HIDDEN;
     float *keep = rg_tape_alloc(lab->bench.tape, n * sizeof *keep);
     rg_bench_fill("keep", keep, n, 1);
     for (size_t i = 0; i < n; i++) keep[i] = keep[i] < 0.8f ? 1 / 0.9f : 0;
-    y[0] = rg_embed(lab->bench.tape, &lab->model->embedder, x[0], x[1], keep);
+    return keep;
+}
+
+static int run_embedder(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
+{
+    y[0] = rg_embed(lab->bench.tape, &lab->model->embedder, x[0], x[1], kept(lab));
+    return 1;
+}
+
+static int run_ranked(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
+{
+    y[0] = rg_embed(lab->bench.tape, &lab->ranked->embedder, x[0], x[1], kept(lab));
     return 1;
 }
 
@@ -103,6 +115,7 @@ static const network_t NETWORKS[] = {
     {"masked", RG_GENERATOR, {{N, SIDE, SIDE, WIDTH}, {N, 1, 1, CODE}, {N, IMG, IMG, 3}}, run_masked},
     {"discriminator", RG_DISCRIMINATOR, {{N, IMG, IMG, 3}}, run_discriminator},
     {"embedder", RG_EMBEDDER, {{N, SIDE, SIDE, WIDTH}, {N, 1, 1, CODE}}, run_embedder},
+    {"ranked", RG_EMBEDDER, {{N, SIDE, SIDE, WIDTH}, {N, 1, 1, CODE}}, run_ranked},
     {"fusion", RG_FUSION, {{N, SIDE, SIDE, WIDTH}, {N, SIDE, SIDE, K *WIDTH}}, run_fusion},
 };
 
@@ -156,7 +169,9 @@ static void run_backward(lab_t *lab, const network_t *net, rg_tensor_t **y, int 
 
 static void check_network(lab_t *lab, const network_t *net)
 {
-    rg_model_t *model = net->run == run_masked ? lab->masked : lab->model;
+    rg_model_t *model = net->run == run_masked   ? lab->masked
+                        : net->run == run_ranked ? lab->ranked
+                                                 : lab->model;
     rg_params_t *set = &model->set[net->part];
     rg_tensor_t *x[INPUTS_MAX] = {0}, *y[OUTPUTS_MAX];
     rg_tape_reset(lab->bench.tape);
@@ -254,6 +269,28 @@ static void test_isometry(void **state)
     assert_null(x[3]->grad);
 }
 
+static void test_ranking(void **state)
+{
+    lab_t *lab = *state;
+    rg_param_t *scale = lab->ranked->embedder.scale;
+    float relevance[4 * 4];
+    rg_tape_reset(lab->bench.tape);
+    rg_bench_fill("relevance", relevance, 4 * 4, 1);
+    for (int i = 0; i < 4; i++) {
+        double sum = 0;
+        for (int j = 0; j < 4; j++) sum += relevance[4 * i + j] = i == j ? 0 : expf(relevance[4 * i + j]);
+        for (int j = 0; j < 4; j++) relevance[4 * i + j] /= (float)sum;
+    }
+    rg_tensor_t *e = loss_input(lab, "ranking", 0, 2 * 4, EMBED);
+    rg_bench_fill("ranking.x1", scale->value, 1, 1);
+    *scale->grad = 0;
+    double value = rg_loss_ranking(lab->bench.tape, e, scale, relevance, WEIGHT);
+    check_loss(lab, "ranking", value, &e, 1);
+    rg_fixture_tensor_t d = rg_fixture_tensor(lab->fixture, "ranking.d1");
+    *scale->grad /= WEIGHT;
+    rg_bench_compare("ranking scale", scale->grad, d.data, 1, LOSS_TOLERANCE);
+}
+
 static void test_triplet(void **state)
 {
     lab_t *lab = *state;
@@ -323,6 +360,7 @@ static rg_config_t small_config(void)
     config.model.attr_dims = DIMS;
     config.model.attr_std = 0.5;
     config.model.mlp = 16;
+    config.model.retrieval = RG_RETRIEVAL_TRIPLET;
     config.model.embed_dim = EMBED;
     config.model.k = K;
     return config;
@@ -334,6 +372,8 @@ static int setup(void **state)
     rg_config_t config = small_config();
     unsigned all = RG_STAGE3_PARTS;
     rg_model_new(&lab->model, &config, all, all);
+    config.model.retrieval = RG_RETRIEVAL_RANKED;
+    rg_model_new(&lab->ranked, &config, RG_PART_BIT(RG_EMBEDDER), RG_PART_BIT(RG_EMBEDDER));
     config.model.attention = 1;
     rg_model_new(&lab->masked, &config, RG_PART_BIT(RG_GENERATOR), RG_PART_BIT(RG_GENERATOR));
     lab->fixture = rg_fixture_open("tests/grad/fixtures/models.bin");
@@ -350,6 +390,7 @@ static int teardown(void **state)
     rg_backend_destroy(&lab->bench.backend);
     rg_model_destroy(&lab->model);
     rg_model_destroy(&lab->masked);
+    rg_model_destroy(&lab->ranked);
     free(lab);
     return 0;
 }
@@ -357,13 +398,10 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_networks),
-        cmocka_unit_test(test_embedder_without_dropout),
-        cmocka_unit_test(test_prior),
-        cmocka_unit_test(test_isometry),
-        cmocka_unit_test(test_triplet),
-        cmocka_unit_test(test_perceptual),
-        cmocka_unit_test(test_gradient_penalty),
+        cmocka_unit_test(test_networks),   cmocka_unit_test(test_embedder_without_dropout),
+        cmocka_unit_test(test_prior),      cmocka_unit_test(test_isometry),
+        cmocka_unit_test(test_triplet),    cmocka_unit_test(test_ranking),
+        cmocka_unit_test(test_perceptual), cmocka_unit_test(test_gradient_penalty),
     };
     return cmocka_run_group_tests_name("models", tests, setup, teardown);
 }

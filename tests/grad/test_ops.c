@@ -104,6 +104,11 @@ static rg_tensor_t *build_layer_norm(case_t *c)
                          (enum rg_act)number(c, "act"));
 }
 
+static rg_tensor_t *build_unit(case_t *c)
+{
+    return rg_unit(c->bench->tape, input(c, "x"));
+}
+
 static rg_tensor_t *build_pool3(case_t *c)
 {
     return rg_pool3(c->bench->tape, input(c, "x"));
@@ -275,6 +280,7 @@ static const struct op {
     {"instance_norm", NONE, 5e-6, build_instance_norm},
     {"adain", NONE, 2e-6, build_adain},
     {"layer_norm", TRAINED, 2e-6, build_layer_norm},
+    {"unit", NONE, 1e-6, build_unit},
     {"pool3", NONE, 3e-7, build_pool3},
     {"max_pool2", NONE, 0, build_max_pool2},
     {"pool", NONE, 3e-7, build_pool},

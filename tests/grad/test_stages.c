@@ -15,6 +15,7 @@
 #include "common/core/err.h"
 #include "common/core/err.h"
 #include "services/trainer/translation.h"
+#include "services/trainer/ranking.h"
 #include "services/trainer/triplet.h"
 #include "tests/grad/bench.h"
 #include "tests/grad/vgg16.h"
@@ -184,6 +185,7 @@ static void model_new(lab_t *lab, const char *stage, unsigned parts, unsigned tr
     rg_params_t *sets[RG_PARTS];
     lab->stage = stage;
     lab->config.targets = strcmp(stage, "both1") == 0 ? RG_TARGETS_BOTH : RG_TARGETS_HALF;
+    lab->config.model.retrieval = strcmp(stage, "ranked2") == 0 ? RG_RETRIEVAL_RANKED : RG_RETRIEVAL_TRIPLET;
     lab->config.model.attention = strncmp(stage, "masked", strlen("masked")) == 0;
     rg_model_new(&lab->model, &lab->config, parts, trains);
     int n = rg_model_sets(lab->model, sets);
@@ -354,6 +356,30 @@ static void test_stage2_with_attention(void **state)
     run_stage2(*state, "masked2");
 }
 
+static void test_stage2_of_a_ranked_r(void **state)
+{
+    enum { UNITS = 2 * 2 * N * RG_EMBEDDER_HIDDEN };
+    lab_t *lab = *state;
+    rg_ranking_t ranking;
+    model_new(lab, "ranked2", RG_STAGE2_PARTS, RG_STAGE2_TRAINS);
+    assert_int_equal(rg_ranking_init(&ranking, lab->model, lab->backend), 0);
+    for (int i = 0; i < ITERATIONS; i++) {
+        rg_batch_t batch;
+        rg_losses_t losses;
+        batch_init(&batch, "ranked2", i, N);
+        rg_ranking_draws_t draws = {.wanted = bits("ranked2", i, "wanted", N * ATTRS),
+                                    .dropout = numbers("ranked2", i, "dropout", UNITS, 1)};
+        for (size_t u = 0; u < UNITS; u++) draws.dropout[u] = draws.dropout[u] < 0.8f ? 1 / 0.9f : 0;
+        rg_tape_reset(ranking.tape);
+        assert_int_equal(rg_ranking_step(&ranking, &batch, &draws, i, &losses), 0);
+        check_losses(lab, i, &losses);
+        free(draws.wanted);
+        free(draws.dropout);
+        batch_fini(&batch);
+    }
+    rg_ranking_fini(&ranking);
+}
+
 // ---- life
 
 static void set_training(rg_train_config_t *train, enum rg_optimizer optimizer, enum rg_schedule schedule,
@@ -387,6 +413,7 @@ static void set_config(rg_config_t *config)
     config->model.attr_std = 0.5;
     config->model.mlp = 16;
     config->model.embed_dim = 20;
+    config->ranking_sharpness = 10;
     config->model.k = K;
     config->triplet.margin = 0.2;
     config->triplet.easy = config->triplet.medium = config->triplet.hard = config->triplet.hardest = 1;
@@ -436,6 +463,7 @@ int main(void)
         cmocka_unit_test_teardown(test_stage1, drop_model),
         cmocka_unit_test_teardown(test_stage1_to_both_targets, drop_model),
         cmocka_unit_test_teardown(test_stage2, drop_model),
+        cmocka_unit_test_teardown(test_stage2_of_a_ranked_r, drop_model),
         cmocka_unit_test_teardown(test_stage3, drop_model),
         cmocka_unit_test_teardown(test_interrupted_step_changes_nothing, drop_model),
         cmocka_unit_test_teardown(test_stage1_with_perceptual_loss, drop_model),

@@ -280,6 +280,33 @@ static void layer_backward(float *dx, int add, float *dgain, float *dbias, float
         }
 }
 
+static const float LENGTH_MIN = 1e-12f;
+
+static double dot(const float *a, const float *b, int n)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += (double)a[i] * b[i];
+    return sum;
+}
+
+static void unit_forward(float *y, float *length, const float *x, int n, int c)
+{
+    for (int i = 0; i < n; i++, x += c, y += c) {
+        length[i] = fmaxf((float)sqrt(dot(x, x, c)), LENGTH_MIN);
+        for (int k = 0; k < c; k++) y[k] = x[k] / length[i];
+    }
+}
+
+// dx = (dy - y (y . dy)) / |x|
+static void unit_backward(float *dx, int add, const float *dy, const float *y, const float *length, int n,
+                          int c)
+{
+    for (int i = 0; i < n; i++, dx += c, dy += c, y += c) {
+        float along = (float)dot(y, dy, c);
+        for (int k = 0; k < c; k++) dx[k] = (add ? dx[k] : 0) + (dy[k] - y[k] * along) / length[i];
+    }
+}
+
 void rg__cpu_norm_table(rg_backend_t *table)
 {
     table->instance_moments = instance_moments;
@@ -288,4 +315,6 @@ void rg__cpu_norm_table(rg_backend_t *table)
     table->layer_moments = layer_moments;
     table->layer_forward = layer_forward;
     table->layer_backward = layer_backward;
+    table->unit_forward = unit_forward;
+    table->unit_backward = unit_backward;
 }

@@ -136,7 +136,7 @@ static void fill(rg_document_t *document, enum rg_table which, const rg_results_
 static int write_report(const rg_options_t *options, enum rg_table which, const rg_results_t *results,
                         const char *root)
 {
-    static const char *const titles[RG_TABLES] = {"Table 1: retrieval by kind of negatives",
+    static const char *const titles[RG_TABLES] = {"Table 1: retrieval by what R was trained with",
                                                   "Table 2: translation",
                                                   "Table 3: translation by fraction of annotation"};
     rg_document_t *document;
@@ -183,7 +183,8 @@ const rg_command_t rg_command_experiment = {
     .name = "experiment",
     .summary = "Train and measure one of the paper's tables, with controls and intervals",
     .args = "TABLE",
-    .doc = "table1: retrieval by kind of negatives. table2: GMM-UNIT continued, RG-UNIT, and RG-UNIT with "
+    .doc = "table1: retrieval by kind of negatives, and by ranking. table2: GMM-UNIT continued, RG-UNIT, and "
+           "RG-UNIT with "
            "random neighbours. table3: the same by fraction of annotation. Every row has the same budget; "
            "rows of a seed share stages 1 and 2 and are compared in pairs. Starts and stops services of its "
            "own, one run after the other, in RUN/experiment; what is finished is not done again. The report "

@@ -10,14 +10,20 @@
 #include "common/core/alloc.h"
 #include "services/ctl/stage.h"
 
-static const rg_row_t NEGATIVES[] = {
-    {"easy", "easy negatives", {"triplet.medium=false", "triplet.hard=false", "triplet.hardest=false"}},
-    {"medium", "medium negatives", {"triplet.easy=false", "triplet.hard=false", "triplet.hardest=false"}},
-    {"hard", "hard negatives", {"triplet.easy=false", "triplet.medium=false", "triplet.hardest=false"}},
-    {"hardest", "hardest negatives", {"triplet.easy=false", "triplet.medium=false", "triplet.hard=false"}},
-    {"all",
-     "all negatives",
-     {"triplet.easy=true", "triplet.medium=true", "triplet.hard=true", "triplet.hardest=true"}},
+// The paper's R and its optimiser; the last four say which negatives there are.
+#define TRIPLETS(easy, medium, hard, hardest)                                                                \
+    {                                                                                                        \
+        "model.retrieval=triplet", "stage2.optimizer=sgd", "stage2.lr=0.01", "triplet.easy=" easy,           \
+            "triplet.medium=" medium, "triplet.hard=" hard, "triplet.hardest=" hardest                       \
+    }
+
+static const rg_row_t RETRIEVALS[] = {
+    {"easy", "easy negatives", TRIPLETS("true", "false", "false", "false")},
+    {"medium", "medium negatives", TRIPLETS("false", "true", "false", "false")},
+    {"hard", "hard negatives", TRIPLETS("false", "false", "true", "false")},
+    {"hardest", "hardest negatives", TRIPLETS("false", "false", "false", "true")},
+    {"all", "all negatives", TRIPLETS("true", "true", "true", "true")},
+    {"ranked", "ranked, no triplets", {"model.retrieval=ranked"}},
 };
 
 static const rg_row_t MODELS[] = {
@@ -96,8 +102,8 @@ static void add_row(rg_plan_t *plan, const char *root, int row, int from)
 void rg_plan_init(rg_plan_t *plan, enum rg_table table, const rg_config_t *config, int seeds,
                   const char *root)
 {
-    *plan = (rg_plan_t){.row = table == RG_TABLE_1 ? NEGATIVES : MODELS,
-                        .n_rows = table == RG_TABLE_1   ? COUNT(NEGATIVES)
+    *plan = (rg_plan_t){.row = table == RG_TABLE_1 ? RETRIEVALS : MODELS,
+                        .n_rows = table == RG_TABLE_1   ? COUNT(RETRIEVALS)
                                   : table == RG_TABLE_2 ? COUNT(MODELS)
                                                         : COUNT(MODELS) - 1,
                         .annotated = table == RG_TABLE_3 ? FRACTIONS : &config->data.annotated,

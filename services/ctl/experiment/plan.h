@@ -2,7 +2,7 @@
 // which every run finds what it begins with.
 //
 // The paper's three tables (RG-UNIT, section 4) with the controls that say what a difference means:
-//   table1   stage 2 with each kind of negatives alone, and with all
+//   table1   stage 2 by the paper's triplets with each kind of negatives alone, and with all, and by ranking
 //   table2   stage 3 by RG-UNIT, the same with random neighbours, and GMM-UNIT continued as long, its
 //   encoders
 //            learning on or frozen
@@ -21,7 +21,7 @@ enum rg_table { RG_TABLE_1, RG_TABLE_2, RG_TABLE_3, RG_TABLES };
 enum { RG_ROW_CONTINUED, RG_ROW_FROZEN, RG_ROW_RETRIEVED, RG_ROW_RANDOM };
 
 // A row of a table: what sets its runs apart.
-enum { RG_ROW_SETS = 4 };
+enum { RG_ROW_SETS = 7 };
 typedef struct {
     const char *name;             // of its folders: "random"
     const char *title;            // for people: "RG-UNIT, random neighbours"

@@ -7,8 +7,10 @@
 
 const char *const rg__modes[RG__MODES] = {"latent", "reference"};
 
-const char *const rg__spaces[RG__SPACES][2] = {
-    {"R untrained", "untrained"}, {"code alone, no R", "code_only"}, {"random images", "random"}};
+const char *const rg__spaces[RG__SPACES][2] = {{"R untrained", "untrained"},
+                                               {"code alone, no R", "code_only"},
+                                               {"code alone, asked with components", "code_components"},
+                                               {"random images", "random"}};
 
 static const char *const WHATS[] = {"attributes", "content", "average", "strict"};
 

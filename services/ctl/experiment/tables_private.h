@@ -4,7 +4,7 @@
 
 #include "services/ctl/experiment/tables.h"
 
-enum { RG__KEY = 96, RG__ROWS_MAX = 8, RG__SPACES = 3, RG__MODES = 2 };
+enum { RG__KEY = 96, RG__ROWS_MAX = 8, RG__SPACES = 4, RG__MODES = 2 };
 
 // What a trained R is compared with: for people, and in the reports.
 extern const char *const rg__spaces[RG__SPACES][2];

@@ -15,7 +15,7 @@
 
 static rg_config_t config;
 
-static void defaults_are_the_papers(void **state)
+static void defaults_are_the_papers_but_for_r(void **state)
 {
     (void)state;
     assert_int_equal(rg_config_load(&config, NULL, NULL, 0), 0);
@@ -26,10 +26,12 @@ static void defaults_are_the_papers(void **state)
     assert_string_equal(config.data.attributes.name[4], "Young");
     assert_int_equal(config.data.exclusive.count, 3);
     assert_int_equal(config.stage1.optimizer, RG_OPTIMIZER_ADAM);
-    assert_int_equal(config.stage2.optimizer, RG_OPTIMIZER_SGD);
-    assert_true(config.stage1.lr == 1e-4 && config.stage2.lr == 0.01 && config.classifier.lr == 1e-3);
+    assert_true(config.stage1.lr == 1e-4 && config.classifier.lr == 1e-3);
     assert_true(config.stage1_loss.kl == 0.1 && config.stage3_loss.kl == 0 && config.stage3_loss.cycle == 10);
     assert_int_equal(config.retrieval.neighbours, RG_NEIGHBOURS_RETRIEVED);
+    assert_int_equal(config.model.retrieval, RG_RETRIEVAL_RANKED); // not the paper's: it retrieves better
+    assert_int_equal(config.stage2.optimizer, RG_OPTIMIZER_ADAMW);
+    assert_true(config.stage2.lr == 1e-3 && config.stage2.beta1 == 0.9 && config.stage2.batch == 48);
     assert_string_equal(config.retrieval.path, "run/store");
     assert_string_equal(config.endpoints.loader, "ipc://run/loader.ipc");
 }
@@ -313,7 +315,7 @@ static void help_lists_every_key(void **state)
         rg_keys_at(i, &key);
         assert_non_null(strstr(text, key.key));
     }
-    assert_non_null(strstr(text, "one of sgd, adam, adamw; default sgd"));
+    assert_non_null(strstr(text, "one of sgd, adam, adamw; default adamw"));
     free(text);
 }
 
@@ -336,7 +338,7 @@ static void attributes_are_found_by_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_are_the_papers),
+        cmocka_unit_test(defaults_are_the_papers_but_for_r),
         cmocka_unit_test(http_ports_go_by_service),
         cmocka_unit_test(every_row_is_sound),
         cmocka_unit_test(a_file_is_read_and_the_rest_stays_default),

@@ -75,7 +75,7 @@ static void images_become_an_add_request(void **state)
           embeddings[TINY_IMAGES * D];
     uint16_t *maps = rg_alloc(TINY_IMAGES * MAP * sizeof *maps);
     assert_ok(rg_engine_encode(f->engine, f->pixels, TINY_IMAGES, content, code));
-    assert_ok(rg_engine_embed(f->engine, content, code, TINY_IMAGES, embeddings));
+    assert_ok(rg_engine_embed(f->engine, content, code, TINY_IMAGES, 0, embeddings));
     rg_half_from_float(maps, content, TINY_IMAGES * MAP);
     assert_memory_equal(payload(add, "embeddings", RG__V1__DTYPE__F32, 2, (const uint32_t[]){TINY_IMAGES, D}),
                         embeddings, sizeof embeddings);
@@ -217,11 +217,11 @@ static void queries_are_embedded_with_the_wanted_code(void **state)
     const uint32_t rows[] = {2, D};
     float content[2 * MAP], code[2 * Z], want[2 * D];
     assert_ok(rg_engine_encode(f->engine, f->pixels, 2, content, code));
-    assert_ok(rg_engine_embed(f->engine, content, code, 2, want));
+    assert_ok(rg_engine_embed(f->engine, content, code, 2, 0, want));
     assert_memory_equal(payload(plain, "embeddings", RG__V1__DTYPE__F32, 2, rows), want, sizeof want);
     for (int i = 0; i < 2; i++)
         for (int z = 0; z < DIMS; z++) code[i * Z + DIMS + z] = 1;
-    assert_ok(rg_engine_embed(f->engine, content, code, 2, want));
+    assert_ok(rg_engine_embed(f->engine, content, code, 2, 1, want));
     assert_memory_equal(payload(edited, "embeddings", RG__V1__DTYPE__F32, 2, rows), want, sizeof want);
     assert_string_equal(((const Rg__V1__EmbedReply *)rg_msg_body(edited))->model,
                         rg_engine_info(f->engine)->model);

@@ -95,7 +95,7 @@ static void check_batches(tiny_t *f)
     direct_t *want = compute_directly(f, "stage2.safetensors", RG_STAGE2_PARTS), *got = rg_alloc(sizeof *got);
     assert_int_equal(rg_engine_map_size(f->engine), MAP);
     assert_ok(rg_engine_encode(f->engine, f->pixels, TINY_IMAGES, got->content, got->code));
-    assert_ok(rg_engine_embed(f->engine, got->content, got->code, TINY_IMAGES, got->embeddings));
+    assert_ok(rg_engine_embed(f->engine, got->content, got->code, TINY_IMAGES, 0, got->embeddings));
     assert_ok(
         rg_engine_decode(f->engine, got->content, f->pixels, got->code, TINY_IMAGES, NULL, got->translated));
     assert_near(got->content, want->content, TINY_IMAGES * MAP);
