@@ -69,17 +69,22 @@ int rg_file_begin(rg_file_t *file, const char *path)
     return begin(file, path, 0644);
 }
 
-int rg_file_append(rg_file_t *file, const void *data, size_t size)
+int rg_write_all(int fd, const char *path, const void *data, size_t size)
 {
     const char *bytes = data;
     while (size > 0) {
-        ssize_t n = write(file->fd, bytes, size);
+        ssize_t n = write(fd, bytes, size);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return rg_fail_errno(RG_EIO, "%s: cannot write", file->path);
+        if (n < 0) return rg_fail_errno(RG_EIO, "%s: cannot write", path);
         bytes += n;
         size -= (size_t)n;
     }
     return 0;
+}
+
+int rg_file_append(rg_file_t *file, const void *data, size_t size)
+{
+    return rg_write_all(file->fd, file->path, data, size);
 }
 
 // A rename is durable once the folder that holds the name is.
@@ -126,7 +131,7 @@ void rg_file_abandon(rg_file_t *file)
 
 static int write_all(const char *path, mode_t mode, const void *data, size_t size)
 {
-    rg_file_t file;
+    rg_file_t file = {.fd = -1};
     int err = begin(&file, path, mode);
     if (err) return err;
     if ((err = rg_file_append(&file, data, size)) != 0) {

@@ -25,6 +25,9 @@ int rg_file_append(rg_file_t *file, const void *data, size_t size);
 int rg_file_commit(rg_file_t *file);   // ends the object, also on failure
 void rg_file_abandon(rg_file_t *file); // ends the object
 
+// All of it to a descriptor; path for errors. RG_EIO, RG_EFULL.
+int rg_write_all(int fd, const char *path, const void *data, size_t size);
+
 // Makes the folder and its parents. RG_EIO, RG_EFULL.
 int rg_mkdirs(const char *path);
 

@@ -1,6 +1,5 @@
 #include "common/core/journal.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,18 +7,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-
-static int write_all(const rg_journal_t *journal, const char *text, size_t size)
-{
-    while (size > 0) {
-        ssize_t n = write(journal->fd, text, size);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return rg_fail_errno(RG_EIO, "%s: cannot append", journal->path);
-        text += n;
-        size -= (size_t)n;
-    }
-    return 0;
-}
+#include "common/core/file.h"
 
 // Ends the last line if nobody did.
 static int mend(const rg_journal_t *journal)
@@ -28,7 +16,7 @@ static int mend(const rg_journal_t *journal)
     off_t size = lseek(journal->fd, 0, SEEK_END);
     if (size > 0 && pread(journal->fd, &last, 1, size - 1) != 1)
         return rg_fail_errno(RG_EIO, "%s: cannot read", journal->path);
-    return last == '\n' ? 0 : write_all(journal, "\n", 1);
+    return last == '\n' ? 0 : rg_write_all(journal->fd, journal->path, "\n", 1);
 }
 
 int rg_journal_open(rg_journal_t *journal, const char *path)
@@ -52,7 +40,7 @@ void rg_journal_close(rg_journal_t *journal)
 int rg_journal_add(rg_journal_t *journal, const char *line)
 {
     char *whole = rg_format("%s\n", line);
-    int err = write_all(journal, whole, strlen(whole));
+    int err = rg_write_all(journal->fd, journal->path, whole, strlen(whole));
     free(whole);
     return err;
 }

@@ -54,7 +54,8 @@ void vgg16_write(char path[VGG16_PATH], const int widths[VGG16_BLOCKS])
 {
     builder_t *builder = rg_alloc(sizeof *builder);
     vgg16_build(builder, widths);
-    snprintf(path, VGG16_PATH, "/tmp/rg-vgg16-XXXXXX");
+    const char *base = getenv("TMPDIR");
+    snprintf(path, VGG16_PATH, "%s/rg-vgg16-XXXXXX", base && *base ? base : "/tmp");
     int fd = mkstemp(path);
     if (fd < 0 || builder_write(builder, path)) abort();
     close(fd);

@@ -5,7 +5,7 @@
 
 #include "tests/support/onnx_builder.h"
 
-enum { VGG16_BLOCKS = 5, VGG16_PATH = 64 };
+enum { VGG16_BLOCKS = 5, VGG16_PATH = 256 };
 
 // Up to the last block's pool, as exported: 13 convolutions, each with its Relu.
 void vgg16_build(builder_t *builder, const int widths[VGG16_BLOCKS]);
