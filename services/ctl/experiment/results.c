@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
@@ -103,14 +104,40 @@ json_t *rg_results_report(const rg_results_t *results, int row, int stage)
     return json_object_get(results->report[run - results->plan->run], rg_stage_name(stage));
 }
 
+static double value_of(const json_t *value)
+{
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+static double mean_of_parts(json_t *report, const char *prefix, size_t length)
+{
+    double sum = 0;
+    const char *key;
+    json_t *value;
+    int n = 0;
+    json_object_foreach(report, key, value)
+    {
+        if (strncmp(key, prefix, length) != 0 || !json_is_number(value)) continue;
+        sum += json_number_value(value);
+        n++;
+    }
+    return n ? sum / n : NAN;
+}
+
+static double number_in(json_t *report, const char *key)
+{
+    size_t length = strlen(key);
+    if (length > 2 && strcmp(key + length - 2, ".*") == 0) return mean_of_parts(report, key, length - 1);
+    return value_of(json_object_get(report, key));
+}
+
 void rg_results_values(const rg_results_t *results, rg_number_t number, double *values)
 {
     const rg_plan_t *plan = results->plan;
     for (int seed = 0; seed < plan->seeds; seed++) {
         const rg_run_t *run = rg_plan_find(plan, number.row, number.annotated, seed);
-        const json_t *report = json_object_get(results->report[run - plan->run], rg_stage_name(number.stage)),
-                     *value = json_object_get(report, number.key);
-        values[seed] = json_is_number(value) ? json_number_value(value) : NAN;
+        values[seed] = number_in(
+            json_object_get(results->report[run - plan->run], rg_stage_name(number.stage)), number.key);
     }
 }
 

@@ -18,7 +18,8 @@ typedef struct {
 int rg_results_open(rg_results_t *results, const rg_plan_t *plan, const char *root);
 void rg_results_close(rg_results_t *results); // tolerates a zeroed struct
 
-// A number of the reports of a row at a fraction, both by position; one for each seed.
+// A number of the reports of a row at a fraction, both by position; one for each seed. A key that ends in
+// ".*" stands for the mean of a number's parts: "frechet_latent.*" of those of all domains.
 enum { RG_BASE = -1 }; // in place of a row: the run that its rows begin with
 typedef struct {
     int row, annotated, stage;

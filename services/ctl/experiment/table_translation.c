@@ -24,11 +24,14 @@ static void start(rg_table_t *table, const char *id, const char *first, const co
     rg_table_init(table, id, titles, 1 + n);
 }
 
-static const column_t MEASURES[] = {
-    {"Frechet ↓", "frechet_%s", 3},        {"kernel ↓", "kid_%s", 5},
-    {"precision ↑", "precision_%s", 3},    {"coverage ↑", "coverage_%s", 3},
-    {"wanted ↑", "wanted_accuracy_%s", 3}, {"untouched ↑", "untouched_accuracy_%s", 3},
-    {"diversity ↑", "diversity_%s", 3}};
+static const column_t MEASURES[] = {{"Frechet ↓", "frechet_%s", 3},
+                                    {"by domain ↓", "frechet_%s.*", 2},
+                                    {"kernel ↓", "kid_%s", 5},
+                                    {"precision ↑", "precision_%s", 3},
+                                    {"coverage ↑", "coverage_%s", 3},
+                                    {"wanted ↑", "wanted_accuracy_%s", 3},
+                                    {"untouched ↑", "untouched_accuracy_%s", 3},
+                                    {"diversity ↑", "diversity_%s", 3}};
 
 static void put_measures(rg_table_t *table, const rg_results_t *results, rg_number_t number, const char *mode)
 {
@@ -42,8 +45,13 @@ static void put_measures(rg_table_t *table, const rg_results_t *results, rg_numb
 // Real images, under the names that their bounds have in the reports.
 static void put_real(rg_table_t *table, const rg_results_t *results, int annotated)
 {
-    static const char *const keys[] = {"frechet_floor",    "kid_floor",        "precision_ceiling",
-                                       "coverage_ceiling", "ceiling_accuracy", "untouched_ceiling_accuracy",
+    static const char *const keys[] = {"frechet_floor",
+                                       "frechet_floor.*",
+                                       "kid_floor",
+                                       "precision_ceiling",
+                                       "coverage_ceiling",
+                                       "ceiling_accuracy",
+                                       "untouched_ceiling_accuracy",
                                        "diversity_real"};
     rg_table_cell(table, "real images");
     for (int i = 0; i < COUNT(keys); i++)
@@ -94,22 +102,32 @@ static void put_mode_differences(rg_document_t *document, const rg_results_t *re
 // What changes when the trained model is given random neighbours.
 static void put_swap(rg_document_t *document, const rg_results_t *results, int annotated, const char *id)
 {
-    const char *titles[] = {"given random neighbours instead", "Frechet, change", "kernel, change",
-                            "wanted, change", "pixels, grey levels"};
+    const char *titles[] = {"given random neighbours instead",
+                            "Frechet, change",
+                            "by domain, change",
+                            "kernel, change",
+                            "wanted, change",
+                            "pixels, grey levels"};
     char key[RG__KEY], other[RG__KEY];
     rg_table_t table;
     rg_table_init(&table, id, titles, COUNT(titles));
     for (int row = 0; row < results->plan->n_rows; row++) {
         if (row != RG_ROW_RETRIEVED && row != RG_ROW_RANDOM) continue;
         for (int m = 0; m < RG__MODES; m++) {
-            static const char *const stems[] = {"frechet_%s", "kid_%s", "wanted_accuracy_%s"};
+            static const column_t changes[] = {{NULL, "frechet_%s", 3},
+                                               {NULL, "frechet_%s.*", 2},
+                                               {NULL, "kid_%s", 5},
+                                               {NULL, "wanted_accuracy_%s", 3}};
             char swapped[32];
             snprintf(swapped, sizeof swapped, "%s_random", rg__modes[m]);
             rg_table_cell(&table, "%s, %s", results->plan->row[row].title, rg__modes[m]);
-            for (int i = 0; i < COUNT(stems); i++) {
-                rg_number_t with = {row, annotated, RG_STAGE_3, rg__mode_key(key, stems[i], rg__modes[m])},
-                            without = {row, annotated, RG_STAGE_3, rg__mode_key(other, stems[i], swapped)};
-                rg__put_difference(&table, rg_results_difference(results, without, with), i == 1 ? 5 : 3);
+            for (int i = 0; i < COUNT(changes); i++) {
+                rg_number_t with = {row, annotated, RG_STAGE_3,
+                                    rg__mode_key(key, changes[i].key, rg__modes[m])},
+                            without = {row, annotated, RG_STAGE_3,
+                                       rg__mode_key(other, changes[i].key, swapped)};
+                rg__put_difference(&table, rg_results_difference(results, without, with),
+                                   changes[i].decimals);
             }
             rg__put_mean(
                 &table,

@@ -38,7 +38,7 @@ void rg__put_difference(rg_table_t *table, rg_statistic_t s, int decimals)
 const char *rg__mode_key(char out[RG__KEY], const char *pattern, const char *mode)
 {
     size_t stem = strcspn(pattern, "%");
-    snprintf(out, RG__KEY, "%.*s%s", (int)stem, pattern, mode);
+    snprintf(out, RG__KEY, "%.*s%s%s", (int)stem, pattern, mode, pattern + stem + strlen("%s"));
     return out;
 }
 

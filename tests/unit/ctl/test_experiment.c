@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include "common/core/alloc.h"
 #include "services/ctl/experiment/plan.h"
+#include "services/ctl/experiment/results.h"
 #include "services/ctl/experiment/statistics.h"
 #include "services/ctl/stage.h"
 #include "tests/support/near.h"
@@ -97,6 +99,35 @@ static void test_tables_share_runs(void **state)
 }
 
 // By hand: 1, 2, 4 have mean 7/3 and variance 7/3; t(2) is 4.3027.
+// One number, one that is missing, and the mean of a number's parts, of which one is no number.
+static void test_numbers_of_reports(void **state)
+{
+    (void)state;
+    rg_plan_t plan;
+    double values[2];
+    plan_of(&plan, RG_TABLE_2, 2);
+    rg_results_t results = {.plan = &plan, .report = rg_alloc((size_t)plan.n * sizeof(json_t *))};
+    for (int i = 0; i < plan.n; i++)
+        results.report[i] = json_pack("{s:{s:f, s:f, s:f, s:s, s:f}}", "stage3", "frechet_latent", 3.0 + i,
+                                      "frechet_latent.P", 10.0, "frechet_latent.Q", 20.0, "frechet_latent.R",
+                                      "none", "frechet_latent_random.P", 50.0);
+    rg_number_t number = {RG_ROW_RETRIEVED, 0, RG_STAGE_3, "frechet_latent"};
+    rg_results_values(&results, number, values);
+    assert_true(values[0] != values[1] && values[0] >= 3);
+    number.key = "frechet_latent.*";
+    rg_results_values(&results, number, values);
+    assert_near(values[0], 15, 1e-9);
+    assert_near(values[1], 15, 1e-9);
+    number.key = "kid_latent.*";
+    rg_results_values(&results, number, values);
+    assert_true(isnan(values[0]));
+    number.key = "kid_latent";
+    rg_results_values(&results, number, values);
+    assert_true(isnan(values[0]));
+    rg_results_close(&results);
+    rg_plan_fini(&plan);
+}
+
 static void test_mean_and_interval(void **state)
 {
     (void)state;
@@ -140,6 +171,7 @@ int main(void)
         cmocka_unit_test(test_every_run_finds_what_it_begins_with),
         cmocka_unit_test(test_rows_of_a_seed_share_their_base),
         cmocka_unit_test(test_tables_share_runs),
+        cmocka_unit_test(test_numbers_of_reports),
         cmocka_unit_test(test_mean_and_interval),
         cmocka_unit_test(test_pairs_take_out_what_both_share),
         cmocka_unit_test(test_student_t),
