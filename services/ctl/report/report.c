@@ -5,15 +5,13 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
-#include "common/core/err.h"
-#include "common/core/file.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/document/plot.h"
 #include "services/ctl/output.h"
 #include "services/ctl/report/curves.h"
 #include "services/ctl/report/measures.h"
 #include "services/ctl/report/protocol.h"
-#include "services/ctl/stage.h"
+#include "services/ctl/report/record.h"
 
 enum { KEY_RUN = 0x2000 };
 
@@ -42,72 +40,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-// ---- what there is
-
-// A run's folder, read.
-typedef struct {
-    const char *run;
-    json_t *training, *evaluations; // curves.h
-    json_t *report[RG_STAGES];      // the latest of each stage, NULL: none
-    char **picture;                 // [n_pictures] names in RUN/samples, sorted
-    size_t n_pictures;
-} run_t;
-
-static json_t *last_of(const json_t *lines)
-{
-    size_t n = json_array_size(lines);
-    return n ? json_array_get(lines, n - 1) : NULL;
-}
-
-// A stage that was measured in passing only has no report of its own: its latest measurement is it.
-static int read_report(run_t *run, int stage)
-{
-    char *path = rg_format("%s/reports/%s.json", run->run, rg_stage_name(stage));
-    json_error_t error;
-    int err = 0;
-    if (rg_exists(path)) {
-        run->report[stage] = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-        if (!json_is_object(run->report[stage]))
-            err = rg_fail(RG_EFORMAT, "%s:%d: %s", path, error.line, error.text);
-    } else {
-        run->report[stage] = json_incref(last_of(json_object_get(run->evaluations, rg_stage_name(stage))));
-    }
-    free(path);
-    return err;
-}
-
-static int list_pictures(run_t *run)
-{
-    char *folder = rg_format("%s/samples", run->run);
-    int err = rg_exists(folder) ? rg_list_dir(folder, &run->picture, &run->n_pictures) : 0;
-    free(folder);
-    return err;
-}
-
-static void close_run(run_t *run)
-{
-    json_decref(run->training);
-    json_decref(run->evaluations);
-    for (int stage = 0; stage < RG_STAGES; stage++) json_decref(run->report[stage]);
-    rg_names_free(&run->picture, run->n_pictures);
-}
-
-static int open_run(run_t *run, const char *folder)
-{
-    *run = (run_t){.run = folder};
-    int err = rg_curves_of_training(&run->training, folder), any = 0;
-    if (!err) err = rg_curves_of_evaluations(&run->evaluations, folder);
-    for (int stage = 0; stage < RG_STAGES && !err; stage++) {
-        err = read_report(run, stage);
-        any |= run->report[stage] != NULL;
-    }
-    if (!err) err = list_pictures(run);
-    if (!err && !any && json_object_size(run->training) == 0)
-        err = rg_fail(RG_ENOENT, "%s: no run: neither metrics.jsonl nor an evaluation is there", folder);
-    if (err) close_run(run);
-    return err;
-}
-
 // ---- training
 
 enum { LOSSES_D, LOSSES_G, LOSSES_OTHER, LOSSES };
@@ -122,7 +54,7 @@ static void draw_losses(rg_document_t *document, const char *stage, const json_t
     static const char *const titles[LOSSES] = {"loss of D", "loss of G", "loss"}, *const names[LOSSES] = {
                                                                                       "d", "g", "other"};
     rg_curve_t curve[RG_PLOT_SERIES];
-    json_t *last = last_of(lines), *value;
+    json_t *last = rg_record_last(lines), *value;
     const char *key;
     int n = 0;
     json_object_foreach(last, key, value)
@@ -143,10 +75,10 @@ static void draw_rate(rg_document_t *document, const char *stage, const json_t *
     free(id);
 }
 
-static void put_training(rg_document_t *document, const run_t *run, int stage)
+static void put_training(rg_document_t *document, const rg_record_t *record, int stage)
 {
     const char *name = rg_stage_name(stage);
-    const json_t *lines = json_object_get(run->training, name);
+    const json_t *lines = json_object_get(record->training, name);
     if (!lines) return;
     char *heading = rg_format("%s: training", name);
     rg_document_heading(document, heading);
@@ -164,7 +96,7 @@ static void draw_measure(rg_document_t *document, const char *stage, const json_
     json_t *value;
     const char *key;
     int n = 0;
-    json_object_foreach(last_of(lines), key, value)
+    json_object_foreach(rg_record_last(lines), key, value)
     {
         rg_measure_t measure;
         if (!json_is_real(value) || !rg_measure_parse(&measure, key) || *measure.part) continue;
@@ -181,7 +113,7 @@ static void draw_measures(rg_document_t *document, const char *stage, const json
 {
     json_t *drawn = json_object(), *value;
     const char *key;
-    json_object_foreach(last_of(lines), key, value)
+    json_object_foreach(rg_record_last(lines), key, value)
     {
         rg_measure_t measure;
         if (!json_is_real(value) || !rg_measure_parse(&measure, key) || *measure.part) continue;
@@ -192,15 +124,15 @@ static void draw_measures(rg_document_t *document, const char *stage, const json
     json_decref(drawn);
 }
 
-static void put_measured(rg_document_t *document, const run_t *run, int stage)
+static void put_measured(rg_document_t *document, const rg_record_t *record, int stage)
 {
     const char *name = rg_stage_name(stage);
-    json_t *report = run->report[stage];
+    json_t *report = record->report[stage];
     if (!report) return;
     char *heading = rg_format("%s: measured", name), *id = rg_format("%s-protocol", name);
     rg_document_heading(document, heading);
     rg_measures_put(document, name, report);
-    draw_measures(document, name, json_object_get(run->evaluations, name));
+    draw_measures(document, name, json_object_get(record->evaluations, name));
     rg_protocol_put(document, id, report, 0, "How these numbers were measured, and of what.");
     free(id);
     free(heading);
@@ -209,18 +141,18 @@ static void put_measured(rg_document_t *document, const run_t *run, int stage)
 // ---- pictures
 
 // The grids of an evaluation, and of training the last.
-static int put_pictures(rg_document_t *document, const run_t *run, int stage)
+static int put_pictures(rg_document_t *document, const rg_record_t *record, int stage)
 {
     const char *last = NULL;
     char *evaluated = rg_format("eval-%s*.png", rg_stage_name(stage)),
          *trained = rg_format("%s-*.png", rg_stage_name(stage));
     int err = 0;
-    for (size_t i = 0; i < run->n_pictures; i++)
-        if (fnmatch(trained, run->picture[i], 0) == 0) last = run->picture[i];
-    for (size_t i = 0; i < run->n_pictures && !err; i++) {
-        const char *name = run->picture[i];
+    for (size_t i = 0; i < record->n_pictures; i++)
+        if (fnmatch(trained, record->picture[i], 0) == 0) last = record->picture[i];
+    for (size_t i = 0; i < record->n_pictures && !err; i++) {
+        const char *name = record->picture[i];
         if (name != last && fnmatch(evaluated, name, 0) != 0) continue;
-        char *path = rg_format("%s/samples/%s", run->run, name),
+        char *path = rg_format("%s/samples/%s", record->run, name),
              *id = rg_format("%.*s", (int)(strlen(name) - strlen(".png")), name);
         err = rg_document_picture(document, id, path, id);
         free(id);
@@ -242,18 +174,18 @@ static double mean_of(const json_t *lines, const char *key)
     return i ? sum / (double)i : 0;
 }
 
-static void put_overview(rg_document_t *document, const run_t *run)
+static void put_overview(rg_document_t *document, const rg_record_t *record)
 {
     static const char *const titles[] = {"stage", "iterations", "images/s", "waiting", "measured at"};
     rg_table_t table;
     rg_table_init(&table, "overview", titles, 5);
     for (int stage = 0; stage < RG_STAGES; stage++) {
-        const json_t *lines = json_object_get(run->training, rg_stage_name(stage)),
-                     *at = json_object_get(run->report[stage], "iteration");
+        const json_t *lines = json_object_get(record->training, rg_stage_name(stage)),
+                     *at = json_object_get(record->report[stage], "iteration");
         if (!lines && !at) continue;
         rg_table_cell(&table, "%s", rg_stage_name(stage));
         rg_table_cell(&table, "%lld",
-                      (long long)json_integer_value(json_object_get(last_of(lines), "iteration")));
+                      (long long)json_integer_value(json_object_get(rg_record_last(lines), "iteration")));
         rg_table_cell(&table, "%.0f", mean_of(lines, "images_per_s"));
         rg_table_cell(&table, "%.2f %%", 100 * mean_of(lines, "wait_share"));
         rg_table_cell(&table, at ? "%lld" : "–", (long long)json_integer_value(at));
@@ -264,17 +196,17 @@ static void put_overview(rg_document_t *document, const run_t *run)
         "neighbours, and the iteration that the measured weights had.");
 }
 
-static int write_page(const run_t *run, const char *folder)
+static int write_page(const rg_record_t *record, const char *folder)
 {
     rg_document_t *document;
-    char *title = rg_format("Run %s", run->run);
+    char *title = rg_format("Run %s", record->run);
     int err = 0;
     rg_document_new(&document, title);
-    put_overview(document, run);
+    put_overview(document, record);
     for (int stage = 0; stage < RG_STAGES && !err; stage++) {
-        put_training(document, run, stage);
-        err = put_pictures(document, run, stage);
-        put_measured(document, run, stage);
+        put_training(document, record, stage);
+        err = put_pictures(document, record, stage);
+        put_measured(document, record, stage);
     }
     if (!err) err = rg_document_write(document, folder, "report");
     rg_document_destroy(&document);
@@ -296,11 +228,11 @@ static int run(const rg_options_t *options, const void *input)
     const own_t *own = input;
     const char *from = own->run ? own->run : options->config.run;
     char *folder = own->out ? rg_strdup(own->out) : rg_format("%s/report", from);
-    run_t state;
-    int err = open_run(&state, from);
+    rg_record_t record;
+    int err = rg_record_open(&record, from);
     if (!err) {
-        err = write_page(&state, folder);
-        close_run(&state);
+        err = write_page(&record, folder);
+        rg_record_close(&record);
     }
     if (!err) tell(options, folder);
     free(folder);
