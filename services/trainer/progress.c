@@ -18,8 +18,11 @@ void rg_progress_fini(rg_progress_t *progress)
 void rg_progress_state(rg_progress_t *progress, const char *state, const char *stage)
 {
     pthread_mutex_lock(&progress->lock);
+    if (stage) {
+        progress->values = (rg_progress_values_t){0};
+        snprintf(progress->values.stage, sizeof progress->values.stage, "%s", stage);
+    }
     progress->values.state = state;
-    if (stage) snprintf(progress->values.stage, sizeof progress->values.stage, "%s", stage);
     pthread_mutex_unlock(&progress->lock);
 }
 

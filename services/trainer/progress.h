@@ -24,6 +24,7 @@ typedef struct {
 
 void rg_progress_init(rg_progress_t *progress);
 void rg_progress_fini(rg_progress_t *progress);
+// stage: one that begins, of which nothing is known yet; NULL: as before.
 void rg_progress_state(rg_progress_t *progress, const char *state, const char *stage);
 void rg_progress_set(rg_progress_t *progress, const rg_progress_values_t *values);
 void rg_progress_get(rg_progress_t *progress, rg_progress_values_t *values);
