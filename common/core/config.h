@@ -84,7 +84,9 @@ typedef struct {
     rg_train_config_t classifier, stage1, stage2, stage3;
     rg_loss_weights_t stage1_loss, stage3_loss;
     int stage3_encoders;      // enum rg_encoders
-    double ranking_sharpness; // of the ranking loss
+    struct {
+        double sharpness, content; // of the ranking loss
+    } ranking;
     struct {
         double margin;
         int easy, medium, hard, hardest; // which negatives are on

@@ -96,8 +96,10 @@ static const row_t continuation[] = {
 };
 
 static const row_t selection[] = {
-    {"ranking.sharpness", RG_KEY_DOUBLE, AT(ranking_sharpness), "10", 0.1, 1000,
+    {"ranking.sharpness", RG_KEY_DOUBLE, AT(ranking.sharpness), "10", 0.1, 1000,
      "of a ranked R: how much more an image shall count that shows more of what is wanted"},
+    {"ranking.content", RG_KEY_DOUBLE, AT(ranking.content), "2", 0, 1000,
+     "of a ranked R: how much more an image shall count whose content is like the source's; 0: not at all"},
     {"triplet.margin", RG_KEY_DOUBLE, AT(triplet.margin), "0.2", 0, 100, "of the triplet loss"},
     {"triplet.easy", RG_KEY_BOOL, AT(triplet.easy), "true", 0, 1, "negatives: a random real image"},
     {"triplet.medium", RG_KEY_BOOL, AT(triplet.medium), "true", 0, 1,

@@ -156,6 +156,19 @@ static void draw_random(const retrieval_t *self, uint32_t *found, int k)
     }
 }
 
+// Of the images that could be found, the share that some query found: little where all find the same.
+static double share_found(const retrieval_t *self, const uint32_t *found, size_t n)
+{
+    unsigned char *seen = rg_alloc(self->evaluation->data.set.count);
+    size_t distinct = 0, most = n < self->n_train ? n : self->n_train;
+    for (size_t i = 0; i < n; i++) {
+        distinct += !seen[found[i]];
+        seen[found[i]] = 1;
+    }
+    free(seen);
+    return (double)distinct / (double)most;
+}
+
 static void report_row(const retrieval_t *self, const char *row, uint32_t *found, int k, rg_report_t *report)
 {
     const rg_evaluation_t *evaluation = self->evaluation;
@@ -169,6 +182,8 @@ static void report_row(const retrieval_t *self, const char *row, uint32_t *found
     rg_report_number(report, at.content, "p%d.%s.content", k, row);
     rg_report_number(report, at.average, "p%d.%s.average", k, row);
     rg_report_number(report, at.strict, "p%d.%s.strict", k, row);
+    rg_report_number(report, share_found(self, found, (size_t)evaluation->n_images * (size_t)k),
+                     "p%d.%s.found", k, row);
 }
 
 static void conclude(const retrieval_t *self, rg_report_t *report)

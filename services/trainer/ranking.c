@@ -40,27 +40,50 @@ static double share(const unsigned char *wanted, const unsigned char *shown, int
     return (double)equal / attributes;
 }
 
+// alike [n,n]: cosines of the images' content maps, less their mean over the batch.
+static float *compare_contents(const rg_ranking_t *self, const rg_tensor_t *content)
+{
+    int n = content->n;
+    size_t size = rg_tensor_size(content) / (size_t)n;
+    float *maps = rg_tape_alloc(self->tape, (size_t)n * size * sizeof *maps),
+          *alike = rg_tape_alloc(self->tape, (size_t)n * (size_t)n * sizeof *alike);
+    for (size_t e = 0; e < size; e++) {
+        float mean = 0;
+        for (size_t i = 0; i < (size_t)n; i++) mean += content->data[i * size + e] / (float)n;
+        for (size_t i = 0; i < (size_t)n; i++) maps[i * size + e] = content->data[i * size + e] - mean;
+    }
+    rg_tensor_t *rows = rg_tape_input(self->tape, n, 1, 1, (int)size, maps),
+                *units = rg_unit(self->tape, rows);
+    self->backend->gemm(0, 1, n, n, (int)size, 1, units->data, units->data, 0, alike);
+    return alike;
+}
+
 // row [n]: what the chances of a query's images shall be.
 static void judge(const rg_config_t *config, const rg_batch_t *batch, const unsigned char *wanted, int own,
-                  float *row)
+                  const float *alike, float *row)
 {
     int attributes = config->data.attributes.count;
     double sum = 0;
     for (int j = 0; j < batch->n; j++) {
         double shown = share(wanted, batch->labels + j * attributes, attributes);
-        row[j] = j == own ? 0 : (float)exp(config->ranking_sharpness * (shown - 1));
+        row[j] = j == own ? 0
+                          : (float)exp(config->ranking.sharpness * (shown - 1) +
+                                       config->ranking.content * (double)(alike[j] - 1));
         sum += (double)row[j];
     }
     for (int j = 0; j < batch->n; j++) row[j] = (float)((double)row[j] / sum);
 }
 
-static float *relevance(const rg_ranking_t *self, const rg_batch_t *batch, const rg_ranking_draws_t *draws)
+static float *relevance(const rg_ranking_t *self, const rg_batch_t *batch, const rg_ranking_draws_t *draws,
+                        const rg_tensor_t *content)
 {
     const rg_config_t *config = &self->model->config;
     size_t n = (size_t)batch->n;
+    const float *alike = compare_contents(self, content);
     float *rows = rg_tape_alloc(self->tape, n * n * sizeof *rows);
     for (int i = 0; i < batch->n; i++)
-        judge(config, batch, draws->wanted + i * config->data.attributes.count, i, rows + (size_t)i * n);
+        judge(config, batch, draws->wanted + i * config->data.attributes.count, i, alike + (size_t)i * n,
+              rows + (size_t)i * n);
     return rows;
 }
 
@@ -93,10 +116,10 @@ int rg_ranking_step(rg_ranking_t *self, const rg_batch_t *batch, const rg_rankin
     rg_tensor_t *both = rg_stack(tape, content, content),
                 *codes = rg_stack(
                     tape, rg_query_code(tape, &model->embedder, wanted_code(self, batch, draws, code)), code);
+    const float *wanted = relevance(self, batch, draws, content);
     rg_tape_resume(tape);
     rg_tensor_t *e = rg_embed(tape, &model->embedder, both, codes, draws->dropout);
-    rg_losses_add(losses, "ranking",
-                  rg_loss_ranking(tape, e, model->embedder.scale, relevance(self, batch, draws), 1));
+    rg_losses_add(losses, "ranking", rg_loss_ranking(tape, e, model->embedder.scale, wanted, 1));
     int err = rg_losses_check(losses, iteration);
     if (!err) err = rg_tape_backward(tape);
     rg_tape_op(tape, "update");

@@ -3,8 +3,9 @@
 //
 //   query  R(E_c(x), components of z_t)         images  R(E_c(y), E_a(y)) of every other image y of the batch
 //
-// and of every query the images' chances to be ranked first shall be softmax(sharpness * share of t that y
-// shows).
+// and of every query the images' chances to be ranked first shall be
+//   softmax(sharpness * share of t that y shows + content * cosine of the content maps of x and y),
+// without whose second part every source would find the same clear examples of t.
 //
 // Why not the paper's triplets (triplet.h): their positive is a translation, whose code says by construction
 // what was wanted, so that they teach to tell translations apart; the loss is 0 within two hundred

@@ -18,7 +18,7 @@ from filling import fill, initialise
 from make_reference import ADAM, ADAMW, COSINE, LINEAR, SGD, schedule
 
 GF, N_RES, DF, LAYERS, SCALES, ATTRS, DIMS, MLP, IMG, EMBED, K = 4, 1, 4, 3, 2, 5, 8, 16, 32, 20, 3
-STD, MARGIN, SHARPNESS, CODE, SIDE, WIDTH = 0.5, 0.2, 10, ATTRS * DIMS, IMG // 4, 4 * GF
+STD, MARGIN, SHARPNESS, ALIKE, CODE, SIDE, WIDTH = 0.5, 0.2, 10, 5, ATTRS * DIMS, IMG // 4, 4 * GF
 ITERATIONS, N, REFERENCES, WARMUP, CLIP = 10, 4, 2, 3, 2.0
 WEIGHTS = dict(recon=10, cycle=10, content=1, attribute=1, kl=0.1, isometry=0.1, adversarial=1, classify=2, perceptual=0.1, penalty=10)
 VGG_WIDTHS = (8, 12, 16, 32, 64)  # narrower, and one unit that rounding takes over its kink shows in the losses
@@ -205,7 +205,7 @@ class Ranking:
             query = peer.components(torch.where(keep, z, 2 * wanted.repeat_interleave(DIMS, 1) - 1), DIMS)
         kept = torch.from_numpy((fill(name + "dropout", (2, 2 * N, peer.HIDDEN)) < 0.8).astype("f8")) / 0.9
         e = self.nets.embedder(torch.cat([content, content]), torch.cat([query, z]), kept)
-        loss = peer.ranking(e, self.nets.embedder.scale, peer.relevance(wanted, labels, SHARPNESS))
+        loss = peer.ranking(e, self.nets.embedder.scale, peer.relevance(wanted, labels, SHARPNESS, content, ALIKE))
         self.trainer.step(loss, i)
         return {"ranking": loss}
 

@@ -276,11 +276,12 @@ def ranking(embeddings, scale, relevance):
     return -(relevance[others].reshape(n, n - 1) * chances).sum(1).mean()
 
 
-def relevance(wanted, shown, sharpness):
-    """Labels [N,A] that are wanted and shown -> what the chances shall be, 0 of a query's own image."""
+def relevance(wanted, shown, sharpness, content, weight):
+    """Labels [N,A] that are wanted and shown, content maps [N,C,h,w] -> what the chances shall be, 0 of a query's own image."""
     share = (wanted[:, None] == shown[None]).double().mean(2)
-    share = share.masked_fill(torch.eye(len(share), dtype=torch.bool), -torch.inf)
-    return torch.softmax(sharpness * share, 1)
+    maps = F.normalize((content - content.mean(0)).flatten(1), dim=1)
+    score = sharpness * share + weight * maps @ maps.T
+    return torch.softmax(score.masked_fill(torch.eye(len(score), dtype=torch.bool), -torch.inf), 1)
 
 
 def components(code, attr_dims):

@@ -413,7 +413,8 @@ static void set_config(rg_config_t *config)
     config->model.attr_std = 0.5;
     config->model.mlp = 16;
     config->model.embed_dim = 20;
-    config->ranking_sharpness = 10;
+    config->ranking.sharpness = 10;
+    config->ranking.content = 5;
     config->model.k = K;
     config->triplet.margin = 0.2;
     config->triplet.easy = config->triplet.medium = config->triplet.hard = config->triplet.hardest = 1;

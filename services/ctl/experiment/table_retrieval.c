@@ -84,7 +84,9 @@ void rg_tables_retrieval(rg_document_t *document, const rg_results_t *results, i
         document,
         "Queries are images with one attribute flipped; the set is all training images, searched "
         "exactly. Of the %d images found: the fraction of the edited attributes that are as wanted, of "
-        "all others that are as the query's, the mean of both, and how many match in every edited attribute.",
+        "all others that are as the query's, the mean of both, how many match in every edited attribute, and "
+        "the "
+        "share of the set that some query found, which is little where all sources find the same.",
         k);
     rg_document_table(document, &table, "Mean and standard deviation over seeds.");
     draw_precisions(document, results, k);

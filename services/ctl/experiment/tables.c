@@ -12,7 +12,7 @@ const char *const rg__spaces[RG__SPACES][2] = {{"R untrained", "untrained"},
                                                {"code alone, asked with components", "code_components"},
                                                {"random images", "random"}};
 
-static const char *const WHATS[] = {"attributes", "content", "average", "strict"};
+static const char *const WHATS[] = {"attributes", "content", "average", "strict", "found"};
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
@@ -61,7 +61,7 @@ void rg__put_precisions(rg_table_t *table, const rg_results_t *results, rg_numbe
 
 void rg__precisions_init(rg_table_t *table, const char *id, const char *first)
 {
-    const char *titles[] = {first, "attributes", "content", "average", "all match"};
+    const char *titles[] = {first, "attributes", "content", "average", "all match", "of the set"};
     rg_table_init(table, id, titles, COUNT(titles));
 }
 

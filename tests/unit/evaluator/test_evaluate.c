@@ -514,6 +514,7 @@ static void measures_stage2(void **state)
     // these weights are the untrained ones
     assert_near(number(report, "p3.trained.attributes"), number(report, "p3.untrained.attributes"), 0);
     assert_int_equal(number(report, "retrieval_images"), FACES * 8 / 10);
+    assert_true(rate(report, "p3.trained.found") > 0 && rate(report, "p3.random.found") > 0);
     leaves_a_picture("stage2");
     json_decref(report);
 }
