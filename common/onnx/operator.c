@@ -56,12 +56,11 @@ static const operator_t *find(const Rg__Onnx__Node *node)
 
 int rg__operator_plan(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 {
-    const operator_t *operator= find(node->proto);
+    const operator_t *known = find(node->proto);
     size_t inputs = node->proto->n_input;
-    if (!operator) return rg__refuse(plan->graph, node, "the operator is not supported");
-    if (inputs < (size_t) operator->min || inputs>(size_t) operator->max)
-        return rg__refuse(plan->graph, node, "%zu inputs, not %d to %d",
-                          inputs, operator->min, operator->max);
-    int err = rg__attribute_check((rg__of_t){plan->graph, node}, operator->attributes);
-    return err ? err : operator->plan(plan, node, out);
+    if (!known) return rg__refuse(plan->graph, node, "the operator is not supported");
+    if (inputs < (size_t)known->min || inputs > (size_t)known->max)
+        return rg__refuse(plan->graph, node, "%zu inputs, not %d to %d", inputs, known->min, known->max);
+    int err = rg__attribute_check((rg__of_t){plan->graph, node}, known->attributes);
+    return err ? err : known->plan(plan, node, out);
 }
