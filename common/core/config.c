@@ -290,6 +290,9 @@ static int check(const rg_config_t *config)
         return rg_fail(RG_ECONFIG, "triplet: all kinds of negatives are off");
     if (config->stage3_encoders == RG_ENCODERS_TRAINED && config->retrieval.neighbours != RG_NEIGHBOURS_NONE)
         return rg_fail(RG_ECONFIG, "stage3.encoders: trained only with retrieval.neighbours: none");
+    if (config->model.retrieval == RG_RETRIEVAL_RANKED && config->stage2.batch < 2)
+        return rg_fail(RG_ECONFIG,
+                       "stage2.batch: a ranked R (model.retrieval) needs 2 or more images to rank");
     int err = check_loss(config, "stage1.loss", &config->stage1_loss);
     if (!err) err = check_loss(config, "stage3.loss", &config->stage3_loss);
     return err ? err : check_networks(config);

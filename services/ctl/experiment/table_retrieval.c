@@ -64,9 +64,8 @@ static void draw_precisions(rg_document_t *document, const rg_results_t *results
                             2};
     rg_document_figure(
         document, "precision", rg_bars_svg(&bars),
-        "Precision by what R was trained with, with 95 % intervals of the mean over seeds; the "
-        "lines are the averages of "
-        "R before training and of the code alone.");
+        "Precision by what R was trained with, with 95 % intervals of the mean over seeds; the lines are the "
+        "averages of R before training and of the code alone.");
 }
 
 void rg_tables_retrieval(rg_document_t *document, const rg_results_t *results, int k)
@@ -85,8 +84,7 @@ void rg_tables_retrieval(rg_document_t *document, const rg_results_t *results, i
         "Queries are images with one attribute flipped; the set is all training images, searched "
         "exactly. Of the %d images found: the fraction of the edited attributes that are as wanted, of "
         "all others that are as the query's, the mean of both, how many match in every edited attribute, and "
-        "the "
-        "share of the set that some query found, which is little where all sources find the same.",
+        "the share of the set that some query found, which is little where all sources find the same.",
         k);
     rg_document_table(document, &table, "Mean and standard deviation over seeds.");
     draw_precisions(document, results, k);

@@ -248,6 +248,7 @@ static void bad_overrides_are_told_apart(void **state)
         {"=1", "--set: : unknown key"},
         {"model.k=64", ""},
         {"model.k=65", "--set: model.k: '65' is not an integer, 1 to 64"},
+        {"stage2.batch=1", "stage2.batch: a ranked R (model.retrieval) needs 2 or more images to rank"},
         {"stage3.loss.perceptual=0.1",
          "stage3.loss.perceptual: needs stage3.loss.vgg16, an ONNX file of that network"},
     };
