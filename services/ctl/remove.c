@@ -146,7 +146,7 @@ const rg_command_t rg_command_remove = {
     .args = "[PATH...]",
     .doc = "Removes images from the retrieval set, known by their content: give the files, or folders of"
            " them, or ids. The files themselves stay. What is removed is gone once this command says so;"
-           " add-images can bring it back.\v"
+           " add-images can bring it back, and one that was interrupted may still finish what it had sent.\v"
            "Examples:\n"
            "  rg-ctl remove --config configs/smoke.yaml out/extra/000001.jpg\n"
            "  rg-ctl remove --config configs/smoke.yaml --id 0123456789abcdef0123456789abcdef\n",
