@@ -4,7 +4,7 @@
 #include "common/client/client_private.h"
 #include "common/core/err.h"
 
-enum { ITEMS_MAX = RG_MSG_PAYLOADS_MAX - 2 }; // beside embeddings and content
+enum { ITEMS_MAX = RG_MSG_PAYLOADS_MAX - 2 }; // beside embeddings and features
 
 int rg_client_use_model(rg_client_t *client, const rg_client_model_t *model, uint64_t *missing)
 {
@@ -14,9 +14,9 @@ int rg_client_use_model(rg_client_t *client, const rg_client_model_t *model, uin
     Rg__V1__ModelRequest *body = rg_msg_body(request);
     body->model = rg_msg_text(request, "%s", model->name);
     body->embed_dim = model->dimension;
-    body->n_content_shape = 3;
-    body->content_shape = rg_msg_alloc(request, sizeof model->content_shape);
-    memcpy(body->content_shape, model->content_shape, sizeof model->content_shape);
+    body->n_features_shape = 3;
+    body->features_shape = rg_msg_alloc(request, sizeof model->features_shape);
+    memcpy(body->features_shape, model->features_shape, sizeof model->features_shape);
     err = rg__client_ask(client, &request, RG__V1__ENVELOPE__BODY_MODEL_REPLY, &reply);
     if (err) return err;
     if (missing) *missing = ((const Rg__V1__ModelReply *)rg_msg_body(reply))->missing;
@@ -43,15 +43,16 @@ static int check(const rg_client_model_t *model, const rg_client_item_t *items, 
 static int put_rows(const rg_client_t *client, rg_msg_t *request, const rg_client_model_t *model,
                     const rg_client_item_t *items, uint32_t n)
 {
-    const uint32_t *s = model->content_shape, maps[] = {n, s[0], s[1], s[2]}, rows[] = {n, model->dimension};
-    void *embeddings = NULL, *content = NULL;
+    const uint32_t *s = model->features_shape, maps[] = {n, s[0], s[1], s[2]}, rows[] = {n, model->dimension};
+    void *embeddings = NULL, *features = NULL;
     int err = rg__client_room(client, request, "embeddings", RG__V1__DTYPE__F32, 2, rows, &embeddings);
-    if (!err) err = rg__client_room(client, request, "content", RG__V1__DTYPE__F16, 4, maps, &content);
+    if (!err) err = rg__client_room(client, request, "features", RG__V1__DTYPE__F16, 4, maps, &features);
     if (err) return err;
     const size_t d = model->dimension, map = (size_t)s[0] * s[1] * s[2];
     for (size_t i = 0; i < n; i++) {
         memcpy((float *)embeddings + i * d, items[i].embedding, d * sizeof(float));
-        if (items[i].content) memcpy((uint16_t *)content + i * map, items[i].content, map * sizeof(uint16_t));
+        if (items[i].features)
+            memcpy((uint16_t *)features + i * map, items[i].features, map * sizeof(uint16_t));
     }
     return 0;
 }

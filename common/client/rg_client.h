@@ -41,7 +41,7 @@
 //
 //    cc example.c $(pkg-config --cflags --libs rg_client)
 //
-// Letters: n queries or images, k neighbours, D floats of an embedding, [h,w,C] a content map of 16-bit
+// Letters: n queries or images, k neighbours, D floats of an embedding, [h,w,C] features of 16-bit
 // floats (IEEE binary16), S the side of an image. Arrays are row-major, byte order is the machine's.
 //
 // Errors. A function that can fail returns 0 or a negative RG_CLIENT_E...; results are written on success
@@ -169,7 +169,7 @@ typedef struct {
     uint32_t ef_search; // candidates an HNSW index keeps; 0: its default
     int random;         // nonzero: k random images per query instead of the nearest
     uint64_t seed;      // of random: the same seed on the same set draws the same
-    int content;        // nonzero: send content maps
+    int features;       // nonzero: send what the generator reads of the neighbours
     int thumbnails;     // nonzero: send thumbnails; at most 256 images in all then
 } rg_client_search_t;
 
@@ -178,8 +178,8 @@ typedef struct {
     uint64_t size;       // images in it
     uint32_t n, k;
     const rg_client_image_t *images; // [n,k], nearest first; those that are missing come last
-    const uint16_t *content;         // [n,k,h,w,C] f16, zeros where missing; NULL unless asked for
-    uint32_t content_shape[3];       // h, w, C
+    const uint16_t *features;        // [n,k,h,w,C] f16, zeros where missing; NULL unless asked for
+    uint32_t features_shape[3];      // h, w, C
     void *reply;                     // what all this lies in
 } rg_client_result_t;
 
@@ -222,9 +222,9 @@ void rg_client_listing_destroy(rg_client_listing_t **listing); // tolerates NULL
 // ------------------------------------------------------------------ add and remove
 // For embeddings of your own: announce the model that makes them, then add.
 typedef struct {
-    const char *name;          // 1 to 255 bytes
-    uint32_t dimension;        // D
-    uint32_t content_shape[3]; // h, w, C; 1, 1, 1 if there are no content maps
+    const char *name;           // 1 to 255 bytes
+    uint32_t dimension;         // D
+    uint32_t features_shape[3]; // h, w, C; 1, 1, 1 if there are no features
 } rg_client_model_t;
 
 // Makes a model current at once where nothing is stored, else the next one: what it embeds is stored beside
@@ -239,7 +239,7 @@ typedef struct {
     const char *name;                    // 1 to 255 bytes, UTF-8
     int annotated;                       // its attributes are known to the training
     const float *embedding;              // [D] f32, finite
-    const uint16_t *content;             // [h,w,C] f16; NULL: zeros
+    const uint16_t *features;            // [h,w,C] f16; NULL: zeros
     const void *jpeg;                    // thumbnail
     size_t jpeg_size;                    // bytes, at least 1
 } rg_client_item_t;

@@ -9,7 +9,7 @@
 // What has to be remembered to read the reply of a search.
 typedef struct {
     uint32_t n, k;
-    int content, thumbnails;
+    int features, thumbnails;
 } asked_t;
 
 struct rg__sent {
@@ -39,7 +39,7 @@ static void fill_request(rg_msg_t *request, const rg_client_search_t *search)
     Rg__V1__SearchRequest *body = rg_msg_body(request);
     body->model = rg_msg_text(request, "%s", search->model);
     body->k = search->k;
-    body->content = search->content != 0;
+    body->features = search->features != 0;
     body->thumbnails = search->thumbnails != 0;
     body->random = search->random != 0;
     body->seed = search->seed;
@@ -78,14 +78,14 @@ static int make_request(const rg_client_t *client, const rg_client_search_t *sea
 }
 
 // ------------------------------------------------------------------ the result
-static int read_content(rg_msg_t *reply, rg_client_result_t *result)
+static int read_features(rg_msg_t *reply, rg_client_result_t *result)
 {
-    rg_payload_t content;
+    rg_payload_t features;
     const uint32_t shape[] = {result->n * result->k, 0, 0, 0};
-    int err = rg_msg_payload(reply, "content", RG__V1__DTYPE__F16, 4, shape, &content);
+    int err = rg_msg_payload(reply, "features", RG__V1__DTYPE__F16, 4, shape, &features);
     if (err) return err;
-    result->content = content.data;
-    memcpy(result->content_shape, content.shape + 1, sizeof result->content_shape);
+    result->features = features.data;
+    memcpy(result->features_shape, features.shape + 1, sizeof result->features_shape);
     return 0;
 }
 
@@ -123,7 +123,7 @@ static int read_result(const asked_t *asked, rg_msg_t **reply, rg_client_result_
                                    .images = images,
                                    .reply = msg};
     if (!err) err = read_images(msg, asked->thumbnails, images);
-    if (!err && asked->content) err = read_content(msg, result);
+    if (!err && asked->features) err = read_features(msg, result);
     if (err)
         rg_msg_destroy(reply);
     else
@@ -141,7 +141,7 @@ void rg_client_result_destroy(rg_client_result_t **result)
 // ------------------------------------------------------------------ at once, or in two halves
 static asked_t remember(const rg_client_search_t *search)
 {
-    return (asked_t){search->n, search->k, search->content, search->thumbnails};
+    return (asked_t){search->n, search->k, search->features, search->thumbnails};
 }
 
 int rg_client_search(rg_client_t *client, const rg_client_search_t *search, rg_client_result_t **result)

@@ -25,6 +25,7 @@ enum rg_neighbours { RG_NEIGHBOURS_RETRIEVED, RG_NEIGHBOURS_RANDOM, RG_NEIGHBOUR
 enum rg_evaluate { RG_EVALUATE_TEST, RG_EVALUATE_VALIDATION };
 enum rg_pixels { RG_PIXELS_IMAGENET, RG_PIXELS_UNIT, RG_PIXELS_SIGNED, RG_PIXELS_BYTES };
 enum rg_retrieval { RG_RETRIEVAL_RANKED, RG_RETRIEVAL_TRIPLET };
+enum rg_fusion_form { RG_FUSION_STYLE, RG_FUSION_CONCAT };
 enum rg_encoders { RG_ENCODERS_FROZEN, RG_ENCODERS_TRAINED };
 
 // Optimisation, the same keys for every stage.
@@ -79,11 +80,12 @@ typedef struct {
         int embed_dim;   // R's output
         double dropout;  // in R's head
         int k;           // neighbours per decode in stage 3
+        int fusion;      // enum rg_fusion_form
         int attention;   // G masks what it changes
     } model;
     rg_train_config_t classifier, stage1, stage2, stage3;
     rg_loss_weights_t stage1_loss, stage3_loss;
-    int stage3_encoders;      // enum rg_encoders
+    int stage3_encoders; // enum rg_encoders
     struct {
         double sharpness, content; // of the ranking loss
     } ranking;
@@ -95,6 +97,7 @@ typedef struct {
         char path[RG_CONFIG_TEXT];  // store directory; "" = RUN/store
         char index[RG_CONFIG_TEXT]; // FAISS index_factory string
         int neighbours;             // enum rg_neighbours: the controls are `random` and `none`
+        int pool;                   // of the nearest, from which k are drawn; 0: the k nearest
         int map_size_gib;           // LMDB address range = upper bound of the store
         int k_max, batch_max;       // largest accepted k and queries or adds per request
         int nprobe, ef_search;      // effort of an approximate search that names none

@@ -29,6 +29,7 @@ static const char *const neighbours[] = {"retrieved", "random", "none", NULL};
 static const char *const splits[] = {"test", "validation", NULL};
 static const char *const pixels[] = {"imagenet", "unit", "signed", "bytes", NULL};
 static const char *const retrievals[] = {"ranked", "triplet", NULL};
+static const char *const fusions[] = {"style", "concat", NULL};
 static const char *const encoders[] = {"frozen", "trained", NULL};
 
 #define ENDPOINT_HELP "where it listens: ipc://PATH or tcp://HOST:PORT; empty: ipc://RUN/SERVICE.ipc"
@@ -85,6 +86,10 @@ static const row_t general[] = {
     {"model.embed_dim", RG_KEY_INT, AT(model.embed_dim), "100", 1, 4096, "width of R's embedding"},
     {"model.dropout", RG_KEY_DOUBLE, AT(model.dropout), "0.1", 0, 0.9, "in the head of R"},
     {"model.k", RG_KEY_INT, AT(model.k), "3", 1, 64, "neighbours per decode in stage 3"},
+    {"model.fusion", RG_KEY_CHOICE, AT(model.fusion), "style", 0, 0,
+     "how neighbours guide G in stage 3: style, by their codes; concat, by their content maps, is the "
+     "paper's",
+     fusions},
     {"model.attention", RG_KEY_BOOL, AT(model.attention), "false", 0, 1,
      "G also says with a mask where it changes its source; the rest is copied"},
 };
@@ -114,6 +119,8 @@ static const row_t selection[] = {
      "Flat: exact; or a FAISS index_factory string, such as HNSW32 or IVF256,PQ20"},
     {"retrieval.neighbours", RG_KEY_CHOICE, AT(retrieval.neighbours), "retrieved", 0, 0,
      "what guides stage 3; controls: random, and none, which is GMM-UNIT continued", neighbours},
+    {"retrieval.pool", RG_KEY_INT, AT(retrieval.pool), "0", 0, 10000,
+     "stage 3 draws its model.k neighbours from so many of the nearest; 0: the nearest ones"},
     {"retrieval.map_size_gib", RG_KEY_INT, AT(retrieval.map_size_gib), "16", 1, 65536,
      "upper bound of the store, GiB"},
     {"retrieval.k_max", RG_KEY_INT, AT(retrieval.k_max), "100", 1, 10000, "largest k of a request"},

@@ -100,7 +100,7 @@ int rg_model_sets(rg_model_t *model, rg_params_t *sets[RG_PARTS])
 {
     int n = 0;
     for (int part = 0; part < RG_PARTS; part++)
-        if (model->parts & RG_PART_BIT(part)) sets[n++] = &model->set[part];
+        if (model->parts & RG_PART_BIT(part) && model->set[part].n > 0) sets[n++] = &model->set[part];
     return n;
 }
 
@@ -108,7 +108,8 @@ void rg_model_id(const rg_model_t *model, char id[17])
 {
     static const enum rg_part EMBEDDING[] = {RG_CONTENT, RG_ATTRIBUTE, RG_EMBEDDER};
     static const char HEX[] = "0123456789abcdef";
-    XXH64_hash_t hash = (XXH64_hash_t)model->config.data.img_size;
+    XXH64_hash_t hash = XXH3_64bits_withSeed(&model->config.model.fusion, sizeof(int),
+                                             (XXH64_hash_t)model->config.data.img_size);
     for (int i = 0; i < 3; i++) {
         const rg_params_t *set = &model->set[EMBEDDING[i]];
         hash = XXH3_64bits_withSeed(set->value, set->count * sizeof *set->value, hash);

@@ -48,7 +48,7 @@ typedef struct {
 void rg_model_new(rg_model_t **model, const rg_config_t *config, unsigned parts, unsigned trains);
 void rg_model_destroy(rg_model_t **model);
 
-// The sets of the parts that exist, in order; returns their number.
+// The sets of the parts that exist and have parameters, in order; returns their number.
 int rg_model_sets(rg_model_t *model, rg_params_t *sets[RG_PARTS]);
 
 // Id of the embedding space: xxh3-64 in hex over the values of E_c, E_a and R and the shape of the model.

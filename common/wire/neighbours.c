@@ -8,27 +8,33 @@
 #include "common/core/err.h"
 #include "common/core/half.h"
 
-enum { REPLY_BYTES = 16 << 20 }; // about the most a reply's content maps should take
+enum { REPLY_BYTES = 16 << 20 }; // about the most a reply's features should take
 
-static int queries_per_request(const rg_config_t *config)
+// Floats of one neighbour.
+static size_t feature_size(const rg_neighbours_t *self)
 {
-    size_t side = (size_t)config->data.img_size / 4, channels = 4 * (size_t)config->model.gf;
-    size_t most = REPLY_BYTES / ((size_t)config->model.k * side * side * channels * sizeof(uint16_t));
-    if (most < 1) most = 1;
-    return most < (size_t)config->retrieval.batch_max ? (int)most : config->retrieval.batch_max;
+    return (size_t)self->features[0] * (size_t)self->features[1] * (size_t)self->features[2];
 }
 
-void rg_neighbours_init(rg_neighbours_t *self, const rg_config_t *config, rg_link_t *link, const char *model)
+static int queries_per_request(const rg_neighbours_t *self, int batch_max)
+{
+    size_t most = REPLY_BYTES / ((size_t)self->k * feature_size(self) * sizeof(uint16_t));
+    if (most < 1) most = 1;
+    return most < (size_t)batch_max ? (int)most : batch_max;
+}
+
+void rg_neighbours_init(rg_neighbours_t *self, const rg_config_t *config, const int features[3],
+                        rg_link_t *link, const char *model)
 {
     *self = (rg_neighbours_t){.link = link,
                               .model = model,
                               .k = config->model.k,
-                              .side = config->data.img_size / 4,
-                              .channels = 4 * config->model.gf,
+                              .pool = config->retrieval.pool,
+                              .features = {features[0], features[1], features[2]},
                               .embed_dim = config->model.embed_dim,
                               .random = config->retrieval.neighbours == RG_NEIGHBOURS_RANDOM,
-                              .seed = config->seed,
-                              .per_request = queries_per_request(config)};
+                              .seed = config->seed};
+    self->per_request = queries_per_request(self, config->retrieval.batch_max);
 }
 
 static rg_msg_t *make_request(rg_neighbours_t *self, const float *embeddings, int n,
@@ -38,7 +44,8 @@ static rg_msg_t *make_request(rg_neighbours_t *self, const float *embeddings, in
     Rg__V1__SearchRequest *body = rg_msg_body(request);
     body->model = rg_msg_text(request, "%s", self->model);
     body->k = (uint32_t)self->k;
-    body->content = 1;
+    body->features = 1;
+    body->pool = (uint32_t)self->pool;
     body->random = self->random;
     body->seed = self->seed++;
     body->queries = (uint32_t)n;
@@ -48,14 +55,14 @@ static rg_msg_t *make_request(rg_neighbours_t *self, const float *embeddings, in
     return request;
 }
 
-// Maps [n*k,h,w,C] f16 -> content [n,h,w,k*C] f32.
-static void interleave(const rg_neighbours_t *self, const uint16_t *maps, int n, float *content)
+// Maps [n*k,h,w,C] f16 -> features [n,h,w,k*C] f32.
+static void interleave(const rg_neighbours_t *self, const uint16_t *maps, int n, float *features)
 {
-    size_t pixels = (size_t)self->side * (size_t)self->side, c = (size_t)self->channels, k = (size_t)self->k;
+    size_t c = (size_t)self->features[2], pixels = feature_size(self) / c, k = (size_t)self->k;
     for (size_t i = 0; i < (size_t)n; i++)
         for (size_t j = 0; j < k; j++)
             for (size_t p = 0; p < pixels; p++)
-                rg_half_to_float(content + ((i * pixels + p) * k + j) * c,
+                rg_half_to_float(features + ((i * pixels + p) * k + j) * c,
                                  maps + ((i * k + j) * pixels + p) * c, c);
 }
 
@@ -63,7 +70,7 @@ static void interleave(const rg_neighbours_t *self, const uint16_t *maps, int n,
 typedef struct rg__search {
     rg_neighbours_t *neighbours;
     int first, n; // its queries among those asked since the last wait
-    float *content;
+    float *features;
     struct rg__search *next;
 } search_t;
 
@@ -89,16 +96,16 @@ static int read_reply(const search_t *search, const rg_msg_t *reply)
 {
     const rg_neighbours_t *self = search->neighbours;
     const int count = search->n * self->k;
-    const uint32_t shape[] = {(uint32_t)count, (uint32_t)self->side, (uint32_t)self->side,
-                              (uint32_t)self->channels};
+    const uint32_t shape[] = {(uint32_t)count, (uint32_t)self->features[0], (uint32_t)self->features[1],
+                              (uint32_t)self->features[2]};
     const Rg__V1__SearchReply *body = rg_msg_body(reply);
     rg_payload_t maps;
     if (rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_SEARCH_REPLY || body->n_neighbours != (size_t)count)
         return rg_fail(RG_EFORMAT, "retrieval: unexpected reply to a search");
-    int err = rg_msg_payload(reply, "content", RG__V1__DTYPE__F16, 4, shape, &maps);
+    int err = rg_msg_payload(reply, "features", RG__V1__DTYPE__F16, 4, shape, &maps);
     if (err) return err;
     note(search, body);
-    interleave(self, maps.data, search->n, search->content);
+    interleave(self, maps.data, search->n, search->features);
     return 0;
 }
 
@@ -130,21 +137,21 @@ static void take_reply(void *context, int err, const rg_msg_t *reply)
 }
 
 static void ask_some(rg_neighbours_t *self, const float *embeddings, int n, const unsigned char *exclude,
-                     float *content)
+                     float *features)
 {
     search_t *search = rg_alloc(sizeof *search);
     rg_msg_t *request = make_request(self, embeddings, n, exclude);
-    *search = (search_t){self, self->asked, n, content, self->pending};
+    *search = (search_t){self, self->asked, n, features, self->pending};
     self->pending = search;
     self->asked += n;
     rg_link_send(self->link, &request, take_reply, search);
 }
 
 int rg_neighbours_ask(void *context, const float *embeddings, int n, const unsigned char *exclude,
-                      float *content)
+                      float *features)
 {
     rg_neighbours_t *self = context;
-    size_t map = (size_t)(self->k * self->side * self->side * self->channels);
+    size_t row = (size_t)self->k * feature_size(self);
     if (!self->pending) self->asked = 0;
     if (self->names_wanted)
         self->names =
@@ -152,7 +159,7 @@ int rg_neighbours_ask(void *context, const float *embeddings, int n, const unsig
     for (int i = 0; i < n; i += self->per_request)
         ask_some(self, embeddings + (size_t)i * (size_t)self->embed_dim,
                  n - i < self->per_request ? n - i : self->per_request,
-                 exclude ? exclude + (size_t)i * RG_ID_SIZE : NULL, content + (size_t)i * map);
+                 exclude ? exclude + (size_t)i * RG_ID_SIZE : NULL, features + (size_t)i * row);
     return 0;
 }
 
@@ -168,8 +175,8 @@ int rg_neighbours_wait(void *context)
 }
 
 int rg_neighbours_find(rg_neighbours_t *self, const float *embeddings, int n, const unsigned char *exclude,
-                       float *content)
+                       float *features)
 {
-    int err = rg_neighbours_ask(self, embeddings, n, exclude, content);
+    int err = rg_neighbours_ask(self, embeddings, n, exclude, features);
     return err ? err : rg_neighbours_wait(self);
 }

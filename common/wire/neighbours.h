@@ -1,5 +1,5 @@
-// The retrieval service as seen by who decodes: nearest content maps for a batch of embeddings. Its functions
-// have the signatures that model/translate.h wants, so neither layer needs to know the other.
+// The retrieval service as seen by who decodes: features of the nearest images to a batch of embeddings. Its
+// functions have the signatures that model/translate.h wants, so neither layer needs to know the other.
 #ifndef RG_WIRE_NEIGHBOURS_H
 #define RG_WIRE_NEIGHBOURS_H
 
@@ -8,12 +8,14 @@
 enum { RG_NEIGHBOUR_NAMES_MAX = 4096 };
 
 typedef struct {
-    rg_link_t *link;       // to the retrieval service, borrowed
-    const char *model;     // embedding model id, borrowed
-    int k, side, channels; // neighbours per query; content maps are [side,side,channels]
+    rg_link_t *link;   // to the retrieval service, borrowed
+    const char *model; // embedding model id, borrowed
+    int k;             // neighbours per query
+    int features[3];   // h, w, C of one
     int embed_dim;
+    int pool;        // the k are drawn from so many of the nearest; 0: the k nearest
     int random;      // the paper's control: k random images
-    uint64_t seed;   // of random, moves on by one per request
+    uint64_t seed;   // of pool and random, moves on by one per request
     int per_request; // queries; more go out as several requests
     // what is under way
     struct rg__search *pending; // requests without a reply
@@ -29,19 +31,21 @@ typedef struct {
     uint64_t retrieved, retrieved_new, last_new_generation;
 } rg_neighbours_t;
 
-void rg_neighbours_init(rg_neighbours_t *self, const rg_config_t *config, rg_link_t *link, const char *model);
+// features: h, w, C of what a neighbour says (model/fusion.h).
+void rg_neighbours_init(rg_neighbours_t *self, const rg_config_t *config, const int features[3],
+                        rg_link_t *link, const char *model);
 // After the link is gone, or when nothing is under way: replies would have nowhere to go.
 void rg_neighbours_fini(rg_neighbours_t *self);
 
 // self is a rg_neighbours_t. ask sends the queries and returns; wait returns when the replies of all asked so
-// far are in their content arrays (the service may be restarting meanwhile). See rg_retriever_t.
+// far are in their features arrays (the service may be restarting meanwhile). See rg_retriever_t.
 // RG_EMODEL: the service serves another model. RG_ESTOPPED.
 int rg_neighbours_ask(void *self, const float *embeddings, int n, const unsigned char *exclude,
-                      float *content);
+                      float *features);
 int rg_neighbours_wait(void *self);
 
 // Both at once.
 int rg_neighbours_find(rg_neighbours_t *self, const float *embeddings, int n, const unsigned char *exclude,
-                       float *content);
+                       float *features);
 
 #endif

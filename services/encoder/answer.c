@@ -49,15 +49,16 @@ int rg_answer_load(rg_engine_t *engine, const rg_msg_t *request, rg_msg_t **repl
 rg_msg_t *rg_answer_announcement(const rg_engine_t *engine)
 {
     const rg_config_t *config = rg_engine_config(engine);
-    const uint32_t side = (uint32_t)rg_content_side(config);
-    const uint32_t shape[] = {side, side, (uint32_t)rg_content_channels(config)};
+    int features[3];
+    rg_fusion_features(config, features);
+    const uint32_t shape[] = {(uint32_t)features[0], (uint32_t)features[1], (uint32_t)features[2]};
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_MODEL_REQUEST);
     Rg__V1__ModelRequest *body = rg_msg_body(request);
     body->model = rg_msg_text(request, "%s", rg_engine_info(engine)->model);
     body->embed_dim = (uint32_t)config->model.embed_dim;
-    body->n_content_shape = 3;
-    body->content_shape = rg_msg_alloc(request, sizeof shape);
-    memcpy(body->content_shape, shape, sizeof shape);
+    body->n_features_shape = 3;
+    body->features_shape = rg_msg_alloc(request, sizeof shape);
+    memcpy(body->features_shape, shape, sizeof shape);
     return request;
 }
 
@@ -114,10 +115,12 @@ static int pass_on(rg_msg_t *add, const pictures_t *pictures, size_t i)
     return pictures->thumbnails ? pass_on_thumbnail(add, pictures->thumbnails, i) : 0;
 }
 
-static int compute(rg_engine_t *engine, const pictures_t *pictures, float *embeddings, uint16_t *maps)
+static int compute(rg_engine_t *engine, const pictures_t *pictures, float *embeddings, uint16_t *features)
 {
     const rg_config_t *config = rg_engine_config(engine);
+    const int maps = config->model.fusion == RG_FUSION_CONCAT;
     size_t map = rg_engine_map_size(engine), width = (size_t)config->model.embed_dim;
+    size_t each = maps ? map : (size_t)rg_code_width(config);
     size_t image = (size_t)config->data.img_size * (size_t)config->data.img_size * 3;
     float *content = rg_alloc(RG_ENGINE_BATCH * map * sizeof *content);
     float *code = rg_alloc(RG_ENGINE_BATCH * (size_t)rg_code_width(config) * sizeof *code);
@@ -127,7 +130,7 @@ static int compute(rg_engine_t *engine, const pictures_t *pictures, float *embed
         int n = left < RG_ENGINE_BATCH ? (int)left : RG_ENGINE_BATCH;
         err = rg_engine_encode(engine, pictures->pixels + i * image, n, content, code);
         if (!err) err = rg_engine_embed(engine, content, code, n, 0, embeddings + i * width);
-        rg_half_from_float(maps + i * map, content, (size_t)n * map);
+        rg_half_from_float(features + i * each, maps ? content : code, (size_t)n * each);
     }
     free(code);
     free(content);
@@ -137,11 +140,13 @@ static int compute(rg_engine_t *engine, const pictures_t *pictures, float *embed
 static int make_add(rg_engine_t *engine, const pictures_t *pictures, rg_msg_t **out)
 {
     const rg_config_t *config = rg_engine_config(engine);
-    const uint32_t n = (uint32_t)pictures->n, side = (uint32_t)rg_content_side(config);
-    const uint32_t rows[] = {n, (uint32_t)config->model.embed_dim};
-    const uint32_t maps[] = {n, side, side, (uint32_t)rg_content_channels(config)};
-    if (n > ((size_t)config->limits.message_max_mib << 20) / (rg_engine_map_size(engine) * sizeof(uint16_t)))
-        return rg_fail(RG_ELIMIT, "content maps of %u images are larger than limits.message_max_mib: %d", n,
+    int shape[3];
+    rg_fusion_features(config, shape);
+    const uint32_t n = (uint32_t)pictures->n, rows[] = {n, (uint32_t)config->model.embed_dim},
+                   each[] = {n, (uint32_t)shape[0], (uint32_t)shape[1], (uint32_t)shape[2]};
+    const size_t bytes = (size_t)each[1] * each[2] * each[3] * sizeof(uint16_t);
+    if (n > ((size_t)config->limits.message_max_mib << 20) / bytes)
+        return rg_fail(RG_ELIMIT, "features of %u images are larger than limits.message_max_mib: %d", n,
                        config->limits.message_max_mib);
     rg_msg_t *add = rg_msg_new(RG__V1__ENVELOPE__BODY_ADD_REQUEST);
     Rg__V1__AddRequest *body = rg_msg_body(add);
@@ -149,10 +154,10 @@ static int make_add(rg_engine_t *engine, const pictures_t *pictures, rg_msg_t **
     body->n_items = n;
     body->items = (Rg__V1__Item **)rg_msg_array(add, &rg__v1__item__descriptor, n);
     float *embeddings = rg_msg_room(add, "embeddings", RG__V1__DTYPE__F32, 2, rows);
-    uint16_t *content = rg_msg_room(add, "content", RG__V1__DTYPE__F16, 4, maps);
+    uint16_t *features = rg_msg_room(add, "features", RG__V1__DTYPE__F16, 4, each);
     int err = 0;
     for (size_t i = 0; i < n && !err; i++) err = pass_on(add, pictures, i);
-    if (!err) err = compute(engine, pictures, embeddings, content);
+    if (!err) err = compute(engine, pictures, embeddings, features);
     if (err)
         rg_msg_destroy(&add);
     else

@@ -232,8 +232,8 @@ int rg_engine_embed(rg_engine_t *engine, const float *content, const float *code
     return err;
 }
 
-int rg_engine_decode(rg_engine_t *engine, const float *content, const uint8_t *sources, const float *code,
-                     int n, const rg_retriever_t *retriever, uint8_t *pixels)
+int rg_engine_decode(rg_engine_t *engine, rg_engine_source_t source, int n, const rg_retriever_t *retriever,
+                     uint8_t *pixels)
 {
     rg_tape_t *tape = engine->now.tape;
     size_t image = (size_t)engine->config.data.img_size * (size_t)engine->config.data.img_size * 3;
@@ -241,9 +241,11 @@ int rg_engine_decode(rg_engine_t *engine, const float *content, const uint8_t *s
     for (int i = 0; i < n && !err; i += RG_ENGINE_BATCH) {
         int m = batch_at(i, n);
         rg_tape_reset(tape);
-        const rg_tensor_t *y = rg_translate(tape, engine->now.model, map_input(engine, content, i, m),
-                                            code_input(engine, code, i, m),
-                                            pixels_input(engine, sources, i, m), retriever, NULL);
+        const rg_source_t shown = {.content = map_input(engine, source.content, i, m),
+                                   .code = code_input(engine, source.code, i, m),
+                                   .own = code_input(engine, source.own, i, m),
+                                   .image = pixels_input(engine, source.pixels, i, m)};
+        const rg_tensor_t *y = rg_translate(tape, engine->now.model, shown, retriever, NULL);
         rg_pixels_to_u8(y->data, rg_tensor_size(y), pixels + (size_t)i * image);
         err = rg_tape_error(tape);
     }

@@ -49,9 +49,15 @@ int rg_engine_encode(rg_engine_t *engine, const uint8_t *pixels, int n, float *c
 int rg_engine_embed(rg_engine_t *engine, const float *content, const float *code, int n, int query,
                     float *embeddings);
 
-// content [n,map] of sources u8 [n,S,S,3], code [n,Z] -> pixels u8 [n,S,S,3]. The retriever is asked once per
-// batch in stage 3, else never.
-int rg_engine_decode(rg_engine_t *engine, const float *content, const uint8_t *sources, const float *code,
-                     int n, const rg_retriever_t *retriever, uint8_t *pixels);
+// What shall be decoded: content [n,map], own code [n,Z] and pixels [n,S,S,3] of the sources, code [n,Z]
+// wanted.
+typedef struct {
+    const float *content, *own, *code;
+    const uint8_t *pixels;
+} rg_engine_source_t;
+
+// source -> pixels u8 [n,S,S,3]. The retriever is asked at most once per batch in stage 3, else never.
+int rg_engine_decode(rg_engine_t *engine, rg_engine_source_t source, int n, const rg_retriever_t *retriever,
+                     uint8_t *pixels);
 
 #endif

@@ -77,11 +77,11 @@ static int encode(translation_t *t)
 }
 
 // rg_neighbours_find, and the names it found into the reply.
-static int find(void *self, const float *embeddings, int n, const unsigned char *exclude, float *content)
+static int find(void *self, const float *embeddings, int n, const unsigned char *exclude, float *features)
 {
     translation_t *t = self;
     Rg__V1__TranslateReply *body = rg_msg_body(t->reply);
-    int err = rg_neighbours_find(&t->neighbours, embeddings, n, exclude, content);
+    int err = rg_neighbours_find(&t->neighbours, embeddings, n, exclude, features);
     for (int i = 0; i < n * t->neighbours.k && !err; i++)
         body->neighbours[body->n_neighbours++] = rg_msg_text(t->reply, "%s", t->neighbours.names[i]);
     body->generation = t->neighbours.generation;
@@ -101,19 +101,22 @@ static int decode(translation_t *t, uint32_t first, uint32_t count, uint8_t *pix
     const rg_retriever_t retriever = {find, found, t};
     const size_t side = (size_t)config->data.img_size, size = side * side * 3;
     float *content = rg_alloc(count * t->map * sizeof *content),
-          *code = rg_alloc(count * t->width * sizeof *code);
+          *own = rg_alloc(count * t->width * sizeof *own), *code = rg_alloc(count * t->width * sizeof *code);
     uint8_t *sources = rg_alloc(count * size);
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t image = (first + i) / t->samples, sample = (first + i) % t->samples;
         const float *from = t->from + (t->references ? image : sample) * t->width;
         memcpy(content + i * t->map, t->content + image * t->map, t->map * sizeof *content);
         memcpy(sources + i * size, t->sources + image * size, size);
-        memcpy(code + i * t->width, t->code + image * t->width, t->width * sizeof *code);
+        memcpy(own + i * t->width, t->code + image * t->width, t->width * sizeof *own);
+        memcpy(code + i * t->width, own + i * t->width, t->width * sizeof *code);
         rg_wanted_apply(&t->wanted, config, from, code + i * t->width);
     }
-    int err = rg_engine_decode(t->engine, content, sources, code, (int)count, &retriever, pixels);
+    const rg_engine_source_t shown = {.content = content, .own = own, .code = code, .pixels = sources};
+    int err = rg_engine_decode(t->engine, shown, (int)count, &retriever, pixels);
     free(sources);
     free(code);
+    free(own);
     free(content);
     return err;
 }
@@ -145,7 +148,10 @@ int rg_answer_translate(rg_engine_t *engine, rg_link_t *retrieval, const atomic_
                        .width = (size_t)rg_code_width(rg_engine_config(engine))};
     int err = read_request(&t, request);
     if (err) return err;
-    rg_neighbours_init(&t.neighbours, rg_engine_config(engine), retrieval, rg_engine_info(engine)->model);
+    int features[3];
+    rg_fusion_features(rg_engine_config(engine), features);
+    rg_neighbours_init(&t.neighbours, rg_engine_config(engine), features, retrieval,
+                       rg_engine_info(engine)->model);
     t.neighbours.names_wanted = 1;
     t.reply = rg_msg_new(RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY);
     err = encode(&t);

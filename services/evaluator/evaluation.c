@@ -86,10 +86,12 @@ static int connect_retrieval(rg_evaluation_t *self)
 {
     const rg_config_t *config = self->config;
     rg_model_id(self->nets.model, self->embedding_model);
-    int err = rg_link_new(&self->link, config, "retrieval", config->endpoints.retrieval, self->stop);
+    int features[3],
+        err = rg_link_new(&self->link, config, "retrieval", config->endpoints.retrieval, self->stop);
     if (err) return err;
-    rg_neighbours_init(&self->nearest, config, self->link, self->embedding_model);
-    rg_neighbours_init(&self->random, config, self->link, self->embedding_model);
+    rg_fusion_features(config, features);
+    rg_neighbours_init(&self->nearest, config, features, self->link, self->embedding_model);
+    rg_neighbours_init(&self->random, config, features, self->link, self->embedding_model);
     self->random.random = 1;
     return 0;
 }
@@ -198,11 +200,11 @@ int rg_evaluation_judge(rg_evaluation_t *self, const rg_said_t *said, const floa
 int rg_evaluation_generation(rg_evaluation_t *self, uint64_t *generation)
 {
     rg_neighbours_t *nearest = &self->nearest;
-    size_t maps = (size_t)nearest->k * rg_evaluation_content(self);
+    const int *shape = nearest->features;
     float *query = rg_alloc((size_t)nearest->embed_dim * sizeof *query),
-          *content = rg_alloc(maps * sizeof *content);
-    int err = rg_neighbours_find(nearest, query, 1, NULL, content);
-    free(content);
+          *features = rg_alloc((size_t)(nearest->k * shape[0] * shape[1] * shape[2]) * sizeof *features);
+    int err = rg_neighbours_find(nearest, query, 1, NULL, features);
+    free(features);
     free(query);
     if (err) return err;
     if (nearest->retrieved == 0)

@@ -142,9 +142,11 @@ int rg_nets_encode(rg_nets_t *nets, float *content, float *code, const float *pi
 int rg_nets_translate(rg_nets_t *nets, float *image, rg_nets_source_t source, int n,
                       const rg_retriever_t *retriever)
 {
-    take(image,
-         rg_translate(nets->tape, nets->model, content_of(nets, source.content, n),
-                      code_of(nets, source.code, n), pixels_of(nets, source.pixels, n), retriever, NULL));
+    const rg_source_t shown = {.content = content_of(nets, source.content, n),
+                               .code = code_of(nets, source.code, n),
+                               .own = code_of(nets, source.own, n),
+                               .image = pixels_of(nets, source.pixels, n)};
+    take(image, rg_translate(nets->tape, nets->model, shown, retriever, NULL));
     return finish(nets);
 }
 

@@ -40,9 +40,10 @@ int rg_nets_classify(rg_nets_t *nets, float *features, float *logits, const floa
 // content [n,h,h,C] or code [n,A*Z] (the mean) of pixels [n,S,S,3]; either may be NULL.
 int rg_nets_encode(rg_nets_t *nets, float *content, float *code, const float *pixels, int n);
 
-// What is translated: content [n,h,h,C] and pixels [n,S,S,3] of the sources, code [n,A*Z] wanted of them.
+// What is translated: content [n,h,h,C], own code [n,A*Z] and pixels [n,S,S,3] of the sources, code [n,A*Z]
+// wanted of them.
 typedef struct {
-    const float *content, *code, *pixels;
+    const float *content, *own, *code, *pixels;
 } rg_nets_source_t;
 
 // image [n,S,S,3]. retriever: of a model with fusion, else NULL.

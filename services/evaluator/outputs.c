@@ -27,7 +27,7 @@ static void init(outputs_t *self, rg_evaluation_t *evaluation, size_t sources)
                         .pixels = room(n, rg_evaluation_pixels(evaluation)),
                         .image = room(n, rg_evaluation_pixels(evaluation)),
                         .content = room(n, rg_evaluation_content(evaluation)),
-                        .own = room(1, width),
+                        .own = room(n, width),
                         .code = room(n, width),
                         .classes = room(n, (size_t)evaluation->extractor.classes),
                         .logits = room(n, (size_t)config->data.attributes.count)};
@@ -69,9 +69,11 @@ static int translate_source(outputs_t *self, uint32_t source)
     if (err) return err;
     repeat(self->pixels, n, rg_evaluation_pixels(evaluation));
     repeat(self->content, n, rg_evaluation_content(evaluation));
+    repeat(self->own, n, width);
     for (int i = 0; i < n; i++)
         rg_evaluation_code(evaluation, self->code + (size_t)i * width, self->own, &target, &rng);
-    const rg_nets_source_t sources = {.content = self->content, .code = self->code, .pixels = self->pixels};
+    const rg_nets_source_t sources = {
+        .content = self->content, .own = self->own, .code = self->code, .pixels = self->pixels};
     err = rg_evaluation_translate(evaluation, self->image, sources, n, &evaluation->nearest);
     const rg_said_t said = {self->features + (size_t)source * (size_t)n * (size_t)evaluation->extractor.d,
                             self->classes, self->logits};

@@ -122,6 +122,7 @@ int rg_samples_translation(rg_evaluation_t *evaluation)
             flip_codes(evaluation, &sources, rows, column - 2);
         }
         rg_nets_source_t source = {.content = sources.content,
+                                   .own = sources.own,
                                    .code = column == 1 ? sources.own : sources.code,
                                    .pixels = sources.pixels};
         err = rg_evaluation_translate(evaluation, sources.image, source, rows, &evaluation->nearest);

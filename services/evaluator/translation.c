@@ -107,7 +107,8 @@ static int measure_sources(translation_t *self, uint32_t first, int n)
 // The batch's sources with these codes.
 static rg_nets_source_t sources(const translation_t *self, const float *code)
 {
-    return (rg_nets_source_t){.content = self->content, .code = code, .pixels = self->pixels};
+    return (rg_nets_source_t){
+        .content = self->content, .own = self->own, .code = code, .pixels = self->pixels};
 }
 
 static int measure_reconstruction(translation_t *self, int n)

@@ -37,10 +37,10 @@ int rg_answer_model(rg_answerer_t *self, const rg_msg_t *request, rg_msg_t **rep
     uint64_t missing;
     if (strlen(asked->model) > RG_TEXT_MAX)
         return rg_fail(RG_EINVAL, "the model's name is longer than %d bytes", RG_TEXT_MAX);
-    if (asked->n_content_shape != 3)
-        return rg_fail(RG_ESHAPE, "content_shape has %zu entries, not h, w, C", asked->n_content_shape);
+    if (asked->n_features_shape != 3)
+        return rg_fail(RG_ESHAPE, "features_shape has %zu entries, not h, w, C", asked->n_features_shape);
     strcpy(model.name, asked->model);
-    memcpy(model.content_shape, asked->content_shape, sizeof model.content_shape);
+    memcpy(model.features_shape, asked->features_shape, sizeof model.features_shape);
     int err = rg_set_use_model(self->set, &model, &missing);
     if (err) return err;
     rg_look_t look;
@@ -74,13 +74,13 @@ static int read_thumbnail(const rg_msg_t *request, size_t i, rg_span_t *thumbnai
 static int read_items(const rg_msg_t *request, const rg_model_t *model, rg_set_item_t *items)
 {
     const Rg__V1__AddRequest *asked = rg_msg_body(request);
-    const uint32_t n = (uint32_t)asked->n_items, *s = model->content_shape;
-    rg_payload_t embeddings, contents;
+    const uint32_t n = (uint32_t)asked->n_items, *s = model->features_shape;
+    rg_payload_t embeddings, features;
     int err = rg_msg_payload(request, "embeddings", RG__V1__DTYPE__F32, 2,
                              (const uint32_t[]){n, model->embed_dim}, &embeddings);
     if (!err)
-        err = rg_msg_payload(request, "content", RG__V1__DTYPE__F16, 4,
-                             (const uint32_t[]){n, s[0], s[1], s[2]}, &contents);
+        err = rg_msg_payload(request, "features", RG__V1__DTYPE__F16, 4,
+                             (const uint32_t[]){n, s[0], s[1], s[2]}, &features);
     for (uint32_t i = 0; i < n && !err; i++) {
         const Rg__V1__Item *item = asked->items[i];
         if (item->id.len != RG_ID_SIZE)
@@ -89,7 +89,7 @@ static int read_items(const rg_msg_t *request, const rg_model_t *model, rg_set_i
             .id = item->id.data,
             .name = item->name,
             .embedding = (const float *)embeddings.data + (size_t)i * model->embed_dim,
-            .content = (const char *)contents.data + i * rg_model_content_bytes(model),
+            .features = (const char *)features.data + i * rg_model_features_bytes(model),
             .annotated = item->annotated,
         };
         err = read_thumbnail(request, i, &items[i].thumbnail);

@@ -55,11 +55,10 @@ static int read_queries(const rg_answerer_t *self, const rg_msg_t *request, cons
 static int check_reply_size(const rg_answerer_t *self, const Rg__V1__SearchRequest *asked,
                             const rg_model_t *model, size_t found)
 {
-    if (asked->content && found > self->reply_max / rg_model_content_bytes(model))
-        return rg_fail(RG_ELIMIT,
-                       "%zu content maps are more than the %zu bytes a reply may have: ask for fewer", found,
-                       self->reply_max);
-    if (asked->thumbnails && found + (asked->content != 0) > RG_MSG_PAYLOADS_MAX)
+    if (asked->features && found > self->reply_max / rg_model_features_bytes(model))
+        return rg_fail(RG_ELIMIT, "%zu features are more than the %zu bytes a reply may have: ask for fewer",
+                       found, self->reply_max);
+    if (asked->thumbnails && found + (asked->features != 0) > RG_MSG_PAYLOADS_MAX)
         return rg_fail(RG_ELIMIT, "%zu thumbnails are more than a reply can carry: ask for fewer", found);
     return 0;
 }
@@ -90,6 +89,7 @@ static int read_question(const rg_answerer_t *self, const rg_msg_t *request, con
         (question_t){.asked = asked,
                      .search = {.n = asked->queries,
                                 .k = asked->k,
+                                .pool = asked->random ? 0 : asked->pool,
                                 .random = asked->random,
                                 .seed = asked->seed,
                                 .effort = {asked->nprobe ? asked->nprobe : self->effort.nprobe,
@@ -97,6 +97,9 @@ static int read_question(const rg_answerer_t *self, const rg_msg_t *request, con
                                 .crew = self->crew}};
     if (asked->k < 1 || asked->k > self->k_max)
         return rg_fail(RG_ELIMIT, "k is %u: 1 to %u are possible", asked->k, self->k_max);
+    if (asked->pool && (asked->pool < asked->k || asked->pool > self->k_max))
+        return rg_fail(RG_ELIMIT, "pool is %u: %u (k) to %u are possible", asked->pool, asked->k,
+                       self->k_max);
     int err = rg_look_check(look, asked->model);
     if (!err) err = read_queries(self, request, model, question);
     if (!err) err = check_reply_size(self, asked, model, question->search.n * question->search.k);
@@ -112,18 +115,18 @@ typedef struct {
     const Rg__V1__SearchRequest *asked;
     const rg_look_t *look;
     rg_msg_t *msg;
-    size_t content_bytes; // of one map
-    char *contents;       // room in msg, or NULL
-    size_t left;          // bytes this reply may still grow
+    size_t features_bytes; // of one map
+    char *features;        // room in msg, or NULL
+    size_t left;           // bytes this reply may still grow
 } search_reply_t;
 
-static int fill_content(search_reply_t *reply, const rg_image_t *image, size_t i)
+static int fill_features(search_reply_t *reply, const rg_image_t *image, size_t i)
 {
     rg_span_t map;
-    int err = rg_store_made(reply->look->txn, image, reply->look->slot, RG_MADE_CONTENT, reply->content_bytes,
-                            &map);
-    if (!err) memcpy(reply->contents + i * reply->content_bytes, map.data, map.size);
-    return err == RG_ENOENT ? rg_fail(RG_EFORMAT, "%s: its content map is missing", image->name) : err;
+    int err = rg_store_made(reply->look->txn, image, reply->look->slot, RG_MADE_FEATURES,
+                            reply->features_bytes, &map);
+    if (!err) memcpy(reply->features + i * reply->features_bytes, map.data, map.size);
+    return err == RG_ENOENT ? rg_fail(RG_EFORMAT, "%s: no features", image->name) : err;
 }
 
 static int fill_thumbnail(search_reply_t *reply, const rg_image_t *image, size_t i)
@@ -142,7 +145,7 @@ static int fill_bulk(search_reply_t *reply, int64_t label, size_t i)
 {
     rg_image_t image;
     int err = rg_store_image(reply->look->txn, (uint64_t)label, &image);
-    if (!err && reply->asked->content) err = fill_content(reply, &image, i);
+    if (!err && reply->asked->features) err = fill_features(reply, &image, i);
     if (!err && reply->asked->thumbnails) err = fill_thumbnail(reply, &image, i);
     return err;
 }
@@ -158,24 +161,24 @@ static int fill_neighbour(search_reply_t *reply, const rg_hit_t *hit, size_t i)
     neighbour->generation = row.generation;
     neighbour->annotated = row.annotated;
     neighbour->added_ms = row.added_ms;
-    return reply->asked->content || reply->asked->thumbnails ? fill_bulk(reply, row.label, i) : 0;
+    return reply->asked->features || reply->asked->thumbnails ? fill_bulk(reply, row.label, i) : 0;
 }
 
 // Missing neighbours stay as they were made: an empty id, a map of zeros, no thumbnail.
 static int fill_reply(search_reply_t *reply, const rg_hit_t *hits, size_t n)
 {
     const rg_view_t *view = reply->look->view;
-    const uint32_t *s = view->model.content_shape;
+    const uint32_t *s = view->model.features_shape;
     Rg__V1__SearchReply *body = rg_msg_body(reply->msg);
     int err = 0;
     body->generation = view->generation;
     body->images = rg_view_count(view);
     body->n_neighbours = n;
     body->neighbours = (Rg__V1__Neighbour **)rg_msg_array(reply->msg, &rg__v1__neighbour__descriptor, n);
-    if (reply->asked->content) {
-        reply->content_bytes = rg_model_content_bytes(&view->model);
-        reply->left -= n * reply->content_bytes;
-        reply->contents = rg_msg_room(reply->msg, "content", RG__V1__DTYPE__F16, 4,
+    if (reply->asked->features) {
+        reply->features_bytes = rg_model_features_bytes(&view->model);
+        reply->left -= n * reply->features_bytes;
+        reply->features = rg_msg_room(reply->msg, "features", RG__V1__DTYPE__F16, 4,
                                       (const uint32_t[]){(uint32_t)n, s[0], s[1], s[2]});
     }
     for (size_t i = 0; i < n && !err; i++)

@@ -54,7 +54,7 @@ static int is_made(const adding_t *adding, const uint8_t *id, uint64_t *label)
 static int store_made(const adding_t *adding, const rg_set_item_t *item, uint64_t label)
 {
     const rg_span_t made[RG_MADES] = {{item->embedding, rg_model_embedding_bytes(adding->model)},
-                                      {item->content, rg_model_content_bytes(adding->model)}};
+                                      {item->features, rg_model_features_bytes(adding->model)}};
     return rg_store_make(adding->txn, label, adding->slot, made);
 }
 

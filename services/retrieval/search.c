@@ -160,13 +160,47 @@ static void find_random(rg_hit_t *hits, const rg_view_t *view, const rg_search_t
     free(rows);
 }
 
+// ---- nearest
+
+static int find_nearest(rg_hit_t *hits, const rg_view_t *view, const rg_search_t *search)
+{
+    if (view->index && !search->among) return find_indexed(hits, view, search);
+    find_exact(hits, view, 0, search);
+    return 0;
+}
+
+// k of those found among pool [n], nearest first.
+static void draw(rg_hit_t *hits, size_t k, const rg_hit_t *pool, size_t n, rg_rng_t *rng)
+{
+    uint32_t *positions = rg_alloc(k * sizeof *positions);
+    size_t found = 0;
+    while (found < n && pool[found].row >= 0) found++;
+    size_t drawn = k < found ? k : found;
+    sample(rng, positions, (uint32_t)drawn, (uint32_t)found);
+    for (size_t i = 0; i < k; i++) hits[i] = i < drawn ? pool[positions[i]] : MISSING;
+    rg_hits_sort(hits, k);
+    free(positions);
+}
+
+static int find_pooled(rg_hit_t *hits, const rg_view_t *view, const rg_search_t *search)
+{
+    rg_search_t wide = *search;
+    wide.k = search->pool;
+    rg_hit_t *pool = rg_alloc(wide.n * wide.k * sizeof *pool);
+    int err = find_nearest(pool, view, &wide);
+    for (size_t i = 0; i < search->n && !err; i++) {
+        rg_rng_t rng;
+        rg_rng_init(&rng, search->seed, RG_RNG_SEARCH, i);
+        draw(hits + i * search->k, search->k, pool + i * wide.k, wide.k, &rng);
+    }
+    free(pool);
+    return err;
+}
+
 int rg_search_run(rg_hit_t *hits, const rg_view_t *view, const rg_search_t *search)
 {
-    if (search->random)
-        find_random(hits, view, search);
-    else if (view->index && !search->among)
-        return find_indexed(hits, view, search);
-    else
-        find_exact(hits, view, 0, search);
+    if (search->pool) return find_pooled(hits, view, search);
+    if (!search->random) return find_nearest(hits, view, search);
+    find_random(hits, view, search);
     return 0;
 }

@@ -4,7 +4,7 @@
 #include "common/core/err.h"
 #include "services/retrieval/set_private.h"
 
-enum { EMBED_DIM_MAX = 1 << 14, SIDE_MAX = 1 << 16, CONTENT_BYTES_MAX = 1 << 28, DIM_GUESS = 64 };
+enum { EMBED_DIM_MAX = 1 << 14, SIDE_MAX = 1 << 16, FEATURES_BYTES_MAX = 1 << 28, DIM_GUESS = 64 };
 
 // ---- showing a view
 
@@ -123,12 +123,12 @@ static int check_model(const rg_model_t *model)
     if (model->embed_dim < 1 || model->embed_dim > EMBED_DIM_MAX)
         return rg_fail(RG_ELIMIT, "embeddings of %u dims: 1 to %d are possible", model->embed_dim,
                        EMBED_DIM_MAX);
-    const uint32_t *s = model->content_shape;
-    int bad = rg_model_content_bytes(model) > CONTENT_BYTES_MAX;
+    const uint32_t *s = model->features_shape;
+    int bad = rg_model_features_bytes(model) > FEATURES_BYTES_MAX;
     for (int i = 0; i < 3; i++) bad |= s[i] < 1 || s[i] > SIDE_MAX;
     if (bad)
-        return rg_fail(RG_ELIMIT, "content maps of %ux%ux%u: sides are 1 to %d, %d bytes in all", s[0], s[1],
-                       s[2], SIDE_MAX, CONTENT_BYTES_MAX);
+        return rg_fail(RG_ELIMIT, "features of %ux%ux%u: sides are 1 to %d, %d bytes in all", s[0], s[1],
+                       s[2], SIDE_MAX, FEATURES_BYTES_MAX);
     return 0;
 }
 
@@ -294,7 +294,7 @@ static int is_model(const rg_model_t *known, const rg_model_t *model)
 {
     if (strcmp(known->name, model->name) != 0) return 0;
     if (known->embed_dim == model->embed_dim &&
-        memcmp(known->content_shape, model->content_shape, sizeof known->content_shape) == 0)
+        memcmp(known->features_shape, model->features_shape, sizeof known->features_shape) == 0)
         return 1;
     return rg_fail(RG_ESHAPE, "model %.80s is known with other sizes", model->name);
 }

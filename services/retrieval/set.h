@@ -71,7 +71,7 @@ typedef struct {
     const uint8_t *id;      // [RG_ID_SIZE] content id
     const char *name;       // 1..RG_TEXT_MAX bytes, or the item is refused
     const float *embedding; // [D], finite, or the item is refused
-    const void *content;    // [h,w,C] f16
+    const void *features;   // [h,w,C] f16
     rg_span_t thumbnail;    // JPEG; empty: refused, unless the model is the next one
     int annotated;
 } rg_set_item_t;

@@ -21,7 +21,7 @@ static const char COPY[] = "compacting"; // folder of rg_store_copy
 typedef struct {
     uint32_t name_length;
     uint32_t embed_dim;
-    uint32_t content_shape[3];
+    uint32_t features_shape[3];
 } model_head_t;
 
 // The fixed part of the state; the names of the current and the next model follow.
@@ -39,9 +39,9 @@ size_t rg_model_embedding_bytes(const rg_model_t *model)
     return model->embed_dim * sizeof(float);
 }
 
-size_t rg_model_content_bytes(const rg_model_t *model)
+size_t rg_model_features_bytes(const rg_model_t *model)
 {
-    const uint32_t *s = model->content_shape;
+    const uint32_t *s = model->features_shape;
     return (size_t)s[0] * s[1] * s[2] * sizeof(uint16_t);
 }
 
@@ -93,7 +93,7 @@ static int open_table(rg_store_t *store, MDB_txn *txn, const char *name, unsigne
 
 static int open_made(rg_store_t *store, MDB_txn *txn)
 {
-    static const char *const names[RG_MADES] = {"embeddings", "contents"};
+    static const char *const names[RG_MADES] = {"embeddings", "features"};
     int rc = 0;
     for (int i = 0; i < RG_SLOTS * RG_MADES && !rc; i++) {
         char name[32];
@@ -298,14 +298,14 @@ int rg__store_del(rg_store_txn_t *txn, MDB_dbi table, const void *key, size_t ke
 static void read_model(const model_head_t *head, const char *text, rg_model_t *model)
 {
     *model = (rg_model_t){.embed_dim = head->embed_dim};
-    memcpy(model->content_shape, head->content_shape, sizeof head->content_shape);
+    memcpy(model->features_shape, head->features_shape, sizeof head->features_shape);
     memcpy(model->name, text, head->name_length);
 }
 
 static model_head_t head_of(const rg_model_t *model)
 {
     model_head_t head = {.name_length = (uint32_t)strlen(model->name), .embed_dim = model->embed_dim};
-    memcpy(head.content_shape, model->content_shape, sizeof head.content_shape);
+    memcpy(head.features_shape, model->features_shape, sizeof head.features_shape);
     return head;
 }
 

@@ -8,7 +8,7 @@
 //   names         name -> labels
 //   images        label -> version, id, generation, time, annotated, name
 //   thumbnails    label -> JPEG bytes
-//   embeddings.S  label -> f32 [D]        contents.S  label -> f16 [h,w,C]        S: slot 0 or 1
+//   embeddings.S  label -> f32 [D]        features.S  label -> f16 [h,w,C]        S: slot 0 or 1
 // Numbers are in the byte order of the machine (little-endian, as is the wire's payload).
 //
 // A write transaction that was committed is on the disk; one that was not leaves no trace, whatever is
@@ -28,11 +28,11 @@ enum { RG_TEXT_MAX = 255 }; // longest name and model id, bytes
 typedef struct {
     char name[RG_TEXT_MAX + 1]; // "" before the first one
     uint32_t embed_dim;
-    uint32_t content_shape[3]; // h, w, C
+    uint32_t features_shape[3]; // h, w, C of what the generator reads of a neighbour
 } rg_model_t;
 
 size_t rg_model_embedding_bytes(const rg_model_t *model);
-size_t rg_model_content_bytes(const rg_model_t *model);
+size_t rg_model_features_bytes(const rg_model_t *model);
 
 // What has to survive a restart besides the images. The current model's slot is `slot`, the next one's the
 // other.
@@ -58,7 +58,7 @@ typedef struct {
 } rg_image_t;
 
 // What a model made of an image.
-enum rg_made { RG_MADE_EMBEDDING, RG_MADE_CONTENT, RG_MADES };
+enum rg_made { RG_MADE_EMBEDDING, RG_MADE_FEATURES, RG_MADES };
 enum { RG_SLOTS = 2 };
 
 typedef struct rg_store rg_store_t;

@@ -16,7 +16,7 @@ typedef struct {
 
 _Static_assert(sizeof(image_head_t) == 40, "the stored head has no padding");
 
-static const char *const MADE_NAME[RG_MADES] = {"embedding", "content map"};
+static const char *const MADE_NAME[RG_MADES] = {"embedding", "features"};
 
 // ---- errors
 
@@ -33,7 +33,7 @@ static int corrupt(const rg_store_txn_t *txn, const rg_image_t *image, const cha
 {
     char name[HEX_SIZE];
     hex(image->id, name);
-    return rg_fail(RG_EFORMAT, "%s: image %s is corrupt: its %s has %zu bytes", txn->store->path, name, what,
+    return rg_fail(RG_EFORMAT, "%s: image %s is corrupt: %s of %zu bytes", txn->store->path, name, what,
                    size);
 }
 
@@ -57,7 +57,7 @@ static int parse_image(const rg_store_txn_t *txn, uint64_t label, rg_span_t valu
 {
     image_head_t head;
     if (value.size < sizeof head)
-        return rg_fail(RG_EFORMAT, "%s: image %llu is corrupt: its record has %zu bytes", txn->store->path,
+        return rg_fail(RG_EFORMAT, "%s: image %llu is corrupt: record of %zu bytes", txn->store->path,
                        (unsigned long long)label, value.size);
     memcpy(&head, value.data, sizeof head);
     rg_image_t parsed = {

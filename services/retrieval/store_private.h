@@ -7,7 +7,7 @@
 
 #include "services/retrieval/store.h"
 
-enum { RG__STORE_VERSION = 2 };
+enum { RG__STORE_VERSION = 3 };
 
 struct rg_store {
     char *path;

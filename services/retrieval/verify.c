@@ -33,7 +33,7 @@ static int is_sound(check_t *check, int err, const rg_image_t *image, const char
 {
     if (!err) return 1;
     if (err == RG_ENOENT)
-        note(check, "%s: its %s is missing", image->name, what);
+        note(check, "%s: no %s", image->name, what);
     else
         note(check, "%s", rg_error());
     return 0;
@@ -64,8 +64,9 @@ static void check_image(check_t *check, const rg_image_t *image)
         note(check, "%s: its content id belongs to another image", image->name);
     err = rg_store_thumbnail(look->txn, image, &span);
     if (is_sound(check, err, image, "thumbnail")) *bytes += span.size;
-    err = rg_store_made(look->txn, image, look->slot, RG_MADE_CONTENT, rg_model_content_bytes(model), &span);
-    if (is_sound(check, err, image, "content map")) *bytes += span.size;
+    err =
+        rg_store_made(look->txn, image, look->slot, RG_MADE_FEATURES, rg_model_features_bytes(model), &span);
+    if (is_sound(check, err, image, "features")) *bytes += span.size;
     err = rg_store_made(look->txn, image, look->slot, RG_MADE_EMBEDDING, rg_model_embedding_bytes(model),
                         &span);
     if (!is_sound(check, err, image, "embedding")) return;

@@ -8,7 +8,7 @@ enum { RG_PROBLEMS_MAX = 20 };
 
 typedef struct {
     uint64_t images;                    // stored
-    uint64_t bytes;                     // of thumbnails, content maps and embeddings
+    uint64_t bytes;                     // of thumbnails, features and embeddings
     uint64_t problems;                  // in all
     char problem[RG_PROBLEMS_MAX][256]; // the first of them
     double recall;                      // at 10, of the index against exact search; 1 where there is no index

@@ -58,9 +58,11 @@ static int draw(grid_t *grid)
     rg_tensor_t *code = rg_attribute_encode(t->tape, &model->attribute, x);
     put_column(grid, 0, x);
     for (int column = 1; column < grid->columns; column++) {
-        rg_tensor_t *wanted = column == 1 ? code : edited(grid, code, column - 2);
-        put_column(grid, column,
-                   rg_translate(t->tape, model, content, wanted, x, t->retriever, grid->batch->ids));
+        const rg_source_t source = {.content = content,
+                                    .code = column == 1 ? code : edited(grid, code, column - 2),
+                                    .own = code,
+                                    .image = x};
+        put_column(grid, column, rg_translate(t->tape, model, source, t->retriever, grid->batch->ids));
     }
     rg_tape_resume(t->tape);
     return rg_tape_error(t->tape);

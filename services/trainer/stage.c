@@ -171,7 +171,9 @@ static int open_retrieval(run_t *run)
     int err =
         rg_link_new(&run->retrieval, run->config, "retrieval", run->config->endpoints.retrieval, run->stop);
     if (err) return err;
-    rg_neighbours_init(&run->neighbours, run->config, run->retrieval, run->model_id);
+    int features[3];
+    rg_fusion_features(run->config, features);
+    rg_neighbours_init(&run->neighbours, run->config, features, run->retrieval, run->model_id);
     run->neighbours.since = run->info.set_generation ? run->info.set_generation : UINT64_MAX;
     run->neighbours.retrieved = run->info.retrieved;
     run->neighbours.retrieved_new = run->info.retrieved_new;

@@ -71,7 +71,7 @@ typedef struct {
     rg_tensor_t *x, *content;          // [n]
     rg_code_t code;                    // [n], of x; logvar only where the prior counts
     rg_tensor_t *sources, *own_code;   // [T] x and code.mean of each target's image
-    rg_tensor_t *own_content, *target; // [T] its content, and the wanted codes
+    rg_tensor_t *own_content, *target; // [T] its content, and the codes it is given
     rg_tensor_t *fake, *recon;         // [T], [n]
 } shared_t;
 
@@ -130,26 +130,35 @@ static const unsigned char *excluded(rg_tape_t *tape, const shared_t *s, int row
     return s->batch->ids ? for_targets(tape, s->batch->ids, batch, rows / s->batch->n) : NULL;
 }
 
-static rg_decode_t ask(rg_translation_t *self, const shared_t *s, rg_tensor_t *content, rg_tensor_t *code,
-                       rg_tensor_t *source)
+static rg_decode_t ask(rg_translation_t *self, const shared_t *s, rg_source_t source)
 {
-    return rg_translate_ask(self->tape, self->model, content, code, source, self->retriever,
-                            excluded(self->tape, s, content->n));
+    return rg_translate_ask(self->tape, self->model, source, self->retriever,
+                            excluded(self->tape, s, source.content->n));
 }
 
 // The translations and the reconstructions are one decode of T + n images.
 static rg_decode_t ask_for_images(rg_translation_t *self, const shared_t *s)
 {
     rg_tape_t *tape = self->tape;
-    return ask(self, s, rg_stack(tape, s->own_content, s->content), rg_stack(tape, s->target, s->code.mean),
-               rg_stack(tape, s->sources, s->x));
+    return ask(self, s,
+               (rg_source_t){.content = rg_stack(tape, s->own_content, s->content),
+                             .code = rg_stack(tape, s->target, s->code.mean),
+                             .own = rg_stack(tape, s->own_code, s->code.mean),
+                             .image = rg_stack(tape, s->sources, s->x)});
 }
 
-static void translate(rg_translation_t *self, shared_t *s, const rg_decode_t *decode)
+static void translate(rg_translation_t *self, shared_t *s, rg_decode_t *decode)
 {
     rg_tensor_t *y = rg_translate_finish(self->tape, self->model, decode);
     s->fake = rg_rows(self->tape, y, 0, s->targets);
     s->recon = rg_rows(self->tape, y, s->targets, s->batch->n);
+    s->target = rg_rows(self->tape, decode->code, 0, s->targets);
+}
+
+// What was translated, asked for its own code again.
+static rg_source_t back(const shared_t *s, rg_tensor_t *content)
+{
+    return (rg_source_t){.content = content, .code = s->own_code, .own = s->own_code, .image = s->fake};
 }
 
 // ---- the steps
@@ -307,11 +316,11 @@ int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const r
     verdict_t real = learn_real(self, &s);
     translate(self, &s, &there);
     rg_tensor_t *content = rg_content_encode(self->tape, &self->model->content, s.fake);
-    rg_decode_t back = ask(self, &s, content, s.own_code, s.fake);
+    rg_decode_t again = ask(self, &s, back(&s, content));
     int err = rg_tape_error(self->tape);
     if (!err) err = learn_fake(self, &s, real, iteration, losses);
     if (err) return err;
-    rg_tensor_t *cycle = rg_translate_finish(self->tape, self->model, &back);
+    rg_tensor_t *cycle = rg_translate_finish(self->tape, self->model, &again);
     err = rg_tape_error(self->tape);
     return err ? err : update(self, &s, content, cycle, iteration, losses);
 }

@@ -20,9 +20,9 @@ int asking_model(rg_link_t *link)
     Rg__V1__ModelRequest *body = rg_msg_body(request);
     body->model = rg_msg_text(request, "%s", MODEL);
     body->embed_dim = ASKING_D;
-    body->n_content_shape = 3;
-    body->content_shape = rg_msg_alloc(request, 3 * sizeof *body->content_shape);
-    for (int i = 0; i < 3; i++) body->content_shape[i] = 1;
+    body->n_features_shape = 3;
+    body->features_shape = rg_msg_alloc(request, 3 * sizeof *body->features_shape);
+    for (int i = 0; i < 3; i++) body->features_shape[i] = 1;
     return ask(link, request);
 }
 
@@ -36,7 +36,7 @@ int asking_add(rg_link_t *link, const float *vectors, uint32_t first, uint32_t n
 {
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_ADD_REQUEST);
     Rg__V1__AddRequest *body = rg_msg_body(request);
-    const uint16_t contents[ASKING_BATCH] = {0};
+    const uint16_t features[ASKING_BATCH] = {0};
     body->model = rg_msg_text(request, "%s", MODEL);
     body->n_items = n;
     body->items = (Rg__V1__Item **)rg_msg_array(request, &rg__v1__item__descriptor, n);
@@ -50,7 +50,7 @@ int asking_add(rg_link_t *link, const float *vectors, uint32_t first, uint32_t n
         rg_msg_copy(request, payload, RG__V1__DTYPE__U8, 1, (const uint32_t[]){4}, "JPEG");
     }
     rg_msg_copy(request, "embeddings", RG__V1__DTYPE__F32, 2, (const uint32_t[]){n, ASKING_D}, vectors);
-    rg_msg_copy(request, "content", RG__V1__DTYPE__F16, 4, (const uint32_t[]){n, 1, 1, 1}, contents);
+    rg_msg_copy(request, "features", RG__V1__DTYPE__F16, 4, (const uint32_t[]){n, 1, 1, 1}, features);
     return ask(link, request);
 }
 

@@ -68,7 +68,7 @@ static void empty_set(void)
         for (size_t i = 0; i < n; i++) memcpy(ids + i * RG_ID_SIZE, images[i].id, RG_ID_SIZE);
         if (rg_set_remove(answerer.set, ids, n, &removed) != 0 || removed != n) give_up("remove");
     }
-    rg_model_t model = {.name = "\1a", .embed_dim = 1, .content_shape = {1, 1, 1}};
+    rg_model_t model = {.name = "\1a", .embed_dim = 1, .features_shape = {1, 1, 1}};
     while (rg_set_use_model(answerer.set, &model, &missing) != 0 && model.name[1]++ < 'z') continue;
 }
 
@@ -151,9 +151,9 @@ static rg_msg_t *model_request(const char *model, uint32_t dim)
     Rg__V1__ModelRequest *body = rg_msg_body(msg);
     body->model = rg_msg_text(msg, "%s", model);
     body->embed_dim = dim;
-    body->n_content_shape = 3;
-    body->content_shape = rg_msg_alloc(msg, 3 * sizeof(uint32_t));
-    for (int i = 0; i < 3; i++) body->content_shape[i] = i < 2 ? 1 : C;
+    body->n_features_shape = 3;
+    body->features_shape = rg_msg_alloc(msg, 3 * sizeof(uint32_t));
+    for (int i = 0; i < 3; i++) body->features_shape[i] = i < 2 ? 1 : C;
     return msg;
 }
 
@@ -171,7 +171,7 @@ static rg_msg_t *add_request(const char *model, uint32_t first, uint32_t n)
     body->n_items = n;
     body->items = (Rg__V1__Item **)rg_msg_array(msg, &rg__v1__item__descriptor, n);
     float *embeddings = rg_msg_room(msg, "embeddings", RG__V1__DTYPE__F32, 2, (const uint32_t[]){n, D});
-    rg_msg_room(msg, "content", RG__V1__DTYPE__F16, 4, (const uint32_t[]){n, 1, 1, C});
+    rg_msg_room(msg, "features", RG__V1__DTYPE__F16, 4, (const uint32_t[]){n, 1, 1, C});
     for (uint32_t i = 0; i < n; i++) {
         char name[16];
         embeddings[i * D] = (float)(first + i);
@@ -190,7 +190,7 @@ static rg_msg_t *search_request(const char *model, int filtered, int random)
     Rg__V1__SearchRequest *body = rg_msg_body(msg);
     body->model = rg_msg_text(msg, "%s", model);
     body->k = 3;
-    body->content = body->thumbnails = 1;
+    body->features = body->thumbnails = 1;
     body->random = random;
     body->queries = 2;
     body->nprobe = 4;

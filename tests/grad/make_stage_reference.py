@@ -57,13 +57,15 @@ class Trainer:
 
 
 class Memory:
-    """The test's retrieval server: what it finds is a function of the query and of how often it was asked."""
+    """The test's retrieval server: what it finds is a function of the query and of how often it was asked.
+    Content maps, or codes."""
 
-    def __init__(self, stage):
-        self.stage, self.asked = stage, 0
+    def __init__(self, stage, codes=False):
+        self.stage, self.asked, self.codes = stage, 0, codes
 
     def find(self, queries):
-        found = fill("%s.found.%d" % (self.stage, self.asked), (N, SIDE, SIDE, K * WIDTH))
+        shape = (N, 1, 1, K * CODE) if self.codes else (N, SIDE, SIDE, K * WIDTH)
+        found = fill("%s.found.%d" % (self.stage, self.asked), shape)
         self.asked += 1
         return torch.from_numpy(found).permute(0, 3, 1, 2) * (1 + queries.mean(1).reshape(-1, 1, 1, 1))
 
@@ -95,19 +97,22 @@ class Translation:
         self.stage, self.nets, self.memory, self.features = stage, nets, memory, features
         learners = [nets.content, nets.attribute, nets.generator]
         if memory:
-            learners = [nets.generator, nets.fusion]
+            learners = [nets.generator] if memory.codes else [nets.generator, nets.fusion]
             for frozen in (nets.content, nets.attribute, nets.embedder):
                 frozen.requires_grad_(False)
         kind, plan, decay = (ADAMW, COSINE, 1e-4) if memory else (ADAM, LINEAR, 0)
         self.trainer_g = Trainer(kind, plan, 1e-4, decay, learners)
         self.trainer_d = Trainer(kind, plan, 1e-4, decay, [nets.discriminator])
 
-    def decode(self, content, code, source):
-        if self.memory:
-            with torch.no_grad():
-                found = self.memory.find(self.nets.embedder(content, code))
-            content = self.nets.fusion(content, found)
-        return self.nets.generator(content, code, source)
+    def guided(self, content, code, own):
+        """What G is given in place of a content and a wanted code."""
+        if not self.memory or self.memory.codes and torch.equal(code, own):
+            return content, code
+        with torch.no_grad():
+            found = self.memory.find(self.nets.embedder(content, code))
+        if self.memory.codes:
+            return content, torch.where(code == own, own, found.reshape(N, K, CODE).mean(1))
+        return self.nets.fusion(content, found), code
 
     def iterate(self, i):
         name, nets = "%s.%d." % (self.stage, i), self.nets
@@ -118,7 +123,8 @@ class Translation:
         each = lambda rows: torch.cat([rows] * self.times)  # a row for every target
         sampled = torch.cat([codes(name + "codes", targets)[:latent], nets.attribute(reference)[0]])
         wanted = torch.where(bits(name + "keep", CODE, targets) > 0, each(z), sampled)
-        fake = self.decode(each(content), wanted, each(x))
+        joined, wanted = self.guided(each(content), wanted, each(z))
+        fake = nets.generator(joined, wanted, each(x))
 
         losses = {}
         real, losses["d_classify"] = judge(nets.discriminator, x, 1, labels, self.critic)
@@ -131,9 +137,9 @@ class Translation:
         losses["g_adversarial"], losses["g_classify"] = judge(
             nets.discriminator, fake, 1, each(target_labels), self.critic
         )
-        recon = self.decode(content, z, x)
+        recon = nets.generator(*self.guided(content, z, z), x)
         again = nets.content(fake)
-        cycle = self.decode(again, each(z), fake)
+        cycle = nets.generator(*self.guided(again, each(z), each(z)), fake)
         of_fake = nets.attribute(fake[:latent])[0]  # codes are read back from translations to sampled codes
         losses["recon"] = (recon - x).abs().mean()
         losses["content"] = (again - each(content)).abs().mean()
@@ -226,6 +232,7 @@ def main():
         "stage2": Triplets("stage2", networks()),
         "ranked2": Ranking("ranked2", networks(ranked=True)),
         "stage3": Translation("stage3", networks(), Memory("stage3")),
+        "style3": Translation("style3", networks(), Memory("style3", codes=True)),
         "perceptual1": Translation("perceptual1", networks(), features=features),
         "critic1": Translation("critic1", networks(), critic=True),
         "masked1": Translation("masked1", networks(attention=True)),

@@ -104,7 +104,9 @@ static int run_ranked(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 
 static int run_fusion(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 {
-    y[0] = rg_fuse(lab->bench.tape, &lab->model->fusion, x[0], x[1]);
+    rg_tensor_t *code = NULL;
+    y[0] = x[0];
+    rg_fuse(lab->bench.tape, &lab->model->fusion, &y[0], &code, NULL, x[1]);
     return 1;
 }
 
@@ -363,6 +365,7 @@ static rg_config_t small_config(void)
     config.model.retrieval = RG_RETRIEVAL_TRIPLET;
     config.model.embed_dim = EMBED;
     config.model.k = K;
+    config.model.fusion = RG_FUSION_CONCAT;
     return config;
 }
 

@@ -22,7 +22,7 @@
 
 // The sizes of make_stage_reference.py.
 enum { ITERATIONS = 10, N = 4, REFERENCES = 2, ATTRS = 5, DIMS = 8, IMG = 32, GF = 4, K = 3, KINDS = 4 };
-enum { CODE = ATTRS * DIMS, PIXELS = IMG * IMG * 3, MAP = (IMG / 4) * (IMG / 4) * K * 4 * GF };
+enum { CODE = ATTRS * DIMS, PIXELS = IMG * IMG * 3 };
 
 // Measured: some 1e-6 at the reference's lr of 1e-4. At ten times that lr rounding grows past 1e-3 within the
 // ten iterations: Adam makes full steps of the noise in gradients that are zero (biases that a norm cancels)
@@ -102,22 +102,24 @@ static void check_losses(const lab_t *lab, int iteration, const rg_losses_t *los
 
 // ---- stages 1 and 3
 
-// Translations and reconstructions are asked for together: N of each.
-static int ask(void *self, const float *embeddings, int n, const unsigned char *exclude, float *content)
+// Translations and reconstructions are asked for together: N of each that are asked for.
+static int ask(void *self, const float *embeddings, int n, const unsigned char *exclude, float *features)
 {
     lab_t *lab = self;
-    int width = lab->config.model.embed_dim;
+    int width = lab->config.model.embed_dim, shape[3];
     char name[64];
+    rg_fusion_features(&lab->config, shape);
+    int row = K * shape[0] * shape[1] * shape[2];
     assert_int_equal(n % N, 0);
     for (int i = 0; i < n; i++) {
         if (i % N == 0) {
             assert_int_equal(exclude[i * 16 + 2], 3); // the batch's ids: no image finds itself
             snprintf(name, sizeof name, "%s.found.%d", lab->stage, lab->asked++);
-            rg_bench_fill(name, content + (size_t)i * MAP, (size_t)N * MAP, 1);
+            rg_bench_fill(name, features + i * row, (size_t)(N * row), 1);
         }
         double mean = 0;
         for (int d = 0; d < width; d++) mean += (double)embeddings[i * width + d] / width;
-        for (int e = 0; e < MAP; e++) content[i * MAP + e] *= (float)(1 + mean);
+        for (int e = 0; e < row; e++) features[i * row + e] *= (float)(1 + mean);
     }
     return 0;
 }
@@ -186,6 +188,7 @@ static void model_new(lab_t *lab, const char *stage, unsigned parts, unsigned tr
     lab->stage = stage;
     lab->config.targets = strcmp(stage, "both1") == 0 ? RG_TARGETS_BOTH : RG_TARGETS_HALF;
     lab->config.model.retrieval = strcmp(stage, "ranked2") == 0 ? RG_RETRIEVAL_RANKED : RG_RETRIEVAL_TRIPLET;
+    lab->config.model.fusion = strcmp(stage, "style3") == 0 ? RG_FUSION_STYLE : RG_FUSION_CONCAT;
     lab->config.model.attention = strncmp(stage, "masked", strlen("masked")) == 0;
     rg_model_new(&lab->model, &lab->config, parts, trains);
     int n = rg_model_sets(lab->model, sets);
@@ -198,13 +201,14 @@ static void run_stage1(lab_t *lab, const char *stage)
     run_translation(lab, &lab->config.stage1, &lab->config.stage1_loss, NULL);
 }
 
-static void run_stage3(lab_t *lab, const char *stage)
+// asked: how often an iteration asks for N images' neighbours.
+static void run_stage3(lab_t *lab, const char *stage, int asked)
 {
     const rg_retriever_t retriever = {ask, wait_for_all, lab};
     model_new(lab, stage, RG_STAGE3_PARTS, RG_STAGE3_TRAINS);
     lab->asked = 0;
     run_translation(lab, &lab->config.stage3, &lab->config.stage3_loss, &retriever);
-    assert_int_equal(lab->asked, 3 * ITERATIONS); // every decode asks
+    assert_int_equal(lab->asked, asked * ITERATIONS);
 }
 
 static void test_stage1(void **state)
@@ -248,12 +252,17 @@ static void test_missing_vgg16_is_named(void **state)
 
 static void test_stage3(void **state)
 {
-    run_stage3(*state, "stage3");
+    run_stage3(*state, "stage3", 3); // every decode asks
+}
+
+static void test_stage3_by_style(void **state)
+{
+    run_stage3(*state, "style3", 1); // what goes back to its own code asks for nothing
 }
 
 static void test_stage3_with_attention(void **state)
 {
-    run_stage3(*state, "masked3");
+    run_stage3(*state, "masked3", 3);
 }
 
 // ---- a step that is interrupted
@@ -472,6 +481,7 @@ int main(void)
         cmocka_unit_test_teardown(test_missing_vgg16_is_named, drop_model),
         cmocka_unit_test_teardown(test_stage1_with_attention, drop_model),
         cmocka_unit_test_teardown(test_stage2_with_attention, drop_model),
+        cmocka_unit_test_teardown(test_stage3_by_style, drop_model),
         cmocka_unit_test_teardown(test_stage3_with_attention, drop_model),
     };
     return cmocka_run_group_tests_name("stages", tests, setup, teardown);

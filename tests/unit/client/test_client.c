@@ -15,7 +15,7 @@
 #include "tests/support/folder.h"
 #include "tests/unit/client/asserts.h"
 
-enum { D = 4, H = 2, W = 2, C = 3, CONTENT = H * W * C, IMAGES = 8 };
+enum { D = 4, H = 2, W = 2, C = 3, FEATURES = H * W * C, IMAGES = 8 };
 static const rg_client_model_t MODEL = {"mine", D, {H, W, C}};
 
 typedef struct {
@@ -79,7 +79,7 @@ static int bench_drop(void **state)
 typedef struct {
     char name[32], jpeg[32];
     float embedding[D];
-    uint16_t content[CONTENT];
+    uint16_t features[FEATURES];
 } picture_t;
 
 static picture_t picture(int i)
@@ -87,7 +87,7 @@ static picture_t picture(int i)
     picture_t made = {.embedding = {(float)i}};
     snprintf(made.name, sizeof made.name, "%d.jpg", i);
     snprintf(made.jpeg, sizeof made.jpeg, "JPEG bytes %d", i);
-    for (int j = 0; j < CONTENT; j++) made.content[j] = (uint16_t)(100 * i + j);
+    for (int j = 0; j < FEATURES; j++) made.features[j] = (uint16_t)(100 * i + j);
     return made;
 }
 
@@ -95,7 +95,7 @@ static rg_client_item_t item(const picture_t *picture)
 {
     rg_client_item_t made = {.name = picture->name,
                              .embedding = picture->embedding,
-                             .content = picture->content,
+                             .features = picture->features,
                              .jpeg = picture->jpeg,
                              .jpeg_size = strlen(picture->jpeg)};
     rg_client_content_id(picture->jpeg, made.jpeg_size, made.id);
@@ -177,7 +177,7 @@ static void what_was_added_is_found(void **state)
     assert_int_equal(result->k, 2);
     assert_int_equal(result->size, IMAGES);
     assert_int_equal(result->generation, status.generation);
-    assert_null(result->content);
+    assert_null(result->features);
     static const int found[] = {0, 1, 7, 6};
     static const float distances[] = {0.0625f, 0.5625f, 1, 2};
     for (int i = 0; i < 4; i++) {
@@ -206,29 +206,29 @@ static void status_tells_model_and_size(void **state)
     assert_true(status.generation > 0);
 }
 
-static void content_and_thumbnails_come_along(void **state)
+static void features_and_thumbnails_come_along(void **state)
 {
     bench_t *bench = *state;
     start_filled(bench);
     const picture_t made = picture(3);
     rg_client_search_t search = near(made.embedding, 1, IMAGES + 1);
     rg_client_result_t *result = NULL;
-    search.content = search.thumbnails = 1;
+    search.features = search.thumbnails = 1;
     assert_ok(rg_client_search(bench->client, &search, &result));
     assert_image(&result->images[0], 3);
     assert_int_equal(result->images[0].jpeg_size, strlen(made.jpeg));
     assert_memory_equal(result->images[0].jpeg, made.jpeg, strlen(made.jpeg));
-    assert_memory_equal(result->content_shape, MODEL.content_shape, sizeof MODEL.content_shape);
-    assert_memory_equal(result->content, made.content, sizeof made.content);
+    assert_memory_equal(result->features_shape, MODEL.features_shape, sizeof MODEL.features_shape);
+    assert_memory_equal(result->features, made.features, sizeof made.features);
     // There are only IMAGES of them.
     const rg_client_image_t *missing = &result->images[IMAGES];
     assert_int_equal(missing->found, 0);
     assert_string_equal(missing->name, "");
     assert_null(missing->jpeg);
-    for (int i = 0; i < CONTENT; i++) assert_int_equal(result->content[IMAGES * CONTENT + i], 0);
+    for (int i = 0; i < FEATURES; i++) assert_int_equal(result->features[IMAGES * FEATURES + i], 0);
     // A result outlives its client.
     rg_client_close(&bench->client);
-    assert_memory_equal(result->content, made.content, sizeof made.content);
+    assert_memory_equal(result->features, made.features, sizeof made.features);
     rg_client_result_destroy(&result);
 }
 
@@ -466,7 +466,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_BENCH(what_was_added_is_found),
         WITH_BENCH(status_tells_model_and_size),
-        WITH_BENCH(content_and_thumbnails_come_along),
+        WITH_BENCH(features_and_thumbnails_come_along),
         WITH_BENCH(an_excluded_image_is_not_found),
         WITH_BENCH(random_images_need_no_query),
         WITH_BENCH(what_was_removed_is_not_found),

@@ -229,7 +229,7 @@ static void an_encoder_embeds(void **state)
     assert_memory_equal(sent_pixels.data, pixels, sizeof pixels);
 }
 
-static void an_item_without_content_has_zeros(void **state)
+static void an_item_without_features_has_zeros(void **state)
 {
     bench_t *bench = *state;
     static const float embedding[] = {1, 2};
@@ -238,7 +238,7 @@ static void an_item_without_content_has_zeros(void **state)
     const rg_client_item_t item = {
         .name = "a.jpg", .annotated = 1, .embedding = embedding, .jpeg = "JPEG", .jpeg_size = 4};
     rg_client_outcome_t outcome;
-    rg_payload_t content;
+    rg_payload_t features;
     Rg__V1__IngestReply *reply = next_reply(bench, RG__V1__ENVELOPE__BODY_INGEST_REPLY);
     reply->n_outcomes = 1;
     reply->outcomes = (Rg__V1__Outcome **)rg_msg_array(bench->reply, &rg__v1__outcome__descriptor, 1);
@@ -249,17 +249,17 @@ static void an_item_without_content_has_zeros(void **state)
     assert_string_equal(outcome.reason, "just so");
     const Rg__V1__AddRequest *sent = rg_msg_body(bench->request);
     assert_true(sent->items[0]->annotated);
-    assert_int_equal(rg_msg_payload(bench->request, "content", RG__V1__DTYPE__F16, 4,
-                                    (const uint32_t[]){1, 1, 2, 2}, &content),
+    assert_int_equal(rg_msg_payload(bench->request, "features", RG__V1__DTYPE__F16, 4,
+                                    (const uint32_t[]){1, 1, 2, 2}, &features),
                      0);
-    assert_memory_equal(content.data, zeros, sizeof zeros);
+    assert_memory_equal(features.data, zeros, sizeof zeros);
 }
 
 // Replies that do not fit the request are errors, whatever a server sends.
 static void a_strange_reply_is_an_error(void **state)
 {
     bench_t *bench = *state;
-    const rg_client_search_t search = {.model = "m", .n = 2, .k = 3, .random = 1, .content = 1};
+    const rg_client_search_t search = {.model = "m", .n = 2, .k = 3, .random = 1, .features = 1};
     const rg_client_list_t list = {.limit = 1, .embeddings = 1};
     rg_client_result_t *result = NULL;
     rg_client_listing_t *listing = NULL;
@@ -274,7 +274,7 @@ static void a_strange_reply_is_an_error(void **state)
     Rg__V1__SearchReply *reply = next_reply(bench, RG__V1__ENVELOPE__BODY_SEARCH_REPLY);
     reply->n_neighbours = 6;
     reply->neighbours = (Rg__V1__Neighbour **)rg_msg_array(bench->reply, &rg__v1__neighbour__descriptor, 6);
-    assert_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_ESHAPE, "content");
+    assert_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_ESHAPE, "features");
     reply = next_reply(bench, RG__V1__ENVELOPE__BODY_SEARCH_REPLY);
     reply->n_neighbours = 6;
     reply->neighbours = (Rg__V1__Neighbour **)rg_msg_array(bench->reply, &rg__v1__neighbour__descriptor, 6);
@@ -315,7 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_BENCH(a_search_sends_its_filter_and_effort), WITH_BENCH(a_listing_has_all_that_was_asked_for),
         WITH_BENCH(an_index_action_returns_its_report),   WITH_BENCH(an_encoder_embeds),
-        WITH_BENCH(an_item_without_content_has_zeros),    WITH_BENCH(a_strange_reply_is_an_error),
+        WITH_BENCH(an_item_without_features_has_zeros),   WITH_BENCH(a_strange_reply_is_an_error),
         cmocka_unit_test(its_codes_are_the_systems),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

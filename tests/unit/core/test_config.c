@@ -197,6 +197,7 @@ static const refusal_t refusals[] = {
     {"data: {img_size: 12}", "data.img_size: '12' is not an integer, 16 to 1024"},
     {"data: {img_size: 32}", "model.d_layers: 5 halvings leave nothing of 32 pixels on scale 2 of D"},
     {"retrieval: {k_max: 2}", "model.k: 3 exceeds retrieval.k_max, 2"},
+    {"retrieval: {pool: 2}", "retrieval.pool: 2: 0, or model.k, 3, to retrieval.k_max, 100, are possible"},
     {"triplet: {easy: false, medium: false, hard: false, hardest: false}",
      "triplet: all kinds of negatives are off"},
     {"stage3: {encoders: trained}", "stage3.encoders: trained only with retrieval.neighbours: none"},

@@ -58,9 +58,9 @@ static const void *payload(const rg_msg_t *msg, const char *name, Rg__V1__Dtype 
     return found.data;
 }
 
-static void images_become_an_add_request(void **state)
+// shape: of what the set shall hold of a neighbour, a code or a content map.
+static void check_add(tiny_t *f, const uint32_t shape[3], int maps)
 {
-    tiny_t *f = *state;
     rg_msg_t *add;
     tiny_save_stage2(f);
     assert_ok(rg_engine_load(f->engine, ""));
@@ -73,19 +73,34 @@ static void images_become_an_add_request(void **state)
     assert_int_equal(body->items[7]->id.data[0], 7);
     float *content = rg_alloc(TINY_IMAGES * MAP * sizeof *content), code[TINY_IMAGES * Z],
           embeddings[TINY_IMAGES * D];
-    uint16_t *maps = rg_alloc(TINY_IMAGES * MAP * sizeof *maps);
+    const size_t n = (size_t)TINY_IMAGES * shape[0] * shape[1] * shape[2];
+    uint16_t *features = rg_alloc(n * sizeof *features);
     assert_ok(rg_engine_encode(f->engine, f->pixels, TINY_IMAGES, content, code));
     assert_ok(rg_engine_embed(f->engine, content, code, TINY_IMAGES, 0, embeddings));
-    rg_half_from_float(maps, content, TINY_IMAGES * MAP);
+    rg_half_from_float(features, maps ? content : code, n);
     assert_memory_equal(payload(add, "embeddings", RG__V1__DTYPE__F32, 2, (const uint32_t[]){TINY_IMAGES, D}),
                         embeddings, sizeof embeddings);
-    assert_memory_equal(
-        payload(add, "content", RG__V1__DTYPE__F16, 4, (const uint32_t[]){TINY_IMAGES, 4, 4, 4 * GF}), maps,
-        TINY_IMAGES * MAP * sizeof *maps);
+    assert_memory_equal(payload(add, "features", RG__V1__DTYPE__F16, 4,
+                                (const uint32_t[]){TINY_IMAGES, shape[0], shape[1], shape[2]}),
+                        features, n * sizeof *features);
     assert_memory_equal(payload(add, "19", RG__V1__DTYPE__U8, 1, (const uint32_t[]){4}), "jpeg", 4);
-    free(maps);
+    free(features);
     free(content);
     rg_msg_destroy(&add);
+}
+
+static void images_become_an_add_request(void **state)
+{
+    check_add(*state, (const uint32_t[]){1, 1, Z}, 0);
+}
+
+static void with_content_maps_where_the_fusion_wants_them(void **state)
+{
+    tiny_t *f = *state;
+    f->config.model.fusion = RG_FUSION_CONCAT;
+    rg_engine_destroy(&f->engine);
+    rg_engine_new(&f->engine, &f->config);
+    check_add(f, (const uint32_t[]){4, 4, 4 * GF}, 1);
 }
 
 static void bad_images_are_refused(void **state)
@@ -120,9 +135,9 @@ static void a_model_is_announced_with_its_shapes(void **state)
     const Rg__V1__ModelRequest *body = rg_msg_body(announcement);
     assert_string_equal(body->model, loaded->model);
     assert_int_equal(body->embed_dim, D);
-    assert_int_equal(body->n_content_shape, 3);
-    assert_int_equal(body->content_shape[0], 4);
-    assert_int_equal(body->content_shape[2], 4 * GF);
+    assert_int_equal(body->n_features_shape, 3);
+    assert_int_equal(body->features_shape[0], 1);
+    assert_int_equal(body->features_shape[2], Z);
     rg_msg_destroy(&announcement);
     rg_msg_destroy(&load);
 }
@@ -165,7 +180,7 @@ static void missing_images_are_embedded_from_thumbnails(void **state)
     assert_true(body->items[1]->annotated);
     assert_false(rg_msg_has(add, "0")); // they are stored already
     payload(add, "embeddings", RG__V1__DTYPE__F32, 2, (const uint32_t[]){2, D});
-    payload(add, "content", RG__V1__DTYPE__F16, 4, (const uint32_t[]){2, 4, 4, 4 * GF});
+    payload(add, "features", RG__V1__DTYPE__F16, 4, (const uint32_t[]){2, 1, 1, Z});
     rg_msg_destroy(&add);
     assert_ok(ask(f, rg_answer_missing, list_reply(f, 0), &add));
     assert_null(add);
@@ -215,13 +230,13 @@ static void queries_are_embedded_with_the_wanted_code(void **state)
     assert_ok(ask(f, rg_answer_embed, embed_request(f, NULL), &plain));
     assert_ok(ask(f, rg_answer_embed, embed_request(f, "Male"), &edited));
     const uint32_t rows[] = {2, D};
-    float content[2 * MAP], code[2 * Z], want[2 * D];
-    assert_ok(rg_engine_encode(f->engine, f->pixels, 2, content, code));
-    assert_ok(rg_engine_embed(f->engine, content, code, 2, 0, want));
+    float features[2 * MAP], code[2 * Z], want[2 * D];
+    assert_ok(rg_engine_encode(f->engine, f->pixels, 2, features, code));
+    assert_ok(rg_engine_embed(f->engine, features, code, 2, 0, want));
     assert_memory_equal(payload(plain, "embeddings", RG__V1__DTYPE__F32, 2, rows), want, sizeof want);
     for (int i = 0; i < 2; i++)
         for (int z = 0; z < DIMS; z++) code[i * Z + DIMS + z] = 1;
-    assert_ok(rg_engine_embed(f->engine, content, code, 2, 1, want));
+    assert_ok(rg_engine_embed(f->engine, features, code, 2, 1, want));
     assert_memory_equal(payload(edited, "embeddings", RG__V1__DTYPE__F32, 2, rows), want, sizeof want);
     assert_string_equal(((const Rg__V1__EmbedReply *)rg_msg_body(edited))->model,
                         rg_engine_info(f->engine)->model);
@@ -343,6 +358,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(images_become_an_add_request),
+        TEST(with_content_maps_where_the_fusion_wants_them),
         TEST(bad_images_are_refused),
         TEST(a_model_is_announced_with_its_shapes),
         TEST(missing_images_are_embedded_from_thumbnails),

@@ -96,8 +96,8 @@ static void check_batches(tiny_t *f)
     assert_int_equal(rg_engine_map_size(f->engine), MAP);
     assert_ok(rg_engine_encode(f->engine, f->pixels, TINY_IMAGES, got->content, got->code));
     assert_ok(rg_engine_embed(f->engine, got->content, got->code, TINY_IMAGES, 0, got->embeddings));
-    assert_ok(
-        rg_engine_decode(f->engine, got->content, f->pixels, got->code, TINY_IMAGES, NULL, got->translated));
+    const rg_engine_source_t rebuilt = {got->content, got->code, got->code, f->pixels};
+    assert_ok(rg_engine_decode(f->engine, rebuilt, TINY_IMAGES, NULL, got->translated));
     assert_near(got->content, want->content, TINY_IMAGES * MAP);
     assert_near(got->code, want->code, TINY_IMAGES * Z);
     assert_near(got->embeddings, want->embeddings, TINY_IMAGES * D);
@@ -136,11 +136,12 @@ static void averaged_weights_are_used(void **state)
 }
 
 typedef struct {
-    int calls, images;
+    int features, calls, images; // of a neighbour; how often it was asked, and for how many
     float fill;
 } fake_retriever_t;
 
-static int find_fake(void *self, const float *embeddings, int n, const unsigned char *exclude, float *content)
+static int find_fake(void *self, const float *embeddings, int n, const unsigned char *exclude,
+                     float *features)
 {
     fake_retriever_t *fake = self;
     assert_non_null(embeddings);
@@ -148,7 +149,7 @@ static int find_fake(void *self, const float *embeddings, int n, const unsigned 
     fake->calls++;
     fake->images += n;
     if (fake->fill < 0) return rg_fail(RG_ETIMEOUT, "retrieval: nobody there");
-    for (int i = 0; i < n * MAP * 2; i++) content[i] = fake->fill * (float)(i % 7);
+    for (int i = 0; i < n * fake->features * 2; i++) features[i] = fake->fill * (float)(i % 7);
     return 0;
 }
 
@@ -158,30 +159,43 @@ static int found_fake(void *self)
     return 0;
 }
 
-static void stage_3_decodes_with_neighbours(void **state)
+static void check_neighbours(tiny_t *f, int features)
 {
-    tiny_t *f = *state;
     tiny_save_stage3(f);
     load(f, "");
     direct_t *out = rg_alloc(sizeof *out);
+    float wanted[TINY_IMAGES * Z];
     uint8_t other[IMAGE];
-    fake_retriever_t fake = {.fill = 1};
+    fake_retriever_t fake = {.features = features, .fill = 1};
     const rg_retriever_t retriever = {find_fake, found_fake, &fake};
     assert_ok(rg_engine_encode(f->engine, f->pixels, TINY_IMAGES, out->content, out->code));
-    assert_ok(rg_engine_decode(f->engine, out->content, f->pixels, out->code, TINY_IMAGES, &retriever,
-                               out->translated));
+    for (int i = 0; i < TINY_IMAGES * Z; i++) wanted[i] = out->code[i] + (i % Z < DIMS ? 2 : 0);
+    const rg_engine_source_t source = {out->content, out->code, wanted, f->pixels};
+    assert_ok(rg_engine_decode(f->engine, source, TINY_IMAGES, &retriever, out->translated));
     assert_int_equal(fake.calls, 2);
     assert_int_equal(fake.images, TINY_IMAGES);
     fake.fill = 50;
-    assert_ok(rg_engine_decode(f->engine, out->content, f->pixels, out->code, 1, &retriever, other));
+    assert_ok(rg_engine_decode(f->engine, source, 1, &retriever, other));
     assert_memory_not_equal(other, out->translated, IMAGE);
     fake.fill = -1;
-    assert_fails(rg_engine_decode(f->engine, out->content, f->pixels, out->code, 1, &retriever, other),
-                 RG_ETIMEOUT, "nobody");
+    assert_fails(rg_engine_decode(f->engine, source, 1, &retriever, other), RG_ETIMEOUT, "nobody");
     fake.fill = 50;
-    assert_ok(rg_engine_decode(f->engine, out->content, f->pixels, out->code, 1, &retriever,
-                               other)); // the error is over
+    assert_ok(rg_engine_decode(f->engine, source, 1, &retriever, other)); // the error is over
     free(out);
+}
+
+static void stage_3_decodes_with_neighbours(void **state)
+{
+    check_neighbours(*state, Z);
+}
+
+static void and_with_their_content_maps(void **state)
+{
+    tiny_t *f = *state;
+    f->config.model.fusion = RG_FUSION_CONCAT;
+    rg_engine_destroy(&f->engine);
+    rg_engine_new(&f->engine, &f->config);
+    check_neighbours(f, MAP);
 }
 
 static void other_checkpoints_are_refused_and_change_nothing(void **state)
@@ -224,6 +238,7 @@ int main(void)
         TEST(and_with_attention),
         TEST(averaged_weights_are_used),
         TEST(stage_3_decodes_with_neighbours),
+        TEST(and_with_their_content_maps),
         TEST(other_checkpoints_are_refused_and_change_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

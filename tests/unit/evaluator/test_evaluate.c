@@ -56,15 +56,15 @@ static int on_search(void *self, const rg_peer_t *peer, const rg_msg_t *request)
     (void)self;
     const Rg__V1__SearchRequest *asked = rg_msg_body(request);
     uint32_t n = asked->queries * asked->k;
-    const uint32_t shape[] = {n, 8, 8, (uint32_t)(4 * config.model.gf)};
+    const uint32_t shape[] = {n, 1, 1, (uint32_t)rg_code_width(&config)};
     rg_msg_t *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REPLY);
     Rg__V1__SearchReply *body = rg_msg_body(reply);
     body->generation = GENERATION;
     body->n_neighbours = n;
     body->neighbours = (Rg__V1__Neighbour **)rg_msg_array(reply, &rg__v1__neighbour__descriptor, n);
     for (uint32_t i = 0; i < n; i++) rg_msg_bytes(reply, &body->neighbours[i]->id, "0123456789abcdef", 16);
-    uint16_t *content = rg_msg_room(reply, "content", RG__V1__DTYPE__F16, 4, shape);
-    for (size_t i = 0; i < (size_t)n * 64 * shape[3]; i++) content[i] = asked->random ? 0x3c00 : 0; // 1 or 0
+    uint16_t *features = rg_msg_room(reply, "features", RG__V1__DTYPE__F16, 4, shape);
+    for (size_t i = 0; i < (size_t)n * shape[3]; i++) features[i] = asked->random ? 0x3c00 : 0xbc00; // 1, -1
     if (asked->thumbnails) fill_thumbnails(reply, n);
     rg_service_reply(service, peer, &reply);
     return 0;

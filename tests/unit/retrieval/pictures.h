@@ -37,15 +37,15 @@
         if (!strstr(rg_error(), text)) fail_msg("'%s' is not in: %s", text, rg_error());                     \
     } while (0)
 
-enum { MAP_BYTES = 64 << 20, D = 8, H = 2, W = 2, C = 4, CONTENT = H * W * C };
+enum { MAP_BYTES = 64 << 20, D = 8, H = 2, W = 2, C = 4, FEATURES = H * W * C };
 
-// Image number n: its id, name, embedding (all n, but for the first dim, 1), content map and thumbnail. Up to
+// Image number n: its id, name, embedding (all n, but for the first dim, 1), features and thumbnail. Up to
 // 1500 their products are exact in float.
 typedef struct {
     uint8_t id[RG_ID_SIZE];
     char name[32];
     float embedding[D];
-    uint16_t content[CONTENT];
+    uint16_t features[FEATURES];
     uint8_t thumbnail[16];
 } picture_t;
 
@@ -57,13 +57,13 @@ static inline void picture(picture_t *p, unsigned n)
     snprintf(p->name, sizeof p->name, "%06u.jpg", n);
     p->embedding[0] = 1;
     for (int i = 1; i < D; i++) p->embedding[i] = (float)n;
-    for (int i = 0; i < CONTENT; i++) p->content[i] = (uint16_t)(n + (unsigned)i);
+    for (int i = 0; i < FEATURES; i++) p->features[i] = (uint16_t)(n + (unsigned)i);
     memset(p->thumbnail, (int)(n & 255), sizeof p->thumbnail);
 }
 
 static inline rg_model_t model_of(const char *name)
 {
-    rg_model_t model = {.embed_dim = D, .content_shape = {H, W, C}};
+    rg_model_t model = {.embed_dim = D, .features_shape = {H, W, C}};
     strcpy(model.name, name);
     return model;
 }

@@ -35,7 +35,7 @@ static inline rg_set_item_t item_of(const picture_t *p)
     return (rg_set_item_t){.id = p->id,
                            .name = p->name,
                            .embedding = p->embedding,
-                           .content = p->content,
+                           .features = p->features,
                            .thumbnail = {p->thumbnail, sizeof p->thumbnail}};
 }
 

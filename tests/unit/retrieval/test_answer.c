@@ -49,9 +49,9 @@ static rg_msg_t *model_request(const char *model, uint32_t dims)
     Rg__V1__ModelRequest *body = rg_msg_body(msg);
     body->model = rg_msg_text(msg, "%s", model);
     body->embed_dim = D;
-    body->n_content_shape = dims;
-    body->content_shape = rg_msg_alloc(msg, 8 * sizeof(uint32_t));
-    memcpy(body->content_shape, (const uint32_t[]){H, W, C, 1}, 4 * sizeof(uint32_t));
+    body->n_features_shape = dims;
+    body->features_shape = rg_msg_alloc(msg, 8 * sizeof(uint32_t));
+    memcpy(body->features_shape, (const uint32_t[]){H, W, C, 1}, 4 * sizeof(uint32_t));
     return msg;
 }
 
@@ -71,7 +71,7 @@ static rg_msg_t *add_request_of(const char *model, unsigned first, uint32_t n, u
     body->n_items = n;
     body->items = (Rg__V1__Item **)rg_msg_array(msg, &rg__v1__item__descriptor, n);
     float *embeddings = rg_msg_room(msg, "embeddings", RG__V1__DTYPE__F32, 2, (const uint32_t[]){n, D});
-    uint16_t *contents = rg_msg_room(msg, "content", RG__V1__DTYPE__F16, 4, (const uint32_t[]){n, H, W, C});
+    uint16_t *features = rg_msg_room(msg, "features", RG__V1__DTYPE__F16, 4, (const uint32_t[]){n, H, W, C});
     for (uint32_t i = 0; i < n; i++) {
         picture_t p;
         char name[16];
@@ -80,7 +80,7 @@ static rg_msg_t *add_request_of(const char *model, unsigned first, uint32_t n, u
         body->items[i]->annotated = (first + i) % 2;
         rg_msg_bytes(msg, &body->items[i]->id, p.id, sizeof p.id);
         memcpy(embeddings + i * D, p.embedding, sizeof p.embedding);
-        memcpy(contents + i * CONTENT, p.content, sizeof p.content);
+        memcpy(features + i * FEATURES, p.features, sizeof p.features);
         if (i >= thumbnails) continue;
         snprintf(name, sizeof name, "%u", (unsigned)i);
         rg_msg_copy(msg, name, RG__V1__DTYPE__U8, 1, (const uint32_t[]){sizeof p.thumbnail}, p.thumbnail);
@@ -129,7 +129,7 @@ static void a_model_is_made_current(void **state)
     rg_msg_destroy(&reply);
     assert_fails(ask(f, rg_answer_model, model_request("n", 2), &reply), RG_ESHAPE);
     assert_fails(ask(f, rg_answer_model, model_request("n", 4), &reply), RG_ESHAPE);
-    assert_says("content_shape has 4 entries");
+    assert_says("features_shape has 4 entries");
     char name[RG_TEXT_MAX + 2] = {0};
     memset(name, 'n', RG_TEXT_MAX + 1);
     assert_fails(ask(f, rg_answer_model, model_request(name, 3), &reply), RG_EINVAL);
@@ -235,7 +235,7 @@ static void a_search_brings_maps_and_thumbnails(void **state)
     fixture_t *f = *state;
     rg_msg_t *reply, *request = search_request(2, 3);
     Rg__V1__SearchRequest *asked = rg_msg_body(request);
-    asked->content = asked->thumbnails = 1;
+    asked->features = asked->thumbnails = 1;
     picture_t p;
     uint8_t *exclude =
         rg_msg_room(request, "exclude", RG__V1__DTYPE__U8, 2, (const uint32_t[]){2, RG_ID_SIZE});
@@ -256,13 +256,13 @@ static void a_search_brings_maps_and_thumbnails(void **state)
     assert_true(body->neighbours[1]->added_ms > 0);
     assert_int_equal(body->neighbours[4]->id.len, RG_ID_SIZE);
     assert_int_equal(body->neighbours[5]->id.len, 0); // two are left of three
-    rg_payload_t contents, thumbnail;
+    rg_payload_t features, thumbnail;
     assert_ok(
-        rg_msg_payload(reply, "content", RG__V1__DTYPE__F16, 4, (const uint32_t[]){6, H, W, C}, &contents));
-    const uint16_t zeros[CONTENT] = {0};
+        rg_msg_payload(reply, "features", RG__V1__DTYPE__F16, 4, (const uint32_t[]){6, H, W, C}, &features));
+    const uint16_t zeros[FEATURES] = {0};
     picture(&p, 2);
-    assert_memory_equal((const uint16_t *)contents.data + 2 * CONTENT, p.content, sizeof p.content);
-    assert_memory_equal((const uint16_t *)contents.data + 5 * CONTENT, zeros, sizeof zeros);
+    assert_memory_equal((const uint16_t *)features.data + 2 * FEATURES, p.features, sizeof p.features);
+    assert_memory_equal((const uint16_t *)features.data + 5 * FEATURES, zeros, sizeof zeros);
     assert_ok(rg_msg_payload(reply, "2", RG__V1__DTYPE__U8, 1, NULL, &thumbnail));
     assert_memory_equal(thumbnail.data, p.thumbnail, sizeof p.thumbnail);
     assert_false(rg_msg_has(reply, "5"));
@@ -285,7 +285,7 @@ static void a_random_search_needs_no_queries(void **state)
     const Rg__V1__SearchReply *body = rg_msg_body(reply);
     assert_int_equal(body->n_neighbours, 8);
     for (size_t i = 0; i < 8; i++) assert_int_equal(body->neighbours[i]->id.len, RG_ID_SIZE);
-    assert_false(rg_msg_has(reply, "content"));
+    assert_false(rg_msg_has(reply, "features"));
     rg_msg_destroy(&reply);
 }
 
@@ -348,11 +348,15 @@ static void bad_searches_are_refused(void **state)
     ((Rg__V1__SearchRequest *)rg_msg_body(request))->thumbnails = 1;
     assert_fails(ask(f, rg_answer_search, request, &reply), RG_ELIMIT);
     assert_says("400 thumbnails");
-    f->answerer.reply_max = 3 * CONTENT * 2 - 1;
-    request = search_request(3, 1);
-    ((Rg__V1__SearchRequest *)rg_msg_body(request))->content = 1;
+    request = search_request(1, 2);
+    ((Rg__V1__SearchRequest *)rg_msg_body(request))->pool = 1;
     assert_fails(ask(f, rg_answer_search, request, &reply), RG_ELIMIT);
-    assert_says("3 content maps");
+    assert_says("pool is 1: 2 (k) to");
+    f->answerer.reply_max = 3 * FEATURES * 2 - 1;
+    request = search_request(3, 1);
+    ((Rg__V1__SearchRequest *)rg_msg_body(request))->features = 1;
+    assert_fails(ask(f, rg_answer_search, request, &reply), RG_ELIMIT);
+    assert_says("3 features");
     f->answerer.reply_max = 31; // two thumbnails of 16 bytes
     request = search_request(1, 2);
     ((Rg__V1__SearchRequest *)rg_msg_body(request))->thumbnails = 1;

@@ -258,7 +258,7 @@ static void a_third_model_takes_the_next_ones_place(void **state)
 static void the_next_model_may_have_other_sizes(void **state)
 {
     rg_set_t *set = filled(*state);
-    rg_model_t model = {.name = "small", .embed_dim = 3, .content_shape = {1, 2, 1}};
+    rg_model_t model = {.name = "small", .embed_dim = 3, .features_shape = {1, 2, 1}};
     uint64_t missing;
     assert_ok(rg_set_use_model(set, &model, &missing));
     assert_int_equal(missing, N);
@@ -273,7 +273,7 @@ static void the_next_model_may_have_other_sizes(void **state)
     rg_image_t image = {0};
     rg_span_t map;
     assert_ok(rg_store_next(look.txn, 0, &image));
-    assert_ok(rg_store_made(look.txn, &image, look.slot, RG_MADE_CONTENT, 4, &map));
+    assert_ok(rg_store_made(look.txn, &image, look.slot, RG_MADE_FEATURES, 4, &map));
     rg_look_end(&look);
     assert_true(is_found(set, 17));
     rg_set_close(&set);

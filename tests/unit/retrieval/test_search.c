@@ -286,6 +286,55 @@ static void random_ones_are_chosen_ones(void **state)
     rg_view_destroy(&view);
 }
 
+// ---- pools
+
+// The rows of a view without dead ones lie on a line, row i at i: the nearest to 0 are the first.
+static void a_pool_is_drawn_from(void **state)
+{
+    (void)state;
+    enum { ROWS = 50, POOL = 10, PICK = 3, TIMES = 3000 };
+    const rg_model_t model = model_of("m");
+    rg_view_t *view = rg_view_new(&model, 1);
+    for (size_t i = 0; i < ROWS; i++)
+        rg_view_append(view, &(rg_row_t){.label = (int64_t)i, .vector = (const float[D]){(float)i}});
+    rg_hit_t *hits = rg_alloc(TIMES * PICK * sizeof *hits), *again = rg_alloc(TIMES * PICK * sizeof *again);
+    float *queries = rg_alloc(TIMES * D * sizeof *queries);
+    ptrdiff_t *exclude = rg_alloc(TIMES * sizeof *exclude);
+    int seen[ROWS] = {0};
+    for (int i = 0; i < TIMES; i++) exclude[i] = 4;
+    rg_search_t search = {
+        .queries = queries, .n = TIMES, .k = PICK, .pool = POOL, .exclude = exclude, .seed = 5};
+    assert_ok(rg_search_run(hits, view, &search));
+    for (int i = 0; i < TIMES * PICK; i++) {
+        assert_in_range(hits[i].row, 0, POOL); // the 10 nearest but row 4
+        assert_int_not_equal(hits[i].row, 4);
+        if (i % PICK) assert_true(hits[i - 1].row < hits[i].row); // nearest first, none twice
+        seen[hits[i].row]++;
+    }
+    for (int row = 0; row <= POOL; row++) // 3/10; six deviations of 25
+        if (row != 4) assert_in_range(seen[row], 750, 1050);
+    assert_ok(rg_search_run(again, view, &search));
+    for (int i = 0; i < TIMES * PICK; i++) assert_int_equal(hits[i].row, again[i].row);
+    free(exclude);
+    free(queries);
+    free(again);
+    free(hits);
+    rg_view_destroy(&view);
+}
+
+static void a_pool_of_a_small_set_may_lack_some(void **state)
+{
+    (void)state;
+    rg_view_t *view = small_view(3); // of which two live
+    const float query[D] = {0};
+    rg_hit_t hits[3];
+    const rg_search_t search = {.queries = query, .n = 1, .k = 3, .pool = 8};
+    assert_ok(rg_search_run(hits, view, &search));
+    assert_int_equal(hits[0].row + hits[1].row, 1);
+    assert_int_equal(hits[2].row, -1);
+    rg_view_destroy(&view);
+}
+
 // ---- filters
 
 // Pictures 0..9 called 000000.jpg..., 10..19 with names of their own, every second annotated. They are added
@@ -426,6 +475,8 @@ int main(void)
         cmocka_unit_test(random_ones_are_distinct_uniform_and_repeatable),
         cmocka_unit_test(random_ones_of_a_small_set_may_be_missing),
         cmocka_unit_test(random_ones_are_chosen_ones),
+        cmocka_unit_test(a_pool_is_drawn_from),
+        cmocka_unit_test(a_pool_of_a_small_set_may_lack_some),
         TEST(filters_choose),
         TEST(filters_combine),
         TEST(filters_choose_by_time),

@@ -215,9 +215,9 @@ static void bad_models_change_nothing(void **state)
     bad.embed_dim = UINT32_MAX;
     assert_fails(rg_set_use_model(set, &bad, &missing), RG_ELIMIT);
     bad = model_of("n");
-    bad.content_shape[1] = 0;
+    bad.features_shape[1] = 0;
     assert_fails(rg_set_use_model(set, &bad, &missing), RG_ELIMIT);
-    for (int i = 0; i < 3; i++) bad.content_shape[i] = 1u << 31; // the product overflows
+    for (int i = 0; i < 3; i++) bad.features_shape[i] = 1u << 31; // the product overflows
     assert_fails(rg_set_use_model(set, &bad, &missing), RG_ELIMIT);
     rg_look_t look = look_at(set);
     assert_string_equal(look.view->model.name, "m");

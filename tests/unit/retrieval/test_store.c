@@ -18,7 +18,7 @@ static int make_picture(rg_store_txn_t *txn, unsigned n, uint64_t label, uint32_
 {
     picture_t p;
     picture(&p, n);
-    const rg_span_t made[RG_MADES] = {{p.embedding, sizeof p.embedding}, {p.content, sizeof p.content}};
+    const rg_span_t made[RG_MADES] = {{p.embedding, sizeof p.embedding}, {p.features, sizeof p.features}};
     return rg_store_make(txn, label, slot, made);
 }
 
@@ -75,9 +75,9 @@ static void puts_and_gets(void **state)
     assert_int_equal(image.annotated, 1);
     assert_ok(rg_store_made(txn, &image, 0, RG_MADE_EMBEDDING, sizeof p.embedding, &span));
     assert_memory_equal(span.data, p.embedding, sizeof p.embedding);
-    assert_ok(rg_store_made(txn, &image, 0, RG_MADE_CONTENT, sizeof p.content, &span));
-    assert_memory_equal(span.data, p.content, sizeof p.content);
-    assert_fails(rg_store_made(txn, &image, 1, RG_MADE_CONTENT, sizeof p.content, &span), RG_ENOENT);
+    assert_ok(rg_store_made(txn, &image, 0, RG_MADE_FEATURES, sizeof p.features, &span));
+    assert_memory_equal(span.data, p.features, sizeof p.features);
+    assert_fails(rg_store_made(txn, &image, 1, RG_MADE_FEATURES, sizeof p.features, &span), RG_ENOENT);
     assert_ok(rg_store_thumbnail(txn, &image, &span));
     assert_int_equal(span.size, sizeof p.thumbnail);
     p.id[0]++;
@@ -95,8 +95,8 @@ static void the_longest_texts_fit(void **state)
     memset(image.name, 'n', RG_TEXT_MAX);
     rg_state_t written = {.generation = 3,
                           .slot = 1,
-                          .model = {.embed_dim = 4, .content_shape = {1, 2, 3}},
-                          .next = {.embed_dim = 5, .content_shape = {3, 2, 1}}},
+                          .model = {.embed_dim = 4, .features_shape = {1, 2, 3}},
+                          .next = {.embed_dim = 5, .features_shape = {3, 2, 1}}},
                read;
     memset(written.model.name, 'm', RG_TEXT_MAX);
     memset(written.next.name, 'x', RG_TEXT_MAX);
@@ -148,7 +148,7 @@ static void a_deleted_image_leaves_nothing_behind(void **state)
     for (uint32_t slot = 0; slot < RG_SLOTS; slot++) {
         assert_ok(rg_store_embedded(txn, slot, &count));
         assert_int_equal(count, 0);
-        assert_fails(rg_store_made(txn, &image, slot, RG_MADE_CONTENT, 1, &span), RG_ENOENT);
+        assert_fails(rg_store_made(txn, &image, slot, RG_MADE_FEATURES, 1, &span), RG_ENOENT);
     }
     assert_fails(rg_store_thumbnail(txn, &image, &span), RG_EFORMAT);
     rg_store_abort(&txn);
@@ -193,8 +193,8 @@ static void the_slots_are_apart(void **state)
     assert_memory_equal(span.data, other.embedding, sizeof other.embedding);
     assert_ok(rg_store_clear(txn, 0));
     assert_fails(rg_store_made(txn, &image, 0, RG_MADE_EMBEDDING, sizeof p.embedding, &span), RG_ENOENT);
-    assert_ok(rg_store_made(txn, &image, 1, RG_MADE_CONTENT, sizeof p.content, &span));
-    assert_memory_equal(span.data, other.content, sizeof other.content);
+    assert_ok(rg_store_made(txn, &image, 1, RG_MADE_FEATURES, sizeof p.features, &span));
+    assert_memory_equal(span.data, other.features, sizeof other.features);
     rg_store_abort(&txn);
     rg_store_close(&store);
 }
@@ -382,8 +382,8 @@ static void a_copy_takes_the_place_and_is_smaller(void **state)
         assert_ok(rg_store_read(store, &txn));
         assert_ok(rg_store_image(txn, 3, &image));
         assert_string_equal(image.name, p.name);
-        assert_ok(rg_store_made(txn, &image, 0, RG_MADE_CONTENT, sizeof p.content, &span));
-        assert_memory_equal(span.data, p.content, sizeof p.content);
+        assert_ok(rg_store_made(txn, &image, 0, RG_MADE_FEATURES, sizeof p.features, &span));
+        assert_memory_equal(span.data, p.features, sizeof p.features);
         rg_store_abort(&txn);
         rg_store_t *other = NULL;
         assert_fails(rg_store_open(&other, *state, MAP_BYTES), RG_EBUSY); // still the owner
@@ -483,10 +483,10 @@ static void corrupt_records_name_the_image(void **state)
     assert_ok(rg_store_image(txn, label, &image));
     assert_fails(rg_store_made(txn, &image, 0, RG_MADE_EMBEDDING, sizeof p.embedding, &span), RG_EFORMAT);
     assert_says("0500000000000000000000000000");
-    assert_says("embedding has 3 bytes");
+    assert_says("embedding of 3 bytes");
     assert_fails(rg_store_thumbnail(txn, &image, &span), RG_EFORMAT);
     assert_says("0500000000000000000000000000");
-    assert_says("thumbnail has 0 bytes");
+    assert_says("thumbnail of 0 bytes");
     rg_store_abort(&txn);
     rg_store_close(&store);
 
@@ -537,14 +537,14 @@ static void the_state_is_checked(void **state)
         unsigned char bytes[64];
         size_t size;
         int err;
-    } bad[] = {{{2}, 3, RG_EFORMAT},
-               {{1}, 56, RG_EVERSION},
-               {{3}, 4, RG_EVERSION},
-               {{2, 0, 0, 0, 2}, 56, RG_EFORMAT}, // there is no third slot
-               {{2, [16] = 200}, 58, RG_EFORMAT}, // a name longer than what is there
-               {{2, [16] = 0xFF, 0xFF, 0xFF, 0xFF}, 58, RG_EFORMAT},
-               {{2, [16] = 1, [36] = 0xFF, 0xFF, 0xFF, 0xFF}, 56, RG_EFORMAT}, // their sum is right
-               {{2}, 57, RG_EFORMAT}};
+    } bad[] = {{{3}, 3, RG_EFORMAT},
+               {{2}, 56, RG_EVERSION},
+               {{4}, 4, RG_EVERSION},
+               {{3, 0, 0, 0, 2}, 56, RG_EFORMAT}, // there is no third slot
+               {{3, [16] = 200}, 58, RG_EFORMAT}, // a name longer than what is there
+               {{3, [16] = 0xFF, 0xFF, 0xFF, 0xFF}, 58, RG_EFORMAT},
+               {{3, [16] = 1, [36] = 0xFF, 0xFF, 0xFF, 0xFF}, 56, RG_EFORMAT}, // their sum is right
+               {{3}, 57, RG_EFORMAT}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         overwrite(*state, "meta", (MDB_val){5, "state"}, (MDB_val){bad[i].size, (void *)bad[i].bytes});
         assert_fails(rg_store_open(&store, *state, MAP_BYTES), bad[i].err);

@@ -84,7 +84,7 @@ static void a_sound_set_has_no_problems(void **state)
             assert_int_equal(found.problems, 0);
             assert_int_equal(found.images, N - 2 * (unsigned)changed);
             assert_int_equal(found.bytes,
-                             found.images * (sizeof p.embedding + sizeof p.content + sizeof p.thumbnail));
+                             found.images * (sizeof p.embedding + sizeof p.features + sizeof p.thumbnail));
             assert_true(found.recall == 1);
             assert_ok(rg_set_build(set, 0, &GO, &build));
             rg_set_take(set, &build);
@@ -118,12 +118,12 @@ static void damaged_images_are_named(void **state)
         uint64_t problems;
         const char *says;
     } cases[] = {
-        {"thumbnails", NULL, 0, 2, "thumbnail has 0 bytes"},
-        {"thumbnails", "", 0, 1, "thumbnail has 0 bytes"},
-        {"contents.1", NULL, 0, 1, "000007.jpg: its content map is missing"},
-        {"contents.1", "abc", 3, 1, "its content map has 3 bytes"},
-        {"embeddings.1", NULL, 0, 2, "000007.jpg: its embedding is missing"},
-        {"embeddings.1", "abc", 3, 2, "its embedding has 3 bytes"},
+        {"thumbnails", NULL, 0, 2, "thumbnail of 0 bytes"},
+        {"thumbnails", "", 0, 1, "thumbnail of 0 bytes"},
+        {"features.1", NULL, 0, 1, "000007.jpg: no features"},
+        {"features.1", "abc", 3, 1, "features of 3 bytes"},
+        {"embeddings.1", NULL, 0, 2, "000007.jpg: no embedding"},
+        {"embeddings.1", "abc", 3, 2, "embedding of 3 bytes"},
         {"embeddings.1", other, sizeof other, 1, "000007.jpg: its embedding in memory is not the stored one"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -145,9 +145,9 @@ static void damaged_ids_are_named(void **state)
     damage(*state, "ids", p.id, sizeof p.id, &wrong, sizeof wrong);
     assert_problem(set, 1, "000007.jpg: its content id belongs to another image");
     damage(*state, "ids", p.id, sizeof p.id, "abc", 3);
-    assert_problem(set, 1, "its label has 3 bytes");
+    assert_problem(set, 1, "label of 3 bytes");
     damage(*state, "ids", p.id, sizeof p.id, NULL, 0);
-    assert_problem(set, 2, "000007.jpg: its content id is missing");
+    assert_problem(set, 2, "000007.jpg: no content id");
     rg_set_close(&set);
 }
 
@@ -216,10 +216,10 @@ static void many_problems_are_counted(void **state)
 {
     rg_set_t *set = filled(*state, "Flat");
     assert_ok(add(set, "m", N, N, NULL));
-    for (unsigned n = 0; n < 2 * N; n++) damage_image(*state, "contents.1", n, "abc", 3);
+    for (unsigned n = 0; n < 2 * N; n++) damage_image(*state, "features.1", n, "abc", 3);
     rg_verified_t found = verified(set);
     assert_int_equal(found.problems, 2 * N);
-    assert_non_null(strstr(found.problem[RG_PROBLEMS_MAX - 1], "content map has 3 bytes"));
+    assert_non_null(strstr(found.problem[RG_PROBLEMS_MAX - 1], "features of 3 bytes"));
     rg_set_close(&set);
 }
 

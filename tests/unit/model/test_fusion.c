@@ -1,0 +1,108 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/model/attribute.h"
+#include "tests/support/result.h"
+#include "tests/unit/model/small.h"
+
+typedef struct {
+    rg_config_t config;
+    rg_backend_t *backend;
+    rg_tape_t *tape;
+    rg_model_t *model;
+} fusion_t;
+
+static void open(fusion_t *f, enum rg_fusion_form form)
+{
+    small_config(&f->config);
+    f->config.model.fusion = form;
+    rg_model_new(&f->model, &f->config, RG_PART_BIT(RG_FUSION), 0);
+    assert_ok(rg_cpu_backend_new(&f->backend, 0));
+    assert_ok(rg_tape_new(&f->tape, f->backend));
+}
+
+static void close(fusion_t *f)
+{
+    rg_tape_destroy(&f->tape);
+    rg_backend_destroy(&f->backend);
+    rg_model_destroy(&f->model);
+}
+
+static void concat_begins_by_passing_the_content_through(void **state)
+{
+    (void)state;
+    fusion_t f;
+    open(&f, RG_FUSION_CONCAT);
+    rg_tensor_t *content = rg_tape_tensor(f.tape, 1, 8, 8, 16), *found = rg_tape_tensor(f.tape, 1, 8, 8, 32);
+    for (size_t i = 0; i < rg_tensor_size(content); i++) content->data[i] = (float)(i % 7) - 3;
+    memset(found->data, 0, rg_tensor_size(found) * sizeof(float));
+    rg_tensor_t *fused = content, *code = NULL;
+    rg_fuse(f.tape, &f.model->fusion, &fused, &code, NULL, found);
+    for (size_t i = 0; i < rg_tensor_size(content); i++)
+        assert_true(fused->data[i] > content->data[i] - 1e-5f && fused->data[i] < content->data[i] + 1e-5f);
+    close(&f);
+}
+
+// Four images: one that changes in its first two dims, one whose second neighbour is missing, one that has
+// none, and one in which nothing changes.
+static void style_is_the_mean_of_those_that_were_found(void **state)
+{
+    (void)state;
+    enum { IMAGES = 4, ROWS = 3, K = 2 };
+    fusion_t f;
+    open(&f, RG_FUSION_STYLE);
+    const int width = rg_code_width(&f.config);
+    rg_tensor_t *own = rg_tape_tensor(f.tape, IMAGES, 1, 1, width), *content = NULL,
+                *wanted = rg_tape_tensor(f.tape, IMAGES, 1, 1, width),
+                *found = rg_tape_tensor(f.tape, ROWS, 1, 1, K * width), *code = wanted;
+    memset(found->data, 0, rg_tensor_size(found) * sizeof(float));
+    for (int i = 0; i < IMAGES * width; i++) {
+        int row = i / width, dim = i % width;
+        own->data[i] = (float)dim / 8;
+        wanted->data[i] = own->data[i] + (row < ROWS && dim < 2 ? 1 : 0);
+    }
+    for (int dim = 0; dim < width; dim++) {
+        found->data[dim] = 3, found->data[width + dim] = 5;
+        found->data[K * width + dim] = -7;
+    }
+    assert_int_equal(rg_fusion_rows(&f.model->fusion, wanted, own), ROWS);
+    assert_int_equal(rg_fusion_rows(&f.model->fusion, own, own), 0);
+    rg_fuse(f.tape, &f.model->fusion, &content, &code, own, found);
+    const float want[] = {4, -7};
+    for (int i = 0; i < IMAGES * width; i++) {
+        int row = i / width, dim = i % width, changes = row < 2 && dim < 2;
+        assert_true(code->data[i] == (changes ? want[row] : wanted->data[i]));
+    }
+    assert_null(content);
+    close(&f);
+}
+
+static void features_are_what_the_form_reads(void **state)
+{
+    (void)state;
+    rg_config_t config;
+    int shape[3];
+    small_config(&config);
+    rg_fusion_features(&config, shape);
+    assert_int_equal(shape[0], 1);
+    assert_int_equal(shape[2], rg_code_width(&config));
+    config.model.fusion = RG_FUSION_CONCAT;
+    rg_fusion_features(&config, shape);
+    assert_int_equal(shape[0], 8);
+    assert_int_equal(shape[1], 8);
+    assert_int_equal(shape[2], 16);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(concat_begins_by_passing_the_content_through),
+        cmocka_unit_test(style_is_the_mean_of_those_that_were_found),
+        cmocka_unit_test(features_are_what_the_form_reads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
