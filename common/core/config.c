@@ -286,11 +286,9 @@ static int check(const rg_config_t *config)
     if (config->model.k > config->retrieval.k_max)
         return rg_fail(RG_ECONFIG, "model.k: %d exceeds retrieval.k_max, %d", config->model.k,
                        config->retrieval.k_max);
-    if (config->retrieval.pool &&
-        (config->retrieval.pool < config->model.k || config->retrieval.pool > config->retrieval.k_max))
-        return rg_fail(RG_ECONFIG,
-                       "retrieval.pool: %d: 0, or model.k, %d, to retrieval.k_max, %d, are possible",
-                       config->retrieval.pool, config->model.k, config->retrieval.k_max);
+    if (config->retrieval.pool > config->retrieval.k_max)
+        return rg_fail(RG_ECONFIG, "retrieval.pool: %d exceeds retrieval.k_max, %d", config->retrieval.pool,
+                       config->retrieval.k_max);
     if (!(config->triplet.easy || config->triplet.medium || config->triplet.hard || config->triplet.hardest))
         return rg_fail(RG_ECONFIG, "triplet: all kinds of negatives are off");
     if (config->stage3_encoders == RG_ENCODERS_TRAINED && config->retrieval.neighbours != RG_NEIGHBOURS_NONE)

@@ -97,7 +97,7 @@ typedef struct {
         char path[RG_CONFIG_TEXT];  // store directory; "" = RUN/store
         char index[RG_CONFIG_TEXT]; // FAISS index_factory string
         int neighbours;             // enum rg_neighbours: the controls are `random` and `none`
-        int pool;                   // of the nearest, from which k are drawn; 0: the k nearest
+        int pool;                   // stage 3's k are drawn from so many of the nearest
         int map_size_gib;           // LMDB address range = upper bound of the store
         int k_max, batch_max;       // largest accepted k and queries or adds per request
         int nprobe, ef_search;      // effort of an approximate search that names none

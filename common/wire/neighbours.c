@@ -45,6 +45,7 @@ static rg_msg_t *make_request(rg_neighbours_t *self, const float *embeddings, in
     body->model = rg_msg_text(request, "%s", self->model);
     body->k = (uint32_t)self->k;
     body->features = 1;
+    body->thumbnails = self->thumbnails;
     body->pool = (uint32_t)self->pool;
     body->random = self->random;
     body->seed = self->seed++;
@@ -80,9 +81,6 @@ static void note(const search_t *search, const Rg__V1__SearchReply *reply)
     if (reply->generation > self->generation) self->generation = reply->generation;
     for (size_t i = 0; i < reply->n_neighbours; i++) {
         const Rg__V1__Neighbour *neighbour = reply->neighbours[i];
-        if (self->names_wanted)
-            snprintf(self->names[(size_t)(search->first * self->k) + i], sizeof *self->names, "%s",
-                     neighbour->name);
         if (neighbour->id.len == 0) continue;
         self->retrieved++;
         if (neighbour->generation <= self->since) continue;
@@ -105,6 +103,7 @@ static int read_reply(const search_t *search, const rg_msg_t *reply)
     int err = rg_msg_payload(reply, "features", RG__V1__DTYPE__F16, 4, shape, &maps);
     if (err) return err;
     note(search, body);
+    if (self->see) self->see(self->see_self, search->first, reply);
     interleave(self, maps.data, search->n, search->features);
     return 0;
 }
@@ -120,8 +119,6 @@ static void forget(search_t *search)
 void rg_neighbours_fini(rg_neighbours_t *self)
 {
     while (self->pending) forget(self->pending);
-    free(self->names);
-    self->names = NULL;
 }
 
 static void take_reply(void *context, int err, const rg_msg_t *reply)
@@ -153,9 +150,6 @@ int rg_neighbours_ask(void *context, const float *embeddings, int n, const unsig
     rg_neighbours_t *self = context;
     size_t row = (size_t)self->k * feature_size(self);
     if (!self->pending) self->asked = 0;
-    if (self->names_wanted)
-        self->names =
-            rg_realloc(self->names, ((size_t)(self->asked + n) * (size_t)self->k + 1) * sizeof *self->names);
     for (int i = 0; i < n; i += self->per_request)
         ask_some(self, embeddings + (size_t)i * (size_t)self->embed_dim,
                  n - i < self->per_request ? n - i : self->per_request,

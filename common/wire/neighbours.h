@@ -5,7 +5,9 @@
 
 #include "common/wire/wire.h"
 
-enum { RG_NEIGHBOUR_NAMES_MAX = 4096 };
+// Told of a reply while it is there: of the queries from number `first` on, of those asked since the last
+// wait.
+typedef void rg_neighbours_seen_fn(void *self, int first, const rg_msg_t *reply);
 
 typedef struct {
     rg_link_t *link;   // to the retrieval service, borrowed
@@ -13,7 +15,7 @@ typedef struct {
     int k;             // neighbours per query
     int features[3];   // h, w, C of one
     int embed_dim;
-    int pool;        // the k are drawn from so many of the nearest; 0: the k nearest
+    int pool;        // more than k: the k are drawn from so many of the nearest
     int random;      // the paper's control: k random images
     uint64_t seed;   // of pool and random, moves on by one per request
     int per_request; // queries; more go out as several requests
@@ -21,11 +23,11 @@ typedef struct {
     struct rg__search *pending; // requests without a reply
     int err;                    // of the first that failed, with its sentence
     char sentence[512];
-    // what was found since the last wait
-    uint64_t generation; // newest index generation seen
-    int names_wanted;    // 1: keep names
-    char (*names)[256];  // [n*k], "" where missing; owned; NULL unless names_wanted
-    int asked;           // queries so far
+    int asked;                  // queries since the last wait
+    uint64_t generation;        // newest index generation seen
+    int thumbnails;             // 1: replies bring them
+    rg_neighbours_seen_fn *see; // NULL: nobody looks
+    void *see_self;
     // counts since rg_neighbours_init
     uint64_t since; // generation: later additions count as new
     uint64_t retrieved, retrieved_new, last_new_generation;

@@ -14,8 +14,9 @@
 // is withdrawn, or whose role changes, at its next request. Unix sockets are never encrypted, and without
 // keys nothing is: there everybody is an admin.
 //
-// ROUTER_MANDATORY, LINGER, MAXMSGSIZE, HANDSHAKE_IVL and heartbeats (of links, socket.c) are always set. What
-// a peer can make a service hold is bounded: connections, queued requests, and replies that it does not read.
+// ROUTER_MANDATORY, LINGER, MAXMSGSIZE, HANDSHAKE_IVL and heartbeats (of links, socket.c) are always set.
+// What a peer can make a service hold is bounded: connections, queued requests, and replies that it does not
+// read.
 #ifndef RG_WIRE_WIRE_H
 #define RG_WIRE_WIRE_H
 

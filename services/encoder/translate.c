@@ -19,6 +19,7 @@ typedef struct {
     float *code;       // [n,width] of the sources
     float *from;       // [n,width] of the references, or [samples,width] draws
     rg_msg_t *reply;
+    size_t output; // the first that is being decoded
     rg_neighbours_t neighbours;
 } translation_t;
 
@@ -76,33 +77,29 @@ static int encode(translation_t *t)
     return err;
 }
 
-// rg_neighbours_find, and the names it found into the reply.
-static int find(void *self, const float *embeddings, int n, const unsigned char *exclude, float *features)
+// Their names go to the outputs under way.
+static void see(void *self, int first, const rg_msg_t *reply)
 {
     translation_t *t = self;
     Rg__V1__TranslateReply *body = rg_msg_body(t->reply);
-    int err = rg_neighbours_find(&t->neighbours, embeddings, n, exclude, features);
-    for (int i = 0; i < n * t->neighbours.k && !err; i++)
-        body->neighbours[body->n_neighbours++] = rg_msg_text(t->reply, "%s", t->neighbours.names[i]);
+    const Rg__V1__SearchReply *found = rg_msg_body(reply);
+    const size_t k = (size_t)t->neighbours.k, at = (t->output + (size_t)first) * k;
+    body->n_neighbours = (size_t)t->n * t->samples * k;
+    for (size_t i = 0; i < found->n_neighbours; i++)
+        body->neighbours[at + i] = rg_msg_text(t->reply, "%s", found->neighbours[i]->name);
     body->generation = t->neighbours.generation;
-    return err;
-}
-
-static int found(void *self)
-{
-    (void)self; // find has waited
-    return 0;
 }
 
 // Decodes outputs first.. of them: output i is sample i % samples of image i / samples.
 static int decode(translation_t *t, uint32_t first, uint32_t count, uint8_t *pixels)
 {
     const rg_config_t *config = rg_engine_config(t->engine);
-    const rg_retriever_t retriever = {find, found, t};
+    const rg_retriever_t retriever = {rg_neighbours_ask, rg_neighbours_wait, &t->neighbours};
     const size_t side = (size_t)config->data.img_size, size = side * side * 3;
     float *content = rg_alloc(count * t->map * sizeof *content),
           *own = rg_alloc(count * t->width * sizeof *own), *code = rg_alloc(count * t->width * sizeof *code);
     uint8_t *sources = rg_alloc(count * size);
+    t->output = first;
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t image = (first + i) / t->samples, sample = (first + i) % t->samples;
         const float *from = t->from + (t->references ? image : sample) * t->width;
@@ -127,7 +124,9 @@ static int decode_all(translation_t *t, const atomic_int *stop)
     const uint32_t side = (uint32_t)config->data.img_size, outputs = t->n * t->samples;
     Rg__V1__TranslateReply *body = rg_msg_body(t->reply);
     body->stage = rg_msg_text(t->reply, "%s", rg_engine_info(t->engine)->stage);
-    body->neighbours = rg_msg_alloc(t->reply, outputs * (size_t)config->model.k * sizeof *body->neighbours);
+    const size_t places = outputs * (size_t)config->model.k;
+    body->neighbours = rg_msg_alloc(t->reply, places * sizeof *body->neighbours);
+    for (size_t i = 0; i < places; i++) body->neighbours[i] = (char *)protobuf_c_empty_string;
     uint8_t *pixels =
         rg_msg_room(t->reply, "pixels", RG__V1__DTYPE__U8, 4, (const uint32_t[]){outputs, side, side, 3});
     int err = 0;
@@ -152,7 +151,9 @@ int rg_answer_translate(rg_engine_t *engine, rg_link_t *retrieval, const atomic_
     rg_fusion_features(rg_engine_config(engine), features);
     rg_neighbours_init(&t.neighbours, rg_engine_config(engine), features, retrieval,
                        rg_engine_info(engine)->model);
-    t.neighbours.names_wanted = 1;
+    t.neighbours.see = see;
+    t.neighbours.see_self = &t;
+    t.neighbours.seed = t.asked->seed;
     t.reply = rg_msg_new(RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY);
     err = encode(&t);
     if (!err) err = decode_all(&t, stop);

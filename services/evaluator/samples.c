@@ -136,59 +136,53 @@ int rg_samples_translation(rg_evaluation_t *evaluation)
 
 // ---- what guides a translation
 
-// The neighbours' thumbnails of one row, from column 1 on; cells of missing ones stay black.
-static int put_thumbnails(grid_t *grid, int row, const rg_msg_t *reply)
+// A grid whose cells are filled as the neighbours come.
+typedef struct {
+    grid_t grid;
+    int err;
+    char sentence[256]; // of the first error
+} guidance_t;
+
+static int put_thumbnail(grid_t *grid, int row, int column, const rg_msg_t *reply, size_t i)
 {
     const rg_config_t *config = grid->evaluation->config;
+    const int side = config->data.img_size;
     const rg_jpeg_limits_t limits = {.max_bytes = (size_t)config->limits.image_max_mib << 20,
                                      .max_side = config->limits.image_max_side};
+    const Rg__V1__Neighbour *neighbour = ((const Rg__V1__SearchReply *)rg_msg_body(reply))->neighbours[i];
+    char name[24];
+    rg_payload_t jpeg;
+    if (neighbour->id.len == 0) return 0; // there are fewer: the cell stays black
+    snprintf(name, sizeof name, "%zu", i);
+    int err = rg_msg_payload(reply, name, RG__V1__DTYPE__U8, 1, NULL, &jpeg);
+    uint8_t *cell =
+        grid->cells + (size_t)(row * grid->columns + column) * rg_evaluation_pixels(grid->evaluation);
+    return err ? err : rg_image_load(jpeg.data, jpeg.size, &limits, side, side, neighbour->name, cell);
+}
+
+// The neighbours of the rows from `first` on, in columns 1 to k.
+static void put_thumbnails(void *self, int first, const rg_msg_t *reply)
+{
+    guidance_t *guidance = self;
     const Rg__V1__SearchReply *body = rg_msg_body(reply);
-    uint8_t *cells = grid->cells + (size_t)(row * grid->columns + 1) * rg_evaluation_pixels(grid->evaluation);
-    int err = 0;
-    if (rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_SEARCH_REPLY ||
-        body->n_neighbours != (size_t)config->model.k)
-        return rg_fail(RG_EFORMAT, "retrieval: unexpected reply to a search");
-    for (size_t i = 0; i < body->n_neighbours && !err; i++) {
-        char name[24];
-        rg_payload_t jpeg;
-        if (body->neighbours[i]->id.len == 0) continue;
-        snprintf(name, sizeof name, "%zu", i);
-        err = rg_msg_payload(reply, name, RG__V1__DTYPE__U8, 1, NULL, &jpeg);
-        if (!err)
-            err =
-                rg_image_load(jpeg.data, jpeg.size, &limits, config->data.img_size, config->data.img_size,
-                              body->neighbours[i]->name, cells + i * rg_evaluation_pixels(grid->evaluation));
-    }
-    return err;
+    int k = guidance->grid.evaluation->config->model.k;
+    for (size_t i = 0; i < body->n_neighbours && !guidance->err; i++)
+        guidance->err = put_thumbnail(&guidance->grid, first + (int)i / k, 1 + (int)i % k, reply, i);
+    if (guidance->err) snprintf(guidance->sentence, sizeof guidance->sentence, "%s", rg_error());
 }
 
-static int show_neighbours(grid_t *grid, rg_evaluation_t *evaluation, int row, const float *embedding)
+// Translates the sources, and shows which neighbours the decoder was given.
+static int translate_and_show(guidance_t *guidance, rg_evaluation_t *evaluation, const sources_t *sources,
+                              rg_nets_source_t source)
 {
-    const rg_config_t *config = evaluation->config;
-    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REQUEST), *reply = NULL;
-    Rg__V1__SearchRequest *body = rg_msg_body(request);
-    body->model = rg_msg_text(request, "%s", evaluation->embedding_model);
-    body->k = (uint32_t)config->model.k;
-    body->queries = 1;
-    body->thumbnails = 1;
-    rg_msg_copy(request, "queries", RG__V1__DTYPE__F32, 2, (uint32_t[]){1, (uint32_t)config->model.embed_dim},
-                embedding);
-    int err = rg_link_ask(evaluation->link, &request, &reply, -1);
-    if (!err) err = put_thumbnails(grid, row, reply);
-    rg_msg_destroy(&reply);
-    return err;
-}
-
-// The neighbours that the decoder was given for these codes, found once more for their pictures.
-static int show_all_neighbours(grid_t *grid, rg_evaluation_t *evaluation, const sources_t *sources)
-{
-    size_t width = (size_t)evaluation->config->model.embed_dim;
-    float *embeddings = rg_alloc((size_t)grid->rows * width * sizeof *embeddings);
-    int err = rg_nets_embed(&evaluation->nets, &evaluation->nets.model->embedder, embeddings,
-                            sources->content, sources->code, grid->rows, 1);
-    for (int row = 0; row < grid->rows && !err; row++)
-        err = show_neighbours(grid, evaluation, row, embeddings + (size_t)row * width);
-    free(embeddings);
+    rg_neighbours_t *nearest = &evaluation->nearest;
+    nearest->thumbnails = 1;
+    nearest->see = put_thumbnails;
+    nearest->see_self = guidance;
+    int err = rg_evaluation_translate(evaluation, sources->image, source, guidance->grid.rows, nearest);
+    nearest->thumbnails = 0;
+    nearest->see = NULL;
+    if (!err && guidance->err) err = rg_fail(guidance->err, "%s", guidance->sentence);
     return err;
 }
 
@@ -197,22 +191,23 @@ static int draw_guidance(rg_evaluation_t *evaluation, const sources_t *sources, 
     const char *attribute = evaluation->config->data.attributes.name[flip];
     int k = evaluation->config->model.k;
     const char **titles = rg_alloc((size_t)(k + 3) * sizeof *titles);
-    const rg_nets_source_t source = {sources->content, sources->code, sources->pixels};
-    grid_t grid;
-    grid_init(&grid, evaluation, rows, k + 3);
-    grid_put_column(&grid, 0, sources->pixels);
+    const rg_nets_source_t source = {
+        .content = sources->content, .own = sources->own, .code = sources->code, .pixels = sources->pixels};
+    guidance_t guidance = {0};
+    grid_t *grid = &guidance.grid;
+    grid_init(grid, evaluation, rows, k + 3);
+    grid_put_column(grid, 0, sources->pixels);
     flip_codes(evaluation, sources, rows, flip);
     for (int i = 2; i <= k; i++) titles[i] = "";
     titles[0] = "source", titles[1] = "retrieved", titles[k + 1] = attribute, titles[k + 2] = "random";
-    int err = show_all_neighbours(&grid, evaluation, sources);
-    if (!err) err = rg_evaluation_translate(evaluation, sources->image, source, rows, &evaluation->nearest);
-    if (!err) grid_put_column(&grid, k + 1, sources->image);
+    int err = translate_and_show(&guidance, evaluation, sources, source);
+    if (!err) grid_put_column(grid, k + 1, sources->image);
     if (!err) err = rg_evaluation_translate(evaluation, sources->image, source, rows, &evaluation->random);
-    if (!err) grid_put_column(&grid, k + 2, sources->image);
+    if (!err) grid_put_column(grid, k + 2, sources->image);
     if (!err)
-        err = grid_write(&grid, attribute, titles);
+        err = grid_write(grid, attribute, titles);
     else
-        free(grid.cells);
+        free(grid->cells);
     free(titles);
     return err;
 }

@@ -97,9 +97,8 @@ static int read_question(const rg_answerer_t *self, const rg_msg_t *request, con
                                 .crew = self->crew}};
     if (asked->k < 1 || asked->k > self->k_max)
         return rg_fail(RG_ELIMIT, "k is %u: 1 to %u are possible", asked->k, self->k_max);
-    if (asked->pool && (asked->pool < asked->k || asked->pool > self->k_max))
-        return rg_fail(RG_ELIMIT, "pool is %u: %u (k) to %u are possible", asked->pool, asked->k,
-                       self->k_max);
+    if (asked->pool > self->k_max)
+        return rg_fail(RG_ELIMIT, "pool is %u: up to %u are possible", asked->pool, self->k_max);
     int err = rg_look_check(look, asked->model);
     if (!err) err = read_queries(self, request, model, question);
     if (!err) err = check_reply_size(self, asked, model, question->search.n * question->search.k);

@@ -199,7 +199,7 @@ static int find_pooled(rg_hit_t *hits, const rg_view_t *view, const rg_search_t 
 
 int rg_search_run(rg_hit_t *hits, const rg_view_t *view, const rg_search_t *search)
 {
-    if (search->pool) return find_pooled(hits, view, search);
+    if (search->pool > search->k) return find_pooled(hits, view, search);
     if (!search->random) return find_nearest(hits, view, search);
     find_random(hits, view, search);
     return 0;

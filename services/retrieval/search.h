@@ -15,7 +15,7 @@ typedef struct {
     size_t n, k;
     const ptrdiff_t *exclude; // [n] a row each search must not find, -1: none; or NULL
     const rg_marks_t *among;  // living rows to choose from; NULL: all of them
-    size_t pool;              // the k are drawn from so many of the nearest, at least k; 0: the k nearest
+    size_t pool;              // more than k: the k are drawn from so many of the nearest
     int random;               // k distinct images drawn uniformly instead of the nearest, distance 0
     uint64_t seed;            // of pool and random
     rg_effort_t effort;

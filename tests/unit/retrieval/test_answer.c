@@ -349,9 +349,9 @@ static void bad_searches_are_refused(void **state)
     assert_fails(ask(f, rg_answer_search, request, &reply), RG_ELIMIT);
     assert_says("400 thumbnails");
     request = search_request(1, 2);
-    ((Rg__V1__SearchRequest *)rg_msg_body(request))->pool = 1;
+    ((Rg__V1__SearchRequest *)rg_msg_body(request))->pool = K_MAX + 1;
     assert_fails(ask(f, rg_answer_search, request, &reply), RG_ELIMIT);
-    assert_says("pool is 1: 2 (k) to");
+    assert_says("pool is");
     f->answerer.reply_max = 3 * FEATURES * 2 - 1;
     request = search_request(3, 1);
     ((Rg__V1__SearchRequest *)rg_msg_body(request))->features = 1;
