@@ -6,9 +6,12 @@
 
 #include "common/core/err.h"
 #include "services/ctl/caller.h"
+#include "services/ctl/clock.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/output.h"
 #include "services/ctl/progress.h"
+
+static const double busy_s = 0.5; // before a busy encoder is asked again
 
 typedef struct {
     const rg_options_t *options;
@@ -47,6 +50,25 @@ static int take_load(void *self, const rg_msg_t *reply)
     return 0;
 }
 
+static int ask_to_load(reindex_t *reindex, const char *checkpoint)
+{
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_LOAD_REQUEST);
+    ((Rg__V1__LoadRequest *)rg_msg_body(request))->checkpoint = rg_msg_text(request, "%s", checkpoint);
+    return rg_caller_ask(reindex->encoder, &request, RG__V1__ENVELOPE__BODY_LOAD_REPLY, take_load, reindex);
+}
+
+// An encoder that is still at another load, as when it has just started, is asked again.
+static int load(reindex_t *reindex, const char *checkpoint)
+{
+    int err;
+    while ((err = ask_to_load(reindex, checkpoint)) == RG_EBUSY) {
+        double again_s = rg_clock_s() + busy_s;
+        for (err = 0; !err && rg_clock_s() < again_s;) err = rg_caller_step(reindex->encoder);
+        if (err) return err;
+    }
+    return err;
+}
+
 int rg_reindex(const rg_options_t *options, const char *checkpoint)
 {
     reindex_t reindex = {.options = options};
@@ -54,9 +76,7 @@ int rg_reindex(const rg_options_t *options, const char *checkpoint)
     if (err) return err;
     rg_progress_init(&reindex.progress, "reindex", "images", options->json);
     rg_caller_watch(reindex.encoder, show, &reindex);
-    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_LOAD_REQUEST);
-    ((Rg__V1__LoadRequest *)rg_msg_body(request))->checkpoint = rg_msg_text(request, "%s", checkpoint);
-    err = rg_caller_ask(reindex.encoder, &request, RG__V1__ENVELOPE__BODY_LOAD_REPLY, take_load, &reindex);
+    err = load(&reindex, checkpoint);
     rg_progress_fini(&reindex.progress);
     rg_caller_close(&reindex.encoder);
     if (err == RG_ESTOPPED)

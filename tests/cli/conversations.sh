@@ -51,6 +51,10 @@ for i in $(seq 40); do echo "BUSY $i" >"$work/large/busy$i.jpg"; done
 run 0 add-images $config "$work"/large/busy*.jpg
 out_has "^40 added, 0 known before, 0 refused"
 
+# So is an encoder that is still at another checkpoint.
+run 0 reindex $config --checkpoint busy
+out_has "^encoder: serves stage3, iteration 7, 0 stored images embedded anew$"
+
 # Everything once. Stage 2 is never answered by the trainer's first life: it is killed while rg-ctl waits.
 run 0 status $config --json trainer
 "$RG_BIN/rg-ctl" train $config --json >"$work/trained" 2>"$work/err" &

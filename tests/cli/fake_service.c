@@ -104,7 +104,10 @@ static int evaluate(void *self, const rg_peer_t *peer, const rg_msg_t *request)
 
 static int load(void *self, const rg_peer_t *peer, const rg_msg_t *request)
 {
-    (void)request;
+    fake_t *fake = self;
+    const Rg__V1__LoadRequest *asked = rg_msg_body(request);
+    if (strcmp(asked->checkpoint, "busy") == 0 && fake->busy++ < BUSY_MAX)
+        return rg_fail(RG_EBUSY, "another checkpoint is being loaded");
     rg_msg_t *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_LOAD_REPLY);
     Rg__V1__LoadReply *answer = rg_msg_body(reply);
     answer->model = "m1";
