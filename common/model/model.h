@@ -51,7 +51,8 @@ void rg_model_destroy(rg_model_t **model);
 // The sets of the parts that exist and have parameters, in order; returns their number.
 int rg_model_sets(rg_model_t *model, rg_params_t *sets[RG_PARTS]);
 
-// Id of the embedding space: xxh3-64 in hex over the values of E_c, E_a and R and the shape of the model.
+// Id of the embedding space and of what the retrieval set holds beside it: xxh3-64 in hex over the values of
+// E_c, E_a and R, the size of images and the form of the fusion.
 void rg_model_id(const rg_model_t *model, char id[17]);
 
 #endif
