@@ -5,7 +5,7 @@
 // pass over the images (an epoch) is a permutation of its own, and batches run over the border of two.
 // Targets are other permutations of the same images; references are, where `flipped` is asked, images that
 // show what their source shows but for one attribute (data/target.h). Every image of every batch has its own
-// draw of the augmentation.
+// draw of the augmentation. A part of a batch has the same images as the whole has there.
 #ifndef RG_LOADER_BATCH_H
 #define RG_LOADER_BATCH_H
 
