@@ -1,5 +1,6 @@
 #include "services/trainer/stage.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,6 +120,12 @@ static int sets_of(run_t *run, rg_params_t *sets[RG_PARTS])
     return 1;
 }
 
+// Rank 0 reads and writes the files.
+static int keeps_books(const run_t *run)
+{
+    return rg_ranks_rank(run->ranks) == 0;
+}
+
 // ---- begin
 
 // Weights of the stage before, which must be finished.
@@ -190,8 +197,8 @@ static int open_retrieval(run_t *run)
     rg_fusion_features(run->config, features);
     rg_neighbours_init(&run->neighbours, run->config, features, run->retrieval, run->model_id);
     run->neighbours.since = run->info.set_generation ? run->info.set_generation : UINT64_MAX;
-    run->neighbours.retrieved = run->info.retrieved;
-    run->neighbours.retrieved_new = run->info.retrieved_new;
+    run->neighbours.retrieved = keeps_books(run) ? run->info.retrieved : 0;
+    run->neighbours.retrieved_new = keeps_books(run) ? run->info.retrieved_new : 0;
     run->neighbours.last_new_generation = run->info.last_new_generation;
     run->retriever = (rg_retriever_t){rg_neighbours_ask, rg_neighbours_wait, &run->neighbours};
     return 0;
@@ -268,11 +275,6 @@ static int start_feed(run_t *run)
                                            .all_columns = run->stage == RG_STAGE_CLASSIFIER,
                                            .flipped = run->translation.tape &&
                                                       run->config->data.references == RG_REFERENCES_FLIPPED});
-}
-
-static int keeps_books(const run_t *run)
-{
-    return rg_ranks_rank(run->ranks) == 0;
 }
 
 static int open_books(run_t *run, const rg_stage_options_t *options)
@@ -401,13 +403,20 @@ static void note_progress(run_t *run)
     rg_progress_set(run->progress, v);
 }
 
+static uint64_t of_all_ranks(run_t *run, uint64_t own)
+{
+    double mean = (double)own;
+    rg_ranks_mean(run->ranks, &mean, 1);
+    return (uint64_t)llround(mean * rg_ranks_count(run->ranks));
+}
+
 static void note_neighbours(run_t *run)
 {
     if (!run->retrieval) return;
     if (run->info.set_generation == 0)
         run->info.set_generation = run->neighbours.since = run->neighbours.generation;
-    run->info.retrieved = run->neighbours.retrieved;
-    run->info.retrieved_new = run->neighbours.retrieved_new;
+    run->info.retrieved = of_all_ranks(run, run->neighbours.retrieved);
+    run->info.retrieved_new = of_all_ranks(run, run->neighbours.retrieved_new);
     run->info.last_new_generation = run->neighbours.last_new_generation;
 }
 
