@@ -22,8 +22,11 @@ typedef struct rg_batch {
     int rank;   // whose share
 } rg_batch_t;
 
-// The n rows of this share, the last `references` of them for references, among the whole batch's, of `bytes`
-// each: out [n], whole [n * ranks].
+// Which of the whole batch's n * ranks rows is row `row` of the n of this share, the last `references` of
+// which are for references.
+size_t rg_batch_row(const rg_batch_t *share, int n, int row);
+
+// The n rows of this share among the whole batch's, of `bytes` each: out [n], whole [n * ranks].
 void rg_batch_take(const rg_batch_t *share, int n, const void *whole, size_t bytes, void *out);
 
 #endif

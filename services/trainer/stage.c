@@ -69,7 +69,8 @@ typedef struct {
     char checkpoint[RG_PATH_SIZE], model_id[17];
     rg_backend_t *backend;
     rg_feed_t *feed;
-    rg_link_t *retrieval; // stage 3
+    rg_link_t *retrieval;    // stage 3
+    const rg_batch_t *batch; // of the iteration
     rg_neighbours_t neighbours;
     rg_retriever_t retriever;
     rg_model_t *model;      // stages 1 to 3
@@ -187,6 +188,16 @@ static void share_state(run_t *run)
     }
 }
 
+// A step asks for its targets, then for its images, or for the first of them: each numbered as in the whole
+// batch.
+static uint64_t number_query(void *self, int query)
+{
+    const run_t *run = self;
+    int targets = rg_translation_targets(&run->translation, run->batch),
+        before = query < targets ? 0 : targets, n = before ? run->batch->n : targets;
+    return (uint64_t)(before * rg_ranks_count(run->ranks)) + rg_batch_row(run->batch, n, query - before);
+}
+
 static int open_retrieval(run_t *run)
 {
     rg_model_id(run->model, run->model_id);
@@ -200,6 +211,9 @@ static int open_retrieval(run_t *run)
     run->neighbours.retrieved = keeps_books(run) ? run->info.retrieved : 0;
     run->neighbours.retrieved_new = keeps_books(run) ? run->info.retrieved_new : 0;
     run->neighbours.last_new_generation = run->info.last_new_generation;
+    run->neighbours.askers = rg_ranks_count(run->ranks);
+    run->neighbours.number = number_query;
+    run->neighbours.number_self = run;
     run->retriever = (rg_retriever_t){rg_neighbours_ask, rg_neighbours_wait, &run->neighbours};
     return 0;
 }
@@ -358,8 +372,9 @@ static int step(run_t *run, const rg_batch_t *batch, int iteration)
     case RG_STAGE_2:
         return learn_retrieval(run, batch, &rng, iteration);
     default:
-        run->neighbours.seed = run->config->seed + ((uint64_t)iteration << 16) +
-                               ((uint64_t)rg_ranks_rank(run->ranks) << 48); // a resumed stage draws the same
+        run->batch = batch;
+        run->neighbours.seed =
+            run->config->seed + ((uint64_t)iteration << 16); // a resumed stage draws the same
         rg_translation_draw(&run->translation, batch, &rng, &draws);
         return rg_translation_step(&run->translation, batch, &draws, iteration, losses);
     }

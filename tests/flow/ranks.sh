@@ -5,7 +5,7 @@
 write_flow_config
 metrics=$work/run/metrics.jsonl log=$work/trainer.log trainer=
 # Adam would make whole steps of the rounding in gradients that are zero.
-options="--set stage1.optimizer=sgd --set stage3.optimizer=sgd --set stage3.lr=0.01 --set retrieval.pool=1"
+options="--set stage1.optimizer=sgd --set stage3.optimizer=sgd --set stage3.lr=0.01"
 mpi="$RG_MPIRUN --allow-run-as-root --oversubscribe --bind-to none -np 2"
 
 # start_trainer [OPTION...] with the processes of $with: "$mpi", or nothing.
