@@ -32,9 +32,11 @@ int rg_order_train(const rg_stage_job_t *job, rg_stage_result_t *result)
         *order = (order_t){.stage = job->stage, .options = job->options, .config = *job->config};
         give(own.ranks, order);
         free(order);
-        rg_ranks_watch(own.ranks, own.stop);
     }
-    return rg_stage_run(&own, result);
+    rg_ranks_watch(own.ranks, own.stop);
+    int err = rg_stage_run(&own, result);
+    rg_ranks_watch(own.ranks, NULL);
+    return err;
 }
 
 void rg_order_end(rg_ranks_t *ranks)
@@ -58,6 +60,7 @@ static void train(rg_ranks_t *ranks, const order_t *order)
                                              .stop = rg_ranks_stop(ranks),
                                              .ranks = ranks},
                            &result);
+    rg_ranks_watch(ranks, NULL);
     if (err)
         rg_log(RG_LOG_DEBUG, "follow", "stage=%s rank=%d error=\"%s\"", rg_stage_name(order->stage),
                rg_ranks_rank(ranks), rg_error());

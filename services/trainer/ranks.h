@@ -23,9 +23,9 @@ void rg_ranks_close(rg_ranks_t **ranks);
 int rg_ranks_rank(const rg_ranks_t *ranks); // 0 without ranks
 int rg_ranks_count(const rg_ranks_t *ranks);
 
-// A job begins. From now on rank 0's stop flag, or an error that it reports, becomes the other ranks' flag:
-// who waits for a service stops waiting. stop: rank 0's, borrowed for good; the others' is read with
-// rg_ranks_stop.
+// From now on rank 0's stop flag, or an error that it reports, becomes the other ranks' flag: who waits for a
+// service stops waiting. What was said before means nothing any more. stop: rank 0's, borrowed until it is
+// NULL; the others' is read with rg_ranks_stop.
 void rg_ranks_watch(rg_ranks_t *ranks, const atomic_int *stop);
 const atomic_int *rg_ranks_stop(const rg_ranks_t *ranks);
 

@@ -117,7 +117,7 @@ static void average(rg_ranks_t *self, const task_t *task)
     for (size_t i = 0; i < task->count; i++) x[i] *= share;
 }
 
-// A new job: a word that the last one stops is taken, and means nothing any more.
+// A word that came before is taken, and means nothing any more.
 static void watch(rg_ranks_t *self, const task_t *task)
 {
     self->watched = NULL;

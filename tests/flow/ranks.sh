@@ -5,7 +5,7 @@
 write_flow_config
 metrics=$work/run/metrics.jsonl log=$work/trainer.log trainer=
 # Adam would make whole steps of the rounding in gradients that are zero.
-options="--set stage1.optimizer=sgd --set stage3.optimizer=sgd --set stage3.lr=0.01"
+options="--set stage1.optimizer=sgd --set stage3.optimizer=sgd --set stage3.lr=0.002"
 mpi="$RG_MPIRUN --allow-run-as-root --oversubscribe --bind-to none -np 2"
 
 # start_trainer [OPTION...] with the processes of $with: "$mpi", or nothing.
@@ -30,7 +30,7 @@ expect_end()
     wait "$trainer"
     code=$?
     trainer=
-    [ $(($code > 0)) -eq "$1" ] || fail "the trainer exited with $code"
+    [ $(($code > 0)) -eq "$1" ] || fail "the trainer exited with $code: $(tail -n 3 "$log")"
     for pid in $all; do until is_gone "$pid"; do :; done; done
 }
 stop_trainer() { all="$trainer $(rank_0)"; kill -TERM "$(rank_0)"; expect_end 0; }
