@@ -248,10 +248,14 @@ static int check(const rg_batcher_t *self, const Rg__V1__BatchRequest *asked)
                        "a batch of %u images with %u references: at least one image is needed, and no more "
                        "references than images",
                        asked->images, asked->references);
+    if (parts(asked) > RG_BATCH_PARTS_MAX)
+        return rg_fail(RG_ELIMIT, "a batch in %u parts: there are at most %d", parts(asked),
+                       RG_BATCH_PARTS_MAX);
     if (asked->part >= parts(asked) || asked->images % parts(asked) || asked->references % parts(asked))
         return rg_fail(RG_EINVAL, "part %u of %u of a batch of %u images with %u references: parts are equal",
                        asked->part, parts(asked), asked->images, asked->references);
-    if (asked->images / parts(asked) > message / (self->image_size * sizeof(float)))
+    if (asked->images / parts(asked) > message / (self->image_size * sizeof(float)) ||
+        asked->images > message / ((size_t)self->set->attributes.count + 1))
         return rg_fail(RG_ELIMIT, "a batch of %u images is larger than limits.message_max_mib: %d",
                        asked->images, self->config->limits.message_max_mib);
     if (asked->index > INT32_MAX)

@@ -15,7 +15,7 @@
 // Decoded images are kept, up to this much; what is beyond is decoded again each time.
 enum { RG_BATCH_CACHE_BYTES = 256 << 20 };
 
-enum { RG_BATCH_STREAM_MAX = 31 }; // bytes of a stream's name
+enum { RG_BATCH_STREAM_MAX = 31, RG_BATCH_PARTS_MAX = 1024 }; // bytes of a stream's name; shares of a batch
 
 typedef struct rg_batcher rg_batcher_t;
 

@@ -418,20 +418,15 @@ static void note_progress(run_t *run)
     rg_progress_set(run->progress, v);
 }
 
-static uint64_t of_all_ranks(run_t *run, uint64_t own)
-{
-    double mean = (double)own;
-    rg_ranks_mean(run->ranks, &mean, 1);
-    return (uint64_t)llround(mean * rg_ranks_count(run->ranks));
-}
-
 static void note_neighbours(run_t *run)
 {
     if (!run->retrieval) return;
     if (run->info.set_generation == 0)
         run->info.set_generation = run->neighbours.since = run->neighbours.generation;
-    run->info.retrieved = of_all_ranks(run, run->neighbours.retrieved);
-    run->info.retrieved_new = of_all_ranks(run, run->neighbours.retrieved_new);
+    double counts[] = {(double)run->neighbours.retrieved, (double)run->neighbours.retrieved_new};
+    rg_ranks_mean(run->ranks, counts, 2);
+    run->info.retrieved = (uint64_t)llround(counts[0] * rg_ranks_count(run->ranks));
+    run->info.retrieved_new = (uint64_t)llround(counts[1] * rg_ranks_count(run->ranks));
     run->info.last_new_generation = run->neighbours.last_new_generation;
 }
 

@@ -407,6 +407,7 @@ static void parts_are_equal(void **state)
     assert_int_equal(ask_part(f->batcher, "stage1", 0, 9, 4, 0, 2, &reply), RG_EINVAL);
     assert_int_equal(ask_part(f->batcher, "stage1", 0, 8, 3, 0, 2, &reply), RG_EINVAL);
     assert_int_equal(ask_part(f->batcher, "stage1", 0, 8, 4, 2, 2, &reply), RG_EINVAL);
+    assert_int_equal(ask_part(f->batcher, "stage1", 0, 4096, 0, 0, 2048, &reply), RG_ELIMIT);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_batcher, close_batcher)
