@@ -2,6 +2,7 @@
 // one process with the whole batch, turn by turn (ranks.sh). The ranks that have no turn sleep.
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
@@ -35,51 +36,62 @@ static int trainer_new(trainer_t **out, const rg_config_t *config, int batch, rg
     return err;
 }
 
-static int step(trainer_t *self, int iteration, double *ms)
+// What an iteration took: time, and processor time of all the process's threads.
+typedef struct {
+    double ms[ROUNDS], busy_ms[ROUNDS];
+} times_t;
+
+static double busy_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static int step(trainer_t *self, int iteration, times_t *times)
 {
     rg_rng_t rng;
     rg_draws_t draws;
     rg_losses_t losses;
-    double start = rg_timing_ms();
+    double start = rg_timing_ms(), start_busy = busy_ms();
+    int round = iteration < WARM_UP ? 0 : iteration - WARM_UP;
     rg_rng_init(&rng, self->config.seed, RG_RNG_STEP, (uint64_t)iteration);
     rg_translation_draw(&self->translation, &self->batch, &rng, &draws);
     int err = rg_translation_step(&self->translation, &self->batch, &draws, iteration, &losses);
-    *ms = rg_timing_ms() - start;
+    times->ms[round] = rg_timing_ms() - start;
+    times->busy_ms[round] = busy_ms() - start_busy;
     return err;
 }
 
-static void report(const rg_config_t *config, const trainer_t *share, rg_ranks_t *ranks, double *whole_ms,
-                   double *ranks_ms)
+static void report(const rg_config_t *config, rg_ranks_t *ranks, times_t *whole, times_t *share)
 {
-    size_t gradients = 0;
-    for (int part = 0; part < RG_PARTS; part++)
-        if (share->model->set[part].grad) gradients += share->model->set[part].count;
-    double alone = rg_timing_median(whole_ms, ROUNDS), together = rg_timing_median(ranks_ms, ROUNDS);
+    double alone = rg_timing_median(whole->ms, ROUNDS), together = rg_timing_median(share->ms, ROUNDS),
+           busy_alone = rg_timing_median(whole->busy_ms, ROUNDS),
+           busy = rg_timing_median(share->busy_ms, ROUNDS);
     int count = rg_ranks_count(ranks);
-    printf("%d px, gf %d, %d threads: one process, batch %d: %.1f ms; %d ranks, batch %d each: %.1f ms; "
-           "ratio %.2f of %d; gradients %.1f MB\n",
+    rg_ranks_mean(ranks, &busy, 1);
+    if (rg_ranks_rank(ranks) > 0) return;
+    printf("%d px, gf %d, threads %d: one process, batch %d: %.1f ms, busy %.1f ms; %d ranks, batch %d each: "
+           "%.1f ms, busy %.1f ms each; ratio %.2f, of busy time %.2f\n",
            config->data.img_size, config->model.gf, config->threads, config->stage1.batch * count, alone,
-           count, config->stage1.batch, together, alone / together, count, (double)gradients * 4e-6);
+           busy_alone, count, config->stage1.batch, together, busy, alone / together, busy_alone / busy);
 }
 
 static int run(const rg_config_t *config, rg_ranks_t *ranks)
 {
-    trainer_t *whole = NULL, *share;
-    double whole_ms[ROUNDS], ranks_ms[ROUNDS], ms[2] = {0};
+    trainer_t *whole = NULL, *share = NULL;
+    times_t alone = {0}, together = {0};
     int first = rg_ranks_rank(ranks) == 0;
     int err = first ? trainer_new(&whole, config, config->stage1.batch * rg_ranks_count(ranks), NULL) : 0;
     if (!err) err = trainer_new(&share, config, config->stage1.batch, ranks);
     for (int i = 0; i < WARM_UP + ROUNDS; i++) {
-        if (!err && first) err = step(whole, i, &ms[0]);
+        if (!err && first) err = step(whole, i, &alone);
         err = rg_ranks_agree(ranks, err);
+        if (!err) err = step(share, i, &together);
         if (err) return err;
-        err = step(share, i, &ms[1]);
-        if (i < WARM_UP) continue;
-        whole_ms[i - WARM_UP] = ms[0];
-        ranks_ms[i - WARM_UP] = ms[1];
     }
-    if (first && !err) report(config, share, ranks, whole_ms, ranks_ms);
-    return err;
+    report(config, ranks, &alone, &together);
+    return 0;
 }
 
 int main(int argc, char **argv)

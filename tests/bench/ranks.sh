@@ -3,7 +3,8 @@
 #
 # Two ranks of one thread each train stage 1 with half of a batch each, one process of one thread trains it with the whole
 # batch, turn by turn in the same run: medians of 15 iterations, and their ratio, which is at most 2. The ranks share the
-# memory and the caches of one machine.
+# memory and the caches of one machine. Where others use it too, the ratio of the times that the processes are busy says what
+# the ranks' own work leaves of the 2: it counts all but waiting for each other.
 set -eu
 bench=$(dirname "$0")/../../build/tests/bench/ranks
 export OMP_WAIT_POLICY=passive
