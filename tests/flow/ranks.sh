@@ -86,6 +86,14 @@ cmp "$work/ranks.safetensors" "$work/alone.safetensors" || fail "stage 2 is not 
 grep -q " alone stage=stage2 " "$log" || fail "nobody says that rank 0 trains stage 2 alone"
 same 3
 
+# An error ends the job, not the ranks.
+rm "$work/run/stage1.safetensors"
+with=$mpi start_trainer --set stage1.batch=5
+run 1 train --stage 1
+err_has "stage1.batch: ranks have equal shares of a batch where it is even, not 5"
+run 0 train --stage 2
+stop_trainer
+
 begin_endless # a rank is killed
 kill -KILL "$(other_rank)"
 expect_end 1
