@@ -5,7 +5,7 @@
 // NULL is a training of one process: begin, mean, give, agree and watch leave everything as it is.
 // ranks_mpi.c has the ranks of MPI, ranks_alone.c is built where there is none.
 //
-// No rank outlives another: MPI ends all of them where one dies, and a rank whose peers are gone.
+// No rank outlives the others: mpirun ends all of them where one dies, and MPI those that have lost mpirun.
 #ifndef RG_TRAINER_RANKS_H
 #define RG_TRAINER_RANKS_H
 

@@ -69,6 +69,7 @@ typedef struct {
     char checkpoint[RG_PATH_SIZE], model_id[17];
     rg_backend_t *backend;
     rg_feed_t *feed;
+    uint64_t fingerprint;    // of the data set that it serves
     rg_link_t *retrieval;    // stage 3
     const rg_batch_t *batch; // of the iteration
     rg_neighbours_t neighbours;
@@ -218,7 +219,7 @@ static int open_retrieval(run_t *run)
     return 0;
 }
 
-static int ranks(const run_t *run)
+static int is_ranked(const run_t *run)
 {
     return run->config->model.retrieval == RG_RETRIEVAL_RANKED;
 }
@@ -240,8 +241,8 @@ static int open_trainer(run_t *run)
     case RG_STAGE_1:
         return open_translation(run, &run->config->stage1_loss);
     case RG_STAGE_2:
-        return ranks(run) ? rg_ranking_init(&run->ranking, run->model, run->backend)
-                          : rg_triplet_init(&run->triplet, run->model, run->backend);
+        return is_ranked(run) ? rg_ranking_init(&run->ranking, run->model, run->backend)
+                              : rg_triplet_init(&run->triplet, run->model, run->backend);
     case RG_STAGE_3:
         run->loss = run->config->stage3_loss;
         if (run->plan.trains & RG_PART_BIT(RG_ATTRIBUTE)) { // a code that learns is held to its component
@@ -274,7 +275,7 @@ static int start_feed(run_t *run)
 {
     int batch = run->train->batch, references = run->config->targets == RG_TARGETS_BOTH ? batch : batch / 2;
     if (run->stage == RG_STAGE_CLASSIFIER) references = 0;
-    if (run->stage == RG_STAGE_2) references = ranks(run) ? 0 : batch;
+    if (run->stage == RG_STAGE_2) references = is_ranked(run) ? 0 : batch;
     if (run->ranks && references > 0 && batch % 2)
         return rg_fail(RG_ECONFIG, "%s.batch: ranks have equal shares of a batch where it is even, not %d",
                        run->plan.name, batch);
@@ -314,6 +315,7 @@ static int open_model(run_t *run, const rg_stage_options_t *options)
     else if (!err)
         err = rg_classify_init(&run->classify, run->config, data.attributes.count, run->backend);
     if (!err && keeps_books(run)) err = begin(run, &data);
+    if (!err) run->fingerprint = data.fingerprint;
     return err;
 }
 
@@ -322,7 +324,10 @@ static int open_run(run_t *run, const rg_stage_options_t *options)
     int err = rg_ranks_agree(run->ranks, open_model(run, options));
     if (err) return err;
     share_state(run);
-    if (run->plan.parts & RG_PART_BIT(RG_FUSION)) err = open_retrieval(run);
+    if (run->fingerprint != run->info.fingerprint)
+        err = rg_fail(RG_EMODEL, "%s serves another data set than rank 0's loader",
+                      run->config->endpoints.loader);
+    if (!err && run->plan.parts & RG_PART_BIT(RG_FUSION)) err = open_retrieval(run);
     if (!err) err = open_trainer(run);
     if (!err && options->profile) watch(run);
     if (!err) err = start_feed(run);
@@ -352,7 +357,7 @@ static int learn_retrieval(run_t *run, const rg_batch_t *batch, rg_rng_t *rng, i
     rg_losses_t *losses = &run->values.losses;
     rg_triplet_draws_t triplet;
     rg_ranking_draws_t ranking;
-    if (ranks(run)) {
+    if (is_ranked(run)) {
         rg_ranking_draw(&run->ranking, batch, rng, &ranking);
         return rg_ranking_step(&run->ranking, batch, &ranking, iteration, losses);
     }
