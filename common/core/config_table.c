@@ -213,7 +213,7 @@ static const row_t selection[] = {
 #define AT(field) offsetof(rg_train_config_t, field)
 static const row_t train[] = {
     {"iterations", RG_KEY_INT, AT(iterations), "100000", 1, 1e9, "length of the stage"},
-    {"batch", RG_KEY_INT, AT(batch), "16", 1, 4096, "images per iteration"},
+    {"batch", RG_KEY_INT, AT(batch), "16", 1, 4096, "images per iteration, of each rank where several train"},
     {"optimizer", RG_KEY_CHOICE, AT(optimizer), "adam", 0, 0, "of the weights", optimizers},
     {"lr", RG_KEY_DOUBLE, AT(lr), "1e-4", 0, 10, "learning rate"},
     {"beta1", RG_KEY_DOUBLE, AT(beta1), "0.5", 0, 0.999999, "Adam's decay of the mean gradient"},

@@ -33,13 +33,15 @@ void rg_neighbours_init(rg_neighbours_t *self, const rg_config_t *config, const 
                               .features = {features[0], features[1], features[2]},
                               .embed_dim = config->model.embed_dim,
                               .random = config->retrieval.neighbours == RG_NEIGHBOURS_RANDOM,
-                              .seed = config->seed};
+                              .seed = config->seed,
+                              .askers = 1};
     self->per_request = queries_per_request(self, config->retrieval.batch_max);
 }
 
-static rg_msg_t *make_request(rg_neighbours_t *self, const float *embeddings, int n,
+static rg_msg_t *make_request(const rg_neighbours_t *self, uint64_t number, const float *embeddings, int n,
                               const unsigned char *exclude)
 {
+    uint64_t per_request = (uint64_t)self->per_request;
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REQUEST);
     Rg__V1__SearchRequest *body = rg_msg_body(request);
     body->model = rg_msg_text(request, "%s", self->model);
@@ -48,7 +50,8 @@ static rg_msg_t *make_request(rg_neighbours_t *self, const float *embeddings, in
     body->thumbnails = self->thumbnails;
     body->pool = (uint32_t)self->pool;
     body->random = self->random;
-    body->seed = self->seed++;
+    body->seed = self->seed + number / per_request;
+    body->number = (uint32_t)(number % per_request);
     body->queries = (uint32_t)n;
     const uint32_t queries[] = {(uint32_t)n, (uint32_t)self->embed_dim}, ids[] = {(uint32_t)n, RG_ID_SIZE};
     rg_msg_copy(request, "queries", RG__V1__DTYPE__F32, 2, queries, embeddings);
@@ -133,15 +136,31 @@ static void take_reply(void *context, int err, const rg_msg_t *reply)
     forget(search);
 }
 
-static void ask_some(rg_neighbours_t *self, const float *embeddings, int n, const unsigned char *exclude,
-                     float *features)
+static void ask_some(rg_neighbours_t *self, uint64_t number, const float *embeddings, int n,
+                     const unsigned char *exclude, float *features)
 {
     search_t *search = rg_alloc(sizeof *search);
-    rg_msg_t *request = make_request(self, embeddings, n, exclude);
+    rg_msg_t *request = make_request(self, number, embeddings, n, exclude);
     *search = (search_t){self, self->asked, n, features, self->pending};
     self->pending = search;
     self->asked += n;
     rg_link_send(self->link, &request, take_reply, search);
+}
+
+static uint64_t number_of(const rg_neighbours_t *self, int query)
+{
+    return self->number ? self->number(self->number_self, query) : (uint64_t)query;
+}
+
+// How many of the queries `first` to n - 1 go out as one request: neighbours in number, of one seed.
+static int together(const rg_neighbours_t *self, int first, int n)
+{
+    uint64_t number = number_of(self, first), per_request = (uint64_t)self->per_request;
+    int many = 1;
+    while (first + many < n && (number + (uint64_t)many) % per_request != 0 &&
+           number_of(self, first + many) == number + (uint64_t)many)
+        many++;
+    return many;
 }
 
 int rg_neighbours_ask(void *context, const float *embeddings, int n, const unsigned char *exclude,
@@ -150,10 +169,12 @@ int rg_neighbours_ask(void *context, const float *embeddings, int n, const unsig
     rg_neighbours_t *self = context;
     size_t row = (size_t)self->k * feature_size(self);
     if (!self->pending) self->asked = 0;
-    for (int i = 0; i < n; i += self->per_request)
-        ask_some(self, embeddings + (size_t)i * (size_t)self->embed_dim,
-                 n - i < self->per_request ? n - i : self->per_request,
+    for (int i = 0, many; i < n; i += many) {
+        many = together(self, i, n);
+        ask_some(self, number_of(self, i), embeddings + (size_t)i * (size_t)self->embed_dim, many,
                  exclude ? exclude + (size_t)i * RG_ID_SIZE : NULL, features + (size_t)i * row);
+    }
+    self->seed += (uint64_t)((n * self->askers + self->per_request - 1) / self->per_request);
     return 0;
 }
 

@@ -5,6 +5,9 @@
 
 #include "common/wire/wire.h"
 
+// The number of a query among those that several processes ask together, for the draws.
+typedef uint64_t rg_neighbours_number_fn(void *self, int query);
+
 // Told of a reply while it is there: of the queries from number `first` on, of those asked since the last
 // wait.
 typedef void rg_neighbours_seen_fn(void *self, int first, const rg_msg_t *reply);
@@ -19,6 +22,9 @@ typedef struct {
     int random;      // the paper's control: k random images
     uint64_t seed;   // of pool and random, moves on by one per request
     int per_request; // queries; more go out as several requests
+    int askers;      // that ask as many queries each, together: drawn is what one would draw who asks all
+    rg_neighbours_number_fn *number; // NULL: one asks, its queries are numbered as they come
+    void *number_self;
     // what is under way
     struct rg__search *pending; // requests without a reply
     int err;                    // of the first that failed, with its sentence

@@ -182,7 +182,21 @@ static int fetch(rg_batcher_t *self, uint32_t rank, size_t *slot)
 
 // ---- a batch
 
-// The rows of images of one kind, sources or targets, in a reply: those from row `first` on have pixels.
+static uint32_t parts(const Rg__V1__BatchRequest *asked)
+{
+    return asked->parts ? asked->parts : 1;
+}
+
+// Whether image i of the batch is of the part that is asked for.
+static int has(const Rg__V1__BatchRequest *asked, uint32_t i)
+{
+    uint32_t first = asked->images - asked->references;
+    uint32_t part = i < first ? i / (first / parts(asked)) : (i - first) / (asked->references / parts(asked));
+    return part == asked->part;
+}
+
+// The rows of images of one kind, sources or targets, in a reply: those from row `first` on have pixels,
+// where they are of the part.
 typedef struct {
     enum rg_rng_stream purpose;
     uint32_t first;
@@ -206,6 +220,7 @@ static int put_pixels(rg_batcher_t *self, const rows_t *rows, uint32_t row, uint
 static int put_rows(rg_batcher_t *self, const Rg__V1__BatchRequest *asked, const rows_t *rows)
 {
     size_t columns = (size_t)self->set->attributes.count;
+    uint32_t row = 0;
     int err = 0;
     for (uint32_t i = 0; i < asked->images && !err; i++) {
         uint64_t place = asked->index * asked->images + i;
@@ -218,7 +233,7 @@ static int put_rows(rg_batcher_t *self, const Rg__V1__BatchRequest *asked, const
             read_labels(self, rank, labels);
         }
         uint64_t draw = mix(asked->stream, 2 * place + (rows->purpose == RG_RNG_TARGETS));
-        if (i >= rows->first) err = put_pixels(self, rows, i - rows->first, rank, draw);
+        if (i >= rows->first && has(asked, i)) err = put_pixels(self, rows, row++, rank, draw);
     }
     return err;
 }
@@ -233,7 +248,14 @@ static int check(const rg_batcher_t *self, const Rg__V1__BatchRequest *asked)
                        "a batch of %u images with %u references: at least one image is needed, and no more "
                        "references than images",
                        asked->images, asked->references);
-    if (asked->images > message / (self->image_size * sizeof(float)))
+    if (parts(asked) > RG_BATCH_PARTS_MAX)
+        return rg_fail(RG_ELIMIT, "a batch in %u parts: there are at most %d", parts(asked),
+                       RG_BATCH_PARTS_MAX);
+    if (asked->part >= parts(asked) || asked->images % parts(asked) || asked->references % parts(asked))
+        return rg_fail(RG_EINVAL, "part %u of %u of a batch of %u images with %u references: parts are equal",
+                       asked->part, parts(asked), asked->images, asked->references);
+    if (asked->images / parts(asked) > message / (self->image_size * sizeof(float)) ||
+        asked->images > message / ((size_t)self->set->attributes.count + 1))
         return rg_fail(RG_ELIMIT, "a batch of %u images is larger than limits.message_max_mib: %d",
                        asked->images, self->config->limits.message_max_mib);
     if (asked->index > INT32_MAX)
@@ -251,13 +273,15 @@ int rg_batcher_answer(rg_batcher_t *self, const rg_msg_t *request, rg_msg_t **re
     const Rg__V1__BatchRequest *asked = rg_msg_body(request);
     int err = check(self, asked);
     if (err) return err;
-    const uint32_t n = asked->images, m = asked->references, side = (uint32_t)self->config->data.img_size;
-    const uint32_t labels[] = {n, (uint32_t)self->set->attributes.count};
+    const uint32_t n = asked->images / parts(asked), m = asked->references / parts(asked),
+                   side = (uint32_t)self->config->data.img_size;
+    const uint32_t labels[] = {asked->images, (uint32_t)self->set->attributes.count};
     rg_msg_t *made = rg_msg_new(RG__V1__ENVELOPE__BODY_BATCH_REPLY);
     Rg__V1__BatchReply *body = rg_msg_body(made);
     body->index = asked->index;
-    body->epoch = (double)(asked->index + 1) * n / self->set->n_train_annotated;
-    rows_t sources = {.purpose = RG_RNG_SHUFFLE}, targets = {.purpose = RG_RNG_TARGETS, .first = n - m};
+    body->epoch = (double)(asked->index + 1) * asked->images / self->set->n_train_annotated;
+    rows_t sources = {.purpose = RG_RNG_SHUFFLE},
+           targets = {.purpose = RG_RNG_TARGETS, .first = asked->images - asked->references};
     sources.pixels = rg_msg_room(made, "pixels", RG__V1__DTYPE__F32, 4, (const uint32_t[]){n, side, side, 3});
     sources.labels = rg_msg_room(made, "labels", RG__V1__DTYPE__U8, 2, labels);
     sources.ids = rg_msg_room(made, "ids", RG__V1__DTYPE__U8, 2, (const uint32_t[]){n, RG_ID_SIZE});

@@ -5,7 +5,7 @@
 // pass over the images (an epoch) is a permutation of its own, and batches run over the border of two.
 // Targets are other permutations of the same images; references are, where `flipped` is asked, images that
 // show what their source shows but for one attribute (data/target.h). Every image of every batch has its own
-// draw of the augmentation.
+// draw of the augmentation. A part of a batch has the same images as the whole has there.
 #ifndef RG_LOADER_BATCH_H
 #define RG_LOADER_BATCH_H
 
@@ -15,7 +15,7 @@
 // Decoded images are kept, up to this much; what is beyond is decoded again each time.
 enum { RG_BATCH_CACHE_BYTES = 256 << 20 };
 
-enum { RG_BATCH_STREAM_MAX = 31 }; // bytes of a stream's name
+enum { RG_BATCH_STREAM_MAX = 31, RG_BATCH_PARTS_MAX = 1024 }; // bytes of a stream's name; shares of a batch
 
 typedef struct rg_batcher rg_batcher_t;
 

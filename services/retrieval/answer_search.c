@@ -92,6 +92,7 @@ static int read_question(const rg_answerer_t *self, const rg_msg_t *request, con
                                 .pool = asked->random ? 0 : asked->pool,
                                 .random = asked->random,
                                 .seed = asked->seed,
+                                .number = asked->number,
                                 .effort = {asked->nprobe ? asked->nprobe : self->effort.nprobe,
                                            asked->ef_search ? asked->ef_search : self->effort.ef_search},
                                 .crew = self->crew}};

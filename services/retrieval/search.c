@@ -148,7 +148,7 @@ static void find_random(rg_hit_t *hits, const rg_view_t *view, const rg_search_t
         uint32_t skip = place_of(rows, n, excluded(search, i)), left = n - (skip < n);
         uint32_t k = search->k < left ? (uint32_t)search->k : left;
         rg_rng_t rng;
-        rg_rng_init(&rng, search->seed, RG_RNG_SEARCH, i);
+        rg_rng_init(&rng, search->seed, RG_RNG_SEARCH, search->number + i);
         sample(&rng, positions, k, left);
         for (size_t j = 0; j < search->k; j++) {
             rg_hit_t *hit = &hits[i * search->k + j];
@@ -190,7 +190,7 @@ static int find_pooled(rg_hit_t *hits, const rg_view_t *view, const rg_search_t 
     int err = find_nearest(pool, view, &wide);
     for (size_t i = 0; i < search->n && !err; i++) {
         rg_rng_t rng;
-        rg_rng_init(&rng, search->seed, RG_RNG_SEARCH, i);
+        rg_rng_init(&rng, search->seed, RG_RNG_SEARCH, search->number + i);
         draw(hits + i * search->k, search->k, pool + i * wide.k, wide.k, &rng);
     }
     free(pool);

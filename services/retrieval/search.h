@@ -18,6 +18,7 @@ typedef struct {
     size_t pool;              // more than k: the k are drawn from so many of the nearest
     int random;               // k distinct images drawn uniformly instead of the nearest, distance 0
     uint64_t seed;            // of pool and random
+    uint64_t number;          // of the first query there
     rg_effort_t effort;
     rg_crew_t *crew; // for large searches, or NULL
 } rg_search_t;

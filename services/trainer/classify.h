@@ -7,12 +7,14 @@
 #include "common/model/classifier.h"
 #include "services/trainer/batch.h"
 #include "services/trainer/losses.h"
+#include "services/trainer/ranks.h"
 
 typedef struct {
     rg_classifier_t net;
     rg_params_t set;
     const rg_config_t *config; // borrowed
     rg_backend_t *backend;
+    rg_ranks_t *ranks; // borrowed; NULL, as after init: this process trains alone
     rg_tape_t *tape;
 } rg_classify_t;
 

@@ -24,7 +24,9 @@ struct rg_feed {
     slot_t *slots;     // [credit], by iteration modulo credit
     rg_msg_t *current; // behind the batch handed out
     int columns[RG_ATTRIBUTES_MAX], n_columns;
-    unsigned char *labels, *target_labels; // [images,n_columns]
+    unsigned char *labels, *target_labels;         // [images,n_columns]
+    unsigned char *all_labels, *all_target_labels; // [images*ranks,n_columns]
+    rg_batch_t whole;
 };
 
 // ---- data set
@@ -79,6 +81,8 @@ void rg_feed_close(rg_feed_t **out)
     free(feed->slots);
     free(feed->labels);
     free(feed->target_labels);
+    free(feed->all_labels);
+    free(feed->all_target_labels);
     free(feed);
     *out = NULL;
 }
@@ -102,8 +106,10 @@ static void ask_ahead(rg_feed_t *feed)
         Rg__V1__BatchRequest *body = rg_msg_body(request);
         body->stream = rg_msg_text(request, "%s", feed->spec.stream);
         body->index = feed->asked;
-        body->images = (uint32_t)feed->spec.images;
-        body->references = (uint32_t)feed->spec.references;
+        body->images = (uint32_t)(feed->spec.images * feed->spec.ranks);
+        body->references = (uint32_t)(feed->spec.references * feed->spec.ranks);
+        body->parts = (uint32_t)feed->spec.ranks;
+        body->part = (uint32_t)feed->spec.rank;
         body->flipped = feed->spec.flipped;
         slot_t *slot = &feed->slots[feed->asked++ % (uint64_t)feed->credit];
         slot->err = 0;
@@ -122,8 +128,11 @@ int rg_feed_start(rg_feed_t *feed, const rg_feed_spec_t *spec)
     }
     feed->spec = *spec;
     feed->asked = feed->given = spec->first;
-    feed->labels = rg_realloc(feed->labels, (size_t)(spec->images * feed->n_columns) + 1);
-    feed->target_labels = rg_realloc(feed->target_labels, (size_t)(spec->images * feed->n_columns) + 1);
+    size_t labels = (size_t)(spec->images * feed->n_columns), all = labels * (size_t)spec->ranks;
+    feed->labels = rg_realloc(feed->labels, labels + 1);
+    feed->target_labels = rg_realloc(feed->target_labels, labels + 1);
+    feed->all_labels = rg_realloc(feed->all_labels, all + 1);
+    feed->all_target_labels = rg_realloc(feed->all_target_labels, all + 1);
     ask_ahead(feed);
     return 0;
 }
@@ -132,9 +141,30 @@ int rg_feed_start(rg_feed_t *feed, const rg_feed_spec_t *spec)
 
 static void pick_columns(const rg_feed_t *feed, const unsigned char *all, unsigned char *out)
 {
-    for (int i = 0; i < feed->spec.images; i++)
+    for (int i = 0; i < feed->whole.n; i++)
         for (int c = 0; c < feed->n_columns; c++)
             out[i * feed->n_columns + c] = all[i * feed->info.attributes.count + feed->columns[c]];
+}
+
+// The labels of the whole batch, and the share's of them.
+static void pick_labels(rg_feed_t *feed, const unsigned char *labels, const unsigned char *target_labels,
+                        rg_batch_t *batch)
+{
+    int columns = feed->n_columns, ranks = feed->spec.ranks;
+    feed->whole = (rg_batch_t){.n = batch->n * ranks,
+                               .references = batch->references * ranks,
+                               .labels = feed->all_labels,
+                               .target_labels = feed->all_target_labels,
+                               .columns = columns};
+    pick_columns(feed, labels, feed->all_labels);
+    pick_columns(feed, target_labels, feed->all_target_labels);
+    batch->whole = &feed->whole;
+    batch->rank = feed->spec.rank;
+    rg_batch_take(batch, batch->n, feed->all_labels, (size_t)columns, feed->labels);
+    rg_batch_take(batch, batch->n, feed->all_target_labels, (size_t)columns, feed->target_labels);
+    batch->labels = feed->labels;
+    batch->target_labels = feed->target_labels;
+    batch->columns = columns;
 }
 
 static int unpack(rg_feed_t *feed, const rg_msg_t *reply, rg_batch_t *batch)
@@ -142,7 +172,8 @@ static int unpack(rg_feed_t *feed, const rg_msg_t *reply, rg_batch_t *batch)
     uint32_t n = (uint32_t)feed->spec.images, m = (uint32_t)feed->spec.references,
              side = (uint32_t)feed->config->data.img_size;
     const uint32_t pixels[] = {n, side, side, 3}, references[] = {m, side, side, 3};
-    const uint32_t labels[] = {n, (uint32_t)feed->info.attributes.count}, ids[] = {n, RG_ID_SIZE};
+    const uint32_t labels[] = {n * (uint32_t)feed->spec.ranks, (uint32_t)feed->info.attributes.count},
+                   ids[] = {n, RG_ID_SIZE};
     rg_payload_t p, r = {0}, l, t, i;
     int err = 0;
     if (rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_BATCH_REPLY ||
@@ -154,16 +185,9 @@ static int unpack(rg_feed_t *feed, const rg_msg_t *reply, rg_batch_t *batch)
     if (!err) err = rg_msg_payload(reply, "ids", RG__V1__DTYPE__U8, 2, ids, &i);
     if (!err && m > 0) err = rg_msg_payload(reply, "references", RG__V1__DTYPE__F32, 4, references, &r);
     if (err) return err;
-    pick_columns(feed, l.data, feed->labels);
-    pick_columns(feed, t.data, feed->target_labels);
-    *batch = (rg_batch_t){.n = (int)n,
-                          .references = (int)m,
-                          .pixels = p.data,
-                          .reference_pixels = r.data,
-                          .labels = feed->labels,
-                          .target_labels = feed->target_labels,
-                          .ids = i.data,
-                          .columns = feed->n_columns};
+    *batch = (rg_batch_t){
+        .n = (int)n, .references = (int)m, .pixels = p.data, .reference_pixels = r.data, .ids = i.data};
+    pick_labels(feed, l.data, t.data, batch);
     return 0;
 }
 

@@ -24,9 +24,11 @@ void rg_feed_close(rg_feed_t **feed);
 // Begins the stream of a stage at an iteration. all_columns: labels of every annotated attribute (the
 // classifier's), otherwise the config's attributes in their order (RG_ECONFIG if the data set has no such
 // column). flipped: references show their source with one attribute flipped.
+// Of several ranks' batches, which are one, images and references are this rank's share.
 typedef struct {
     const char *stream;
     uint64_t first, end; // iterations; nothing is asked beyond end
+    int rank, ranks;
     int images, references;
     int all_columns;
     int flipped;

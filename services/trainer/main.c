@@ -1,6 +1,8 @@
 // rg-trainer: trains a stage on a worker thread while this loop answers `train` and `status`. The job is
 // written to RUN/job before it begins, so that a trainer that was killed goes on with it when it is started
 // again.
+//
+// Started by mpirun, rank 0 is this service; the other ranks train with it and end with it.
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,7 +13,7 @@
 #include "common/core/log.h"
 #include "common/core/worker.h"
 #include "common/wire/wire.h"
-#include "services/trainer/stage.h"
+#include "services/trainer/order.h"
 
 enum { WAITING_MAX = 16 };
 
@@ -19,6 +21,7 @@ typedef struct {
     rg_config_t config;
     rg_service_t *service;
     rg_worker_t *worker;
+    rg_ranks_t *ranks; // NULL: one
     rg_progress_t progress;
     enum rg_stage stage; // of the running job
     rg_stage_options_t options;
@@ -35,7 +38,13 @@ static void job_path(const trainer_t *self, char path[RG_PATH_SIZE])
 static int work(void *context, const atomic_int *stop)
 {
     trainer_t *self = context;
-    return rg_stage_run(&self->config, self->stage, &self->options, &self->progress, stop, &self->result);
+    return rg_order_train(&(rg_stage_job_t){.config = &self->config,
+                                            .stage = self->stage,
+                                            .options = self->options,
+                                            .progress = &self->progress,
+                                            .stop = stop,
+                                            .ranks = self->ranks},
+                          &self->result);
 }
 
 static int start_job(trainer_t *self, enum rg_stage stage, rg_stage_options_t options)
@@ -147,14 +156,10 @@ static int take_up_job(trainer_t *self)
     return start_job(self, stage, (rg_stage_options_t){0});
 }
 
-int main(int argc, char **argv)
+// Until it is stopped, as rank 0 or the only one.
+static int serve(trainer_t *self)
 {
     static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_TRAIN_REQUEST, on_train, RG_ROLE_ADMIN}};
-    trainer_t *self = rg_alloc(sizeof *self);
-    rg_main_init(
-        argc, argv, "trainer",
-        "Trains the stages of RG-UNIT; asks the loader for batches and the retrieval service for neighbours.",
-        &self->config);
     rg_progress_init(&self->progress);
     int err = rg_worker_new(&self->worker);
     if (!err)
@@ -173,6 +178,24 @@ int main(int argc, char **argv)
     rg_worker_destroy(&self->worker); // stops a running job, which saves its state
     rg_service_destroy(&self->service);
     rg_progress_fini(&self->progress);
+    return err;
+}
+
+int main(int argc, char **argv)
+{
+    trainer_t *self = rg_alloc(sizeof *self);
+    rg_main_init(
+        argc, argv, "trainer",
+        "Trains the stages of RG-UNIT; asks the loader for batches and the retrieval service for neighbours.",
+        &self->config);
+    int err = rg_ranks_open(&self->ranks);
+    if (!err && rg_ranks_rank(self->ranks) > 0) {
+        rg_order_follow(self->ranks);
+    } else if (!err) {
+        err = serve(self);
+        rg_order_end(self->ranks);
+    }
+    rg_ranks_close(&self->ranks);
     free(self);
     return err ? rg_main_fail(err) : 0;
 }

@@ -1,5 +1,6 @@
 #include "services/trainer/stage.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,13 +62,16 @@ typedef struct {
     plan_t plan;
     const rg_train_config_t *train;
     const atomic_int *stop;
+    rg_ranks_t *ranks;
     rg_progress_t *progress;
     rg_progress_values_t values;
     rg_checkpoint_info_t info;
     char checkpoint[RG_PATH_SIZE], model_id[17];
     rg_backend_t *backend;
     rg_feed_t *feed;
-    rg_link_t *retrieval; // stage 3
+    uint64_t fingerprint;    // of the data set that it serves
+    rg_link_t *retrieval;    // stage 3
+    const rg_batch_t *batch; // of the iteration
     rg_neighbours_t neighbours;
     rg_retriever_t retriever;
     rg_model_t *model;      // stages 1 to 3
@@ -118,6 +122,12 @@ static int sets_of(run_t *run, rg_params_t *sets[RG_PARTS])
     return 1;
 }
 
+// Rank 0 reads and writes the files.
+static int keeps_books(const run_t *run)
+{
+    return rg_ranks_rank(run->ranks) == 0;
+}
+
 // ---- begin
 
 // Weights of the stage before, which must be finished.
@@ -165,6 +175,30 @@ static int begin(run_t *run, const rg_feed_info_t *data)
     return run->plan.from == NOTHING ? 0 : start_from(run, &PLANS[run->plan.from]);
 }
 
+// The state that rank 0 begins with is everyone's.
+static void share_state(run_t *run)
+{
+    rg_params_t *sets[RG_PARTS];
+    int n = sets_of(run, sets);
+    rg_ranks_give(run->ranks, &run->info, sizeof run->info);
+    for (int i = 0; i < n; i++) {
+        float *blocks[] = {sets[i]->value, sets[i]->m, sets[i]->v, sets[i]->ema};
+        for (int b = 0; b < 4; b++)
+            if (blocks[b]) rg_ranks_give(run->ranks, blocks[b], sets[i]->count * sizeof(float));
+        rg_params_changed(sets[i]);
+    }
+}
+
+// A step asks for its targets, then for its images, or for the first of them: each numbered as in the whole
+// batch.
+static uint64_t number_query(void *self, int query)
+{
+    const run_t *run = self;
+    int targets = rg_translation_targets(&run->translation, run->batch),
+        before = query < targets ? 0 : targets, n = before ? run->batch->n : targets;
+    return (uint64_t)(before * rg_ranks_count(run->ranks)) + rg_batch_row(run->batch, n, query - before);
+}
+
 static int open_retrieval(run_t *run)
 {
     rg_model_id(run->model, run->model_id);
@@ -175,35 +209,47 @@ static int open_retrieval(run_t *run)
     rg_fusion_features(run->config, features);
     rg_neighbours_init(&run->neighbours, run->config, features, run->retrieval, run->model_id);
     run->neighbours.since = run->info.set_generation ? run->info.set_generation : UINT64_MAX;
-    run->neighbours.retrieved = run->info.retrieved;
-    run->neighbours.retrieved_new = run->info.retrieved_new;
+    run->neighbours.retrieved = keeps_books(run) ? run->info.retrieved : 0;
+    run->neighbours.retrieved_new = keeps_books(run) ? run->info.retrieved_new : 0;
     run->neighbours.last_new_generation = run->info.last_new_generation;
+    run->neighbours.askers = rg_ranks_count(run->ranks);
+    run->neighbours.number = number_query;
+    run->neighbours.number_self = run;
     run->retriever = (rg_retriever_t){rg_neighbours_ask, rg_neighbours_wait, &run->neighbours};
     return 0;
 }
 
-static int ranks(const run_t *run)
+static int is_ranked(const run_t *run)
 {
     return run->config->model.retrieval == RG_RETRIEVAL_RANKED;
+}
+
+static int open_translation(run_t *run, const rg_loss_weights_t *loss)
+{
+    int err = rg_translation_init(&run->translation, run->model, run->backend, run->train, loss,
+                                  run->retrieval ? &run->retriever : NULL);
+    run->translation.ranks = run->ranks;
+    return err;
 }
 
 static int open_trainer(run_t *run)
 {
     switch (run->stage) {
+    case RG_STAGE_CLASSIFIER:
+        run->classify.ranks = run->ranks;
+        return 0;
     case RG_STAGE_1:
-        return rg_translation_init(&run->translation, run->model, run->backend, run->train,
-                                   &run->config->stage1_loss, NULL);
+        return open_translation(run, &run->config->stage1_loss);
     case RG_STAGE_2:
-        return ranks(run) ? rg_ranking_init(&run->ranking, run->model, run->backend)
-                          : rg_triplet_init(&run->triplet, run->model, run->backend);
+        return is_ranked(run) ? rg_ranking_init(&run->ranking, run->model, run->backend)
+                              : rg_triplet_init(&run->triplet, run->model, run->backend);
     case RG_STAGE_3:
         run->loss = run->config->stage3_loss;
         if (run->plan.trains & RG_PART_BIT(RG_ATTRIBUTE)) { // a code that learns is held to its component
             run->loss.kl = run->config->stage1_loss.kl;
             run->loss.prior = run->config->stage1_loss.prior;
         }
-        return rg_translation_init(&run->translation, run->model, run->backend, run->train, &run->loss,
-                                   run->retrieval ? &run->retriever : NULL);
+        return open_translation(run, &run->loss);
     default:
         return 0;
     }
@@ -229,11 +275,16 @@ static int start_feed(run_t *run)
 {
     int batch = run->train->batch, references = run->config->targets == RG_TARGETS_BOTH ? batch : batch / 2;
     if (run->stage == RG_STAGE_CLASSIFIER) references = 0;
-    if (run->stage == RG_STAGE_2) references = ranks(run) ? 0 : batch;
+    if (run->stage == RG_STAGE_2) references = is_ranked(run) ? 0 : batch;
+    if (run->ranks && references > 0 && batch % 2)
+        return rg_fail(RG_ECONFIG, "%s.batch: ranks have equal shares of a batch where it is even, not %d",
+                       run->plan.name, batch);
     return rg_feed_start(run->feed,
                          &(rg_feed_spec_t){.stream = run->plan.name,
                                            .first = run->info.iteration,
                                            .end = run->info.iterations,
+                                           .rank = rg_ranks_rank(run->ranks),
+                                           .ranks = rg_ranks_count(run->ranks),
                                            .images = batch,
                                            .references = references,
                                            .all_columns = run->stage == RG_STAGE_CLASSIFIER,
@@ -241,14 +292,20 @@ static int start_feed(run_t *run)
                                                       run->config->data.references == RG_REFERENCES_FLIPPED});
 }
 
-static int open_run(run_t *run, const rg_stage_options_t *options)
+static int open_books(run_t *run, const rg_stage_options_t *options)
 {
-    rg_feed_info_t data;
     checkpoint_path(run->config, run->plan.name, run->checkpoint);
     if (options->restart)
         unlink(run->checkpoint); // for good: a trainer killed from here on begins anew as well
     int err = rg_mkdirs(run->config->run);
-    if (!err) err = rg_metrics_open(&run->metrics, run->config);
+    return err ? err : rg_metrics_open(&run->metrics, run->config);
+}
+
+// Networks and their state, as far as a rank has it by itself.
+static int open_model(run_t *run, const rg_stage_options_t *options)
+{
+    rg_feed_info_t data;
+    int err = keeps_books(run) ? open_books(run, options) : 0;
     if (!err) err = rg_cpu_backend_new(&run->backend, run->config->precision == RG_PRECISION_BF16);
     if (!err) err = rg_feed_open(&run->feed, run->config, run->stop, &data);
     if (!err && data.annotated == 0)
@@ -257,12 +314,24 @@ static int open_run(run_t *run, const rg_stage_options_t *options)
         rg_model_new(&run->model, run->config, run->plan.parts, run->plan.trains);
     else if (!err)
         err = rg_classify_init(&run->classify, run->config, data.attributes.count, run->backend);
-    if (!err) err = begin(run, &data);
+    if (!err && keeps_books(run)) err = begin(run, &data);
+    if (!err) run->fingerprint = data.fingerprint;
+    return err;
+}
+
+static int open_run(run_t *run, const rg_stage_options_t *options)
+{
+    int err = rg_ranks_agree(run->ranks, open_model(run, options));
+    if (err) return err;
+    share_state(run);
+    if (run->fingerprint != run->info.fingerprint)
+        err = rg_fail(RG_EMODEL, "%s serves another data set than rank 0's loader",
+                      run->config->endpoints.loader);
     if (!err && run->plan.parts & RG_PART_BIT(RG_FUSION)) err = open_retrieval(run);
     if (!err) err = open_trainer(run);
     if (!err && options->profile) watch(run);
     if (!err) err = start_feed(run);
-    return err;
+    return rg_ranks_agree(run->ranks, err);
 }
 
 static void close_run(run_t *run)
@@ -288,7 +357,7 @@ static int learn_retrieval(run_t *run, const rg_batch_t *batch, rg_rng_t *rng, i
     rg_losses_t *losses = &run->values.losses;
     rg_triplet_draws_t triplet;
     rg_ranking_draws_t ranking;
-    if (ranks(run)) {
+    if (is_ranked(run)) {
         rg_ranking_draw(&run->ranking, batch, rng, &ranking);
         return rg_ranking_step(&run->ranking, batch, &ranking, iteration, losses);
     }
@@ -308,6 +377,7 @@ static int step(run_t *run, const rg_batch_t *batch, int iteration)
     case RG_STAGE_2:
         return learn_retrieval(run, batch, &rng, iteration);
     default:
+        run->batch = batch;
         run->neighbours.seed =
             run->config->seed + ((uint64_t)iteration << 16); // a resumed stage draws the same
         rg_translation_draw(&run->translation, batch, &rng, &draws);
@@ -320,6 +390,21 @@ static double waited_ms(const run_t *run)
     return rg_feed_waited_ms(run->feed) + (run->retrieval ? rg_link_waited_ms(run->retrieval) : 0);
 }
 
+static double images_per_s(const run_t *run, rg_pace_rate_t pace)
+{
+    return pace.iterations_per_s * run->train->batch * rg_ranks_count(run->ranks);
+}
+
+// Losses are means over a batch, and those of the whole one the mean over its equal shares.
+static void share_losses(run_t *run)
+{
+    rg_losses_t *losses = &run->values.losses;
+    double value[RG_LOSSES_MAX];
+    for (int i = 0; i < losses->n; i++) value[i] = losses->item[i].value;
+    rg_ranks_mean(run->ranks, value, losses->n);
+    for (int i = 0; i < losses->n; i++) losses->item[i].value = value[i];
+}
+
 static void note_progress(run_t *run)
 {
     rg_progress_values_t *v = &run->values;
@@ -329,7 +414,7 @@ static void note_progress(run_t *run)
     snprintf(v->stage, sizeof v->stage, "%s", run->plan.name);
     v->iteration = run->info.iteration;
     v->iterations = run->info.iterations;
-    v->images_per_s = pace.iterations_per_s * run->train->batch;
+    v->images_per_s = images_per_s(run, pace);
     v->eta_s = (double)(run->info.iterations - run->info.iteration) / pace.iterations_per_s;
     v->wait_share = pace.wait_share;
     v->retrieved = run->info.retrieved;
@@ -343,8 +428,10 @@ static void note_neighbours(run_t *run)
     if (!run->retrieval) return;
     if (run->info.set_generation == 0)
         run->info.set_generation = run->neighbours.since = run->neighbours.generation;
-    run->info.retrieved = run->neighbours.retrieved;
-    run->info.retrieved_new = run->neighbours.retrieved_new;
+    double counts[] = {(double)run->neighbours.retrieved, (double)run->neighbours.retrieved_new};
+    rg_ranks_mean(run->ranks, counts, 2);
+    run->info.retrieved = (uint64_t)llround(counts[0] * rg_ranks_count(run->ranks));
+    run->info.retrieved_new = (uint64_t)llround(counts[1] * rg_ranks_count(run->ranks));
     run->info.last_new_generation = run->neighbours.last_new_generation;
 }
 
@@ -377,27 +464,36 @@ static int keep_books(run_t *run, const rg_batch_t *batch)
     return err;
 }
 
+static int next_batch(run_t *run, rg_batch_t *batch)
+{
+    if (atomic_load(run->stop)) return rg_fail(RG_ESTOPPED, "stopped");
+    rg_tape_op(tape_of(run), "wait for a batch");
+    return rg_feed_next(run->feed, batch);
+}
+
 static int iterate(run_t *run)
 {
     int err = 0;
+    rg_batch_t batch;
     rg_pace_begin(&run->pace, now_ms(), waited_ms(run));
-    while (!err && run->info.iteration < run->info.iterations) {
-        rg_batch_t batch;
-        if (atomic_load(run->stop)) err = rg_fail(RG_ESTOPPED, "stopped");
-        if (!err) rg_tape_op(tape_of(run), "wait for a batch");
-        if (!err) err = rg_feed_next(run->feed, &batch);
-        if (!err) rg_tape_op(tape_of(run), "draw");
-        if (!err) err = step(run, &batch, (int)run->info.iteration);
+    for (;;) {
+        int more = run->info.iteration < run->info.iterations;
+        if (!err && more) err = next_batch(run, &batch);
+        err = rg_ranks_agree(run->ranks, err);
+        if (err || !more) break;
+        rg_tape_op(tape_of(run), "draw");
+        err = step(run, &batch, (int)run->info.iteration);
         if (err) break;
         rg_tape_op(tape_of(run), "checkpoints, samples and books");
         note_neighbours(run);
         run->info.iteration++;
+        share_losses(run);
         note_progress(run);
-        err = keep_books(run, &batch);
+        if (keeps_books(run)) err = keep_books(run, &batch);
     }
     if (run->watch) rg_stopwatch_stop(run->watch);
     // A step that was interrupted changed nothing: the state is that of the last whole iteration.
-    if (err == RG_ESTOPPED && run->pace.iterations > 0) {
+    if (err == RG_ESTOPPED && run->pace.iterations > 0 && keeps_books(run)) {
         int failed = save(run);
         return failed ? failed
                       : rg_fail(RG_ESTOPPED, "%s stopped at iteration %llu", run->plan.name,
@@ -412,8 +508,8 @@ static char *report(run_t *run)
     rg_pace_rate_t pace = rg_pace_whole(&run->pace);
     json_t *object = json_pack("{s:s, s:I, s:f, s:f, s:f, s:f}", "stage", run->plan.name, "iterations",
                                (json_int_t)run->info.iteration, "seconds", rg_pace_seconds(&run->pace),
-                               "images_per_s", pace.iterations_per_s * run->train->batch, "wait_share",
-                               pace.wait_share, "peak_memory_mib", rg_peak_memory_mib());
+                               "images_per_s", images_per_s(run, pace), "wait_share", pace.wait_share,
+                               "peak_memory_mib", rg_peak_memory_mib());
     for (int i = 0; i < v->losses.n; i++)
         json_object_set_new(object, v->losses.item[i].name, json_real(v->losses.item[i].value));
     if (run->retrieval) {
@@ -430,21 +526,23 @@ static char *report(run_t *run)
     return text;
 }
 
-int rg_stage_run(const rg_config_t *config, enum rg_stage stage, const rg_stage_options_t *options,
-                 rg_progress_t *progress, const atomic_int *stop, rg_stage_result_t *result)
+int rg_stage_run(const rg_stage_job_t *job, rg_stage_result_t *result)
 {
-    plan_t plan = plan_of(stage, config);
+    const rg_config_t *config = job->config;
+    rg_progress_t *progress = job->progress;
+    plan_t plan = plan_of(job->stage, config);
     run_t *run = rg_alloc(sizeof *run);
     *run = (run_t){.config = config,
-                   .stage = stage,
+                   .stage = job->stage,
                    .plan = plan,
                    .progress = progress,
-                   .stop = stop,
+                   .stop = job->stop,
+                   .ranks = job->ranks,
                    .train = (const rg_train_config_t *)(const void *)((const char *)config + plan.train)};
     rg_cpu_threads(config->threads);
     rg_progress_state(progress, "waiting", plan.name);
-    int err = open_run(run, options);
-    if (!err)
+    int err = open_run(run, &job->options);
+    if (!err && keeps_books(run))
         rg_log(RG_LOG_INFO, "train", "stage=%s iteration=%llu of=%llu", plan.name,
                (unsigned long long)run->info.iteration, (unsigned long long)run->info.iterations);
     if (!err) err = iterate(run);

@@ -8,6 +8,7 @@
 
 #include "common/core/config.h"
 #include "services/trainer/progress.h"
+#include "services/trainer/ranks.h"
 
 enum rg_stage { RG_STAGE_CLASSIFIER, RG_STAGE_1, RG_STAGE_2, RG_STAGE_3, RG_STAGES };
 
@@ -27,9 +28,22 @@ typedef struct {
     int profile; // the report has "profile": time by operation
 } rg_stage_options_t;
 
+// All that a run borrows.
+typedef struct {
+    const rg_config_t *config;
+    enum rg_stage stage;
+    rg_stage_options_t options;
+    rg_progress_t *progress;
+    const atomic_int *stop;
+    rg_ranks_t *ranks; // NULL: this process trains alone
+} rg_stage_job_t;
+
 // Trains to the end of the stage, or until *stop: then the state is saved and RG_ESTOPPED returned. A
 // finished stage returns at once.
-int rg_stage_run(const rg_config_t *config, enum rg_stage stage, const rg_stage_options_t *options,
-                 rg_progress_t *progress, const atomic_int *stop, rg_stage_result_t *result);
+//
+// Several ranks call it together. The batch of the configuration is each rank's: the result is that of one
+// process with as many times the batch. Rank 0 reads and writes the files, the others get the state from it;
+// an error of any rank ends the run of all.
+int rg_stage_run(const rg_stage_job_t *job, rg_stage_result_t *result);
 
 #endif

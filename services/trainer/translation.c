@@ -6,6 +6,7 @@
 #include "common/model/critic.h"
 #include "common/model/loss.h"
 #include "common/nn/optim.h"
+#include "services/trainer/reduce.h"
 
 int rg_translation_init(rg_translation_t *self, rg_model_t *model, rg_backend_t *backend,
                         const rg_train_config_t *train, const rg_loss_weights_t *weight,
@@ -41,14 +42,13 @@ static void *for_targets(rg_tape_t *tape, const void *rows, size_t bytes, int ti
     return out;
 }
 
-void rg_translation_draw(rg_translation_t *self, const rg_batch_t *batch, rg_rng_t *rng, rg_draws_t *draws)
+static void draw(const rg_translation_t *self, const rg_batch_t *batch, rg_rng_t *rng, rg_draws_t *draws)
 {
     const rg_config_t *config = &self->model->config;
     rg_tape_t *tape = self->tape;
     int targets = rg_translation_targets(self, batch), times = targets / batch->n;
     size_t width = (size_t)rg_code_width(config), count = (size_t)targets * width,
            labels = (size_t)batch->n * (size_t)batch->columns;
-    rg_tape_reset(tape);
     draws->codes = rg_tape_alloc(tape, count * sizeof *draws->codes);
     draws->component = rg_tape_alloc(tape, (size_t)batch->n * width * sizeof *draws->component);
     draws->keep = rg_tape_alloc(tape, count);
@@ -61,6 +61,28 @@ void rg_translation_draw(rg_translation_t *self, const rg_batch_t *batch, rg_rng
     for (int i = 0; i < targets; i++)
         if (rg_rng_uniform(rng) < 0.5f) memset(draws->keep + (size_t)i * width, 0, width);
     for (int i = 0; i < targets; i++) draws->mix[i] = rg_rng_uniform(rng);
+}
+
+// The rows of this batch, of n, among those of the whole batch.
+static void *own_rows(rg_tape_t *tape, const rg_batch_t *batch, int n, const void *whole, size_t bytes)
+{
+    void *rows = rg_tape_alloc(tape, (size_t)n * bytes);
+    rg_batch_take(batch, n, whole, bytes, rows);
+    return rows;
+}
+
+void rg_translation_draw(rg_translation_t *self, const rg_batch_t *batch, rg_rng_t *rng, rg_draws_t *draws)
+{
+    rg_tape_t *tape = self->tape;
+    int targets = rg_translation_targets(self, batch);
+    size_t width = (size_t)rg_code_width(&self->model->config);
+    rg_tape_reset(tape);
+    draw(self, batch->whole ? batch->whole : batch, rng, draws);
+    if (!batch->whole) return;
+    draws->codes = own_rows(tape, batch, targets, draws->codes, width * sizeof *draws->codes);
+    draws->component = own_rows(tape, batch, batch->n, draws->component, width * sizeof *draws->component);
+    draws->keep = own_rows(tape, batch, targets, draws->keep, width);
+    draws->mix = own_rows(tape, batch, targets, draws->mix, sizeof *draws->mix);
 }
 
 // What the steps of an iteration share. Of tensors with T rows, row i belongs to target i.
@@ -98,17 +120,26 @@ static rg_tensor_t *wanted_codes(rg_tape_t *tape, const shared_t *s, rg_tensor_t
     return rg_select(tape, s->draws->keep, s->own_code, codes);
 }
 
+// Here, before its first use, a network's gradients are complete on the way back.
+static void reduce(rg_translation_t *self, enum rg_part part)
+{
+    rg_params_t *set = &self->model->set[part];
+    if (self->model->parts & RG_PART_BIT(part)) rg_reduce_when_complete(self->tape, self->ranks, set);
+}
+
 static void encode(rg_translation_t *self, shared_t *s)
 {
     rg_tape_t *tape = self->tape;
     const rg_model_t *model = self->model;
     int n = s->batch->n, references = s->targets - s->latent;
     s->x = images(tape, model, n, s->batch->pixels);
+    reduce(self, RG_CONTENT);
     s->content = rg_content_encode(tape, &model->content, s->x);
     rg_tensor_t *coded = s->x; // one batch for E_a: the images, then the references
     if (references > 0)
         coded = rg_stack(tape, s->x, images(tape, model, references, s->batch->reference_pixels));
     rg_code_t codes = {0};
+    reduce(self, RG_ATTRIBUTE);
     if (self->weight->kl > 0)
         codes = rg_attribute_encode_both(tape, &model->attribute, coded);
     else
@@ -149,6 +180,8 @@ static rg_decode_t ask_for_images(rg_translation_t *self, const shared_t *s)
 
 static void translate(rg_translation_t *self, shared_t *s, rg_decode_t *decode)
 {
+    reduce(self, RG_GENERATOR);
+    reduce(self, RG_FUSION);
     rg_tensor_t *y = rg_translate_finish(self->tape, self->model, decode);
     s->fake = rg_rows(self->tape, y, 0, s->targets);
     s->recon = rg_rows(self->tape, y, s->targets, s->batch->n);
@@ -200,11 +233,13 @@ static verdict_t learn_real(rg_translation_t *self, const shared_t *s)
     return verdict;
 }
 
-// The rest of D's gradients. Its update waits until nothing can interrupt the iteration any more.
+// The rest of D's gradients, whose mean over the ranks is under way afterwards. Its update waits until
+// nothing can interrupt the iteration any more.
 static int learn_fake(rg_translation_t *self, const shared_t *s, verdict_t verdict, int iteration,
                       rg_losses_t *losses)
 {
     rg_tape_t *tape = self->tape_d;
+    rg_params_t *set = &self->model->set[RG_DISCRIMINATOR];
     rg_tensor_t *fake = images(tape, self->model, s->targets, s->fake->data);
     judge(tape, self->model, fake, 0, NULL, self->weight, &verdict.adversarial, NULL);
     rg_losses_add(losses, "d_adversarial", verdict.adversarial);
@@ -216,8 +251,13 @@ static int learn_fake(rg_translation_t *self, const shared_t *s, verdict_t verdi
                                                images(tape, self->model, s->targets, sources->data), fake,
                                                s->draws->mix, (float)self->weight->penalty));
     }
-    int err = rg_losses_check(losses, iteration);
-    return err ? err : rg_tape_backward(tape);
+    int err = rg_tape_error(self->tape);
+    if (!err) err = rg_losses_check(losses, iteration);
+    err = rg_ranks_agree(self->ranks, err);
+    if (err) return err;
+    rg_tape_backward(tape);
+    rg_ranks_begin(self->ranks, set->grad, set->count);
+    return 0; // an error of the tape stays there until the ranks agree on it
 }
 
 // Codes read back from translations, of the latent targets only (as MUNIT reconstructs sampled styles): a
@@ -287,7 +327,9 @@ static int generator_step(rg_translation_t *self, const shared_t *s, rg_tensor_t
     rg_losses_add(losses, "cycle", rg_loss_l1(tape, cycle, s->sources, (float)self->weight->cycle));
     int err = rg_tape_error(tape);
     if (!err) err = rg_losses_check(losses, iteration);
-    if (!err) err = rg_tape_backward(tape);
+    err = rg_ranks_agree(self->ranks, err);
+    if (err) return err;
+    err = rg_ranks_agree(self->ranks, rg_tape_backward(tape));
     return err ? err : update_generator(self, iteration);
 }
 
@@ -317,10 +359,11 @@ int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const r
     translate(self, &s, &there);
     rg_tensor_t *content = rg_content_encode(self->tape, &self->model->content, s.fake);
     rg_decode_t again = ask(self, &s, back(&s, content));
-    int err = rg_tape_error(self->tape);
-    if (!err) err = learn_fake(self, &s, real, iteration, losses);
+    int err = learn_fake(self, &s, real, iteration, losses);
     if (err) return err;
     rg_tensor_t *cycle = rg_translate_finish(self->tape, self->model, &again);
-    err = rg_tape_error(self->tape);
+    err = rg_tape_error(self->tape_d);
+    if (!err) err = rg_tape_error(self->tape);
+    err = rg_ranks_agree(self->ranks, err);
     return err ? err : update(self, &s, content, cycle, iteration, losses);
 }

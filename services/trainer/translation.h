@@ -14,6 +14,10 @@
 // In stage 3 E_c and E_a are frozen and every decode asks for neighbours (model/translate.h). Searches run
 // while D learns from what is there already: the real images during the first, the translated ones during the
 // second.
+//
+// Of several ranks each has its share of a batch: losses are those of the share, both updates are made with
+// the mean of the ranks' gradients. D's are averaged while the translations are translated back, a network's
+// of G's step from the moment on when the backward pass has left it.
 #ifndef RG_TRAINER_TRANSLATION_H
 #define RG_TRAINER_TRANSLATION_H
 
@@ -21,6 +25,7 @@
 #include "common/model/translate.h"
 #include "services/trainer/batch.h"
 #include "services/trainer/losses.h"
+#include "services/trainer/ranks.h"
 
 typedef struct {
     rg_model_t *model; // borrowed; with the fusion layers every decode asks
@@ -28,6 +33,7 @@ typedef struct {
     const rg_loss_weights_t *weight;
     const rg_retriever_t *retriever; // NULL without them
     rg_backend_t *backend;           // borrowed
+    rg_ranks_t *ranks;               // borrowed; NULL, as after init: this process trains alone
     rg_tape_t *tape, *tape_d;        // generator and discriminator graphs
     rg_perceptual_t perceptual;      // where that loss has a weight
 } rg_translation_t;
@@ -50,11 +56,11 @@ void rg_translation_fini(rg_translation_t *self);
 int rg_translation_targets(const rg_translation_t *self, const rg_batch_t *batch);
 
 // Fills draws (arrays from the G tape, valid for the next step): half of the samples keep the codes of
-// attributes that do not change.
+// attributes that do not change. A share of a batch gets its rows of what the whole batch would have got.
 void rg_translation_draw(rg_translation_t *self, const rg_batch_t *batch, rg_rng_t *rng, rg_draws_t *draws);
 
 // Losses as named in losses, then both updates. What the retriever returned (nothing was updated then), or
-// RG_ENUMERIC (nothing was updated by the step, D's or G's, that found it).
+// RG_ENUMERIC (nothing was updated by the step, D's or G's, that found it), of whichever rank.
 int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const rg_draws_t *draws,
                         int iteration, rg_losses_t *losses);
 

@@ -67,8 +67,8 @@ static int close_batcher(void **state)
     return rc;
 }
 
-static int ask(rg_batcher_t *batcher, const char *stream, uint64_t index, uint32_t n, uint32_t m,
-               rg_msg_t **reply)
+static int ask_part(rg_batcher_t *batcher, const char *stream, uint64_t index, uint32_t n, uint32_t m,
+                    uint32_t part, uint32_t parts, rg_msg_t **reply)
 {
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_BATCH_REQUEST);
     Rg__V1__BatchRequest *body = rg_msg_body(request);
@@ -76,10 +76,18 @@ static int ask(rg_batcher_t *batcher, const char *stream, uint64_t index, uint32
     body->index = index;
     body->images = n;
     body->references = m;
+    body->part = part;
+    body->parts = parts;
     *reply = NULL;
     int err = rg_batcher_answer(batcher, request, reply);
     rg_msg_destroy(&request);
     return err;
+}
+
+static int ask(rg_batcher_t *batcher, const char *stream, uint64_t index, uint32_t n, uint32_t m,
+               rg_msg_t **reply)
+{
+    return ask_part(batcher, stream, index, n, m, 0, 0, reply);
 }
 
 static rg_msg_t *batch(rg_batcher_t *batcher, const char *stream, uint64_t index, uint32_t n, uint32_t m)
@@ -372,6 +380,36 @@ static void without_annotation_there_is_nothing_to_train_on(void **state)
     rg_dataset_close(&bare);
 }
 
+// Part 1 of 2 of eight images, of which four have references: the images 2, 3 and 6, 7, the references 2, 3.
+static void a_part_is_of_the_whole_batch(void **state)
+{
+    enum { N = 8, M = 4, WHOLE_ROW = SIDE * SIDE * 3 };
+    static const uint32_t rows[] = {2, 3, 6, 7};
+    fixture_t *f = *state;
+    rg_msg_t *whole = batch(f->batcher, "stage1", 3, N, M), *part;
+    assert_ok(ask_part(f->batcher, "stage1", 3, N, M, 1, 2, &part));
+    for (uint32_t i = 0; i < 4; i++)
+        assert_memory_equal(pixels_at(part, "pixels", i), pixels_at(whole, "pixels", rows[i]),
+                            WHOLE_ROW * sizeof(float));
+    for (uint32_t i = 0; i < 2; i++)
+        assert_memory_equal(pixels_at(part, "references", i), pixels_at(whole, "references", 2 + i),
+                            WHOLE_ROW * sizeof(float));
+    assert_memory_equal(payload(part, "target_labels", RG__V1__DTYPE__U8, 2),
+                        payload(whole, "target_labels", RG__V1__DTYPE__U8, 2), N * A);
+    rg_msg_destroy(&whole);
+    rg_msg_destroy(&part);
+}
+
+static void parts_are_equal(void **state)
+{
+    fixture_t *f = *state;
+    rg_msg_t *reply;
+    assert_int_equal(ask_part(f->batcher, "stage1", 0, 9, 4, 0, 2, &reply), RG_EINVAL);
+    assert_int_equal(ask_part(f->batcher, "stage1", 0, 8, 3, 0, 2, &reply), RG_EINVAL);
+    assert_int_equal(ask_part(f->batcher, "stage1", 0, 8, 4, 2, 2, &reply), RG_EINVAL);
+    assert_int_equal(ask_part(f->batcher, "stage1", 0, 4096, 0, 0, 2048, &reply), RG_ELIMIT);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_batcher, close_batcher)
 
 int main(void)
@@ -387,6 +425,8 @@ int main(void)
         TEST(each_place_has_its_own_augmentation),
         TEST(larger_batches_than_epochs_work),
         TEST(bad_requests_are_refused),
+        TEST(a_part_is_of_the_whole_batch),
+        TEST(parts_are_equal),
         TEST(a_broken_file_is_named_and_may_be_mended),
         TEST(decoded_images_are_kept),
         TEST(without_annotation_there_is_nothing_to_train_on),

@@ -315,6 +315,10 @@ static void a_pool_is_drawn_from(void **state)
         if (row != 4) assert_in_range(seen[row], 750, 1050);
     assert_ok(rg_search_run(again, view, &search));
     for (int i = 0; i < TIMES * PICK; i++) assert_int_equal(hits[i].row, again[i].row);
+    search.number = 7; // the same search, but for its first queries
+    search.n -= 7;
+    assert_ok(rg_search_run(again, view, &search));
+    for (size_t i = 0; i < search.n * PICK; i++) assert_int_equal(hits[7 * PICK + i].row, again[i].row);
     free(exclude);
     free(queries);
     free(again);
