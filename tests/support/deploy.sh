@@ -1,0 +1,64 @@
+# For the deployment tests: an engine that runs containers, the system in them, and waiting for what the engine reports.
+. tests/support/flow.sh
+export COMPOSE_PROJECT_NAME=rg-test-$$ RG_CONFIG=configs/smoke.yaml
+engine= # the pid of an engine that the test started
+
+skip() { echo "SKIP: $*"; exit 77; }
+
+compose() { docker-compose -f deploy/docker-compose.yml "$@"; }
+
+# start_engine: RG_DOCKERD is the command where this machine needs one of its own.
+start_engine()
+{
+    ${RG_DOCKERD:-dockerd} >>"$work/dockerd.log" 2>&1 &
+    engine=$!
+    until docker info >/dev/null 2>&1; do
+        kill -0 $engine 2>/dev/null || skip "no container engine answers, and dockerd does not start: $(tail -n 1 "$work/dockerd.log")"
+    done
+}
+
+need_engine()
+{
+    command -v docker >/dev/null || skip "docker is not installed"
+    command -v docker-compose >/dev/null || skip "docker-compose is not installed"
+    docker info >/dev/null 2>&1 || start_engine
+    docker image inspect debian:bookworm-slim >/dev/null 2>&1 || docker pull -q debian:bookworm-slim >/dev/null 2>&1 ||
+        skip "debian:bookworm-slim is not here, and no registry can be reached"
+}
+
+take_down()
+{
+    local code=$?
+    [ $code -eq 0 ] || compose logs --tail 20 >&2
+    compose --profile demo --profile tools down --volumes --remove-orphans >/dev/null 2>&1
+    if [ -n "$engine" ]; then
+        kill $engine
+        wait $engine
+    fi 2>/dev/null
+    (exit $code)
+    cleanup
+}
+
+container() { docker ps -aq --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" --filter "label=com.docker.compose.service=$1"; }
+of() { docker inspect -f "$2" "$(container "$1")"; }
+
+# await SERVICE EVENT SINCE: until the engine has reported it.
+await()
+{
+    local line events
+    exec {events}< <(exec docker events --since "$3" --filter "container=$(container "$1")" --filter "event=$2" --format '{{.Status}}')
+    local watcher=$!
+    read -r line <&$events
+    exec {events}<&-
+    kill $watcher
+}
+
+# rg-ctl in a container that stays, so that a question costs no start of one; what the assertions of lib.sh run.
+start_ctl()
+{
+    ctl=$(compose run -d --entrypoint sleep ctl infinity)
+    mkdir -p "$work/bin"
+    printf '#!/bin/sh\nexec docker exec -i %s rg-ctl "$@"\n' "$ctl" >"$work/bin/rg-ctl"
+    chmod +x "$work/bin/rg-ctl"
+    RG_BIN=$work/bin
+}
