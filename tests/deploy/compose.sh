@@ -17,45 +17,46 @@ for service in $all_services; do
     out_has "^$service +"
     [ "$(of $service '{{.State.Health.Status}}')" = healthy ] || fail "the $service is not healthy"
 done
-until_field trainer stage = stage3
-until_field trainer iteration -ge 1
+until_seen trainer '"stage":"stage3".*"iteration":"[1-9]'
 images=$(field loader train)
-
-compose run --rm ctl add-images --json /images >"$work/added" 2>"$work/added.err" &
-adding=$!
 
 # Its process is killed, so that the restart policy acts.
 kill_service()
 {
     local since=$(date +%s) starts=$(of "$1" '{{.RestartCount}}')
-    kill -9 "$(pgrep -P "$(of "$1" '{{.State.Pid}}')")"
+    docker exec "$(container "$1")" sh -c "kill -9 $(field "$1" pid)"
     await "$1" start "$since"
     [ "$(of "$1" '{{.RestartCount}}')" -eq $((starts + 1)) ] || fail "the $1 was not restarted"
-    until "$RG_BIN/rg-ctl" status "$1" >/dev/null 2>&1; do :; done
+    until_seen "$1" '"answers":true'
 }
-for service in $all_services; do kill_service $service; done
 
+# Without the encoder images are on their way until it is back, whatever is killed meanwhile.
 network=${COMPOSE_PROJECT_NAME}_default
 docker network disconnect "$network" "$(container encoder)"
 run 1 status encoder
+compose run --rm ctl add-images --json /images >"$work/added" 2>"$work/added.err" &
+adding=$!
+until_seen loader '"waiting":"[1-9]'
+for service in loader retrieval trainer evaluator; do kill_service $service; done
+until_seen loader '"waiting":"[1-9]'
 docker network connect --alias encoder "$network" "$(container encoder)"
-until "$RG_BIN/rg-ctl" status encoder >/dev/null 2>&1; do :; done
+until_seen encoder '"answers":true'
+kill_service encoder
+wait $adding || fail "not all images were added: $(tail -n 1 "$work/added.err")"
 
 if [ -n "$engine" ]; then
-    kill $engine
-    wait $engine
+    stop_engine
     start_engine
     docker start "$ctl" >/dev/null
-    for service in $all_services; do until "$RG_BIN/rg-ctl" status $service >/dev/null 2>&1; do :; done; done
+    for service in $all_services; do until_seen $service '"answers":true'; done
     echo "the engine was restarted"
 else
     echo "the engine is not the test's: it was not restarted"
 fi
 
-wait $adding || run 0 add-images /images
 [ "$(docker wait "$(container demo)")" -eq 0 ] || fail "the demo failed: $(docker logs --tail 1 "$(container demo)" 2>&1)"
 run 0 train --stage 3 --json
-out_has '"iteration":500,'
+out_has '"stage":"stage3","checkpoint"'
 images=$((images + 200))
 [ "$(field retrieval images)" -eq $images ] || fail "the set holds $(field retrieval images) of $images images"
 run 0 index verify
@@ -70,8 +71,8 @@ err_has "refused peer="
 
 # All of it again, from what is in the volumes.
 compose down >/dev/null 2>&1
-since=$(date +%s%N)
+SECONDS=0
 compose up -d >"$work/up" 2>&1 || fail "the system does not come up again"
 compose run --rm ctl query --json --image /images/000001.jpg --attr Male=1 -k 3 >"$work/out" 2>"$work/err" ||
     fail "the query is not answered"
-echo "from up to the answer of a query: $((($(date +%s%N) - since) / 100000000))e-1 s"
+echo "from up to the answer of a query: $SECONDS s"

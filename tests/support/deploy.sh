@@ -17,6 +17,12 @@ start_engine()
     done
 }
 
+stop_engine()
+{
+    kill "$engine"
+    wait "$engine"
+}
+
 need_engine()
 {
     command -v docker >/dev/null || skip "docker is not installed"
@@ -26,15 +32,18 @@ need_engine()
         skip "debian:bookworm-slim is not here, and no registry can be reached"
 }
 
+# build_image OPTION...: of deploy/Dockerfile.
+build_image()
+{
+    docker build --network host "$@" -f deploy/Dockerfile . >"$work/build" 2>&1 || { tail "$work/build" >&2; fail "the image is not built"; }
+}
+
 take_down()
 {
     local code=$?
     [ $code -eq 0 ] || compose logs --tail 20 >&2
     compose --profile demo --profile tools down --volumes --remove-orphans >/dev/null 2>&1
-    if [ -n "$engine" ]; then
-        kill $engine
-        wait $engine
-    fi 2>/dev/null
+    [ -z "$engine" ] || stop_engine
     (exit $code)
     cleanup
 }
@@ -52,6 +61,9 @@ await()
     exec {events}<&-
     kill $watcher
 }
+
+# until_seen SERVICE REGEX: until a line of its status has it.
+until_seen() { grep -qE "$2" < <("$RG_BIN/rg-ctl" status --watch --json "$1" 2>/dev/null); }
 
 # rg-ctl in a container that stays, so that a question costs no start of one; what the assertions of lib.sh run.
 start_ctl()
