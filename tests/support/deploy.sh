@@ -5,7 +5,14 @@ engine= # the pid of an engine that the test started
 
 skip() { echo "SKIP: $*"; exit 77; }
 
-compose() { docker-compose -f deploy/docker-compose.yml "$@"; }
+compose()
+{
+    if command -v docker-compose >/dev/null; then
+        docker-compose -f deploy/docker-compose.yml "$@"
+    else
+        docker compose -f deploy/docker-compose.yml "$@"
+    fi
+}
 
 # start_engine: RG_DOCKERD is the command where this machine needs one of its own.
 start_engine()
@@ -26,7 +33,7 @@ stop_engine()
 need_engine()
 {
     command -v docker >/dev/null || skip "docker is not installed"
-    command -v docker-compose >/dev/null || skip "docker-compose is not installed"
+    compose version >/dev/null 2>&1 || skip "docker-compose is not installed"
     docker info >/dev/null 2>&1 || start_engine
     docker image inspect debian:bookworm-slim >/dev/null 2>&1 || docker pull -q debian:bookworm-slim >/dev/null 2>&1 ||
         skip "debian:bookworm-slim is not here, and no registry can be reached"
