@@ -2,15 +2,14 @@
 # killed in turn, one loses its network, and the engine restarts, if the test may. In the end nothing is missing.
 . tests/support/deploy.sh
 need_engine
-trap take_down EXIT
 
-compose build >"$work/build" 2>&1 || { tail "$work/build" >&2; fail "the image is not built"; }
+compose build >"$work/out" 2>"$work/err" || fail "the image is not built"
 echo "image: $(($(docker image inspect -f '{{.Size}}' rg-unit) / 1000000)) MB, of which debian:bookworm-slim" \
     "$(($(docker image inspect -f '{{.Size}}' debian:bookworm-slim) / 1000000)) MB"
 [ "$(docker run --rm --entrypoint id rg-unit -u)" -ne 0 ] || fail "the image runs as root"
 docker run --rm --read-only rg-unit rg-ctl --help >/dev/null || fail "the image does not run on a read-only file system"
 
-compose --profile demo up -d >"$work/up" 2>&1 || { cat "$work/up" >&2; fail "the system does not come up"; }
+compose --profile demo up -d >"$work/out" 2>"$work/err" || fail "the system does not come up"
 start_ctl
 run 0 status
 for service in $all_services; do
@@ -72,7 +71,7 @@ err_has "refused peer="
 # All of it again, from what is in the volumes.
 compose down >/dev/null 2>&1
 SECONDS=0
-compose up -d >"$work/up" 2>&1 || fail "the system does not come up again"
+compose up -d >"$work/out" 2>"$work/err" || fail "the system does not come up again"
 compose run --rm ctl query --json --image /images/000001.jpg --attr Male=1 -k 3 >"$work/out" 2>"$work/err" ||
     fail "the query is not answered"
 echo "from up to the answer of a query: $SECONDS s"

@@ -2,12 +2,11 @@
 # configuration, removing it keeps what they stored, and purging it leaves nothing.
 . tests/support/deploy.sh
 need_engine
-trap take_down EXIT
 
 build_image --target build -t rg-unit-build
 docker run --rm rg-unit-build sh -c 'cat build/rg-unit_*.deb' >"$work/rg-unit.deb"
 
-docker run --rm -i --network host -v "$work:/package:ro" debian:bookworm-slim sh -eu >"$work/out" 2>"$work/err" <<'END' || fail "the package does not work"
+docker run --rm -i --network host -v "$work:/package:ro" debian:bookworm-slim sh -eu >"$work/out" 2>"$work/err" <<'END' ||
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q
 apt-get install -y -q --no-install-recommends /package/rg-unit.deb
@@ -28,4 +27,5 @@ apt-get remove -y -q rg-unit
 apt-get purge -y -q rg-unit
 [ ! -e /var/lib/rg-unit ] && [ ! -e /etc/rg-unit ]
 END
+    fail "the package does not work"
 out_has '^evaluator +idle '

@@ -20,7 +20,7 @@ start_engine()
     ${RG_DOCKERD:-dockerd} >>"$work/dockerd.log" 2>&1 &
     engine=$!
     until docker info >/dev/null 2>&1; do
-        kill -0 $engine 2>/dev/null || skip "no container engine answers, and dockerd does not start: $(tail -n 1 "$work/dockerd.log")"
+        kill -0 $engine 2>/dev/null || { engine=; skip "no container engine answers, and dockerd does not start"; }
     done
 }
 
@@ -42,29 +42,34 @@ need_engine()
 # build_image OPTION...: of deploy/Dockerfile.
 build_image()
 {
-    docker build --network host "$@" -f deploy/Dockerfile . >"$work/build" 2>&1 || { tail "$work/build" >&2; fail "the image is not built"; }
+    docker build --network host "$@" -f deploy/Dockerfile . >"$work/out" 2>"$work/err" || fail "the image is not built"
 }
 
 take_down()
 {
     local code=$?
-    [ $code -eq 0 ] || compose logs --tail 20 >&2
+    [ $code -eq 0 ] || [ $code -eq 77 ] || compose logs --tail 20 >&2
     compose --profile demo --profile tools down --volumes --remove-orphans >/dev/null 2>&1
     [ -z "$engine" ] || stop_engine
     (exit $code)
     cleanup
 }
+trap take_down EXIT
 
-container() { docker ps -aq --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" --filter "label=com.docker.compose.service=$1"; }
+container()
+{
+    local label=com.docker.compose
+    docker ps -aq --filter "label=$label.project=$COMPOSE_PROJECT_NAME" --filter "label=$label.service=$1"
+}
 of() { docker inspect -f "$2" "$(container "$1")"; }
 
 # await SERVICE EVENT SINCE: until the engine has reported it.
 await()
 {
-    local line events
-    exec {events}< <(exec docker events --since "$3" --filter "container=$(container "$1")" --filter "event=$2" --format '{{.Status}}')
-    local watcher=$!
-    read -r line <&$events
+    local event events watcher
+    exec {events}< <(exec docker events --since "$3" --filter "container=$(container "$1")" --filter "event=$2")
+    watcher=$!
+    read -r event <&$events
     exec {events}<&-
     kill $watcher
 }
