@@ -2,7 +2,7 @@
 # Installs what building, running and testing need, from Debian 12's own packages. What is there is left alone.
 set -eu
 
-packages="gcc g++ cmake ninja-build ccache pkg-config git protobuf-compiler protobuf-c-compiler
+packages="gcc g++ cmake ninja-build ccache pkg-config git dpkg-dev file protobuf-compiler protobuf-c-compiler
 libzmq3-dev libczmq-dev libprotobuf-c-dev libmicrohttpd-dev libdnnl-dev libopenblas-openmp-dev libfaiss-dev liblmdb-dev libfyaml-dev
 libjansson-dev libxxhash-dev libjpeg62-turbo-dev libpng-dev libsodium-dev libcmocka-dev
 python3-zmq python3-protobuf python3-xxhash"

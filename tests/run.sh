@@ -4,7 +4,7 @@
 #   --threads    the thread sanitizer, in a build folder of its own: what runs on several threads, each without OpenMP's,
 #                which it does not know
 #   --werror     warnings are errors
-# Tests that need ../shared (real images) say so and are skipped where it is absent.
+# Tests that need ../shared (real images) or a container engine say so and are skipped where that is absent.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -319,16 +319,28 @@ void rg_config_init(rg_config_t *config)
     }
 }
 
-static int override(rg_config_t *config, const char *text)
+// from: where the text stands, for errors.
+static int override(rg_config_t *config, const char *text, const char *from)
 {
     const char *equals = strchr(text, '=');
     char name[RG_KEY_SIZE];
     rg_key_t key;
-    if (!equals) return rg_fail(RG_ECONFIG, "--set %s: expects KEY=VALUE", text);
+    if (!equals) return rg_fail(RG_ECONFIG, "%s %s: expects KEY=VALUE", from, text);
     snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
-    if (rg_keys_find(name, &key) < 0) return unknown_key("--set", name);
+    if (rg_keys_find(name, &key) < 0) return unknown_key(from, name);
     int err = set_value(&key, equals + 1, config);
-    return err ? rg_fail(err, "--set: %s: %s", name, rg_error()) : 0;
+    return err ? rg_fail(err, "%s: %s: %s", from, name, rg_error()) : 0;
+}
+
+static int read_environment(rg_config_t *config)
+{
+    const char *set = getenv("RG_SET");
+    char *copy = rg_strdup(set ? set : ""), *rest = copy;
+    int err = 0;
+    for (char *word; !err && (word = strsep(&rest, " \t\n")) != NULL;)
+        if (*word) err = override(config, word, "RG_SET");
+    free(copy);
+    return err;
 }
 
 static int read_file(rg_config_t *config, const char *path)
@@ -342,13 +354,20 @@ static int read_file(rg_config_t *config, const char *path)
     return err;
 }
 
+const char *rg_config_from_environment(void)
+{
+    const char *path = getenv("RG_CONFIG");
+    return path && *path ? path : NULL;
+}
+
 int rg_config_load(rg_config_t *config, const char *path, const char *const *overrides, int n)
 {
     rg_config_t loaded;
     int err = 0;
     rg_config_init(&loaded);
     if (path) err = read_file(&loaded, path);
-    for (int i = 0; !err && i < n; i++) err = override(&loaded, overrides[i]);
+    if (!err) err = read_environment(&loaded);
+    for (int i = 0; !err && i < n; i++) err = override(&loaded, overrides[i], "--set");
     if (!err) err = finish(&loaded, path ? path : "configuration");
     if (!err) *config = loaded;
     return err;

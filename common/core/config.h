@@ -156,8 +156,12 @@ typedef struct {
 // Defaults only.
 void rg_config_init(rg_config_t *config);
 
-// Defaults, then the file (NULL: none), then n overrides "key=value" as from --set. Derived values (empty
-// paths and endpoints) are filled in. RG_ENOENT, RG_ECONFIG with file, line and key.
+// The file that RG_CONFIG names, for programs that were given none; NULL: it names none.
+const char *rg_config_from_environment(void);
+
+// Defaults, then the file (NULL: none), then the words KEY=VALUE of the environment variable RG_SET, then n
+// overrides "key=value" as from --set. Derived values (empty paths and endpoints) are filled in. RG_ENOENT,
+// RG_ECONFIG with file, line and key.
 int rg_config_load(rg_config_t *config, const char *path, const char *const *overrides, int n);
 
 // All keys and values as YAML that rg_config_load_text reads back; free() it. Travels in checkpoints.

@@ -20,7 +20,8 @@ typedef struct {
 } options_t;
 
 static const struct argp_option table[] = {
-    {"config", 'c', "FILE", 0, "YAML configuration; without it, the defaults", 0},
+    {"config", 'c', "FILE", 0,
+     "YAML configuration (or from the environment: RG_CONFIG); without it, the defaults", 0},
     {"set", 's', "KEY=VALUE", 0, "Override one key of the configuration; may be repeated", 0},
     {"verbose", 'v', NULL, 0, "Log debug lines too", 0},
     {0},
@@ -69,7 +70,8 @@ static void bound_connections(const rg_config_t *config)
 
 void rg_main_init(int argc, char **argv, const char *service, const char *doc, rg_config_t *config)
 {
-    options_t options = {.overrides = rg_alloc((size_t)argc * sizeof *options.overrides)};
+    options_t options = {.config = rg_config_from_environment(),
+                         .overrides = rg_alloc((size_t)argc * sizeof *options.overrides)};
     char *text = rg_format("%s\v"
                            "Example: rg-%s --config configs/smoke.yaml --set threads=1\n\n"
                            "SIGTERM ends it after the request it is at.",

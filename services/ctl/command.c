@@ -79,8 +79,7 @@ static error_t parse_nothing(int key, char *arg, struct argp_state *state)
 
 int rg_command_run(const rg_command_t *command, int argc, char **argv)
 {
-    rg_options_t options = {.path = getenv("RG_CONFIG")};
-    if (options.path && *options.path == 0) options.path = NULL;
+    rg_options_t options = {.path = rg_config_from_environment()};
     input_t input = {.options = &options, .own = rg_alloc(command->size)};
     struct argp own = {command->options,
                        command->parse ? command->parse : parse_nothing,

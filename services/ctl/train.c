@@ -159,6 +159,27 @@ static int train_stage(const rg_options_t *options, int stage, const train_t *ow
     return err;
 }
 
+static int take_running(void *self, const rg_msg_t *reply)
+{
+    const Rg__V1__StatusReply *status = rg_msg_body(reply);
+    int *stage = self;
+    int idle = strcmp(rg_status_value(status, "state"), "idle") == 0;
+    *stage = idle ? -1 : rg_stage_find(rg_status_value(status, "stage"));
+    return 0;
+}
+
+// The stage that the trainer is at already, for a client that is gone; -1: none.
+static int find_running(const rg_options_t *options, int *stage)
+{
+    rg_caller_t *trainer;
+    int err = rg_caller_open(&trainer, &options->config, "trainer");
+    if (err) return err;
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST);
+    err = rg_caller_ask(trainer, &request, RG__V1__ENVELOPE__BODY_STATUS_REPLY, take_running, stage);
+    rg_caller_close(&trainer);
+    return err;
+}
+
 // The encoder takes the newest checkpoint.
 static int finish_stage(const rg_options_t *options, int stage)
 {
@@ -168,17 +189,24 @@ static int finish_stage(const rg_options_t *options, int stage)
     return err;
 }
 
+static int train_all(const rg_options_t *options, const train_t *own)
+{
+    int running, err = find_running(options, &running);
+    if (!err && running >= 0 && !own->restart) err = train_stage(options, running, own);
+    for (int stage = 0; stage < RG_STAGES && !err; stage++) {
+        err = train_stage(options, stage, own);
+        if (!err) err = finish_stage(options, stage);
+        if (!err) err = rg_evaluate_stage(options, stage);
+    }
+    return err;
+}
+
 static int run(const rg_options_t *options, const void *input)
 {
     const train_t *own = input;
-    int first = own->stage == ALL ? 0 : own->stage, last = own->stage == ALL ? RG_STAGES - 1 : own->stage,
-        err = 0;
-    for (int stage = first; stage <= last && !err; stage++) {
-        err = train_stage(options, stage, own);
-        if (!err) err = finish_stage(options, stage);
-        if (!err && own->stage == ALL) err = rg_evaluate_stage(options, stage);
-    }
-    return err;
+    if (own->stage == ALL) return train_all(options, own);
+    int err = train_stage(options, own->stage, own);
+    return err ? err : finish_stage(options, own->stage);
 }
 
 const rg_command_t rg_command_train = {

@@ -57,7 +57,8 @@ out_has "^encoder: serves stage3, iteration 7, 0 stored images embedded anew$"
 
 # Everything once. Stage 2 is never answered by the trainer's first life: it is killed while rg-ctl waits.
 run 0 status $config --json trainer
-"$RG_BIN/rg-ctl" train $config --json >"$work/trained" 2>"$work/err" &
+: >"$work/trained"
+"$RG_BIN/rg-ctl" train $config --json >>"$work/trained" 2>"$work/err" &
 train=$!
 grep -qm1 '"step":"evaluate","stage":"stage1"' < <(tail -n +1 -f --pid=$train "$work/trained") || fail "train ended early"
 kill -9 "$(sed -E 's/.*"pid":([0-9]+).*/\1/' "$work/out")"

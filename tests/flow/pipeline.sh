@@ -24,3 +24,13 @@ done
 run 1 report --run "$work/nowhere"
 err_has 'nowhere: no run: neither metrics.jsonl nor an evaluation'
 err_is_one_line
+
+# Whoever asked for a stage is gone, and it is still being trained: training everything waits for it and goes on from there.
+run 0 down
+sed -i 's/^stage3: {iterations: 8/stage3: {iterations: 200/' "$work/config.yaml"
+run 0 up
+start_stage3
+kill $!
+wait $!
+run 0 train --json
+[ "$(grep -c '"step":"train","stage":"stage3".*"iteration":200' "$work/out")" -eq 2 ] || fail "training did not go on from stage 3"

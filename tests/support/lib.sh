@@ -2,7 +2,7 @@
 # RG_BIN is the folder of the executables; tests run from the source root.
 set -u
 : "${RG_BIN:?folder of the executables}"
-unset RG_CONFIG
+unset RG_CONFIG RG_SET
 work=$(mktemp -d "${TMPDIR:-/tmp}/rg-cli-XXXXXX")
 all_services="retrieval encoder loader trainer evaluator"
 

@@ -130,6 +130,25 @@ static void overrides_win_over_the_file(void **state)
     assert_string_equal(config.retrieval.path, "a=b/store");
 }
 
+static void the_environment_overrides_the_file_and_set_both(void **state)
+{
+    char path[600];
+    static const char *const set = "threads=4";
+    snprintf(path, sizeof path, "%s/e.yaml", (const char *)*state);
+    assert_int_equal(rg_file_write(path, "threads: 2\nmodel:\n  k: 5\n", 25), 0);
+    setenv("RG_SET", "\n threads=3 model.k=6\n\tdata.attributes=[Male,Young] data.exclusive=[] \n", 1);
+    assert_int_equal(rg_config_load(&config, path, &set, 1), 0);
+    assert_int_equal(config.threads, 4);
+    assert_int_equal(config.model.k, 6);
+    assert_int_equal(config.data.attributes.count, 2);
+    setenv("RG_SET", "threads=3 model.kk=6", 1);
+    assert_int_equal(rg_config_load(&config, path, NULL, 0), RG_ECONFIG);
+    assert_non_null(strstr(rg_error(), "RG_SET: model.kk: unknown key"));
+    unsetenv("RG_SET");
+    assert_int_equal(rg_config_load(&config, path, NULL, 0), 0);
+    assert_int_equal(config.threads, 2);
+}
+
 static void a_dump_reads_back_identical(void **state)
 {
     (void)state;
@@ -346,6 +365,7 @@ int main(void)
         cmocka_unit_test(a_file_is_read_and_the_rest_stays_default),
         cmocka_unit_test(an_empty_file_is_the_default),
         IN_FOLDER(overrides_win_over_the_file),
+        IN_FOLDER(the_environment_overrides_the_file_and_set_both),
         cmocka_unit_test(a_dump_reads_back_identical),
         cmocka_unit_test(bad_files_are_told_apart),
         cmocka_unit_test(bad_overrides_are_told_apart),
