@@ -14,13 +14,14 @@ compose()
     fi
 }
 
-# start_engine: RG_DOCKERD is the command where this machine needs one of its own.
+# start_engine: RG_DOCKERD is the command, for who wants one that the test starts, restarts and stops.
 start_engine()
 {
-    ${RG_DOCKERD:-dockerd} >>"$work/dockerd.log" 2>&1 &
+    [ -n "${RG_DOCKERD:-}" ] || skip "no container engine answers (RG_DOCKERD=dockerd starts one for the test)"
+    $RG_DOCKERD >>"$work/dockerd.log" 2>&1 &
     engine=$!
     until docker info >/dev/null 2>&1; do
-        kill -0 $engine 2>/dev/null || { engine=; skip "no container engine answers, and dockerd does not start"; }
+        kill -0 $engine 2>/dev/null || { engine=; fail "$RG_DOCKERD does not start"; }
     done
 }
 
