@@ -1,6 +1,5 @@
 #include "services/trainer/stage.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,9 +14,9 @@
 #include "common/core/log.h"
 #include "common/model/checkpoint.h"
 #include "common/nn/optim.h"
-#include "common/wire/neighbours.h"
 #include "services/trainer/classify.h"
 #include "services/trainer/feed.h"
+#include "services/trainer/guide.h"
 #include "services/trainer/metrics.h"
 #include "services/trainer/pace.h"
 #include "services/trainer/profile.h"
@@ -66,14 +65,11 @@ typedef struct {
     rg_progress_t *progress;
     rg_progress_values_t values;
     rg_checkpoint_info_t info;
-    char checkpoint[RG_PATH_SIZE], model_id[17];
+    char checkpoint[RG_PATH_SIZE];
     rg_backend_t *backend;
     rg_feed_t *feed;
-    uint64_t fingerprint;    // of the data set that it serves
-    rg_link_t *retrieval;    // stage 3
-    const rg_batch_t *batch; // of the iteration
-    rg_neighbours_t neighbours;
-    rg_retriever_t retriever;
+    uint64_t fingerprint;   // of the data set that it serves
+    rg_guide_t guide;       // of stage 3
     rg_model_t *model;      // stages 1 to 3
     rg_loss_weights_t loss; // of stage 3
     rg_translation_t translation;
@@ -189,36 +185,6 @@ static void share_state(run_t *run)
     }
 }
 
-// A step asks for its targets, then for its images, or for the first of them: each numbered as in the whole
-// batch.
-static uint64_t number_query(void *self, int query)
-{
-    const run_t *run = self;
-    int targets = rg_translation_targets(&run->translation, run->batch),
-        before = query < targets ? 0 : targets, n = before ? run->batch->n : targets;
-    return (uint64_t)(before * rg_ranks_count(run->ranks)) + rg_batch_row(run->batch, n, query - before);
-}
-
-static int open_retrieval(run_t *run)
-{
-    rg_model_id(run->model, run->model_id);
-    int err =
-        rg_link_new(&run->retrieval, run->config, "retrieval", run->config->endpoints.retrieval, run->stop);
-    if (err) return err;
-    int features[3];
-    rg_fusion_features(run->config, features);
-    rg_neighbours_init(&run->neighbours, run->config, features, run->retrieval, run->model_id);
-    run->neighbours.since = run->info.set_generation ? run->info.set_generation : UINT64_MAX;
-    run->neighbours.retrieved = keeps_books(run) ? run->info.retrieved : 0;
-    run->neighbours.retrieved_new = keeps_books(run) ? run->info.retrieved_new : 0;
-    run->neighbours.last_new_generation = run->info.last_new_generation;
-    run->neighbours.askers = rg_ranks_count(run->ranks);
-    run->neighbours.number = number_query;
-    run->neighbours.number_self = run;
-    run->retriever = (rg_retriever_t){rg_neighbours_ask, rg_neighbours_wait, &run->neighbours};
-    return 0;
-}
-
 static int is_ranked(const run_t *run)
 {
     return run->config->model.retrieval == RG_RETRIEVAL_RANKED;
@@ -227,7 +193,7 @@ static int is_ranked(const run_t *run)
 static int open_translation(run_t *run, const rg_loss_weights_t *loss)
 {
     int err = rg_translation_init(&run->translation, run->model, run->backend, run->train, loss,
-                                  run->retrieval ? &run->retriever : NULL);
+                                  run->guide.link ? &run->guide.retriever : NULL);
     run->translation.ranks = run->ranks;
     return err;
 }
@@ -327,7 +293,8 @@ static int open_run(run_t *run, const rg_stage_options_t *options)
     if (run->fingerprint != run->info.fingerprint)
         err = rg_fail(RG_EMODEL, "%s serves another data set than rank 0's loader",
                       run->config->endpoints.loader);
-    if (!err && run->plan.parts & RG_PART_BIT(RG_FUSION)) err = open_retrieval(run);
+    if (!err && run->plan.parts & RG_PART_BIT(RG_FUSION))
+        err = rg_guide_open(&run->guide, run->model, &run->info, run->ranks, run->stop);
     if (!err) err = open_trainer(run);
     if (!err && options->profile) watch(run);
     if (!err) err = start_feed(run);
@@ -340,8 +307,7 @@ static void close_run(run_t *run)
     rg_triplet_fini(&run->triplet);
     rg_ranking_fini(&run->ranking);
     rg_classify_fini(&run->classify);
-    rg_link_destroy(&run->retrieval);
-    rg_neighbours_fini(&run->neighbours);
+    rg_guide_close(&run->guide);
     rg_feed_close(&run->feed);
     rg_model_destroy(&run->model);
     rg_backend_destroy(&run->backend);
@@ -377,9 +343,7 @@ static int step(run_t *run, const rg_batch_t *batch, int iteration)
     case RG_STAGE_2:
         return learn_retrieval(run, batch, &rng, iteration);
     default:
-        run->batch = batch;
-        run->neighbours.seed =
-            run->config->seed + ((uint64_t)iteration << 16); // a resumed stage draws the same
+        rg_guide_begin(&run->guide, batch, rg_translation_targets(&run->translation, batch), iteration);
         rg_translation_draw(&run->translation, batch, &rng, &draws);
         return rg_translation_step(&run->translation, batch, &draws, iteration, losses);
     }
@@ -387,7 +351,7 @@ static int step(run_t *run, const rg_batch_t *batch, int iteration)
 
 static double waited_ms(const run_t *run)
 {
-    return rg_feed_waited_ms(run->feed) + (run->retrieval ? rg_link_waited_ms(run->retrieval) : 0);
+    return rg_feed_waited_ms(run->feed) + rg_guide_waited_ms(&run->guide);
 }
 
 static double images_per_s(const run_t *run, rg_pace_rate_t pace)
@@ -421,18 +385,6 @@ static void note_progress(run_t *run)
     v->retrieved_new = run->info.retrieved_new;
     v->last_new_generation = run->info.last_new_generation;
     rg_progress_set(run->progress, v);
-}
-
-static void note_neighbours(run_t *run)
-{
-    if (!run->retrieval) return;
-    if (run->info.set_generation == 0)
-        run->info.set_generation = run->neighbours.since = run->neighbours.generation;
-    double counts[] = {(double)run->neighbours.retrieved, (double)run->neighbours.retrieved_new};
-    rg_ranks_mean(run->ranks, counts, 2);
-    run->info.retrieved = (uint64_t)llround(counts[0] * rg_ranks_count(run->ranks));
-    run->info.retrieved_new = (uint64_t)llround(counts[1] * rg_ranks_count(run->ranks));
-    run->info.last_new_generation = run->neighbours.last_new_generation;
 }
 
 static int save(run_t *run)
@@ -485,7 +437,7 @@ static int iterate(run_t *run)
         err = step(run, &batch, (int)run->info.iteration);
         if (err) break;
         rg_tape_op(tape_of(run), "checkpoints, samples and books");
-        note_neighbours(run);
+        rg_guide_note(&run->guide, &run->info);
         run->info.iteration++;
         share_losses(run);
         note_progress(run);
@@ -512,7 +464,7 @@ static char *report(run_t *run)
                                "peak_memory_mib", rg_peak_memory_mib());
     for (int i = 0; i < v->losses.n; i++)
         json_object_set_new(object, v->losses.item[i].name, json_real(v->losses.item[i].value));
-    if (run->retrieval) {
+    if (run->guide.link) {
         json_object_set_new(object, "set_generation", json_integer((json_int_t)run->info.set_generation));
         json_object_set_new(object, "retrieved", json_integer((json_int_t)run->info.retrieved));
         json_object_set_new(object, "retrieved_new", json_integer((json_int_t)run->info.retrieved_new));
