@@ -1,4 +1,5 @@
-// Half-precision storage: content maps travel and rest as IEEE binary16 (DTYPE F16).
+// Half-precision storage: what the generator reads of a neighbour travels and rests as IEEE binary16 (DTYPE
+// F16).
 #ifndef RG_CORE_HALF_H
 #define RG_CORE_HALF_H
 

@@ -18,7 +18,8 @@ static size_t feature_size(const rg_neighbours_t *self)
 
 static int queries_per_request(const rg_neighbours_t *self, int batch_max)
 {
-    size_t most = REPLY_BYTES / ((size_t)self->k * feature_size(self) * sizeof(uint16_t));
+    size_t k = (size_t)self->k, most = REPLY_BYTES / (k * feature_size(self) * sizeof(uint16_t));
+    if (most > (RG_MSG_PAYLOADS_MAX - 1) / k) most = (RG_MSG_PAYLOADS_MAX - 1) / k; // beside a thumbnail each
     if (most < 1) most = 1;
     return most < (size_t)batch_max ? (int)most : batch_max;
 }

@@ -534,6 +534,20 @@ static void measures_stage3(void **state)
     json_decref(report);
 }
 
+// More pictures guide a grid then than a message can bring.
+static void shows_as_many_neighbours_as_there_may_be(void **state)
+{
+    (void)state;
+    int k = config.model.k;
+    config.model.k = 64;
+    save_stage("stage3", RG_STAGE3_PARTS, 2);
+    json_t *report = evaluate("stage3");
+    leaves_a_picture("stage3");
+    json_decref(report);
+    config.model.k = k;
+    save_stage("stage3", RG_STAGE3_PARTS, 1);
+}
+
 // GMM-UNIT continued: no retrieval net, no fusion, and no service that is asked.
 static void measures_stage3_without_neighbours(void **state)
 {
@@ -685,6 +699,7 @@ int main(void)
         cmocka_unit_test(refuses_what_does_not_fit),
         cmocka_unit_test(names_a_broken_image),
         cmocka_unit_test(measures_stage3),
+        cmocka_unit_test(shows_as_many_neighbours_as_there_may_be),
         cmocka_unit_test(measures_stage3_without_neighbours),
         cmocka_unit_test(settings_are_chosen_on_other_images),
         cmocka_unit_test(ends_early),
