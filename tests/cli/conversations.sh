@@ -56,7 +56,11 @@ run 0 reindex $config --checkpoint busy
 out_has "^encoder: serves stage3, iteration 7, 0 stored images embedded anew$"
 
 # Everything once. Stage 2 is never answered by the trainer's first life: it is killed while rg-ctl waits.
+run 0 status $config trainer
+out_has "^service +state +version +pid +up"
+out_has "^trainer +idle +[0-9]+\.[0-9]+\.[0-9]+ +[0-9]+ "
 run 0 status $config --json trainer
+out_has '"version":"[0-9]+\.[0-9]+\.[0-9]+","pid":[0-9]+'
 : >"$work/trained"
 "$RG_BIN/rg-ctl" train $config --json >>"$work/trained" 2>"$work/err" &
 train=$!
