@@ -12,12 +12,19 @@
 #include "services/ctl/pictures.h"
 #include "services/ctl/progress.h"
 
-enum { IMAGES_MAX = 32, SAMPLES_MAX = 64, GROUPS_MAX = 2 * RG_ATTRIBUTES_MAX, KEY_SEED = 0x2000 };
+enum {
+    IMAGES_MAX = 32,
+    SAMPLES_MAX = 64,
+    GROUPS_MAX = 2 * RG_ATTRIBUTES_MAX,
+    KEY_SEED = 0x2000,
+    KEY_GUIDANCE
+};
 
 typedef struct {
     const char *image[IMAGES_MAX];
     int n_images, samples;
     uint64_t seed;
+    Rg__V1__Guidance guidance;
     const char *attributes, *reference, *out;
 } translate_t;
 
@@ -26,6 +33,8 @@ static const struct argp_option own_options[] = {
     {"attr", 'a', "NAME=0|1,...", 0, "Wanted attributes; without it one column per domain"},
     {"samples", 'n', "N", 0, "Draws of the attribute code (default 1: the mean)"},
     {"seed", KEY_SEED, "S", 0, "Of the draws (default 1)"},
+    {"guidance", KEY_GUIDANCE, "retrieved|none", 0,
+     "What guides a stage 3 model: the neighbours (default), or nothing"},
     {"reference", 'r', "FILE", 0,
      "Take the codes of the wanted attributes from this JPEG (all without --attr)"},
     {"out", 'o', "PNG", 0, "Where to write the picture: sources, then translations"},
@@ -58,6 +67,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_SEED:
         own->seed = (uint64_t)rg_command_number(state, "--seed", arg, 0, INT64_MAX);
+        return 0;
+    case KEY_GUIDANCE:
+        own->guidance = strcmp(arg, "none") == 0 ? RG__V1__GUIDANCE__NONE : RG__V1__GUIDANCE__RETRIEVED;
+        if (!own->guidance && strcmp(arg, "retrieved") != 0)
+            argp_error(state, "--guidance %s: expected retrieved or none", arg);
         return 0;
     case ARGP_KEY_END:
         if (!own->n_images) argp_error(state, "--image FILE is missing");
@@ -162,6 +176,7 @@ static int ask_group(asked_t *asked, rg_caller_t *encoder)
     body->edits = rg_edits_message(&asked->group[asked->current].edits, config, request, &body->n_edits);
     body->samples = (uint32_t)asked->own->samples;
     body->seed = asked->own->seed;
+    body->guidance = asked->own->guidance;
     rg_msg_copy(request, "pixels", RG__V1__DTYPE__U8, 4, shape, asked->sources);
     if (asked->references) rg_msg_copy(request, "references", RG__V1__DTYPE__U8, 4, shape, asked->references);
     return rg_caller_ask(encoder, &request, RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY, take_translations, asked);
@@ -250,7 +265,9 @@ const rg_command_t rg_command_translate = {
            "  rg-ctl translate --config configs/smoke.yaml --image face.jpg \\\n"
            "      --attr Male=1,Young=0 --samples 5 --out grid.png\n"
            "  rg-ctl translate --config configs/smoke.yaml --image a.jpg \\\n"
-           "      --reference b.jpg --out grid.png\n",
+           "      --reference b.jpg --out grid.png\n"
+           "  rg-ctl translate --config configs/smoke.yaml --image a.jpg --guidance none \\\n"
+           "      --out unguided.png\n",
     .options = own_options,
     .parse = parse,
     .size = sizeof(translate_t),

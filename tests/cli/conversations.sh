@@ -90,7 +90,9 @@ err_has "encoder: 0 edits"
 run 0 translate $config --image "$image" --image "$image" --samples 2 --out "$work/all.png"
 out_has "^28 images translated by the weights of stage1"
 run 0 translate $config --image "$image" --attr Male=1 --reference "$image" --out "$work/one.png" --json
-out_has '"columns":\["wanted"\]'
+out_has '"generation":6,"samples":1,"columns":\["wanted"\]'
+run 0 translate $config --image "$image" --attr Male=1 --guidance none --out "$work/one.png" --json
+out_has '"generation":0,'
 run 1 translate $config --image "$image" --out "$work/none/grid.png"
 err_has "$work/none/grid.png"
 run 0 down $config
