@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/wire/json.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/progress.h"
@@ -36,14 +37,7 @@ static void print(const rg_survey_row_t rows[RG_FLEET])
 
 static void put(json_t *object, const void *answer)
 {
-    const Rg__V1__StatusReply *status = answer;
-    json_t *fields = json_object();
-    for (size_t i = 0; i < status->n_fields; i++)
-        json_object_set_new(fields, status->fields[i]->key, json_string(status->fields[i]->value));
-    json_object_set_new(object, "version", json_string(status->version));
-    json_object_set_new(object, "pid", json_integer(status->pid));
-    json_object_set_new(object, "uptime_s", json_real(status->uptime_s));
-    json_object_set_new(object, "fields", fields);
+    rg_json_status(object, answer);
 }
 
 static int run(const rg_options_t *options, const void *input)

@@ -5,9 +5,10 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/wire/edits.h"
+#include "common/wire/json.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/commands.h"
-#include "services/ctl/edits.h"
 #include "services/ctl/output.h"
 #include "services/ctl/pictures.h"
 #include "services/ctl/progress.h"
@@ -161,7 +162,7 @@ static int take_translations(void *self, const rg_msg_t *reply)
                 (const uint8_t *)pixels.data + (size_t)(i * samples + s) * rg_picture_size(config));
     json_decref(asked->stage);
     json_decref(asked->generation);
-    asked->stage = rg_output_text(body->stage);
+    asked->stage = rg_json_text(body->stage);
     asked->generation = json_integer((json_int_t)body->generation);
     return 0;
 }
@@ -225,7 +226,7 @@ static void report(const asked_t *asked)
     json_t *columns = json_array();
     for (int i = 0; i < asked->groups; i++)
         json_array_append_new(columns, json_string(asked->group[i].title));
-    rg_output_json(json_pack("{s:o, s:O, s:O, s:i, s:o}", "out", rg_output_text(asked->own->out), "stage",
+    rg_output_json(json_pack("{s:o, s:O, s:O, s:i, s:o}", "out", rg_json_text(asked->own->out), "stage",
                              asked->stage, "generation", asked->generation, "samples", asked->own->samples,
                              "columns", columns));
 }
