@@ -7,8 +7,8 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/core/fleet.h"
 #include "services/ctl/clock.h"
-#include "services/ctl/fleet.h"
 
 enum {
     STEP_MS = 100,
