@@ -109,7 +109,7 @@ static void reach(bench_t *bench, int wanted)
         if (!reached) send_batch(bench, (uint64_t)(2 * sent++ + 1), &replies);
         while (rg_link_pending(bench->link)) assert_int_equal(rg_link_poll(bench->link, -1), 0);
         for (int i = 0; i < REPLICAS; i++) {
-            int n = bench->service[i].service ? count_came(bench, i) : 0;
+            int n = *bench->endpoint[i] ? count_came(bench, i) : 0;
             came += n;
             reached |= n > 0 && i == wanted;
         }
