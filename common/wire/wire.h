@@ -25,6 +25,7 @@
 
 #include "common/core/config.h"
 #include "common/wire/allow.h"
+#include "common/wire/http.h"
 #include "common/wire/msg.h"
 
 // ------------------------------------------------------------------ link: the asking side
@@ -90,7 +91,9 @@ typedef struct {
     const rg_route_t *routes;
     size_t n_routes;
     rg_status_fn *status; // or NULL
-    void *self;           // for every callback
+    const rg_http_spec_t
+        *http;  // what is answered on the port of http.NAME beside /metrics and /healthz, or NULL
+    void *self; // for every callback
 } rg_service_spec_t;
 
 // Binds and takes over SIGTERM and SIGINT for this and all later threads. RG_EIO naming the endpoint if it is
