@@ -41,7 +41,7 @@ struct rg_service {
     size_t frame_max;
     double started_ms;
     rg__guard_t *guard; // of an encrypted socket, or NULL
-    rg__limit_t bad;    // of lines about messages that are not taken
+    rg_log_limit_t bad;    // of lines about messages that are not taken
     rg__traffic_t *traffic;
     rg__outbox_t *outbox;
     rg_http_t *http; // NULL: off
@@ -254,7 +254,7 @@ static int open_http(rg_service_t *service, const rg_config_t *config)
 static void log_bad(rg_service_t *service)
 {
     unsigned unlogged;
-    if (rg__limit_pass(&service->bad, &unlogged))
+    if (rg_log_limit_pass(&service->bad, &unlogged))
         rg_log(RG_LOG_WARN, "bad_request", "error=\"%s\" unlogged=%u", rg_error(), unlogged);
 }
 
