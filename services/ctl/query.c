@@ -7,9 +7,10 @@
 #include "common/core/err.h"
 #include "common/data/dataset.h"
 #include "common/data/image.h"
+#include "common/wire/edits.h"
+#include "common/wire/json.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/commands.h"
-#include "services/ctl/edits.h"
 #include "services/ctl/filter.h"
 #include "services/ctl/output.h"
 #include "services/ctl/pictures.h"
@@ -144,15 +145,8 @@ static void print_json(const Rg__V1__SearchReply *body)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < body->n_neighbours; i++) {
-        const Rg__V1__Neighbour *found = body->neighbours[i];
-        char hex[33];
-        if (found->id.len != RG_ID_SIZE) continue;
-        rg_id_hex(found->id.data, hex);
-        json_array_append_new(list, json_pack("{s:i, s:o, s:s, s:f, s:I, s:I, s:b}", "rank", (int)i + 1,
-                                              "name", rg_output_text(found->name), "id", hex, "dist_l2sq",
-                                              (double)found->dist_l2sq, "generation",
-                                              (json_int_t)found->generation, "added_ms",
-                                              (json_int_t)found->added_ms, "annotated", found->annotated));
+        json_t *found = rg_json_neighbour(body->neighbours[i], (int)i + 1);
+        if (found) json_array_append_new(list, found);
     }
     rg_output_json(json_pack("{s:I, s:I, s:o}", "generation", (json_int_t)body->generation, "images",
                              (json_int_t)body->images, "neighbours", list));

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "services/ctl/caller.h"
-#include "services/ctl/clock.h"
 #include "services/ctl/output.h"
 
 enum { ANSWER_MS = 2000, WATCH_MS = 1000, STEP_MS = 20 };

@@ -7,12 +7,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/core/clock.h"
 #include "common/core/err.h"
+#include "common/core/fleet.h"
 #include "common/wire/wire.h"
 #include "services/ctl/caller.h"
-#include "services/ctl/clock.h"
 #include "services/ctl/commands.h"
-#include "services/ctl/fleet.h"
 #include "services/ctl/output.h"
 #include "services/ctl/supervisor.h"
 

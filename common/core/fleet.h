@@ -1,6 +1,6 @@
 // The services that make up the system, in the order they are started and listed.
-#ifndef RG_CTL_FLEET_H
-#define RG_CTL_FLEET_H
+#ifndef RG_CORE_FLEET_H
+#define RG_CORE_FLEET_H
 
 #include "common/core/config.h"
 

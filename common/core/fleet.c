@@ -1,4 +1,4 @@
-#include "services/ctl/fleet.h"
+#include "common/core/fleet.h"
 
 #include <assert.h>
 #include <stdlib.h>
