@@ -18,15 +18,27 @@ enum { IDLE_S = 10, BACKLOG = 64 };
 
 // ------------------------------------------------------------------ turns
 // Zero would disarm the timer: an immediate turn comes a nanosecond from now.
-static void set_timer(rg_http_t *http)
+static void set_timer(rg_http_t *http, unsigned long long ms)
+{
+    const struct timespec when = {.tv_sec = (time_t)(ms / 1000),
+                                  .tv_nsec = ms ? (long)(ms % 1000) * 1000000 : 1};
+    timerfd_settime(http->timer, 0, &(struct itimerspec){.it_value = when}, NULL);
+}
+
+// The daemon does not count a connection that goes on among what wants a turn.
+void rg__http_wake(rg_http_t *http)
+{
+    set_timer(http, 0);
+}
+
+// Also makes an expired timer unreadable.
+static void plan_turn(rg_http_t *http)
 {
     MHD_UNSIGNED_LONG_LONG ms;
-    struct itimerspec when = {0};
-    if (MHD_get_timeout(http->daemon, &ms) == MHD_YES) {
-        when.it_value.tv_sec = (time_t)(ms / 1000);
-        when.it_value.tv_nsec = ms ? (long)(ms % 1000) * 1000000 : 1;
-    }
-    timerfd_settime(http->timer, 0, &when, NULL);
+    if (MHD_get_timeout(http->daemon, &ms) == MHD_YES)
+        set_timer(http, ms);
+    else
+        timerfd_settime(http->timer, 0, &(struct itimerspec){0}, NULL);
 }
 
 static unsigned count_connections(const rg_http_t *http)
@@ -44,7 +56,7 @@ void rg__http_step(void *self)
         MHD_run(http->daemon);
         now = count_connections(http);
     }
-    set_timer(http); // which also makes an expired timer unreadable
+    plan_turn(http);
 }
 
 int rg__http_fd(const rg_http_t *http)

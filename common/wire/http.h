@@ -39,14 +39,15 @@ typedef struct {
 
 enum { RG_HTTP_HEADERS = 4 };
 
-// status and type are needed; then text, or size bytes of data, or of the file fd.
+// status and type are needed; then what is sent: text, or size bytes of one of the others.
 typedef struct {
     unsigned status;
     const char *type;                          // of what is sent
     char *text;                                // taken, free()d
+    void *bytes;                               // taken, free()d
     const void *data;                          // static
-    int fd;                                    // taken, where text and data are NULL and it is not 0
-    size_t size;                               // of data or the file
+    int fd;                                    // of a file, taken; 0: none
+    size_t size;                               // of bytes, data or the file
     rg_http_header_t headers[RG_HTTP_HEADERS]; // copied; unused ones zeroed
 } rg_http_reply_t;
 

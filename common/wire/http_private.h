@@ -34,6 +34,9 @@ enum MHD_Result rg__http_handle(void *http, struct MHD_Connection *connection, c
 void rg__http_complete(void *http, struct MHD_Connection *connection, void **context,
                        enum MHD_RequestTerminationCode why);
 
+// Sees to it that the daemon gets a turn for what is not its sockets' doing.
+void rg__http_wake(rg_http_t *http);
+
 // Answers all requests that wait: the daemon cannot be stopped before.
 void rg__http_refuse_waiting(rg_http_t *http);
 

@@ -102,14 +102,13 @@ static void count(rg_http_request_t *request, size_t bytes)
 
 static struct MHD_Response *make_response(rg_http_request_t *request, const rg_http_reply_t *reply)
 {
-    if (!reply->text && !reply->data && reply->fd)
-        return MHD_create_response_from_fd64(reply->size, reply->fd);
-    if (!reply->text)
-        return MHD_create_response_from_buffer(reply->size, (void *)reply->data, MHD_RESPMEM_PERSISTENT);
-    size_t size = strlen(reply->text);
+    void *taken = reply->text ? reply->text : reply->bytes;
+    size_t size = reply->text ? strlen(reply->text) : reply->size;
+    if (!taken && reply->fd) return MHD_create_response_from_fd64(size, reply->fd);
+    if (!taken) return MHD_create_response_from_buffer(size, (void *)reply->data, MHD_RESPMEM_PERSISTENT);
     count(request, size);
-    struct MHD_Response *response = MHD_create_response_from_buffer(size, reply->text, MHD_RESPMEM_MUST_FREE);
-    if (!response) free(reply->text);
+    struct MHD_Response *response = MHD_create_response_from_buffer(size, taken, MHD_RESPMEM_MUST_FREE);
+    if (!response) free(taken);
     return response;
 }
 
@@ -138,7 +137,8 @@ void rg_http_reply(rg_http_request_t *request, const rg_http_reply_t *reply)
     if (request->response) add_headers(request, reply);
     if (!request->waiting) return;
     request->waiting = 0;
-    MHD_resume_connection(request->connection); // the daemon calls rg__http_handle again
+    MHD_resume_connection(request->connection); // rg__http_handle is called again
+    rg__http_wake(request->http);
 }
 
 void rg_http_say(rg_http_request_t *request, unsigned status, const char *sentence)

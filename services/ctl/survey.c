@@ -141,7 +141,9 @@ static int ask_once(const rg_survey_t *survey, const rg_options_t *options, unsi
 
 int rg_survey_run(const rg_survey_t *survey, const rg_options_t *options, const rg_survey_input_t *input)
 {
-    unsigned services = input->services ? input->services : (1u << RG_FLEET) - 1;
+    unsigned services = input->services ? input->services : rg_fleet_all(&options->config);
+    int unknown = rg_fleet_check(&options->config, services);
+    if (unknown) return unknown;
     if (!input->watch) return ask_once(survey, options, services, 0);
     while (!atomic_load(rg_interrupted())) {
         int err = ask_once(survey, options, services, isatty(STDOUT_FILENO));

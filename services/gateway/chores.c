@@ -19,8 +19,8 @@ int rg_chores_new(rg_chores_t **out, int max)
     int err = rg_worker_new(&worker);
     if (err) return err;
     rg_chores_t *chores = rg_alloc(sizeof *chores);
-    *chores = (rg_chores_t){
-        .worker = worker, .chore = rg_alloc((size_t)max * sizeof *chores->chore), .max = max};
+    *chores =
+        (rg_chores_t){.worker = worker, .chore = rg_alloc((size_t)max * sizeof *chores->chore), .max = max};
     *out = chores;
     return 0;
 }

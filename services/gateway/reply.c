@@ -13,9 +13,9 @@ static const struct {
     int err;
     unsigned status;
 } statuses[] = {
-    {RG_EINVAL, 400}, {RG_EUSAGE, 400},  {RG_EACCES, 403}, {RG_ENOENT, 404}, {RG_EMODEL, 409},
-    {RG_ELIMIT, 413}, {RG_EFORMAT, 415}, {RG_EREMOTE, 422}, {RG_EBUSY, 503}, {RG_ESTOPPED, 503},
-    {RG_ETIMEOUT, 504}, {RG_EFULL, 507},
+    {RG_EINVAL, 400}, {RG_EUSAGE, 400},   {RG_EACCES, 403},   {RG_ENOENT, 404},
+    {RG_EMODEL, 409}, {RG_ELIMIT, 413},   {RG_EFORMAT, 415},  {RG_EREMOTE, 422},
+    {RG_EBUSY, 503},  {RG_ESTOPPED, 503}, {RG_ETIMEOUT, 504}, {RG_EFULL, 507},
 };
 
 // What a page can tell apart; a status beyond these is "internal".
@@ -23,9 +23,9 @@ static const struct {
     unsigned status;
     const char *code;
 } codes[] = {
-    {400, "invalid"},   {401, "token"},     {403, "forbidden"}, {404, "not_found"}, {405, "method"},
-    {409, "model"},     {413, "too_large"}, {415, "no_image"},  {422, "refused"},   {503, "busy"},
-    {504, "timeout"},   {507, "full"},
+    {400, "invalid"}, {401, "token"}, {403, "forbidden"}, {404, "not_found"},
+    {405, "method"},  {409, "model"}, {413, "too_large"}, {415, "no_image"},
+    {422, "refused"}, {503, "busy"},  {504, "timeout"},   {507, "full"},
 };
 
 unsigned rg_reply_status(int err)
@@ -72,9 +72,9 @@ void rg_reply_text(rg_http_request_t *request, char *text)
 void rg_reply_refuse(void *self, rg_http_request_t *request, unsigned status, const char *sentence)
 {
     (void)self;
-    reply_object(request, status,
-                 json_pack("{s:{s:s, s:o}}", "error", "code", code_of(status), "sentence",
-                           rg_json_text(sentence)));
+    reply_object(
+        request, status,
+        json_pack("{s:{s:s, s:o}}", "error", "code", code_of(status), "sentence", rg_json_text(sentence)));
 }
 
 void rg_reply_fail(rg_http_request_t *request, int err)

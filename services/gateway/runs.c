@@ -111,8 +111,8 @@ int rg_runs_open(rg_runs_t *runs, const char *served)
     int folder = open_folder(AT_FDCWD, path);
     if (folder < 0) return rg_fail_errno(RG_EIO, "%s: cannot open this folder", served);
     char *slash = strrchr(path, '/');
-    runs->entry[0] = (rg_run_entry_t){
-        .name = rg_strdup(slash + 1), .served = 1, .modified_ms = find_metrics(folder)};
+    runs->entry[0] =
+        (rg_run_entry_t){.name = rg_strdup(slash + 1), .served = 1, .modified_ms = find_metrics(folder)};
     runs->n = 1;
     close(folder);
     *slash = 0;
