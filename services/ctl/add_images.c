@@ -4,9 +4,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/wire/json.h"
-#include "services/ctl/clock.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/ingest.h"
 #include "services/ctl/jpegs.h"

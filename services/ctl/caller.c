@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/fleet.h"
-#include "services/ctl/clock.h"
 
 enum {
     STEP_MS = 100,

@@ -5,11 +5,11 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/data/dataset.h"
 #include "common/wire/json.h"
-#include "services/ctl/clock.h"
 #include "services/ctl/output.h"
 
 enum { FILES_MAX = 16, BYTES_MAX = 8 << 20 };

@@ -5,19 +5,19 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/data/dataset.h"
 #include "common/data/image.h"
 #include "common/wire/edits.h"
 #include "common/wire/json.h"
 #include "services/ctl/caller.h"
-#include "services/ctl/clock.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/filter.h"
 #include "services/ctl/output.h"
 #include "services/ctl/pictures.h"
 
-enum { PER_ROW = 10, CROP_WHOLE = 0, AGAIN_MS = 100 };
+enum { PER_ROW = 10, AGAIN_MS = 100 };
 
 typedef struct {
     const char *image, *attributes, *out;
@@ -122,12 +122,11 @@ static int take_thumbnail(asked_t *asked, const rg_msg_t *reply, size_t i)
     const rg_config_t *config = &asked->options->config;
     char name[24];
     rg_payload_t jpeg;
-    rg_jpeg_limits_t limits = {(size_t)config->limits.image_max_mib << 20, config->limits.image_max_side};
     snprintf(name, sizeof name, "%zu", i);
     int err = rg_msg_payload(reply, name, RG__V1__DTYPE__U8, 1, NULL, &jpeg);
     if (err) return err;
-    return rg_image_load(jpeg.data, jpeg.size, &limits, CROP_WHOLE, config->data.img_size, "thumbnail",
-                         asked->cells + (1 + i) * rg_picture_size(config));
+    return rg_picture_decode_stored(config, jpeg.data, jpeg.size, "thumbnail",
+                                    asked->cells + (1 + i) * rg_picture_size(config));
 }
 
 static void print_table(const Rg__V1__SearchReply *body)
