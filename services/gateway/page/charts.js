@@ -16,13 +16,14 @@ const charts = new WeakMap(); // card -> Chart
 
 /**
  * Draws in `parent` a chart for each family {title, keys}. runs: [{name, colour, series}], colour the name of a property, series a
- * map of points by key. log: families that are drawn logarithmically where they can be. dots: every point counts.
+ * map of points by key. log, smooth: which families are drawn logarithmically, where they can be, and averaged. dots: every point
+ * counts.
  */
-export function drawCharts(parent, families, runs, { log = () => false, smooth = false, dots = false } = {}) {
+export function drawCharts(parent, families, runs, { log = () => false, smooth = () => false, dots = false } = {}) {
   keyed(parent, families, ({ title }) => title, makeCard, (card, family) => {
     const curves = runs.flatMap(run => family.keys.map((key, i) => ({ run, key, dash: i, points: run.series.get(key) ?? [] })));
     drawKeys(card, family, curves);
-    if (window.Chart) drawChart(card, curves.filter(({ points }) => points.length), { log: log(family), smooth, dots });
+    if (window.Chart) drawChart(card, curves.filter(({ points }) => points.length), { log: log(family), smooth: smooth(family), dots });
   });
 }
 
@@ -45,11 +46,10 @@ const makeKey = ({ key, i }) => h('li', {}, h('i', { className: 'dash', 'data-da
 
 function drawChart(card, curves, { log, smooth, dots }) {
   const chart = charts.get(card) ?? makeChart(card);
-  const loga = log && curves.every(({ points }) => points.every(({ y }) => y > 0));
-  chart.data.datasets = curves.flatMap(curve => (smooth && !dots
+  chart.data.datasets = curves.flatMap(curve => (smooth
     ? [dataset(curve, smoothed(curve.points)), dataset(curve, curve.points, { faint: true })]
     : [dataset(curve, curve.points, { dots })]));
-  chart.options.scales = scales(loga);
+  chart.options.scales = scales(log && decades(chart.data.datasets));
   chart.update('none');
 }
 
@@ -90,17 +90,25 @@ function makeChart(card) {
   return chart;
 }
 
+/** {min, max} for a logarithmic scale, which would begin at a power of ten; null where a value has no logarithm. */
+function decades(datasets) {
+  const values = datasets.flatMap(({ data }) => data.map(({ y }) => y));
+  const min = Math.min(...values), max = Math.max(...values);
+  return min > 0 ? { min: min / 1.1, max: max * 1.1 } : null;
+}
+
 const compact = new Intl.NumberFormat('en', { notation: 'compact' });
 const isRound = value => [1, 2, 5].includes(Math.round(value / 10 ** Math.floor(Math.log10(value))));
 
 function scales(log) {
+  const label = value => (!log || log.max < 10 * log.min || isRound(value) ? number(value) : null);
   const ticks = { color: style('--quiet'), font: { size: 11 }, maxRotation: 0 };
   const grid = { color: style('--line'), borderColor: style('--line'), tickLength: 4 };
   return {
-    x: { type: 'linear', grid: { ...grid, drawOnChartArea: false }, bounds: 'data',
+    x: { type: 'linear', min: 0, grid: { ...grid, drawOnChartArea: false }, bounds: 'data',
       ticks: { ...ticks, maxTicksLimit: 5, callback: value => compact.format(value) } },
-    y: { type: log ? 'logarithmic' : 'linear', grid, afterFit: scale => { scale.width = 46; }, // so that all charts begin alike
-      ticks: { ...ticks, maxTicksLimit: 5, callback: value => (!log || isRound(value) ? number(value) : null) } },
+    y: { type: log ? 'logarithmic' : 'linear', ...log, grid, afterFit: scale => { scale.width = 46; }, // so that all charts begin alike
+      ticks: { ...ticks, maxTicksLimit: 5, callback: label } },
   };
 }
 

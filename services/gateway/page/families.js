@@ -28,7 +28,7 @@ const MEASURES = [
   ['P@10, average', ['p10.trained.average', 'p10.untrained.average', 'p10.code.average', 'p10.random.average']],
 ];
 
-/** Losses go on a logarithmic scale where one is asked for; rates do not. */
+/** Losses go on a logarithmic scale, and are smoothed, where that is asked for; rates are not. */
 export const isLoss = family => !LAST.has(family.title);
 
 const known = families => new Set(families.flatMap(([, keys]) => keys));

@@ -1,9 +1,9 @@
 // Numbers, times and names for people.
 
 const plain = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
-const fine = new Intl.NumberFormat('en', { maximumSignificantDigits: 4, notation: 'standard' });
+const fine = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
 const moments = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'medium' });
-const relative = new Intl.RelativeTimeFormat('en', { numeric: 'always' });
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'always', style: 'narrow' });
 
 export const integer = value => plain.format(value);
 export const number = value => (Math.abs(value) < 1e-3 && value !== 0 ? value.toExponential(1) : fine.format(value));
@@ -13,6 +13,9 @@ export const moment = time_ms => moments.format(time_ms);
 
 /** Blond_Hair is "Blond Hair", wanted_accuracy_latent "wanted accuracy latent". */
 export const readable = name => name.replaceAll('_', ' ');
+
+/** stage1 is "stage 1". */
+export const stageTitle = name => name.replace(/^stage/, 'stage ');
 
 const UNITS = [['d', 86400], ['h', 3600], ['min', 60], ['s', 1]];
 

@@ -18,7 +18,7 @@ const picture = image => h('img', { src: thumbnail(image.id), alt: '', loading: 
 
 /** A neighbour as a card; following it searches from there. */
 export function card(image) {
-  const fresh = Date.now() - image.added_ms < NEW_MS;
+  const fresh = !image.annotated && Date.now() - image.added_ms < NEW_MS; // what training brought along is not news
   return h('li', { className: 'card' },
     h('a', { href: searchFrom(image.id), title: image.name },
       picture(image),
@@ -28,7 +28,7 @@ export function card(image) {
         h('span', {}, image.annotated ? 'annotated' : 'unannotated'))),
     h('span', { className: 'spread' },
       h('time', { className: fresh ? 'new' : '', title: moment(image.added_ms) },
-        fresh ? `new, ${ago(image.added_ms)}` : ago(image.added_ms)),
+        fresh ? `new ${ago(image.added_ms)}` : ago(image.added_ms)),
       h('a', { className: 'more', href: address('translate', { image: image.id }) }, 'translate')));
 }
 

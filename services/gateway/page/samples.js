@@ -2,7 +2,7 @@
 
 import { get, url } from './api.js';
 import { at, h, keyed, setText } from './dom.js';
-import { integer, readable } from './format.js';
+import { integer, readable, stageTitle } from './format.js';
 import { view } from './viewer.js';
 
 let samples = [];
@@ -52,7 +52,7 @@ function shown() {
 /** What a viewer shows of it. */
 function look() {
   const sample = shown();
-  return sample && { url: where(sample), name: `${sample.stage}, ${title(sample)}` };
+  return sample && { url: where(sample), name: `${stageTitle(sample.stage)}, ${title(sample)}` };
 }
 
 const where = ({ name, modified_ms }) => url(`/samples/${encodeURIComponent(name)}`, { run, at: modified_ms });
@@ -93,5 +93,5 @@ async function load(sample) {
   await next.decode().catch(() => {});
   if (next.src !== wanted) return;
   at('sample-picture').src = next.src;
-  at('sample-picture').alt = `Samples of ${sample.stage}, ${title(sample)}`;
+  at('sample-picture').alt = `Samples of ${stageTitle(sample.stage)}, ${title(sample)}`;
 }

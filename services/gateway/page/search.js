@@ -101,7 +101,7 @@ function say(text, isError = false) {
 function showAnswer({ generation, images, neighbours }) {
   noteNames(neighbours);
   at('neighbours').replaceChildren(...neighbours.map(card));
-  say(`${integer(neighbours.length)} nearest of ${plural(images, 'image')}, generation ${integer(generation)}`);
+  say(`${integer(neighbours.length)} of ${plural(images, 'image')}, generation ${integer(generation)}`);
   if (neighbours.length) return;
   if (images) sayNothing(at('search-empty'), 'No image answers to that.', 'Fewer conditions find more.');
   else sayNothing(at('search-empty'), 'The retrieval set is empty.', h('a', { href: '#add' }, 'Add some images'));

@@ -2,7 +2,7 @@
 
 import { get } from './api.js';
 import { at, h, keyed, setText } from './dom.js';
-import { duration, integer, number, readable } from './format.js';
+import { bytes, duration, integer, number, readable } from './format.js';
 import { Poll } from './poll.js';
 
 const poll = new Poll(async () => draw((await get('/status')).services));
@@ -27,7 +27,7 @@ function makeCard({ service }) {
     h('dl', { className: 'fields' }),
     h('div', { className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': `Requests to ${service}` },
       h('table', {},
-        h('thead', {}, h('tr', {}, h('th', {}, 'request'), ...['count', 'errors', 'p50', 'p99'].map(name =>
+        h('thead', {}, h('tr', {}, h('th', {}, 'request'), ...['count', 'errors', 'p50 ms', 'p99 ms'].map(name =>
           h('th', { className: 'number' }, name)))),
         h('tbody'))),
     h('p', { className: 'metrics' }, h('a', {}, '/metrics')));
@@ -46,14 +46,18 @@ function updateCard(card, { service, answers, version, pid, uptime_s, fields = {
 }
 
 const makeField = ([name]) => h('div', {}, h('dt', {}, readable(name)), h('dd'));
-const updateField = (element, [, value]) => setText(element.lastChild, value);
+const updateField = (element, [name, value]) => setText(element.lastChild, friendly(name, value));
+
+/** Fields are texts; those that are whole numbers are easier to read with their thousands apart. */
+function friendly(name, value) {
+  if (!/^\d+$/.test(value)) return value;
+  return name.endsWith('_bytes') ? bytes(value) : integer(value);
+}
 
 const makeRequest = ([kind]) => h('tr', {}, h('th', { scope: 'row' }, kind),
   ...Array.from({ length: 4 }, () => h('td', { className: 'number' })));
 
-const ms = value => `${number(value)} ms`;
-
 function updateRequest(row, [, { count, errors, p50_ms, p99_ms }]) {
-  [integer(count), integer(errors), ms(p50_ms), ms(p99_ms)].forEach((text, i) => setText(row.cells[i + 1], text));
+  [integer(count), integer(errors), number(p50_ms), number(p99_ms)].forEach((text, i) => setText(row.cells[i + 1], text));
   row.cells[2].classList.toggle('error', errors > 0);
 }

@@ -4,7 +4,7 @@ import { get } from './api.js';
 import { COLOURS, colourName, drawCharts } from './charts.js';
 import { at, h, keyed, setText } from './dom.js';
 import { isLoss, measureFamilies, trainingFamilies } from './families.js';
-import { duration, integer, number, percent, plural, readable } from './format.js';
+import { duration, integer, number, percent, plural, readable, stageTitle } from './format.js';
 import { Journal } from './journal.js';
 import { Poll } from './poll.js';
 import * as samples from './samples.js';
@@ -32,8 +32,6 @@ export function init() {
 
 export const show = () => poll.start();
 export const hide = () => poll.stop();
-
-const stageTitle = name => name.replace(/^stage/, 'stage ');
 
 /** Each part is asked for by itself: one that cannot be had now does not keep the others from being shown. */
 async function look() {
@@ -134,9 +132,9 @@ const seriesOf = journal => [...runs.values()].map(run => ({ ...run, series: run
 const namesIn = list => new Set(list.flatMap(({ series }) => [...series.keys()]));
 
 function draw() {
-  const training = seriesOf('training'), log = at('log').checked;
+  const training = seriesOf('training'), log = at('log').checked, smooth = at('smooth').checked;
   drawCharts(at('curves'), trainingFamilies(namesIn(training)), training,
-    { log: family => log && isLoss(family), smooth: at('smooth').checked });
+    { log: family => log && isLoss(family), smooth: family => smooth && isLoss(family) });
   keyed(at('legend'), runs.size > 1 ? training : [], ({ name }) => name, makeLegend);
   drawMeasures(seriesOf('evaluations'));
 }

@@ -4,7 +4,7 @@
 import { persist, post } from './api.js';
 import { at, chosen, h } from './dom.js';
 import { domains } from './edits.js';
-import { plural } from './format.js';
+import { plural, stageTitle } from './format.js';
 import { guide } from './neighbours.js';
 import { addressOf, chooser, noteNames, sayNothing, sourceOf } from './picture.js';
 import { Queue } from './queue.js';
@@ -112,7 +112,7 @@ async function translateRow({ domain, job: mine, asked, element }) {
     ways[0].replaceChildren(h('p', { className: 'error' }, error.message));
   }
   settle(element);
-  if (--mine.left === 0) end(mine.stage ? `Translated by the networks of ${mine.stage}` : '');
+  if (--mine.left === 0) end(mine.stage ? `Translated by ${stageTitle(mine.stage)}` : '');
 }
 
 function askFor({ attributes }, guidance, { source: { params, jpeg }, samples, seed }, signal) {
