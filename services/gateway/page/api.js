@@ -7,6 +7,7 @@ import { unlock } from './session.js';
 const BASE = '/api/v1';
 const PASSING = new Set([0, 429, 503, 504]); // what repeating may help against; 0: nobody answered
 const LONGEST_WAIT_S = 10;
+const SILENCE_MS = 15000;                 // after which a question is given up; what is sent may take its time
 
 export const connection = new EventTarget();
 let lost = false;
@@ -24,7 +25,7 @@ export const url = (path, params) => `${BASE}${path}${query(params)}`;
 
 export const thumbnail = id => url(`/images/${encodeURIComponent(id)}`);
 
-export const get = async (path, params, signal) => (await request('GET', path, { params, signal })).json();
+export const get = async (path, params) => (await request('GET', path, { params })).json();
 
 export async function post(path, { params, jpeg, signal } = {}) {
   const headers = jpeg ? { 'Content-Type': 'image/jpeg' } : {};
@@ -43,7 +44,8 @@ export function system() {
 
 async function request(method, path, { params, ...rest }) {
   for (;;) {
-    const answer = await reach(url(path, params), { method, ...rest });
+    const patience = method === 'GET' ? { signal: AbortSignal.timeout(SILENCE_MS) } : {};
+    const answer = await reach(url(path, params), { method, ...patience, ...rest });
     if (answer.ok) return answer;
     if (answer.status !== 401) throw await errorOf(answer);
     await unlock();
@@ -56,7 +58,7 @@ async function reach(where, options) {
     note(false);
     return answer;
   } catch (error) {
-    if (options.signal?.aborted) throw error;
+    if (error.name === 'AbortError') throw error; // by whoever asked
     note(true);
     throw new ApiError(0, 'The gateway does not answer.');
   }

@@ -98,10 +98,15 @@ function decades(datasets) {
 }
 
 const compact = new Intl.NumberFormat('en', { notation: 'compact' });
-const isRound = value => [1, 2, 5].includes(Math.round(value / 10 ** Math.floor(Math.log10(value))));
+
+/** Which lines of a logarithmic scale are labelled: 1, 2 and 5 times a power of ten, all digits where it spans less than a decade. */
+function isRound(value, { min, max }) {
+  const digit = value / 10 ** Math.floor(Math.log10(value) + 1e-9);
+  return Math.abs(digit - Math.round(digit)) < 1e-6 && (max < 10 * min || [1, 2, 5].includes(Math.round(digit)));
+}
 
 function scales(log) {
-  const label = value => (!log || log.max < 10 * log.min || isRound(value) ? number(value) : null);
+  const label = value => (!log || isRound(value, log) ? number(value) : null);
   const ticks = { color: style('--quiet'), font: { size: 11 }, maxRotation: 0 };
   const grid = { color: style('--line'), borderColor: style('--line'), tickLength: 4 };
   return {
