@@ -55,11 +55,11 @@ async function takesGoodAndBad(page, system) {
 /** Those that were added are found, are marked, and are called what they were called. */
 async function showsNamesAsTexts(page) {
   await page.evaluate(() => { location.hash = '#search?annotation=unannotated'; });
-  await page.setInputFiles('#search .picture input', { name: HOSTILE[0], mimeType: JPEG, buffer: Buffer.from(await smallJpeg(page), 'base64') });
+  await page.setInputFiles('#search-panel .picture input', { name: HOSTILE[0], mimeType: JPEG, buffer: Buffer.from(await smallJpeg(page), 'base64') });
   await until(page, 'four new ones', () => document.querySelectorAll('#neighbours .new').length === 4);
   const names = await page.locator('#neighbours .name').allTextContents();
   for (const name of HOSTILE) assert.ok(names.includes(name), `${name} is not among ${names}`);
-  assert.equal(await text(page, '#search .chooser strong'), HOSTILE[0]);
+  assert.equal(await text(page, '#search-panel .chooser strong'), HOSTILE[0]);
   assert.equal(await page.locator('img[src=x]').count(), 0, 'a name became an element');
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0, 'long names make the page scroll');
   await shot(page, 'search-hostile');
@@ -146,5 +146,5 @@ async function staysQuick(browser) {
   assert.equal(await text(page, '#add-done'), '10,000 of 10,000 files');
   assert.deepEqual(await counts(page), { added: 0, duplicate: 8889, refused: 1111 });
   assert.ok(await page.locator('#refusals tbody tr').count() <= 200, 'the list of refusals has no bound');
-  assert.ok(await page.locator('#add *').count() < 1200, 'the page grows with the files');
+  assert.ok(await page.locator('#add-panel *').count() < 1200, 'the page grows with the files');
 }

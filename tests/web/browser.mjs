@@ -76,4 +76,4 @@ export const text = (page, selector) => page.textContent(selector);
 export const shot = (page, name) => page.screenshot({ path: join(process.env.RG_SHOTS, `${name}.png`), fullPage: true });
 
 /** Chooses a picture for the tab of that name. */
-export const choosePicture = (page, tab, file) => page.setInputFiles(`#${tab} .picture input`, file);
+export const choosePicture = (page, tab, file) => page.setInputFiles(`#${tab}-panel .picture input`, file);

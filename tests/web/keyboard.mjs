@@ -34,7 +34,7 @@ export async function keyboard({ browser, system }) {
   for (const tab of ['search', 'translate', 'add', 'status', 'training', 'search']) {
     await page.keyboard.press('ArrowRight');
     await page.waitForSelector(`#tab-${tab}[aria-selected=true]:focus`);
-    assert.equal(await page.locator('main > section:visible').getAttribute('id'), tab);
+    assert.equal(await page.locator('main > section:visible').getAttribute('id'), `${tab}-panel`);
   }
   await page.keyboard.press('End');
   await page.waitForSelector('#tab-status[aria-selected=true]:focus');

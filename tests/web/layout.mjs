@@ -18,7 +18,7 @@ const FILLED = {
     await until(page, 'translations', () => /^Translated/.test(document.getElementById('translate-outcome').textContent));
   },
   add: async (page, system) => {
-    await page.setInputFiles('#add-files', [system.faces[0], { name: `${'long'.repeat(60)}.jpg`, mimeType: 'image/jpeg', buffer: Buffer.alloc(1100000) }]);
+    await page.setInputFiles('#add-files', [{ name: 'good.jpg', mimeType: 'image/jpeg', buffer: system.face(0) }, { name: `${'long'.repeat(60)}.jpg`, mimeType: 'image/jpeg', buffer: Buffer.alloc(1100000) }]);
     await page.waitForSelector('#refusals:not([hidden])');
   },
   status: page => page.waitForSelector('.service tbody tr'),

@@ -22,7 +22,7 @@ function show() {
   const [asked, params] = route();
   const name = asked in TABS ? asked : 'training';
   if (shown && shown !== name) TABS[shown].hide?.();
-  for (const tab of tabs) mark(tab, tab.getAttribute('aria-controls') === name);
+  for (const tab of tabs) mark(tab, tab.id === `tab-${name}`);
   at(`tab-${name}`).href = location.hash || `#${name}`; // a tab is come back to as it was left
   shown = name;
   TABS[name].show(params);
@@ -42,7 +42,7 @@ function onTabKey(event) {
   if (next === undefined) return;
   event.preventDefault();
   tabs[next].focus();
-  tabs[next].click();
+  location.hash = tabs[next].hash;
 }
 
 /** While the gateway is lost it is asked for by itself, whatever tab is open. */

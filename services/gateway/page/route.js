@@ -1,4 +1,5 @@
-// The address says what is looked at: #TAB?PARAMETERS. So the browser's history is ours.
+// The address says what is looked at: #TAB?PARAMETERS. So the browser's history is ours. No element has the id of a tab's name:
+// going to one that exists would move the focus.
 
 /** [tab, parameters] */
 export function route() {
