@@ -25,11 +25,11 @@ export const url = (path, params) => `${BASE}${path}${query(params)}`;
 
 export const thumbnail = id => url(`/images/${encodeURIComponent(id)}`);
 
-export const get = async (path, params) => (await request('GET', path, { params })).json();
+export const get = (path, params) => request('GET', path, { params });
 
-export async function post(path, { params, jpeg, signal } = {}) {
+export function post(path, { params, jpeg, signal } = {}) {
   const headers = jpeg ? { 'Content-Type': 'image/jpeg' } : {};
-  return (await request('POST', path, { params, body: jpeg, headers, signal })).json();
+  return request('POST', path, { params, body: jpeg, headers, signal });
 }
 
 let known;
@@ -45,9 +45,9 @@ export function system() {
 async function request(method, path, { params, ...rest }) {
   for (;;) {
     const patience = method === 'GET' ? { signal: AbortSignal.timeout(SILENCE_MS) } : {};
-    const answer = await reach(url(path, params), { method, ...patience, ...rest });
-    if (answer.ok) return answer;
-    if (answer.status !== 401) throw await errorOf(answer);
+    const { answer, text } = await reach(url(path, params), { method, ...patience, ...rest });
+    if (answer.ok) return JSON.parse(text);
+    if (answer.status !== 401) throw errorOf(answer, text);
     await unlock();
   }
 }
@@ -55,8 +55,9 @@ async function request(method, path, { params, ...rest }) {
 async function reach(where, options) {
   try {
     const answer = await fetch(where, options);
+    const text = await answer.text();
     note(false);
-    return answer;
+    return { answer, text };
   } catch (error) {
     if (error.name === 'AbortError') throw error; // by whoever asked
     note(true);
@@ -70,10 +71,17 @@ function note(isLost) {
   connection.dispatchEvent(new Event(lost ? 'lost' : 'back'));
 }
 
-async function errorOf(answer) {
-  const { error } = await answer.json().catch(() => ({}));
-  const wait = Number(answer.headers.get('Retry-After'));
-  return new ApiError(answer.status, error?.sentence ?? `The gateway answers ${answer.status}.`, wait || undefined);
+function errorOf({ status, headers }, text) {
+  const wait = Number(headers.get('Retry-After'));
+  return new ApiError(status, sentenceOf(text) ?? `The gateway answers ${status}.`, wait || undefined);
+}
+
+function sentenceOf(text) {
+  try {
+    return JSON.parse(text).error.sentence;
+  } catch {
+    return undefined; // something between us and the gateway answered
+  }
 }
 
 /** Repeats `work` while it fails for reasons that pass; `waiting(error, seconds)` is told of each of them. */

@@ -49,14 +49,18 @@ function onTabKey(event) {
 function watchConnection() {
   const probe = new Poll(() => get('/system'));
   connection.addEventListener('lost', () => {
-    setText(at('banner'), 'The gateway does not answer. Trying again every two seconds; what you see is what it said last.');
-    at('banner').hidden = false;
+    warn('The gateway does not answer. Trying again every two seconds; what you see is what it said last.');
     probe.start();
   });
   connection.addEventListener('back', () => {
     at('banner').hidden = true;
     probe.stop();
   });
+}
+
+function warn(text) {
+  setText(at('banner'), text);
+  at('banner').hidden = false;
 }
 
 async function start() {
@@ -73,4 +77,4 @@ async function start() {
   show();
 }
 
-start();
+start().catch(error => warn(error.message));

@@ -41,8 +41,8 @@ function ask(done) {
 
 /** Takes the token out of the address, so that it stays neither there nor in the history. */
 export async function takeTokenFromAddress() {
-  const token = location.hash.match(/^#token=(.*)$/)?.[1];
-  if (token === undefined) return;
+  const token = new URLSearchParams(location.hash.slice(1)).get('token');
+  if (token === null) return;
   history.replaceState(null, '', location.pathname);
-  await show(decodeURIComponent(token)).catch(() => false);
+  await show(token).catch(() => false);
 }
