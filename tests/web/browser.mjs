@@ -48,6 +48,13 @@ export class Browser {
     for (const answer of answers) this.expected.add(answer);
   }
 
+  /** What the pages looked like when a part failed. */
+  async lastLook() {
+    const pages = this.#contexts.flatMap(context => context.pages());
+    for (const [i, page] of pages.entries()) await shot(page, `failed-${i}`).catch(() => {});
+    if (this.complaints.length) console.error(this.complaints.join('\n'));
+  }
+
   /** The end of a part: nothing to complain about, and no page left. */
   async settle(part) {
     for (const context of this.#contexts.splice(0)) await context.close();

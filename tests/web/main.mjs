@@ -24,6 +24,9 @@ try {
     await browser.settle(name);
     console.log(`${name}: ${((performance.now() - began) / 1000).toFixed(1)} s`);
   }
+} catch (error) {
+  await browser.lastLook();
+  throw error;
 } finally {
   await browser.close();
 }

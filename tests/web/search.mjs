@@ -4,6 +4,7 @@ import { choosePicture, shot, text, until, untilText } from './browser.mjs';
 const cards = page => page.locator('#neighbours .card');
 const untilCards = (page, n) => until(page, `${n} neighbours`, n =>
   document.querySelectorAll('#neighbours .card').length === n && !document.querySelector('#neighbours.stale'), n);
+const yes = toggle => toggle.locator('[value="1"]');
 const names = page => page.locator('#neighbours .name').allTextContents();
 
 export async function search({ browser, system }) {
@@ -48,14 +49,14 @@ async function nearestFirst(page) {
 
 async function turnsSwitches(page) {
   const blond = page.locator('.edit', { hasText: 'Blond Hair' });
-  await blond.getByText('yes').click();
+  await yes(blond).check();
   await until(page, 'the switch in the address', () => location.hash.includes('attributes=Blond_Hair%3D1'));
   const implied = page.locator('.edit input[data-implied]');
   assert.equal(await implied.count(), 2, 'the other hair colours are cleared');
-  await page.locator('.edit', { hasText: 'Black Hair' }).getByText('yes').click();
+  await yes(page.locator('.edit', { hasText: 'Black Hair' })).check();
   await until(page, 'the other colour instead', () => location.hash.includes('attributes=Black_Hair%3D1'));
   assert.ok(await blond.locator('[value=""]').isChecked());
-  await blond.getByText('yes').click();
+  await yes(blond).check();
 }
 
 async function goesOnFromANeighbour(page) {
