@@ -242,6 +242,8 @@ static int derive_all(rg_config_t *config)
     if (!err) err = derive(config->endpoints.retrieval, ipc, config->run, "retrieval");
     if (!err) err = derive(config->endpoints.trainer, ipc, config->run, "trainer");
     if (!err) err = derive(config->endpoints.evaluator, ipc, config->run, "evaluator");
+    if (!err) err = derive(config->endpoints.gateway, ipc, config->run, "gateway");
+    if (!err) err = derive(config->http.token, "%s/%s", config->run, "gateway.token");
     return err;
 }
 

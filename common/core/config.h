@@ -127,17 +127,18 @@ typedef struct {
     } evaluation;
     struct {
         char loader[RG_CONFIG_TEXT], encoder[RG_CONFIG_TEXT], retrieval[RG_CONFIG_TEXT],
-            trainer[RG_CONFIG_TEXT],
-            evaluator[RG_CONFIG_TEXT]; // zmq endpoints; "" = ipc://RUN/<service>.ipc
-        int insecure;                  // allow tcp beyond loopback without CURVE
+            trainer[RG_CONFIG_TEXT], evaluator[RG_CONFIG_TEXT],
+            gateway[RG_CONFIG_TEXT]; // zmq endpoints; "" = ipc://RUN/<service>.ipc
+        int insecure;                // allow tcp beyond loopback without CURVE
     } endpoints;
     struct {
         char keys[RG_CONFIG_TEXT];     // folder of keys, wire/curve.h; "": tcp is not encrypted
         char identity[RG_CONFIG_TEXT]; // whose key a process shows when it asks
     } security;
     struct {
-        char address[RG_CONFIG_TEXT];                       // where the ports below listen
-        int loader, encoder, retrieval, trainer, evaluator; // 0: off; see rg_config_http_port
+        char address[RG_CONFIG_TEXT];                                // where the ports below listen
+        int loader, encoder, retrieval, trainer, evaluator, gateway; // 0: off; see rg_config_http_port
+        char token[RG_CONFIG_TEXT];                                  // file of the gateway's token
     } http;
     struct {
         int message_max_mib; // ZMQ_MAXMSGSIZE

@@ -170,6 +170,7 @@ static const row_t selection[] = {
     {"endpoints.retrieval", RG_KEY_TEXT, AT(endpoints.retrieval), "", 0, 0, ENDPOINT_HELP},
     {"endpoints.trainer", RG_KEY_TEXT, AT(endpoints.trainer), "", 0, 0, ENDPOINT_HELP},
     {"endpoints.evaluator", RG_KEY_TEXT, AT(endpoints.evaluator), "", 0, 0, ENDPOINT_HELP},
+    {"endpoints.gateway", RG_KEY_TEXT, AT(endpoints.gateway), "", 0, 0, ENDPOINT_HELP},
     {"endpoints.insecure", RG_KEY_BOOL, AT(endpoints.insecure), "false", 0, 1,
      "allow tcp beyond loopback without security.keys: unencrypted and open to whoever reaches it"},
 
@@ -187,6 +188,11 @@ static const row_t selection[] = {
     {"http.retrieval", RG_KEY_INT, AT(http.retrieval), "0", 0, 65535, HTTP_HELP},
     {"http.trainer", RG_KEY_INT, AT(http.trainer), "0", 0, 65535, HTTP_HELP},
     {"http.evaluator", RG_KEY_INT, AT(http.evaluator), "0", 0, 65535, HTTP_HELP},
+    {"http.gateway", RG_KEY_INT, AT(http.gateway), "0", 0, 65535,
+     "port of the page and its HTTP interface; 0: there is no gateway"},
+    {"http.token", RG_KEY_TEXT, AT(http.token), "", 0, 0,
+     "file of the token that the gateway wants to see beyond loopback, made where it is missing; empty: "
+     "RUN/gateway.token"},
 
     {"limits.message_max_mib", RG_KEY_INT, AT(limits.message_max_mib), "64", 1, 2047,
      "largest message frame taken or sent, MiB"},

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "common/core/clock.h"
+
 static struct {
     const char *service;
     enum rg_log_level level;
@@ -37,4 +39,16 @@ void rg_log_write(enum rg_log_level level, const char *event, const char *fmt, .
     vsnprintf(line + n, sizeof line - n, fmt, args);
     va_end(args);
     fprintf(stderr, "%s\n", line);
+}
+
+int rg_log_limit_pass(rg_log_limit_t *limit, unsigned *unlogged)
+{
+    double now = rg_clock_s();
+    if (limit->logged_s > 0 && now - limit->logged_s < 1) {
+        limit->unlogged++;
+        return 0;
+    }
+    *unlogged = limit->unlogged;
+    *limit = (rg_log_limit_t){.logged_s = now};
+    return 1;
 }

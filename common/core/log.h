@@ -19,4 +19,14 @@ int rg_log_enabled(enum rg_log_level level);
 void rg_log_write(enum rg_log_level level, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+// Lines that somebody else can cause, one a second at most: a hostile one must not fill the disk. Begins
+// zeroed.
+typedef struct {
+    double logged_s;
+    unsigned unlogged;
+} rg_log_limit_t;
+
+// 1: log now, and say that *unlogged lines were left out since the last.
+int rg_log_limit_pass(rg_log_limit_t *limit, unsigned *unlogged);
+
 #endif

@@ -1,6 +1,5 @@
 #include "common/data/content_id.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <xxhash.h>
@@ -10,24 +9,4 @@ void rg_content_id(const uint8_t *jpeg, size_t size, uint8_t id[16])
     XXH128_canonical_t canonical;
     XXH128_canonicalFromHash(&canonical, XXH3_128bits(jpeg, size));
     memcpy(id, canonical.digest, 16);
-}
-
-void rg_id_hex(const uint8_t id[16], char hex[33])
-{
-    static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < 16; i++) {
-        hex[2 * i] = digits[id[i] >> 4];
-        hex[2 * i + 1] = digits[id[i] & 15];
-    }
-    hex[32] = 0;
-}
-
-int rg_id_parse(const char *hex, uint8_t id[16])
-{
-    if (strlen(hex) != 32 || strspn(hex, "0123456789abcdefABCDEF") != 32) return 0;
-    for (int i = 0; i < 16; i++) {
-        const char digits[] = {hex[2 * i], hex[2 * i + 1], 0};
-        id[i] = (uint8_t)strtoul(digits, NULL, 16);
-    }
-    return 1;
 }

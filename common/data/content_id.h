@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/core/id.h"
+
 void rg_content_id(const uint8_t *jpeg, size_t size, uint8_t id[16]); // big-endian
-void rg_id_hex(const uint8_t id[16], char hex[33]);                   // lower case
-int rg_id_parse(const char *hex, uint8_t id[16]);                     // 1, or 0 if it is not 32 digits
 
 #endif

@@ -56,6 +56,9 @@ void rg_image_augment(const uint8_t *pixels, int size, double jitter, rg_rng_t *
 void rg_pixels_to_float(const uint8_t *pixels, size_t n, float *out);
 void rg_pixels_to_u8(const float *values, size_t n, uint8_t *out);
 
+// Encodes losslessly into *png (free() it).
+int rg_image_encode_png(const rg_image_t *image, uint8_t **png, size_t *size);
+
 // Writes a PNG atomically. RG_EIO, RG_EFULL.
 int rg_image_write_png(const rg_image_t *image, const char *path);
 

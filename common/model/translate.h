@@ -9,7 +9,7 @@
 // Finds k neighbours of each of n embeddings [n,D] and fills features [n,h,w,k*C] (rg_fusion_features):
 // neighbour j in channels j*C..(j+1)*C-1, zeros where the set has fewer. exclude [n,16]: an image each must
 // not find, or NULL. ask may return before features is filled (embeddings and exclude are read by then); wait
-// returns when all is there.
+// returns when all is there. ask NULL: there is nobody to ask, it is decoded as if the set had no images.
 typedef struct {
     int (*ask)(void *self, const float *embeddings, int n, const unsigned char *exclude, float *features);
     int (*wait)(void *self);
@@ -28,7 +28,7 @@ typedef struct {
     rg_source_t source;
     rg_tensor_t *found; // [rows,h,w,k*C] for the first images, under way; NULL: no neighbours are needed
     rg_tensor_t *code;  // [N,1,1,A*Z] that G is given; set when the decode is finished
-    const rg_retriever_t *retriever;
+    const rg_retriever_t *retriever; // to wait for, or NULL
 } rg_decode_t;
 
 // Begins a decode: asks for the neighbours. retriever may be NULL for a model without fusion. An error of the

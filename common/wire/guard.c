@@ -30,7 +30,7 @@ struct rg__guard {
     rg_allow_t allow;
     struct stat seen; // the list's file when it was read; zero: there was none
     zsock_t *zap;     // REP
-    rg__limit_t refused;
+    rg_log_limit_t refused;
 };
 
 // ------------------------------------------------------------------ the asking side
@@ -148,7 +148,7 @@ static char *text_of(zmq_msg_t *part)
 static void log_refused(rg__guard_t *guard, const char *key, const char *address)
 {
     unsigned unlogged;
-    if (rg__limit_pass(&guard->refused, &unlogged))
+    if (rg_log_limit_pass(&guard->refused, &unlogged))
         rg_log(RG_LOG_WARN, "key_refused", "key=%.*s... address=%s unlogged=%u", KEY_SHOWN, key, address,
                unlogged);
 }

@@ -287,9 +287,22 @@ int rg__link_dispatch(rg_link_t *link)
     return answered;
 }
 
+void rg_link_forget(rg_link_t *link, const void *self)
+{
+    for (request_t *request = link->first, *next; request; request = next) {
+        next = request->next;
+        if (request->self == self) destroy_request(take(link, request->id));
+    }
+}
+
 int rg_link_pending(const rg_link_t *link)
 {
     return link->pending;
+}
+
+int rg_link_connected(const rg_link_t *link)
+{
+    return link->connected;
 }
 
 // ------------------------------------------------------------------ waiting

@@ -10,12 +10,21 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
+#include "common/core/version.h"
 #include "common/wire/http.h"
 #include "common/wire/outbox.h"
 #include "common/wire/socket.h"
 #include "common/wire/traffic.h"
 
-enum { BATCH = 16, LINKS_MAX = 8, FDS_MAX = 8, FIELDS_MAX = 64, LINGER_MS = 1000, TICK_MS = 1000 };
+enum {
+    BATCH = 16,
+    LINKS_MAX = 8,
+    FDS_MAX = 8,
+    FIELDS_MAX = 64,
+    LINGER_MS = 1000,
+    TICK_MS = 1000,
+    HTTP_CONNECTIONS = 16
+};
 
 typedef struct {
     int fd;
@@ -33,10 +42,10 @@ struct rg_service {
     size_t frame_max;
     double started_ms;
     rg__guard_t *guard; // of an encrypted socket, or NULL
-    rg__limit_t bad;    // of lines about messages that are not taken
+    rg_log_limit_t bad;    // of lines about messages that are not taken
     rg__traffic_t *traffic;
     rg__outbox_t *outbox;
-    rg__http_t *http; // NULL: off
+    rg_http_t *http; // NULL: off
     rg_link_t *links[LINKS_MAX];
     watched_t fds[FDS_MAX];
     size_t n_links, n_fds;
@@ -48,7 +57,7 @@ struct rg_status {
     size_t count;
 };
 
-static char *write_metrics(void *self);
+static int open_http(rg_service_t *service, const rg_config_t *config);
 
 // ------------------------------------------------------------------ life
 static int take_signals(rg_service_t *service)
@@ -91,8 +100,7 @@ int rg_service_new(rg_service_t **out, const rg_config_t *config, const rg_servi
     service->traffic = rg__traffic_new(spec);
     service->outbox = rg__outbox_new((size_t)config->limits.unread_mib << 20);
     int err = open_service(service, config);
-    if (!err) err = rg__http_new(&service->http, config, spec->name, write_metrics, service);
-    if (service->http) rg_service_add_fd(service, rg__http_fd(service->http), rg__http_step, service->http);
+    if (!err) err = open_http(service, config);
     if (err)
         rg_service_destroy(&service);
     else
@@ -181,6 +189,7 @@ static rg_msg_t *make_status(rg_service_t *service)
     rg_status_t status = {.reply = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REPLY)};
     Rg__V1__StatusReply *body = rg_msg_body(status.reply);
     body->service = rg_msg_text(status.reply, "%s", service->spec.name);
+    body->version = rg_msg_text(status.reply, "%s", rg_version());
     body->pid = (uint32_t)getpid();
     body->uptime_s = (rg__now_ms() - service->started_ms) / 1e3;
     if (service->spec.status) service->spec.status(service->spec.self, &status);
@@ -212,11 +221,34 @@ static int reply_stats(rg_service_t *service, const rg_peer_t *peer)
     return 0;
 }
 
-static char *write_metrics(void *self)
+// ------------------------------------------------------------------ HTTP
+static void get_metrics(void *self, rg_http_request_t *request)
 {
     rg_service_t *service = self;
     refresh_traffic(service);
-    return rg__traffic_text(service->traffic);
+    rg_http_reply(request, &(rg_http_reply_t){.status = 200,
+                                              .type = "text/plain; version=0.0.4; charset=utf-8",
+                                              .text = rg__traffic_text(service->traffic)});
+}
+
+static void get_health(void *self, rg_http_request_t *request)
+{
+    (void)self;
+    rg_http_say(request, 200, "ok");
+}
+
+static int open_http(rg_service_t *service, const rg_config_t *config)
+{
+    static const rg_http_route_t routes[] = {{.method = "GET", .path = "/metrics", .handle = get_metrics},
+                                             {.method = "GET", .path = "/healthz", .handle = get_health}};
+    static const rg_http_spec_t alone = {.connections = HTTP_CONNECTIONS,
+                                         .elsewhere = "there are /metrics and /healthz"};
+    const rg_http_spec_t *spec = service->spec.http ? service->spec.http : &alone;
+    int err = rg__http_new(&service->http, config, service->spec.name, spec);
+    if (err || !service->http) return err;
+    rg__http_add(service->http, routes, sizeof routes / sizeof *routes, service);
+    rg_service_add_fd(service, rg__http_fd(service->http), rg__http_step, service->http);
+    return 0;
 }
 
 // ------------------------------------------------------------------ requests
@@ -224,7 +256,7 @@ static char *write_metrics(void *self)
 static void log_bad(rg_service_t *service)
 {
     unsigned unlogged;
-    if (rg__limit_pass(&service->bad, &unlogged))
+    if (rg_log_limit_pass(&service->bad, &unlogged))
         rg_log(RG_LOG_WARN, "bad_request", "error=\"%s\" unlogged=%u", rg_error(), unlogged);
 }
 

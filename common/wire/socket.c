@@ -53,18 +53,6 @@ double rg__now_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-int rg__limit_pass(rg__limit_t *limit, unsigned *unlogged)
-{
-    double now = rg__now_ms();
-    if (limit->logged_ms > 0 && now - limit->logged_ms < 1000) {
-        limit->unlogged++;
-        return 0;
-    }
-    *unlogged = limit->unlogged;
-    *limit = (rg__limit_t){.logged_ms = now};
-    return 1;
-}
-
 // ------------------------------------------------------------------ sending
 static void release_frame(void *data, void *hint)
 {

@@ -33,15 +33,6 @@ int rg__parts_parse(rg__parts_t **parts, size_t first, rg_msg_t **msg, uint64_t 
 
 double rg__now_ms(void); // monotonic
 
-// Log lines that a peer can cause, one a second at most: a hostile one must not fill the disk. Begins zeroed.
-typedef struct {
-    double logged_ms;
-    unsigned unlogged;
-} rg__limit_t;
-
-// 1: log now, and say that *unlogged lines were left out since the last.
-int rg__limit_pass(rg__limit_t *limit, unsigned *unlogged);
-
 // ------------------------------------------------------------------ endpoint.c
 // ipc with a path that fits a socket address, or tcp on loopback, or anywhere with keys or if the config says
 // insecure. RG_ECONFIG.

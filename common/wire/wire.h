@@ -25,6 +25,7 @@
 
 #include "common/core/config.h"
 #include "common/wire/allow.h"
+#include "common/wire/http.h"
 #include "common/wire/msg.h"
 
 // ------------------------------------------------------------------ link: the asking side
@@ -44,8 +45,14 @@ void rg_link_destroy(rg_link_t **link); // pending requests are dropped, their c
 // Sends *request (takes it) and calls fn(self, ...) when the reply is there. Never blocks.
 void rg_link_send(rg_link_t *link, rg_msg_t **request, rg_reply_fn *fn, void *self);
 
+// Forgets the requests that were sent with this self: their replies, if they still come, are not for anyone.
+void rg_link_forget(rg_link_t *link, const void *self);
+
 // Requests without a reply yet: the credit in use.
 int rg_link_pending(const rg_link_t *link);
+
+// 1 if the peer is there, as far as the link has noticed.
+int rg_link_connected(const rg_link_t *link);
 
 // Handles what has come; waits up to timeout_ms for something (0: none, -1: forever). Logs what it waits for
 // when that takes long. RG_ESTOPPED.
@@ -90,7 +97,9 @@ typedef struct {
     const rg_route_t *routes;
     size_t n_routes;
     rg_status_fn *status; // or NULL
-    void *self;           // for every callback
+    const rg_http_spec_t
+        *http;  // what is answered on the port of http.NAME beside /metrics and /healthz, or NULL
+    void *self; // for every callback
 } rg_service_spec_t;
 
 // Binds and takes over SIGTERM and SIGINT for this and all later threads. RG_EIO naming the endpoint if it is

@@ -4,11 +4,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/core/clock.h"
 #include "common/core/err.h"
+#include "common/wire/json.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/ingest.h"
 #include "services/ctl/jpegs.h"
-#include "services/ctl/clock.h"
 #include "services/ctl/output.h"
 #include "services/ctl/seen.h"
 
@@ -70,7 +71,7 @@ static int count(void *self, const FTSENT *file, const char *problem)
     survey->bytes += problem ? 0 : (uint64_t)file->fts_statp->st_size;
     if (!survey->list) return 0;
     if (survey->json) {
-        json_t *line = json_pack("{s:o}", "name", rg_output_text(file->fts_path));
+        json_t *line = json_pack("{s:o}", "name", rg_json_text(file->fts_path));
         if (problem) json_object_set_new(line, "reason", json_string(problem));
         rg_output_json(line);
     } else if (problem) {

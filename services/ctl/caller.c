@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
-#include "services/ctl/clock.h"
-#include "services/ctl/fleet.h"
+#include "common/core/fleet.h"
 
 enum {
     STEP_MS = 100,

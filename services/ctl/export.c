@@ -8,7 +8,8 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
-#include "common/data/content_id.h"
+#include "common/core/id.h"
+#include "common/wire/json.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/output.h"
@@ -54,11 +55,9 @@ typedef struct {
 
 // ---- one page
 
-static int write_line(export_t *task, const Rg__V1__Listed *image, const char *hex)
+static int write_line(export_t *task, const Rg__V1__Listed *image)
 {
-    json_t *line = json_pack("{s:s, s:o, s:I, s:I, s:b}", "id", hex, "name", rg_output_text(image->name),
-                             "generation", (json_int_t)image->generation, "added_ms",
-                             (json_int_t)image->added_ms, "annotated", image->annotated);
+    json_t *line = rg_json_image(image);
     char *text = json_dumps(line, JSON_COMPACT);
     int err = rg_file_append(&task->list, text, strlen(text));
     if (!err) err = rg_file_append(&task->list, "\n", 1);
@@ -92,7 +91,7 @@ static int write_image(export_t *task, const rg_msg_t *reply, size_t i)
     snprintf(name, sizeof name, "%zu", i);
     int err = rg_msg_payload(reply, name, RG__V1__DTYPE__U8, 1, NULL, &jpeg);
     if (!err) err = write_thumbnail(task, &jpeg, hex);
-    return err ? err : write_line(task, image, hex);
+    return err ? err : write_line(task, image);
 }
 
 static int write_rows(export_t *task, const rg_msg_t *reply, size_t n)

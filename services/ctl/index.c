@@ -3,9 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/core/clock.h"
 #include "common/core/err.h"
+#include "common/wire/json.h"
 #include "services/ctl/caller.h"
-#include "services/ctl/clock.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/output.h"
 #include "services/ctl/progress.h"
@@ -69,7 +70,7 @@ static void show(void *self, const Rg__V1__StatusReply *status)
 // A field that comes several times becomes a list.
 static void add_field(json_t *report, const Rg__V1__Field *field)
 {
-    json_t *known = json_object_get(report, field->key), *value = rg_output_text(field->value);
+    json_t *known = json_object_get(report, field->key), *value = rg_json_text(field->value);
     if (!known) {
         json_object_set_new(report, field->key, value);
     } else if (json_is_array(known)) {

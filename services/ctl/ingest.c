@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/data/dataset.h"
-#include "services/ctl/clock.h"
+#include "common/wire/json.h"
 #include "services/ctl/output.h"
 
 enum { FILES_MAX = 16, BYTES_MAX = 8 << 20 };
@@ -37,8 +38,8 @@ static void show(rg_ingest_t *ingest)
 static void report(rg_ingest_t *ingest, const char *name, const char *fate, const char *reason)
 {
     if (ingest->options->json) {
-        json_t *line = json_pack("{s:o, s:s}", "name", rg_output_text(name), "fate", fate);
-        if (reason) json_object_set_new(line, "reason", rg_output_text(reason));
+        json_t *line = json_pack("{s:o, s:s}", "name", rg_json_text(name), "fate", fate);
+        if (reason) json_object_set_new(line, "reason", rg_json_text(reason));
         rg_output_json(line);
     } else if (reason) {
         rg_progress_fini(&ingest->progress);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/wire/json.h"
 
 void rg_output_json(json_t *object)
 {
@@ -14,22 +15,10 @@ void rg_output_json(json_t *object)
     json_decref(object);
 }
 
-json_t *rg_output_text(const char *text)
-{
-    json_t *string = json_string(text);
-    if (string) return string;
-    char *ascii = rg_strdup(text);
-    for (char *c = ascii; *c; c++)
-        if (*c & 0x80) *c = '?';
-    string = json_string(ascii);
-    free(ascii);
-    return string;
-}
-
 json_t *rg_output_parse(const char *report)
 {
     json_t *object = json_loads(report, JSON_REJECT_DUPLICATES, NULL);
-    return object ? object : rg_output_text(report);
+    return object ? object : rg_json_text(report);
 }
 
 static void print_value(const json_t *value)

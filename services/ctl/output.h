@@ -7,9 +7,6 @@
 // One line of JSON; takes the reference.
 void rg_output_json(json_t *object);
 
-// Text as a JSON string, also where it is no UTF-8 (a file name): other bytes become '?'. New reference.
-json_t *rg_output_text(const char *text);
-
 // A service's report (a JSON object as text) as an object, or as a JSON string if it is none. New reference.
 json_t *rg_output_parse(const char *report);
 

@@ -7,20 +7,13 @@
 #include "common/data/dataset.h"
 #include "common/data/image.h"
 
-size_t rg_picture_size(const rg_config_t *config)
-{
-    return (size_t)config->data.img_size * (size_t)config->data.img_size * 3;
-}
-
 int rg_picture_load(const rg_config_t *config, const char *path, uint8_t *out, uint8_t id[16])
 {
     unsigned char *jpeg;
     size_t size;
-    rg_jpeg_limits_t limits = {.max_bytes = (size_t)config->limits.image_max_mib << 20,
-                               .max_side = config->limits.image_max_side};
-    int err = rg_file_read(path, limits.max_bytes, &jpeg, &size);
+    int err = rg_file_read(path, (size_t)config->limits.image_max_mib << 20, &jpeg, &size);
     if (err) return err;
-    err = rg_image_load(jpeg, size, &limits, config->data.crop, config->data.img_size, path, out);
+    err = rg_picture_decode(config, jpeg, size, path, out);
     if (!err && id) rg_content_id(jpeg, size, id);
     free(jpeg);
     return err;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "common/core/config.h"
+#include "common/data/picture.h"
 
 // Reads a JPEG as the networks see it (data.crop, data.img_size): out [S,S,3] u8, the caller's. id (NULL:
 // none) gets its content hash. RG_ENOENT, RG_EFORMAT, RG_ELIMIT with the path.
@@ -13,8 +14,5 @@ int rg_picture_load(const rg_config_t *config, const char *path, uint8_t *out, u
 // Writes cells [rows*cols,S,S,3] as a PNG; titles of the columns, or NULL.
 int rg_picture_grid(const rg_config_t *config, const uint8_t *cells, int rows, int cols,
                     const char *const *titles, const char *path);
-
-// Bytes of one [S,S,3] image.
-size_t rg_picture_size(const rg_config_t *config);
 
 #endif

@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "services/ctl/clock.h"
+#include "common/core/clock.h"
 
 enum { BAR = 24, WIDTH_DEFAULT = 100 };
 static const double tty_every_s = 0.1, plain_every_s = 5;

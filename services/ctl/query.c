@@ -7,14 +7,15 @@
 #include "common/core/err.h"
 #include "common/data/dataset.h"
 #include "common/data/image.h"
+#include "common/wire/edits.h"
+#include "common/wire/json.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/commands.h"
-#include "services/ctl/edits.h"
 #include "services/ctl/filter.h"
 #include "services/ctl/output.h"
 #include "services/ctl/pictures.h"
 
-enum { PER_ROW = 10, CROP_WHOLE = 0 };
+enum { PER_ROW = 10 };
 
 typedef struct {
     const char *image, *attributes, *out;
@@ -119,12 +120,11 @@ static int take_thumbnail(asked_t *asked, const rg_msg_t *reply, size_t i)
     const rg_config_t *config = &asked->options->config;
     char name[24];
     rg_payload_t jpeg;
-    rg_jpeg_limits_t limits = {(size_t)config->limits.image_max_mib << 20, config->limits.image_max_side};
     snprintf(name, sizeof name, "%zu", i);
     int err = rg_msg_payload(reply, name, RG__V1__DTYPE__U8, 1, NULL, &jpeg);
     if (err) return err;
-    return rg_image_load(jpeg.data, jpeg.size, &limits, CROP_WHOLE, config->data.img_size, "thumbnail",
-                         asked->cells + (1 + i) * rg_picture_size(config));
+    return rg_picture_decode_stored(config, jpeg.data, jpeg.size, "thumbnail",
+                                    asked->cells + (1 + i) * rg_picture_size(config));
 }
 
 static void print_table(const Rg__V1__SearchReply *body)
@@ -144,15 +144,8 @@ static void print_json(const Rg__V1__SearchReply *body)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < body->n_neighbours; i++) {
-        const Rg__V1__Neighbour *found = body->neighbours[i];
-        char hex[33];
-        if (found->id.len != RG_ID_SIZE) continue;
-        rg_id_hex(found->id.data, hex);
-        json_array_append_new(list, json_pack("{s:i, s:o, s:s, s:f, s:I, s:I, s:b}", "rank", (int)i + 1,
-                                              "name", rg_output_text(found->name), "id", hex, "dist_l2sq",
-                                              (double)found->dist_l2sq, "generation",
-                                              (json_int_t)found->generation, "added_ms",
-                                              (json_int_t)found->added_ms, "annotated", found->annotated));
+        json_t *found = rg_json_neighbour(body->neighbours[i], (int)i + 1);
+        if (found) json_array_append_new(list, found);
     }
     rg_output_json(json_pack("{s:I, s:I, s:o}", "generation", (json_int_t)body->generation, "images",
                              (json_int_t)body->images, "neighbours", list));

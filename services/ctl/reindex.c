@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "services/ctl/caller.h"
-#include "services/ctl/clock.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/output.h"
 #include "services/ctl/progress.h"

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/wire/json.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/progress.h"
@@ -12,7 +13,7 @@ static void print_answer(const char *service, const Rg__V1__StatusReply *status)
     char uptime[RG_DURATION_SIZE];
     const char *state = rg_status_value(status, "state"), *space = "";
     rg_duration_format(status->uptime_s, uptime);
-    printf("%-10s %-12s %8u %8s  ", service, *state ? state : "up", status->pid, uptime);
+    printf("%-10s %-12s %8s %8u %8s  ", service, *state ? state : "up", status->version, status->pid, uptime);
     for (size_t i = 0; i < status->n_fields; i++) {
         const Rg__V1__Field *field = status->fields[i];
         if (strcmp(field->key, "state") == 0) continue;
@@ -24,25 +25,19 @@ static void print_answer(const char *service, const Rg__V1__StatusReply *status)
 
 static void print(const rg_survey_row_t rows[RG_FLEET])
 {
-    printf("%-10s %-12s %8s %8s  %s\n", "service", "state", "pid", "up", "");
+    printf("%-10s %-12s %8s %8s %8s\n", "service", "state", "version", "pid", "up");
     for (int i = 0; i < RG_FLEET; i++) {
         if (!rows[i].service) continue;
         if (rows[i].answer)
             print_answer(rows[i].service, rows[i].answer);
         else
-            printf("%-10s %-12s %8s %8s\n", rows[i].service, "no answer", "-", "-");
+            printf("%-10s %-12s %8s %8s %8s\n", rows[i].service, "no answer", "-", "-", "-");
     }
 }
 
 static void put(json_t *object, const void *answer)
 {
-    const Rg__V1__StatusReply *status = answer;
-    json_t *fields = json_object();
-    for (size_t i = 0; i < status->n_fields; i++)
-        json_object_set_new(fields, status->fields[i]->key, json_string(status->fields[i]->value));
-    json_object_set_new(object, "pid", json_integer(status->pid));
-    json_object_set_new(object, "uptime_s", json_real(status->uptime_s));
-    json_object_set_new(object, "fields", fields);
+    rg_json_status(object, answer);
 }
 
 static int run(const rg_options_t *options, const void *input)

@@ -13,11 +13,11 @@
 #include <unistd.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
+#include "common/core/fleet.h"
 #include "common/core/log.h"
-#include "services/ctl/clock.h"
-#include "services/ctl/fleet.h"
 #include "services/ctl/pidfile.h"
 
 static const double pause_min_s = 0.2, pause_max_s = 5, young_s = 10, patience_s = 20;

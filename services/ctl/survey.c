@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "services/ctl/caller.h"
-#include "services/ctl/clock.h"
 #include "services/ctl/output.h"
 
 enum { ANSWER_MS = 2000, WATCH_MS = 1000, STEP_MS = 20 };
@@ -141,7 +141,9 @@ static int ask_once(const rg_survey_t *survey, const rg_options_t *options, unsi
 
 int rg_survey_run(const rg_survey_t *survey, const rg_options_t *options, const rg_survey_input_t *input)
 {
-    unsigned services = input->services ? input->services : (1u << RG_FLEET) - 1;
+    unsigned services = input->services ? input->services : rg_fleet_all(&options->config);
+    int unknown = rg_fleet_check(&options->config, services);
+    if (unknown) return unknown;
     if (!input->watch) return ask_once(survey, options, services, 0);
     while (!atomic_load(rg_interrupted())) {
         int err = ask_once(survey, options, services, isatty(STDOUT_FILENO));

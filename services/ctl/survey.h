@@ -7,9 +7,9 @@
 
 #include <jansson.h>
 
+#include "common/core/fleet.h"
 #include "common/wire/msg.h"
 #include "services/ctl/command.h"
-#include "services/ctl/fleet.h"
 
 // One service of the fleet.
 typedef struct {

@@ -5,6 +5,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/wire/json.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/commands.h"
 #include "services/ctl/evaluate.h"
@@ -126,7 +127,7 @@ static void print_result(const rg_options_t *options, const training_t *training
     json_t *report = rg_output_parse(training->report);
     if (options->json)
         rg_output_json(json_pack("{s:s, s:s, s:o, s:I, s:O}", "step", "train", "stage", training->stage,
-                                 "checkpoint", rg_output_text(training->checkpoint), "iteration",
+                                 "checkpoint", rg_json_text(training->checkpoint), "iteration",
                                  (json_int_t)training->iteration, "report", report));
     else
         print_text(training, report);

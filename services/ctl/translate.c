@@ -5,19 +5,27 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/wire/edits.h"
+#include "common/wire/json.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/commands.h"
-#include "services/ctl/edits.h"
 #include "services/ctl/output.h"
 #include "services/ctl/pictures.h"
 #include "services/ctl/progress.h"
 
-enum { IMAGES_MAX = 32, SAMPLES_MAX = 64, GROUPS_MAX = 2 * RG_ATTRIBUTES_MAX, KEY_SEED = 0x2000 };
+enum {
+    IMAGES_MAX = 32,
+    SAMPLES_MAX = 64,
+    GROUPS_MAX = 2 * RG_ATTRIBUTES_MAX,
+    KEY_SEED = 0x2000,
+    KEY_GUIDANCE
+};
 
 typedef struct {
     const char *image[IMAGES_MAX];
     int n_images, samples;
     uint64_t seed;
+    Rg__V1__Guidance guidance;
     const char *attributes, *reference, *out;
 } translate_t;
 
@@ -26,6 +34,8 @@ static const struct argp_option own_options[] = {
     {"attr", 'a', "NAME=0|1,...", 0, "Wanted attributes; without it one column per domain"},
     {"samples", 'n', "N", 0, "Draws of the attribute code (default 1: the mean)"},
     {"seed", KEY_SEED, "S", 0, "Of the draws (default 1)"},
+    {"guidance", KEY_GUIDANCE, "retrieved|none", 0,
+     "What guides a stage 3 model: the neighbours (default), or nothing"},
     {"reference", 'r', "FILE", 0,
      "Take the codes of the wanted attributes from this JPEG (all without --attr)"},
     {"out", 'o', "PNG", 0, "Where to write the picture: sources, then translations"},
@@ -58,6 +68,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_SEED:
         own->seed = (uint64_t)rg_command_number(state, "--seed", arg, 0, INT64_MAX);
+        return 0;
+    case KEY_GUIDANCE:
+        own->guidance = strcmp(arg, "none") == 0 ? RG__V1__GUIDANCE__NONE : RG__V1__GUIDANCE__RETRIEVED;
+        if (!own->guidance && strcmp(arg, "retrieved") != 0)
+            argp_error(state, "--guidance %s: expected retrieved or none", arg);
         return 0;
     case ARGP_KEY_END:
         if (!own->n_images) argp_error(state, "--image FILE is missing");
@@ -147,7 +162,7 @@ static int take_translations(void *self, const rg_msg_t *reply)
                 (const uint8_t *)pixels.data + (size_t)(i * samples + s) * rg_picture_size(config));
     json_decref(asked->stage);
     json_decref(asked->generation);
-    asked->stage = rg_output_text(body->stage);
+    asked->stage = rg_json_text(body->stage);
     asked->generation = json_integer((json_int_t)body->generation);
     return 0;
 }
@@ -162,6 +177,7 @@ static int ask_group(asked_t *asked, rg_caller_t *encoder)
     body->edits = rg_edits_message(&asked->group[asked->current].edits, config, request, &body->n_edits);
     body->samples = (uint32_t)asked->own->samples;
     body->seed = asked->own->seed;
+    body->guidance = asked->own->guidance;
     rg_msg_copy(request, "pixels", RG__V1__DTYPE__U8, 4, shape, asked->sources);
     if (asked->references) rg_msg_copy(request, "references", RG__V1__DTYPE__U8, 4, shape, asked->references);
     return rg_caller_ask(encoder, &request, RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY, take_translations, asked);
@@ -210,7 +226,7 @@ static void report(const asked_t *asked)
     json_t *columns = json_array();
     for (int i = 0; i < asked->groups; i++)
         json_array_append_new(columns, json_string(asked->group[i].title));
-    rg_output_json(json_pack("{s:o, s:O, s:O, s:i, s:o}", "out", rg_output_text(asked->own->out), "stage",
+    rg_output_json(json_pack("{s:o, s:O, s:O, s:i, s:o}", "out", rg_json_text(asked->own->out), "stage",
                              asked->stage, "generation", asked->generation, "samples", asked->own->samples,
                              "columns", columns));
 }
@@ -250,7 +266,9 @@ const rg_command_t rg_command_translate = {
            "  rg-ctl translate --config configs/smoke.yaml --image face.jpg \\\n"
            "      --attr Male=1,Young=0 --samples 5 --out grid.png\n"
            "  rg-ctl translate --config configs/smoke.yaml --image a.jpg \\\n"
-           "      --reference b.jpg --out grid.png\n",
+           "      --reference b.jpg --out grid.png\n"
+           "  rg-ctl translate --config configs/smoke.yaml --image a.jpg --guidance none \\\n"
+           "      --out unguided.png\n",
     .options = own_options,
     .parse = parse,
     .size = sizeof(translate_t),

@@ -7,12 +7,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/core/clock.h"
 #include "common/core/err.h"
+#include "common/core/fleet.h"
 #include "common/wire/wire.h"
 #include "services/ctl/caller.h"
-#include "services/ctl/clock.h"
 #include "services/ctl/commands.h"
-#include "services/ctl/fleet.h"
 #include "services/ctl/output.h"
 #include "services/ctl/supervisor.h"
 
@@ -24,7 +24,7 @@ typedef struct {
 } up_t;
 
 static const struct argp_option own_options[] = {
-    {"only", 'o', "SERVICE,...", 0, "Start only these: retrieval, encoder, loader, trainer, evaluator"},
+    {"only", 'o', "SERVICE,...", 0, "Start only these: retrieval, encoder, loader, trainer, evaluator, gateway"},
     {"foreground", 'f', NULL, 0, "Stay attached; SIGINT or SIGTERM stops the services"},
     {0},
 };
@@ -82,6 +82,14 @@ static pid_t parent_of(uint32_t pid)
     return name_end && sscanf(name_end + 1, " %*c %d", &parent) == 1 ? parent : 0;
 }
 
+// Where to look, if this is who serves the page.
+static void print_page(const Rg__V1__StatusReply *status)
+{
+    const char *page = rg_status_value(status, "page"), *token = rg_status_value(status, "token");
+    if (*page) printf("%-10s %s\n", "", page);
+    if (*token) printf("%-10s it asks for the token in %s\n", "", token);
+}
+
 static void take_status(void *self, int err, const rg_msg_t *reply)
 {
     waiting_t *waiting = self;
@@ -94,6 +102,7 @@ static void take_status(void *self, int err, const rg_msg_t *reply)
         rg_output_json(json_pack("{s:s, s:i}", "service", waiting->name, "pid", (int)status->pid));
     } else {
         printf("%-10s ready (pid %u)\n", waiting->name, status->pid);
+        print_page(status);
         fflush(stdout);
     }
 }
@@ -180,10 +189,11 @@ static int run(const rg_options_t *options, const void *input)
 {
     const up_t *own = input;
     char folder[4096];
-    unsigned services = (1u << RG_FLEET) - 1;
+    unsigned services = rg_fleet_all(&options->config);
     pid_t supervisor;
     int report;
     int err = own->only ? rg_fleet_parse(own->only, &services) : 0;
+    if (!err) err = rg_fleet_check(&options->config, services);
     if (!err) err = find_folder(services, folder);
     if (err) return err;
     rg_supervisor_spec_t spec = {

@@ -8,7 +8,7 @@
 #include "common/core/err.h"
 #include "common/core/half.h"
 #include "common/core/log.h"
-#include "common/data/image.h"
+#include "common/data/picture.h"
 #include "services/encoder/wanted.h"
 
 enum { INDEX_TEXT = 12 }; // "0", "1", ...: payload names
@@ -183,15 +183,12 @@ int rg_answer_store(rg_engine_t *engine, const rg_msg_t *request, rg_msg_t **add
     return make_add(engine, &pictures, add);
 }
 
-// A thumbnail is cropped already: all of it counts.
 static int decode_thumbnail(const rg_config_t *config, const rg_msg_t *source, size_t i, const char *name,
                             uint8_t *pixels)
 {
-    const rg_jpeg_limits_t limits = {(size_t)config->limits.image_max_mib << 20,
-                                     config->limits.image_max_side};
     rg_payload_t jpeg;
     int err = read_thumbnail(source, i, &jpeg);
-    return err ? err : rg_image_load(jpeg.data, jpeg.size, &limits, 0, config->data.img_size, name, pixels);
+    return err ? err : rg_picture_decode_stored(config, jpeg.data, jpeg.size, name, pixels);
 }
 
 int rg_answer_missing(rg_engine_t *engine, const rg_msg_t *list, rg_msg_t **add)

@@ -32,8 +32,8 @@ int rg_answer_missing(rg_engine_t *engine, const rg_msg_t *list, rg_msg_t **add)
 // EmbedRequest -> EmbedReply.
 int rg_answer_embed(rg_engine_t *engine, const rg_msg_t *request, rg_msg_t **reply);
 
-// TranslateRequest -> TranslateReply. A stage 3 model asks the retrieval service over this link (NULL will do
-// for the others) and waits for it; RG_ESTOPPED once *stop is nonzero.
+// TranslateRequest -> TranslateReply. A stage 3 model that shall be guided asks the retrieval service over
+// this link (NULL will do for the others) and waits for it; RG_ESTOPPED once *stop is nonzero.
 int rg_answer_translate(rg_engine_t *engine, rg_link_t *retrieval, const atomic_int *stop,
                         const rg_msg_t *request, rg_msg_t **reply);
 

@@ -49,6 +49,8 @@ static int read_request(translation_t *t, const rg_msg_t *request)
     t->sources = pixels.data;
     t->n = pixels.shape[0];
     t->samples = t->asked->samples ? t->asked->samples : 1;
+    if (t->asked->guidance != RG__V1__GUIDANCE__RETRIEVED && t->asked->guidance != RG__V1__GUIDANCE__NONE)
+        return rg_fail(RG_EINVAL, "guidance: %d is neither RETRIEVED nor NONE", (int)t->asked->guidance);
     if (rg_msg_has(request, "references")) {
         err = rg_answer_pixels(t->engine, request, "references", &references);
         if (err) return err;
@@ -77,24 +79,45 @@ static int encode(translation_t *t)
     return err;
 }
 
-// Their names go to the outputs under way.
+static void copy_neighbour(rg_msg_t *msg, Rg__V1__Neighbour *out, const Rg__V1__Neighbour *found)
+{
+    rg_msg_bytes(msg, &out->id, found->id.data, found->id.len);
+    out->name = rg_msg_text(msg, "%s", found->name);
+    out->dist_l2sq = found->dist_l2sq;
+    out->generation = found->generation;
+    out->annotated = found->annotated;
+    out->added_ms = found->added_ms;
+}
+
+// What was found goes to the outputs under way. The others' places stay empty.
 static void see(void *self, int first, const rg_msg_t *reply)
 {
     translation_t *t = self;
     Rg__V1__TranslateReply *body = rg_msg_body(t->reply);
     const Rg__V1__SearchReply *found = rg_msg_body(reply);
     const size_t k = (size_t)t->neighbours.k, at = (t->output + (size_t)first) * k;
-    body->n_neighbours = (size_t)t->n * t->samples * k;
+    if (!body->neighbours) {
+        body->n_neighbours = (size_t)t->n * t->samples * k;
+        body->neighbours =
+            (Rg__V1__Neighbour **)rg_msg_array(t->reply, &rg__v1__neighbour__descriptor, body->n_neighbours);
+    }
     for (size_t i = 0; i < found->n_neighbours; i++)
-        body->neighbours[at + i] = rg_msg_text(t->reply, "%s", found->neighbours[i]->name);
+        copy_neighbour(t->reply, body->neighbours[at + i], found->neighbours[i]);
     body->generation = t->neighbours.generation;
+}
+
+// Whom a stage 3 model asks.
+static rg_retriever_t retriever(translation_t *t)
+{
+    if (t->asked->guidance == RG__V1__GUIDANCE__NONE) return (rg_retriever_t){0};
+    return (rg_retriever_t){rg_neighbours_ask, rg_neighbours_wait, &t->neighbours};
 }
 
 // Decodes outputs first.. of them: output i is sample i % samples of image i / samples.
 static int decode(translation_t *t, uint32_t first, uint32_t count, uint8_t *pixels)
 {
     const rg_config_t *config = rg_engine_config(t->engine);
-    const rg_retriever_t retriever = {rg_neighbours_ask, rg_neighbours_wait, &t->neighbours};
+    const rg_retriever_t asked = retriever(t);
     const size_t side = (size_t)config->data.img_size, size = side * side * 3;
     float *content = rg_alloc(count * t->map * sizeof *content),
           *own = rg_alloc(count * t->width * sizeof *own), *code = rg_alloc(count * t->width * sizeof *code);
@@ -110,7 +133,7 @@ static int decode(translation_t *t, uint32_t first, uint32_t count, uint8_t *pix
         rg_wanted_apply(&t->wanted, config, from, code + i * t->width);
     }
     const rg_engine_source_t shown = {.content = content, .own = own, .code = code, .pixels = sources};
-    int err = rg_engine_decode(t->engine, shown, (int)count, &retriever, pixels);
+    int err = rg_engine_decode(t->engine, shown, (int)count, &asked, pixels);
     free(sources);
     free(code);
     free(own);
@@ -124,9 +147,6 @@ static int decode_all(translation_t *t, const atomic_int *stop)
     const uint32_t side = (uint32_t)config->data.img_size, outputs = t->n * t->samples;
     Rg__V1__TranslateReply *body = rg_msg_body(t->reply);
     body->stage = rg_msg_text(t->reply, "%s", rg_engine_info(t->engine)->stage);
-    const size_t places = outputs * (size_t)config->model.k;
-    body->neighbours = rg_msg_alloc(t->reply, places * sizeof *body->neighbours);
-    for (size_t i = 0; i < places; i++) body->neighbours[i] = (char *)protobuf_c_empty_string;
     uint8_t *pixels =
         rg_msg_room(t->reply, "pixels", RG__V1__DTYPE__U8, 4, (const uint32_t[]){outputs, side, side, 3});
     int err = 0;

@@ -10,6 +10,7 @@
 #include "common/core/err.h"
 #include "common/core/rng.h"
 #include "common/data/image.h"
+#include "common/data/picture.h"
 #include "common/data/target.h"
 
 enum { ORDERS = 8, NAME_SIZE = RG_BATCH_STREAM_MAX + 1 }; // two epochs of sources and of targets, twice
@@ -152,14 +153,12 @@ static uint32_t flipped_target(rg_batcher_t *self, const char *stream, uint64_t 
 static int read_image(const rg_batcher_t *self, uint32_t image, uint8_t *pixels, uint8_t id[RG_ID_SIZE])
 {
     const rg_config_t *config = self->config;
-    const rg_jpeg_limits_t limits = {(size_t)config->limits.image_max_mib << 20,
-                                     config->limits.image_max_side};
     uint8_t *jpeg;
     size_t size;
-    int err = rg_dataset_read(self->set, image, limits.max_bytes, &jpeg, &size);
+    int err = rg_dataset_read(self->set, image, (size_t)config->limits.image_max_mib << 20, &jpeg, &size);
     if (err) return err;
     char *origin = rg_format("%s/%s", self->set->folder, self->set->name[image]);
-    err = rg_image_load(jpeg, size, &limits, config->data.crop, config->data.img_size, origin, pixels);
+    err = rg_picture_decode(config, jpeg, size, origin, pixels);
     if (!err) rg_content_id(jpeg, size, id);
     free(origin);
     free(jpeg);

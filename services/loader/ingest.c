@@ -8,6 +8,7 @@
 #include "common/core/err.h"
 #include "common/data/content_id.h"
 #include "common/data/image.h"
+#include "common/data/picture.h"
 
 enum { INDEX_TEXT = 12, THUMBNAIL_QUALITY = 95 }; // payload names are "0", "1", ...
 
@@ -37,11 +38,9 @@ static int take_image(intake_t *intake, const char *name, const rg_payload_t *jp
                       size_t *size)
 {
     const rg_config_t *config = intake->config;
-    const rg_jpeg_limits_t limits = {(size_t)config->limits.image_max_mib << 20,
-                                     config->limits.image_max_side};
     const int side = config->data.img_size;
     uint8_t *row = intake->pixels + intake->accepted * intake->image_size;
-    int err = jpeg->size ? rg_image_load(jpeg->data, jpeg->size, &limits, config->data.crop, side, name, row)
+    int err = jpeg->size ? rg_picture_decode(config, jpeg->data, jpeg->size, name, row)
                          : rg_fail(RG_EFORMAT, "%s: empty file", name);
     const rg_image_t picture = {side, side, row};
     return err ? err : rg_jpeg_encode(&picture, THUMBNAIL_QUALITY, thumbnail, size);

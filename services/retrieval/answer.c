@@ -12,6 +12,14 @@ int rg__answer_count(const rg_answerer_t *self, const char *what, size_t n)
     return rg_fail(RG_ELIMIT, "%zu %s: 1 to %u are possible per request", n, what, self->batch_max);
 }
 
+int rg__answer_ids(const char *what, const ProtobufCBinaryData *ids, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (ids[i].len != RG_ID_SIZE)
+            return rg_fail(RG_EINVAL, "%s[%zu] has %zu bytes, not %d", what, i, ids[i].len, RG_ID_SIZE);
+    return 0;
+}
+
 void rg__answer_thumbnail(rg_msg_t *reply, size_t i, rg_span_t jpeg)
 {
     char name[INDEX_TEXT];
@@ -139,10 +147,7 @@ int rg_answer_remove(rg_answerer_t *self, const rg_msg_t *request, rg_msg_t **re
 {
     const Rg__V1__RemoveRequest *asked = rg_msg_body(request);
     int err = rg__answer_count(self, "ids", asked->n_ids);
-    for (size_t i = 0; i < asked->n_ids && !err; i++) {
-        if (asked->ids[i].len != RG_ID_SIZE)
-            err = rg_fail(RG_EINVAL, "ids[%zu] has %zu bytes, not %d", i, asked->ids[i].len, RG_ID_SIZE);
-    }
+    if (!err) err = rg__answer_ids("ids", asked->ids, asked->n_ids);
     if (err) return err;
     uint8_t *ids = rg_alloc(asked->n_ids * RG_ID_SIZE);
     for (size_t i = 0; i < asked->n_ids; i++) memcpy(ids + i * RG_ID_SIZE, asked->ids[i].data, RG_ID_SIZE);

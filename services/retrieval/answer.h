@@ -41,6 +41,9 @@ int rg_answer_index(rg_answerer_t *self, rg_msg_t **reply);
 // RG_ELIMIT unless n (of what) is 1 to batch_max.
 int rg__answer_count(const rg_answerer_t *self, const char *what, size_t n);
 
+// RG_EINVAL naming the first of the n ids (of a field of that name) that is not RG_ID_SIZE bytes long.
+int rg__answer_ids(const char *what, const ProtobufCBinaryData *ids, size_t n);
+
 // Adds a thumbnail as payload "i" of a reply.
 void rg__answer_thumbnail(rg_msg_t *reply, size_t i, rg_span_t jpeg);
 

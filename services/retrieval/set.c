@@ -287,6 +287,13 @@ int rg_look_list(const rg_look_t *look, uint64_t from, int missing, rg_image_t *
     return 0;
 }
 
+int rg_look_image(const rg_look_t *look, const uint8_t id[RG_ID_SIZE], rg_image_t *image)
+{
+    uint64_t label;
+    int err = rg_store_find(look->txn, id, &label);
+    return err ? err : rg_store_image(look->txn, label, image);
+}
+
 // ---- the model
 
 // 1 if known is this model, RG_ESHAPE if it only has its name.

@@ -54,6 +54,9 @@ int rg_look_missing(const rg_look_t *look, uint64_t *missing);
 int rg_look_list(const rg_look_t *look, uint64_t from, int missing, rg_image_t *images, size_t limit,
                  size_t *n, uint64_t *next);
 
+// The image of that content id. RG_ENOENT (without a sentence) if it is not stored.
+int rg_look_image(const rg_look_t *look, const uint8_t id[RG_ID_SIZE], rg_image_t *image);
+
 rg_store_t *rg_set_store(rg_set_t *set);
 
 // ---- changing

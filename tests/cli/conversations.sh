@@ -56,7 +56,11 @@ run 0 reindex $config --checkpoint busy
 out_has "^encoder: serves stage3, iteration 7, 0 stored images embedded anew$"
 
 # Everything once. Stage 2 is never answered by the trainer's first life: it is killed while rg-ctl waits.
+run 0 status $config trainer
+out_has "^service +state +version +pid +up"
+out_has "^trainer +idle +[0-9]+\.[0-9]+\.[0-9]+ +[0-9]+ "
 run 0 status $config --json trainer
+out_has '"version":"[0-9]+\.[0-9]+\.[0-9]+","pid":[0-9]+'
 : >"$work/trained"
 "$RG_BIN/rg-ctl" train $config --json >>"$work/trained" 2>"$work/err" &
 train=$!
@@ -86,7 +90,9 @@ err_has "encoder: 0 edits"
 run 0 translate $config --image "$image" --image "$image" --samples 2 --out "$work/all.png"
 out_has "^28 images translated by the weights of stage1"
 run 0 translate $config --image "$image" --attr Male=1 --reference "$image" --out "$work/one.png" --json
-out_has '"columns":\["wanted"\]'
+out_has '"generation":6,"samples":1,"columns":\["wanted"\]'
+run 0 translate $config --image "$image" --attr Male=1 --guidance none --out "$work/one.png" --json
+out_has '"generation":0,'
 run 1 translate $config --image "$image" --out "$work/none/grid.png"
 err_has "$work/none/grid.png"
 run 0 down $config

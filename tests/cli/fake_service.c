@@ -189,7 +189,9 @@ static int translate(void *self, const rg_peer_t *peer, const rg_msg_t *request)
                                (uint32_t[]){pixels.shape[0] * body->samples, side, side, 3});
     for (size_t i = 0; i < pixels.size * body->samples; i++)
         out[i] = 255 - ((const uint8_t *)pixels.data)[i / image / body->samples * image + i % image];
-    ((Rg__V1__TranslateReply *)rg_msg_body(reply))->stage = "stage1";
+    Rg__V1__TranslateReply *answer = rg_msg_body(reply);
+    answer->stage = "stage1";
+    answer->generation = body->guidance == RG__V1__GUIDANCE__NONE ? 0 : 6;
     send(fake, peer, reply);
     return 0;
 }

@@ -51,6 +51,8 @@ run 2 keys remove ann --role reader
 err_has "remove: takes no --role"
 run 2 keys list ann
 err_has "unexpected argument: ann"
+run 2 translate --config "$work/config.yaml" --image "$image" --out "$work/grid.png" --guidance some
+err_has "--guidance some: expected retrieved or none"
 run 2 query --config "$work/config.yaml"
 err_has "--image FILE is missing"
 run 2 query --config "$work/config.yaml" --image "$image" -k 5000

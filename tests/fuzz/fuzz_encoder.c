@@ -180,6 +180,7 @@ static rg_msg_t *translate_request(uint32_t samples)
     body->n_edits = 2;
     body->edits = edits(msg);
     body->samples = samples;
+    body->guidance = samples == 1 ? RG__V1__GUIDANCE__RETRIEVED : RG__V1__GUIDANCE__NONE;
     put_pixels(msg, "pixels", 2);
     if (samples == 1) put_pixels(msg, "references", 2);
     return msg;

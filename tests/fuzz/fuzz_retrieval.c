@@ -230,6 +230,16 @@ static rg_msg_t *list_request(int missing)
     return msg;
 }
 
+static rg_msg_t *named_request(unsigned first, size_t n)
+{
+    rg_msg_t *msg = list_request(0);
+    Rg__V1__ListRequest *body = rg_msg_body(msg);
+    body->n_ids = n;
+    body->ids = rg_msg_alloc(msg, n * sizeof *body->ids);
+    for (size_t i = 0; i < n; i++) make_id(msg, &body->ids[i], first + (unsigned)i);
+    return msg;
+}
+
 static rg_msg_t *index_request(Rg__V1__IndexAction action)
 {
     rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_INDEX_REQUEST);
@@ -238,7 +248,8 @@ static rg_msg_t *index_request(Rg__V1__IndexAction action)
 }
 
 // What a peer does, as a text: m, n announce a model; a, b add with it; r removes; s, f, x search plainly,
-// filtered, at random; t searches with the second model; l, L list all, the missing; i, I build, rebuild.
+// filtered, at random; t searches with the second model; l, L, d list all, the missing, by ids; i, I build,
+// rebuild.
 static rg_msg_t *step(char what, unsigned i)
 {
     switch (what) {
@@ -266,6 +277,8 @@ static rg_msg_t *step(char what, unsigned i)
         return list_request(0);
     case 'L':
         return list_request(1);
+    case 'd':
+        return named_request(i, 4);
     case 'i':
         return index_request(RG__V1__INDEX_ACTION__COMPACT);
     default:
@@ -277,7 +290,7 @@ size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t room)
 {
     static const char *const peers[] = {"m",          "mas",          "masflr", "maxrx",
                                         "manLbs",     "manbbbtL",     "maisr",  "maIarsif",
-                                        "manbrrrrrt", "masnobamabbt", "amsm"};
+                                        "manbrrrrrt", "masnobamabbt", "amsm",   "mardnd"};
     size_t at = 0;
     if (i >= sizeof peers / sizeof *peers) return 0;
     for (unsigned j = 0; peers[i][j]; j++) at = frames_put(out, at, room, step(peers[i][j], j % 4));

@@ -8,9 +8,7 @@
 
 #include <cmocka.h>
 
-#include "common/core/err.h"
 #include "services/ctl/command.h"
-#include "services/ctl/fleet.h"
 #include "services/ctl/stage.h"
 
 static void test_every_command_is_documented(void **state)
@@ -40,18 +38,6 @@ static void test_commands_are_found_by_their_own_names(void **state)
     assert_null(rg_command_find(""));
 }
 
-static void test_services(void **state)
-{
-    unsigned mask = 99;
-    (void)state;
-    for (int i = 0; i < RG_FLEET; i++) assert_int_equal(rg_fleet_find(rg_fleet_name(i)), i);
-    assert_int_equal(rg_fleet_parse("trainer,loader", &mask), 0);
-    assert_int_equal(mask, 1u << rg_fleet_find("trainer") | 1u << rg_fleet_find("loader"));
-    assert_int_equal(rg_fleet_parse("trainer,nobody", &mask), RG_EUSAGE);
-    assert_non_null(strstr(rg_error(), "'nobody'"));
-    assert_int_equal(rg_fleet_parse("", &mask), RG_EUSAGE);
-}
-
 static void test_stages(void **state)
 {
     (void)state;
@@ -70,7 +56,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_command_is_documented),
         cmocka_unit_test(test_commands_are_found_by_their_own_names),
-        cmocka_unit_test(test_services),
         cmocka_unit_test(test_stages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

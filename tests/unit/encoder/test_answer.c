@@ -1,5 +1,9 @@
 #include "tests/unit/encoder/tiny.h"
 
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+
 #include "common/core/half.h"
 #include "common/data/image.h"
 #include "services/encoder/answer.h"
@@ -331,6 +335,147 @@ static void references_give_the_named_codes(void **state)
     rg_msg_destroy(&plain);
 }
 
+// ---- translations of stage 3
+
+// A retrieval service that finds image 1, 2, ... one after the other, but every fifth is missing.
+typedef struct {
+    const rg_config_t *config;
+    rg_service_t *service;
+    rg_link_t *link;
+    pthread_t thread;
+    sem_t ready;
+    int err;
+    unsigned found;
+} set_t;
+
+enum { MISSING = 5, GENERATION = 7, FIRST_MS = 1000 };
+
+static void fill(rg_msg_t *msg, Rg__V1__Neighbour *neighbour, unsigned number)
+{
+    const uint8_t id[RG_ID_SIZE] = {(uint8_t)number};
+    if (number % MISSING == 0) return;
+    rg_msg_bytes(msg, &neighbour->id, id, sizeof id);
+    neighbour->name = rg_msg_text(msg, "%u.jpg", number);
+    neighbour->dist_l2sq = (float)number / 2;
+    neighbour->generation = GENERATION - 1;
+    neighbour->annotated = number % 2;
+    neighbour->added_ms = FIRST_MS + number;
+}
+
+static int on_search(void *self, const rg_peer_t *peer, const rg_msg_t *request)
+{
+    set_t *set = self;
+    const Rg__V1__SearchRequest *asked = rg_msg_body(request);
+    const uint32_t n = asked->queries * asked->k;
+    rg_msg_t *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REPLY);
+    Rg__V1__SearchReply *body = rg_msg_body(reply);
+    body->generation = GENERATION;
+    body->n_neighbours = n;
+    body->neighbours = (Rg__V1__Neighbour **)rg_msg_array(reply, &rg__v1__neighbour__descriptor, n);
+    for (uint32_t i = 0; i < n; i++) fill(reply, body->neighbours[i], ++set->found);
+    uint16_t *codes = rg_msg_room(reply, "features", RG__V1__DTYPE__F16, 4, (const uint32_t[]){n, 1, 1, Z});
+    for (uint32_t i = 0; i < n * Z; i++) codes[i] = 0x4000; // 2
+    rg_service_reply(set->service, peer, &reply);
+    return 0;
+}
+
+static void *serve(void *self)
+{
+    static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_SEARCH_REQUEST, on_search, RG_ROLE_READER}};
+    set_t *set = self;
+    const rg_service_spec_t spec = {.name = "retrieval",
+                                    .endpoint = set->config->endpoints.retrieval,
+                                    .routes = routes,
+                                    .n_routes = 1,
+                                    .self = set};
+    set->err = rg_service_new(&set->service, set->config, &spec);
+    sem_post(&set->ready);
+    if (!set->err) set->err = rg_service_run(set->service);
+    rg_service_destroy(&set->service);
+    return NULL;
+}
+
+static void start(set_t *set, tiny_t *f)
+{
+    *set = (set_t){.config = &f->config};
+    snprintf(f->config.endpoints.retrieval, sizeof f->config.endpoints.retrieval, "ipc://%s/r.ipc",
+             (char *)f->folder);
+    sem_init(&set->ready, 0, 0);
+    assert_int_equal(pthread_create(&set->thread, NULL, serve, set), 0);
+    sem_wait(&set->ready);
+    assert_int_equal(set->err, 0);
+    assert_ok(rg_link_new(&set->link, &f->config, "retrieval", f->config.endpoints.retrieval, NULL));
+}
+
+static void stop(set_t *set)
+{
+    rg_link_destroy(&set->link);
+    pthread_kill(set->thread, SIGTERM);
+    pthread_join(set->thread, NULL);
+    sem_destroy(&set->ready);
+    assert_int_equal(set->err, 0);
+}
+
+static void translations_say_what_guided_them(void **state)
+{
+    enum { IMAGES = 9, SAMPLES = 2, K = 2 }; // more than one batch
+    tiny_t *f = *state;
+    set_t set;
+    rg_msg_t *reply = NULL, *request = translate_request(f, IMAGES, SAMPLES);
+    tiny_save_stage3(f);
+    assert_ok(rg_engine_load(f->engine, ""));
+    start(&set, f);
+    assert_ok(rg_answer_translate(f->engine, set.link, &GO, request, &reply));
+    const Rg__V1__TranslateReply *body = rg_msg_body(reply);
+    assert_string_equal(body->stage, "stage3");
+    assert_int_equal(body->generation, GENERATION);
+    assert_int_equal(body->n_neighbours, IMAGES * SAMPLES * K);
+    assert_int_equal(set.found, IMAGES * SAMPLES * K);
+    for (unsigned i = 0; i < body->n_neighbours; i++) {
+        const Rg__V1__Neighbour *neighbour = body->neighbours[i];
+        const unsigned number = i + 1;
+        char name[16];
+        snprintf(name, sizeof name, "%u.jpg", number);
+        assert_int_equal(neighbour->id.len, number % MISSING ? RG_ID_SIZE : 0);
+        if (number % MISSING == 0) continue;
+        assert_int_equal(neighbour->id.data[0], number);
+        assert_string_equal(neighbour->name, name);
+        assert_true(neighbour->dist_l2sq == (float)number / 2);
+        assert_int_equal(neighbour->generation, GENERATION - 1);
+        assert_int_equal(neighbour->annotated, number % 2);
+        assert_int_equal(neighbour->added_ms, FIRST_MS + number);
+    }
+    rg_msg_destroy(&reply);
+    rg_msg_destroy(&request);
+    stop(&set);
+}
+
+// What is not to be guided needs no retrieval service, and shows what the neighbours brought.
+static void guidance_can_be_left_out(void **state)
+{
+    tiny_t *f = *state;
+    set_t set;
+    rg_msg_t *with = NULL, *without = NULL, *request = translate_request(f, 1, 1);
+    Rg__V1__TranslateRequest *asked = rg_msg_body(request);
+    const uint32_t shape[] = {1, SIDE, SIDE, 3};
+    tiny_save_stage3(f);
+    assert_ok(rg_engine_load(f->engine, ""));
+    start(&set, f);
+    assert_ok(rg_answer_translate(f->engine, set.link, &GO, request, &with));
+    stop(&set);
+    asked->guidance = RG__V1__GUIDANCE__NONE;
+    assert_ok(rg_answer_translate(f->engine, NULL, &GO, request, &without));
+    const Rg__V1__TranslateReply *body = rg_msg_body(without);
+    assert_string_equal(body->stage, "stage3");
+    assert_int_equal(body->generation, 0);
+    assert_int_equal(body->n_neighbours, 0);
+    assert_memory_not_equal(payload(without, "pixels", RG__V1__DTYPE__U8, 4, shape),
+                            payload(with, "pixels", RG__V1__DTYPE__U8, 4, shape), IMAGE);
+    rg_msg_destroy(&with);
+    rg_msg_destroy(&without);
+    rg_msg_destroy(&request);
+}
+
 static void bad_translations_are_refused(void **state)
 {
     tiny_t *f = *state;
@@ -348,6 +493,9 @@ static void bad_translations_are_refused(void **state)
     request = translate_request(f, 1, 2);
     put_pixels(f, request, "references", 0, 1);
     assert_fails(translate(f, &GO, request, &out), RG_EINVAL, "samples: 2");
+    request = translate_request(f, 1, 1);
+    ((Rg__V1__TranslateRequest *)rg_msg_body(request))->guidance = 2;
+    assert_fails(translate(f, &GO, request, &out), RG_EINVAL, "guidance: 2 is neither");
     assert_fails(translate(f, &STOP, translate_request(f, 1, 1), &out), RG_ESTOPPED, "stopped after 0 of 1");
     assert_null(out);
 }
@@ -367,6 +515,8 @@ int main(void)
         TEST(samples_of_an_image_are_adjacent),
         TEST(every_sample_is_masked_with_its_own_source),
         TEST(references_give_the_named_codes),
+        TEST(translations_say_what_guided_them),
+        TEST(guidance_can_be_left_out),
         TEST(bad_translations_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

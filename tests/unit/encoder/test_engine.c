@@ -159,6 +159,22 @@ static int found_fake(void *self)
     return 0;
 }
 
+// Nobody to ask is the same as neighbours that say nothing.
+static void check_unguided(tiny_t *f, rg_engine_source_t source, const rg_retriever_t *retriever)
+{
+    fake_retriever_t *fake = retriever->self;
+    const rg_retriever_t nobody = {0};
+    uint8_t guided[IMAGE], unguided[IMAGE], nothing[IMAGE];
+    assert_ok(rg_engine_decode(f->engine, source, 1, retriever, guided));
+    fake->fill = 0;
+    assert_ok(rg_engine_decode(f->engine, source, 1, retriever, nothing));
+    const int calls = fake->calls;
+    assert_ok(rg_engine_decode(f->engine, source, 1, &nobody, unguided));
+    assert_int_equal(fake->calls, calls);
+    assert_memory_equal(unguided, nothing, IMAGE);
+    assert_memory_not_equal(unguided, guided, IMAGE);
+}
+
 static void check_neighbours(tiny_t *f, int features)
 {
     tiny_save_stage3(f);
@@ -181,6 +197,7 @@ static void check_neighbours(tiny_t *f, int features)
     assert_fails(rg_engine_decode(f->engine, source, 1, &retriever, other), RG_ETIMEOUT, "nobody");
     fake.fill = 50;
     assert_ok(rg_engine_decode(f->engine, source, 1, &retriever, other)); // the error is over
+    check_unguided(f, source, &retriever);
     free(out);
 }
 

@@ -478,6 +478,109 @@ static void a_list_goes_on_where_the_last_one_ended(void **state)
     page_through(f, 1, 40 + 2 * D * sizeof(float));
 }
 
+// Of these pictures, in this order.
+static rg_msg_t *named_request(const unsigned *pictures, size_t n, size_t id_size)
+{
+    rg_msg_t *msg = list_request(0, 0);
+    Rg__V1__ListRequest *body = rg_msg_body(msg);
+    body->n_ids = n;
+    body->ids = rg_msg_alloc(msg, (n + 1) * sizeof *body->ids);
+    for (size_t i = 0; i < n; i++) {
+        picture_t p;
+        picture(&p, pictures[i]);
+        rg_msg_bytes(msg, &body->ids[i], p.id, i + 1 < n ? sizeof p.id : id_size);
+    }
+    return msg;
+}
+
+static void assert_listed(const rg_msg_t *reply, const unsigned *pictures, size_t n)
+{
+    const Rg__V1__ListReply *body = rg_msg_body(reply);
+    assert_int_equal(body->n_images, n);
+    for (unsigned i = 0; i < n; i++) {
+        char name[16];
+        picture_t p;
+        rg_payload_t thumbnail;
+        picture(&p, pictures[i]);
+        snprintf(name, sizeof name, "%u", i);
+        assert_memory_equal(body->images[i]->id.data, p.id, RG_ID_SIZE);
+        assert_string_equal(body->images[i]->name, p.name);
+        assert_ok(rg_msg_payload(reply, name, RG__V1__DTYPE__U8, 1, NULL, &thumbnail));
+        assert_memory_equal(thumbnail.data, p.thumbnail, sizeof p.thumbnail);
+    }
+}
+
+static void images_are_listed_by_their_ids(void **state)
+{
+    fixture_t *f = *state;
+    rg_msg_t *reply, *request = named_request((const unsigned[]){3, 9, 0, 1, 3}, 5, RG_ID_SIZE);
+    Rg__V1__ListRequest *asked = rg_msg_body(request);
+    asked->embeddings = asked->missing = 1; // there is no next model: nothing is missing
+    asked->from = 4;
+    asked->limit = BATCH_MAX + 1;
+    announce(f, "m");
+    add_some(f, 0, 4);
+    take_out(f->answerer.set, 1, 1);
+    assert_ok(ask(f, rg_answer_list, request, &reply));
+    static const unsigned want[] = {3, 0, 3}; // 9 never was there, 1 is there no more
+    assert_listed(reply, want, 3);
+    assert_int_equal(((const Rg__V1__ListReply *)rg_msg_body(reply))->next, 0);
+    rg_payload_t embeddings;
+    assert_ok(
+        rg_msg_payload(reply, "embeddings", RG__V1__DTYPE__F32, 2, (const uint32_t[]){3, D}, &embeddings));
+    for (int i = 0; i < 3; i++) {
+        picture_t p;
+        picture(&p, want[i]);
+        assert_memory_equal((const float *)embeddings.data + i * D, p.embedding, sizeof p.embedding);
+    }
+    rg_msg_destroy(&reply);
+    assert_ok(ask(f, rg_answer_list, named_request((const unsigned[]){7}, 1, RG_ID_SIZE), &reply));
+    assert_listed(reply, NULL, 0);
+    rg_msg_destroy(&reply);
+}
+
+// As many as a reply has room for; `next` counts ids, also those that are not stored.
+static void a_list_of_ids_goes_on_where_the_last_one_ended(void **state)
+{
+    enum { MANY = RG_MSG_PAYLOADS_MAX + 4 };
+    fixture_t *f = *state;
+    rg_msg_t *reply;
+    unsigned many[MANY] = {0};
+    announce(f, "m");
+    add_some(f, 0, 4);
+    f->answerer.batch_max = MANY;
+    assert_ok(ask(f, rg_answer_list, named_request(many, MANY, RG_ID_SIZE), &reply));
+    assert_listed(reply, many, RG_MSG_PAYLOADS_MAX - 1);
+    assert_int_equal(((const Rg__V1__ListReply *)rg_msg_body(reply))->next, RG_MSG_PAYLOADS_MAX - 1);
+    rg_msg_destroy(&reply);
+    f->answerer.reply_max = 40; // two thumbnails
+    static const unsigned ids[] = {9, 2, 8, 1, 7, 3, 0};
+    assert_ok(ask(f, rg_answer_list, named_request(ids, 7, RG_ID_SIZE), &reply));
+    assert_listed(reply, (const unsigned[]){2, 1}, 2);
+    assert_int_equal(((const Rg__V1__ListReply *)rg_msg_body(reply))->next, 5);
+    rg_msg_destroy(&reply);
+    assert_ok(ask(f, rg_answer_list, named_request(ids + 5, 2, RG_ID_SIZE), &reply));
+    assert_listed(reply, ids + 5, 2);
+    assert_int_equal(((const Rg__V1__ListReply *)rg_msg_body(reply))->next, 0);
+    rg_msg_destroy(&reply);
+}
+
+static void bad_ids_are_refused(void **state)
+{
+    fixture_t *f = *state;
+    rg_msg_t *reply;
+    const unsigned many[BATCH_MAX + 1] = {0};
+    announce(f, "m");
+    add_some(f, 0, 1);
+    assert_fails(ask(f, rg_answer_list, named_request(many, 2, RG_ID_SIZE - 1), &reply), RG_EINVAL);
+    assert_says("ids[1] has 15 bytes, not 16");
+    assert_fails(ask(f, rg_answer_list, named_request(many, 1, 0), &reply), RG_EINVAL);
+    assert_says("ids[0] has 0 bytes, not 16");
+    assert_fails(ask(f, rg_answer_list, named_request(many, BATCH_MAX + 1, RG_ID_SIZE), &reply), RG_ELIMIT);
+    assert_says("41 ids: 1 to 40");
+    assert_null(reply);
+}
+
 static void missing_images_are_listed_for_the_next_model(void **state)
 {
     fixture_t *f = *state;
@@ -558,6 +661,9 @@ int main(void)
         TEST(removals_are_counted),
         TEST(images_are_listed_with_all_they_have),
         TEST(a_list_goes_on_where_the_last_one_ended),
+        TEST(images_are_listed_by_their_ids),
+        TEST(a_list_of_ids_goes_on_where_the_last_one_ended),
+        TEST(bad_ids_are_refused),
         TEST(missing_images_are_listed_for_the_next_model),
         TEST(index_actions_report),
     };

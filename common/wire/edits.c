@@ -1,4 +1,4 @@
-#include "services/ctl/edits.h"
+#include "common/wire/edits.h"
 
 #include <stdio.h>
 #include <stdlib.h>

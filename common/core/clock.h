@@ -1,6 +1,6 @@
 // Monotonic seconds, for rates, time left and deadlines.
-#ifndef RG_CTL_CLOCK_H
-#define RG_CTL_CLOCK_H
+#ifndef RG_CORE_CLOCK_H
+#define RG_CORE_CLOCK_H
 
 #include <time.h>
 

@@ -1,6 +1,6 @@
-// Wanted attribute values, as in --attr Blond_Hair=1,Young=0.
-#ifndef RG_CTL_EDITS_H
-#define RG_CTL_EDITS_H
+// Wanted attribute values, as a user writes them: Blond_Hair=1,Young=0.
+#ifndef RG_WIRE_EDITS_H
+#define RG_WIRE_EDITS_H
 
 #include "common/core/config.h"
 #include "common/wire/msg.h"

@@ -1,4 +1,4 @@
-// --attr texts and what they mean.
+// Texts of wanted attributes and what they mean.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "common/core/err.h"
-#include "services/ctl/edits.h"
+#include "common/wire/edits.h"
 
 enum { BLACK, BLOND, BROWN, MALE, YOUNG };
 

@@ -1,0 +1,6 @@
+#include "common/core/version.h"
+
+const char *rg_version(void)
+{
+    return RG_VERSION;
+}

@@ -1,0 +1,73 @@
+#include "common/wire/json.h"
+
+#include <stdlib.h>
+
+#include "common/core/alloc.h"
+#include "common/core/id.h"
+#include "common/wire/msg.h"
+#include "common/wire/stats.h"
+
+json_t *rg_json_text(const char *text)
+{
+    json_t *string = json_string(text);
+    if (string) return string;
+    char *ascii = rg_strdup(text);
+    for (char *c = ascii; *c; c++)
+        if (*c & 0x80) *c = '?';
+    string = json_string(ascii);
+    free(ascii);
+    return string;
+}
+
+void rg_json_status(json_t *object, const Rg__V1__StatusReply *status)
+{
+    json_t *fields = json_object();
+    for (size_t i = 0; i < status->n_fields; i++)
+        json_object_set_new(fields, status->fields[i]->key, rg_json_text(status->fields[i]->value));
+    json_object_set_new(object, "version", rg_json_text(status->version));
+    json_object_set_new(object, "pid", json_integer(status->pid));
+    json_object_set_new(object, "uptime_s", json_real(status->uptime_s));
+    json_object_set_new(object, "fields", fields);
+}
+
+void rg_json_stats(json_t *object, const Rg__V1__StatsReply *stats)
+{
+    json_t *requests = json_object(), *values = json_object();
+    rg_stats_kind_t kind;
+    for (size_t i = 0; i < stats->n_samples; i++) {
+        const Rg__V1__Sample *sample = stats->samples[i];
+        if (rg_stats_kind(stats, i, &kind))
+            json_object_set_new(requests, kind.name,
+                                json_pack("{s:I, s:I, s:f, s:f, s:f}", "count", (json_int_t)kind.count,
+                                          "errors", (json_int_t)kind.errors, "per_s", kind.per_s, "p50_ms",
+                                          kind.p50_ms, "p99_ms", kind.p99_ms));
+        if (!*sample->label)
+            json_object_set_new(values, sample->name,
+                                rg_stats_is_whole(sample->value) ? json_integer((json_int_t)sample->value)
+                                                                 : json_real(sample->value));
+    }
+    json_object_set_new(object, "uptime_s", json_real(stats->uptime_s));
+    json_object_set_new(object, "requests", requests);
+    json_object_set_new(object, "values", values);
+}
+
+json_t *rg_json_image(const Rg__V1__Listed *image)
+{
+    char hex[33];
+    if (image->id.len != RG_ID_SIZE) return NULL;
+    rg_id_hex(image->id.data, hex);
+    return json_pack("{s:s, s:o, s:I, s:I, s:b}", "id", hex, "name", rg_json_text(image->name), "generation",
+                     (json_int_t)image->generation, "added_ms", (json_int_t)image->added_ms, "annotated",
+                     image->annotated);
+}
+
+json_t *rg_json_neighbour(const Rg__V1__Neighbour *neighbour, int rank)
+{
+    char hex[33];
+    if (neighbour->id.len != RG_ID_SIZE) return NULL;
+    rg_id_hex(neighbour->id.data, hex);
+    return json_pack("{s:i, s:o, s:s, s:f, s:I, s:I, s:b}", "rank", rank, "name",
+                     rg_json_text(neighbour->name), "id", hex, "dist_l2sq", (double)neighbour->dist_l2sq,
+                     "generation", (json_int_t)neighbour->generation, "added_ms",
+                     (json_int_t)neighbour->added_ms, "annotated", neighbour->annotated);
+}

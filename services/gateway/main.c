@@ -1,0 +1,142 @@
+// rg-gateway: the page, and the HTTP interface that it and other programs use (openapi.yaml). Optional: it
+// runs where http.gateway names a port. Whatever browsers ask for, training goes first: the process is nice.
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/core/file.h"
+#include "services/gateway/gateway.h"
+#include "services/gateway/reply.h"
+
+enum { NICENESS = 10, TOKEN_BODY = 256, ROUTES = 16 };
+
+// Of bodies and answers: this much, or a few of the largest images.
+static const size_t memory = 128 << 20, images_at_once = 4;
+
+static const rg_http_header_t headers[] = {
+    {"Content-Security-Policy",
+     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+    {"X-Content-Type-Options", "nosniff"},
+    {"Referrer-Policy", "no-referrer"},
+    {"Cross-Origin-Resource-Policy", "same-origin"},
+    {NULL, NULL},
+};
+
+// ------------------------------------------------------------------ routes
+typedef struct {
+    rg_http_route_t route[ROUTES + RG_PAGE_FILES];
+    size_t n;
+} routes_t;
+
+static void add(routes_t *routes, const char *method, const char *path, rg_http_handler_fn *handle,
+                size_t body_max)
+{
+    routes->route[routes->n++] = (rg_http_route_t){method, path, handle, body_max};
+}
+
+static void make_routes(const rg_gateway_t *self, routes_t *routes)
+{
+    const size_t image = (size_t)self->config.limits.image_max_mib << 20;
+    add(routes, "POST", "/api/v1/session", rg_post_session, TOKEN_BODY);
+    add(routes, "GET", "/api/v1/system", rg_get_system, 0);
+    add(routes, "GET", "/api/v1/status", rg_get_status, 0);
+    add(routes, "GET", "/api/v1/runs", rg_get_runs, 0);
+    add(routes, "GET", "/api/v1/training", rg_get_training, 0);
+    add(routes, "GET", "/api/v1/evaluations", rg_get_evaluations, 0);
+    add(routes, "GET", "/api/v1/samples", rg_get_samples, 0);
+    add(routes, "GET", "/api/v1/samples/*", rg_get_sample, 0);
+    add(routes, "POST", "/api/v1/search", rg_post_search, image);
+    add(routes, "POST", "/api/v1/translate", rg_post_translate, image);
+    add(routes, "GET", "/api/v1/images", rg_get_images, 0);
+    add(routes, "POST", "/api/v1/images", rg_post_image, image);
+    add(routes, "GET", "/api/v1/images/*", rg_get_image, 0);
+    for (size_t i = 0; i < self->page.n; i++)
+        add(routes, "GET", self->page.file[i].source->path, rg_get_page, 0);
+}
+
+// ------------------------------------------------------------------ life
+static void on_status(void *data, rg_status_t *status)
+{
+    const rg_gateway_t *self = data;
+    const char *address = self->config.http.address, *open = "", *close = "";
+    if (strchr(address, ':')) open = "[", close = "]"; // IPv6
+    rg_status_field(status, "page", "http://%s%s%s:%d/", open, address, close, self->config.http.gateway);
+    if (!self->gate.loopback) rg_status_field(status, "token", "%s", self->config.http.token);
+    rg_status_field(status, "runs", "%d", self->runs.n);
+}
+
+static int open_gate(rg_gateway_t *self)
+{
+    const char *path = self->config.http.token;
+    self->gate.loopback = rg_gate_is_loopback(self->config.http.address);
+    if (self->gate.loopback && !rg_exists(path)) return 0;
+    return rg_token_load(path, !self->gate.loopback, self->gate.token);
+}
+
+static int open_service(rg_gateway_t *self, const routes_t *routes)
+{
+    const size_t images = images_at_once * ((size_t)self->config.limits.image_max_mib << 20);
+    const rg_http_spec_t http = {.routes = routes->route,
+                                 .n_routes = routes->n,
+                                 .admit = rg_gateway_admit,
+                                 .refuse = rg_reply_refuse,
+                                 .headers = headers,
+                                 .elsewhere =
+                                     "there is nothing here; /api/v1/openapi.yaml says what there is",
+                                 .connections = RG_GATEWAY_CONNECTIONS,
+                                 .memory = images > memory ? images : memory,
+                                 .self = self};
+    const rg_service_spec_t spec = {.name = "gateway",
+                                    .endpoint = self->config.endpoints.gateway,
+                                    .status = on_status,
+                                    .http = &http,
+                                    .self = self};
+    return rg_service_new(&self->service, &self->config, &spec);
+}
+
+static int run(rg_gateway_t *self, routes_t *routes)
+{
+    if (self->config.http.gateway == 0)
+        return rg_fail(RG_ECONFIG, "http.gateway is 0: it names the port of the page");
+    int err = rg_mkdirs(self->config.run);
+    if (!err) err = open_gate(self);
+    if (!err) err = rg_runs_open(&self->runs, self->config.run);
+    if (err) return err;
+    rg_page_init(&self->page);
+    make_routes(self, routes);
+    err = open_service(self, routes);
+    if (!err) err = rg_chores_new(&self->chores, RG_GATEWAY_CHORES);
+    if (!err) err = rg_peers_new(&self->peers, &self->config);
+    if (err) return err;
+    rg_overview_new(&self->overview, &self->config, self->peers);
+    rg_service_add_fd(self->service, rg_chores_fd(self->chores), rg_chores_step, self->chores);
+    rg_peers_add_to(self->peers, self->service);
+    return rg_service_run(self->service);
+}
+
+// Whoever waits for a service is answered before the services are let go.
+static void end(rg_gateway_t *self)
+{
+    rg_peers_stop(self->peers);
+    rg_chores_destroy(&self->chores);
+    rg_service_destroy(&self->service);
+    rg_overview_destroy(&self->overview);
+    rg_peers_destroy(&self->peers);
+    rg_runs_close(&self->runs);
+}
+
+int main(int argc, char **argv)
+{
+    rg_gateway_t *self = rg_alloc(sizeof *self);
+    routes_t *routes = rg_alloc(sizeof *routes);
+    rg_main_init(argc, argv, "gateway", "Serves the page and the HTTP interface.", &self->config);
+    if (nice(NICENESS) < 0) rg_log(RG_LOG_WARN, "not_nice", "niceness=%d", NICENESS);
+    int err = run(self, routes), code = err ? rg_main_fail(err) : EXIT_SUCCESS;
+    end(self);
+    free(routes);
+    free(self);
+    return code;
+}

@@ -1,0 +1,111 @@
+// What runs left on the disk: journals of training and measuring, and pictures.
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/core/clock.h"
+#include "common/core/err.h"
+#include "services/gateway/gateway.h"
+#include "services/gateway/journal.h"
+#include "services/gateway/params.h"
+#include "services/gateway/reply.h"
+#include "services/gateway/samples.h"
+
+static const double fresh_s = 1;
+
+// Looks for runs again, once a second at most. One that has gone meanwhile is told as such where it is read.
+static int refresh_runs(rg_gateway_t *gateway)
+{
+    if (rg_clock_s() - gateway->runs_s < fresh_s) return 0;
+    rg_runs_t found;
+    int err = rg_runs_open(&found, gateway->config.run);
+    if (err) return err;
+    rg_runs_close(&gateway->runs);
+    gateway->runs = found;
+    gateway->runs_s = rg_clock_s();
+    return 0;
+}
+
+// The path of a file in the run that the request names. free() it.
+static int find_file(rg_gateway_t *gateway, const rg_http_request_t *request, const char *file, char **path)
+{
+    int err = refresh_runs(gateway);
+    return err ? err : rg_runs_path(&gateway->runs, rg_http_query(request, "run"), file, path);
+}
+
+void rg_get_runs(void *self, rg_http_request_t *request)
+{
+    rg_gateway_t *gateway = self;
+    int err = refresh_runs(gateway);
+    if (err)
+        rg_reply_fail(request, err);
+    else
+        rg_reply_json(request, rg_runs_json(&gateway->runs));
+}
+
+// ------------------------------------------------------------------ journals
+static void reply_journal(rg_gateway_t *gateway, rg_http_request_t *request, const char *file)
+{
+    char *path = NULL, *text;
+    uint64_t from;
+    int err = rg_param_number("from", rg_http_query(request, "from"), 0, INT64_MAX, 0, &from);
+    if (!err) err = find_file(gateway, request, file, &path);
+    if (!err) err = rg_journal_view(path, from, &text);
+    if (err)
+        rg_reply_fail(request, err);
+    else
+        rg_reply_text(request, text);
+    free(path);
+}
+
+void rg_get_training(void *self, rg_http_request_t *request)
+{
+    reply_journal(self, request, "metrics.jsonl");
+}
+
+void rg_get_evaluations(void *self, rg_http_request_t *request)
+{
+    reply_journal(self, request, "evaluations.jsonl");
+}
+
+// ------------------------------------------------------------------ pictures
+void rg_get_samples(void *self, rg_http_request_t *request)
+{
+    char *folder;
+    int err = find_file(self, request, "samples", &folder);
+    if (err) {
+        rg_reply_fail(request, err);
+        return;
+    }
+    rg_reply_json(request, rg_samples_json(folder));
+    free(folder);
+}
+
+static void reply_sample(rg_http_request_t *request, int fd, size_t size, int64_t modified_ms)
+{
+    char etag[48];
+    snprintf(etag, sizeof etag, "\"%llx-%zx\"", (unsigned long long)modified_ms, size);
+    int known = rg_page_known(rg_http_header(request, "If-None-Match"), etag);
+    if (known) close(fd);
+    rg_http_reply(request,
+                  &(rg_http_reply_t){.status = known ? 304 : 200,
+                                     .type = "image/png",
+                                     .fd = known ? 0 : fd,
+                                     .size = known ? 0 : size,
+                                     .headers = {{"ETag", etag}, {"Cache-Control", "private, no-cache"}}});
+}
+
+void rg_get_sample(void *self, rg_http_request_t *request)
+{
+    char *folder = NULL;
+    int fd;
+    size_t size;
+    int64_t modified_ms;
+    int err = find_file(self, request, "samples", &folder);
+    if (!err) err = rg_sample_open(folder, rg_http_parameter(request), &fd, &size, &modified_ms);
+    if (err)
+        rg_reply_fail(request, err);
+    else
+        reply_sample(request, fd, size, modified_ms);
+    free(folder);
+}

@@ -1,0 +1,191 @@
+// POST /translate: the encoder translates, and a chore makes pictures of what it sends.
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/data/image.h"
+#include "common/data/picture.h"
+#include "common/wire/edits.h"
+#include "common/wire/json.h"
+#include "services/gateway/ask.h"
+#include "services/gateway/params.h"
+#include "services/gateway/reply.h"
+#include "services/gateway/subject.h"
+
+typedef struct {
+    rg_gateway_t *gateway;
+    rg_http_request_t *request;
+    rg_subject_t subject;
+    rg_edits_t edits;
+    uint64_t samples, seed;
+    int guidance; // Rg__V1__Guidance
+    rg_msg_t *reply;
+    rg_payload_t pixels; // of the reply: [samples,S,S,3]
+    char *text;          // the answer
+} translation_t;
+
+static void end(translation_t *translation)
+{
+    rg_subject_fini(&translation->subject);
+    rg_msg_destroy(&translation->reply);
+    free(translation->text);
+    free(translation);
+}
+
+static void fail(translation_t *translation, int err)
+{
+    rg_reply_fail(translation->request, err);
+    end(translation);
+}
+
+// ------------------------------------------------------------------ the answer
+static char *to_base64(const uint8_t *bytes, size_t size)
+{
+    size_t room = sodium_base64_ENCODED_LEN(size, sodium_base64_VARIANT_ORIGINAL);
+    char *text = rg_alloc(room);
+    return sodium_bin2base64(text, room, bytes, size, sodium_base64_VARIANT_ORIGINAL);
+}
+
+// Pixels [S,S,3] as base64 of a PNG, a new reference.
+static int png_json(const rg_config_t *config, const void *pixels, json_t **out)
+{
+    uint8_t *png;
+    size_t size;
+    const int side = config->data.img_size;
+    const rg_image_t image = {side, side, (uint8_t *)pixels};
+    int err = rg_image_encode_png(&image, &png, &size);
+    if (err) return rg_fail(RG_EIO, "%s", rg_error());
+    char *text = to_base64(png, size);
+    *out = json_string_nocheck(text);
+    free(text);
+    free(png);
+    return 0;
+}
+
+// The neighbours that guided sample i: as many of all as there are for each.
+static json_t *guides_json(const translation_t *translation, size_t i)
+{
+    const Rg__V1__TranslateReply *body = rg_msg_body(translation->reply);
+    size_t k = body->n_neighbours / translation->samples;
+    json_t *list = json_array();
+    for (size_t j = 0; j < k; j++) {
+        json_t *neighbour = rg_json_neighbour(body->neighbours[i * k + j], (int)j + 1);
+        if (neighbour) json_array_append_new(list, neighbour);
+    }
+    return list;
+}
+
+static int add_samples(const translation_t *translation, json_t *samples)
+{
+    const rg_config_t *config = &translation->gateway->config;
+    int err = 0;
+    for (size_t i = 0; i < translation->samples && !err; i++) {
+        json_t *png;
+        err = png_json(config, (const uint8_t *)translation->pixels.data + i * rg_picture_size(config), &png);
+        if (!err)
+            json_array_append_new(
+                samples, json_pack("{s:o, s:o}", "png", png, "neighbours", guides_json(translation, i)));
+    }
+    return err;
+}
+
+// On the chores' thread.
+static int write_answer(void *self)
+{
+    translation_t *translation = self;
+    const Rg__V1__TranslateReply *body = rg_msg_body(translation->reply);
+    json_t *source, *samples = json_array();
+    json_t *whole = json_pack("{s:o, s:I, s:o}", "stage", rg_json_text(body->stage), "generation",
+                              (json_int_t)body->generation, "samples", samples);
+    int err = png_json(&translation->gateway->config, translation->subject.pixels, &source);
+    if (!err) err = json_object_set_new(whole, "source", source);
+    if (!err) err = add_samples(translation, samples);
+    if (!err) translation->text = json_dumps(whole, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(whole);
+    return err;
+}
+
+static void send_answer(void *self, int err)
+{
+    translation_t *translation = self;
+    if (err) {
+        fail(translation, err);
+        return;
+    }
+    rg_reply_text(translation->request, translation->text);
+    translation->text = NULL;
+    end(translation);
+}
+
+// ------------------------------------------------------------------ the translation
+static void take_translation(void *self, int err, const rg_msg_t *reply)
+{
+    translation_t *translation = self;
+    const uint32_t side = (uint32_t)translation->gateway->config.data.img_size,
+                   shape[] = {(uint32_t)translation->samples, side, side, 3};
+    if (err == RG_ENOENT) err = rg_fail(RG_EMODEL, "%s", rg_error()); // none is trained
+    if (!err && rg_msg_payload(reply, "pixels", RG__V1__DTYPE__U8, 4, shape, &translation->pixels))
+        err = rg_fail(RG_EIO, "encoder: %s", rg_error());
+    if (!err) {
+        translation->reply = rg_msg_retain(reply);
+        err = rg_chores_add(translation->gateway->chores,
+                            &(rg_chore_t){write_answer, send_answer, translation});
+    }
+    if (err) fail(translation, err);
+}
+
+static int ask(translation_t *translation)
+{
+    const rg_config_t *config = &translation->gateway->config;
+    const uint32_t side = (uint32_t)config->data.img_size;
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_TRANSLATE_REQUEST);
+    Rg__V1__TranslateRequest *body = rg_msg_body(request);
+    body->edits = rg_edits_message(&translation->edits, config, request, &body->n_edits);
+    body->samples = (uint32_t)translation->samples;
+    body->seed = translation->seed;
+    body->guidance = (Rg__V1__Guidance)translation->guidance;
+    rg_msg_copy(request, "pixels", RG__V1__DTYPE__U8, 4, (uint32_t[]){1, side, side, 3},
+                translation->subject.pixels);
+    return rg_ask(translation->gateway, "encoder", &request, RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY,
+                  take_translation, translation);
+}
+
+static void take_subject(void *self, int err)
+{
+    if (!err) err = ask(self);
+    if (err) fail(self, err);
+}
+
+// ------------------------------------------------------------------ the request
+static int read_parameters(translation_t *translation)
+{
+    static const char *const guidances[] = {"retrieved", "none", NULL}; // as the enum
+    const rg_http_request_t *request = translation->request;
+    const char *attributes = rg_http_query(request, "attributes");
+    rg_edits_init(&translation->edits);
+    int err = attributes && *attributes
+                  ? rg_edits_parse(&translation->edits, &translation->gateway->config, attributes)
+                  : 0;
+    if (!err)
+        err = rg_param_number("samples", rg_http_query(request, "samples"), 1, RG_GATEWAY_SAMPLES, 1,
+                              &translation->samples);
+    if (!err)
+        err = rg_param_number("seed", rg_http_query(request, "seed"), 0, INT64_MAX, 1, &translation->seed);
+    if (!err)
+        err = rg_param_choice("guidance", rg_http_query(request, "guidance"), guidances,
+                              &translation->guidance);
+    return err;
+}
+
+void rg_post_translate(void *self, rg_http_request_t *request)
+{
+    translation_t *translation = rg_alloc(sizeof *translation);
+    *translation = (translation_t){.gateway = self, .request = request};
+    translation->subject =
+        (rg_subject_t){.gateway = self, .request = request, .fn = take_subject, .self = translation};
+    int err = read_parameters(translation);
+    if (!err) err = rg_subject_load(&translation->subject);
+    if (err) fail(translation, err);
+}

@@ -1,0 +1,57 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/core/err.h"
+#include "common/core/fleet.h"
+
+static void services_are_found_by_their_own_names(void **state)
+{
+    (void)state;
+    for (int i = 0; i < RG_FLEET; i++) assert_int_equal(rg_fleet_find(rg_fleet_name(i)), i);
+    assert_int_equal(rg_fleet_find("bakery"), -1);
+    assert_int_equal(rg_fleet_find(""), -1);
+}
+
+static void each_has_its_endpoint(void **state)
+{
+    (void)state;
+    rg_config_t config;
+    rg_config_init(&config);
+    strcpy(config.endpoints.retrieval, "tcp://a:1");
+    strcpy(config.endpoints.encoder, "tcp://b:1");
+    strcpy(config.endpoints.loader, "tcp://c:1");
+    strcpy(config.endpoints.trainer, "tcp://d:1");
+    strcpy(config.endpoints.evaluator, "tcp://e:1");
+    assert_string_equal(rg_fleet_endpoint(&config, rg_fleet_find("retrieval")), "tcp://a:1");
+    assert_string_equal(rg_fleet_endpoint(&config, rg_fleet_find("encoder")), "tcp://b:1");
+    assert_string_equal(rg_fleet_endpoint(&config, rg_fleet_find("loader")), "tcp://c:1");
+    assert_string_equal(rg_fleet_endpoint(&config, rg_fleet_find("trainer")), "tcp://d:1");
+    assert_string_equal(rg_fleet_endpoint(&config, rg_fleet_find("evaluator")), "tcp://e:1");
+}
+
+static void a_list_becomes_a_mask(void **state)
+{
+    unsigned mask = 99;
+    (void)state;
+    assert_int_equal(rg_fleet_parse("trainer,loader", &mask), 0);
+    assert_int_equal(mask, 1u << rg_fleet_find("trainer") | 1u << rg_fleet_find("loader"));
+    assert_int_equal(rg_fleet_parse("trainer,nobody", &mask), RG_EUSAGE);
+    assert_non_null(strstr(rg_error(), "'nobody'"));
+    assert_int_equal(rg_fleet_parse("", &mask), RG_EUSAGE);
+    assert_int_equal(mask, 1u << rg_fleet_find("trainer") | 1u << rg_fleet_find("loader"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(services_are_found_by_their_own_names),
+        cmocka_unit_test(each_has_its_endpoint),
+        cmocka_unit_test(a_list_becomes_a_mask),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
