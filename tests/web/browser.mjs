@@ -76,7 +76,7 @@ export async function until(page, what, look, argument) {
 
 export const untilText = (page, selector, pattern) =>
   until(page, `${pattern} in ${selector}`, ([selector, source]) =>
-    new RegExp(source).test(document.querySelector(selector).textContent), [selector, pattern.source]);
+    new RegExp(source).test(document.querySelector(selector)?.textContent ?? ''), [selector, pattern.source]);
 
 export const text = (page, selector) => page.textContent(selector);
 
