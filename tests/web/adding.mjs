@@ -42,7 +42,7 @@ async function takesGoodAndBad(page, system) {
   assert.deepEqual(await counts(page), { added: 4, duplicate: 0, refused: 3 });
   const refused = await page.locator('#refusals tbody tr').allTextContents();
   const reasonOf = name => refused.find(row => row.startsWith(name))?.slice(name.length);
-  assert.equal(reasonOf('huge.jpg'), 'it has 1.1 MB, the limit is 1 MB');
+  assert.equal(reasonOf('huge.jpg'), 'It has 1.1 MB, the limit is 1 MB.');
   for (const name of ['broken.jpg', 'no picture.jpg']) assert.match(reasonOf(name), /\w/);
   await until(page, 'thumbnails', () => document.querySelectorAll('#add-strip img').length === 4 &&
     [...document.querySelectorAll('#add-strip img')].every(image => image.naturalWidth > 0));

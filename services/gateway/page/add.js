@@ -82,7 +82,7 @@ function begin() {
 async function upload(item) {
   try {
     if (item.file.size > limits.image_bytes) {
-      throw new ApiError(413, `it has ${bytes(item.file.size)}, the limit is ${bytes(limits.image_bytes)}`);
+      throw new ApiError(413, `It has ${bytes(item.file.size)}, the limit is ${bytes(limits.image_bytes)}.`);
     }
     const request = { params: { name: item.name }, jpeg: item.file, signal: stopper.signal };
     const answer = await persist(() => post('/images', request), { signal: stopper.signal, waiting: notice });

@@ -1,6 +1,7 @@
 // Requests to the gateway (/api/v1/openapi.yaml). A wrong or missing token is asked for here, so no caller sees a 401;
 // `connection` tells when the gateway is lost and when it is back.
 
+import { sentence } from './format.js';
 import { query } from './route.js';
 import { unlock } from './session.js';
 
@@ -13,8 +14,8 @@ export const connection = new EventTarget();
 let lost = false;
 
 export class ApiError extends Error {
-  constructor(status, sentence, retryAfter_s) {
-    super(sentence);
+  constructor(status, text, retryAfter_s) {
+    super(sentence(text || `The gateway answers ${status}.`));
     this.status = status;
     this.passes = PASSING.has(status);
     this.retryAfter_s = retryAfter_s;
@@ -73,14 +74,14 @@ function note(isLost) {
 
 function errorOf({ status, headers }, text) {
   const wait = Number(headers.get('Retry-After'));
-  return new ApiError(status, sentenceOf(text) ?? `The gateway answers ${status}.`, wait || undefined);
+  return new ApiError(status, sentenceOf(text), wait || undefined);
 }
 
 function sentenceOf(text) {
   try {
     return JSON.parse(text).error.sentence;
   } catch {
-    return undefined; // something between us and the gateway answered
+    return ''; // something between us and the gateway answered
   }
 }
 

@@ -9,6 +9,8 @@ const TRAINING = [
   ['Codes', ['attribute', 'content']],
   ['Prior', ['kl', 'earth_mover']],
   ['Ranking', ['ranking', 'triplet']],
+  ['Isometry', ['isometry']],
+  ['Perceptual', ['perceptual']],
   ['Learning rate', ['lr']],
   ['Images per second', ['images_per_s']],
   ['Share of waiting', ['wait_share']],

@@ -17,6 +17,9 @@ export const readable = name => name.replaceAll('_', ' ');
 /** stage1 is "stage 1". */
 export const stageTitle = name => name.replace(/^stage/, 'stage ');
 
+/** As a sentence of its own, whatever program said it. */
+export const sentence = text => text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
+
 const UNITS = [['d', 86400], ['h', 3600], ['min', 60], ['s', 1]];
 
 /** 3725 is "1 h 2 min": the two largest units. */

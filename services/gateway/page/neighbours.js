@@ -22,13 +22,13 @@ export function card(image) {
   return h('li', { className: 'card' },
     h('a', { href: searchFrom(image.id), title: image.name },
       picture(image),
+      fresh ? h('span', { className: 'new' }, 'new') : '',
       h('span', { className: 'name' }, h('bdi', {}, image.name)),
       h('span', { className: 'spread' },
         h('span', { title: 'squared distance of the embeddings' }, number(image.dist_l2sq)),
         h('span', {}, image.annotated ? 'annotated' : 'unannotated'))),
     h('span', { className: 'spread' },
-      h('time', { className: fresh ? 'new' : '', title: moment(image.added_ms) },
-        fresh ? `new ${ago(image.added_ms)}` : ago(image.added_ms)),
+      h('time', { title: moment(image.added_ms) }, ago(image.added_ms)),
       h('a', { className: 'more', href: address('translate', { image: image.id }) }, 'translate')));
 }
 
