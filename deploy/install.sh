@@ -1,11 +1,12 @@
 #!/bin/sh
-# Installs what building, running and testing need, from Debian 12's own packages. What is there is left alone.
+# install.sh [PACKAGE...]: installs what building, running and testing need, and these, from Debian 12's own packages. What is
+# there is left alone.
 set -eu
 
 packages="gcc g++ cmake ninja-build ccache pkg-config git dpkg-dev file protobuf-compiler protobuf-c-compiler
 libzmq3-dev libczmq-dev libprotobuf-c-dev libmicrohttpd-dev libdnnl-dev libopenblas-openmp-dev libfaiss-dev liblmdb-dev libfyaml-dev
 libjansson-dev libxxhash-dev libjpeg62-turbo-dev libpng-dev libsodium-dev libcmocka-dev
-python3-zmq python3-protobuf python3-xxhash"
+libjs-chart.js curl python3-zmq python3-protobuf python3-xxhash $*"
 
 missing=
 for package in $packages; do

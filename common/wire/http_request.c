@@ -280,7 +280,9 @@ static void drop_body(rg_http_request_t *request, unsigned status)
 static int grow(rg_http_request_t *request, size_t size)
 {
     if (size <= request->room) return 1;
-    size_t room = 2 * size > CHUNK ? 2 * size : CHUNK, more = room - request->room;
+    size_t room = 2 * size > CHUNK ? 2 * size : CHUNK, max = request->route->body_max;
+    if (room > max) room = max;
+    size_t more = room - request->room;
     if (request->http->memory + more > request->http->spec.memory) return 0;
     count(request, more);
     request->room = room;

@@ -70,6 +70,7 @@ static void begin_next(rg_jobs_t *jobs)
     while (job && job->begun) job = job->next;
     if (!job || jobs->held || jobs->running) return;
     job->begun = 1;
+    job->runs++;
     int err = rg_worker_start(jobs->worker, run, job);
     if (err)
         job->kind->done(jobs->options.self, job, err);
@@ -105,6 +106,20 @@ int rg_jobs_add(rg_jobs_t *jobs, const rg_job_kind_t *kind, const rg_peer_t *pee
     jobs->count++;
     begin_next(jobs);
     return 0;
+}
+
+void rg_jobs_park(rg_job_t *job)
+{
+    rg_msg_destroy(&job->result);
+    job->parked = 1;
+}
+
+void rg_jobs_resume(rg_jobs_t *jobs)
+{
+    for (rg_job_t *job = jobs->first; job; job = job->next) {
+        if (job->parked) job->begun = job->parked = 0;
+    }
+    begin_next(jobs);
 }
 
 void rg_jobs_hold(rg_jobs_t *jobs)

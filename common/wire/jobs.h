@@ -25,7 +25,8 @@ struct rg_job {
     const rg_job_kind_t *kind;
     rg_jobs_t *jobs;
     rg_job_t *next;
-    int begun;
+    int begun, parked;
+    int runs; // how often it was begun
 };
 
 typedef struct {
@@ -42,6 +43,11 @@ void rg_jobs_destroy(rg_jobs_t **jobs); // waits for the running job, ends all
 int rg_jobs_add(rg_jobs_t *jobs, const rg_job_kind_t *kind, const rg_peer_t *peer, const rg_msg_t *request);
 void rg_jobs_end(rg_job_t **job);
 int rg_jobs_count(const rg_jobs_t *jobs);
+
+// Puts a job aside that has run, to run again from its beginning when all that were put aside are resumed.
+// Its result, if it has one, is dropped.
+void rg_jobs_park(rg_job_t *job);
+void rg_jobs_resume(rg_jobs_t *jobs);
 
 // While held no further job begins.
 void rg_jobs_hold(rg_jobs_t *jobs);

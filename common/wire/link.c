@@ -5,6 +5,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
+#include "common/wire/lookup.h"
 #include "common/wire/socket.h"
 
 enum { BATCH = 16, STOP_CHECK_MS = 100, LOG_FIRST_MS = 5000, LOG_LAST_MS = 60000, REFUSED_MS = 1000 };
@@ -16,21 +17,29 @@ typedef struct request {
     rg_msg_t *msg;
     rg_reply_fn *fn;
     void *self;
-    int sent;           // on the present connection
+    int sent;           // on a connection that is still there
     int err;            // it could not be sent: this
     char sentence[256]; // and why
 } request_t;
 
-struct rg_link {
-    char *peer, *endpoint;
-    const atomic_int *stop;
-    zsock_t *socket;  // DEALER
-    zsock_t *monitor; // PAIR: its connection events
-    size_t frame_max;
+// One who answers: the service, or a replica of it.
+typedef struct {
+    char *endpoint;
     int connected;
     int refused;        // said so, since the last connection
     double retry_at_ms; // after a refusal; 0: not needed
-    request_t *first;   // in the order of sending
+} replica_t;
+
+struct rg_link {
+    char *peer, *endpoint;
+    const atomic_int *stop;
+    zsock_t *socket;      // DEALER: deals requests out to all who are connected
+    zsock_t *monitor;     // PAIR: its connection events
+    rg__lookup_t *lookup; // finds the replicas; NULL: there is one, at the endpoint
+    size_t frame_max;
+    replica_t replica[RG__REPLICAS_MAX];
+    int n_replicas, connected; // of them
+    request_t *first;          // in the order of sending
     int pending;
     uint64_t last_id;
     double quiet_since_ms; // last reply, or first request after there were none
@@ -59,6 +68,14 @@ static int watch(rg_link_t *link)
                   : 0;
 }
 
+static int add_replica(rg_link_t *link, const char *endpoint)
+{
+    if (zmq_connect(zsock_resolve(link->socket), endpoint) != 0)
+        return rg_fail(RG_ECONFIG, "%s: cannot connect: %s", endpoint, zmq_strerror(zmq_errno()));
+    link->replica[link->n_replicas++] = (replica_t){.endpoint = rg_strdup(endpoint)};
+    return 0;
+}
+
 static int open_link(rg_link_t *link, const rg_config_t *config)
 {
     int err = rg__endpoint_check(config, link->endpoint);
@@ -70,10 +87,8 @@ static int open_link(rg_link_t *link, const rg_config_t *config)
     // What the lost connection had queued is lost with it: this link sends it again itself.
     zsock_set_immediate(link->socket, 1);
     err = watch(link);
-    if (err) return err;
-    if (zmq_connect(zsock_resolve(link->socket), link->endpoint) != 0)
-        return rg_fail(RG_ECONFIG, "%s: cannot connect: %s", link->endpoint, zmq_strerror(zmq_errno()));
-    return 0;
+    if (!err) err = rg__lookup_new(&link->lookup, link->endpoint);
+    return err || link->lookup ? err : add_replica(link, link->endpoint);
 }
 
 int rg_link_new(rg_link_t **out, const rg_config_t *config, const char *peer, const char *endpoint,
@@ -105,6 +120,8 @@ void rg_link_destroy(rg_link_t **out)
     if (link->socket) zmq_socket_monitor(zsock_resolve(link->socket), NULL, 0);
     zsock_destroy(&link->monitor);
     zsock_destroy(&link->socket);
+    rg__lookup_destroy(&link->lookup);
+    for (int i = 0; i < link->n_replicas; i++) free(link->replica[i].endpoint);
     for (request_t *request = link->first, *next; request; request = next) {
         next = request->next;
         destroy_request(request);
@@ -149,67 +166,111 @@ static void restart_quiet(rg_link_t *link)
     link->next_log_ms = LOG_FIRST_MS;
 }
 
-// ------------------------------------------------------------------ the connection
-static int next_event(rg_link_t *link)
+// ------------------------------------------------------------------ the connections
+static replica_t *find_replica(rg_link_t *link, const char *endpoint)
+{
+    for (int i = 0; i < link->n_replicas; i++)
+        if (strcmp(link->replica[i].endpoint, endpoint) == 0) return &link->replica[i];
+    return NULL;
+}
+
+// The next event and the replica it is about, which may be gone (NULL).
+static int next_event(rg_link_t *link, replica_t **replica)
 {
     unsigned char frame[6];
-    char address[1];
+    char endpoint[256];
     void *handle = zsock_resolve(link->monitor);
     uint16_t event = 0;
     if (zmq_recv(handle, frame, sizeof frame, ZMQ_DONTWAIT) != sizeof frame) return 0;
-    zmq_recv(handle, address, sizeof address, ZMQ_DONTWAIT); // the endpoint, known already
+    int size = zmq_recv(handle, endpoint, sizeof endpoint - 1, ZMQ_DONTWAIT);
+    endpoint[size < 0 ? 0 : size < (int)sizeof endpoint ? size : (int)sizeof endpoint - 1] = 0;
     memcpy(&event, frame, sizeof event);
+    *replica = link->lookup ? find_replica(link, endpoint) : &link->replica[0];
     return event;
 }
 
 // Once per try would be once a second: the first says it.
-static void log_refused(rg_link_t *link, int event)
+static void log_refused(const rg_link_t *link, replica_t *replica, int event)
 {
-    if (link->refused++) return;
-    rg_log(RG_LOG_WARN, "refused", "peer=%s endpoint=%s reason=\"%s\"", link->peer, link->endpoint,
+    if (replica->refused++) return;
+    rg_log(RG_LOG_WARN, "refused", "peer=%s endpoint=%s reason=\"%s\"", link->peer, replica->endpoint,
            event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH ? "the key of security.identity is not allowed there"
            : event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
                ? "one side is encrypted, the other is not"
                : "it hung up: has it the same server.key, or none?");
 }
 
-static void follow_event(rg_link_t *link, int event)
+// A connection that broke may have swallowed any request: all that wait for a reply go out again, in order.
+// What others are at already is done twice, which is harmless.
+static void set_connected(rg_link_t *link, replica_t *replica, int connected)
+{
+    if (connected == replica->connected) return;
+    replica->connected = connected;
+    link->connected += connected ? 1 : -1;
+    rg_log(RG_LOG_INFO, connected ? "connected" : "disconnected", "peer=%s endpoint=%s pending=%d",
+           link->peer, replica->endpoint, link->pending);
+    for (request_t *request = link->first; !connected && request; request = request->next) request->sent = 0;
+}
+
+static void follow_event(rg_link_t *link, replica_t *replica, int event)
 {
     int connected = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
-    if (connected != link->connected)
-        rg_log(RG_LOG_INFO, connected ? "connected" : "disconnected", "peer=%s endpoint=%s pending=%d",
-               link->peer, link->endpoint, link->pending);
-    link->connected = connected;
-    if (connected) link->refused = 0;
-    if (!connected && event != ZMQ_EVENT_DISCONNECTED) log_refused(link, event);
+    set_connected(link, replica, connected);
+    if (connected) replica->refused = 0;
+    if (!connected && event != ZMQ_EVENT_DISCONNECTED) log_refused(link, replica, event);
     if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH || event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
-        link->retry_at_ms = rg__now_ms() + REFUSED_MS;
+        replica->retry_at_ms = rg__now_ms() + REFUSED_MS;
 }
 
 // After a refusal ZeroMQ does not try again, but the key may be allowed by now.
-static void retry(rg_link_t *link)
+static void retry(rg_link_t *link, replica_t *replica)
 {
-    if (link->retry_at_ms == 0 || rg__now_ms() < link->retry_at_ms) return;
-    link->retry_at_ms = 0;
-    zmq_disconnect(zsock_resolve(link->socket), link->endpoint);
-    zmq_connect(zsock_resolve(link->socket), link->endpoint);
+    if (replica->retry_at_ms == 0 || rg__now_ms() < replica->retry_at_ms) return;
+    replica->retry_at_ms = 0;
+    zmq_disconnect(zsock_resolve(link->socket), replica->endpoint);
+    zmq_connect(zsock_resolve(link->socket), replica->endpoint);
 }
 
-// A connection that broke may have swallowed any request: all that wait for a reply go out again, in order,
-// once the next one is there.
-static void follow_connection(rg_link_t *link)
+static void remove_replica(rg_link_t *link, int i)
 {
-    for (int event; (event = next_event(link)) != 0;) {
-        follow_event(link, event);
-        for (request_t *request = link->first; !link->connected && request; request = request->next)
-            request->sent = 0;
-    }
-    retry(link);
+    replica_t *replica = &link->replica[i];
+    zmq_disconnect(zsock_resolve(link->socket), replica->endpoint);
+    set_connected(link, replica, 0);
+    free(replica->endpoint);
+    *replica = link->replica[--link->n_replicas];
+}
+
+static int is_found(const rg__addresses_t *found, const char *endpoint)
+{
+    for (size_t i = 0; i < found->count; i++)
+        if (strcmp(found->endpoint[i], endpoint) == 0) return 1;
+    return 0;
+}
+
+static void follow_lookup(rg_link_t *link)
+{
+    rg__addresses_t found;
+    if (!link->lookup || !rg__lookup_step(link->lookup, link->connected, &found)) return;
+    for (int i = link->n_replicas - 1; i >= 0; i--)
+        if (!is_found(&found, link->replica[i].endpoint)) remove_replica(link, i);
+    for (size_t i = 0; i < found.count; i++)
+        if (link->n_replicas < RG__REPLICAS_MAX && !find_replica(link, found.endpoint[i]) &&
+            add_replica(link, found.endpoint[i]) != 0)
+            rg_log(RG_LOG_WARN, "bad_address", "peer=%s reason=\"%s\"", link->peer, rg_error());
+}
+
+static void follow_connections(rg_link_t *link)
+{
+    replica_t *replica;
+    for (int event; (event = next_event(link, &replica)) != 0;)
+        if (replica) follow_event(link, replica, event);
+    follow_lookup(link);
+    for (int i = 0; i < link->n_replicas; i++) retry(link, &link->replica[i]);
 }
 
 static void send_unsent(rg_link_t *link)
 {
-    follow_connection(link);
+    follow_connections(link);
     for (request_t *request = link->first; link->connected && request; request = request->next) {
         if (request->sent || request->err) continue;
         int err = rg__socket_send(link->socket, NULL, request->msg, request->id, link->frame_max);
@@ -312,6 +373,7 @@ void rg__link_items(rg_link_t *link, zmq_pollitem_t items[RG__LINK_ITEMS])
     if (link->connected && has_unsent(link)) events |= ZMQ_POLLOUT;
     items[0] = (zmq_pollitem_t){.socket = zsock_resolve(link->socket), .events = events};
     items[1] = (zmq_pollitem_t){.socket = zsock_resolve(link->monitor), .events = ZMQ_POLLIN};
+    items[2] = (zmq_pollitem_t){.fd = link->lookup ? rg__lookup_fd(link->lookup) : -1, .events = ZMQ_POLLIN};
 }
 
 void rg__link_log_waiting(rg_link_t *link)

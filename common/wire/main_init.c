@@ -8,6 +8,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
+#include "common/core/version.h"
 #include "common/wire/wire.h"
 
 enum { OWN_FILES = 256 }; // descriptors beside connections
@@ -68,6 +69,11 @@ static void bound_connections(const rg_config_t *config)
     setrlimit(RLIMIT_NOFILE, &files);
 }
 
+static void print_version(FILE *out, struct argp_state *state)
+{
+    fprintf(out, "%s %s\n", state->name, rg_version());
+}
+
 void rg_main_init(int argc, char **argv, const char *service, const char *doc, rg_config_t *config)
 {
     options_t options = {.config = rg_config_from_environment(),
@@ -78,6 +84,7 @@ void rg_main_init(int argc, char **argv, const char *service, const char *doc, r
                            doc, service);
     struct argp parser = {.options = table, .parser = parse_option, .doc = text};
     argp_err_exit_status = 2;
+    argp_program_version_hook = print_version;
     argp_parse(&parser, argc, argv, 0, NULL, &options);
     rg_log_init(service, options.verbose ? RG_LOG_DEBUG : RG_LOG_INFO);
     int err = rg_config_load(config, options.config, options.overrides, options.n_overrides);

@@ -6,6 +6,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/log.h"
+#include "common/core/version.h"
 #include "services/ctl/command.h"
 
 static void usage(FILE *out)
@@ -29,6 +30,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-?") == 0) {
         usage(stdout);
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        printf("rg-ctl %s\n", rg_version());
         return 0;
     }
     const rg_command_t *command = rg_command_find(argv[1]);

@@ -1,9 +1,11 @@
 // rg-ctl query: real images with the content of one image and the wanted attributes.
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/data/dataset.h"
 #include "common/data/image.h"
@@ -15,7 +17,7 @@
 #include "services/ctl/output.h"
 #include "services/ctl/pictures.h"
 
-enum { PER_ROW = 10 };
+enum { PER_ROW = 10, AGAIN_MS = 100 };
 
 typedef struct {
     const char *image, *attributes, *out;
@@ -189,14 +191,17 @@ static int search(asked_t *asked)
     return err;
 }
 
-// If the set switches to another model between the two, both are asked again.
+// If the set switches to another model between the two, both are asked again, until the encoder that answers
+// has switched, too.
 static int embed_and_search(asked_t *asked)
 {
-    int err = embed(asked);
-    if (!err) err = search(asked);
-    if (err != RG_EMODEL) return err;
-    err = embed(asked);
-    return err ? err : search(asked);
+    const double until_s = rg_clock_s() + asked->options->config.limits.timeout_ms / 1e3;
+    for (;;) {
+        int err = embed(asked);
+        if (!err) err = search(asked);
+        if (err != RG_EMODEL || rg_clock_s() > until_s) return err;
+        poll(NULL, 0, AGAIN_MS);
+    }
 }
 
 // Rows of ten; the source stands before the first.

@@ -32,7 +32,8 @@ static void show(void *self, const Rg__V1__StatusReply *status)
     uint64_t missing = strtoull(rg_status_value(status, "missing"), NULL, 10);
     if (missing > reindex->most) reindex->most = missing;
     snprintf(note, sizeof note, "%s serves", rg_status_value(status, "stage"));
-    if (reindex->most) rg_progress_update(&reindex->progress, reindex->most - missing, reindex->most, note);
+    // Of several encoders, others than the one that embeds may answer, and miss nothing.
+    if (missing) rg_progress_update(&reindex->progress, reindex->most - missing, reindex->most, note);
 }
 
 static int take_load(void *self, const rg_msg_t *reply)

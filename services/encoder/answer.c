@@ -46,6 +46,17 @@ int rg_answer_load(rg_engine_t *engine, const rg_msg_t *request, rg_msg_t **repl
     return 0;
 }
 
+int rg_answer_served(rg_engine_t *engine, const rg_msg_t *served)
+{
+    const Rg__V1__ServedReply *body = rg_msg_body(served);
+    int err = rg_engine_load(engine, body->checkpoint);
+    const rg_engine_info_t *info = rg_engine_info(engine);
+    if (!err && strcmp(info->model, body->model) != 0)
+        err = rg_fail(RG_EMODEL, "%s: has the model %s, and %.80s is served", info->path, info->model,
+                      body->model);
+    return err;
+}
+
 rg_msg_t *rg_answer_announcement(const rg_engine_t *engine)
 {
     const rg_config_t *config = rg_engine_config(engine);
@@ -59,6 +70,7 @@ rg_msg_t *rg_answer_announcement(const rg_engine_t *engine)
     body->n_features_shape = 3;
     body->features_shape = rg_msg_alloc(request, sizeof shape);
     memcpy(body->features_shape, shape, sizeof shape);
+    body->checkpoint = rg_msg_text(request, "%s", rg_engine_info(engine)->path);
     return request;
 }
 

@@ -19,6 +19,10 @@ int rg_answer_pixels(const rg_engine_t *engine, const rg_msg_t *request, const c
 // LoadRequest (NULL: load the newest) -> LoadReply. Errors of rg_engine_load.
 int rg_answer_load(rg_engine_t *engine, const rg_msg_t *request, rg_msg_t **reply);
 
+// ServedReply: loads what is served, or without a checkpoint the newest. Errors of rg_engine_load, RG_EMODEL
+// if that is of another model than the one that is served.
+int rg_answer_served(rg_engine_t *engine, const rg_msg_t *served);
+
 // The ModelRequest that makes the engine's model the current or the next one of the retrieval service.
 rg_msg_t *rg_answer_announcement(const rg_engine_t *engine);
 

@@ -137,6 +137,7 @@ static int load(loaded_t *loaded, const rg_config_t *config, const char *path, u
     err = rg_checkpoint_load(path, sets, rg_model_sets(loaded->model, sets), RG_CHECKPOINT_START, &info);
     if (err) return err;
     snprintf(loaded->info.stage, sizeof loaded->info.stage, "%s", info.stage);
+    snprintf(loaded->info.path, sizeof loaded->info.path, "%s", path);
     loaded->info.iteration = info.iteration;
     if (parts & RG_PART_BIT(RG_EMBEDDER)) rg_model_id(loaded->model, loaded->info.model);
     return 0;

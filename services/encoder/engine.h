@@ -19,6 +19,7 @@ typedef struct {
     char stage[16]; // "" before anything is loaded
     uint64_t iteration;
     char model[17]; // id of the embedding model, "" where there is no R (stage 1)
+    char path[RG_PATH_SIZE];
 } rg_engine_info_t;
 
 // Empty. The config is copied.

@@ -59,7 +59,7 @@ int rg_chores_add(rg_chores_t *chores, const rg_chore_t *chore)
     if (chores->stopping) return rg_fail(RG_ESTOPPED, "the gateway is stopping");
     if (chores->count == chores->max)
         return rg_fail(RG_EBUSY, "%d pictures wait to be read already; try again later", chores->count);
-    chores->chore[chores->count] = *chore; // before the thread looks for it
+    chores->chore[chores->count] = *chore;
     int err = chores->count == 0 ? rg_worker_start(chores->worker, run, chores) : 0;
     if (!err) chores->count++;
     return err;

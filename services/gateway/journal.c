@@ -43,7 +43,7 @@ static char *write_part(const part_t *part, int anew)
     FILE *out = open_memstream(&text, &length);
     if (!out) abort();
     fprintf(out, "{\"next\":%llu,\"more\":%s,\"anew\":%s,\"lines\":[", (unsigned long long)next,
-            whole && next < part->end ? "true" : "false", anew ? "true" : "false");
+            part->from + part->size < part->end ? "true" : "false", anew ? "true" : "false");
     for (size_t at = 0; at < whole;) {
         const char *line = part->bytes + at, *stop = memchr(line, '\n', whole - at);
         size_t size = stop ? (size_t)(stop - line) : whole - at;

@@ -10,6 +10,7 @@
 #include "common/core/log.h"
 #include "common/wire/jobs.h"
 #include "common/wire/wire.h"
+#include "services/retrieval/announced.h"
 #include "services/retrieval/answer.h"
 
 typedef struct {
@@ -17,6 +18,7 @@ typedef struct {
     rg_answerer_t answerer;
     rg_service_t *service;
     rg_jobs_t *writer, *builder;
+    rg_announced_t announced;
     atomic_int stopping;
     rg_build_t *built;  // waiting for the writer
     rg_job_t *asked_by; // the builder's job that it came from; it is answered when the build is shown
@@ -180,12 +182,15 @@ static void done_change(void *data, rg_job_t *job, int err)
 
 static void done_model(void *data, rg_job_t *job, int err)
 {
+    self_t *self = data;
     const Rg__V1__ModelRequest *asked = rg_msg_body(job->request);
-    const Rg__V1__ModelReply *reply = err ? NULL : rg_msg_body(job->result);
-    if (reply)
+    Rg__V1__ModelReply *reply = err ? NULL : rg_msg_body(job->result);
+    if (reply) {
+        reply->serial = rg_announced_add(&self->announced, asked);
         rg_log(RG_LOG_INFO, "model", "model=%s generation=%llu images=%llu missing=%llu", asked->model,
                (unsigned long long)reply->generation, (unsigned long long)reply->images,
                (unsigned long long)reply->missing);
+    }
     done_change(data, job, err);
 }
 
@@ -244,6 +249,19 @@ static int on_search(void *self, const rg_peer_t *peer, const rg_msg_t *request)
 static int on_list(void *self, const rg_peer_t *peer, const rg_msg_t *request)
 {
     return answer_now(self, peer, request, rg_answer_list);
+}
+
+static int on_served(void *data, const rg_peer_t *peer, const rg_msg_t *request)
+{
+    self_t *self = data;
+    rg_look_t look;
+    (void)request;
+    int err = rg_set_look(self->answerer.set, &look);
+    if (err) return err;
+    rg_msg_t *reply = rg_announced_reply(&self->announced, look.view->model.name);
+    rg_look_end(&look);
+    rg_service_reply(self->service, peer, &reply);
+    return 0;
 }
 
 // ---- life
@@ -325,6 +343,7 @@ static int run(self_t *self)
         {RG__V1__ENVELOPE__BODY_REMOVE_REQUEST, on_remove, RG_ROLE_ADMIN},
         {RG__V1__ENVELOPE__BODY_LIST_REQUEST, on_list, RG_ROLE_READER},
         {RG__V1__ENVELOPE__BODY_INDEX_REQUEST, on_index, RG_ROLE_ADMIN},
+        {RG__V1__ENVELOPE__BODY_SERVED_REQUEST, on_served, RG_ROLE_READER},
     };
     const rg_service_spec_t spec = {.name = "retrieval",
                                     .endpoint = self->config.endpoints.retrieval,

@@ -13,3 +13,8 @@ for command in up down status stats make-faces train add-images remove query rei
 done
 run 2
 err_has "^Usage: rg-ctl COMMAND"
+run 0 --version
+out_has '^rg-ctl [0-9]+\.[0-9]+\.[0-9]+$'
+for service in $all_services; do
+    [ "$("$RG_BIN/rg-$service" --version)" = "rg-$service $(sed 's/.* //' "$work/out")" ] || fail "rg-$service is of another version"
+done

@@ -75,3 +75,22 @@ compose up -d >"$work/out" 2>"$work/err" || fail "the system does not come up ag
 compose run --rm ctl query --json --image /images/000001.jpg --attr Male=1 -k 3 >"$work/out" 2>"$work/err" ||
     fail "the query is not answered"
 echo "from up to the answer of a query: $SECONDS s"
+
+# Several encoders and loaders share the work of one client; one of them is killed on the way.
+compose up -d --scale encoder=3 --scale loader=2 >"$work/out" 2>"$work/err" || fail "there are no more of them"
+start_ctl
+run 0 make-faces /tmp/more --count 300 --seed 3 --plain
+own() { docker exec "$1" rg-ctl status --json encoder --set endpoints.encoder=tcp://127.0.0.1:9100 | sed -nE "s/.*\"$2\":\"?([^\",}]*).*/\1/p"; }
+add() { docker exec "$ctl" rg-ctl add-images /tmp/more >"$work/added" 2>&1; }
+add &
+adding=$!
+killed=$(container encoder | head -n 1)
+until [ "$(own "$killed" embedded)" -gt 0 ]; do kill -0 $adding || fail "one encoder was asked for nothing"; done
+docker exec "$killed" sh -c "kill -9 $(own "$killed" pid)"
+wait $adding || fail "not all images were added: $(tail -n 1 "$work/added")"
+images=$((images + 300))
+[ "$(field retrieval images)" -eq $images ] || fail "the set holds $(field retrieval images) of $images images"
+for encoder in $(container encoder | tail -n +2); do
+    [ "$(own "$encoder" embedded)" -gt 0 ] || fail "one encoder was asked for nothing"
+done
+run 0 query --image /images/000001.jpg --attr Male=1 -k 3

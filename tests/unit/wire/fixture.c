@@ -90,6 +90,7 @@ static void *serve(void *argument)
                               .routes = routes,
                               .n_routes = sizeof routes / sizeof *routes,
                               .status = on_status,
+                              .http = fixture->http,
                               .self = fixture};
     fixture->err = rg_service_new(&fixture->service, fixture->config, &spec);
     snprintf(fixture->sentence, sizeof fixture->sentence, "%s", rg_error());
@@ -108,8 +109,10 @@ int fixture_start(fixture_t *fixture, const rg_config_t *config, const char *end
 {
     atomic_int *stop = fixture->stop;
     const char *name = fixture->name;
+    const rg_http_spec_t *http = fixture->http;
     memset(fixture, 0, sizeof *fixture);
     fixture->name = name;
+    fixture->http = http;
     fixture->config = config;
     fixture->endpoint = endpoint;
     fixture->stop = stop;

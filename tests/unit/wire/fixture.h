@@ -14,7 +14,8 @@ enum { SEEN_MAX = 64 };
 
 typedef struct {
     const rg_config_t *config;
-    const char *name;     // kept by fixture_start, as stop is; NULL: "fixture"
+    const char *name; // kept by fixture_start, as stop and http are; NULL: "fixture"
+    const rg_http_spec_t *http;
     const char *endpoint; // asked for
     char bound[128];      // got
     rg_service_t *service;

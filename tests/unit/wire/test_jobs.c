@@ -169,6 +169,30 @@ static void held_jobs_wait(void **state)
     assert_int_equal(f->runs, 1);
 }
 
+static void parked_jobs_run_again(void **state)
+{
+    fixture_t *f = *state;
+    f->keep = 1;
+    assert_ok(add(f));
+    step(f);
+    rg_jobs_park(f->kept);
+    assert_null(f->kept->result);
+    assert_int_equal(rg_jobs_count(f->jobs), 1);
+    assert_ok(add_from(f, 2)); // others go on meanwhile
+    rg_job_t *parked = f->kept;
+    step(f);
+    rg_jobs_end(&f->kept);
+    assert_int_equal(f->runs, 2);
+    f->keep = 0;
+    assert_int_equal(parked->runs, 1);
+    rg_jobs_resume(f->jobs);
+    step(f);
+    assert_int_equal(f->runs, 3);
+    assert_int_equal(f->dones, 3);
+    rg_jobs_resume(f->jobs); // nothing is parked
+    assert_int_equal(rg_jobs_count(f->jobs), 0);
+}
+
 static void destroying_ends_what_is_left(void **state)
 {
     fixture_t *f = *state;
@@ -184,9 +208,13 @@ static void destroying_ends_what_is_left(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(jobs_run_one_after_another),        TEST(jobs_are_bounded_until_they_are_ended),
-        TEST(one_sender_has_half_of_them),       TEST(the_only_job_may_be_anyones),
-        TEST(a_failure_comes_with_its_sentence), TEST(held_jobs_wait),
+        TEST(jobs_run_one_after_another),
+        TEST(jobs_are_bounded_until_they_are_ended),
+        TEST(one_sender_has_half_of_them),
+        TEST(the_only_job_may_be_anyones),
+        TEST(a_failure_comes_with_its_sentence),
+        TEST(held_jobs_wait),
+        TEST(parked_jobs_run_again),
         TEST(destroying_ends_what_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,228 @@
+# The page's service on a running system: every endpoint, what it refuses, services that stay silent, and the token.
+. tests/support/flow.sh
+need gateway
+command -v curl >/dev/null || { echo "SKIP: no curl"; exit 77; }
+write_flow_config
+prepare_stage3
+run 0 train --stage 3
+run 0 evaluate --stage 3
+
+# Without a port there is no gateway, and nobody misses it.
+run 2 up --only gateway --set run="$work/other"
+err_has "there is no gateway: http.gateway"
+run 0 status
+grep -q gateway "$work/out" && fail "a gateway is listed where there is none"
+"$RG_BIN/rg-gateway" --config "$RG_CONFIG" 2>"$work/err" && fail "a gateway without a port started"
+err_has "http.gateway is 0"
+run 0 down
+
+# up_on_a_port OPTION...: a port that is free.
+port=$((10000 + $$ % 20000))
+up_on_a_port()
+{
+    while :; do
+        "$RG_BIN/rg-ctl" up --set http.gateway=$port "$@" >"$work/out" 2>"$work/err" && return
+        grep -q "Address already in use" "$work/err" || fail "it does not start"
+        port=$((port + 1))
+    done
+}
+timeout_ms=1500
+up_on_a_port --set limits.timeout_ms=$timeout_ms
+out_has "^gateway +ready"
+out_has "http://127.0.0.1:$port/"
+run 0 status --set http.gateway=$port
+out_has "^gateway +up .* page=http://127.0.0.1:$port/"
+run 0 stats --set http.gateway=$port gateway
+here=http://127.0.0.1:$port api=http://127.0.0.1:$port/api/v1
+
+# get STATUS CURL-ARGUMENTS...: the body is kept in out, the head in head.
+get()
+{
+    local want=$1 status
+    shift
+    status=$(curl -s -m 60 -o "$work/out" -D "$work/head" -w '%{http_code}' "$@" 2>"$work/err")
+    [ "$status" = "$want" ] || fail "curl $*: $status, expected $want"
+}
+head_has() { grep -qi -e "$1" "$work/head" || fail "the head lacks '$1': $(cat "$work/head")"; }
+says() { out_has "^\{\"error\":\{\"code\":\"$1\",\"sentence\":\"$2"; }
+value() { sed -nE "s/.*\"$1\":\"?([^\",}]*).*/\1/p" "$work/out"; }
+# many COUNT TEXT: how often it stands there.
+many() { [ "$(grep -o "$2" "$work/out" | wc -l)" -eq "$1" ] || fail "not $1 times $2"; }
+
+# ---- the page
+get 200 $here/
+head_has "^content-type: text/html"
+head_has "^content-security-policy: default-src 'none'; script-src 'self'"
+head_has "^x-content-type-options: nosniff"
+head_has "^cache-control: no-cache"
+tag=$(sed -nE 's/^ETag: (.*)\r$/\1/p' "$work/head")
+get 304 -H "If-None-Match: $tag" $here/
+get 200 $here/chart.js
+get 200 -I $here/
+get 200 $api/openapi.yaml
+cmp -s "$work/out" services/gateway/openapi.yaml || fail "the description is another one"
+get 200 $here/metrics
+get 200 $here/healthz
+get 404 $here/nothing
+says not_found "there is nothing here"
+get 405 -X DELETE $api/images
+says method "only GET, POST is answered"
+head_has "^allow: GET, POST"
+
+# ---- what the system says of itself
+get 200 $api/system
+out_has '"run":"run","img_size":32,"k":2,"attributes":\["Black_Hair",'
+get 200 $api/status
+head_has "^cache-control: no-store"
+many 6 '"answers":true'
+out_has '"service":"retrieval","answers":true,"version":"[0-9.]+","pid":[0-9]+.*"requests":\{.*"values":\{.*"metrics_port":null'
+get 200 $api/runs
+out_has '^\{"runs":\[\{"name":"run","served":true,"modified_ms":[0-9]+\}\]\}$'
+get 200 $api/training
+out_has '"anew":false,"lines":\[\{"stage":"classifier","iteration":6,'
+next=$(value next)
+get 200 "$api/training?from=$next&run=run"
+out_has "^\{\"next\":$next,\"more\":false,\"anew\":false,\"lines\":\[\]\}"
+get 200 "$api/training?from=999999999"
+out_has '"anew":true'
+get 200 $api/evaluations
+out_has '"lines":\[\{"stage":"stage3",'
+get 200 $api/samples
+out_has '"name":"eval-stage3.png","stage":"stage3","iteration":null'
+get 200 $api/samples/eval-stage3.png
+head_has "^content-type: image/png"
+tag=$(sed -nE 's/^ETag: (.*)\r$/\1/p' "$work/head")
+get 304 -H "If-None-Match: $tag" $api/samples/eval-stage3.png
+for name in ..%2f..%2fconfig.yaml ../config.yaml %2e%2e/config.yaml .png %2fetc%2fpasswd nothing.png; do
+    get 404 --path-as-is "$api/samples/$name"
+done
+for name in .. ../run %2fetc run%2f..%2frun run/ %00; do get 404 "$api/training?run=$name"; done
+get 400 "$api/training?from=-1"
+says invalid "from: expected a whole number"
+
+# ---- search and translate
+face=$work/extra/000001.jpg
+get 200 "$api/search?attributes=Male=1,Young=0&k=3" --data-binary @"$face"
+many 3 '"rank"'
+get 200 "$api/search?annotation=unannotated" --data-binary @"$face"
+many 0 '"rank"'
+get 200 "$api/images?limit=2"
+many 2 '"annotated":true'
+[ "$(value next)" -gt 0 ] || fail "there is no next page"
+id=$(grep -oE '[0-9a-f]{32}' "$work/out" | head -n 1)
+get 200 $api/images/$id
+head_has "^content-type: image/jpeg"
+head_has "^cache-control: private, max-age=31536000, immutable"
+get 404 $api/images/00112233445566778899aabbccddeeff
+get 400 $api/images/../x --path-as-is
+get 200 -X POST "$api/search?image=$id&k=5"
+many 5 '"rank"'
+grep -q "$id" "$work/out" && fail "the image found itself"
+get 200 "$api/translate?attributes=Blond_Hair=1&samples=3" --data-binary @"$face"
+many 4 '"iVBORw0KGgo'
+out_has '"stage":"stage3"'
+many 6 '"rank"'
+get 200 -X POST "$api/translate?guidance=none&image=$id"
+many 0 '"rank"'
+out_has '"generation":0'
+get 400 -X POST $api/search
+says invalid "an image is missing"
+for wrong in k=0 k=101 k=x annotation=some attributes=Nose=1 attributes=Male=2 image=1 samples=17 guidance=random seed=-1; do
+    case $wrong in samples=* | guidance=* | seed=*) where=translate ;; *) where=search ;; esac
+    get 400 "$api/$where?$wrong" --data-binary @"$face"
+    says invalid ""
+done
+get 404 -X POST "$api/search?image=00112233445566778899aabbccddeeff"
+
+# ---- adding
+get 200 "$api/images?name=new.jpg" --data-binary @"$face"
+out_has '"name":"new.jpg","id":"[0-9a-f]{32}","fate":"added","generation":[0-9]+'
+get 200 "$api/images?name=again.jpg" --data-binary @"$face"
+out_has '"fate":"duplicate"'
+[ "$(field retrieval images)" -eq 33 ] || fail "the retrieval set holds $(field retrieval images) of 33 images"
+get 200 "$api/search?name_prefix=new" -X POST --data-binary @"$work/extra/000002.jpg"
+many 1 '"rank"'
+get 200 --data-binary @"$work/extra/000003.jpg" "$api/images?name=%3Cscript%3E%2F..%2F%C3%B6.jpg"
+out_has '"name":"<script>/../ö.jpg",.*"fate":"added"'
+head -c 700 "$face" >"$work/torn.jpg"
+head -c 17000000 /dev/zero >"$work/huge.jpg"
+get 200 "$api/images?name=torn.jpg" --data-binary @"$work/torn.jpg"
+out_has '"fate":"refused","reason":"[^"]+"'
+get 415 "$api/search" --data-binary @"$work/torn.jpg"
+says no_image ""
+get 415 "$api/translate" --data-binary nonsense
+get 413 "$api/images?name=huge.jpg" --data-binary @"$work/huge.jpg"
+says too_large "a body may have 16777216 bytes"
+get 413 "$api/search" -H "Transfer-Encoding: chunked" --data-binary @"$work/huge.jpg"
+for name in "" %0a %7f %ff "$(printf 'a%.0s' {1..256})"; do
+    get 400 "$api/images?name=$name" --data-binary @"$face"
+    says invalid "name: expected"
+done
+get 400 $api/images --data-binary @"$face"
+for i in {4..20}; do
+    curl -s -m 60 -o "$work/added.$i" "$api/images?name=$i.jpg" --data-binary @"$work/extra/0000$(printf %02d "$i").jpg" &
+    adding="${adding:-} $!"
+done
+wait $adding
+[ "$(cat "$work"/added.* | grep -o '"fate":"added"' | wc -l)" -eq 17 ] || fail "not all were added: $(cat "$work"/added.*)"
+
+# ---- whose requests these are
+get 403 -H "Origin: http://evil.example" $api/system
+says forbidden "a request of another page"
+get 403 -H "Sec-Fetch-Site: cross-site" "$api/images?name=x" --data-binary @"$face"
+get 200 -H "Origin: $here" $api/system
+get 403 -H "Host: evil.example:$port" $api/system
+says forbidden "this is not the name of this machine"
+get 403 -H "Host: evil.example" $here/
+get 200 -H "Host: localhost:$port" $api/system
+get 204 -d whatever $api/session
+grep -qi "^set-cookie" "$work/head" && fail "a cookie is set where none is needed"
+
+# ---- services that stay silent, and come back
+pid=$(field retrieval pid)
+kill -STOP "$pid"
+get 504 $api/images
+says timeout "the retrieval does not answer"
+get 504 "$api/search" --data-binary @"$face"
+get 200 $api/status
+out_has '"service":"retrieval","answers":false\}'
+many 5 '"answers":true'
+kill -CONT "$pid"
+get 200 $api/images
+kill -9 "$(field encoder pid)"
+until curl -s -m 60 -f -o "$work/out" "$api/search?k=1" --data-binary @"$face"; do :; done
+many 1 '"rank"'
+
+# ---- the gateway itself may be killed
+kill -9 "$(field gateway pid --set http.gateway=$port)" 2>/dev/null ||
+    kill -9 "$("$RG_BIN/rg-ctl" status --json gateway --set http.gateway=$port | sed -nE 's/.*"pid":([0-9]+).*/\1/p')"
+until curl -s -m 60 -f -o "$work/out" $api/system; do :; done
+run 0 down
+
+# ---- beyond loopback
+up_on_a_port --set http.address=0.0.0.0
+out_has "it asks for the token in $work/run/gateway.token"
+here=http://127.0.0.1:$port api=http://127.0.0.1:$port/api/v1
+[ "$(stat -c %a "$work/run/gateway.token")" = 600 ] || fail "others may read the token"
+token=$(cat "$work/run/gateway.token")
+get 200 $here/
+get 200 $here/healthz
+for path in $api/system $api/openapi.yaml $here/metrics; do
+    get 401 "$path"
+    head_has "^www-authenticate: Bearer"
+    says token "show the token"
+    get 401 -H "Authorization: Bearer x$token" "$path"
+    get 401 -b "rg_token=x" "$path"
+    get 200 -H "Authorization: Bearer $token" "$path"
+done
+get 401 "$api/images?name=x" --data-binary @"$face"
+get 401 -d wrong $api/session
+says token "this is not the token"
+get 204 --data-binary @"$work/run/gateway.token" $api/session
+head_has "^set-cookie: rg_token=$token; HttpOnly; SameSite=Strict; Path=/"
+get 200 -b "a=b; rg_token=$token" $api/system
+get 403 -b "rg_token=$token" -H "Origin: http://evil.example" $api/system
+get 200 -H "Host: box.example" -H "Authorization: Bearer $token" $api/system
+grep -q "wrong_token" "$work/run/logs/gateway.log" || fail "wrong tokens are not logged"
+grep -q "$token" "$work"/run/logs/*.log && fail "the token is in a log"
+exit 0

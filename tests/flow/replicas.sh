@@ -1,0 +1,57 @@
+# Two encoders: one is told what to load, the other follows, and what it made with the model of before is made anew.
+. tests/support/flow.sh
+write_flow_config
+run 0 make-faces "$work/faces" --count 40 --seed 1
+run 0 make-faces "$work/extra" --count 24 --seed 2 --plain
+run 0 up
+for stage in 1 2; do run 0 train --stage $stage; done
+cp "$work/run/stage2.safetensors" "$work/six.safetensors"
+run 0 down
+sed -i 's/^stage2: {iterations: 6/stage2: {iterations: 9/' "$work/config.yaml"
+run 0 up
+run 0 train --stage 2
+
+# Beside the others, which do not know of them.
+second="endpoints.encoder=ipc://$work/second.ipc endpoints.loader=ipc://$work/second-loader.ipc"
+pids=
+for service in encoder loader; do
+    RG_SET=$second "$RG_BIN/rg-$service" 2>>"$work/second.log" &
+    pids="$pids $!"
+done
+trap 'kill -CONT $pids 2>/dev/null; kill $pids 2>/dev/null; cleanup' EXIT
+encoder=${pids% *}
+nine=$(field retrieval model)
+RG_SET=$second until_field encoder model = "$nine"
+
+run 0 reindex --checkpoint "$work/six.safetensors"
+out_has 'serves stage2, iteration 6, 32 stored images embedded anew'
+six=$(field retrieval model)
+[ "$six" != "$nine" ] || fail "both checkpoints have the model $six"
+RG_SET=$second until_field encoder model = "$six"
+
+# It is held still while the set switches, with images for the old model on their way.
+embedded=$(RG_SET=$second field encoder embedded)
+kill -STOP $encoder
+RG_SET=$second "$RG_BIN/rg-ctl" add-images "$work/extra" >"$work/added" 2>"$work/added.err" &
+adding=$!
+RG_SET=$second until_field loader waiting -ge 1
+run 0 reindex
+[ "$(field retrieval model)" = "$nine" ] || fail "the set has not switched back to $nine"
+retrieval=$(field retrieval pid)
+kill -STOP "$retrieval" # so that the images come before the news
+kill -CONT $encoder
+RG_SET=$second until_field encoder embedded -gt "$embedded"
+kill -CONT "$retrieval"
+wait $adding || fail "not all images were added: $(tail -n 1 "$work/added.err")"
+grep -q '^24 added' "$work/added" || fail "not all images were added: $(cat "$work/added")"
+[ "$(field retrieval images)" -eq 56 ] || fail "the set holds $(field retrieval images) of 56 images"
+[ "$(RG_SET=$second field encoder model)" = "$nine" ] || fail "the second encoder has not followed"
+run 0 index verify
+out_has '^ *problems +0$'
+
+# The same embedding model, another generator.
+run 0 train --stage 3
+RG_SET=$second until_field encoder stage = stage3
+run 0 translate --image "$work/extra/000001.jpg" --attr Male=1 --out "$work/first.png"
+RG_SET=$second run 0 translate --image "$work/extra/000001.jpg" --attr Male=1 --out "$work/second.png"
+cmp -s "$work/first.png" "$work/second.png" || fail "the two encoders translate differently"

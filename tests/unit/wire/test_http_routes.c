@@ -1,0 +1,399 @@
+// The HTTP server with routes of a service's own: bodies, answers that come later, who is let in.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "tests/support/folder.h"
+#include "tests/unit/wire/fixture.h"
+
+enum { TRIES = 20, BODY_MAX = 100000, MEMORY = 150000, CONNECTIONS = 4, ANSWER_MAX = 1 << 20 };
+
+// Requests that wait until /release is asked for.
+typedef struct {
+    rg_http_request_t *waiting[8];
+    int n;
+} shelf_t;
+
+typedef struct {
+    rg_config_t config;
+    rg_http_spec_t http;
+    char endpoint[600];
+    fixture_t service;
+    void *folder;
+    shelf_t shelf;
+} bench_t;
+
+// ------------------------------------------------------------------ handlers
+static void echo(void *self, rg_http_request_t *request)
+{
+    size_t size;
+    const unsigned char *body = rg_http_body(request, &size);
+    unsigned sum = 0;
+    (void)self;
+    for (size_t i = 0; i < size; i++) sum += body[i];
+    char *line = rg_format("%zu bytes, sum %u, parameter %s, query %s", size, sum,
+                           rg_http_parameter(request) ? rg_http_parameter(request) : "-",
+                           rg_http_query(request, "q") ? rg_http_query(request, "q") : "-");
+    rg_http_say(request, 200, line);
+    free(line);
+}
+
+static void keep(void *self, rg_http_request_t *request)
+{
+    shelf_t *shelf = self;
+    shelf->waiting[shelf->n++] = request;
+}
+
+static void release(void *self, rg_http_request_t *request)
+{
+    shelf_t *shelf = self;
+    char text[40];
+    snprintf(text, sizeof text, "%d released", shelf->n);
+    for (int i = 0; i < shelf->n; i++) rg_http_say(shelf->waiting[i], 200, "at last");
+    shelf->n = 0;
+    rg_http_say(request, 200, text);
+}
+
+static void count(void *self, rg_http_request_t *request)
+{
+    const shelf_t *shelf = self;
+    char text[40];
+    snprintf(text, sizeof text, "%d wait", shelf->n);
+    rg_http_say(request, 200, text);
+}
+
+static int admit(void *self, rg_http_request_t *request)
+{
+    (void)self;
+    if (!rg_http_header(request, "X-Refused")) return 1;
+    rg_http_say(request, 403, "not you");
+    return 0;
+}
+
+static const rg_http_route_t routes[] = {
+    {.method = "GET", .path = "/echo/*", .handle = echo},
+    {.method = "POST", .path = "/echo", .handle = echo, .body_max = BODY_MAX},
+    {.method = "GET", .path = "/echo", .handle = echo},
+    {.method = "GET", .path = "/keep", .handle = keep},
+    {.method = "POST", .path = "/keep", .handle = keep, .body_max = BODY_MAX},
+    {.method = "GET", .path = "/release", .handle = release},
+    {.method = "GET", .path = "/count", .handle = count},
+};
+
+static const rg_http_header_t headers[] = {{"X-Common", "yes"}, {NULL, NULL}};
+
+// ------------------------------------------------------------------ bench
+static struct sockaddr_in loopback(int port)
+{
+    return (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+}
+
+static int draw_port(void)
+{
+    struct sockaddr_in address = loopback(0);
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    close(fd);
+    return ntohs(address.sin_port);
+}
+
+static int bench_make(void **state)
+{
+    bench_t *bench = calloc(1, sizeof *bench);
+    int err = RG_EIO;
+    if (folder_make(&bench->folder) != 0) return -1;
+    rg_config_init(&bench->config);
+    snprintf(bench->endpoint, sizeof bench->endpoint, "ipc://%s/s.ipc", (char *)bench->folder);
+    bench->http = (rg_http_spec_t){.routes = routes,
+                                   .n_routes = sizeof routes / sizeof *routes,
+                                   .admit = admit,
+                                   .headers = headers,
+                                   .elsewhere = "nothing here",
+                                   .connections = CONNECTIONS,
+                                   .memory = MEMORY,
+                                   .self = &bench->shelf};
+    bench->service.name = "gateway";
+    bench->service.http = &bench->http;
+    for (int i = 0; i < TRIES && err == RG_EIO; i++) {
+        bench->config.http.gateway = draw_port();
+        err = fixture_start(&bench->service, &bench->config, bench->endpoint);
+    }
+    *state = bench;
+    return err;
+}
+
+static int bench_drop(void **state)
+{
+    bench_t *bench = *state;
+    fixture_stop(&bench->service);
+    int failed = folder_remove(&bench->folder);
+    free(bench);
+    return failed;
+}
+
+// ------------------------------------------------------------------ clients
+static int connect_to(const bench_t *bench)
+{
+    struct sockaddr_in address = loopback(bench->config.http.gateway);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+static void say(int fd, const char *text)
+{
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+// All that comes until the service closes the connection; closes it too. free() it.
+static char *hear(int fd)
+{
+    char *text = calloc(1, ANSWER_MAX);
+    size_t length = 0;
+    for (ssize_t got; (got = recv(fd, text + length, ANSWER_MAX - 1 - length, 0)) > 0;) length += (size_t)got;
+    close(fd);
+    return text;
+}
+
+static void assert_heard(int fd, const char *status, const char *body)
+{
+    char *text = hear(fd), first[100];
+    snprintf(first, sizeof first, "HTTP/1.1 %s\r\n", status);
+    const char *end = strstr(text, "\r\n\r\n");
+    if (strncmp(text, first, strlen(first)) != 0 || !end || strcmp(end + 4, body) != 0)
+        fail_msg("expected %s %s, got %s", status, body, text);
+    free(text);
+}
+
+static void assert_answer(const bench_t *bench, const char *request, const char *status, const char *body)
+{
+    int fd = connect_to(bench);
+    say(fd, request);
+    assert_heard(fd, status, body);
+}
+
+#define CLOSE "Host: x\r\nConnection: close\r\n\r\n"
+
+// Asks until this many requests wait.
+static void until_waiting(const bench_t *bench, int n)
+{
+    char want[40];
+    snprintf(want, sizeof want, "\r\n\r\n%d wait\n", n);
+    for (int there = 0; !there;) {
+        int fd = connect_to(bench);
+        say(fd, "GET /count HTTP/1.1\r\n" CLOSE);
+        char *text = hear(fd);
+        there = strstr(text, want) != NULL;
+        free(text);
+    }
+}
+
+// A body of n bytes, each 'a'.
+static void say_bytes(int fd, size_t n)
+{
+    char block[1000];
+    memset(block, 'a', sizeof block);
+    for (size_t done = 0; done < n; done += sizeof block) {
+        size_t size = n - done < sizeof block ? n - done : sizeof block;
+        if (send(fd, block, size, MSG_NOSIGNAL) != (ssize_t)size) return; // it hung up
+    }
+}
+
+// ------------------------------------------------------------------ tests
+static void routes_have_methods_and_parameters(void **state)
+{
+    assert_answer(*state, "GET /echo/a%20b%2Fc?q=x%26y+z HTTP/1.1\r\n" CLOSE, "200 OK",
+                  "0 bytes, sum 0, parameter a b/c, query x&y z\n");
+    assert_answer(*state, "GET /echo?p=1 HTTP/1.1\r\n" CLOSE, "200 OK",
+                  "0 bytes, sum 0, parameter -, query -\n");
+    assert_answer(*state, "GET /echo/ HTTP/1.1\r\n" CLOSE, "404 Not Found", "nothing here\n");
+    assert_answer(*state, "GET /echoes HTTP/1.1\r\n" CLOSE, "404 Not Found", "nothing here\n");
+    assert_answer(*state, "PUT /echo HTTP/1.1\r\n" CLOSE, "405 Method Not Allowed",
+                  "only POST, GET is answered\n");
+    assert_answer(*state, "POST /echo/x HTTP/1.1\r\n" CLOSE, "405 Method Not Allowed",
+                  "only GET is answered\n");
+    assert_answer(*state, "GET /healthz HTTP/1.1\r\n" CLOSE, "200 OK", "ok\n");
+}
+
+static void zeroes_stay_escaped(void **state)
+{
+    assert_answer(*state, "GET /echo/a%00b?q=c%00d HTTP/1.1\r\n" CLOSE, "200 OK",
+                  "0 bytes, sum 0, parameter a%00b, query c%00d\n");
+    char text[] = "%41%4a%4A%zz%4%%00%%41";
+    size_t length = rg__http_unescape(text);
+    assert_int_equal(length, strlen(text));
+    assert_string_equal(text, "AJJ%zz%4%%00%A");
+}
+
+static void head_is_get_without_its_body(void **state)
+{
+    int fd = connect_to(*state);
+    say(fd, "HEAD /echo HTTP/1.1\r\n" CLOSE);
+    char *text = hear(fd);
+    assert_int_equal(strncmp(text, "HTTP/1.1 200 OK\r\n", 17), 0);
+    assert_non_null(strstr(text, "\r\nContent-Length: 37\r\n"));
+    assert_non_null(strstr(text, "\r\nX-Common: yes\r\n"));
+    assert_string_equal(strstr(text, "\r\n\r\n"), "\r\n\r\n");
+    free(text);
+}
+
+static void bodies_may_be_as_large_as_the_route_says(void **state)
+{
+    int fd = connect_to(*state);
+    say(fd, "POST /echo HTTP/1.1\r\nContent-Length: 100000\r\n" CLOSE);
+    say_bytes(fd, BODY_MAX);
+    assert_heard(fd, "200 OK", "100000 bytes, sum 9700000, parameter -, query -\n");
+    assert_answer(*state, "POST /echo HTTP/1.1\r\nContent-Length: 100001\r\n" CLOSE, "413 Content Too Large",
+                  "a body may have 100000 bytes\n");
+    assert_answer(*state, "POST /echo HTTP/1.1\r\nContent-Length: 99999999999999\r\n" CLOSE,
+                  "413 Content Too Large", "a body may have 100000 bytes\n");
+    assert_answer(*state, "GET /echo HTTP/1.1\r\nContent-Length: 1\r\n" CLOSE, "400 Bad Request",
+                  "a request takes no body\n");
+    assert_answer(*state, "POST /echo HTTP/1.1\r\n" CLOSE, "200 OK",
+                  "0 bytes, sum 0, parameter -, query -\n");
+}
+
+static void chunks_are_bounded_together(void **state)
+{
+    assert_answer(*state,
+                  "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" CLOSE
+                  "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+                  "200 OK", "5 bytes, sum 495, parameter -, query -\n");
+    int fd = connect_to(*state);
+    say(fd, "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" CLOSE);
+    for (int i = 0; i < 11; i++) {
+        say(fd, "2710\r\n");
+        say_bytes(fd, 10000);
+        say(fd, "\r\n");
+    }
+    say(fd, "0\r\n\r\n");
+    assert_heard(fd, "413 Content Too Large", "a body may have 100000 bytes\n");
+}
+
+// One that never ends is cut off.
+static void endless_chunks_are_cut(void **state)
+{
+    int fd = connect_to(*state);
+    say(fd, "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" CLOSE "7fffffff\r\n");
+    say_bytes(fd, 100 * BODY_MAX);
+    char *text = hear(fd);
+    assert_string_equal(text, "");
+    free(text);
+    assert_answer(*state, "GET /healthz HTTP/1.1\r\n" CLOSE, "200 OK", "ok\n");
+}
+
+static void bodies_of_all_are_bounded_together(void **state)
+{
+    bench_t *bench = *state;
+    int first = connect_to(bench);
+    say(first, "POST /keep HTTP/1.1\r\nContent-Length: 100000\r\n" CLOSE);
+    say_bytes(first, BODY_MAX);
+    until_waiting(bench, 1);
+    int second = connect_to(bench);
+    say(second, "POST /echo HTTP/1.1\r\nContent-Length: 60000\r\n" CLOSE);
+    char *text = hear(second);
+    assert_int_equal(strncmp(text, "HTTP/1.1 503 Service Unavailable\r\n", 34), 0);
+    assert_non_null(strstr(text, "\r\nRetry-After: 1\r\n"));
+    free(text);
+    assert_answer(bench, "GET /release HTTP/1.1\r\n" CLOSE, "200 OK", "1 released\n");
+    assert_heard(first, "200 OK", "at last\n");
+    second = connect_to(bench);
+    say(second, "POST /echo HTTP/1.1\r\nContent-Length: 60000\r\n" CLOSE);
+    say_bytes(second, 60000);
+    assert_heard(second, "200 OK", "60000 bytes, sum 5820000, parameter -, query -\n");
+}
+
+static void answers_may_come_later(void **state)
+{
+    bench_t *bench = *state;
+    int early[2];
+    for (int i = 0; i < 2; i++) {
+        early[i] = connect_to(bench);
+        say(early[i], "GET /keep HTTP/1.1\r\n" CLOSE);
+    }
+    until_waiting(bench, 2);
+    assert_answer(bench, "GET /release HTTP/1.1\r\n" CLOSE, "200 OK", "2 released\n");
+    for (int i = 0; i < 2; i++) assert_heard(early[i], "200 OK", "at last\n");
+}
+
+// Also those of clients that are gone; and their places are given back.
+static void clients_may_leave_while_they_wait(void **state)
+{
+    bench_t *bench = *state;
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < CONNECTIONS - 1; i++) {
+            int fd = connect_to(bench);
+            say(fd, "GET /keep HTTP/1.1\r\n" CLOSE);
+            until_waiting(bench, i + 1);
+            close(fd);
+        }
+        assert_answer(bench, "GET /release HTTP/1.1\r\n" CLOSE, "200 OK", "3 released\n");
+    }
+}
+
+// More than may be there: they are let in when others are answered.
+static void those_beyond_the_limit_wait_at_the_door(void **state)
+{
+    bench_t *bench = *state;
+    int fd[CONNECTIONS], late;
+    for (int i = 0; i < CONNECTIONS - 1; i++) {
+        fd[i] = connect_to(bench);
+        say(fd[i], "GET /keep HTTP/1.1\r\n" CLOSE);
+    }
+    until_waiting(bench, CONNECTIONS - 1);
+    int releaser = connect_to(bench);
+    say(releaser, "GET /release HTTP/1.1\r\n");
+    late = connect_to(bench);
+    say(late, "GET /echo HTTP/1.1\r\n" CLOSE);
+    say(releaser, CLOSE);
+    assert_heard(releaser, "200 OK", "3 released\n");
+    assert_heard(late, "200 OK", "0 bytes, sum 0, parameter -, query -\n");
+    for (int i = 0; i < CONNECTIONS - 1; i++) assert_heard(fd[i], "200 OK", "at last\n");
+}
+
+static void who_waits_at_the_end_is_told(void **state)
+{
+    bench_t *bench = *state;
+    int fd = connect_to(bench);
+    say(fd, "GET /keep HTTP/1.1\r\n" CLOSE);
+    until_waiting(bench, 1);
+    fixture_stop(&bench->service);
+    assert_heard(fd, "503 Service Unavailable", "the service is stopping\n");
+    assert_int_equal(fixture_start(&bench->service, &bench->config, bench->endpoint), 0); // for bench_drop
+}
+
+static void who_is_refused_is_not_read(void **state)
+{
+    assert_answer(*state, "GET /echo HTTP/1.1\r\nX-Refused: 1\r\n" CLOSE, "403 Forbidden", "not you\n");
+    assert_answer(*state, "GET /nothing HTTP/1.1\r\nX-Refused: 1\r\n" CLOSE, "403 Forbidden", "not you\n");
+    assert_answer(*state, "POST /echo HTTP/1.1\r\nX-Refused: 1\r\nContent-Length: 1000000000\r\n" CLOSE,
+                  "403 Forbidden", "not you\n");
+}
+
+#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_make, bench_drop)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_BENCH(routes_have_methods_and_parameters), ON_BENCH(zeroes_stay_escaped),
+        ON_BENCH(head_is_get_without_its_body),       ON_BENCH(bodies_may_be_as_large_as_the_route_says),
+        ON_BENCH(chunks_are_bounded_together),        ON_BENCH(endless_chunks_are_cut),
+        ON_BENCH(bodies_of_all_are_bounded_together), ON_BENCH(answers_may_come_later),
+        ON_BENCH(clients_may_leave_while_they_wait),  ON_BENCH(those_beyond_the_limit_wait_at_the_door),
+        ON_BENCH(who_waits_at_the_end_is_told),       ON_BENCH(who_is_refused_is_not_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
