@@ -1,0 +1,131 @@
+// Real images with the content of one image and the wanted attributes. The address holds the question, so asking and
+// changing it is going somewhere, and what is shown follows.
+
+import { persist, post, url } from './api.js';
+import { at, chosen, h } from './dom.js';
+import { edits } from './edits.js';
+import { integer, plural } from './format.js';
+import { card } from './neighbours.js';
+import { addressOf, chooser, noteNames, sayNothing, sourceOf } from './picture.js';
+import { address, go } from './route.js';
+
+const TYPING_MS = 250;
+const DEFAULTS = { k: '12', annotation: 'any', name_prefix: '' };
+
+let form, showPicture, showEdits;
+let source = null, attributes = '';
+let asked = null; // the question in work or answered
+let typing;
+
+export function init(about) {
+  form = at('search-controls');
+  form.elements.k.max = about.limits.k;
+  showPicture = chooser(form.querySelector('.picture'), about.limits, picture => ask(picture));
+  showEdits = edits(at('search-edits'), about, text => {
+    attributes = text;
+    ask(source, { replace: true });
+  });
+  form.addEventListener('submit', event => event.preventDefault());
+  for (const name of Object.keys(DEFAULTS)) form.elements[name].addEventListener('input', onTyping);
+  at('search-hint').querySelector('button').addEventListener('click', copyHint);
+}
+
+function onTyping() {
+  clearTimeout(typing);
+  typing = setTimeout(() => form.reportValidity() && ask(source, { replace: true }), TYPING_MS);
+}
+
+const options = () => Object.fromEntries(Object.entries(DEFAULTS)
+  .map(([name, usual]) => [name, chosen(form, name) === usual ? '' : chosen(form, name)]));
+
+const ask = (from, how) => go('search', { ...addressOf(from), attributes, ...options() }, how);
+
+export function show(params) {
+  source = sourceOf(params);
+  attributes = params.get('attributes') ?? '';
+  for (const [name, usual] of Object.entries(DEFAULTS)) form.elements[name].value = params.get(name) ?? usual;
+  showPicture(source);
+  showEdits(attributes);
+  if (source) search(params.toString());
+  else showNothing();
+}
+
+export const hide = () => clearTimeout(typing);
+
+function showNothing() {
+  asked?.abort();
+  asked = null;
+  at('search-outcome').textContent = '';
+  at('search-translate').hidden = at('search-hint').hidden = true;
+  at('neighbours').replaceChildren();
+  sayNothing(at('search-empty'), 'Which real images are like yours?',
+    'Choose an image, then say what should be different: the nearest that show it are found.');
+}
+
+async function search(question) {
+  if (asked?.question === question && asked.answered) return;
+  asked?.abort();
+  const mine = asked = Object.assign(new AbortController(), { question });
+  const params = { ...source.params, attributes, k: DEFAULTS.k, ...filled(options()) };
+  const request = { params, jpeg: source.jpeg, signal: mine.signal };
+  const list = at('neighbours');
+  list.classList.add('stale');
+  sayNothing(at('search-empty'));
+  showHint(params);
+  at('search-translate').hidden = false;
+  at('search-translate').href = address('translate', addressOf(source));
+  try {
+    const answer = await persist(() => post('/search', request), {
+      signal: mine.signal,
+      waiting: (error, seconds) => say(`${error.message} Trying again in ${plural(seconds, 'second')}.`, true),
+    });
+    mine.answered = true;
+    showAnswer(answer);
+  } catch (error) {
+    if (mine.signal.aborted) return;
+    list.replaceChildren();
+    say(error.message, true);
+    if (error.status === 409) sayNothing(at('search-empty'), 'There is no model to search with yet.', h('code', {}, 'rg-ctl train'));
+  } finally {
+    if (mine === asked) list.classList.remove('stale');
+  }
+}
+
+const filled = params => Object.fromEntries(Object.entries(params).filter(([, value]) => value));
+
+function say(text, isError = false) {
+  at('search-outcome').textContent = text;
+  at('search-outcome').classList.toggle('error', isError);
+}
+
+function showAnswer({ generation, images, neighbours }) {
+  noteNames(neighbours);
+  at('neighbours').replaceChildren(...neighbours.map(card));
+  say(`${integer(neighbours.length)} of ${plural(images, 'image')}, generation ${integer(generation)}`);
+  if (neighbours.length) return;
+  if (images) sayNothing(at('search-empty'), 'No image answers to that.', 'Fewer conditions find more.');
+  else sayNothing(at('search-empty'), 'The retrieval set is empty.', h('a', { href: '#add' }, 'Add some images'));
+}
+
+/** For a shell: a word that it leaves as it is. */
+const quoted = word => `'${word.replaceAll("'", "'\\''")}'`;
+
+function showHint(params) {
+  const { hostname, origin } = location;
+  const token = /^(localhost|127\.|\[::1\])/.test(hostname) ? [] : ['-H "Authorization: Bearer $RG_TOKEN"'];
+  const image = source.jpeg ? ["-H 'Content-Type: image/jpeg'", `--data-binary ${quoted(`@${source.name}`)}`] : [];
+  const words = ['curl -X POST', ...token, ...image, quoted(origin + url('/search', params))];
+  at('search-hint').querySelector('code').textContent = words.join(' ');
+  at('search-hint').hidden = false;
+}
+
+async function copyHint({ target }) {
+  const code = at('search-hint').querySelector('code');
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+    target.textContent = 'Copied';
+  } catch {
+    getSelection().selectAllChildren(code); // without a secure origin there is no clipboard, only the keys for it
+    target.textContent = 'Now copy';
+  }
+}

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { shot, text, until, untilText } from './browser.mjs';
+
+const JPEG = 'image/jpeg';
+const HOSTILE = [
+  '<img src=x onerror=alert(1)>.jpg',
+  'innocent\u202egpj.exe.jpg',
+  `${'x'.repeat(251)}.jpg`,
+];
+
+const counts = async page => Object.fromEntries(await Promise.all(['added', 'duplicate', 'refused'].map(async fate =>
+  [fate, Number((await text(page, `#add-${fate}`)).replaceAll(',', ''))])));
+
+const untilDone = page => untilText(page, '#add-left', /^done$/);
+
+export async function adding({ browser, system }) {
+  const page = await browser.open('/#add');
+  await page.waitForSelector('#tab-add[aria-selected=true]');
+  browser.expect('415', '422', '413', '400');
+  await takesGoodAndBad(page, system);
+  await showsNamesAsTexts(page);
+  await takesAFolder(page, system);
+  browser.expect('503', 'ERR_FAILED');
+  await waitsForWhatPasses(page, system);
+  await stopsAndGoesOn(page, system);
+  await page.evaluate(() => { location.hash = '#training'; });
+  await until(page, 'a larger set', () => Number(document.getElementById('now-images').textContent) > 32);
+  await staysQuick(browser);
+}
+
+async function takesGoodAndBad(page, system) {
+  const good = HOSTILE.map((name, i) => ({ name, mimeType: JPEG, buffer: system.face(i) }));
+  await page.setInputFiles('#add-files', [...good,
+    { name: 'good.jpg', mimeType: JPEG, buffer: system.face(3) },
+    { name: 'huge.jpg', mimeType: JPEG, buffer: Buffer.alloc(1100000, 1) },
+    { name: 'broken.jpg', mimeType: JPEG, buffer: system.face(4).subarray(0, 400) },
+    { name: 'no picture.jpg', mimeType: JPEG, buffer: Buffer.from('hello') },
+  ]);
+  await untilDone(page);
+  assert.deepEqual(await counts(page), { added: 4, duplicate: 0, refused: 3 });
+  const refused = await page.locator('#refusals tbody tr').allTextContents();
+  const reasonOf = name => refused.find(row => row.startsWith(name))?.slice(name.length);
+  assert.equal(reasonOf('huge.jpg'), 'It has 1.1 MB, the limit is 1 MB.');
+  for (const name of ['broken.jpg', 'no picture.jpg']) assert.match(reasonOf(name), /\w/);
+  await until(page, 'thumbnails', () => document.querySelectorAll('#add-strip img').length === 4 &&
+    [...document.querySelectorAll('#add-strip img')].every(image => image.naturalWidth > 0));
+  await shot(page, 'add');
+
+  await page.setInputFiles('#add-files', [{ name: 'again.jpg', mimeType: JPEG, buffer: system.face(3) }]);
+  await untilText(page, '#add-duplicate', /^1$/);
+}
+
+/** Those that were added are found, are marked, and are called what they were called. */
+async function showsNamesAsTexts(page) {
+  await page.evaluate(() => { location.hash = '#search?annotation=unannotated'; });
+  await page.setInputFiles('#search-panel .picture input', { name: HOSTILE[0], mimeType: JPEG, buffer: Buffer.from(await smallJpeg(page), 'base64') });
+  await until(page, 'four new ones', () => document.querySelectorAll('#neighbours .new').length === 4);
+  const names = await page.locator('#neighbours .name').allTextContents();
+  for (const name of HOSTILE) assert.ok(names.includes(name), `${name} is not among ${names}`);
+  assert.equal(await text(page, '#search-panel .chooser strong'), HOSTILE[0]);
+  assert.equal(await page.locator('img[src=x]').count(), 0, 'a name became an element');
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0, 'long names make the page scroll');
+  await shot(page, 'search-hostile');
+  await page.click('#tab-add');
+}
+
+const smallJpeg = page => page.evaluate(() => {
+  const canvas = document.createElement('canvas');
+  canvas.width = canvas.height = 64;
+  return canvas.toDataURL('image/jpeg').split(',')[1];
+});
+
+async function takesAFolder(page, system) {
+  writeFileSync(join(system.extra, 'notes.txt'), 'not an image');
+  await page.setInputFiles('#add-folder', system.extra);
+  await untilText(page, '#add-done', /^24 of 24 files$/);
+  await untilDone(page);
+  assert.deepEqual(await counts(page), { added: 20, duplicate: 4, refused: 0 });
+}
+
+/** The first answer is that it is busy, the second request gets none; all the same every file is settled. */
+async function waitsForWhatPasses(page, system) {
+  const answers = [
+    route => route.fulfill({ status: 503, headers: { 'Retry-After': '1' }, json: { error: { code: 'busy', sentence: 'Busy.' } } }),
+    route => route.abort(),
+  ];
+  let sent = 0;
+  await page.route('**/images?name=**', route => {
+    sent++;
+    return (answers.shift() ?? (route => route.continue()))(route);
+  });
+  const files = [5, 6].map(i => ({ name: `passing ${i}.jpg`, mimeType: JPEG, buffer: system.face(i) }));
+  await page.setInputFiles('#add-files', files);
+  await untilText(page, '#add-notice', /Trying again in/);
+  await untilDone(page);
+  assert.deepEqual(await counts(page), { added: 0, duplicate: 2, refused: 0 });
+  assert.equal(sent, 4);
+  assert.ok(await page.isHidden('#banner'), 'the banner stays although the gateway is back');
+  await page.unroute('**/images?name=**');
+}
+
+async function stopsAndGoesOn(page, system) {
+  let open = 0;
+  await page.route('**/images?name=**', () => { open++; }); // never answered
+  await page.setInputFiles('#add-files', system.faces);
+  await until(page, 'work', () => !document.getElementById('add-stop').hidden);
+  await page.click('#add-stop');
+  await page.waitForSelector('#add-resume:not([hidden])');
+  assert.equal(open, 8, 'uploads in flight');
+  await page.unroute('**/images?name=**');
+  await page.click('#add-resume');
+  await untilDone(page);
+  assert.deepEqual(await counts(page), { added: 0, duplicate: 24, refused: 0 });
+}
+
+/** Ten thousand files against a gateway that answers at once: the page goes on drawing, and does not grow. */
+async function staysQuick(browser) {
+  const page = await browser.open('/#add');
+  await page.waitForSelector('#tab-add[aria-selected=true]');
+  const longest_ms = page.evaluate(async () => {
+    const real = window.fetch;
+    let id = 0;
+    window.fetch = (where, options) => (options?.method === 'POST' && where.includes('/images?')
+      ? new Promise(resolve => setTimeout(() => resolve(Response.json({ id: (id++).toString(16).padStart(32, '0'), fate: id % 9 ? 'duplicate' : 'refused', reason: 'no' }))))
+      : real(where, options));
+    const transfer = new DataTransfer();
+    for (let i = 0; i < 10000; i++) transfer.items.add(new File(['x'], `${i}.jpg`, { type: 'image/jpeg' }));
+    const input = document.getElementById('add-files');
+    input.files = transfer.files;
+    let last = performance.now(), longest = 0;
+    const tick = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 10);
+    input.dispatchEvent(new Event('change'));
+    await new Promise(resolve => {
+      new MutationObserver(() => document.getElementById('add-left').textContent === 'done' && resolve())
+        .observe(document.getElementById('add-left'), { childList: true, characterData: true, subtree: true });
+    });
+    clearInterval(tick);
+    return longest;
+  });
+  assert.ok(await longest_ms < 1000, `the page stood still for ${await longest_ms} ms`);
+  assert.equal(await text(page, '#add-done'), '10,000 of 10,000 files');
+  assert.deepEqual(await counts(page), { added: 0, duplicate: 8889, refused: 1111 });
+  assert.ok(await page.locator('#refusals tbody tr').count() <= 200, 'the list of refusals has no bound');
+  assert.ok(await page.locator('#add-panel *').count() < 1200, 'the page grows with the files');
+}
