@@ -299,7 +299,7 @@ int rg_link_pending(const rg_link_t *link)
 
 int rg_link_connected(const rg_link_t *link)
 {
-    return link->connected;
+    return count_connected(link) > 0;
 }
 
 // ------------------------------------------------------------------ waiting
