@@ -2,6 +2,7 @@
 # killed in turn, one loses its network, and the engine restarts, if the test may. In the end nothing is missing.
 . tests/support/deploy.sh
 need_engine
+export RG_PAGE=127.0.0.1: # a free port
 
 compose build >"$work/out" 2>"$work/err" || fail "the image is not built"
 echo "image: $(($(docker image inspect -f '{{.Size}}' rg-unit) / 1000000)) MB, of which debian:bookworm-slim" \
@@ -18,6 +19,14 @@ for service in $all_services; do
 done
 until_seen trainer '"stage":"stage3".*"iteration":"[1-9]'
 images=$(field loader train)
+
+# The page is for who has its token.
+page=http://$(compose port gateway 8080 2>/dev/null)
+token=$(docker exec "$(container gateway)" cat /gateway/token)
+curl -sf "$page/" | grep -q '<title>' || fail "there is no page"
+[ "$(curl -s -o /dev/null -w '%{http_code}' "$page/api/v1/status")" = 401 ] || fail "the page asks for no token"
+curl -sf -H "Authorization: Bearer $token" "$page/api/v1/status" >"$work/out" 2>"$work/err" || fail "the token is refused"
+for service in $all_services; do out_has "\"service\":\"$service\",\"answers\":true"; done
 
 # Its process is killed, so that the restart policy acts.
 kill_service()

@@ -8,7 +8,7 @@ except ImportError:
     print("SKIP: python3-yaml is not installed")
     sys.exit(77)
 
-SERVICES = {"retrieval", "encoder", "loader", "trainer", "evaluator"}
+SERVICES = {"retrieval", "encoder", "loader", "trainer", "evaluator", "gateway"}
 
 with open("deploy/k8s/rg-unit.yaml") as file:
     documents = [document for document in yaml.safe_load_all(file)]
