@@ -20,7 +20,8 @@ const poll = new Poll(look);
 
 export function init() {
   at('stages').append(...STAGES.map(name => h('label', {},
-    h('input', { type: 'radio', name: 'stage', value: name, change: () => showStage(name, true) }), h('span', {}, stageTitle(name)))));
+    h('input', { type: 'radio', name: 'stage', value: name, change: () => showStage(name, true) }),
+    h('span', {}, stageTitle(name)))));
   for (const id of ['log', 'smooth']) at(id).addEventListener('change', draw);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
   at('runs').addEventListener('keydown', ({ key }) => { if (key === 'Escape') at('runs').open = false; });
@@ -123,7 +124,8 @@ function drawMeasures(measured) {
 function drawTable(families, measured) {
   const [head, body] = at('measures').querySelectorAll('thead, tbody');
   const cell = text => h('td', { className: 'number' }, text);
-  head.replaceChildren(h('tr', {}, h('th', {}, 'latest'), ...measured.map(({ name }) => h('th', { className: 'number' }, h('bdi', {}, name)))));
+  const title = ({ name }) => h('th', { className: 'number' }, h('bdi', {}, name));
+  head.replaceChildren(h('tr', {}, h('th', {}, 'latest'), ...measured.map(title)));
   body.replaceChildren(
     h('tr', {}, h('th', { scope: 'row' }, 'at iteration'),
       ...measured.map(({ evaluations }) => cell(integer(evaluations.latest.get(stage).iteration)))),
