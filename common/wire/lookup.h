@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-enum { RG__ENDPOINT_SIZE = 32, RG__REPLICAS_MAX = 64 };
+enum { RG__ENDPOINT_SIZE = 32, RG__REPLICAS_MAX = 16 };
 
 // Numeric: "tcp://10.0.0.3:9100".
 typedef struct {

@@ -364,8 +364,7 @@ static int poll_round(rg_service_t *service)
     items[n++] = (zmq_pollitem_t){.fd = service->signals, .events = ZMQ_POLLIN};
     for (size_t i = 0; i < n_fds; i++)
         items[n++] = (zmq_pollitem_t){.fd = service->fds[i].fd, .events = ZMQ_POLLIN};
-    for (size_t i = 0; i < service->n_links; i++, n += RG__LINK_ITEMS)
-        rg__link_items(service->links[i], &items[n]);
+    for (size_t i = 0; i < service->n_links; i++) n += rg__link_items(service->links[i], &items[n]);
     if (service->guard) items[n++] = rg__guard_item(service->guard);
     if (zmq_poll(items, (int)n, service->n_links ? TICK_MS : -1) < 0 && zmq_errno() != EINTR)
         return rg_fail(RG_EIO, "%s: cannot poll: %s", service->spec.name, zmq_strerror(zmq_errno()));
