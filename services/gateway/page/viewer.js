@@ -30,7 +30,9 @@ export function view(look, step) {
     draw();
   };
   const actions = {
-    earlier: () => move(-1), later: () => move(1), larger: () => zoom(1.5), smaller: () => zoom(1 / 1.5), close: () => dialog.close(),
+    earlier: () => move(-1), later: () => move(1),
+    larger: () => zoom(1.5), smaller: () => zoom(1 / 1.5),
+    close: () => dialog.close(),
   };
   const keys = { ArrowLeft: 'earlier', ArrowRight: 'later', '+': 'larger', '=': 'larger', '-': 'smaller' };
 
