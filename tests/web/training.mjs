@@ -82,7 +82,7 @@ async function showsSamples(page) {
   await page.locator('#sample-zoom').press('Enter');
   await page.waitForSelector('#viewer[open]');
   const width = () => page.evaluate(() => document.querySelector('#viewer img').width);
-  await until(page, 'the picture in the viewer', () => document.querySelector('#viewer img').width > 0);
+  await until(page, 'the picture in the viewer', () => document.querySelector('#viewer img').style.width !== '');
   const fits = await width();
   await page.keyboard.press('+');
   assert.ok(await width() > fits, 'plus does not enlarge');

@@ -22,6 +22,7 @@ export function view(look, step) {
     size();
   };
   const zoom = factor => {
+    if (scale === 0) return; // there is nothing to see yet
     scale = Math.min(LARGEST, Math.max(0.25, factor * scale));
     size();
   };
