@@ -5,7 +5,8 @@ import { until, untilText } from './browser.mjs';
 
 const focused = page => page.evaluate(() => {
   const element = document.activeElement;
-  return { id: element.id, name: element.name ?? '', value: element.value ?? '', href: element.getAttribute('href') ?? '', text: element.textContent.trim() };
+  const { id, name = '' } = element;
+  return { id, name, href: element.getAttribute('href') ?? '', text: element.textContent.trim() };
 });
 
 /** Presses Tab until `is` what has the focus; it must be seen that something has. */
@@ -62,5 +63,6 @@ export async function keyboard({ browser, system }) {
   await untilText(page, '#translate-outcome', /^Translated by/);
   await tabTo(page, 'the guidance', ({ name }) => name === 'guidance');
   await page.keyboard.press('ArrowRight');
-  await until(page, 'no neighbours', () => document.querySelectorAll('.ways .draw').length === 21 && !document.querySelector('.guides a'));
+  await until(page, 'no neighbours', () =>
+    document.querySelectorAll('.ways .draw').length === 21 && !document.querySelector('.guides a'));
 }

@@ -7,7 +7,8 @@ const WIDTHS = [360, 1280];
 
 /** What each tab shows when there is something to show. */
 const FILLED = {
-  training: page => until(page, 'curves', () => window.Chart.getChart(document.querySelector('#curves canvas'))?.data.datasets.length),
+  training: page => until(page, 'curves', () =>
+    window.Chart.getChart(document.querySelector('#curves canvas'))?.data.datasets.length),
   search: async (page, system) => {
     await choosePicture(page, 'search', system.faces[0]);
     await page.waitForSelector('#neighbours .card');
@@ -18,7 +19,9 @@ const FILLED = {
     await until(page, 'translations', () => /^Translated/.test(document.getElementById('translate-outcome').textContent));
   },
   add: async (page, system) => {
-    await page.setInputFiles('#add-files', [{ name: 'good.jpg', mimeType: 'image/jpeg', buffer: system.face(0) }, { name: `${'long'.repeat(60)}.jpg`, mimeType: 'image/jpeg', buffer: Buffer.alloc(1100000) }]);
+    const long = `${'long'.repeat(60)}.jpg`;
+    const files = [['good.jpg', system.face(0)], [long, Buffer.alloc(1100000)]];
+    await page.setInputFiles('#add-files', files.map(([name, buffer]) => ({ name, mimeType: 'image/jpeg', buffer })));
     await page.waitForSelector('#refusals:not([hidden])');
   },
   status: page => page.waitForSelector('.service tbody tr'),

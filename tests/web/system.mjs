@@ -23,7 +23,8 @@ export const rgCtl = async (...words) => (await execute(ctl, words, { maxBuffer:
 /** Training in the background; the promise is kept when it is done. */
 export function train() {
   const child = spawn(ctl, ['train'], { stdio: 'ignore' });
-  return new Promise((resolve, reject) => child.on('exit', code => (code ? reject(new Error(`rg-ctl train: ${code}`)) : resolve())));
+  return new Promise((resolve, reject) =>
+    child.on('exit', code => (code === 0 ? resolve() : reject(new Error(`rg-ctl train: ${code}`)))));
 }
 
 export async function pidOf(service) {

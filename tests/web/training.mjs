@@ -36,7 +36,8 @@ export async function training({ browser, system }) {
 }
 
 async function growsOnItsOwn(page) {
-  await until(page, 'a curve', () => window.Chart.getChart(document.querySelector('#curves canvas'))?.data.datasets[0]?.data.length > 1);
+  await until(page, 'a curve', () =>
+    window.Chart.getChart(document.querySelector('#curves canvas'))?.data.datasets[0]?.data.length > 1);
   const before = { drawn: await lastDrawn(page), iteration: await iteration(page) };
   await until(page, 'more of the curve', x =>
     window.Chart.getChart(document.querySelector('#curves canvas')).data.datasets[0].data.at(-1).x > x, before.drawn);
@@ -81,7 +82,7 @@ async function showsSamples(page) {
   await page.locator('#sample-zoom').press('Enter');
   await page.waitForSelector('#viewer[open]');
   const width = () => page.evaluate(() => document.querySelector('#viewer img').width);
-  await until(page, 'the picture in the viewer', () => document.querySelector('#viewer img').width > 0);
+  await until(page, 'the picture in the viewer', () => document.querySelector('#viewer img').style.width !== '');
   const fits = await width();
   await page.keyboard.press('+');
   assert.ok(await width() > fits, 'plus does not enlarge');
@@ -91,7 +92,9 @@ async function showsSamples(page) {
   await page.waitForSelector('#viewer:not([open])', { state: 'attached' });
 }
 
-const charts = (page, look) => page.evaluate(`[...document.querySelectorAll('#curves canvas')].map(c => Chart.getChart(c)).map(${look})`);
+/** What `look` says of each chart. */
+const charts = (page, look) =>
+  page.evaluate(`[...document.querySelectorAll('#curves canvas')].map(canvas => Chart.getChart(canvas)).map(${look})`);
 
 async function drawsAsAsked(page) {
   await page.check('#log');

@@ -13,12 +13,14 @@ export async function translate({ browser, system }) {
   assert.deepEqual(await page.locator('.row h3').allTextContents(), DOMAINS);
   assert.equal(await page.locator('.ways .draw').count(), 3 * 7);
   assert.equal(await page.locator('.guides a').count(), 3 * 7 * (await neighboursOf(page)));
-  await until(page, 'all pictures', () => [...document.querySelectorAll('#translations img')].every(image => image.naturalWidth > 0));
+  await until(page, 'all pictures', () =>
+    [...document.querySelectorAll('#translations img')].every(image => image.naturalWidth > 0));
   assert.equal(inFlight.most, 2);
   await shot(page, 'translate');
 
   await page.locator('[name=guidance][value=both]').check();
-  await until(page, 'both ways everywhere', () => document.querySelectorAll('.ways:not([aria-busy]) .way:nth-child(2)').length === 7);
+  await until(page, 'both ways everywhere', () =>
+    document.querySelectorAll('.ways:not([aria-busy]) .way:nth-child(2)').length === 7);
   const ways = page.locator('.row:nth-child(2) .way');
   assert.deepEqual(await ways.locator('p').allTextContents(), ['with neighbours', 'without']);
   assert.ok(await ways.first().locator('.guides a').count() > 0);

@@ -23,7 +23,8 @@ export function drawCharts(parent, families, runs, { log = () => false, smooth =
   keyed(parent, families, ({ title }) => title, makeCard, (card, family) => {
     const curves = runs.flatMap(run => family.keys.map((key, i) => ({ run, key, dash: i, points: run.series.get(key) ?? [] })));
     drawKeys(card, family, curves);
-    if (window.Chart) drawChart(card, curves.filter(({ points }) => points.length), { log: log(family), smooth: smooth(family), dots });
+    const drawn = curves.filter(({ points }) => points.length);
+    if (window.Chart) drawChart(card, drawn, { log: log(family), smooth: smooth(family), dots });
   });
 }
 
@@ -99,7 +100,7 @@ function decades(datasets) {
 
 const compact = new Intl.NumberFormat('en', { notation: 'compact' });
 
-/** Which lines of a logarithmic scale are labelled: 1, 2 and 5 times a power of ten, all digits where it spans less than a decade. */
+/** What of a logarithmic scale is labelled: 1, 2 and 5 times a power of ten, all digits where it spans less than a decade. */
 function isRound(value, { min, max }) {
   const digit = value / 10 ** Math.floor(Math.log10(value) + 1e-9);
   return Math.abs(digit - Math.round(digit)) < 1e-6 && (max < 10 * min || [1, 2, 5].includes(Math.round(digit)));
@@ -111,8 +112,9 @@ function scales(log) {
   const grid = { color: style('--line'), borderColor: style('--line'), tickLength: 4 };
   return {
     x: { type: 'linear', min: 0, grid: { ...grid, drawOnChartArea: false }, bounds: 'data',
-      ticks: { ...ticks, maxTicksLimit: 5, callback: value => compact.format(value) } },
-    y: { type: log ? 'logarithmic' : 'linear', ...log, grid, afterFit: scale => { scale.width = 46; }, // so that all charts begin alike
+      ticks: { ...ticks, maxTicksLimit: 5, includeBounds: false, callback: value => compact.format(value) } },
+    y: { type: log ? 'logarithmic' : 'linear', ...log, grid,
+      afterFit: scale => { scale.width = 46; }, // so that all charts begin alike
       ticks: { ...ticks, maxTicksLimit: 5, callback: label } },
   };
 }

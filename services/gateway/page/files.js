@@ -33,7 +33,8 @@ async function* children(folder) {
 /** All files of an input element, as {file, name}. */
 export function* filesOfInput(input) {
   for (const file of input.files) {
-    if (!input.webkitdirectory || JPEG.test(file.name)) yield { file, name: fitting(file.webkitRelativePath || file.name, file.name) };
+    const path = file.webkitRelativePath || file.name;
+    if (!input.webkitdirectory || JPEG.test(file.name)) yield { file, name: fitting(path, file.name) };
   }
 }
 

@@ -56,7 +56,8 @@ export function chooser(root, limits, choose) {
     input.value = ''; // so that the same file can be chosen again
   });
   root.classList.add('drop');
-  root.append(h('label', { className: 'chooser' }, image, name, h('span', { className: 'quiet' }, 'or choose or paste one'), input));
+  const or = h('span', { className: 'quiet' }, 'or choose or paste one');
+  root.append(h('label', { className: 'chooser' }, image, name, or, input));
   acceptDrop(root, data => take(data.files[0]));
   document.addEventListener('paste', event => {
     const file = [...event.clipboardData.files].find(({ type }) => type.startsWith('image/'));

@@ -85,7 +85,9 @@ async function search(question) {
     if (mine.signal.aborted) return;
     list.replaceChildren();
     say(error.message, true);
-    if (error.status === 409) sayNothing(at('search-empty'), 'There is no model to search with yet.', h('code', {}, 'rg-ctl train'));
+    if (error.status === 409) {
+      sayNothing(at('search-empty'), 'There is no model to search with yet.', h('code', {}, 'rg-ctl train'));
+    }
   } finally {
     if (mine === asked) list.classList.remove('stale');
   }

@@ -4,16 +4,15 @@ import { get } from './api.js';
 import { COLOURS, colourName, drawCharts } from './charts.js';
 import { at, h, keyed, setText } from './dom.js';
 import { isLoss, measureFamilies, trainingFamilies } from './families.js';
-import { duration, integer, number, percent, plural, readable, stageTitle } from './format.js';
+import { integer, number, plural, readable, stageTitle } from './format.js';
 import { Journal } from './journal.js';
+import * as now from './now.js';
 import { Poll } from './poll.js';
 import * as samples from './samples.js';
 
 const STAGES = ['classifier', 'stage1', 'stage2', 'stage3'];
-const SPOKEN_STEPS = 10; // of a stage's progress, for whoever listens
 
 const runs = new Map(); // name -> {name, colour, training, evaluations}, those that are shown
-let served = null;      // the run that is being trained, by its name
 let stage = null, chosen = false; // a stage that nobody chose is the one that is trained
 let listed = 0; // how many runs there were
 
@@ -21,7 +20,8 @@ const poll = new Poll(look);
 
 export function init() {
   at('stages').append(...STAGES.map(name => h('label', {},
-    h('input', { type: 'radio', name: 'stage', value: name, change: () => showStage(name, true) }), h('span', {}, stageTitle(name)))));
+    h('input', { type: 'radio', name: 'stage', value: name, change: () => showStage(name, true) }),
+    h('span', {}, stageTitle(name)))));
   for (const id of ['log', 'smooth']) at(id).addEventListener('change', draw);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
   at('runs').addEventListener('keydown', ({ key }) => { if (key === 'Escape') at('runs').open = false; });
@@ -33,65 +33,30 @@ export function init() {
 export const show = () => poll.start();
 export const hide = () => poll.stop();
 
-/** Each part is asked for by itself: one that cannot be had now does not keep the others from being shown. */
+/** Each part is asked for by itself: one that cannot be had now does not keep the other from being shown. */
 async function look() {
-  const parts = [followStatus(), followRuns(), samples.follow()];
+  const parts = [followStatus(), followRuns()];
   const failed = (await Promise.allSettled(parts)).find(({ reason }) => reason);
   if (failed) throw failed.reason;
 }
 
-/* What is being done now. */
-
 async function followStatus() {
-  const { services } = await get('/status');
-  const fieldsOf = name => services.find(({ service }) => service === name)?.fields ?? null;
-  drawNow(fieldsOf('trainer'));
-  drawSet(fieldsOf('retrieval'));
+  const trained = now.draw((await get('/status')).services);
+  if (trained && !chosen && trained !== stage) showStage(trained);
 }
-
-function drawNow(trainer) {
-  if (!trainer) {
-    setText(at('now-stage'), 'The trainer does not answer');
-    return;
-  }
-  const { state, images_per_s, wait_share, retrieved = 0, retrieved_new = 0 } = trainer;
-  const iteration = Number(trainer.iteration ?? 0), iterations = Number(trainer.iterations ?? 0);
-  const finished = state === 'idle' && iteration >= iterations;
-  const title = trainer.stage ? `${stageTitle(trainer.stage)}: ${finished ? 'done' : state}` : 'nothing is being trained';
-  setText(at('now-stage'), title[0].toUpperCase() + title.slice(1));
-  at('now-progress').max = iterations || 1;
-  at('now-progress').value = iteration;
-  setText(at('now-iterations'), iterations ? `${integer(iteration)} of ${plural(iterations, 'iteration')}` : 'rg-ctl train');
-  setText(at('now-left'), state === 'idle' || !Number(trainer.eta_s) ? '' : `${duration(Number(trainer.eta_s))} left`);
-  setText(at('now-rate'), images_per_s ? integer(images_per_s) : '–');
-  setText(at('now-waiting'), wait_share ? `${percent(wait_share)} of the time waiting for data` : '');
-  setText(at('now-new'), Number(retrieved) ? percent(retrieved_new / retrieved) : '–');
-  setText(at('now-retrieved'), Number(retrieved)
-    ? `${integer(retrieved_new)} of ${integer(retrieved)} came from images added since the start` : 'stage 3 uses neighbours');
-  const tenth = Math.floor(SPOKEN_STEPS * iteration / iterations) / SPOKEN_STEPS;
-  setText(at('now-spoken'), iterations && state !== 'idle' ? `${stageTitle(trainer.stage)}, ${percent(tenth)}` : title);
-  if (trainer.stage && !chosen && trainer.stage !== stage) showStage(trainer.stage);
-}
-
-function drawSet(retrieval) {
-  setText(at('now-images'), retrieval ? integer(retrieval.images) : '–');
-  setText(at('now-generation'), retrieval ? `images, generation ${integer(retrieval.generation)}${indexNote(retrieval)}` : 'does not answer');
-}
-
-/** A flat index has nothing to build; of others, what they do not have yet is searched exactly. */
-const indexNote = ({ indexed }) => (Number(indexed) ? `, ${integer(indexed)} in the index` : '');
 
 /* Which runs, which stage. */
 
 async function followRuns() {
   const list = (await get('/runs')).runs;
-  served = list.find(run => run.served)?.name ?? null;
-  if (runs.size === 0 && served) choose(served, true);
+  const served = list.find(run => run.served);
+  if (runs.size === 0 && served) choose(served.name, true);
   drawRunList(list);
   const grew = await Promise.all([...runs.values()].flatMap(run => [run.training.follow(), run.evaluations.follow()]));
   at('nothing-trained').hidden = list.length > 0 && [...runs.values()].some(run => run.training.stages.length);
   if (grew.some(Boolean) || listed !== list.length) draw();
   listed = list.length;
+  await samples.follow([...runs.keys()][0]); // of the first, by default the one that is served
 }
 
 function choose(name, on) {
@@ -159,7 +124,8 @@ function drawMeasures(measured) {
 function drawTable(families, measured) {
   const [head, body] = at('measures').querySelectorAll('thead, tbody');
   const cell = text => h('td', { className: 'number' }, text);
-  head.replaceChildren(h('tr', {}, h('th', {}, 'latest'), ...measured.map(({ name }) => h('th', { className: 'number' }, h('bdi', {}, name)))));
+  const title = ({ name }) => h('th', { className: 'number' }, h('bdi', {}, name));
+  head.replaceChildren(h('tr', {}, h('th', {}, 'latest'), ...measured.map(title)));
   body.replaceChildren(
     h('tr', {}, h('th', { scope: 'row' }, 'at iteration'),
       ...measured.map(({ evaluations }) => cell(integer(evaluations.latest.get(stage).iteration)))),

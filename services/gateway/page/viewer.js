@@ -22,6 +22,7 @@ export function view(look, step) {
     size();
   };
   const zoom = factor => {
+    if (scale === 0) return; // there is nothing to see yet
     scale = Math.min(LARGEST, Math.max(0.25, factor * scale));
     size();
   };
@@ -30,7 +31,9 @@ export function view(look, step) {
     draw();
   };
   const actions = {
-    earlier: () => move(-1), later: () => move(1), larger: () => zoom(1.5), smaller: () => zoom(1 / 1.5), close: () => dialog.close(),
+    earlier: () => move(-1), later: () => move(1),
+    larger: () => zoom(1.5), smaller: () => zoom(1 / 1.5),
+    close: () => dialog.close(),
   };
   const keys = { ArrowLeft: 'earlier', ArrowRight: 'later', '+': 'larger', '=': 'larger', '-': 'smaller' };
 

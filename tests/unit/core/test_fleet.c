@@ -27,11 +27,13 @@ static void each_has_its_endpoint(void **state)
     strcpy(config.endpoints.loader, "tcp://c:1");
     strcpy(config.endpoints.trainer, "tcp://d:1");
     strcpy(config.endpoints.evaluator, "tcp://e:1");
+    strcpy(config.endpoints.gateway, "tcp://f:1");
     assert_string_equal(rg_fleet_endpoint(&config, rg_fleet_find("retrieval")), "tcp://a:1");
     assert_string_equal(rg_fleet_endpoint(&config, rg_fleet_find("encoder")), "tcp://b:1");
     assert_string_equal(rg_fleet_endpoint(&config, rg_fleet_find("loader")), "tcp://c:1");
     assert_string_equal(rg_fleet_endpoint(&config, rg_fleet_find("trainer")), "tcp://d:1");
     assert_string_equal(rg_fleet_endpoint(&config, rg_fleet_find("evaluator")), "tcp://e:1");
+    assert_string_equal(rg_fleet_endpoint(&config, rg_fleet_find("gateway")), "tcp://f:1");
 }
 
 static void a_list_becomes_a_mask(void **state)
@@ -46,12 +48,28 @@ static void a_list_becomes_a_mask(void **state)
     assert_int_equal(mask, 1u << rg_fleet_find("trainer") | 1u << rg_fleet_find("loader"));
 }
 
+static void the_gateway_is_there_where_it_has_a_port(void **state)
+{
+    (void)state;
+    rg_config_t config;
+    rg_config_init(&config);
+    assert_string_equal(rg_fleet_name(RG_GATEWAY), "gateway");
+    assert_int_equal(rg_fleet_all(&config), (1u << RG_GATEWAY) - 1);
+    assert_int_equal(rg_fleet_check(&config, 1), 0);
+    assert_int_equal(rg_fleet_check(&config, 1u << RG_GATEWAY), RG_EUSAGE);
+    assert_non_null(strstr(rg_error(), "http.gateway"));
+    config.http.gateway = 8080;
+    assert_int_equal(rg_fleet_all(&config), (1u << RG_FLEET) - 1);
+    assert_int_equal(rg_fleet_check(&config, 1u << RG_GATEWAY), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(services_are_found_by_their_own_names),
         cmocka_unit_test(each_has_its_endpoint),
         cmocka_unit_test(a_list_becomes_a_mask),
+        cmocka_unit_test(the_gateway_is_there_where_it_has_a_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -218,6 +218,30 @@ static void a_late_reply_is_nobodys(void **state)
     assert_int_equal(bench->service.n_kept, 0);
 }
 
+// Neither while it is under way nor before it was sent.
+static void a_forgotten_request_is_not_answered(void **state)
+{
+    bench_t *bench = *state;
+    replies_t forgotten = {0}, kept = {0};
+    assert_false(rg_link_connected(bench->link));
+    send_batch(bench, 1, &forgotten);
+    rg_link_forget(bench->link, &forgotten);
+    assert_int_equal(rg_link_pending(bench->link), 0);
+    start(bench);
+    send_batch(bench, 2, &forgotten);
+    send_batch(bench, 4, &kept);
+    while (!rg_link_connected(bench->link)) assert_int_equal(rg_link_poll(bench->link, 10), 0);
+    await(&bench->service.came, 2);
+    rg_link_forget(bench->link, &forgotten);
+    assert_int_equal(rg_link_pending(bench->link), 1);
+    fixture_release_kept(&bench->service);
+    while (!kept.count) assert_int_equal(rg_link_poll(bench->link, 10), 0);
+    assert_asks(bench, 3);
+    assert_int_equal(forgotten.count, 0);
+    assert_int_equal(kept.index[0], 4);
+    fixture_stop(&bench->service);
+}
+
 static void an_absent_service_times_out(void **state)
 {
     bench_t *bench = *state;
@@ -323,6 +347,7 @@ int main(void)
         ON_BENCH(requests_in_flight_are_the_credit_in_use),
         ON_BENCH(what_a_lost_service_had_is_sent_again_in_order),
         ON_BENCH(a_late_reply_is_nobodys),
+        ON_BENCH(a_forgotten_request_is_not_answered),
         ON_BENCH(an_absent_service_times_out),
         ON_BENCH(the_stop_flag_ends_waiting),
         ON_BENCH(callbacks_may_send_and_ask),

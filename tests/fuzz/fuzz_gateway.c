@@ -1,0 +1,113 @@
+// What a request brings that the gateway takes apart: the query string's escapes, parameters, the host, the
+// origin, the token in headers, names of runs and pictures, and lines of a journal.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/wire/edits.h"
+#include "common/wire/http.h"
+#include "services/gateway/gate.h"
+#include "services/gateway/journal.h"
+#include "services/gateway/params.h"
+#include "services/gateway/runs.h"
+#include "services/gateway/samples.h"
+#include "tests/fuzz/fuzz.h"
+
+enum { PARTS = 6 };
+
+#define TOKEN "0123456789abcdef0123456789abcdef"
+
+// Only the token itself opens the gate beyond loopback.
+static void visit(char *const part[PARTS])
+{
+    const rg_gate_t remote = {.token = TOKEN}, local = {.loopback = 1};
+    const rg_visit_t visit = {.method = "POST",
+                              .path = "/api/v1/images",
+                              .host = part[0],
+                              .origin = *part[1] ? part[1] : NULL,
+                              .authorization = part[2],
+                              .cookie = part[3]};
+    int shown = strstr(part[2], TOKEN) || strstr(part[3], TOKEN);
+    if (rg_gate_ask(&remote, &visit) == RG_GATE_OPEN && !shown) abort();
+    rg_gate_ask(&local, &visit);
+    rg_gate_claims(&visit);
+    rg_gate_is_loopback(part[0]);
+}
+
+static void read_parameters(const char *text)
+{
+    static const char *const choices[] = {"any", "annotated", "unannotated", NULL};
+    rg_config_t config;
+    rg_edits_t edits;
+    uint64_t number;
+    uint8_t id[16];
+    int choice;
+    rg_config_init(&config);
+    if (rg_param_number("k", text, 1, 100, 10, &number) == 0 && (number < 1 || number > 100)) abort();
+    if (rg_param_choice("annotation", text, choices, &choice) == 0 && (choice < 0 || choice > 2)) abort();
+    rg_param_id("image", text, id);
+    rg_param_text("name", text);
+    rg_edits_parse(&edits, &config, text);
+}
+
+// A name that is no run's or picture's leads nowhere.
+static void find_files(const char *text)
+{
+    rg_run_entry_t served = {.name = "served", .served = 1};
+    rg_runs_t runs = {.base = "/nowhere", .entry = {served}, .n = 1};
+    rg_sample_t sample;
+    char *path;
+    if (rg_runs_path(&runs, text, "metrics.jsonl", &path) == 0) {
+        if (strcmp(path, "/nowhere/served/metrics.jsonl") != 0) abort();
+        free(path);
+    }
+    if (rg_sample_parse(text, &sample) && strchr(text, '/')) abort();
+}
+
+static void view_journal(const uint8_t *data, size_t size)
+{
+    char path[64], *text;
+    snprintf(path, sizeof path, "/tmp/rg-fuzz-gateway.%d", (int)getpid());
+    FILE *file = fopen(path, "w");
+    if (!file || fwrite(data, 1, size, file) != size) abort();
+    fclose(file);
+    if (rg_journal_view(path, size / 3, &text) != 0) abort();
+    json_t *object = json_loads(text, 0, NULL);
+    if (!object) abort();
+    json_decref(object);
+    free(text);
+    unlink(path);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = calloc(1, size + 1), *rest = text, *part[PARTS], empty[1] = "";
+    if (!text) abort();
+    memcpy(text, data, size);
+    for (int i = 0; i < PARTS; i++) {
+        part[i] = strsep(&rest, "\n");
+        if (!part[i]) part[i] = empty;
+        size_t length = rg__http_unescape(part[i]);
+        if (length != strlen(part[i])) abort();
+        read_parameters(part[i]);
+        find_files(part[i]);
+    }
+    visit(part);
+    view_journal(data, size);
+    free(text);
+    return 0;
+}
+
+size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t room)
+{
+    static const char *const seeds[] = {
+        "localhost:8080\nhttp://localhost:8080\nBearer " TOKEN "\nrg_token=" TOKEN "\nBlond_Hair=1,Young=0\n",
+        "[::1]:80\nnull\nbearer x\na=b; rg_token=x; c\n%2e%2e%2fetc\n00112233445566778899aabbccddeeff",
+        "127.0.0.1\n\n\n\nserved\neval-stage3-Male.png\nstage1-0000400.png\nunannotated\n10\n%00%c3%b6",
+        "{\"stage\":\"stage1\",\"iteration\":10,\"recon\":0.5}\n{\"stage\":\n[1]\n{\"a\":1}\n{\"b\":",
+    };
+    if (i >= sizeof seeds / sizeof *seeds) return 0;
+    int n = snprintf((char *)out, room, "%s", seeds[i]);
+    return (size_t)n < room ? (size_t)n : room - 1;
+}
