@@ -182,7 +182,9 @@ static const row_t selection[] = {
      "whose key of that folder this process shows to the services it asks"},
 
     {"http.address", RG_KEY_TEXT, AT(http.address), "127.0.0.1", 0, 0,
-     "where the http ports listen; beyond loopback whoever reaches them reads the numbers"},
+     "where the http ports listen; beyond loopback whoever reaches them reads the numbers, but the "
+     "gateway's, "
+     "which asks for http.token"},
     {"http.loader", RG_KEY_INT, AT(http.loader), "0", 0, 65535, HTTP_HELP},
     {"http.encoder", RG_KEY_INT, AT(http.encoder), "0", 0, 65535, HTTP_HELP},
     {"http.retrieval", RG_KEY_INT, AT(http.retrieval), "0", 0, 65535, HTTP_HELP},

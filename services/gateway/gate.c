@@ -102,9 +102,10 @@ enum rg_verdict rg_gate_ask(const rg_gate_t *gate, const rg_visit_t *visit)
     int shown = shows_token(gate, visit), session = strcmp(path, "/api/v1/session") == 0;
     int guarded =
         strncmp(path, "/api/", 5) == 0 || strcmp(path, "/metrics") == 0 || !reads_only(visit->method);
+    int own = gate->loopback && is_own_name(visit->host);
     if (strcmp(path, "/healthz") == 0 && reads_only(visit->method)) return RG_GATE_OPEN;
-    if (gate->loopback && !shown && !is_own_name(visit->host)) return RG_GATE_HOST;
+    if (gate->loopback && !own && !*gate->token) return RG_GATE_HOST;
     if (guarded && is_foreign(visit)) return RG_GATE_ORIGIN;
-    if (gate->loopback || shown || !guarded || session) return RG_GATE_OPEN;
+    if (own || shown || !guarded || session) return RG_GATE_OPEN;
     return RG_GATE_TOKEN;
 }

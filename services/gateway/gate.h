@@ -1,9 +1,9 @@
-// Who is let in. On loopback everybody of the machine is; elsewhere a request for more than the page's own
-// files shows the token (token.h), as a bearer or by the cookie of a session.
+// Who is let in. On loopback everybody of the machine is who calls it by a name of its own; else a request
+// for more than the page's own files shows the token (token.h), as a bearer or by the cookie of a session.
 //
 // What a browser would do on behalf of another page is refused: requests that name another origin, and on
-// loopback requests for a host that is not this machine, by a name that somebody else makes point to it (DNS
-// rebinding). Whoever shows the token may come by any name.
+// loopback, if there is no token to show, all for a host that is not this machine, by a name that somebody
+// else makes point to it (DNS rebinding).
 #ifndef RG_GATEWAY_GATE_H
 #define RG_GATEWAY_GATE_H
 

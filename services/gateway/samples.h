@@ -9,7 +9,7 @@
 
 enum { RG_SAMPLES_MAX = 2000, RG_SAMPLES_BYTES = 64 << 20, RG_SAMPLES_NAME = 128 };
 
-// What a name says; stage and part point into it.
+// What a name says; stage points into it.
 typedef struct {
     const char *stage;
     int stage_size;

@@ -35,14 +35,13 @@ static void fail(search_t *search, int err)
 }
 
 // ------------------------------------------------------------------ the search
-static json_t *result_json(const search_t *search, const Rg__V1__SearchReply *body)
+static json_t *result_json(const Rg__V1__SearchReply *body)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < body->n_neighbours; i++) {
         json_t *neighbour = rg_json_neighbour(body->neighbours[i], (int)i + 1);
         if (neighbour) json_array_append_new(list, neighbour);
     }
-    (void)search;
     return json_pack("{s:I, s:I, s:o}", "generation", (json_int_t)body->generation, "images",
                      (json_int_t)body->images, "neighbours", list);
 }
@@ -61,7 +60,7 @@ static void take_neighbours(void *self, int err, const rg_msg_t *reply)
         fail(search, err);
         return;
     }
-    rg_reply_json(search->request, result_json(search, rg_msg_body(reply)));
+    rg_reply_json(search->request, result_json(rg_msg_body(reply)));
     end(search);
 }
 

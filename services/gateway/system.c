@@ -38,30 +38,37 @@ static void log_turned_away(rg_gateway_t *gateway)
         rg_log(RG_LOG_WARN, "wrong_token", "unlogged=%u", unlogged);
 }
 
+static enum rg_verdict ask_gate(const rg_gateway_t *gateway, const rg_http_request_t *request,
+                                const char *path, rg_visit_t *visit)
+{
+    *visit = (rg_visit_t){.method = rg_http_method(request),
+                          .path = path,
+                          .host = rg_http_header(request, "Host"),
+                          .origin = rg_http_header(request, "Origin"),
+                          .fetch_site = rg_http_header(request, "Sec-Fetch-Site"),
+                          .authorization = rg_http_header(request, "Authorization"),
+                          .cookie = rg_http_header(request, "Cookie")};
+    return rg_gate_ask(&gateway->gate, visit);
+}
+
 int rg_gateway_admit(void *self, rg_http_request_t *request)
 {
     rg_gateway_t *gateway = self;
-    const rg_visit_t visit = {.method = rg_http_method(request),
-                              .path = rg_http_path(request),
-                              .host = rg_http_header(request, "Host"),
-                              .origin = rg_http_header(request, "Origin"),
-                              .fetch_site = rg_http_header(request, "Sec-Fetch-Site"),
-                              .authorization = rg_http_header(request, "Authorization"),
-                              .cookie = rg_http_header(request, "Cookie")};
-    enum rg_verdict verdict = rg_gate_ask(&gateway->gate, &visit);
+    rg_visit_t visit;
+    enum rg_verdict verdict = ask_gate(gateway, request, rg_http_path(request), &visit);
     if (verdict == RG_GATE_OPEN) return 1;
     if (verdict == RG_GATE_TOKEN && rg_gate_claims(&visit)) log_turned_away(gateway);
     rg_reply_refuse(self, request, verdicts[verdict].status, verdicts[verdict].sentence);
     return 0;
 }
 
-static void open_session(const rg_gateway_t *gateway, rg_http_request_t *request)
+// The cookie is for who has shown what it holds.
+static void open_session(const rg_gateway_t *gateway, rg_http_request_t *request, int shown)
 {
     char *cookie = rg_format(RG_TOKEN_COOKIE "=%s; HttpOnly; SameSite=Strict; Path=/", gateway->gate.token);
-    rg_http_reply(request,
-                  &(rg_http_reply_t){.status = 204,
-                                     .headers = {{"Cache-Control", "no-store"},
-                                                 {*gateway->gate.token ? "Set-Cookie" : NULL, cookie}}});
+    rg_http_reply(request, &(rg_http_reply_t){.status = 204,
+                                              .headers = {{"Cache-Control", "no-store"},
+                                                          {shown ? "Set-Cookie" : NULL, cookie}}});
     free(cookie);
 }
 
@@ -69,11 +76,13 @@ static void open_session(const rg_gateway_t *gateway, rg_http_request_t *request
 void rg_post_session(void *self, rg_http_request_t *request)
 {
     rg_gateway_t *gateway = self;
+    rg_visit_t visit;
     size_t size;
-    const char *shown = (const char *)rg_http_body(request, &size);
-    while (size > 0 && strchr(" \r\n", shown[size - 1])) size--;
-    if ((shown && rg_gate_knows(&gateway->gate, shown, size)) || gateway->gate.loopback) {
-        open_session(gateway, request);
+    const char *body = (const char *)rg_http_body(request, &size);
+    while (size > 0 && strchr(" \r\n", body[size - 1])) size--;
+    int shown = body && rg_gate_knows(&gateway->gate, body, size);
+    if (shown || ask_gate(gateway, request, "/api/v1/system", &visit) == RG_GATE_OPEN) {
+        open_session(gateway, request, shown);
         return;
     }
     log_turned_away(gateway);

@@ -223,6 +223,20 @@ head_has "^set-cookie: rg_token=$token; HttpOnly; SameSite=Strict; Path=/"
 get 200 -b "a=b; rg_token=$token" $api/system
 get 403 -b "rg_token=$token" -H "Origin: http://evil.example" $api/system
 get 200 -H "Host: box.example" -H "Authorization: Bearer $token" $api/system
+run 0 down
+
+# ---- on loopback with a token there: behind something that hands another name on
+up_on_a_port
+here=http://127.0.0.1:$port api=http://127.0.0.1:$port/api/v1
+get 200 $api/system
+get 204 -d wrong $api/session
+grep -qi "^set-cookie" "$work/head" && fail "the token is given away"
+get 200 -H "Host: box.example" $here/
+get 401 -H "Host: box.example" $api/system
+get 401 -H "Host: box.example" -d wrong $api/session
+get 204 -H "Host: box.example" -d "$token" $api/session
+head_has "^set-cookie: rg_token=$token; "
+get 200 -H "Host: box.example" -b "rg_token=$token" -H "Origin: https://box.example" $api/system
 grep -q "wrong_token" "$work/run/logs/gateway.log" || fail "wrong tokens are not logged"
 grep -q "$token" "$work"/run/logs/*.log && fail "the token is in a log"
 exit 0

@@ -69,7 +69,12 @@ static void any_name_will_do_with_the_token(void **state)
     (void)state;
     rg_visit_t visit = plain;
     visit.host = "box.example";
-    assert_verdict(&local_token, &visit, RG_GATE_HOST);
+    assert_verdict(&local_token, &visit, RG_GATE_TOKEN);
+    visit.path = "/";
+    assert_verdict(&local_token, &visit, RG_GATE_OPEN);
+    visit.path = "/api/v1/session";
+    assert_verdict(&local_token, &visit, RG_GATE_OPEN);
+    visit.path = plain.path;
     visit.authorization = "Bearer " TOKEN;
     assert_verdict(&local_token, &visit, RG_GATE_OPEN);
     assert_verdict(&local, &visit, RG_GATE_HOST);
@@ -83,6 +88,7 @@ static void other_origins_are_refused(void **state)
     rg_visit_t visit = plain;
     visit.origin = "http://localhost:8080";
     assert_verdict(&local, &visit, RG_GATE_OPEN);
+    assert_verdict(&local_token, &visit, RG_GATE_OPEN);
     visit.origin = "https://LOCALHOST:8080";
     assert_verdict(&local, &visit, RG_GATE_OPEN);
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
