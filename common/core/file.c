@@ -168,6 +168,16 @@ int rg_mkdirs(const char *path)
     return err;
 }
 
+int rg_mkdirs_for(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash || slash == path) return 0;
+    char *folder = rg_format("%.*s", (int)(slash - path), path);
+    int err = rg_mkdirs(folder);
+    free(folder);
+    return err;
+}
+
 int rg_exists(const char *path)
 {
     return access(path, F_OK) == 0;

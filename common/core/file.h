@@ -30,6 +30,7 @@ int rg_write_all(int fd, const char *path, const void *data, size_t size);
 
 // Makes the folder and its parents. RG_EIO, RG_EFULL.
 int rg_mkdirs(const char *path);
+int rg_mkdirs_for(const char *path); // the folders that a file of this path lies in
 
 int rg_exists(const char *path); // 1 or 0
 

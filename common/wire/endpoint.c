@@ -49,16 +49,6 @@ int rg__endpoint_encrypts(const rg_config_t *config, const char *endpoint)
     return *config->security.keys && !ipc_path(endpoint);
 }
 
-static int make_folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash || slash == path) return 0;
-    char *folder = rg_format("%.*s", (int)(slash - path), path);
-    int err = rg_mkdirs(folder);
-    free(folder);
-    return err;
-}
-
 // The process id the holder wrote, or "another process".
 static int fail_in_use(const char *endpoint, int fd)
 {
@@ -90,7 +80,7 @@ int rg__endpoint_claim(const char *endpoint, int *lock)
     struct stat info;
     *lock = -1;
     if (!path) return 0;
-    int err = make_folder_of(path);
+    int err = rg_mkdirs_for(path);
     if (err) return err;
     if (lstat(path, &info) == 0 && !S_ISSOCK(info.st_mode))
         return rg_fail(RG_EIO, "%s: the path exists and is not a socket", endpoint);

@@ -101,8 +101,7 @@ static int run(rg_gateway_t *self, routes_t *routes)
 {
     if (self->config.http.gateway == 0)
         return rg_fail(RG_ECONFIG, "http.gateway is 0: it names the port of the page");
-    int err = rg_mkdirs(self->config.run);
-    if (!err) err = open_gate(self);
+    int err = open_gate(self);
     if (!err) err = rg_runs_open(&self->runs, self->config.run);
     if (err) return err;
     rg_page_init(&self->page);

@@ -1,8 +1,10 @@
 #include "services/gateway/runs.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -103,18 +105,30 @@ static void look(rg_runs_t *runs)
     qsort(runs->entry + 1, (size_t)runs->n - 1, sizeof *runs->entry, by_age);
 }
 
+// Where the path leads, which a run's folder that is not there yet does not say.
+static int resolve(const char *served, char path[PATH_MAX])
+{
+    if (realpath(served, path)) return 0;
+    if (errno != ENOENT) return rg_fail_errno(RG_EIO, "%s: cannot find this folder", served);
+    size_t size = strlen(served);
+    while (size > 1 && served[size - 1] == '/') size--;
+    int whole = snprintf(path, PATH_MAX, "%s%.*s", memchr(served, '/', size) ? "" : "./", (int)size, served);
+    return whole < PATH_MAX ? 0 : rg_fail(RG_EIO, "%s: the path is too long", served);
+}
+
 int rg_runs_open(rg_runs_t *runs, const char *served)
 {
     char path[PATH_MAX];
     *runs = (rg_runs_t){0};
-    if (!realpath(served, path)) return rg_fail_errno(RG_EIO, "%s: cannot find this folder", served);
+    int err = resolve(served, path);
+    if (err) return err;
     int folder = open_folder(AT_FDCWD, path);
-    if (folder < 0) return rg_fail_errno(RG_EIO, "%s: cannot open this folder", served);
+    if (folder < 0 && errno != ENOENT) return rg_fail_errno(RG_EIO, "%s: cannot open this folder", served);
     char *slash = strrchr(path, '/');
-    runs->entry[0] =
-        (rg_run_entry_t){.name = rg_strdup(slash + 1), .served = 1, .modified_ms = find_metrics(folder)};
+    runs->entry[0] = (rg_run_entry_t){.name = rg_strdup(slash + 1), .served = 1};
+    if (folder >= 0) runs->entry[0].modified_ms = find_metrics(folder);
+    if (folder >= 0) close(folder);
     runs->n = 1;
-    close(folder);
     *slash = 0;
     runs->base = rg_strdup(path);
     look(runs);

@@ -22,8 +22,8 @@ typedef struct {
     int looks; // files still to look at
 } rg_runs_t;
 
-// Looks for runs: the one that is served comes first, then the latest. RG_EIO if `served`, its path, is no
-// folder.
+// Looks for runs: the one that is served comes first, then the latest. `served`, its path, need not be there
+// yet. RG_EIO if it is no folder.
 int rg_runs_open(rg_runs_t *runs, const char *served);
 void rg_runs_close(rg_runs_t *runs); // tolerates a zeroed struct
 

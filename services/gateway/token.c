@@ -7,6 +7,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
+#include "common/core/file.h"
 #include "common/wire/curve.h"
 
 enum { RANDOM_BYTES = 32, FILE_MAX = 1024, OTHERS = 077 };
@@ -22,7 +23,8 @@ static int make_token(const char *path)
     randombytes_buf(bytes, sizeof bytes);
     sodium_bin2base64(text, sizeof text, bytes, sizeof bytes, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
     char *line = rg_format("%s\n", text);
-    int err = rg_file_write_secret(path, line, strlen(line));
+    int err = rg_mkdirs_for(path);
+    if (!err) err = rg_file_write_secret(path, line, strlen(line));
     free(line);
     return err;
 }

@@ -131,7 +131,32 @@ static void a_run_that_is_no_folder_is_told(void **state)
     rg_runs_t runs;
     char path[700];
     snprintf(path, sizeof path, "%s/nothing", (char *)*state);
+    assert_ok(rg_file_write(path, "{}\n", 3));
     assert_fails(rg_runs_open(&runs, path), RG_EIO, path);
+}
+
+static void a_run_may_come_later(void **state)
+{
+    rg_runs_t runs;
+    char path[700];
+    make_run(*state, "beside", 1);
+    snprintf(path, sizeof path, "%s/later/", (char *)*state);
+    assert_ok(rg_runs_open(&runs, path));
+    assert_int_equal(runs.n, 2);
+    assert_string_equal(runs.entry[0].name, "later");
+    assert_true(runs.entry[0].served && runs.entry[0].modified_ms == 0);
+    rg_runs_close(&runs);
+    make_run(*state, "later", 1);
+    assert_ok(rg_runs_open(&runs, path));
+    assert_int_equal(runs.n, 2);
+    assert_true(runs.entry[0].modified_ms > 0);
+    rg_runs_close(&runs);
+    assert_ok(rg_runs_open(&runs, "nowhere/later"));
+    assert_string_equal(runs.entry[0].name, "later");
+    rg_runs_close(&runs);
+    assert_ok(rg_runs_open(&runs, "later"));
+    assert_string_equal(runs.base, ".");
+    rg_runs_close(&runs);
 }
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
@@ -139,8 +164,11 @@ static void a_run_that_is_no_folder_is_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(runs_are_found_where_they_may_lie), IN_FOLDER(links_are_not_followed),
-        IN_FOLDER(only_listed_names_have_a_path),     IN_FOLDER(there_are_not_too_many),
+        IN_FOLDER(runs_are_found_where_they_may_lie),
+        IN_FOLDER(links_are_not_followed),
+        IN_FOLDER(only_listed_names_have_a_path),
+        IN_FOLDER(there_are_not_too_many),
+        IN_FOLDER(a_run_may_come_later),
         IN_FOLDER(a_run_that_is_no_folder_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
