@@ -4,19 +4,17 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "common/core/err.h"
 #include "tests/support/folder.h"
 #include "tests/unit/wire/fixture.h"
+#include "tests/unit/wire/http_client.h"
 
-enum { TRIES = 20, CLIENTS = 24, ANSWER_MAX = 1 << 20 };
+enum { CLIENTS = 24 };
 
 typedef struct {
     rg_config_t config;
@@ -24,24 +22,6 @@ typedef struct {
     fixture_t service;
     void *folder;
 } bench_t;
-
-static struct sockaddr_in loopback(int port)
-{
-    return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-}
-
-// A port that was free a moment ago.
-static int draw_port(void)
-{
-    struct sockaddr_in address = loopback(0);
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    close(fd);
-    return ntohs(address.sin_port);
-}
 
 static int bench_make(void **state)
 {
@@ -69,48 +49,20 @@ static int bench_drop(void **state)
 }
 
 // ------------------------------------------------------------------ clients
-static int connect_to(const bench_t *bench)
-{
-    struct sockaddr_in address = loopback(bench->config.http.loader);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-    return fd;
-}
-
-static void say(int fd, const char *text)
-{
-    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-}
-
-// All that comes until the service closes the connection; closes it too. free() it.
-static char *hear(int fd)
-{
-    char *text = calloc(1, ANSWER_MAX);
-    size_t length = 0;
-    for (ssize_t got; (got = recv(fd, text + length, ANSWER_MAX - 1 - length, 0)) > 0;) length += (size_t)got;
-    close(fd);
-    return text;
-}
-
 static char *exchange(const bench_t *bench, const char *request)
 {
-    int fd = connect_to(bench);
+    int fd = connect_to(bench->config.http.loader);
     say(fd, request);
     return hear(fd);
 }
 
 static void assert_answer(const bench_t *bench, const char *request, const char *status, const char *body)
 {
-    char *text = exchange(bench, request), first[100];
-    snprintf(first, sizeof first, "HTTP/1.1 %s\r\n", status);
-    if (strncmp(text, first, strlen(first)) != 0) fail_msg("to %s: %s", request, text);
-    const char *end = strstr(text, "\r\n\r\n");
-    assert_non_null(end);
-    assert_string_equal(end + 4, body);
-    free(text);
+    int fd = connect_to(bench->config.http.loader);
+    say(fd, request);
+    assert_heard(fd, status, body);
 }
 
-#define CLOSE "Host: x\r\nConnection: close\r\n\r\n"
 static void assert_healthy(const bench_t *bench)
 {
     assert_answer(bench, "GET /healthz HTTP/1.1\r\n" CLOSE, "200 OK", "ok\n");
@@ -284,7 +236,7 @@ static void a_connection_takes_several_requests(void **state)
 static void half_a_request_holds_nobody_up(void **state)
 {
     bench_t *bench = *state;
-    int slow = connect_to(bench);
+    int slow = connect_to(bench->config.http.loader);
     say(slow, "GET /metr");
     ask_status(bench);
     assert_healthy(bench);
@@ -305,7 +257,7 @@ static void many_slow_clients_hold_nobody_up(void **state)
     int slow[CLIENTS];
     for (int round = 0; round < 10; round++) {
         for (int i = 0; i < CLIENTS; i++) {
-            slow[i] = connect_to(bench);
+            slow[i] = connect_to(bench->config.http.loader);
             say(slow[i], "GET /healthz HTTP/1.1\r\n");
         }
         ask_status(bench);
@@ -322,7 +274,7 @@ static void clients_that_leave_or_talk_nonsense_harm_nobody(void **state)
 {
     bench_t *bench = *state;
     for (int i = 0; i < CLIENTS; i++) {
-        int fd = connect_to(bench);
+        int fd = connect_to(bench->config.http.loader);
         say(fd, i % 2 ? "GET /metrics HTTP/1.1\r\n" CLOSE : "\x16\x03\x01 not http at all\r\n\r\n\r\n");
         close(fd);
     }

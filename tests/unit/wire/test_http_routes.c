@@ -4,19 +4,17 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "tests/support/folder.h"
 #include "tests/unit/wire/fixture.h"
+#include "tests/unit/wire/http_client.h"
 
-enum { TRIES = 20, BODY_MAX = 100000, MEMORY = 150000, CONNECTIONS = 4, ANSWER_MAX = 1 << 20 };
+enum { BODY_MAX = 100000, MEMORY = 150000, CONNECTIONS = 4 };
 
 // Requests that wait until /release is asked for.
 typedef struct {
@@ -93,23 +91,6 @@ static const rg_http_route_t routes[] = {
 static const rg_http_header_t headers[] = {{"X-Common", "yes"}, {NULL, NULL}};
 
 // ------------------------------------------------------------------ bench
-static struct sockaddr_in loopback(int port)
-{
-    return (struct sockaddr_in){
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-}
-
-static int draw_port(void)
-{
-    struct sockaddr_in address = loopback(0);
-    socklen_t size = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    close(fd);
-    return ntohs(address.sin_port);
-}
-
 static int bench_make(void **state)
 {
     bench_t *bench = calloc(1, sizeof *bench);
@@ -145,47 +126,12 @@ static int bench_drop(void **state)
 }
 
 // ------------------------------------------------------------------ clients
-static int connect_to(const bench_t *bench)
-{
-    struct sockaddr_in address = loopback(bench->config.http.gateway);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-    return fd;
-}
-
-static void say(int fd, const char *text)
-{
-    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
-}
-
-// All that comes until the service closes the connection; closes it too. free() it.
-static char *hear(int fd)
-{
-    char *text = calloc(1, ANSWER_MAX);
-    size_t length = 0;
-    for (ssize_t got; (got = recv(fd, text + length, ANSWER_MAX - 1 - length, 0)) > 0;) length += (size_t)got;
-    close(fd);
-    return text;
-}
-
-static void assert_heard(int fd, const char *status, const char *body)
-{
-    char *text = hear(fd), first[100];
-    snprintf(first, sizeof first, "HTTP/1.1 %s\r\n", status);
-    const char *end = strstr(text, "\r\n\r\n");
-    if (strncmp(text, first, strlen(first)) != 0 || !end || strcmp(end + 4, body) != 0)
-        fail_msg("expected %s %s, got %s", status, body, text);
-    free(text);
-}
-
 static void assert_answer(const bench_t *bench, const char *request, const char *status, const char *body)
 {
-    int fd = connect_to(bench);
+    int fd = connect_to(bench->config.http.gateway);
     say(fd, request);
     assert_heard(fd, status, body);
 }
-
-#define CLOSE "Host: x\r\nConnection: close\r\n\r\n"
 
 // Asks until this many requests wait.
 static void until_waiting(const bench_t *bench, int n)
@@ -193,7 +139,7 @@ static void until_waiting(const bench_t *bench, int n)
     char want[40];
     snprintf(want, sizeof want, "\r\n\r\n%d wait\n", n);
     for (int there = 0; !there;) {
-        int fd = connect_to(bench);
+        int fd = connect_to(bench->config.http.gateway);
         say(fd, "GET /count HTTP/1.1\r\n" CLOSE);
         char *text = hear(fd);
         there = strstr(text, want) != NULL;
@@ -240,7 +186,7 @@ static void zeroes_stay_escaped(void **state)
 
 static void head_is_get_without_its_body(void **state)
 {
-    int fd = connect_to(*state);
+    int fd = connect_to(((bench_t *)*state)->config.http.gateway);
     say(fd, "HEAD /echo HTTP/1.1\r\n" CLOSE);
     char *text = hear(fd);
     assert_int_equal(strncmp(text, "HTTP/1.1 200 OK\r\n", 17), 0);
@@ -252,7 +198,7 @@ static void head_is_get_without_its_body(void **state)
 
 static void bodies_may_be_as_large_as_the_route_says(void **state)
 {
-    int fd = connect_to(*state);
+    int fd = connect_to(((bench_t *)*state)->config.http.gateway);
     say(fd, "POST /echo HTTP/1.1\r\nContent-Length: 100000\r\n" CLOSE);
     say_bytes(fd, BODY_MAX);
     assert_heard(fd, "200 OK", "100000 bytes, sum 9700000, parameter -, query -\n");
@@ -272,7 +218,7 @@ static void chunks_are_bounded_together(void **state)
                   "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" CLOSE
                   "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
                   "200 OK", "5 bytes, sum 495, parameter -, query -\n");
-    int fd = connect_to(*state);
+    int fd = connect_to(((bench_t *)*state)->config.http.gateway);
     say(fd, "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" CLOSE);
     for (int i = 0; i < 11; i++) {
         say(fd, "2710\r\n");
@@ -286,7 +232,7 @@ static void chunks_are_bounded_together(void **state)
 // One that never ends is cut off.
 static void endless_chunks_are_cut(void **state)
 {
-    int fd = connect_to(*state);
+    int fd = connect_to(((bench_t *)*state)->config.http.gateway);
     say(fd, "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" CLOSE "7fffffff\r\n");
     say_bytes(fd, 100 * BODY_MAX);
     char *text = hear(fd);
@@ -298,11 +244,11 @@ static void endless_chunks_are_cut(void **state)
 static void bodies_of_all_are_bounded_together(void **state)
 {
     bench_t *bench = *state;
-    int first = connect_to(bench);
+    int first = connect_to(bench->config.http.gateway);
     say(first, "POST /keep HTTP/1.1\r\nContent-Length: 100000\r\n" CLOSE);
     say_bytes(first, BODY_MAX);
     until_waiting(bench, 1);
-    int second = connect_to(bench);
+    int second = connect_to(bench->config.http.gateway);
     say(second, "POST /echo HTTP/1.1\r\nContent-Length: 60000\r\n" CLOSE);
     char *text = hear(second);
     assert_int_equal(strncmp(text, "HTTP/1.1 503 Service Unavailable\r\n", 34), 0);
@@ -310,7 +256,7 @@ static void bodies_of_all_are_bounded_together(void **state)
     free(text);
     assert_answer(bench, "GET /release HTTP/1.1\r\n" CLOSE, "200 OK", "1 released\n");
     assert_heard(first, "200 OK", "at last\n");
-    second = connect_to(bench);
+    second = connect_to(bench->config.http.gateway);
     say(second, "POST /echo HTTP/1.1\r\nContent-Length: 60000\r\n" CLOSE);
     say_bytes(second, 60000);
     assert_heard(second, "200 OK", "60000 bytes, sum 5820000, parameter -, query -\n");
@@ -321,7 +267,7 @@ static void answers_may_come_later(void **state)
     bench_t *bench = *state;
     int early[2];
     for (int i = 0; i < 2; i++) {
-        early[i] = connect_to(bench);
+        early[i] = connect_to(bench->config.http.gateway);
         say(early[i], "GET /keep HTTP/1.1\r\n" CLOSE);
     }
     until_waiting(bench, 2);
@@ -335,7 +281,7 @@ static void clients_may_leave_while_they_wait(void **state)
     bench_t *bench = *state;
     for (int round = 0; round < 5; round++) {
         for (int i = 0; i < CONNECTIONS - 1; i++) {
-            int fd = connect_to(bench);
+            int fd = connect_to(bench->config.http.gateway);
             say(fd, "GET /keep HTTP/1.1\r\n" CLOSE);
             until_waiting(bench, i + 1);
             close(fd);
@@ -350,13 +296,13 @@ static void those_beyond_the_limit_wait_at_the_door(void **state)
     bench_t *bench = *state;
     int fd[CONNECTIONS], late;
     for (int i = 0; i < CONNECTIONS - 1; i++) {
-        fd[i] = connect_to(bench);
+        fd[i] = connect_to(bench->config.http.gateway);
         say(fd[i], "GET /keep HTTP/1.1\r\n" CLOSE);
     }
     until_waiting(bench, CONNECTIONS - 1);
-    int releaser = connect_to(bench);
+    int releaser = connect_to(bench->config.http.gateway);
     say(releaser, "GET /release HTTP/1.1\r\n");
-    late = connect_to(bench);
+    late = connect_to(bench->config.http.gateway);
     say(late, "GET /echo HTTP/1.1\r\n" CLOSE);
     say(releaser, CLOSE);
     assert_heard(releaser, "200 OK", "3 released\n");
@@ -367,7 +313,7 @@ static void those_beyond_the_limit_wait_at_the_door(void **state)
 static void who_waits_at_the_end_is_told(void **state)
 {
     bench_t *bench = *state;
-    int fd = connect_to(bench);
+    int fd = connect_to(bench->config.http.gateway);
     say(fd, "GET /keep HTTP/1.1\r\n" CLOSE);
     until_waiting(bench, 1);
     fixture_stop(&bench->service);

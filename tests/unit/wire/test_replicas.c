@@ -116,15 +116,20 @@ static void reach(bench_t *bench, int wanted)
     }
 }
 
+static void open_both(bench_t *bench)
+{
+    atomic_store(&known, 3);
+    open_link(bench);
+    reach(bench, 0);
+    reach(bench, 1);
+}
+
 // ------------------------------------------------------------------ tests
 static void requests_are_dealt_out(void **state)
 {
     bench_t *bench = *state;
     int replies = 0;
-    atomic_store(&known, 3);
-    open_link(bench);
-    reach(bench, 0);
-    reach(bench, 1);
+    open_both(bench);
     for (uint64_t index = 1; index < 20; index += 2) send_batch(bench, index, &replies);
     while (replies < 10) assert_int_equal(rg_link_poll(bench->link, -1), 0);
     for (int i = 0; i < 2; i++) {
@@ -137,10 +142,7 @@ static void what_a_lost_replica_had_goes_to_the_others(void **state)
 {
     bench_t *bench = *state;
     int replies = 0;
-    atomic_store(&known, 3);
-    open_link(bench);
-    reach(bench, 0);
-    reach(bench, 1);
+    open_both(bench);
     for (uint64_t index = 2; index < 10; index += 2) send_batch(bench, index, &replies); // which both keep
     for (int i = 0; i < 2; i++)
         for (int n = 0; n < 2; n++) sem_wait(&bench->service[i].came);
