@@ -4,7 +4,8 @@
 // request in flight is a credit, so the asking side decides how much may come (rg_link_pending) and a stalled
 // consumer never makes a producer grow; high-water marks are only the backstop. A link keeps each request
 // until its reply is there and sends it again when the connection comes back, so either process may be
-// restarted alone; requests are therefore idempotent by design of the .proto files.
+// restarted alone; requests are therefore idempotent by design of the .proto files. Where tcp://NAME:PORT has
+// several addresses, these are replicas of the service: a link deals its requests out to them.
 //
 // One socket per service serves data and control alike: no handler blocks (long jobs run on a worker thread,
 // core/worker.h), so a status request waits for at most one handler.

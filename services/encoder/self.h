@@ -33,6 +33,7 @@ typedef struct {
     uint64_t embedded, translated;
 } rg_encoder_t;
 
+// ---- self.c: the end of a job
 void rg_encoder_refuse(rg_encoder_t *self, rg_job_t *job, int err); // with rg_error()
 void rg_encoder_reply(rg_encoder_t *self, rg_job_t *job);           // with its result
 void rg_encoder_count(rg_encoder_t *self, const rg_msg_t *made);    // what was embedded and translated
