@@ -4,6 +4,7 @@
 import { Browser } from './browser.mjs';
 import * as system from './system.mjs';
 import { adding } from './adding.mjs';
+import { document } from './document.mjs';
 import { failures } from './failures.mjs';
 import { keyboard } from './keyboard.mjs';
 import { layout } from './layout.mjs';
@@ -13,7 +14,7 @@ import { training } from './training.mjs';
 import { translate } from './translate.mjs';
 import { watching } from './watching.mjs';
 
-const parts = { watching, training, search, translate, adding, keyboard, layout, failures, token };
+const parts = { watching, training, document, search, translate, adding, keyboard, layout, failures, token };
 const asked = process.env.RG_PARTS?.split(',') ?? Object.keys(parts);
 
 const browser = await Browser.launch();
