@@ -9,6 +9,8 @@
 #include "common/wire/lookup.h"
 #include "common/wire/socket.h"
 
+_Static_assert(RG__LINK_ITEMS == RG__REPLICAS_MAX * RG__CONNECTION_ITEMS + 1, "all replicas, and the lookup");
+
 enum { BATCH = 16, STOP_CHECK_MS = 100, LOG_FIRST_MS = 5000, LOG_LAST_MS = 60000 };
 
 // A request without its reply.
