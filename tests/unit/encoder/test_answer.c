@@ -368,7 +368,7 @@ typedef struct {
     rg_link_t *link;
     pthread_t thread;
     sem_t ready;
-    int err;
+    int err, run_err; // before and after `ready`
     unsigned found;
 } set_t;
 
@@ -414,7 +414,7 @@ static void *serve(void *self)
                                     .self = set};
     set->err = rg_service_new(&set->service, set->config, &spec);
     sem_post(&set->ready);
-    if (!set->err) set->err = rg_service_run(set->service);
+    if (!set->err) set->run_err = rg_service_run(set->service);
     rg_service_destroy(&set->service);
     return NULL;
 }
@@ -437,7 +437,7 @@ static void stop(set_t *set)
     pthread_kill(set->thread, SIGTERM);
     pthread_join(set->thread, NULL);
     sem_destroy(&set->ready);
-    assert_int_equal(set->err, 0);
+    assert_int_equal(set->run_err, 0);
 }
 
 static void translations_say_what_guided_them(void **state)
