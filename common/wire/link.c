@@ -32,6 +32,7 @@ struct rg_link {
     rg__lookup_t *lookup; // finds the replicas; NULL: there is one, at the endpoint
     rg__connection_t *replica[RG__REPLICAS_MAX];
     size_t n_replicas, last; // last: that was sent to
+    size_t first_of_found;   // any: links shall not all begin at the same replica
     int receiving;           // callbacks are called: replicas stay
     size_t frame_max;
     request_t *first; // in the order of sending
@@ -59,6 +60,7 @@ int rg_link_new(rg_link_t **out, const rg_config_t *config, const char *peer, co
     link->endpoint = rg_strdup(endpoint);
     link->stop = stop;
     link->frame_max = (size_t)config->limits.message_max_mib << 20;
+    link->first_of_found = (size_t)(1e3 * rg__now_ms());
     int err = rg__connection_check(config, endpoint);
     if (!err) err = rg__lookup_new(&link->lookup, endpoint);
     if (!err && !link->lookup) err = add_replica(link, endpoint);
@@ -170,9 +172,11 @@ static void follow_lookup(rg_link_t *link)
         return;
     for (size_t i = link->n_replicas; i-- > 0;)
         if (!is_found(&found, link->replica[i]->endpoint)) remove_replica(link, i);
-    for (size_t i = 0; i < found.count && link->n_replicas < RG__REPLICAS_MAX; i++)
-        if (!is_replica(link, found.endpoint[i]) && add_replica(link, found.endpoint[i]) != 0)
+    for (size_t i = 0; i < found.count && link->n_replicas < RG__REPLICAS_MAX; i++) {
+        const char *endpoint = found.endpoint[(link->first_of_found + i) % found.count];
+        if (!is_replica(link, endpoint) && add_replica(link, endpoint) != 0)
             rg_log(RG_LOG_WARN, "no_connection", "peer=%s reason=\"%s\"", link->peer, rg_error());
+    }
 }
 
 static void follow_connections(rg_link_t *link)

@@ -11,6 +11,8 @@
 #include "services/gateway/reply.h"
 #include "services/gateway/subject.h"
 
+enum { TRIES = 8 };
+
 typedef struct {
     rg_gateway_t *gateway;
     rg_http_request_t *request;
@@ -48,11 +50,12 @@ static json_t *result_json(const Rg__V1__SearchReply *body)
 
 static void embed(search_t *search);
 
-// If the set switches to another model between the two questions, both are asked again.
+// If the set switches to another model between the two questions, both are asked again, of several encoders
+// in turn: those that have not followed yet are few, and not for long.
 static void take_neighbours(void *self, int err, const rg_msg_t *reply)
 {
     search_t *search = self;
-    if (err == RG_EMODEL && search->tries++ == 0) {
+    if (err == RG_EMODEL && ++search->tries < TRIES) {
         embed(search);
         return;
     }
