@@ -1,14 +1,24 @@
-// Monotonic seconds, for rates, time left and deadlines.
+// What time it is.
 #ifndef RG_CORE_CLOCK_H
 #define RG_CORE_CLOCK_H
 
+#include <stdint.h>
 #include <time.h>
 
+// Monotonic seconds, for rates, time left and deadlines.
 static inline double rg_clock_s(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+// Milliseconds since 1970, for what is kept.
+static inline uint64_t rg_clock_wall_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 #endif

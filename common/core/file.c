@@ -178,6 +178,11 @@ int rg_mkdirs_for(const char *path)
     return err;
 }
 
+int64_t rg_modified_ms(const struct stat *info)
+{
+    return (int64_t)info->st_mtim.tv_sec * 1000 + info->st_mtim.tv_nsec / 1000000;
+}
+
 int rg_exists(const char *path)
 {
     return access(path, F_OK) == 0;

@@ -3,6 +3,8 @@
 #define RG_CORE_FILE_H
 
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
 
 // Reads the whole file into *data (free() it; a zero byte follows the last). RG_ENOENT, RG_EIO, RG_ELIMIT if
 // larger than limit.
@@ -33,6 +35,8 @@ int rg_mkdirs(const char *path);
 int rg_mkdirs_for(const char *path); // the folders that a file of this path lies in
 
 int rg_exists(const char *path); // 1 or 0
+
+int64_t rg_modified_ms(const struct stat *info); // since 1970
 
 // Sorted names of the regular files and folders in a folder, dot names left out. Free with rg_names_free.
 int rg_list_dir(const char *path, char ***names, size_t *count);

@@ -63,8 +63,7 @@ typedef void rg_http_handler_fn(void *self, rg_http_request_t *request);
 
 typedef struct {
     const char *method; // HEAD is asked of GET's routes
-    const char
-        *path; // one that ends in * takes all that begin like it; the rest, not empty, is the parameter
+    const char *path;   // ending in *: all that begin like it; the rest, not empty, is the parameter
     rg_http_handler_fn *handle;
     size_t body_max; // bytes; 0: it takes no body
 } rg_http_route_t;

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 
 enum { HANDSHAKE_MS = 10000, RECONNECT_MS = 100, RECONNECT_MAX_MS = 1000, KEEPALIVE_S = 20 };
@@ -48,9 +49,7 @@ zsock_t *rg__socket_new(int type, const rg_config_t *config, int linger_ms)
 
 double rg__now_ms(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+    return 1e3 * rg_clock_s();
 }
 
 // ------------------------------------------------------------------ sending

@@ -76,9 +76,7 @@ static char *write_text(const rg_overview_t *overview)
     json_t *services = json_array(), *whole = json_pack("{s:o}", "services", services);
     for (int i = 0; i < RG_FLEET; i++)
         if (rg_fleet_all(overview->config) & 1u << i) json_array_append_new(services, describe(overview, i));
-    char *text = json_dumps(whole, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    json_decref(whole);
-    return text;
+    return rg_reply_write(whole);
 }
 
 static void end_round(rg_overview_t *overview)

@@ -51,17 +51,16 @@ static void reply(rg_http_request_t *request, unsigned status, char *text)
                                               .headers = {{"Cache-Control", "no-store"}}});
 }
 
-// Takes the reference.
-static void reply_object(rg_http_request_t *request, unsigned status, json_t *object)
+char *rg_reply_write(json_t *object)
 {
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(DIGITS));
     json_decref(object);
-    reply(request, status, text ? text : rg_strdup("{}"));
+    return text ? text : rg_strdup("{}");
 }
 
 void rg_reply_json(rg_http_request_t *request, json_t *object)
 {
-    reply_object(request, 200, object);
+    reply(request, 200, rg_reply_write(object));
 }
 
 void rg_reply_text(rg_http_request_t *request, char *text)
@@ -72,9 +71,9 @@ void rg_reply_text(rg_http_request_t *request, char *text)
 void rg_reply_refuse(void *self, rg_http_request_t *request, unsigned status, const char *sentence)
 {
     (void)self;
-    reply_object(
-        request, status,
-        json_pack("{s:{s:s, s:o}}", "error", "code", code_of(status), "sentence", rg_json_text(sentence)));
+    json_t *object =
+        json_pack("{s:{s:s, s:o}}", "error", "code", code_of(status), "sentence", rg_json_text(sentence));
+    reply(request, status, rg_reply_write(object));
 }
 
 void rg_reply_fail(rg_http_request_t *request, int err)

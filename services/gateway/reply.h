@@ -10,7 +10,10 @@
 // 200 and the object, whose reference is taken.
 void rg_reply_json(rg_http_request_t *request, json_t *object);
 
-// The same for a JSON object as text, which is taken and free()d.
+// The object as text, whose reference is taken; free() it. From any thread.
+char *rg_reply_write(json_t *object);
+
+// The same answer for an object that was written already, which is taken and free()d.
 void rg_reply_text(rg_http_request_t *request, char *text);
 
 // The error err, whose sentence is rg_error().

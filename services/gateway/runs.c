@@ -12,11 +12,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-
-static int64_t modified_ms(const struct stat *info)
-{
-    return (int64_t)info->st_mtim.tv_sec * 1000 + info->st_mtim.tv_nsec / 1000000;
-}
+#include "common/core/file.h"
 
 static void add(rg_runs_t *runs, const char *name, int64_t modified)
 {
@@ -35,7 +31,7 @@ static int64_t find_metrics(int folder)
 {
     struct stat info;
     if (fstatat(folder, "metrics.jsonl", &info, AT_SYMLINK_NOFOLLOW) != 0) return 0;
-    return S_ISREG(info.st_mode) ? modified_ms(&info) : 0;
+    return S_ISREG(info.st_mode) ? rg_modified_ms(&info) : 0;
 }
 
 static void look_below(rg_runs_t *runs, int folder, const char *name, int depth);

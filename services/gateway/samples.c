@@ -10,6 +10,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/core/file.h"
 
 static const char ending[] = ".png", evaluated[] = "eval-";
 
@@ -64,11 +65,6 @@ static int compare(const void *left, const void *right)
     return strcmp(a->name, b->name);
 }
 
-static int64_t modified(const struct stat *info)
-{
-    return (int64_t)info->st_mtim.tv_sec * 1000 + info->st_mtim.tv_nsec / 1000000;
-}
-
 static size_t list(DIR *dir, row_t rows[RG_SAMPLES_MAX])
 {
     size_t n = 0;
@@ -79,7 +75,7 @@ static size_t list(DIR *dir, row_t rows[RG_SAMPLES_MAX])
         if (fstatat(dirfd(dir), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode))
             continue;
         row_t *row = &rows[n++];
-        *row = (row_t){.name = rg_strdup(entry->d_name), .modified_ms = modified(&info)};
+        *row = (row_t){.name = rg_strdup(entry->d_name), .modified_ms = rg_modified_ms(&info)};
         rg_sample_parse(row->name, &row->sample);
     }
     if (n) qsort(rows, n, sizeof *rows, compare);
@@ -130,6 +126,6 @@ int rg_sample_open(const char *folder, const char *name, int *fd, size_t *size, 
     }
     *fd = opened;
     *size = (size_t)info.st_size;
-    *modified_ms = modified(&info);
+    *modified_ms = rg_modified_ms(&info);
     return 0;
 }

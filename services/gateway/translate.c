@@ -102,8 +102,10 @@ static int write_answer(void *self)
     int err = png_json(&translation->gateway->config, translation->subject.pixels, &source);
     if (!err) err = json_object_set_new(whole, "source", source);
     if (!err) err = add_samples(translation, samples);
-    if (!err) translation->text = json_dumps(whole, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    json_decref(whole);
+    if (err)
+        json_decref(whole);
+    else
+        translation->text = rg_reply_write(whole);
     return err;
 }
 

@@ -2,21 +2,15 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
+#include "common/core/clock.h"
 
 // A path that is too long is not kept: nobody could follow it.
 uint64_t rg_announced_add(rg_announced_t *announced, const Rg__V1__ModelRequest *request)
 {
     const int again = strcmp(announced->served.model, request->model) == 0;
     rg_announcement_t *made = again ? &announced->served : &announced->next;
-    const uint64_t now = now_ms(), last = announced->last_serial;
+    const uint64_t now = rg_clock_wall_ms(), last = announced->last_serial;
     *made = (rg_announcement_t){.serial = now > last ? now : last + 1};
     announced->last_serial = made->serial;
     snprintf(made->model, sizeof made->model, "%s", request->model);

@@ -1,6 +1,6 @@
 #include <stdio.h>
-#include <time.h>
 
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "services/retrieval/set_private.h"
 
@@ -98,13 +98,6 @@ static int add_one(adding_t *adding, const rg_set_item_t *item, rg_outcome_t *ou
     return adding->next ? store_made(adding, item, label) : store_image(adding, item, label);
 }
 
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 // The view of the adding is complete, and whatever follows from it.
 static int finish_add(rg_set_t *set, adding_t *adding)
 {
@@ -116,7 +109,7 @@ static int finish_add(rg_set_t *set, adding_t *adding)
 
 int rg_set_add(rg_set_t *set, const char *model, const rg_set_item_t *items, size_t n, rg_outcome_t *outcomes)
 {
-    adding_t adding = {.generation = set->state.generation + 1, .now_ms = now_ms(), .set = set};
+    adding_t adding = {.generation = set->state.generation + 1, .now_ms = rg_clock_wall_ms(), .set = set};
     size_t added = 0;
     int err = rg_set_find_model(set, model, &adding.model);
     if (err) return err;

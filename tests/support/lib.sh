@@ -12,6 +12,7 @@ cleanup()
     for pid in "$work"/*/rg.pid; do
         [ -e "$pid" ] && "$RG_BIN/rg-ctl" down --config "$work/config.yaml" --set run="${pid%/rg.pid}" >/dev/null 2>&1
     done
+    jobs -p | xargs -r kill 2>/dev/null # commands in the background, which would wait for services
     rm -rf "$work"
     exit $code
 }
