@@ -32,13 +32,21 @@ int rg_worker_new(rg_worker_t **out)
     return 0;
 }
 
+static void join(rg_worker_t *worker)
+{
+    uint64_t count;
+    pthread_join(worker->thread, NULL);
+    if (read(worker->event, &count, sizeof count) < 0) count = 0;
+    worker->running = 0;
+}
+
 void rg_worker_destroy(rg_worker_t **out)
 {
     rg_worker_t *worker = *out;
     if (!worker) return;
     if (worker->running) {
         rg_worker_stop(worker);
-        rg_worker_finish(worker);
+        join(worker);
     }
     close(worker->event);
     free(worker);
@@ -89,10 +97,7 @@ int rg_worker_fd(const rg_worker_t *worker)
 
 int rg_worker_finish(rg_worker_t *worker)
 {
-    uint64_t count;
-    pthread_join(worker->thread, NULL);
-    if (read(worker->event, &count, sizeof count) < 0) count = 0;
-    worker->running = 0;
+    join(worker);
     if (worker->result) return rg_fail(worker->result, "%s", worker->sentence);
     return 0;
 }

@@ -10,7 +10,7 @@
 typedef struct rg_worker rg_worker_t;
 
 int rg_worker_new(rg_worker_t **worker);
-void rg_worker_destroy(rg_worker_t **worker); // asks a running job to stop and waits for it
+void rg_worker_destroy(rg_worker_t **worker); // asks a running job to stop and waits; rg_error() stays
 
 // Runs job(self, stop) on a new thread. RG_EBUSY if one is running.
 int rg_worker_start(rg_worker_t *worker, int (*job)(void *self, const atomic_int *stop), void *self);

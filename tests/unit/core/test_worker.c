@@ -106,7 +106,9 @@ static void destroying_stops_the_job(void **state)
     assert_int_equal(rg_worker_new(&worker), 0);
     assert_int_equal(rg_worker_start(worker, until_stopped, &job), 0);
     while (!atomic_load(&job.begun)) sched_yield();
+    rg_fail(RG_EIO, "what was wrong before");
     rg_worker_destroy(&worker);
+    assert_string_equal(rg_error(), "what was wrong before");
     assert_null(worker);
     rg_worker_destroy(&worker);
 }
