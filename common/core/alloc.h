@@ -6,10 +6,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 
-void *rg_alloc(size_t size);                                                 // zeroed; free() it
-void *rg_alloc_lines(size_t size);                                           // the same, in whole cache lines
-void *rg_realloc(void *old, size_t size);                                    // as realloc
-char *rg_strdup(const char *text);                                           // free() it
+void *rg_alloc(size_t size);              // zeroed; free() it
+void *rg_alloc_lines(size_t size);        // the same, in whole cache lines
+void *rg_realloc(void *old, size_t size); // as realloc
+char *rg_strdup(const char *text);        // free() it
 char *rg_format_list(const char *fmt, va_list args) __attribute__((format(printf, 1, 0)));
 char *rg_format(const char *fmt, ...) __attribute__((format(printf, 1, 2))); // free() it
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/data/content_id.h"
 
 enum rg_split { RG_SPLIT_TRAIN, RG_SPLIT_VALIDATION, RG_SPLIT_TEST, RG_SPLITS };

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 
 // Bytes of one [S,S,3] image.
 size_t rg_picture_size(const rg_config_t *config);

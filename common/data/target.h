@@ -4,7 +4,7 @@
 #ifndef RG_DATA_TARGET_H
 #define RG_DATA_TARGET_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/core/rng.h"
 #include "common/data/dataset.h"
 

@@ -5,7 +5,7 @@
 #ifndef RG_MODEL_ATTRIBUTE_H
 #define RG_MODEL_ATTRIBUTE_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/core/rng.h"
 #include "common/nn/ops.h"
 

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/nn/param.h"
 
 typedef struct {

@@ -4,7 +4,7 @@
 #ifndef RG_MODEL_CONTENT_H
 #define RG_MODEL_CONTENT_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/nn/ops.h"
 
 enum { RG_RES_MAX = 16 };

@@ -5,7 +5,7 @@
 #ifndef RG_MODEL_DISCRIMINATOR_H
 #define RG_MODEL_DISCRIMINATOR_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/nn/ops.h"
 
 enum { RG_SCALES_MAX = 4, RG_D_LAYERS_MAX = 8, RG_D_WIDTH_MAX = 512 };

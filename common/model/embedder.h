@@ -10,7 +10,7 @@
 #ifndef RG_MODEL_EMBEDDER_H
 #define RG_MODEL_EMBEDDER_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/model/layers.h"
 
 enum { RG_EMBEDDER_BLOCKS = 6, RG_EMBEDDER_HIDDEN = 512 };

@@ -12,7 +12,7 @@
 #ifndef RG_MODEL_FUSION_H
 #define RG_MODEL_FUSION_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/nn/ops.h"
 
 typedef struct {

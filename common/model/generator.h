@@ -10,7 +10,7 @@
 #ifndef RG_MODEL_GENERATOR_H
 #define RG_MODEL_GENERATOR_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/model/content.h"
 #include "common/model/layers.h"
 

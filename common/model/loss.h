@@ -3,7 +3,7 @@
 #ifndef RG_MODEL_LOSS_H
 #define RG_MODEL_LOSS_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/nn/ops.h"
 
 // Distance of E_a's Gaussian from the component of the labels (GMM-UNIT, section 3.2), s = attr_std:

@@ -3,7 +3,7 @@
 #ifndef RG_MODEL_MODEL_H
 #define RG_MODEL_MODEL_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/model/attribute.h"
 #include "common/model/content.h"
 #include "common/model/discriminator.h"

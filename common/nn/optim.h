@@ -2,7 +2,7 @@
 #ifndef RG_NN_OPTIM_H
 #define RG_NN_OPTIM_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/nn/kernels.h"
 #include "common/nn/param.h"
 

@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/wire/curve.h"
 
 #define RG_ALLOW_FILE "allowed"

@@ -9,7 +9,7 @@
 #ifndef RG_WIRE_CURVE_H
 #define RG_WIRE_CURVE_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 
 #define RG_CURVE_SERVER "server"
 

@@ -2,7 +2,7 @@
 #ifndef RG_WIRE_EDITS_H
 #define RG_WIRE_EDITS_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/wire/msg.h"
 
 typedef struct {

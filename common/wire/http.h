@@ -15,7 +15,7 @@
 
 #include <stddef.h>
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 
 typedef struct rg_http rg_http_t;
 typedef struct rg_http_request rg_http_request_t;

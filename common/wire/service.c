@@ -42,7 +42,7 @@ struct rg_service {
     size_t frame_max;
     double started_ms;
     rg__guard_t *guard; // of an encrypted socket, or NULL
-    rg_log_limit_t bad;    // of lines about messages that are not taken
+    rg_log_limit_t bad; // of lines about messages that are not taken
     rg__traffic_t *traffic;
     rg__outbox_t *outbox;
     rg_http_t *http; // NULL: off

@@ -4,7 +4,7 @@
 
 #include <czmq.h>
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/wire/wire.h"
 
 // ------------------------------------------------------------------ socket.c
@@ -74,7 +74,7 @@ typedef struct {
 rg__sender_t rg__guard_sender(rg__guard_t *guard, zmq_msg_t *part);
 
 // ------------------------------------------------------------------ link.c, for the service loop
-enum { RG__LINK_ITEMS = 33 }; // at most
+enum { RG__LINK_ITEMS = 33 };                                                 // at most
 size_t rg__link_items(rg_link_t *link, zmq_pollitem_t items[RG__LINK_ITEMS]); // how many it has now
 int rg__link_dispatch(rg_link_t *link);     // handles what has come; how many callbacks ran
 void rg__link_log_waiting(rg_link_t *link); // says so, now and then, while an answer is overdue

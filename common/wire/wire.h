@@ -24,7 +24,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/wire/allow.h"
 #include "common/wire/http.h"
 #include "common/wire/msg.h"

@@ -8,7 +8,7 @@
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
 #include "common/core/err.h"
-#include "common/core/fleet.h"
+#include "common/config/services.h"
 
 enum {
     STEP_MS = 100,
@@ -60,7 +60,7 @@ static void ask_status(rg_caller_t *caller)
 
 int rg_caller_open(rg_caller_t **out, const rg_config_t *config, const char *service)
 {
-    const char *endpoint = rg_fleet_endpoint(config, rg_fleet_find(service));
+    const char *endpoint = rg_services_endpoint(config, rg_services_find(service));
     rg_caller_t *caller = rg_alloc(sizeof *caller);
     caller->service = service;
     int err = rg_link_new(&caller->link, config, service, endpoint, rg_interrupted());

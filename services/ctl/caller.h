@@ -9,7 +9,7 @@
 #ifndef RG_CTL_CALLER_H
 #define RG_CTL_CALLER_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/wire/wire.h"
 
 typedef struct rg_caller rg_caller_t;
@@ -20,7 +20,7 @@ typedef int rg_answer_fn(void *self, const rg_msg_t *reply);
 // Told every status that comes (borrowed), and with NULL that none has come for a while (rg_caller_silent_s).
 typedef void rg_watch_fn(void *self, const Rg__V1__StatusReply *status);
 
-// service: as in fleet.h. RG_ETIMEOUT naming the service and its endpoint, RG_ESTOPPED.
+// service: as in config/services.h. RG_ETIMEOUT naming the service and its endpoint, RG_ESTOPPED.
 int rg_caller_open(rg_caller_t **caller, const rg_config_t *config, const char *service);
 void rg_caller_close(rg_caller_t **caller);
 

@@ -10,7 +10,7 @@
 #include <argp.h>
 #include <stddef.h>
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 
 enum { RG_SETS_MAX = 64 };
 

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/data/picture.h"
 
 // Reads a JPEG as the networks see it (data.crop, data.img_size): out [S,S,3] u8, the caller's. id (NULL:

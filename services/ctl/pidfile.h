@@ -5,7 +5,7 @@
 
 #include <sys/types.h>
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 
 // Makes the run directory and takes the lock: *fd holds it (close-on-exec) and is shared by forked processes.
 // RG_EBUSY "already running (pid N)".

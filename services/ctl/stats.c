@@ -26,9 +26,9 @@ static void print_answer(const char *service, const Rg__V1__StatsReply *stats)
     }
 }
 
-static void print(const rg_survey_row_t rows[RG_FLEET])
+static void print(const rg_survey_row_t rows[RG_SERVICES])
 {
-    for (int i = 0; i < RG_FLEET; i++) {
+    for (int i = 0; i < RG_SERVICES; i++) {
         if (!rows[i].service) continue;
         if (rows[i].answer)
             print_answer(rows[i].service, rows[i].answer);

@@ -16,7 +16,7 @@
 #include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
-#include "common/core/fleet.h"
+#include "common/config/services.h"
 #include "common/core/log.h"
 #include "services/ctl/pidfile.h"
 
@@ -31,7 +31,7 @@ typedef struct {
 
 typedef struct {
     const rg_supervisor_spec_t *spec;
-    child_t child[RG_FLEET];
+    child_t child[RG_SERVICES];
     int n;
     int signals; // signalfd
     int report;  // pipe to `up`, -1 once it is over
@@ -222,8 +222,8 @@ static int alive(const supervisor_t *self)
 
 static void supervise(supervisor_t *self)
 {
-    for (int i = 0; i < RG_FLEET; i++)
-        if (self->spec->services & 1u << i) self->child[self->n++].name = rg_fleet_name(i);
+    for (int i = 0; i < RG_SERVICES; i++)
+        if (self->spec->services & 1u << i) self->child[self->n++].name = rg_services_name(i);
     do {
         struct pollfd ready = {.fd = self->signals, .events = POLLIN};
         int wait = act(self);

@@ -13,7 +13,7 @@
 typedef struct {
     const rg_options_t *options; // passed on: --config, --set
     const char *folder;          // of the executables rg-SERVICE
-    unsigned services;           // mask of 1 << service (fleet.h)
+    unsigned services;           // mask of 1 << service (config/services.h)
     int attached;                // 1: stays in the caller's session and writes to its standard error
 } rg_supervisor_spec_t;
 

@@ -27,7 +27,7 @@ error_t rg_survey_parse(int key, char *arg, struct argp_state *state)
         input->watch = 1;
         return 0;
     case ARGP_KEY_ARG:
-        if (rg_fleet_parse(arg, &mask) != 0) argp_error(state, "%s", rg_error());
+        if (rg_services_parse(arg, &mask) != 0) argp_error(state, "%s", rg_error());
         input->services |= mask;
         return 0;
     default:
@@ -52,9 +52,9 @@ static void take_reply(void *self, int err, const rg_msg_t *reply)
 static int ask_all(const rg_config_t *config, asked_t *asked)
 {
     int err = 0;
-    for (int i = 0; i < RG_FLEET && !err; i++) {
+    for (int i = 0; i < RG_SERVICES && !err; i++) {
         if (!asked[i].service) continue;
-        err = rg_link_new(&asked[i].link, config, asked[i].service, rg_fleet_endpoint(config, i),
+        err = rg_link_new(&asked[i].link, config, asked[i].service, rg_services_endpoint(config, i),
                           rg_interrupted());
         if (err) break;
         rg_msg_t *request = rg_msg_new(asked[i].survey->question);
@@ -70,7 +70,7 @@ static int wait_all(asked_t *asked)
     int err = 0, left = 1;
     while (!err && left && rg_clock_s() < deadline) {
         left = 0;
-        for (int i = 0; i < RG_FLEET && !err; i++) {
+        for (int i = 0; i < RG_SERVICES && !err; i++) {
             if (!asked[i].link || !rg_link_pending(asked[i].link)) continue;
             err = rg_link_poll(asked[i].link, STEP_MS);
             left += rg_link_pending(asked[i].link);
@@ -82,7 +82,7 @@ static int wait_all(asked_t *asked)
 static void print_json(const rg_survey_t *survey, const rg_survey_row_t *rows)
 {
     json_t *list = json_array();
-    for (int i = 0; i < RG_FLEET; i++) {
+    for (int i = 0; i < RG_SERVICES; i++) {
         if (!rows[i].service) continue;
         json_t *object =
             json_pack("{s:s, s:b}", "service", rows[i].service, "answers", rows[i].answer != NULL);
@@ -94,8 +94,8 @@ static void print_json(const rg_survey_t *survey, const rg_survey_row_t *rows)
 
 static void show(const rg_options_t *options, const asked_t *asked, int clear)
 {
-    rg_survey_row_t rows[RG_FLEET] = {0};
-    for (int i = 0; i < RG_FLEET; i++) {
+    rg_survey_row_t rows[RG_SERVICES] = {0};
+    for (int i = 0; i < RG_SERVICES; i++) {
         rows[i].service = asked[i].service;
         if (asked[i].reply) rows[i].answer = rg_msg_body(asked[i].reply);
     }
@@ -110,7 +110,7 @@ static void show(const rg_options_t *options, const asked_t *asked, int clear)
 static int name_silent(const rg_config_t *config, const asked_t *asked)
 {
     char *silent = rg_strdup("");
-    for (int i = 0; i < RG_FLEET; i++) {
+    for (int i = 0; i < RG_SERVICES; i++) {
         if (!asked[i].service || asked[i].reply) continue;
         char *longer = rg_format("%s%s%s", silent, *silent ? ", " : "", asked[i].service);
         free(silent);
@@ -123,16 +123,16 @@ static int name_silent(const rg_config_t *config, const asked_t *asked)
 
 static int ask_once(const rg_survey_t *survey, const rg_options_t *options, unsigned services, int clear)
 {
-    asked_t asked[RG_FLEET] = {0};
-    for (int i = 0; i < RG_FLEET; i++) {
+    asked_t asked[RG_SERVICES] = {0};
+    for (int i = 0; i < RG_SERVICES; i++) {
         asked[i].survey = survey;
-        if (services & 1u << i) asked[i].service = rg_fleet_name(i);
+        if (services & 1u << i) asked[i].service = rg_services_name(i);
     }
     int err = ask_all(&options->config, asked);
     if (!err) err = wait_all(asked);
     if (!err) show(options, asked, clear);
     if (!err) err = name_silent(&options->config, asked);
-    for (int i = 0; i < RG_FLEET; i++) {
+    for (int i = 0; i < RG_SERVICES; i++) {
         rg_link_destroy(&asked[i].link);
         rg_msg_destroy(&asked[i].reply);
     }
@@ -141,8 +141,8 @@ static int ask_once(const rg_survey_t *survey, const rg_options_t *options, unsi
 
 int rg_survey_run(const rg_survey_t *survey, const rg_options_t *options, const rg_survey_input_t *input)
 {
-    unsigned services = input->services ? input->services : rg_fleet_all(&options->config);
-    int unknown = rg_fleet_check(&options->config, services);
+    unsigned services = input->services ? input->services : rg_services_all(&options->config);
+    int unknown = rg_services_check(&options->config, services);
     if (unknown) return unknown;
     if (!input->watch) return ask_once(survey, options, services, 0);
     while (!atomic_load(rg_interrupted())) {

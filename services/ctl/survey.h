@@ -7,11 +7,11 @@
 
 #include <jansson.h>
 
-#include "common/core/fleet.h"
+#include "common/config/services.h"
 #include "common/wire/msg.h"
 #include "services/ctl/command.h"
 
-// One service of the fleet.
+// One service of the services.
 typedef struct {
     const char *service; // NULL: not asked
     const void *answer;  // the body of its reply, NULL: none came
@@ -19,7 +19,7 @@ typedef struct {
 
 typedef struct {
     Rg__V1__Envelope__BodyCase question, answer; // the question has no fields
-    void (*print)(const rg_survey_row_t rows[RG_FLEET]);
+    void (*print)(const rg_survey_row_t rows[RG_SERVICES]);
     void (*put)(json_t *object, const void *answer); // adds what an answer says
 } rg_survey_t;
 

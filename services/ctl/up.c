@@ -9,7 +9,7 @@
 
 #include "common/core/clock.h"
 #include "common/core/err.h"
-#include "common/core/fleet.h"
+#include "common/config/services.h"
 #include "common/wire/wire.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/commands.h"
@@ -24,7 +24,8 @@ typedef struct {
 } up_t;
 
 static const struct argp_option own_options[] = {
-    {"only", 'o', "SERVICE,...", 0, "Start only these: retrieval, encoder, loader, trainer, evaluator, gateway"},
+    {"only", 'o', "SERVICE,...", 0,
+     "Start only these: retrieval, encoder, loader, trainer, evaluator, gateway"},
     {"foreground", 'f', NULL, 0, "Stay attached; SIGINT or SIGTERM stops the services"},
     {0},
 };
@@ -52,9 +53,9 @@ static int find_folder(unsigned services, char folder[4096])
     if (n < 0) return rg_fail_errno(RG_EIO, "/proc/self/exe: cannot read");
     folder[n] = 0;
     *strrchr(folder, '/') = 0;
-    for (int i = 0; i < RG_FLEET; i++) {
+    for (int i = 0; i < RG_SERVICES; i++) {
         if (!(services & 1u << i)) continue;
-        snprintf(path, sizeof path, "%s/rg-%s", folder, rg_fleet_name(i));
+        snprintf(path, sizeof path, "%s/rg-%s", folder, rg_services_name(i));
         if (access(path, X_OK) != 0) return rg_fail_errno(RG_ENOENT, "%s: cannot run", path);
     }
     return 0;
@@ -144,7 +145,7 @@ static int wait_ready(waiting_t *waiting, const rg_config_t *config, int report)
     int left = 1, err = 0;
     while (!err && left) {
         left = 0;
-        for (int i = 0; i < RG_FLEET && !err; i++) {
+        for (int i = 0; i < RG_SERVICES && !err; i++) {
             if (!waiting[i].link || waiting[i].ready) continue;
             err = wait_a_moment(&waiting[i], config, report);
             left += !waiting[i].ready;
@@ -158,19 +159,19 @@ static int wait_ready(waiting_t *waiting, const rg_config_t *config, int report)
 
 static int ask_all(const rg_supervisor_spec_t *spec, pid_t supervisor, int report)
 {
-    waiting_t waiting[RG_FLEET] = {0};
+    waiting_t waiting[RG_SERVICES] = {0};
     const rg_config_t *config = &spec->options->config;
     int err = 0;
-    for (int i = 0; i < RG_FLEET && !err; i++) {
+    for (int i = 0; i < RG_SERVICES && !err; i++) {
         if (!(spec->services & 1u << i)) continue;
         waiting[i] =
-            (waiting_t){.name = rg_fleet_name(i), .supervisor = supervisor, .json = spec->options->json};
-        err = rg_link_new(&waiting[i].link, config, waiting[i].name, rg_fleet_endpoint(config, i),
+            (waiting_t){.name = rg_services_name(i), .supervisor = supervisor, .json = spec->options->json};
+        err = rg_link_new(&waiting[i].link, config, waiting[i].name, rg_services_endpoint(config, i),
                           rg_interrupted());
         if (!err) ask(&waiting[i]);
     }
     if (!err) err = wait_ready(waiting, config, report);
-    for (int i = 0; i < RG_FLEET; i++) rg_link_destroy(&waiting[i].link);
+    for (int i = 0; i < RG_SERVICES; i++) rg_link_destroy(&waiting[i].link);
     return err;
 }
 
@@ -189,11 +190,11 @@ static int run(const rg_options_t *options, const void *input)
 {
     const up_t *own = input;
     char folder[4096];
-    unsigned services = rg_fleet_all(&options->config);
+    unsigned services = rg_services_all(&options->config);
     pid_t supervisor;
     int report;
-    int err = own->only ? rg_fleet_parse(own->only, &services) : 0;
-    if (!err) err = rg_fleet_check(&options->config, services);
+    int err = own->only ? rg_services_parse(own->only, &services) : 0;
+    if (!err) err = rg_services_check(&options->config, services);
     if (!err) err = find_folder(services, folder);
     if (err) return err;
     rg_supervisor_spec_t spec = {

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/model/translate.h"
 
 enum { RG_ENGINE_BATCH = 16 };

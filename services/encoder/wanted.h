@@ -3,7 +3,7 @@
 #ifndef RG_ENCODER_WANTED_H
 #define RG_ENCODER_WANTED_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "encode.pb-c.h"
 
 typedef struct {

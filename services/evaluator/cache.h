@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 
 typedef struct {
     float *row; // [n,width], borrowed

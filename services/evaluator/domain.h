@@ -2,7 +2,7 @@
 #ifndef RG_EVALUATOR_DOMAIN_H
 #define RG_EVALUATOR_DOMAIN_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 
 typedef struct {
     int attribute, value;

@@ -5,7 +5,7 @@
 
 #include <sys/stat.h>
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 
 // Stages followed: those that a few images tell something of. Stage 2 is not: its numbers need all of the
 // retrieval set embedded.

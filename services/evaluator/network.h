@@ -2,7 +2,7 @@
 #ifndef RG_EVALUATOR_NETWORK_H
 #define RG_EVALUATOR_NETWORK_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/onnx/onnx.h"
 
 typedef struct {

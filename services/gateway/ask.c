@@ -5,7 +5,7 @@
 int rg_ask(rg_gateway_t *gateway, const char *service, rg_msg_t **request, Rg__V1__Envelope__BodyCase answer,
            rg_ask_fn *fn, void *self)
 {
-    const rg_question_t question = {.service = rg_fleet_find(service),
+    const rg_question_t question = {.service = rg_services_find(service),
                                     .answer = answer,
                                     .timeout_ms = gateway->config.limits.timeout_ms,
                                     .fn = fn,

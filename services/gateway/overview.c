@@ -21,7 +21,7 @@ typedef struct {
 struct rg_overview {
     const rg_config_t *config;
     rg_peers_t *peers;
-    row_t row[RG_FLEET];
+    row_t row[RG_SERVICES];
     int open;                    // questions of this round without an answer
     double asked_s;              // when this round, or the last, began; 0: never
     char *text;                  // what the last round gave; NULL: there was none
@@ -34,13 +34,13 @@ void rg_overview_new(rg_overview_t **out, const rg_config_t *config, rg_peers_t 
     rg_overview_t *overview = rg_alloc(sizeof *overview);
     overview->config = config;
     overview->peers = peers;
-    for (int i = 0; i < RG_FLEET; i++) overview->row[i].overview = overview;
+    for (int i = 0; i < RG_SERVICES; i++) overview->row[i].overview = overview;
     *out = overview;
 }
 
 static void forget_answers(rg_overview_t *overview)
 {
-    for (int i = 0; i < RG_FLEET; i++) {
+    for (int i = 0; i < RG_SERVICES; i++) {
         rg_msg_destroy(&overview->row[i].status);
         rg_msg_destroy(&overview->row[i].stats);
     }
@@ -60,7 +60,7 @@ void rg_overview_destroy(rg_overview_t **out)
 // ------------------------------------------------------------------ the answer
 static json_t *describe(const rg_overview_t *overview, int service)
 {
-    const char *name = rg_fleet_name(service);
+    const char *name = rg_services_name(service);
     const row_t *row = &overview->row[service];
     int port = rg_config_http_port(overview->config, name), answers = row->status && row->stats;
     json_t *object = json_pack("{s:s, s:b}", "service", name, "answers", answers);
@@ -74,8 +74,9 @@ static json_t *describe(const rg_overview_t *overview, int service)
 static char *write_text(const rg_overview_t *overview)
 {
     json_t *services = json_array(), *whole = json_pack("{s:o}", "services", services);
-    for (int i = 0; i < RG_FLEET; i++)
-        if (rg_fleet_all(overview->config) & 1u << i) json_array_append_new(services, describe(overview, i));
+    for (int i = 0; i < RG_SERVICES; i++)
+        if (rg_services_all(overview->config) & 1u << i)
+            json_array_append_new(services, describe(overview, i));
     return rg_reply_write(whole);
 }
 
@@ -126,8 +127,8 @@ static void ask(rg_overview_t *overview, int service)
 static void begin_round(rg_overview_t *overview)
 {
     overview->asked_s = rg_clock_s();
-    for (int i = 0; i < RG_FLEET; i++)
-        if (rg_fleet_all(overview->config) & 1u << i) ask(overview, i);
+    for (int i = 0; i < RG_SERVICES; i++)
+        if (rg_services_all(overview->config) & 1u << i) ask(overview, i);
 }
 
 void rg_overview_get(rg_overview_t *overview, rg_http_request_t *request)

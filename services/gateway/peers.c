@@ -19,7 +19,7 @@ typedef struct asked {
 } asked_t;
 
 struct rg_peers {
-    rg_link_t *link[RG_FLEET]; // NULL: not a part of this system
+    rg_link_t *link[RG_SERVICES]; // NULL: not a part of this system
     asked_t *first;
     int timer; // ticks while questions wait
     int stopping;
@@ -30,8 +30,9 @@ int rg_peers_new(rg_peers_t **out, const rg_config_t *config)
     rg_peers_t *peers = rg_alloc(sizeof *peers);
     peers->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     int err = peers->timer < 0 ? rg_fail_errno(RG_ELIMIT, "cannot make a timer") : 0;
-    for (int i = 0; i < RG_FLEET && !err; i++)
-        err = rg_link_new(&peers->link[i], config, rg_fleet_name(i), rg_fleet_endpoint(config, i), NULL);
+    for (int i = 0; i < RG_SERVICES && !err; i++)
+        err =
+            rg_link_new(&peers->link[i], config, rg_services_name(i), rg_services_endpoint(config, i), NULL);
     if (err)
         rg_peers_destroy(&peers);
     else
@@ -43,7 +44,7 @@ void rg_peers_destroy(rg_peers_t **out)
 {
     rg_peers_t *peers = *out;
     if (!peers) return;
-    for (int i = 0; i < RG_FLEET; i++) rg_link_destroy(&peers->link[i]);
+    for (int i = 0; i < RG_SERVICES; i++) rg_link_destroy(&peers->link[i]);
     if (peers->timer >= 0) close(peers->timer);
     free(peers);
     *out = NULL;
@@ -89,7 +90,7 @@ static void tick(void *self)
     if (read(peers->timer, &ticks, sizeof ticks) != sizeof ticks) return;
     for (asked_t *asked; (asked = find_overdue(peers)) != NULL;)
         abandon(asked,
-                rg_fail(RG_ETIMEOUT, "the %s does not answer", rg_fleet_name(asked->question.service)));
+                rg_fail(RG_ETIMEOUT, "the %s does not answer", rg_services_name(asked->question.service)));
 }
 
 void rg_peers_stop(rg_peers_t *peers)
@@ -101,7 +102,7 @@ void rg_peers_stop(rg_peers_t *peers)
 
 void rg_peers_add_to(rg_peers_t *peers, rg_service_t *service)
 {
-    for (int i = 0; i < RG_FLEET; i++) rg_service_add_link(service, peers->link[i]);
+    for (int i = 0; i < RG_SERVICES; i++) rg_service_add_link(service, peers->link[i]);
     rg_service_add_fd(service, peers->timer, tick, peers);
 }
 
@@ -110,7 +111,7 @@ void rg_peers_add_to(rg_peers_t *peers, rg_service_t *service)
 static void take_reply(void *self, int err, const rg_msg_t *reply)
 {
     asked_t *asked = self;
-    const char *service = rg_fleet_name(asked->question.service);
+    const char *service = rg_services_name(asked->question.service);
     if (err == RG_EFORMAT || err == RG_ESHAPE) err = rg_fail(RG_EIO, "%s", rg_error());
     if (!err && rg_msg_kind(reply) != asked->question.answer)
         err = rg_fail(RG_EIO, "%s: an answer of another kind (%d)", service, (int)rg_msg_kind(reply));
@@ -132,7 +133,7 @@ int rg_peers_ask(rg_peers_t *peers, const rg_question_t *question, rg_msg_t **re
         err = rg_fail(RG_ESTOPPED, "the gateway is stopping");
     else if (waiting >= RG_PEERS_WAITING)
         err = rg_fail(RG_EBUSY, "%d requests wait for the %s already; try again later", waiting,
-                      rg_fleet_name(question->service));
+                      rg_services_name(question->service));
     if (err) {
         rg_msg_destroy(request);
         return err;

@@ -3,7 +3,7 @@
 #ifndef RG_GATEWAY_PEERS_H
 #define RG_GATEWAY_PEERS_H
 
-#include "common/core/fleet.h"
+#include "common/config/services.h"
 #include "common/wire/wire.h"
 
 enum { RG_PEERS_WAITING = 32 }; // questions of one kind to one service
@@ -11,7 +11,7 @@ enum { RG_PEERS_WAITING = 32 }; // questions of one kind to one service
 typedef struct rg_peers rg_peers_t;
 
 typedef struct {
-    int service;                       // of the fleet
+    int service;                       // of the services
     Rg__V1__Envelope__BodyCase answer; // of another kind: an error
     int timeout_ms;
     // Called once, from the loop; reply borrowed for the call, or NULL with err and rg_error().

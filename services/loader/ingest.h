@@ -3,7 +3,7 @@
 #ifndef RG_LOADER_INGEST_H
 #define RG_LOADER_INGEST_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/wire/msg.h"
 
 // Images per request. Requests waiting for the encoder: credit of this many senders; more are refused

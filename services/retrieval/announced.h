@@ -3,7 +3,7 @@
 #ifndef RG_RETRIEVAL_ANNOUNCED_H
 #define RG_RETRIEVAL_ANNOUNCED_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/wire/msg.h"
 #include "services/retrieval/store.h"
 

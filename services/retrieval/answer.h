@@ -6,7 +6,7 @@
 #ifndef RG_RETRIEVAL_ANSWER_H
 #define RG_RETRIEVAL_ANSWER_H
 
-#include "common/core/crew.h"
+#include "common/core/thread_pool.h"
 #include "services/retrieval/set.h"
 
 typedef struct {
@@ -15,7 +15,7 @@ typedef struct {
     uint32_t batch_max;     // queries, images or ids per request
     size_t reply_max;       // bytes
     rg_effort_t effort;     // of searches that name none
-    rg_crew_t *crew;        // for large searches, or NULL
+    rg_thread_pool_t *threads; // for large searches, or NULL
     atomic_ullong searches; // queries answered so far
     atomic_ullong adds;     // images added so far
 } rg_answerer_t;

@@ -95,7 +95,7 @@ static int read_question(const rg_answerer_t *self, const rg_msg_t *request, con
                                 .number = asked->number,
                                 .effort = {asked->nprobe ? asked->nprobe : self->effort.nprobe,
                                            asked->ef_search ? asked->ef_search : self->effort.ef_search},
-                                .crew = self->crew}};
+                                .threads = self->threads}};
     if (asked->k < 1 || asked->k > self->k_max)
         return rg_fail(RG_ELIMIT, "k is %u: 1 to %u are possible", asked->k, self->k_max);
     if (asked->pool > self->k_max)

@@ -14,7 +14,7 @@
 // queries are compared one by one.
 enum { SLAB = 512, QUERIES = 256, BLOCK = 16, PRODUCTS_FROM = 4 };
 
-// Multiplications from which on a search is shared with the crew: about half a millisecond of one thread.
+// Multiplications from which on a search is shared with the pool: about half a millisecond of one thread.
 static const double SHARED_FROM = 3e6;
 
 // ---- the nearest so far of one query, a binary heap with the farthest on top. While it is not full, what is
@@ -206,16 +206,16 @@ static void search_slabs(void *self, int thread)
     free(distances);
 }
 
-static void search_all(const search_t *s, rg_hit_t *hits, rg_crew_t *crew)
+static void search_all(const search_t *s, rg_hit_t *hits, rg_thread_pool_t *pool)
 {
-    const size_t size = s->n * s->k, threads = crew ? (size_t)rg_crew_size(crew) : 1;
+    const size_t size = s->n * s->k, threads = pool ? (size_t)rg_thread_pool_size(pool) : 1;
     rg_hit_t *all = threads > 1 ? rg_alloc(threads * size * sizeof *all) : hits;
     sharing_t sharing = {.search = s, .hits = all};
     atomic_init(&sharing.next, s->from / s->rows->room * slabs_per_chunk(s->rows));
     int omp_threads = omp_get_max_threads();
     clear(all, threads * size);
-    if (crew)
-        rg_crew_work(crew, search_slabs, &sharing);
+    if (pool)
+        rg_thread_pool_run(pool, search_slabs, &sharing);
     else
         search_slabs(&sharing, 0);
     omp_set_num_threads(omp_threads);
@@ -238,7 +238,7 @@ static void finish(const search_t *s, rg_hit_t *hits)
 }
 
 void rg_exact_search(rg_hit_t *hits, const rg_rows_t *rows, size_t from, const rg_marks_t *among,
-                     const float *queries, size_t n, size_t k, rg_crew_t *crew)
+                     const float *queries, size_t n, size_t k, rg_thread_pool_t *pool)
 {
     const search_t s = {rows, from, among, queries, n, k};
     assert(k >= 1);
@@ -247,6 +247,6 @@ void rg_exact_search(rg_hit_t *hits, const rg_rows_t *rows, size_t from, const r
         return;
     }
     double work = (double)n * (double)(rows->count - from) * rows->dim;
-    search_all(&s, hits, work < SHARED_FROM ? NULL : crew);
+    search_all(&s, hits, work < SHARED_FROM ? NULL : pool);
     finish(&s, hits);
 }

@@ -6,7 +6,7 @@
 #ifndef RG_RETRIEVAL_EXACT_H
 #define RG_RETRIEVAL_EXACT_H
 
-#include "common/core/crew.h"
+#include "common/core/thread_pool.h"
 #include "services/retrieval/marks.h"
 #include "services/retrieval/rows.h"
 
@@ -17,9 +17,9 @@ typedef struct {
 
 // The k nearest rows of each of n queries [n,D], among the rows from `from` on that are set in `among` (NULL:
 // all of them): hits [n,k], nearest first, row -1 where there are fewer. Small searches run on the calling
-// thread, large ones on the crew too, if there is one.
+// thread, large ones on the pool too, if there is one.
 void rg_exact_search(rg_hit_t *hits, const rg_rows_t *rows, size_t from, const rg_marks_t *among,
-                     const float *queries, size_t n, size_t k, rg_crew_t *crew);
+                     const float *queries, size_t n, size_t k, rg_thread_pool_t *pool);
 
 // Squared distance of a row to a query [D].
 float rg_exact_distance(const rg_rows_t *rows, size_t row, const float *query);

@@ -37,13 +37,22 @@ template <typename Body> int guard(Body body)
     }
 }
 
-faiss::Index *cpp(FaissIndex *index) { return reinterpret_cast<faiss::Index *>(index); }
-const faiss::Index *cpp(const FaissIndex *index) { return reinterpret_cast<const faiss::Index *>(index); }
+faiss::Index *cpp(FaissIndex *index)
+{
+    return reinterpret_cast<faiss::Index *>(index);
+}
+const faiss::Index *cpp(const FaissIndex *index)
+{
+    return reinterpret_cast<const faiss::Index *>(index);
+}
 } // namespace
 
 extern "C" {
 
-const char *faiss_get_last_error() { return last_error.c_str(); }
+const char *faiss_get_last_error()
+{
+    return last_error.c_str();
+}
 
 int faiss_index_factory(FaissIndex **index, int d, const char *description, FaissMetricType metric)
 {
@@ -53,13 +62,25 @@ int faiss_index_factory(FaissIndex **index, int d, const char *description, Fais
     });
 }
 
-void faiss_Index_free(FaissIndex *index) { delete cpp(index); }
+void faiss_Index_free(FaissIndex *index)
+{
+    delete cpp(index);
+}
 
-int faiss_Index_is_trained(const FaissIndex *index) { return cpp(index)->is_trained; }
+int faiss_Index_is_trained(const FaissIndex *index)
+{
+    return cpp(index)->is_trained;
+}
 
-idx_t faiss_Index_ntotal(const FaissIndex *index) { return cpp(index)->ntotal; }
+idx_t faiss_Index_ntotal(const FaissIndex *index)
+{
+    return cpp(index)->ntotal;
+}
 
-int faiss_Index_d(const FaissIndex *index) { return cpp(index)->d; }
+int faiss_Index_d(const FaissIndex *index)
+{
+    return cpp(index)->d;
+}
 
 int faiss_Index_train(FaissIndex *index, idx_t n, const float *x)
 {

@@ -307,7 +307,7 @@ static int open_set(self_t *self)
     answerer->reply_max = (size_t)config->limits.message_max_mib << 20;
     answerer->effort =
         (rg_effort_t){(uint32_t)config->retrieval.nprobe, (uint32_t)config->retrieval.ef_search};
-    int err = rg_crew_new(&answerer->crew, config->threads);
+    int err = rg_thread_pool_new(&answerer->threads, config->threads);
     if (!err) err = rg_set_open(&answerer->set, &options);
     if (!err && *rg_set_unfit(answerer->set))
         rg_log(RG_LOG_WARN, "snapshot_left_aside", "reason=\"%s\"", rg_set_unfit(answerer->set));
@@ -371,7 +371,7 @@ int main(int argc, char **argv)
     rg_build_destroy(&self->built);
     rg_service_destroy(&self->service);
     rg_set_close(&self->answerer.set);
-    rg_crew_destroy(&self->answerer.crew);
+    rg_thread_pool_destroy(&self->answerer.threads);
     free(self);
     return code;
 }

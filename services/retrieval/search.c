@@ -22,7 +22,7 @@ static void find_exact(rg_hit_t *hits, const rg_view_t *view, size_t from, const
     const size_t n = search->n, k = search->k + (search->exclude != NULL);
     const rg_marks_t *among = search->among ? search->among : view->alive.words ? &view->alive : NULL;
     rg_hit_t *found = search->exclude ? rg_alloc(n * k * sizeof *found) : hits;
-    rg_exact_search(found, &view->rows, from, among, search->queries, n, k, search->crew);
+    rg_exact_search(found, &view->rows, from, among, search->queries, n, k, search->threads);
     for (size_t i = 0; i < n && search->exclude; i++) {
         size_t filled = 0;
         for (size_t j = 0; j < k && filled < search->k; j++)

@@ -20,7 +20,7 @@ typedef struct {
     uint64_t seed;            // of pool and random
     uint64_t number;          // of the first query there
     rg_effort_t effort;
-    rg_crew_t *crew; // for large searches, or NULL
+    rg_thread_pool_t *threads; // for large searches, or NULL
 } rg_search_t;
 
 // hits [n,k], nearest first; row -1 where there are fewer. RG_EINVAL.

@@ -3,7 +3,7 @@
 #ifndef RG_TRAINER_CLASSIFY_H
 #define RG_TRAINER_CLASSIFY_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/model/classifier.h"
 #include "services/trainer/batch.h"
 #include "services/trainer/losses.h"

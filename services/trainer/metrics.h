@@ -3,7 +3,7 @@
 #ifndef RG_TRAINER_METRICS_H
 #define RG_TRAINER_METRICS_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "common/core/journal.h"
 #include "services/trainer/progress.h"
 

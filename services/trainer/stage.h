@@ -6,7 +6,7 @@
 
 #include <stdatomic.h>
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "services/trainer/progress.h"
 #include "services/trainer/ranks.h"
 

@@ -2,7 +2,7 @@
 #ifndef RG_BENCH_TIMING_H
 #define RG_BENCH_TIMING_H
 
-#include "common/core/config.h"
+#include "common/config/config.h"
 #include "services/trainer/batch.h"
 
 // Takes --config FILE and --set KEY=VALUE, which may be repeated, and sets the number of threads. doc: what

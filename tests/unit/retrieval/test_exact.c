@@ -213,10 +213,10 @@ static void threads_find_the_same(void **state)
     cloud_rows(&rows, N, DIM, 1); // so many that the search is shared
     for (int threads = 2; threads <= 3; threads++) {
         rg_exact_search(one, &rows, 0, NULL, queries, MANY, K, NULL);
-        rg_crew_t *crew;
-        assert_ok(rg_crew_new(&crew, threads));
-        rg_exact_search(two, &rows, 0, NULL, queries, MANY, K, crew);
-        rg_crew_destroy(&crew);
+        rg_thread_pool_t *pool;
+        assert_ok(rg_thread_pool_new(&pool, threads));
+        rg_exact_search(two, &rows, 0, NULL, queries, MANY, K, pool);
+        rg_thread_pool_destroy(&pool);
         for (size_t i = 0; i < MANY * K; i++) {
             assert_int_equal(one[i].row, two[i].row);
             assert_true(one[i].dist_l2sq == two[i].dist_l2sq);

@@ -1,0 +1,462 @@
+#include "common/config/config.h"
+
+#include <assert.h>
+#include <libfyaml.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/config/table.h"
+#include "common/core/err.h"
+#include "common/core/file.h"
+
+enum { CONFIG_BYTES_MAX = 1 << 20, KEYS_MAX = 256 };
+
+// One reading of one text.
+typedef struct {
+    const char *origin; // file name, for sentences
+    rg_config_t *config;
+    char seen[KEYS_MAX]; // which keys this text gave, by position
+} reader_t;
+
+// ------------------------------------------------------------------ one key
+static int fail_key(const reader_t *reader, int line, const char *key, const char *sentence)
+{
+    return rg_fail(RG_ECONFIG, "%s:%d: %s: %s", reader->origin, line, key, sentence);
+}
+
+static int unknown_key(const char *where, const char *key)
+{
+    char closest[RG_KEY_SIZE];
+    rg_keys_closest(key, closest);
+    if (*closest) return rg_fail(RG_ECONFIG, "%s: %s: unknown key; did you mean %s?", where, key, closest);
+    return rg_fail(RG_ECONFIG, "%s: %s: unknown key", where, key);
+}
+
+static void clear_names(const rg_key_t *key, rg_config_t *config)
+{
+    memset((char *)config + key->offset, 0, sizeof(rg_names_t));
+}
+
+// A value outside YAML, from the table or --set; names as "[a, b]" or "a b".
+static int set_value(const rg_key_t *key, const char *value, rg_config_t *config)
+{
+    static const char separators[] = ", []";
+    if (key->type != RG_KEY_NAMES) return rg_key_set(key, value, config);
+    clear_names(key, config);
+    for (const char *c = value + strspn(value, separators); *c; c += strspn(c, separators)) {
+        size_t length = strcspn(c, separators);
+        char *name = rg_format("%.*s", (int)length, c);
+        int err = rg_key_set(key, name, config);
+        free(name);
+        if (err) return err;
+        c += length;
+    }
+    return 0;
+}
+
+// ------------------------------------------------------------------ YAML
+static int line_of(struct fy_node *node)
+{
+    struct fy_token *token = fy_node_get_scalar_token(node);
+    const struct fy_mark *mark = token ? fy_token_start_mark(token) : NULL;
+    return mark ? mark->line + 1 : 0;
+}
+
+static int read_scalar(const reader_t *reader, const rg_key_t *key, struct fy_node *node, int line)
+{
+    size_t length = 0;
+    const char *text = fy_node_get_scalar(node, &length);
+    if (fy_node_is_alias(node)) return fail_key(reader, line, key->key, "an alias is not a value");
+    if (!text) text = "";
+    if (memchr(text, 0, length)) return fail_key(reader, line, key->key, "text has a NUL character");
+    char *copy = rg_format("%.*s", (int)length, text);
+    int err = rg_key_set(key, copy, reader->config);
+    free(copy);
+    return err ? fail_key(reader, line, key->key, rg_error()) : 0;
+}
+
+static int read_names(const reader_t *reader, const rg_key_t *key, struct fy_node *list, int line)
+{
+    void *iterator = NULL;
+    clear_names(key, reader->config);
+    for (struct fy_node *item; (item = fy_node_sequence_iterate(list, &iterator)) != NULL;) {
+        if (!fy_node_is_scalar(item)) return fail_key(reader, line, key->key, "is not a list of names");
+        int err = read_scalar(reader, key, item, line_of(item));
+        if (err) return err;
+    }
+    return 0;
+}
+
+static int read_key(reader_t *reader, const char *name, struct fy_node *value, int line)
+{
+    rg_key_t key;
+    int position = rg_keys_find(name, &key);
+    if (position < 0) {
+        char where[RG_CONFIG_TEXT + 16];
+        snprintf(where, sizeof where, "%.*s:%d", RG_CONFIG_TEXT, reader->origin, line);
+        return unknown_key(where, name);
+    }
+    if (reader->seen[position]) return fail_key(reader, line, name, "given twice");
+    reader->seen[position] = 1;
+    if (key.type == RG_KEY_NAMES && fy_node_is_sequence(value)) return read_names(reader, &key, value, line);
+    if (key.type != RG_KEY_NAMES && value && fy_node_is_scalar(value))
+        return read_scalar(reader, &key, value, line);
+    char expected[128], sentence[160];
+    rg_key_expects(&key, expected);
+    snprintf(sentence, sizeof sentence, "expects %s", expected);
+    return fail_key(reader, line, name, sentence);
+}
+
+static int is_null(struct fy_node *node)
+{
+    size_t length = 0;
+    return !node || (fy_node_is_scalar(node) && !fy_node_is_alias(node) &&
+                     (!fy_node_get_scalar(node, &length) || length == 0));
+}
+
+static int read_section(reader_t *reader, const char *prefix, struct fy_node *section);
+
+static int read_pair(reader_t *reader, const char *prefix, struct fy_node *name, struct fy_node *value)
+{
+    size_t length = 0;
+    const char *text = name && !fy_node_is_alias(name) ? fy_node_get_scalar(name, &length) : NULL;
+    if (!text || memchr(text, 0, length))
+        return fail_key(reader, line_of(name), *prefix ? prefix : "top level", "a key is not a name");
+    char key[2 * RG_KEY_SIZE];
+    snprintf(key, sizeof key, "%s%s%.*s", prefix, *prefix ? "." : "",
+             (int)(length < RG_KEY_SIZE ? length : RG_KEY_SIZE), text);
+    if (!rg_keys_is_section(key)) return read_key(reader, key, value, line_of(name));
+    if (is_null(value)) return 0;
+    if (!fy_node_is_mapping(value)) return fail_key(reader, line_of(name), key, "expects a section of keys");
+    return read_section(reader, key, value);
+}
+
+// Keys of nested mappings are joined by dots; the table's sections bound the depth.
+static int read_section(reader_t *reader, const char *prefix, struct fy_node *section)
+{
+    void *iterator = NULL;
+    int err = 0;
+    for (struct fy_node_pair *pair; !err && (pair = fy_node_mapping_iterate(section, &iterator)) != NULL;)
+        err = read_pair(reader, prefix, fy_node_pair_key(pair), fy_node_pair_value(pair));
+    return err;
+}
+
+// libfyaml's first complaint, "<memory...>:LINE:COLUMN: error: TEXT"; without this it would print to stderr.
+typedef struct {
+    char text[256];
+} complaint_t;
+
+static void listen(struct fy_diag *diag, void *user, const char *text, size_t length)
+{
+    complaint_t *complaint = user;
+    (void)diag;
+    if (!*complaint->text) snprintf(complaint->text, sizeof complaint->text, "%.*s", (int)length, text);
+}
+
+static int fail_yaml(const char *origin, const complaint_t *complaint)
+{
+    int line = 0;
+    char text[200];
+    const char *place = strchr(complaint->text, '>');
+    if (!place || sscanf(place, ">:%d:%*d: error: %199[^\n]", &line, text) != 2)
+        return rg_fail(RG_ECONFIG, "%s: not YAML", origin);
+    return rg_fail(RG_ECONFIG, "%s:%d: not YAML: %s", origin, line, text);
+}
+
+static int read_root(reader_t *reader, struct fy_node *root)
+{
+    if (is_null(root)) return 0;
+    if (!fy_node_is_mapping(root))
+        return rg_fail(RG_ECONFIG, "%s: expects `key: value` lines", reader->origin);
+    return read_section(reader, "", root);
+}
+
+// The first document of the text, of which there may be only one.
+static int read_documents(reader_t *reader, struct fy_parser *parser, const complaint_t *complaint)
+{
+    struct fy_document *document = fy_parse_load_document(parser);
+    int err = 0;
+    if (document) err = read_root(reader, fy_document_root(document));
+    fy_parse_document_destroy(parser, document);
+    if (!err && document) {
+        document = fy_parse_load_document(parser);
+        if (document) err = rg_fail(RG_ECONFIG, "%s: more than one YAML document", reader->origin);
+        fy_parse_document_destroy(parser, document);
+    }
+    if (!err && *complaint->text) err = fail_yaml(reader->origin, complaint);
+    return err;
+}
+
+// YAML is printable UTF-8, and libfyaml 0.7 loops forever on a broken character in a directive.
+static int check_text(const char *text, size_t length, const char *origin)
+{
+    int line = 1;
+    for (size_t i = 0, size; i < length; i += size) {
+        line += text[i] == '\n';
+        size = text[i] == '\n' || text[i] == '\r' || text[i] == '\t' ? 1 : rg_text_character(text + i);
+        if (!size)
+            return rg_fail(RG_ECONFIG, "%s:%d: has a character that is not printable UTF-8", origin, line);
+    }
+    return 0;
+}
+
+static int read_text(rg_config_t *config, const char *text, size_t length, const char *origin)
+{
+    int err = check_text(text, length, origin);
+    if (err) return err;
+    complaint_t complaint = {0};
+    const struct fy_diag_cfg settings = {
+        .output_fn = listen, .user = &complaint, .level = FYET_ERROR, .module_mask = ~0u};
+    struct fy_diag *diag = fy_diag_create(&settings);
+    // The reader finds duplicate keys itself: libfyaml's check takes quadratic time.
+    const struct fy_parse_cfg parsing = {.flags = FYPCF_QUIET | FYPCF_ALLOW_DUPLICATE_KEYS, .diag = diag};
+    struct fy_parser *parser = fy_parser_create(&parsing);
+    reader_t reader = {.origin = origin, .config = config};
+    if (!parser || fy_parser_set_string(parser, text, length) != 0)
+        err = rg_fail(RG_ECONFIG, "%s: cannot be parsed", origin);
+    else
+        err = read_documents(&reader, parser, &complaint);
+    if (parser) fy_parser_destroy(parser);
+    fy_diag_unref(diag);
+    return err;
+}
+
+// ------------------------------------------------------------------ the whole
+static int derive(char *field, const char *pattern, const char *run, const char *name)
+{
+    if (*field) return 0;
+    char *value = rg_format(pattern, run, name);
+    int fits = strlen(value) < RG_CONFIG_TEXT;
+    if (fits) strcpy(field, value);
+    free(value);
+    return fits ? 0 : rg_fail(RG_ECONFIG, "run: '%s' is too long for the paths below it", run);
+}
+
+static int derive_all(rg_config_t *config)
+{
+    static const char ipc[] = "ipc://%s/%s.ipc";
+    int err = derive(config->retrieval.path, "%s/%s", config->run, "store");
+    if (!err) err = derive(config->endpoints.loader, ipc, config->run, "loader");
+    if (!err) err = derive(config->endpoints.encoder, ipc, config->run, "encoder");
+    if (!err) err = derive(config->endpoints.retrieval, ipc, config->run, "retrieval");
+    if (!err) err = derive(config->endpoints.trainer, ipc, config->run, "trainer");
+    if (!err) err = derive(config->endpoints.evaluator, ipc, config->run, "evaluator");
+    if (!err) err = derive(config->endpoints.gateway, ipc, config->run, "gateway");
+    if (!err) err = derive(config->http.token, "%s/%s", config->run, "gateway.token");
+    return err;
+}
+
+// What a row alone cannot say.
+// The perceptual loss needs its network, and maps of more than one pixel (model/perceptual.h).
+static int check_loss(const rg_config_t *config, const char *section, const rg_loss_weights_t *loss)
+{
+    if (loss->perceptual > 0 && !*loss->vgg16)
+        return rg_fail(RG_ECONFIG, "%s.perceptual: needs %s.vgg16, an ONNX file of that network", section,
+                       section);
+    if (loss->perceptual > 0 && config->data.img_size < 32)
+        return rg_fail(RG_ECONFIG, "%s.perceptual: needs a data.img_size of 32 or more, not %d", section,
+                       config->data.img_size);
+    return 0;
+}
+
+// A network of the user's is asked for values by name.
+static int check_networks(const rg_config_t *config)
+{
+    if (*config->evaluation.extractor.file && !*config->evaluation.extractor.features)
+        return rg_fail(RG_ECONFIG, "evaluation.extractor.features: names no value of %s",
+                       config->evaluation.extractor.file);
+    if (*config->evaluation.lpips.file && !config->evaluation.lpips.layers.count)
+        return rg_fail(RG_ECONFIG, "evaluation.lpips.layers: names no value of %s",
+                       config->evaluation.lpips.file);
+    return 0;
+}
+
+static int check(const rg_config_t *config)
+{
+    const rg_names_t *attributes = &config->data.attributes, *exclusive = &config->data.exclusive;
+    int size = config->data.img_size, layers = config->model.d_layers, scales = config->model.d_scales;
+    if (!*config->run) return rg_fail(RG_ECONFIG, "run: is empty");
+    if (!attributes->count) return rg_fail(RG_ECONFIG, "data.attributes: names no attribute");
+    for (int i = 0; i < exclusive->count; i++)
+        if (rg_names_find(attributes, exclusive->name[i]) < 0)
+            return rg_fail(RG_ECONFIG, "data.exclusive: %s is not among data.attributes", exclusive->name[i]);
+    if (size % 4) return rg_fail(RG_ECONFIG, "data.img_size: %d is not divisible by 4", size);
+    if (((size >> (scales - 1)) >> layers) < 1)
+        return rg_fail(RG_ECONFIG, "model.d_layers: %d halvings leave nothing of %d pixels on scale %d of D",
+                       layers, size, scales);
+    if (config->model.k > config->retrieval.k_max)
+        return rg_fail(RG_ECONFIG, "model.k: %d exceeds retrieval.k_max, %d", config->model.k,
+                       config->retrieval.k_max);
+    if (config->retrieval.pool > config->retrieval.k_max)
+        return rg_fail(RG_ECONFIG, "retrieval.pool: %d exceeds retrieval.k_max, %d", config->retrieval.pool,
+                       config->retrieval.k_max);
+    if (!(config->triplet.easy || config->triplet.medium || config->triplet.hard || config->triplet.hardest))
+        return rg_fail(RG_ECONFIG, "triplet: all kinds of negatives are off");
+    if (config->stage3_encoders == RG_ENCODERS_TRAINED && config->retrieval.neighbours != RG_NEIGHBOURS_NONE)
+        return rg_fail(RG_ECONFIG, "stage3.encoders: trained only with retrieval.neighbours: none");
+    if (config->model.retrieval == RG_RETRIEVAL_RANKED && config->stage2.batch < 2)
+        return rg_fail(RG_ECONFIG,
+                       "stage2.batch: a ranked R (model.retrieval) needs 2 or more images to rank");
+    int err = check_loss(config, "stage1.loss", &config->stage1_loss);
+    if (!err) err = check_loss(config, "stage3.loss", &config->stage3_loss);
+    return err ? err : check_networks(config);
+}
+
+static int finish(rg_config_t *config, const char *origin)
+{
+    int err = derive_all(config);
+    if (!err) err = check(config);
+    return err ? rg_fail(err, "%s: %s", origin, rg_error()) : 0;
+}
+
+void rg_config_init(rg_config_t *config)
+{
+    rg_key_t key;
+    assert(rg_keys_count() <= KEYS_MAX);
+    memset(config, 0, sizeof *config);
+    for (size_t i = 0; i < rg_keys_count(); i++) {
+        rg_keys_at(i, &key);
+        if (set_value(&key, key.fallback, config) != 0) abort(); // the table contradicts itself
+    }
+}
+
+// from: where the text stands, for errors.
+static int override(rg_config_t *config, const char *text, const char *from)
+{
+    const char *equals = strchr(text, '=');
+    char name[RG_KEY_SIZE];
+    rg_key_t key;
+    if (!equals) return rg_fail(RG_ECONFIG, "%s %s: expects KEY=VALUE", from, text);
+    snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
+    if (rg_keys_find(name, &key) < 0) return unknown_key(from, name);
+    int err = set_value(&key, equals + 1, config);
+    return err ? rg_fail(err, "%s: %s: %s", from, name, rg_error()) : 0;
+}
+
+static int read_environment(rg_config_t *config)
+{
+    const char *set = getenv("RG_SET");
+    char *copy = rg_strdup(set ? set : ""), *rest = copy;
+    int err = 0;
+    for (char *word; !err && (word = strsep(&rest, " \t\n")) != NULL;)
+        if (*word) err = override(config, word, "RG_SET");
+    free(copy);
+    return err;
+}
+
+static int read_file(rg_config_t *config, const char *path)
+{
+    unsigned char *text;
+    size_t size;
+    int err = rg_file_read(path, CONFIG_BYTES_MAX, &text, &size);
+    if (err) return err;
+    err = read_text(config, (const char *)text, size, path);
+    free(text);
+    return err;
+}
+
+const char *rg_config_from_environment(void)
+{
+    const char *path = getenv("RG_CONFIG");
+    return path && *path ? path : NULL;
+}
+
+int rg_config_load(rg_config_t *config, const char *path, const char *const *overrides, int n)
+{
+    rg_config_t loaded;
+    int err = 0;
+    rg_config_init(&loaded);
+    if (path) err = read_file(&loaded, path);
+    if (!err) err = read_environment(&loaded);
+    for (int i = 0; !err && i < n; i++) err = override(&loaded, overrides[i], "--set");
+    if (!err) err = finish(&loaded, path ? path : "configuration");
+    if (!err) *config = loaded;
+    return err;
+}
+
+int rg_config_load_text(rg_config_t *config, const char *yaml, const char *origin)
+{
+    rg_config_t loaded;
+    rg_config_init(&loaded);
+    int err = read_text(&loaded, yaml, strlen(yaml), origin);
+    if (!err) err = finish(&loaded, origin);
+    if (!err) *config = loaded;
+    return err;
+}
+
+// Writes the lines that lead from the section of the key before to the section of this one; returns its
+// depth.
+static int open_sections(FILE *out, const char *before, const char *key)
+{
+    int depth = 0, shared = 1;
+    for (const char *part = key, *dot; (dot = strchr(part, '.')) != NULL; part = dot + 1, depth++) {
+        shared = shared && strncmp(before, key, (size_t)(dot + 1 - key)) == 0;
+        if (!shared) fprintf(out, "%*s%.*s:\n", 2 * depth, "", (int)(dot - part), part);
+    }
+    return depth;
+}
+
+char *rg_config_dump(const rg_config_t *config)
+{
+    char *text = NULL, value[RG_KEY_VALUE_SIZE], before[RG_KEY_SIZE] = "";
+    size_t size;
+    rg_key_t key;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) abort();
+    for (size_t i = 0; i < rg_keys_count(); i++) {
+        rg_keys_at(i, &key);
+        rg_key_format(&key, config, value);
+        int depth = open_sections(out, before, key.key);
+        const char *dot = strrchr(key.key, '.');
+        fprintf(out, "%*s%s: %s\n", 2 * depth, "", dot ? dot + 1 : key.key, value);
+        memcpy(before, key.key, sizeof before);
+    }
+    if (fclose(out) != 0) abort();
+    return text;
+}
+
+void rg_config_help(FILE *out)
+{
+    char expects[128];
+    rg_key_t key;
+    for (size_t i = 0; i < rg_keys_count(); i++) {
+        rg_keys_at(i, &key);
+        rg_key_expects(&key, expects);
+        fprintf(out, "%-24s %s (%s; default %s)\n", key.key, key.help, expects,
+                *key.fallback ? key.fallback : "\"\"");
+    }
+}
+
+int rg_config_http_port(const rg_config_t *config, const char *service)
+{
+    char name[RG_KEY_SIZE];
+    rg_key_t key;
+    snprintf(name, sizeof name, "http.%s", service);
+    int known = rg_keys_find(name, &key) >= 0 && key.type == RG_KEY_INT;
+    return known ? *(const int *)((const char *)config + key.offset) : 0;
+}
+
+int rg_config_attribute(const rg_config_t *config, const char *name)
+{
+    int position = rg_names_find(&config->data.attributes, name);
+    if (position >= 0) return position;
+    char known[512];
+    int n = 0;
+    for (int i = 0; i < config->data.attributes.count && n < (int)sizeof known; i++)
+        n += snprintf(known + n, sizeof known - (size_t)n, "%s%s", i ? ", " : "",
+                      config->data.attributes.name[i]);
+    return rg_fail(RG_ECONFIG, "%s: no such attribute; there are %s", name, known);
+}
+
+int rg_names_find(const rg_names_t *names, const char *name)
+{
+    for (int i = 0; i < names->count; i++)
+        if (strcmp(names->name[i], name) == 0) return i;
+    return -1;
+}
+
+void rg_config_path(const rg_config_t *config, const char *name, char out[RG_PATH_SIZE])
+{
+    snprintf(out, RG_PATH_SIZE, "%s/%s", config->run, name);
+}

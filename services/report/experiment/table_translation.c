@@ -1,0 +1,212 @@
+// Table 2: translations by every model, with differences, the swap test and what the neighbours are worth.
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "services/report/experiment/tables_private.h"
+#include "services/report/document/bars.h"
+#include "services/ctl/stage.h"
+
+enum { WHOLE = 0 }; // the one fraction of annotation
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+// A column of a table: a number of the reports.
+typedef struct {
+    const char *title, *key;
+    int decimals;
+} column_t;
+
+static void start(rg_table_t *table, const char *id, const char *first, const column_t *column, int n)
+{
+    const char *titles[RG_TABLE_COLUMNS] = {first};
+    for (int i = 0; i < n; i++) titles[1 + i] = column[i].title;
+    rg_table_init(table, id, titles, 1 + n);
+}
+
+static const column_t MEASURES[] = {{"Frechet ↓", "frechet_%s", 3},
+                                    {"by domain ↓", "frechet_%s.*", 2},
+                                    {"kernel ↓", "kid_%s", 5},
+                                    {"precision ↑", "precision_%s", 3},
+                                    {"coverage ↑", "coverage_%s", 3},
+                                    {"wanted ↑", "wanted_accuracy_%s", 3},
+                                    {"untouched ↑", "untouched_accuracy_%s", 3},
+                                    {"diversity ↑", "diversity_%s", 3}};
+
+static void put_measures(rg_table_t *table, const rg_results_t *results, rg_number_t number, const char *mode)
+{
+    char key[RG__KEY];
+    for (int i = 0; i < COUNT(MEASURES); i++) {
+        number.key = rg__mode_key(key, MEASURES[i].key, mode);
+        rg__put_mean(table, rg_results_mean(results, number), MEASURES[i].decimals);
+    }
+}
+
+// Real images, under the names that their bounds have in the reports.
+static void put_real(rg_table_t *table, const rg_results_t *results, int annotated)
+{
+    static const char *const keys[] = {"frechet_floor",
+                                       "frechet_floor.*",
+                                       "kid_floor",
+                                       "precision_ceiling",
+                                       "coverage_ceiling",
+                                       "ceiling_accuracy",
+                                       "untouched_ceiling_accuracy",
+                                       "diversity_real"};
+    rg_table_cell(table, "real images");
+    for (int i = 0; i < COUNT(keys); i++)
+        rg__put_mean(table, rg_results_mean(results, (rg_number_t){RG_BASE, annotated, RG_STAGE_1, keys[i]}),
+                     MEASURES[i].decimals);
+}
+
+static void put_mode(rg_document_t *document, const rg_results_t *results, int annotated, const char *mode,
+                     const char *id)
+{
+    const rg_plan_t *plan = results->plan;
+    rg_table_t table;
+    start(&table, id, mode, MEASURES, COUNT(MEASURES));
+    rg_table_cell(&table, "GMM-UNIT, after stage 1");
+    put_measures(&table, results, (rg_number_t){RG_BASE, annotated, RG_STAGE_1, NULL}, mode);
+    for (int row = 0; row < plan->n_rows; row++) {
+        rg_table_cell(&table, "%s", plan->row[row].title);
+        put_measures(&table, results, (rg_number_t){row, annotated, RG_STAGE_3, NULL}, mode);
+    }
+    put_real(&table, results, annotated);
+    rg_document_table(document, &table, "Mean and standard deviation over seeds.");
+}
+
+// RG-UNIT minus each other row.
+static void put_mode_differences(rg_document_t *document, const rg_results_t *results, int annotated,
+                                 const char *mode, const char *id)
+{
+    const rg_plan_t *plan = results->plan;
+    rg_table_t table;
+    char key[RG__KEY];
+    start(&table, id, mode, MEASURES, COUNT(MEASURES));
+    for (int row = 0; row < plan->n_rows; row++) {
+        if (row == RG_ROW_RETRIEVED) continue;
+        rg_table_cell(&table, "RG-UNIT minus %s", plan->row[row].title);
+        for (int i = 0; i < COUNT(MEASURES); i++) {
+            rg_number_t ours = {RG_ROW_RETRIEVED, annotated, RG_STAGE_3,
+                                rg__mode_key(key, MEASURES[i].key, mode)},
+                        other = ours;
+            other.row = row;
+            rg__put_difference(&table, rg_results_difference(results, ours, other), MEASURES[i].decimals);
+        }
+    }
+    rg_document_table(
+        document, &table,
+        "Differences within a seed: mean and 95 % interval. An interval that holds 0 shows no difference.");
+}
+
+// What changes when the trained model is given random neighbours.
+static void put_swap(rg_document_t *document, const rg_results_t *results, int annotated, const char *id)
+{
+    const char *titles[] = {"given random neighbours instead",
+                            "Frechet, change",
+                            "by domain, change",
+                            "kernel, change",
+                            "wanted, change",
+                            "pixels, grey levels"};
+    char key[RG__KEY], other[RG__KEY];
+    rg_table_t table;
+    rg_table_init(&table, id, titles, COUNT(titles));
+    for (int row = 0; row < results->plan->n_rows; row++) {
+        if (row != RG_ROW_RETRIEVED && row != RG_ROW_RANDOM) continue;
+        for (int m = 0; m < RG__MODES; m++) {
+            static const column_t changes[] = {{NULL, "frechet_%s", 3},
+                                               {NULL, "frechet_%s.*", 2},
+                                               {NULL, "kid_%s", 5},
+                                               {NULL, "wanted_accuracy_%s", 3}};
+            char swapped[32];
+            snprintf(swapped, sizeof swapped, "%s_random", rg__modes[m]);
+            rg_table_cell(&table, "%s, %s", results->plan->row[row].title, rg__modes[m]);
+            for (int i = 0; i < COUNT(changes); i++) {
+                rg_number_t with = {row, annotated, RG_STAGE_3,
+                                    rg__mode_key(key, changes[i].key, rg__modes[m])},
+                            without = {row, annotated, RG_STAGE_3,
+                                       rg__mode_key(other, changes[i].key, swapped)};
+                rg__put_difference(&table, rg_results_difference(results, without, with),
+                                   changes[i].decimals);
+            }
+            rg__put_mean(
+                &table,
+                rg_results_mean(results, (rg_number_t){row, annotated, RG_STAGE_3,
+                                                       rg__mode_key(key, "pixel_change_255_%s", swapped)}),
+                2);
+        }
+    }
+    rg_document_table(document, &table,
+                      "The swap test. Where neither distances nor pixels change, the generator ignores what "
+                      "was retrieved.");
+}
+
+static void put_retrieval_beside(rg_document_t *document, const rg_results_t *results, int annotated, int k,
+                                 const char *id)
+{
+    rg_table_t table;
+    rg__precisions_init(&table, id, "what the neighbours are worth");
+    rg_table_cell(&table, "R as trained");
+    rg__put_precisions(&table, results, (rg_number_t){RG_BASE, annotated, RG_STAGE_2, NULL}, k, "trained");
+    rg__put_baselines(&table, results, annotated, k);
+    rg_document_table(document, &table, "Precision of retrieval of the same seeds.");
+}
+
+static void draw_frechet(rg_document_t *document, const rg_results_t *results, int annotated, const char *id)
+{
+    const rg_plan_t *plan = results->plan;
+    const char *group[RG__ROWS_MAX];
+    rg_bar_t bar[RG__ROWS_MAX * 2];
+    char key[RG__KEY];
+    for (int row = 0; row < plan->n_rows; row++) {
+        group[row] = plan->row[row].name;
+        for (int m = 0; m < 2; m++) {
+            rg_statistic_t s =
+                rg_results_mean(results, (rg_number_t){row, annotated, RG_STAGE_3,
+                                                       rg__mode_key(key, "frechet_%s", rg__modes[m])});
+            bar[row * 2 + m] = (rg_bar_t){s.mean, s.half};
+        }
+    }
+    const rg_level_t level = {
+        "real images",
+        rg_results_mean(results, (rg_number_t){RG_BASE, annotated, RG_STAGE_1, "frechet_floor"}).mean};
+    const rg_bars_t bars = {
+        "Frechet distance by model", "Frechet distance", group, plan->n_rows, rg__modes, 2, bar, &level, 1};
+    rg_document_figure(
+        document, id, rg_bars_svg(&bars),
+        "Frechet distance, with 95 % intervals of the mean over seeds (the spread of seeds, which paired "
+        "differences leave out).");
+}
+
+void rg__put_fraction(rg_document_t *document, const rg_results_t *results, int annotated, int k)
+{
+    char id[RG__KEY];
+    int percent = (int)lround(100 * results->plan->annotated[annotated]);
+    for (int m = 0; m < RG__MODES; m++) {
+        snprintf(id, sizeof id, "translation-%d-%s", percent, rg__modes[m]);
+        put_mode(document, results, annotated, rg__modes[m], id);
+    }
+    snprintf(id, sizeof id, "frechet-%d", percent);
+    draw_frechet(document, results, annotated, id);
+    for (int m = 0; m < RG__MODES; m++) {
+        snprintf(id, sizeof id, "differences-%d-%s", percent, rg__modes[m]);
+        put_mode_differences(document, results, annotated, rg__modes[m], id);
+    }
+    snprintf(id, sizeof id, "swap-%d", percent);
+    put_swap(document, results, annotated, id);
+    snprintf(id, sizeof id, "retrieval-%d", percent);
+    put_retrieval_beside(document, results, annotated, k, id);
+}
+
+void rg_tables_translation(rg_document_t *document, const rg_results_t *results, int k)
+{
+    rg_document_heading(document, "Translation");
+    rg_document_text(
+        document,
+        "Every image is translated to one flipped attribute: latent, with a drawn code, and reference, with "
+        "the code of a real image. Distances and diversity are of the features of the extractor named below; "
+        "they are FID and KID with Inception's alone. wanted and untouched: how often the classifier sees "
+        "what "
+        "was asked, and what was not.");
+    rg__put_fraction(document, results, WHOLE, k);
+}
