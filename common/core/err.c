@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static _Thread_local char sentence[512];
+static _Thread_local char sentence[RG_SENTENCE_SIZE];
 
 const char *rg_strerror(int err)
 {
@@ -67,4 +67,16 @@ int rg_fail_errno(int err, const char *fmt, ...)
 const char *rg_error(void)
 {
     return sentence;
+}
+
+void rg_failure_keep(rg_failure_t *failure, int err)
+{
+    if (!err || failure->err) return;
+    failure->err = err;
+    memcpy(failure->sentence, sentence, sizeof sentence);
+}
+
+int rg_failure_raise(const rg_failure_t *failure)
+{
+    return failure->err ? rg_fail(failure->err, "%s", failure->sentence) : RG_OK;
 }

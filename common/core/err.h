@@ -49,4 +49,18 @@ int rg_fail_errno(int err, const char *fmt, ...) __attribute__((format(printf, 2
 // The last sentence recorded by this thread; valid until its next rg_fail. "" if there was none.
 const char *rg_error(void);
 
+// A failure that is carried from where it happened to where it is told: to another thread, or past calls that
+// would record sentences of their own. Begins zeroed: no failure.
+enum { RG_SENTENCE_SIZE = 512 };
+typedef struct {
+    int err; // 0: none
+    char sentence[RG_SENTENCE_SIZE];
+} rg_failure_t;
+
+// Keeps err with this thread's sentence, unless err is 0 or a failure is kept already: the first one counts.
+void rg_failure_keep(rg_failure_t *failure, int err);
+
+// Records the sentence for this thread and returns the code; 0 if there was no failure.
+int rg_failure_raise(const rg_failure_t *failure);
+
 #endif

@@ -95,6 +95,19 @@ static void sentences_belong_to_their_thread(void **state)
     assert_string_equal(rg_error(), "of this thread");
 }
 
+static void a_failure_keeps_the_first_sentence_and_raises_it_again(void **state)
+{
+    (void)state;
+    rg_failure_t failure = {0};
+    assert_int_equal(rg_failure_raise(&failure), 0);
+    rg_failure_keep(&failure, 0);
+    assert_int_equal(failure.err, 0);
+    rg_failure_keep(&failure, rg_fail(RG_EIO, "the first"));
+    rg_failure_keep(&failure, rg_fail(RG_EFULL, "the second"));
+    assert_int_equal(rg_failure_raise(&failure), RG_EIO);
+    assert_string_equal(rg_error(), "the first");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +117,7 @@ int main(void)
         cmocka_unit_test(a_long_sentence_is_cut),
         cmocka_unit_test(errno_is_told_and_a_full_disk_is_its_own_code),
         cmocka_unit_test(sentences_belong_to_their_thread),
+        cmocka_unit_test(a_failure_keeps_the_first_sentence_and_raises_it_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
