@@ -7,7 +7,7 @@
 #include "common/wire/neighbours.h"
 #include "services/evaluator/extractor.h"
 #include "services/evaluator/perception.h"
-#include "services/evaluator/report.h"
+#include "common/report/evaluation_report.h"
 #include "common/data/target.h"
 #include "services/evaluator/precision.h"
 

@@ -13,14 +13,14 @@ int rg_history_recall(rg_report_t *report, const char *path)
     if (rg_lines_open(&lines, path)) return 0;
     for (const char *line; (line = rg_lines_next(&lines));) {
         json_t *stored = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-        if (stored && rg_report_agrees(report, stored)) {
+        if (stored && rg_report_has_protocol(report, stored)) {
             json_decref(last);
             last = json_incref(stored);
         }
         json_decref(stored);
     }
     rg_lines_close(&lines);
-    if (last) rg_report_adopt(report, last);
+    if (last) rg_report_restore(report, last);
     int found = last != NULL;
     json_decref(last);
     return found;
@@ -31,7 +31,7 @@ int rg_history_append(const rg_report_t *report, const char *path)
     rg_journal_t journal;
     int err = rg_journal_open(&journal, path);
     if (err) return err;
-    char *line = rg_report_line(report);
+    char *line = rg_report_json_line(report);
     err = rg_journal_add(&journal, line);
     if (!err) err = rg_journal_sync(&journal);
     free(line);

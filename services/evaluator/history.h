@@ -2,7 +2,7 @@
 #ifndef RG_EVALUATOR_HISTORY_H
 #define RG_EVALUATOR_HISTORY_H
 
-#include "services/evaluator/report.h"
+#include "common/report/evaluation_report.h"
 
 // Adds the entries of the last line that was made with the report's protocol, that is, has every entry of it.
 // 1 if there is one; 0, with nothing changed, if not. Lines that cannot be read are none.

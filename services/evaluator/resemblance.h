@@ -4,7 +4,7 @@
 #define RG_EVALUATOR_RESEMBLANCE_H
 
 #include "services/evaluator/features.h"
-#include "services/evaluator/report.h"
+#include "common/report/evaluation_report.h"
 
 // Of a kernel distance: subsets of half the smaller set, at most this many vectors. Of balls: neighbours.
 enum { RG_KID_SUBSETS = 20, RG_KID_SIZE_MAX = 1000, RG_PRDC_K = 5 };

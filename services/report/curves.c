@@ -8,7 +8,7 @@
 #include "common/core/err.h"
 #include "common/data/lines.h"
 #include "services/report/document/plot.h"
-#include "services/evaluator/report.h"
+#include "common/report/evaluation_report.h"
 
 enum { POINTS = 400 };
 

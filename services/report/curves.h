@@ -9,7 +9,7 @@
 
 // *stages: an object, STAGE -> array of lines with iterations ascending; decref it. Iterations that were done
 // again, after a restart or a crash, count once, as done last. Of evaluations those are taken that are
-// comparable with each other (evaluator/report.h), the most there are. A file that is not there has no
+// comparable with each other (evaluation_report.h), the most there are. A file that is not there has no
 // stages; a line that is no JSON is none. RG_EIO, RG_ELIMIT.
 int rg_curves_of_training(json_t **stages, const char *run);
 int rg_curves_of_evaluations(json_t **stages, const char *run);

@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "services/evaluator/report.h"
+#include "common/report/evaluation_report.h"
 
 static int belongs(const char *key, const json_t *value, int shared)
 {
-    if (shared) return rg_report_says_how(key);
+    if (shared) return rg_report_is_protocol_key(key);
     return !json_is_real(value) && !strchr(key, '.') && strcmp(key, "time") != 0;
 }
 

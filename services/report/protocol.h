@@ -6,7 +6,7 @@
 
 #include "services/report/document/document.h"
 
-// A table of them. With `shared`, those alone that comparable reports have in common (evaluator/report.h).
+// A table of them. With `shared`, those alone that comparable reports have in common (evaluation_report.h).
 void rg_protocol_put(rg_document_t *document, const char *id, json_t *report, int shared,
                      const char *caption);
 

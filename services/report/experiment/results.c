@@ -8,7 +8,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "services/ctl/stage.h"
-#include "services/evaluator/report.h"
+#include "common/report/evaluation_report.h"
 
 enum { PATH = 1024 };
 

@@ -51,7 +51,7 @@ static void recalls(const char *weights, const char *accuracy)
 {
     rg_report_t *report = protocol(weights);
     assert_int_equal(rg_history_recall(report, path), accuracy != NULL);
-    char *line = rg_report_line(report),
+    char *line = rg_report_json_line(report),
          *expected = rg_format("{\"weights\":\"%s\",\"images\":96%s%s}", weights,
                                accuracy ? ",\"accuracy\":" : "", accuracy ? accuracy : "");
     assert_string_equal(line, expected);

@@ -1,4 +1,4 @@
-#include "services/evaluator/report.h"
+#include "common/report/evaluation_report.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -63,7 +63,7 @@ char *rg_report_json(const rg_report_t *report)
     return json_dumps(report->object, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 }
 
-char *rg_report_line(const rg_report_t *report)
+char *rg_report_json_line(const rg_report_t *report)
 {
     return json_dumps(report->object, JSON_COMPACT | JSON_REAL_PRECISION(6));
 }
@@ -82,7 +82,7 @@ int rg_report_write(const rg_report_t *report, const char *path)
     return err;
 }
 
-int rg_report_agrees(const rg_report_t *report, const json_t *stored)
+int rg_report_has_protocol(const rg_report_t *report, const json_t *stored)
 {
     const char *key;
     json_t *value;
@@ -93,12 +93,12 @@ int rg_report_agrees(const rg_report_t *report, const json_t *stored)
     return json_is_object(stored);
 }
 
-void rg_report_adopt(rg_report_t *report, json_t *stored)
+void rg_report_restore(rg_report_t *report, json_t *stored)
 {
     json_object_update(report->object, stored);
 }
 
-// Every entry that says how the measurement was made.
+// The entries that say how the numbers were measured.
 static const char *const MEASUREMENT[] = {"extractor",
                                           "judge",
                                           "lpips",
@@ -118,7 +118,7 @@ static const char *const MEASUREMENT[] = {"extractor",
                                           "inception_splits",
                                           "seed"};
 
-int rg_report_says_how(const char *key)
+int rg_report_is_protocol_key(const char *key)
 {
     for (size_t i = 0; i < sizeof MEASUREMENT / sizeof *MEASUREMENT; i++)
         if (strcmp(key, MEASUREMENT[i]) == 0) return 1;

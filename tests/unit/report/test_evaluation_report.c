@@ -10,7 +10,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/file.h"
-#include "services/evaluator/report.h"
+#include "common/report/evaluation_report.h"
 #include "tests/support/folder.h"
 #include "tests/support/result.h"
 
@@ -23,7 +23,7 @@ static int set_up(void **state)
     return failed;
 }
 
-static rg_report_t *protocol(const char *weights)
+static rg_report_t *new_report(const char *weights)
 {
     rg_report_t *report;
     rg_report_new(&report);
@@ -32,10 +32,10 @@ static rg_report_t *protocol(const char *weights)
     return report;
 }
 
-static void keeps_order_and_leaves_out_nan(void **state)
+static void keeps_the_order_and_leaves_out_nan(void **state)
 {
     (void)state;
-    rg_report_t *report = protocol("ab");
+    rg_report_t *report = new_report("ab");
     rg_report_number(report, 0.25, "p%d.%s", 10, "trained");
     rg_report_number(report, NAN, "nothing");
     char *json = rg_report_json(report);
@@ -46,10 +46,10 @@ static void keeps_order_and_leaves_out_nan(void **state)
     rg_report_destroy(&report);
 }
 
-static void says_where_it_cannot_write(void **state)
+static void an_error_names_the_path_that_cannot_be_written(void **state)
 {
     (void)state;
-    rg_report_t *report = protocol("ab");
+    rg_report_t *report = new_report("ab");
     char *under_a_file = rg_format("%s/y.json", path);
     assert_ok(rg_report_write(report, path));
     assert_fails(rg_report_write(report, under_a_file), RG_EIO, path);
@@ -57,7 +57,7 @@ static void says_where_it_cannot_write(void **state)
     rg_report_destroy(&report);
 }
 
-static void compares_only_what_was_measured_alike(void **state)
+static void compares_only_equal_protocols(void **state)
 {
     (void)state;
     json_t *a = json_pack("{s:s, s:i, s:s}", "split", "test", "images", 96, "weights", "ab"),
@@ -74,7 +74,7 @@ static void compares_only_what_was_measured_alike(void **state)
     assert_fails(rg_report_comparable(a, b), RG_EMODEL,
                  "extractor is missing in one and \"other\" in the other");
     json_object_set_new(a, "extractor", json_string("other"));
-    json_object_set_new(a, "iteration", json_integer(5)); // says what was measured, not how
+    json_object_set_new(a, "iteration", json_integer(5)); // not part of the protocol
     assert_ok(rg_report_comparable(a, b));
     assert_ok(rg_report_comparable(b, a));
     json_decref(a);
@@ -84,9 +84,9 @@ static void compares_only_what_was_measured_alike(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(compares_only_what_was_measured_alike),
-        cmocka_unit_test(keeps_order_and_leaves_out_nan),
-        cmocka_unit_test(says_where_it_cannot_write),
+        cmocka_unit_test(compares_only_equal_protocols),
+        cmocka_unit_test(keeps_the_order_and_leaves_out_nan),
+        cmocka_unit_test(an_error_names_the_path_that_cannot_be_written),
     };
     return cmocka_run_group_tests(tests, set_up, folder_remove);
 }
