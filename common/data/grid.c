@@ -1,10 +1,16 @@
-#include "common/data/image.h"
+#include "common/data/grid.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/core/alloc.h"
+#include "common/core/file.h"
 #include "common/data/font.h"
 
 enum { GAP = 4, CELL_MIN = 64 };
+
+// ---- drawing
 
 // Where everything is, in pixels.
 typedef struct {
@@ -84,4 +90,55 @@ void rg_image_grid(const uint8_t *cells, int rows, int cols, int size, const cha
     for (int i = 0; i < rows * cols; i++)
         draw_cell(grid, &layout, GAP + i % cols * step, GAP + layout.head + i / cols * step,
                   cells + (size_t)i * (size_t)size * (size_t)size * 3, size);
+}
+
+// ---- filling
+
+static size_t cell_bytes(const rg_grid_t *grid)
+{
+    return (size_t)grid->side * (size_t)grid->side * 3;
+}
+
+void rg_grid_init(rg_grid_t *grid, int rows, int columns, int side)
+{
+    *grid = (rg_grid_t){.rows = rows, .columns = columns, .side = side};
+    grid->cells = rg_alloc((size_t)(rows * columns) * cell_bytes(grid));
+}
+
+void rg_grid_fini(rg_grid_t *grid)
+{
+    free(grid->cells);
+    *grid = (rg_grid_t){0};
+}
+
+uint8_t *rg_grid_cell(const rg_grid_t *grid, int row, int column)
+{
+    return grid->cells + (size_t)(row * grid->columns + column) * cell_bytes(grid);
+}
+
+void rg_grid_put(rg_grid_t *grid, int row, int column, const float *pixels)
+{
+    rg_pixels_to_u8(pixels, cell_bytes(grid), rg_grid_cell(grid, row, column));
+}
+
+void rg_grid_put_column(rg_grid_t *grid, int column, const float *pixels)
+{
+    for (int row = 0; row < grid->rows; row++)
+        rg_grid_put(grid, row, column, pixels + (size_t)row * cell_bytes(grid));
+}
+
+int rg_grid_write(const rg_grid_t *grid, const rg_config_t *config, const char *name,
+                  const char *const *titles)
+{
+    char folder[RG_PATH_SIZE], file[2 * RG_NAME_SIZE], path[RG_PATH_SIZE];
+    rg_config_path(config, "samples", folder);
+    int err = rg_mkdirs(folder);
+    if (err) return err;
+    snprintf(file, sizeof file, "samples/%s.png", name);
+    rg_config_path(config, file, path);
+    rg_image_t image;
+    rg_image_grid(grid->cells, grid->rows, grid->columns, grid->side, titles, &image);
+    err = rg_image_write_png(&image, path);
+    rg_image_fini(&image);
+    return err;
 }

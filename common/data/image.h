@@ -62,10 +62,4 @@ int rg_image_encode_png(const rg_image_t *image, uint8_t **png, size_t *size);
 // Writes a PNG atomically. RG_EIO, RG_EFULL.
 int rg_image_write_png(const rg_image_t *image, const char *path);
 
-// A grid of equal square cells on white with a small gap: cells [rows*cols,size,size,3] u8, row by row. Cells
-// are enlarged by the whole factor that makes them at least 64 pixels. Column titles (NULL: none) are drawn
-// above with a built-in bitmap font, row titles not.
-void rg_image_grid(const uint8_t *cells, int rows, int cols, int size, const char *const *titles,
-                   rg_image_t *grid);
-
 #endif

@@ -5,7 +5,7 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/data/dataset.h"
-#include "common/data/image.h"
+#include "common/data/grid.h"
 
 int rg_picture_load(const rg_config_t *config, const char *path, uint8_t *out, uint8_t id[16])
 {

@@ -7,7 +7,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
-#include "common/data/image.h"
+#include "common/data/grid.h"
 
 // Cells [rows,columns,S,S,3].
 typedef struct {

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/data/font.h"
-#include "common/data/image.h"
+#include "common/data/grid.h"
 #include "tests/support/folder.h"
 
 static const uint8_t *pixel(const rg_image_t *image, int x, int y)
@@ -100,6 +101,29 @@ static void test_png(void **state)
     rg_image_fini(&grid);
 }
 
+// A grid of floats is written into the samples folder of the run, which is made.
+static void test_sample_grid(void **state)
+{
+    enum { SIDE = 32, PIXELS = SIDE * SIDE * 3 };
+    static float column[2 * PIXELS];
+    const char *const titles[] = {"source", "recon"};
+    rg_config_t config;
+    rg_grid_t grid;
+    rg_config_init(&config);
+    snprintf(config.run, sizeof config.run, "%s/run", (const char *)*state);
+    for (int i = 0; i < PIXELS; i++) column[i] = 1, column[PIXELS + i] = -1;
+    rg_grid_init(&grid, 2, 2, SIDE);
+    rg_grid_put_column(&grid, 1, column);
+    assert_int_equal(rg_grid_cell(&grid, 0, 0)[0], 0);
+    assert_int_equal(rg_grid_cell(&grid, 0, 1)[PIXELS - 1], 255);
+    assert_int_equal(rg_grid_cell(&grid, 1, 1)[PIXELS - 1], 0);
+    assert_int_equal(rg_grid_write(&grid, &config, "stage1-0000010", titles), 0);
+    char *path = rg_format("%s/samples/stage1-0000010.png", config.run);
+    assert_true(rg_exists(path));
+    free(path);
+    rg_grid_fini(&grid);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,6 +131,7 @@ int main(void)
         cmocka_unit_test(test_titles),
         cmocka_unit_test(test_font_has_ink),
         cmocka_unit_test_setup_teardown(test_png, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(test_sample_grid, folder_make, folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
