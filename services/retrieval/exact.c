@@ -1,13 +1,12 @@
 #include "services/retrieval/exact.h"
 
 #include <assert.h>
-#include <cblas.h>
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 
 #include "common/core/alloc.h"
 #include "common/core/hot.h"
+#include "common/nn/linalg.h"
 
 // SLAB rows are compared with QUERIES queries at a time: the distances stay in the second-level cache. In
 // blocks of BLOCK distances only the least is compared with what was found so far. Fewer than PRODUCTS_FROM
@@ -168,8 +167,7 @@ static void measure(float *distances, const slab_t *slab, const float *queries, 
             compare_all(distances + i * SLAB, vectors, queries + i * dim, slab->n, dim);
         return;
     }
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)slab->n, (int)dim, 1, queries, (int)dim,
-                vectors, (int)dim, 0, distances, SLAB);
+    rg_matmul_nt_f32(distances, SLAB, queries, vectors, m, slab->n, dim);
     for (size_t i = 0; i < m; i++) subtract(distances + i * SLAB, slab->chunk->norms2 + slab->at, slab->n);
 }
 
@@ -197,7 +195,7 @@ static void search_slabs(void *self, int thread)
     const search_t *s = sharing->search;
     const size_t end = s->rows->n_chunks * slabs_per_chunk(s->rows);
     float *distances = rg_alloc_lines((s->n < QUERIES ? s->n : QUERIES) * SLAB * sizeof *distances);
-    omp_set_num_threads(1); // of OpenBLAS here: the slabs are what is shared
+    rg_linalg_threads(1); // the threads of the pool share the slabs; each product runs on one thread
     for (size_t i; (i = atomic_fetch_add(&sharing->next, 1)) < end;) {
         slab_t slab = slab_of(s->rows, i);
         if (slab.n && slab.first + slab.n > s->from)
@@ -212,13 +210,13 @@ static void search_all(const search_t *s, rg_hit_t *hits, rg_thread_pool_t *pool
     rg_hit_t *all = threads > 1 ? rg_alloc(threads * size * sizeof *all) : hits;
     sharing_t sharing = {.search = s, .hits = all};
     atomic_init(&sharing.next, s->from / s->rows->room * slabs_per_chunk(s->rows));
-    int omp_threads = omp_get_max_threads();
+    int linalg_threads = rg_linalg_threads(1);
     clear(all, threads * size);
     if (pool)
         rg_thread_pool_run(pool, search_slabs, &sharing);
     else
         search_slabs(&sharing, 0);
-    omp_set_num_threads(omp_threads);
+    rg_linalg_threads(linalg_threads);
     for (size_t i = size; i < threads * size; i++)
         offer((heap_t){all + i % size / s->k * s->k, s->k}, all[i]);
     if (all == hits) return;

@@ -6,13 +6,13 @@
 #include <faiss/c_api/error_c.h>
 #include <faiss/c_api/index_factory_c.h>
 #include <faiss/c_api/index_io_c.h>
-#include <omp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/nn/linalg.h"
 
 // TRAIN_MAX: clustering needs no more vectors than that, whatever the size of the set. Larger searches than
 // SHARED_FROM queries run on all threads; smaller ones need not wait until a busy machine has run the others.
@@ -141,11 +141,6 @@ int rg_index_build(rg_index_t **index, const char *factory, const rg_rows_t *row
     return err;
 }
 
-void rg_index_threads(int n)
-{
-    omp_set_num_threads(n);
-}
-
 rg_index_t *rg_index_share(rg_index_t *index)
 {
     atomic_fetch_add(&index->owners, 1);
@@ -174,12 +169,11 @@ int rg_index_search(rg_index_t *index, int64_t *rows, const float *queries, size
                     rg_effort_t effort)
 {
     float *distances = rg_alloc(n * k * sizeof *distances);
-    int threads = omp_get_max_threads();
+    int threads = n < SHARED_FROM ? rg_linalg_threads(1) : 0;
     pthread_mutex_lock(&index->one_search);
     set_effort(index, effort);
-    if (n < SHARED_FROM) omp_set_num_threads(1);
     int rc = faiss_Index_search(index->faiss, (faiss_idx_t)n, queries, (faiss_idx_t)k, distances, rows);
-    omp_set_num_threads(threads);
+    if (threads) rg_linalg_threads(threads);
     pthread_mutex_unlock(&index->one_search);
     free(distances);
     return rc ? fail(RG_EINVAL, "search") : 0;

@@ -24,9 +24,6 @@ int rg_index_check(const char *factory, uint32_t dim);
 // it, RG_ESTOPPED once *stop is nonzero (looked at between steps), RG_EINVAL with FAISS's sentence.
 int rg_index_build(rg_index_t **index, const char *factory, const rg_rows_t *rows, const atomic_int *stop);
 
-// Threads that building and searching may use when called from this thread.
-void rg_index_threads(int n);
-
 // One more owner of the same index; destroy ends one's ownership.
 rg_index_t *rg_index_share(rg_index_t *index);
 void rg_index_destroy(rg_index_t **index);

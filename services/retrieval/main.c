@@ -8,6 +8,7 @@
 
 #include "common/core/err.h"
 #include "common/core/log.h"
+#include "common/nn/linalg.h"
 #include "common/wire/jobs.h"
 #include "common/wire/wire.h"
 #include "services/retrieval/announced.h"
@@ -319,7 +320,7 @@ static int open_set(self_t *self)
 // Half of the threads, so that searches have the rest.
 static void prepare_builder(void *self)
 {
-    rg_index_threads((((self_t *)self)->config.threads + 1) / 2);
+    rg_linalg_threads((((self_t *)self)->config.threads + 1) / 2);
 }
 
 static int open_jobs(self_t *self)

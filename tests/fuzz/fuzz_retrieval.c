@@ -6,6 +6,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/nn/linalg.h"
 #include "services/retrieval/answer.h"
 #include "services/retrieval/verify.h"
 #include "tests/fuzz/frames.h"
@@ -41,7 +42,7 @@ static void open_set(void)
     snprintf(folder, sizeof folder, "%s/rg-fuzz-XXXXXX", base && *base ? base : "/tmp");
     const rg_set_options_t options = {
         .path = folder, .index = "HNSW4", .embed_dim = D, .map_bytes = MAP_BYTES};
-    rg_index_threads(1);
+    rg_linalg_threads(1);
     if (!mkdtemp(folder) || rg_set_open(&answerer.set, &options) != 0) give_up("open");
     atexit(close_set);
 }

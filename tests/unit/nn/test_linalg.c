@@ -31,6 +31,24 @@ static void multiplies(void **state)
     check(c, abt, 4);
 }
 
+static void multiplies_rows_with_rows_into_a_wider_matrix(void **state)
+{
+    (void)state;
+    const float a[] = {1, 2, 3, 4, 5, 6}, b[] = {1, 0, 2, -1, 1, 1}; // both [2,3]
+    float c[] = {9, 9, 9, 9, 9, 9};
+    const float want[] = {7, 4, 9, 16, 7, 9};
+    rg_matmul_nt_f32(c, 3, a, b, 2, 2, 3);
+    for (int i = 0; i < 6; i++) assert_near(c[i], want[i], 1e-6);
+}
+
+static void restores_the_number_of_threads(void **state)
+{
+    (void)state;
+    int before = rg_linalg_threads(3);
+    assert_int_equal(rg_linalg_threads(before), 3);
+    assert_int_equal(rg_linalg_threads(before), before);
+}
+
 static void finds_eigenvalues(void **state)
 {
     (void)state;
@@ -73,6 +91,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(multiplies),
+        cmocka_unit_test(multiplies_rows_with_rows_into_a_wider_matrix),
+        cmocka_unit_test(restores_the_number_of_threads),
         cmocka_unit_test(finds_eigenvalues),
         cmocka_unit_test(rebuilds_from_eigenvectors),
         cmocka_unit_test(refuses_what_is_not_finite),

@@ -2,6 +2,7 @@
 #ifndef RG_TEST_RETRIEVAL_SETS_H
 #define RG_TEST_RETRIEVAL_SETS_H
 
+#include "common/nn/linalg.h"
 #include "services/retrieval/search.h"
 #include "services/retrieval/set.h"
 #include "tests/unit/retrieval/pictures.h"
@@ -9,7 +10,7 @@
 // A graph that several threads build is another one each time, and may leave a vector out of reach.
 static inline rg_set_t *open_indexed(const char *path, const char *index)
 {
-    rg_index_threads(1);
+    rg_linalg_threads(1);
     rg_set_t *set = NULL;
     const rg_set_options_t options = {.path = path, .index = index, .embed_dim = D, .map_bytes = MAP_BYTES};
     assert_ok(rg_set_open(&set, &options));

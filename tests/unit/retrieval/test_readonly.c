@@ -1,5 +1,6 @@
 // A store in a folder that cannot be written. The tests run in a child that gives up root, who may write
 // everywhere.
+#include "common/nn/linalg.h"
 #include "tests/unit/retrieval/sets.h"
 
 #include <grp.h>
@@ -106,7 +107,7 @@ static int make_set(void **state)
     if (folder_make(state) != 0) return -1;
     rg_set_t *set = open_indexed(*state, "HNSW16");
     rg_build_t *build = NULL;
-    rg_index_threads(1); // so that the children may be forked
+    rg_linalg_threads(1); // so that the children may be forked
     use(set, "m");
     assert_ok(add(set, "m", 0, N, NULL));
     assert_ok(rg_set_build(set, 0, &GO, &build));

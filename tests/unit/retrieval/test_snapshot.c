@@ -1,3 +1,4 @@
+#include "common/nn/linalg.h"
 #include "tests/unit/retrieval/pictures.h"
 
 #include <signal.h>
@@ -206,7 +207,7 @@ static void a_full_disk_leaves_the_old_one(void **state)
 // The child writes snapshots of two sizes in turn without end and tells of each.
 static void write_until_killed(const char *path, int tell)
 {
-    rg_index_threads(1);
+    rg_linalg_threads(1);
     rg_view_t *views[] = {view_of("m", N), view_of("m", 10 * N)};
     for (unsigned i = 0;; i++) {
         if (rg_snapshot_write(path, views[i % 2], HNSW) != 0) _exit(1);

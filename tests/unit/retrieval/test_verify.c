@@ -1,3 +1,4 @@
+#include "common/nn/linalg.h"
 #include "tests/unit/retrieval/sets.h"
 
 #include <lmdb.h>
@@ -12,7 +13,7 @@ static const atomic_int GO = 0, STOP = 1;
 static rg_set_t *filled(const char *path, const char *index)
 {
     rg_set_t *set = open_indexed(path, index);
-    rg_index_threads(1); // so that children may be forked
+    rg_linalg_threads(1); // so that children may be forked
     use(set, "m");
     assert_ok(add(set, "m", 0, N, NULL));
     return set;
