@@ -157,8 +157,8 @@ static rg_window_conv_shape_t window_shape_of(const rg_tensor_t *x, const rg_win
                                     .c = x->c,
                                     .o = w[0],
                                     .groups = layer->groups,
-                                    .oh = rg_span_positions(&window->h, x->h, 0),
-                                    .ow = rg_span_positions(&window->w, x->w, 0),
+                                    .oh = rg_window_positions(&window->h, x->h, 0),
+                                    .ow = rg_window_positions(&window->w, x->w, 0),
                                     .window = *window,
                                     .act = layer->act};
     assert(shape.oh >= 1 && shape.ow >= 1);

@@ -1,7 +1,7 @@
 // Pooling.
 #include <assert.h>
 
-#include "common/nn/unary.h"
+#include "common/nn/ops.h"
 
 static rg_pool_shape_t shape_of(const rg_tensor_t *x, const rg_pool_t *pool)
 {
@@ -9,8 +9,8 @@ static rg_pool_shape_t shape_of(const rg_tensor_t *x, const rg_pool_t *pool)
                              .h = x->h,
                              .w = x->w,
                              .c = x->c,
-                             .oh = rg_span_positions(&pool->window.h, x->h, pool->partial),
-                             .ow = rg_span_positions(&pool->window.w, x->w, pool->partial),
+                             .oh = rg_window_positions(&pool->window.h, x->h, pool->partial),
+                             .ow = rg_window_positions(&pool->window.w, x->w, pool->partial),
                              .window = pool->window,
                              .kind = pool->kind};
     assert(shape.oh >= 1 && shape.ow >= 1);
@@ -19,7 +19,7 @@ static rg_pool_shape_t shape_of(const rg_tensor_t *x, const rg_pool_t *pool)
 
 static void pool_backward(rg_tape_t *tape, void *ctx)
 {
-    rg__unary_t *op = ctx;
+    rg_unary_op_t *op = ctx;
     const rg_pool_shape_t *shape = op->extra;
     int add;
     if (!op->y->grad) return;
@@ -35,25 +35,19 @@ rg_tensor_t *rg_pool(rg_tape_t *tape, rg_tensor_t *x, const rg_pool_t *pool)
     *shape = shape_of(x, pool);
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, shape->oh, shape->ow, x->c);
     rg_tape_backend(tape)->pool_forward(y->data, x->data, shape);
-    return rg__unary(tape, x, y, pool_backward, shape, 0);
+    return rg_tape_record_unary(tape, x, y, pool_backward, shape, 0);
 }
 
-static const rg_span_t SPAN3 = {.k = 3, .stride = 2, .dilation = 1, .before = 1, .after = 1};
-static const rg_span_t SPAN2 = {.k = 2, .stride = 2, .dilation = 1};
+static const rg_window_side_t SIDE3 = {.k = 3, .stride = 2, .dilation = 1, .before = 1, .after = 1};
 
 rg_tensor_t *rg_pool3(rg_tape_t *tape, rg_tensor_t *x)
 {
-    return rg_pool(tape, x, &(rg_pool_t){.window = {SPAN3, SPAN3}, .kind = RG_POOLING_MEAN});
-}
-
-rg_tensor_t *rg_max_pool2(rg_tape_t *tape, rg_tensor_t *x)
-{
-    return rg_pool(tape, x, &(rg_pool_t){.window = {SPAN2, SPAN2}, .kind = RG_POOLING_MAX});
+    return rg_pool(tape, x, &(rg_pool_t){.window = {SIDE3, SIDE3}, .kind = RG_POOLING_MEAN});
 }
 
 static void pool_adjoint_backward(rg_tape_t *tape, void *ctx)
 {
-    rg__unary_t *op = ctx;
+    rg_unary_op_t *op = ctx;
     rg_tensor_t *g = op->x, *y = op->y;
     int add;
     if (!y->grad) return;
@@ -67,9 +61,9 @@ rg_tensor_t *rg_pool3_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_tensor_t
 {
     rg_tape_op(tape, "pool adjoint");
     rg_pool_shape_t *shape = rg_tape_alloc(tape, sizeof *shape);
-    *shape = shape_of(x, &(rg_pool_t){.window = {SPAN3, SPAN3}, .kind = RG_POOLING_MEAN});
+    *shape = shape_of(x, &(rg_pool_t){.window = {SIDE3, SIDE3}, .kind = RG_POOLING_MEAN});
     assert(g->n == x->n && g->h == shape->oh && g->w == shape->ow && g->c == x->c);
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
     rg_tape_backend(tape)->pool_backward(y->data, 0, g->data, NULL, shape);
-    return rg__unary(tape, g, y, pool_adjoint_backward, shape, 0);
+    return rg_tape_record_unary(tape, g, y, pool_adjoint_backward, shape, 0);
 }

@@ -2,11 +2,11 @@
 #include <assert.h>
 #include <string.h>
 
-#include "common/nn/unary.h"
+#include "common/nn/ops.h"
 
 static void mean_backward(rg_tape_t *tape, void *ctx)
 {
-    rg__unary_t *op = ctx;
+    rg_unary_op_t *op = ctx;
     int add;
     if (!op->y->grad) return;
     float *dx = rg_tape_grad(tape, op->x, &add);
@@ -18,7 +18,7 @@ rg_tensor_t *rg_global_mean(rg_tape_t *tape, rg_tensor_t *x)
     rg_tape_op(tape, "global mean");
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, 1, 1, x->c);
     rg_tape_backend(tape)->mean_forward(y->data, x->data, x->n, x->h * x->w, x->c);
-    return rg__unary(tape, x, y, mean_backward, NULL, 0);
+    return rg_tape_record_unary(tape, x, y, mean_backward, NULL, 0);
 }
 
 // ---- layout
@@ -37,7 +37,7 @@ static void transpose(float *to, const float *from, int pixels, int channels, in
 
 static void flatten_backward(rg_tape_t *tape, void *ctx)
 {
-    rg__unary_t *op = ctx;
+    rg_unary_op_t *op = ctx;
     rg_tensor_t *x = op->x;
     int add;
     if (!op->y->grad) return;
@@ -54,7 +54,7 @@ rg_tensor_t *rg_flatten(rg_tape_t *tape, rg_tensor_t *x)
     for (int n = 0; n < x->n; n++)
         transpose(y->data + (size_t)n * (size_t)y->c, x->data + (size_t)n * (size_t)y->c, x->h * x->w, x->c,
                   0, 0);
-    return rg__unary(tape, x, y, flatten_backward, NULL, 0);
+    return rg_tape_record_unary(tape, x, y, flatten_backward, NULL, 0);
 }
 
 typedef struct {
@@ -145,7 +145,7 @@ rg_tensor_t *rg_stack(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b)
 
 static void rows_backward(rg_tape_t *tape, void *ctx)
 {
-    rg__unary_t *op = ctx;
+    rg_unary_op_t *op = ctx;
     rg_tensor_t *x = op->x, *y = op->y;
     int add;
     if (!y->grad) return;
@@ -161,12 +161,12 @@ rg_tensor_t *rg_rows(rg_tape_t *tape, rg_tensor_t *x, int first, int count)
     assert(first >= 0 && count >= 1 && first + count <= x->n);
     size_t row = rg_tensor_size(x) / (size_t)x->n;
     rg_tensor_t *y = rg_tape_input(tape, count, x->h, x->w, x->c, x->data + (size_t)first * row);
-    return rg__unary(tape, x, y, rows_backward, NULL, first);
+    return rg_tape_record_unary(tape, x, y, rows_backward, NULL, first);
 }
 
 static void channels_backward(rg_tape_t *tape, void *ctx)
 {
-    rg__unary_t *op = ctx;
+    rg_unary_op_t *op = ctx;
     rg_tensor_t *x = op->x, *y = op->y;
     size_t width = (size_t)y->c, rows = rg_tensor_size(y) / width;
     int add;
@@ -186,7 +186,7 @@ rg_tensor_t *rg_channels(rg_tape_t *tape, rg_tensor_t *x, int first, int count)
     size_t width = (size_t)count, rows = rg_tensor_size(y) / width;
     for (size_t r = 0; r < rows; r++)
         memcpy(y->data + r * width, x->data + r * (size_t)x->c + first, width * sizeof(float));
-    return rg__unary(tape, x, y, channels_backward, NULL, first);
+    return rg_tape_record_unary(tape, x, y, channels_backward, NULL, first);
 }
 
 // ---- masks and activations
@@ -282,7 +282,7 @@ rg_tensor_t *rg_blend(rg_tape_t *tape, rg_tensor_t *mask, rg_tensor_t *a, rg_ten
 
 static void dropout_backward(rg_tape_t *tape, void *ctx)
 {
-    rg__unary_t *op = ctx;
+    rg_unary_op_t *op = ctx;
     const float *keep = op->extra;
     int add;
     if (!op->y->grad) return;
@@ -295,12 +295,12 @@ rg_tensor_t *rg_dropout(rg_tape_t *tape, rg_tensor_t *x, const float *keep)
     rg_tape_op(tape, "dropout");
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
     for (size_t i = 0; i < rg_tensor_size(x); i++) y->data[i] = keep[i] * x->data[i];
-    return rg__unary(tape, x, y, dropout_backward, keep, 0);
+    return rg_tape_record_unary(tape, x, y, dropout_backward, keep, 0);
 }
 
 static void act_backward(rg_tape_t *tape, void *ctx)
 {
-    rg__unary_t *op = ctx;
+    rg_unary_op_t *op = ctx;
     int add;
     if (!op->y->grad) return;
     float *dx = rg_tape_grad(tape, op->x, &add);
@@ -313,12 +313,12 @@ rg_tensor_t *rg_act(rg_tape_t *tape, rg_tensor_t *x, enum rg_act act)
     rg_tape_op(tape, "activation");
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
     rg_tape_backend(tape)->act_forward(y->data, x->data, act, rg_tensor_size(x));
-    return rg__unary(tape, x, y, act_backward, NULL, (int)act);
+    return rg_tape_record_unary(tape, x, y, act_backward, NULL, (int)act);
 }
 
 static void act_adjoint_backward(rg_tape_t *tape, void *ctx)
 {
-    rg__unary_t *op = ctx;
+    rg_unary_op_t *op = ctx;
     int add;
     if (!op->y->grad) return;
     float *dg = rg_tape_grad(tape, op->x, &add);
@@ -332,5 +332,5 @@ rg_tensor_t *rg_act_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_tensor_t *
     assert(act <= RG_ACT_LEAKY && rg_tensor_size(g) == rg_tensor_size(y));
     rg_tensor_t *out = rg_tape_tensor(tape, g->n, g->h, g->w, g->c);
     rg_tape_backend(tape)->act_backward(out->data, 0, g->data, y->data, act, rg_tensor_size(g));
-    return rg__unary(tape, g, out, act_adjoint_backward, y->data, (int)act);
+    return rg_tape_record_unary(tape, g, out, act_adjoint_backward, y->data, (int)act);
 }

@@ -1,7 +1,7 @@
 // Operations on each value: sums, products, scales by channel, bounds, softmax.
 #include <assert.h>
 
-#include "common/nn/unary.h"
+#include "common/nn/ops.h"
 
 typedef struct {
     rg_tensor_t *a, *b, *y;
@@ -100,7 +100,7 @@ static size_t pixels_of(const rg_tensor_t *x)
 
 static void scale_backward(rg_tape_t *tape, void *ctx)
 {
-    rg__unary_t *op = ctx;
+    rg_unary_op_t *op = ctx;
     const rg_scale_t *layer = op->extra;
     const rg_backend_t *backend = rg_tape_backend(tape);
     rg_tensor_t *y = op->y;
@@ -120,14 +120,14 @@ rg_tensor_t *rg_scale(rg_tape_t *tape, rg_tensor_t *x, const rg_scale_t *layer)
     rg_tensor_t *y = like(tape, x);
     rg_tape_backend(tape)->scale_forward(y->data, x->data, layer->scale->value, layer->shift->value,
                                          layer->act, pixels_of(x), (size_t)x->c);
-    return rg__unary(tape, x, y, scale_backward, layer, 0);
+    return rg_tape_record_unary(tape, x, y, scale_backward, layer, 0);
 }
 
 // ---- bounds
 
 static void clip_backward(rg_tape_t *tape, void *ctx)
 {
-    rg__unary_t *op = ctx;
+    rg_unary_op_t *op = ctx;
     const rg_clip_t *clip = op->extra;
     int add;
     if (!op->y->grad) return;
@@ -141,14 +141,14 @@ rg_tensor_t *rg_clip(rg_tape_t *tape, rg_tensor_t *x, const rg_clip_t *clip)
     rg_tape_op(tape, "clip");
     rg_tensor_t *y = like(tape, x);
     rg_tape_backend(tape)->clip_forward(y->data, x->data, *clip, rg_tensor_size(x));
-    return rg__unary(tape, x, y, clip_backward, clip, 0);
+    return rg_tape_record_unary(tape, x, y, clip_backward, clip, 0);
 }
 
 // ---- softmax
 
 static void softmax_backward(rg_tape_t *tape, void *ctx)
 {
-    rg__unary_t *op = ctx;
+    rg_unary_op_t *op = ctx;
     int add;
     if (!op->y->grad) return;
     float *dx = rg_tape_grad(tape, op->x, &add);
@@ -161,5 +161,5 @@ rg_tensor_t *rg_softmax(rg_tape_t *tape, rg_tensor_t *x)
     rg_tape_op(tape, "softmax");
     rg_tensor_t *y = like(tape, x);
     rg_tape_backend(tape)->softmax_forward(y->data, x->data, pixels_of(x), (size_t)x->c);
-    return rg__unary(tape, x, y, softmax_backward, NULL, 0);
+    return rg_tape_record_unary(tape, x, y, softmax_backward, NULL, 0);
 }

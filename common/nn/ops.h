@@ -41,7 +41,7 @@ typedef struct {
 } rg_linear_t;
 rg_tensor_t *rg_linear(rg_tape_t *tape, rg_tensor_t *x, const rg_linear_t *layer);
 
-// ---- norms (kernels.h has the formulas); residual NULL: none, else act must be NONE
+// ---- norms (backend.h has the formulas); residual NULL: none, else act must be NONE
 rg_tensor_t *rg_instance_norm(rg_tape_t *tape, rg_tensor_t *x, enum rg_act act, rg_tensor_t *residual);
 // AdaIN: row n of style [N,1,1,*] holds at `offset` C shifts, then C scales.
 rg_tensor_t *rg_adain(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *style, int offset, enum rg_act act,
@@ -49,15 +49,14 @@ rg_tensor_t *rg_adain(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *style, int o
 rg_tensor_t *rg_layer_norm(rg_tape_t *tape, rg_tensor_t *x, rg_param_t *gain, rg_param_t *bias,
                            enum rg_act act);
 
-// ---- pooling, each channel by itself (kernels.h)
+// ---- pooling, each channel by itself (backend.h)
 typedef struct {
     rg_window_t window;
-    int partial; // as of rg_span_positions
+    int partial; // as of rg_window_positions
     enum rg_pooling kind;
 } rg_pool_t;
 rg_tensor_t *rg_pool(rg_tape_t *tape, rg_tensor_t *x, const rg_pool_t *pool);
-rg_tensor_t *rg_pool3(rg_tape_t *tape, rg_tensor_t *x);     // 3x3/2 average, padding not counted
-rg_tensor_t *rg_max_pool2(rg_tape_t *tape, rg_tensor_t *x); // 2x2/2 maximum, [N,H/2,W/2,C]
+rg_tensor_t *rg_pool3(rg_tape_t *tape, rg_tensor_t *x); // 3x3/2 average, padding not counted
 
 // ---- values: y = act(x * scale + shift) by channel, with both in a frozen set
 typedef struct {

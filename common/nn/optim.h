@@ -3,7 +3,7 @@
 #define RG_NN_OPTIM_H
 
 #include "common/config/config.h"
-#include "common/nn/kernels.h"
+#include "common/nn/backend.h"
 #include "common/nn/param.h"
 
 // Learning rate of iteration i (0-based): linear warm-up over config->warmup, then constant; or constant

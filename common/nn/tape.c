@@ -194,6 +194,17 @@ void rg_tape_record(rg_tape_t *tape, rg_tensor_t *y, rg_backward_fn *backward, v
     tape->last = node;
 }
 
+rg_tensor_t *rg_tape_record_unary(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *y, rg_backward_fn *backward,
+                                  const void *extra, int value)
+{
+    if ((y->needs_grad = rg_tape_wants(tape, x->needs_grad))) {
+        rg_unary_op_t *op = rg_tape_alloc(tape, sizeof *op);
+        *op = (rg_unary_op_t){x, y, extra, value};
+        rg_tape_record(tape, y, backward, op);
+    }
+    return y;
+}
+
 void rg_tape_fail(rg_tape_t *tape, int err)
 {
     if (!tape->error) tape->error = err;

@@ -14,7 +14,7 @@
 #define RG_NN_TAPE_H
 
 #include "common/core/stopwatch.h"
-#include "common/nn/kernels.h"
+#include "common/nn/backend.h"
 #include "common/nn/tensor.h"
 
 typedef struct rg_tape rg_tape_t;
@@ -59,6 +59,15 @@ void *rg_tape_alloc(rg_tape_t *tape, size_t size);
 int rg_tape_wants(const rg_tape_t *tape, int needs_grad);
 // y: the op's output, whose last reader this backward is; NULL for a loss.
 void rg_tape_record(rg_tape_t *tape, rg_tensor_t *y, rg_backward_fn *backward, void *ctx);
+// For an op with one input: sets y->needs_grad and, where a gradient will flow, records backward with a
+// rg_unary_op_t as its context. Returns y.
+typedef struct {
+    rg_tensor_t *x, *y;
+    const void *extra; // what the op needs beyond its tensors; lives until the tape's reset
+    int value;
+} rg_unary_op_t;
+rg_tensor_t *rg_tape_record_unary(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *y, rg_backward_fn *backward,
+                                  const void *extra, int value);
 void rg_tape_fail(rg_tape_t *tape, int err);
 // x's data, computed again if it was forgotten: for backward functions.
 const float *rg_tape_data(rg_tape_t *tape, rg_tensor_t *x);

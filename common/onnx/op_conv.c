@@ -6,7 +6,7 @@
 // What rg_conv can say; padding of a whole kernel is left to the general one.
 static int is_square(const rg_window_t *window, int groups)
 {
-    const rg_span_t *h = &window->h, *w = &window->w;
+    const rg_window_side_t *h = &window->h, *w = &window->w;
     return groups == 1 && memcmp(h, w, sizeof *h) == 0 && h->dilation == 1 && h->before == h->after &&
            h->before < h->k;
 }

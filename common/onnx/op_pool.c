@@ -4,7 +4,7 @@
 #include "common/onnx/window.h"
 
 // 1 if every window along a side has a tap in the map.
-static int has_pixels(const rg_span_t *span, int size, int positions)
+static int has_pixels(const rg_window_side_t *span, int size, int positions)
 {
     for (int i = 0; i < positions; i++) {
         int start = i * span->stride - span->before;
@@ -110,8 +110,8 @@ int rg__op_global_max(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out
     rg__state_t x;
     int err = rg__plan_map(plan, node, &x);
     if (err) return err;
-    rg_span_t h = {.k = x.shape.h, .stride = 1, .dilation = 1},
-              w = {.k = x.shape.w, .stride = 1, .dilation = 1};
+    rg_window_side_t h = {.k = x.shape.h, .stride = 1, .dilation = 1},
+                     w = {.k = x.shape.w, .stride = 1, .dilation = 1};
     return pool(plan, node, x, (rg_pool_t){.window = {h, w}, .kind = RG_POOLING_MAX}, out);
 }
 

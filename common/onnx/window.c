@@ -4,7 +4,7 @@ enum { SIDE_MAX = 1 << 14 };
 enum { NOTSET, VALID, SAME_UPPER, SAME_LOWER };
 
 // What "same" pads: as many positions as steps of the stride, the odd pixel behind the map or before it.
-static void pad_same(rg_span_t *span, int size, int auto_pad)
+static void pad_same(rg_window_side_t *span, int size, int auto_pad)
 {
     int positions = (size + span->stride - 1) / span->stride;
     int missing = (positions - 1) * span->stride + (span->k - 1) * span->dilation + 1 - size;
@@ -44,8 +44,8 @@ int rg__window_read(rg__of_t of, rg__shape_t x, const int kernel[2], rg_window_t
 int rg__window_slide(const rg__plan_t *plan, const rg__node_t *node, const rg_window_t *window, int partial,
                      int outputs, rg__shape_t x, rg__shape_t *y)
 {
-    *y = (rg__shape_t){4, outputs, rg_span_positions(&window->h, x.h, partial),
-                       rg_span_positions(&window->w, x.w, partial)};
+    *y = (rg__shape_t){4, outputs, rg_window_positions(&window->h, x.h, partial),
+                       rg_window_positions(&window->w, x.w, partial)};
     if (y->h >= 1 && y->w >= 1 && y->h <= 2 * SIDE_MAX && y->w <= 2 * SIDE_MAX) return 0;
     return rg__refuse(plan->graph, node, "a %dx%d window does not fit maps of %dx%d", window->h.k,
                       window->w.k, x.h, x.w);

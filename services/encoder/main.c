@@ -7,7 +7,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
-#include "common/nn/kernels.h"
+#include "common/nn/backend.h"
 #include "services/encoder/self.h"
 
 // ---- store

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/nn/kernels.h"
+#include "common/nn/backend.h"
 
 // found [nq,k]: positions in base [n,d] of the k vectors nearest to each of queries [nq,d] by L2, nearest
 // first, of equally near ones the first. 1 <= k <= n.

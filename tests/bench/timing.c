@@ -9,7 +9,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/rng.h"
-#include "common/nn/kernels.h"
+#include "common/nn/backend.h"
 
 typedef struct {
     const char *config;

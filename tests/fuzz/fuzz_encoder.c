@@ -7,7 +7,7 @@
 #include "common/data/image.h"
 #include "common/model/checkpoint.h"
 #include "common/model/model.h"
-#include "common/nn/kernels.h"
+#include "common/nn/backend.h"
 #include "services/encoder/answer.h"
 #include "tests/fuzz/frames.h"
 

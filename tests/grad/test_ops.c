@@ -116,16 +116,18 @@ static rg_tensor_t *build_pool3(case_t *c)
 
 static rg_tensor_t *build_max_pool2(case_t *c)
 {
-    return rg_max_pool2(c->bench->tape, input(c, "x"));
+    const rg_window_side_t side = {.k = 2, .stride = 2, .dilation = 1};
+    return rg_pool(c->bench->tape, input(c, "x"),
+                   &(rg_pool_t){.window = {side, side}, .kind = RG_POOLING_MAX});
 }
 
-static rg_span_t span(const case_t *c, const char *side)
+static rg_window_side_t span(const case_t *c, const char *side)
 {
     const char *const roles[] = {"k", "stride", "dilation", "before", "after"};
     int value[5];
     for (int i = 0; i < 5; i++)
         value[i] = (int)rg_fixture_number(c->fixture, "%s.%s.%s", c->name, side, roles[i]);
-    return (rg_span_t){value[0], value[1], value[2], value[3], value[4]};
+    return (rg_window_side_t){value[0], value[1], value[2], value[3], value[4]};
 }
 
 static rg_tensor_t *build_pool(case_t *c)

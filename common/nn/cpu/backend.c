@@ -42,7 +42,6 @@ int rg_cpu_backend_new(rg_backend_t **out, int bf16)
     rg__cpu_pool_table(&self->table);
     rg__cpu_norm_table(&self->table);
     rg__cpu_pointwise_table(&self->table);
-    rg__cpu_value_table(&self->table);
     rg__cpu_optim_table(&self->table);
     *out = &self->table;
     return 0;

@@ -62,7 +62,7 @@ static rg__conv_t *conv_of(rg_backend_t *backend)
 static rg_window_conv_shape_t plain(const rg_conv_shape_t *s)
 {
     int scale = s->up ? 2 : 1, border = s->reflect ? s->pad : 0, pad = s->pad - border;
-    rg_span_t span = {.k = s->k, .stride = s->stride, .dilation = 1, .before = pad, .after = pad};
+    rg_window_side_t span = {.k = s->k, .stride = s->stride, .dilation = 1, .before = pad, .after = pad};
     return (rg_window_conv_shape_t){.n = s->n,
                                     .h = scale * s->h + 2 * border,
                                     .w = scale * s->w + 2 * border,

@@ -3,9 +3,10 @@
 #define RG_NN_CPU_H
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "common/core/hot.h"
-#include "common/nn/kernels.h"
+#include "common/nn/backend.h"
 
 static inline float rg__act_value(float x, enum rg_act act)
 {
@@ -34,6 +35,29 @@ typedef struct {
 int rg__conv_new(rg__conv_t **conv, int bf16);
 void rg__conv_destroy(rg__conv_t **conv);
 
+// Memory that a kernel needs during a call. It grows to the largest size asked for and stays.
+typedef struct {
+    void *data;
+    size_t size;
+} rg__scratch_t;
+
+static inline void *rg__scratch(rg__scratch_t *scratch, size_t size)
+{
+    if (scratch->size < size) {
+        free(scratch->data);
+        scratch->size = (size + 4095) & ~(size_t)4095;
+        scratch->data = aligned_alloc(4096, scratch->size);
+        if (!scratch->data) abort();
+    }
+    return scratch->data;
+}
+
+static inline void rg__scratch_free(rg__scratch_t *scratch)
+{
+    free(scratch->data);
+    *scratch = (rg__scratch_t){0};
+}
+
 // Loops that several files of the backend need; on all threads where not said otherwise.
 void rg__add(float *y, const float *a, const float *b, size_t n);        // y may be a
 void rg__act_range(float *y, const float *x, enum rg_act act, size_t n); // y may be x; this thread only
@@ -51,7 +75,6 @@ void rg__cpu_shape_table(rg_backend_t *table);
 void rg__cpu_pool_table(rg_backend_t *table);
 void rg__cpu_norm_table(rg_backend_t *table);
 void rg__cpu_pointwise_table(rg_backend_t *table);
-void rg__cpu_value_table(rg_backend_t *table);
 void rg__cpu_optim_table(rg_backend_t *table);
 
 #endif

@@ -97,7 +97,7 @@ typedef struct {
 
 static steps_t steps_of(const rg_window_t *window)
 {
-    const rg_span_t *h = &window->h, *w = &window->w;
+    const rg_window_side_t *h = &window->h, *w = &window->w;
     return (steps_t){.strides = {h->stride, w->stride},
                      .dilates = {h->dilation - 1, w->dilation - 1},
                      .before = {h->before, w->before},

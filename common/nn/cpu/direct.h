@@ -6,7 +6,7 @@
 #define RG_NN_CPU_DIRECT_H
 
 #include "common/nn/cpu/packs.h"
-#include "common/nn/cpu/scratch.h"
+#include "common/nn/cpu/cpu.h"
 
 typedef struct rg__direct rg__direct_t;
 
@@ -15,7 +15,7 @@ typedef struct rg__direct rg__direct_t;
 int rg__direct_new(rg__direct_t **direct, rg__packs_t *packs, int bf16);
 void rg__direct_destroy(rg__direct_t **direct);
 
-// As in kernels.h; weight gradients of ungrouped convolutions only. RG_EINVAL if oneDNN refuses the geometry.
+// As in backend.h; weight gradients of ungrouped convolutions only. RG_EINVAL if oneDNN refuses the geometry.
 int rg__direct_forward(rg__direct_t *self, float *y, const float *x, rg_weights_t w, const float *bias,
                        const rg_window_conv_shape_t *s);
 int rg__direct_backward_data(rg__direct_t *self, float *dx, const float *dy, rg_weights_t w,

@@ -4,7 +4,7 @@
 #ifndef RG_NN_CPU_PACKS_H
 #define RG_NN_CPU_PACKS_H
 
-#include "common/nn/kernels.h"
+#include "common/nn/backend.h"
 
 typedef struct rg__packs rg__packs_t;
 

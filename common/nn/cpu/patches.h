@@ -4,8 +4,8 @@
 #ifndef RG_NN_CPU_PATCHES_H
 #define RG_NN_CPU_PATCHES_H
 
-#include "common/nn/cpu/scratch.h"
-#include "common/nn/kernels.h"
+#include "common/nn/cpu/cpu.h"
+#include "common/nn/backend.h"
 
 typedef struct {
     rg__scratch_t columns; // [n*oh*ow, c*k*k]
@@ -14,7 +14,7 @@ typedef struct {
 void rg__patches_fini(rg__patches_t *self);
 int rg__patches_fits(const rg_conv_shape_t *s);
 
-// As in kernels.h; bias, activation and db are not ours.
+// As in backend.h; bias, activation and db are not ours.
 void rg__patches_forward(rg__patches_t *self, float *y, const float *x, const float *w,
                          const rg_conv_shape_t *s);
 void rg__patches_backward(rg__patches_t *self, float *dx, int add, float *dw, const float *x, const float *dy,

@@ -11,14 +11,14 @@ typedef struct {
     int first, end, padded;
 } taps_t;
 
-static inline int taps_below(const rg_span_t *span, int start, int limit)
+static inline int taps_below(const rg_window_side_t *span, int start, int limit)
 {
     int room = limit - start,
         count = span->dilation == 1 ? room : (room + span->dilation - 1) / span->dilation;
     return room <= 0 ? 0 : count < span->k ? count : span->k;
 }
 
-static taps_t taps_at(const rg_span_t *span, int position, int size)
+static taps_t taps_at(const rg_window_side_t *span, int position, int size)
 {
     taps_t t = {.start = position * span->stride - span->before};
     t.first = taps_below(span, t.start, 0);

@@ -9,7 +9,7 @@
 #define RG_NN_CPU_THIN_H
 
 #include "common/nn/cpu/packs.h"
-#include "common/nn/cpu/scratch.h"
+#include "common/nn/cpu/cpu.h"
 
 typedef struct {
     rg__packs_t *packs; // borrowed
@@ -19,7 +19,7 @@ typedef struct {
 void rg__thin_fini(rg__thin_t *self);
 int rg__thin_fits(const rg_conv_shape_t *s);
 
-// As in kernels.h; db is not ours.
+// As in backend.h; db is not ours.
 void rg__thin_forward(rg__thin_t *self, void *y, const float *x, rg_weights_t w, const float *bias,
                       const rg_conv_shape_t *s);
 void rg__thin_backward(rg__thin_t *self, float *dx, int add, float *dw, const float *x, const float *dy,

@@ -5,7 +5,7 @@
 
 #include "common/nn/cpu/packs.h"
 #include "common/nn/cpu/products.h"
-#include "common/nn/cpu/scratch.h"
+#include "common/nn/cpu/cpu.h"
 
 typedef struct {
     rg__packs_t *packs; // borrowed
@@ -20,7 +20,7 @@ void rg__winograd_fini(rg__winograd_t *self);
 // 1 if this geometry can go this way and gains by it.
 int rg__winograd_fits(const rg_conv_shape_t *s);
 
-// As in kernels.h; db is not ours. RG_EINVAL if oneDNN refuses a product.
+// As in backend.h; db is not ours. RG_EINVAL if oneDNN refuses a product.
 int rg__winograd_forward(rg__winograd_t *self, void *y, const float *x, rg_weights_t w, const float *bias,
                          const rg_conv_shape_t *s);
 int rg__winograd_backward(rg__winograd_t *self, float *dx, int add, float *dw, const float *x,

@@ -5,14 +5,34 @@
 // Kernels take outputs first, then inputs, then sizes; they never allocate what grows with the number of
 // calls. Where `add` is nonzero the kernel adds to its output, otherwise it overwrites. Weight and bias
 // gradients always add. Letters: N images, H W rows and columns, C channels, K kernel side, O outputs.
-#ifndef RG_NN_KERNELS_H
-#define RG_NN_KERNELS_H
+#ifndef RG_NN_BACKEND_H
+#define RG_NN_BACKEND_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/nn/tensor.h"
-#include "common/nn/window.h"
+
+// How a kernel moves over one side of a map: `k` taps, `dilation` pixels apart, at positions `stride` pixels
+// apart. The first position begins `before` pixels before the map; the last one ends at most `after` pixels
+// behind it.
+typedef struct {
+    int k, stride, dilation, before, after;
+} rg_window_side_t;
+
+typedef struct {
+    rg_window_side_t h, w;
+} rg_window_t;
+
+// Positions over `size` pixels; 0 if not even one has room. With `partial` also a last one that reaches
+// beyond the padding, if it begins in the map or in the padding before it.
+static inline int rg_window_positions(const rg_window_side_t *s, int size, int partial)
+{
+    int room = size + s->before + s->after - (s->k - 1) * s->dilation - 1;
+    if (room < 0) return 0;
+    int count = room / s->stride + 1;
+    return partial && room % s->stride && count * s->stride < size + s->before ? count + 1 : count;
+}
 
 // A convolution's geometry: x [n,h,w,c] * w [o,c,k,k] -> y [n,oh,ow,o], `pad` pixels added on all sides.
 typedef struct {
