@@ -6,8 +6,8 @@
 #include "common/client/client_private.h"
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/core/hash.h"
 #include "common/core/log.h"
-#include "common/data/content_id.h"
 
 enum { TIMEOUT_MS = 30000, MESSAGE_MAX_MIB = 2047 };
 

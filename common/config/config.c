@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/core/alloc.h"
 #include "common/config/table.h"
+#include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
+#include "common/core/text.h"
 
 enum { CONFIG_BYTES_MAX = 1 << 20, KEYS_MAX = 256 };
 
@@ -194,7 +195,7 @@ static int check_text(const char *text, size_t length, const char *origin)
     int line = 1;
     for (size_t i = 0, size; i < length; i += size) {
         line += text[i] == '\n';
-        size = text[i] == '\n' || text[i] == '\r' || text[i] == '\t' ? 1 : rg_text_character(text + i);
+        size = text[i] == '\n' || text[i] == '\r' || text[i] == '\t' ? 1 : rg_utf8_printable(text + i);
         if (!size)
             return rg_fail(RG_ECONFIG, "%s:%d: has a character that is not printable UTF-8", origin, line);
     }

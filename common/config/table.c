@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/core/err.h"
+#include "common/core/text.h"
 
 typedef struct {
     const char *key;
@@ -479,30 +480,13 @@ static int set_choice(const rg_key_t *key, const char *text, int *field)
     return 0;
 }
 
-size_t rg_text_character(const char *text)
-{
-    const unsigned char *c = (const unsigned char *)text;
-    if (*c < 0x80) return *c >= ' ' && *c != 0x7f;
-    size_t size = *c >= 0xf0 ? 4 : *c >= 0xe0 ? 3 : 2;
-    uint32_t point = *c & (0x7fu >> size);
-    for (size_t i = 1; i < size; i++) {
-        if ((c[i] & 0xc0) != 0x80) return 0;
-        point = point << 6 | (c[i] & 0x3f);
-    }
-    static const uint32_t first[] = {0, 0, 0xa0, 0x800, 0x10000};
-    int in_range = *c >= 0xc2 && point >= first[size] && point <= 0x10ffff;
-    int unprintable = (point >= 0xd800 && point < 0xe000) || (point & 0xfffe) == 0xfffe || point == 0xfeff;
-    return in_range && !unprintable ? size : 0;
-}
-
 static int set_text(const char *text, char *field)
 {
     size_t length = strlen(text);
     if (length >= RG_CONFIG_TEXT)
         return rg_fail(RG_ECONFIG, "text of %zu bytes is longer than %d", length, RG_CONFIG_TEXT - 1);
-    for (size_t i = 0, size; i < length; i += size)
-        if ((size = rg_text_character(text + i)) == 0)
-            return rg_fail(RG_ECONFIG, "text has a character that is not printable UTF-8");
+    if (!rg_text_is_printable(text))
+        return rg_fail(RG_ECONFIG, "text has a character that is not printable UTF-8");
     memset(field, 0, RG_CONFIG_TEXT); // equal configurations are equal bytes
     memcpy(field, text, length);
     return 0;

@@ -47,9 +47,6 @@ int rg_key_set(const rg_key_t *key, const char *text, rg_config_t *config);
 // The field's value as YAML.
 void rg_key_format(const rg_key_t *key, const rg_config_t *config, char out[RG_KEY_VALUE_SIZE]);
 
-// Bytes of the printable UTF-8 character that NUL-terminated text begins with, 0 if it is none.
-size_t rg_text_character(const char *text);
-
 // "an integer, 1 to 64" or "one of sgd, adam, adamw": for help and errors.
 void rg_key_expects(const rg_key_t *key, char out[128]);
 

@@ -3,14 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
+#include "common/core/clock.h"
 
 void rg_stopwatch_init(rg_stopwatch_t *watch)
 {
@@ -20,7 +14,7 @@ void rg_stopwatch_init(rg_stopwatch_t *watch)
 
 void rg_stopwatch_again(rg_stopwatch_t *watch, int piece, int hand)
 {
-    double now = now_ms();
+    double now = rg_clock_ms();
     if (watch->running >= 0) watch->piece[watch->running].ms[watch->hand] += now - watch->since_ms;
     watch->running = piece;
     watch->hand = hand;

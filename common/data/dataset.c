@@ -4,11 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
+#include "common/core/hash.h"
 #include "common/core/rng.h"
 #include "common/data/dataset_forms.h"
 
@@ -81,17 +80,14 @@ static void index_annotated(rg_dataset_t *set)
 
 static uint64_t fingerprint(const rg_dataset_t *set)
 {
-    XXH3_state_t *state = XXH3_createState();
-    XXH3_64bits_reset(state);
+    rg_hasher_t *hasher = rg_hasher_new();
     for (int a = 0; a < set->attributes.count; a++)
-        XXH3_64bits_update(state, set->attributes.name[a], strlen(set->attributes.name[a]) + 1);
-    for (size_t i = 0; i < set->count; i++) XXH3_64bits_update(state, set->name[i], strlen(set->name[i]) + 1);
-    XXH3_64bits_update(state, set->labels, set->count * (size_t)set->attributes.count);
-    XXH3_64bits_update(state, set->split, set->count);
-    XXH3_64bits_update(state, set->annotated, set->count);
-    uint64_t digest = XXH3_64bits_digest(state);
-    XXH3_freeState(state);
-    return digest;
+        rg_hasher_add(hasher, set->attributes.name[a], strlen(set->attributes.name[a]) + 1);
+    for (size_t i = 0; i < set->count; i++) rg_hasher_add(hasher, set->name[i], strlen(set->name[i]) + 1);
+    rg_hasher_add(hasher, set->labels, set->count * (size_t)set->attributes.count);
+    rg_hasher_add(hasher, set->split, set->count);
+    rg_hasher_add(hasher, set->annotated, set->count);
+    return rg_hasher_finish(&hasher);
 }
 
 int rg_dataset_open(rg_dataset_t *set, const rg_config_t *config)

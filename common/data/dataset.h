@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "common/config/config.h"
-#include "common/data/content_id.h"
+#include "common/core/hash.h"
 
 enum rg_split { RG_SPLIT_TRAIN, RG_SPLIT_VALIDATION, RG_SPLIT_TEST, RG_SPLITS };
 

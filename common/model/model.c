@@ -3,9 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "common/core/alloc.h"
+#include "common/core/hash.h"
 #include "common/model/layers.h"
 
 static const char *const NAMES[RG_PARTS] = {"content",       "attribute", "generator",
@@ -107,13 +106,10 @@ int rg_model_sets(rg_model_t *model, rg_params_t *sets[RG_PARTS])
 void rg_model_id(const rg_model_t *model, char id[17])
 {
     static const enum rg_part EMBEDDING[] = {RG_CONTENT, RG_ATTRIBUTE, RG_EMBEDDER};
-    static const char HEX[] = "0123456789abcdef";
-    XXH64_hash_t hash = XXH3_64bits_withSeed(&model->config.model.fusion, sizeof(int),
-                                             (XXH64_hash_t)model->config.data.img_size);
+    uint64_t hash = rg_hash(&model->config.model.fusion, sizeof(int), (uint64_t)model->config.data.img_size);
     for (int i = 0; i < 3; i++) {
         const rg_params_t *set = &model->set[EMBEDDING[i]];
-        hash = XXH3_64bits_withSeed(set->value, set->count * sizeof *set->value, hash);
+        hash = rg_hash(set->value, set->count * sizeof *set->value, hash);
     }
-    for (int i = 0; i < 16; i++) id[i] = HEX[hash >> (60 - 4 * i) & 15];
-    id[16] = 0;
+    rg_hash_hex(hash, id);
 }

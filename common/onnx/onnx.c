@@ -5,11 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include "common/core/alloc.h"
 #include "common/core/file.h"
+#include "common/core/hash.h"
 #include "common/onnx/plan.h"
 
 static const size_t FILE_MAX = ((size_t)2 << 30) - 1; // a protobuf message is no larger
@@ -30,7 +28,7 @@ int rg_onnx_parse(rg_onnx_t **out, const void *bytes, size_t size, const char *o
         rg_onnx_close(&onnx);
         return err;
     }
-    snprintf(onnx->hash, sizeof onnx->hash, "%016llx", (unsigned long long)XXH3_64bits(bytes, size));
+    rg_hash_hex(rg_hash(bytes, size, 0), onnx->hash);
     *out = onnx;
     return 0;
 }

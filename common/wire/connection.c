@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
 
@@ -14,7 +15,7 @@ enum { REFUSED_MS = 1000 };
 // not be that of a destroyed link at the same address, which ZeroMQ frees later.
 static int watch(rg__connection_t *connection)
 {
-    char *address = rg_format("inproc://rg-link-%p-%.6f", (void *)connection, rg__now_ms());
+    char *address = rg_format("inproc://rg-link-%p-%.6f", (void *)connection, rg_clock_ms());
     int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
                  ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
     // Over tcp the other side may just hang up, for keys that it cannot read.
@@ -128,13 +129,13 @@ static void follow_event(rg__connection_t *connection, int event, int pending)
     if (connected) connection->refused = 0;
     if (!connected && event != ZMQ_EVENT_DISCONNECTED) log_refused(connection, event);
     if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH || event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
-        connection->retry_at_ms = rg__now_ms() + REFUSED_MS;
+        connection->retry_at_ms = rg_clock_ms() + REFUSED_MS;
 }
 
 // After a refusal ZeroMQ does not try again, but the key may be allowed by now.
 static void retry(rg__connection_t *connection)
 {
-    if (connection->retry_at_ms == 0 || rg__now_ms() < connection->retry_at_ms) return;
+    if (connection->retry_at_ms == 0 || rg_clock_ms() < connection->retry_at_ms) return;
     connection->retry_at_ms = 0;
     zmq_disconnect(zsock_resolve(connection->socket), connection->endpoint);
     zmq_connect(zsock_resolve(connection->socket), connection->endpoint);

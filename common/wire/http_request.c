@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/wire/http_private.h"
 #include "common/wire/socket.h"
 
@@ -301,7 +302,7 @@ static void keep(rg_http_request_t *request, const char *data, size_t size)
 static enum MHD_Result take_body(rg_http_request_t *request, const char *data, size_t size)
 {
     const size_t max = request->route->body_max;
-    if (rg__now_ms() - request->began_ms > BODY_MS) return MHD_NO;
+    if (rg_clock_ms() - request->began_ms > BODY_MS) return MHD_NO;
     if (!request->refused && request->size + size > max)
         drop_body(request, MHD_HTTP_CONTENT_TOO_LARGE);
     else if (!request->refused && !grow(request, request->size + size))
@@ -337,7 +338,7 @@ static rg_http_request_t *begin(rg_http_t *http, struct MHD_Connection *connecti
                                    .path = path,
                                    .next = http->first,
                                    .link = &http->first,
-                                   .began_ms = rg__now_ms()};
+                                   .began_ms = rg_clock_ms()};
     if (http->first) http->first->link = &request->next;
     http->first = request;
     return request;

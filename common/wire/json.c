@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "common/core/alloc.h"
-#include "common/core/id.h"
+#include "common/core/hash.h"
 #include "common/wire/msg.h"
 #include "common/wire/stats.h"
 

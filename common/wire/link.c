@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
 #include "common/wire/connection.h"
@@ -60,7 +61,7 @@ int rg_link_new(rg_link_t **out, const rg_config_t *config, const char *peer, co
     link->endpoint = rg_strdup(endpoint);
     link->stop = stop;
     link->frame_max = (size_t)config->limits.message_max_mib << 20;
-    link->first_of_found = (size_t)(1e3 * rg__now_ms());
+    link->first_of_found = (size_t)(1e3 * rg_clock_ms());
     int err = rg__connection_check(config, endpoint);
     if (!err) err = rg__lookup_new(&link->lookup, endpoint);
     if (!err && !link->lookup) err = add_replica(link, endpoint);
@@ -123,7 +124,7 @@ static int has_unsent(const rg_link_t *link)
 
 static void restart_quiet(rg_link_t *link)
 {
-    link->quiet_since_ms = rg__now_ms();
+    link->quiet_since_ms = rg_clock_ms();
     link->next_log_ms = LOG_FIRST_MS;
 }
 
@@ -321,7 +322,7 @@ size_t rg__link_items(rg_link_t *link, zmq_pollitem_t items[RG__LINK_ITEMS])
 
 void rg__link_log_waiting(rg_link_t *link)
 {
-    double quiet = rg__now_ms() - link->quiet_since_ms;
+    double quiet = rg_clock_ms() - link->quiet_since_ms;
     if (link->pending == 0 || quiet < link->next_log_ms) return;
     link->next_log_ms =
         link->next_log_ms * 2 < LOG_LAST_MS ? link->next_log_ms * 2 : link->next_log_ms + LOG_LAST_MS;
@@ -334,9 +335,9 @@ static void wait_for_something(rg_link_t *link, double left_ms)
 {
     zmq_pollitem_t items[RG__LINK_ITEMS];
     int n = (int)rg__link_items(link, items);
-    double start = rg__now_ms(), slice = left_ms < STOP_CHECK_MS ? left_ms : STOP_CHECK_MS;
+    double start = rg_clock_ms(), slice = left_ms < STOP_CHECK_MS ? left_ms : STOP_CHECK_MS;
     zmq_poll(items, n, (long)slice + 1);
-    link->waited_ms += rg__now_ms() - start;
+    link->waited_ms += rg_clock_ms() - start;
     rg__link_log_waiting(link);
 }
 
@@ -348,12 +349,12 @@ static int check_stop(const rg_link_t *link)
 
 int rg_link_poll(rg_link_t *link, int timeout_ms)
 {
-    double deadline = timeout_ms < 0 ? INFINITY : rg__now_ms() + timeout_ms;
+    double deadline = timeout_ms < 0 ? INFINITY : rg_clock_ms() + timeout_ms;
     for (;;) {
         int err = check_stop(link);
         if (err) return err;
         if (rg__link_dispatch(link) > 0) return 0;
-        double left = deadline - rg__now_ms();
+        double left = deadline - rg_clock_ms();
         if (left <= 0) return 0;
         wait_for_something(link, left);
     }
@@ -379,14 +380,14 @@ static void keep_answer(void *self, int err, const rg_msg_t *reply)
 int rg_link_ask(rg_link_t *link, rg_msg_t **request, rg_msg_t **reply, int timeout_ms)
 {
     answer_t kept = {0};
-    double deadline = timeout_ms < 0 ? INFINITY : rg__now_ms() + timeout_ms;
+    double deadline = timeout_ms < 0 ? INFINITY : rg_clock_ms() + timeout_ms;
     rg_link_send(link, request, keep_answer, &kept);
     uint64_t id = link->last_id;
     int err = 0;
     while (!kept.done && !err) {
-        double left = deadline - rg__now_ms();
+        double left = deadline - rg_clock_ms();
         err = rg_link_poll(link, left > INT32_MAX ? -1 : left > 0 ? (int)left + 1 : 0);
-        if (!err && !kept.done && rg__now_ms() >= deadline)
+        if (!err && !kept.done && rg_clock_ms() >= deadline)
             err = rg_fail(RG_ETIMEOUT, "%s (%s): no answer within %d ms", link->peer, link->endpoint,
                           timeout_ms);
     }

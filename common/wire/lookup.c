@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
 #include "common/core/worker.h"
@@ -107,7 +108,7 @@ static int is_there(const rg__lookup_t *lookup)
 
 static void begin_if_due(rg__lookup_t *lookup, int reached)
 {
-    double now = rg__now_ms(), again_ms = reached ? AGAIN_MS : AGAIN_UNREACHED_MS;
+    double now = rg_clock_ms(), again_ms = reached ? AGAIN_MS : AGAIN_UNREACHED_MS;
     if (rg_worker_running(lookup->worker)) return;
     if (lookup->begun_ms > 0 && now - lookup->begun_ms < again_ms) return;
     lookup->begun_ms = now;

@@ -1,10 +1,10 @@
 // Bytes to message and back: the only code that trusts nothing.
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/core/hash.h"
 #include "common/wire/msg_private.h"
 
 int rg_msg_peek_id(const rg_frame_t *envelope, uint64_t *id)
@@ -21,7 +21,7 @@ int rg_msg_pack(rg_msg_t *msg, uint64_t id, unsigned char **data, size_t *size)
 {
     Rg__V1__Envelope *envelope = msg->envelope;
     for (size_t i = 0; !msg->sealed && i < envelope->n_payloads; i++)
-        envelope->payloads[i]->checksum = XXH3_64bits(msg->bytes[i].data, msg->bytes[i].size);
+        envelope->payloads[i]->checksum = rg_hash(msg->bytes[i].data, msg->bytes[i].size, 0);
     msg->sealed = 1;
     envelope->id = id;
     size_t needed = rg__v1__envelope__get_packed_size(envelope);
@@ -75,7 +75,7 @@ static int check_payload(const Rg__V1__Envelope *envelope, size_t i, const rg_fr
     if (size != frame->size)
         return rg_fail(RG_ESHAPE, "payload '%s': shape asks for %zu bytes, %zu came", payload->name, size,
                        frame->size);
-    if (XXH3_64bits(frame->data, frame->size) != payload->checksum)
+    if (rg_hash(frame->data, frame->size, 0) != payload->checksum)
         return rg_fail(RG_EFORMAT, "payload '%s': checksum differs", payload->name);
     return 0;
 }

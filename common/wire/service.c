@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
 #include "common/core/version.h"
@@ -96,7 +97,7 @@ int rg_service_new(rg_service_t **out, const rg_config_t *config, const rg_servi
     service->spec = *spec;
     service->lock = service->signals = -1;
     service->frame_max = (size_t)config->limits.message_max_mib << 20;
-    service->started_ms = rg__now_ms();
+    service->started_ms = rg_clock_ms();
     service->traffic = rg__traffic_new(spec);
     service->outbox = rg__outbox_new((size_t)config->limits.unread_mib << 20);
     int err = open_service(service, config);
@@ -191,7 +192,7 @@ static rg_msg_t *make_status(rg_service_t *service)
     body->service = rg_msg_text(status.reply, "%s", service->spec.name);
     body->version = rg_msg_text(status.reply, "%s", rg_version());
     body->pid = (uint32_t)getpid();
-    body->uptime_s = (rg__now_ms() - service->started_ms) / 1e3;
+    body->uptime_s = (rg_clock_ms() - service->started_ms) / 1e3;
     if (service->spec.status) service->spec.status(service->spec.self, &status);
     body->n_fields = status.count;
     body->fields = rg_msg_alloc(status.reply, sizeof status.fields);

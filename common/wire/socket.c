@@ -47,11 +47,6 @@ zsock_t *rg__socket_new(int type, const rg_config_t *config, int linger_ms)
     return socket;
 }
 
-double rg__now_ms(void)
-{
-    return 1e3 * rg_clock_s();
-}
-
 // ------------------------------------------------------------------ sending
 static void release_frame(void *data, void *hint)
 {

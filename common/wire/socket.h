@@ -31,8 +31,6 @@ size_t rg__parts_size(const rg__parts_t *parts); // bytes of all of them
 // is the request id or 0 if that could not be read.
 int rg__parts_parse(rg__parts_t **parts, size_t first, rg_msg_t **msg, uint64_t *id);
 
-double rg__now_ms(void); // monotonic
-
 // ------------------------------------------------------------------ endpoint.c
 // ipc with a path that fits a socket address, or tcp on loopback, or anywhere with keys or if the config says
 // insecure. RG_ECONFIG.

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/wire/socket.h"
 
 enum { OPEN_MAX = 1024, KIND_NAME = 48 };
@@ -147,7 +148,7 @@ void rg__traffic_begin(rg__traffic_t *traffic, const rg_peer_t *peer, Rg__V1__En
     kind_t *kind = find_kind(traffic, id);
     rg_meter_add(kind->requests, 1);
     if (traffic->n_open == OPEN_MAX) take(traffic, 0);
-    traffic->open[traffic->n_open++] = (open_t){.peer = *peer, .kind = kind, .began_ms = rg__now_ms()};
+    traffic->open[traffic->n_open++] = (open_t){.peer = *peer, .kind = kind, .began_ms = rg_clock_ms()};
     rg_meter_set(traffic->open_requests, (double)traffic->n_open);
 }
 
@@ -166,7 +167,7 @@ void rg__traffic_end(rg__traffic_t *traffic, const rg_peer_t *peer, const rg_msg
     for (size_t i = traffic->n_open; i-- > 0;) { // most are answered at once: the newest
         if (!same_request(&traffic->open[i].peer, peer)) continue;
         open_t ended = take(traffic, i);
-        rg_meter_observe(ended.kind->seconds, (rg__now_ms() - ended.began_ms) / 1e3);
+        rg_meter_observe(ended.kind->seconds, (rg_clock_ms() - ended.began_ms) / 1e3);
         if (rg_msg_kind(reply) == RG__V1__ENVELOPE__BODY_ERROR) rg_meter_add(ended.kind->errors, 1);
         return;
     }

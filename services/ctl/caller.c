@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/config/services.h"
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
 #include "common/core/err.h"
-#include "common/config/services.h"
 
 enum {
     STEP_MS = 100,

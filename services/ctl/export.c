@@ -8,7 +8,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
-#include "common/core/id.h"
+#include "common/core/hash.h"
 #include "common/wire/json.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/commands.h"

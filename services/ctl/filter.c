@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/core/id.h"
+#include "common/core/hash.h"
 
 enum { KEY_PREFIX = 0x3000, KEY_ANNOTATED, KEY_UNANNOTATED, KEY_AFTER, KEY_BEFORE, KEY_EXCLUDE };
 

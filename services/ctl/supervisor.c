@@ -12,11 +12,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/config/services.h"
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
-#include "common/config/services.h"
 #include "common/core/log.h"
 #include "services/ctl/pidfile.h"
 

@@ -7,9 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/config/services.h"
 #include "common/core/clock.h"
 #include "common/core/err.h"
-#include "common/config/services.h"
 #include "common/wire/wire.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/commands.h"

@@ -5,11 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
+#include "common/core/hash.h"
 #include "common/core/log.h"
 #include "common/model/safetensors.h"
 
@@ -28,7 +27,7 @@ void rg_cache_path(const rg_config_t *config, const char *key, char path[RG_PATH
     char folder[RG_PATH_SIZE];
     folder_of(config, folder);
     snprintf(path, RG_PATH_SIZE, "%.*s/%016" PRIx64 ".safetensors", RG_CONFIG_TEXT, folder,
-             XXH3_64bits(key, strlen(key)));
+             rg_hash(key, strlen(key), 0));
 }
 
 static size_t count_of(const rg_matrix_t *matrix)
@@ -38,7 +37,7 @@ static size_t count_of(const rg_matrix_t *matrix)
 
 static void checksum_of(const rg_matrix_t *matrix, char text[17])
 {
-    snprintf(text, 17, "%016" PRIx64, XXH3_64bits(matrix->row, count_of(matrix) * sizeof *matrix->row));
+    rg_hash_hex(rg_hash(matrix->row, count_of(matrix) * sizeof *matrix->row, 0), text);
 }
 
 static int check_note(const rg_safetensors_t *file, const char *path, const char *note, const char *expected)
@@ -71,15 +70,6 @@ int rg_cache_read(const char *path, const char *key, const rg_matrix_t *matrix)
     return !err;
 }
 
-static int make_folder(const char *path)
-{
-    char *folder = rg_strdup(path);
-    *strrchr(folder, '/') = 0;
-    int err = rg_mkdirs(folder);
-    free(folder);
-    return err;
-}
-
 int rg_cache_write(const char *path, const char *key, const rg_matrix_t *matrix)
 {
     char checksum[17];
@@ -88,6 +78,6 @@ int rg_cache_write(const char *path, const char *key, const rg_matrix_t *matrix)
     rg_safetensor_t rows = {
         .rank = 2, .shape = {(int)matrix->n, matrix->width}, .data = matrix->row, .count = count_of(matrix)};
     snprintf(rows.name, sizeof rows.name, "%s", TENSOR);
-    int err = make_folder(path);
+    int err = rg_mkdirs_for(path);
     return err ? err : rg_safetensors_write(path, &rows, 1, notes, sizeof notes / sizeof *notes);
 }

@@ -6,9 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include <xxhash.h>
-
 #include "common/core/err.h"
+#include "common/core/hash.h"
 #include "common/core/log.h"
 #include "services/evaluator/history.h"
 #include "services/evaluator/inception.h"
@@ -53,7 +52,7 @@ int rg_evaluate_check(const char *stage)
 static uint64_t hash_config(const rg_config_t *config)
 {
     char *yaml = rg_config_dump(config);
-    uint64_t hash = XXH3_64bits(yaml, strlen(yaml));
+    uint64_t hash = rg_hash(yaml, strlen(yaml), 0);
     free(yaml);
     return hash;
 }

@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/core/hash.h"
 #include "common/data/image.h"
 
 // ------------------------------------------------------------------ images
@@ -27,9 +26,9 @@ static int hash_image(const rg_evaluation_t *self, uint32_t image, uint64_t *has
     uint8_t *jpeg;
     int err = rg_dataset_read(set, image, file_max(self->config), &jpeg, &size);
     if (err) return err;
-    *hash = XXH3_64bits_withSeed(set->name[image], strlen(set->name[image]), *hash);
-    *hash = XXH3_64bits_withSeed(set->labels + image * columns, columns, *hash);
-    *hash = XXH3_64bits_withSeed(jpeg, size, *hash);
+    *hash = rg_hash(set->name[image], strlen(set->name[image]), *hash);
+    *hash = rg_hash(set->labels + image * columns, columns, *hash);
+    *hash = rg_hash(jpeg, size, *hash);
     free(jpeg);
     return 0;
 }

@@ -3,10 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "common/core/err.h"
 #include "common/core/file.h"
+#include "common/core/hash.h"
 
 static const rg_nets_spec_t CLASSIFIER = {.name = "classifier", .argument = "classifier"};
 
@@ -29,10 +28,9 @@ static int check_stage(const char *path, const rg_checkpoint_info_t *info, const
 
 static void hash_weights(rg_params_t *const *sets, int n, char out[17])
 {
-    XXH64_hash_t hash = 0;
-    for (int i = 0; i < n; i++)
-        hash = XXH3_64bits_withSeed(sets[i]->value, sets[i]->count * sizeof *sets[i]->value, hash);
-    snprintf(out, 17, "%016llx", (unsigned long long)hash);
+    uint64_t hash = 0;
+    for (int i = 0; i < n; i++) hash = rg_hash(sets[i]->value, sets[i]->count * sizeof *sets[i]->value, hash);
+    rg_hash_hex(hash, out);
 }
 
 static int load_classifier(rg_nets_t *nets)

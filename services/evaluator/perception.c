@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/core/hash.h"
 #include "common/model/safetensors.h"
 
 static size_t channels(const rg_perception_t *perception)
@@ -57,12 +56,11 @@ static void find_layers(rg_perception_t *perception)
 static void tell(rg_perception_t *perception, const rg_names_t *layers)
 {
     char network[RG_NETWORK_NAME];
-    XXH64_hash_t hash = 0;
+    uint64_t hash = 0;
     for (int l = 0; l < layers->count; l++)
-        hash = XXH3_64bits_withSeed(layers->name[l], strlen(layers->name[l]) + 1, hash);
+        hash = rg_hash(layers->name[l], strlen(layers->name[l]) + 1, hash);
     if (perception->weights)
-        hash = XXH3_64bits_withSeed(perception->weights, channels(perception) * sizeof *perception->weights,
-                                    hash);
+        hash = rg_hash(perception->weights, channels(perception) * sizeof *perception->weights, hash);
     rg_network_name(&perception->network, network);
     snprintf(perception->name, sizeof perception->name, "%s layers=%d %s=%016llx", network,
              perception->layers, perception->weights ? "weights" : "unweighted", (unsigned long long)hash);

@@ -4,7 +4,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "common/core/id.h"
+#include "common/core/hash.h"
 #include "common/wire/json.h"
 #include "services/gateway/ask.h"
 #include "services/gateway/params.h"

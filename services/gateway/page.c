@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <xxhash.h>
+#include "common/core/hash.h"
 
 static const struct {
     const char *ending, *type;
@@ -32,7 +32,7 @@ void rg_page_init(rg_page_t *page)
         assert(page->n < RG_PAGE_FILES);
         rg_page_file_t *file = &page->file[page->n++];
         *file = (rg_page_file_t){.source = source, .type = type_of(source->path)};
-        uint64_t hash = XXH3_64bits(source->data, (size_t)(source->stop - source->data));
+        uint64_t hash = rg_hash(source->data, (size_t)(source->stop - source->data), 0);
         snprintf(file->etag, sizeof file->etag, "\"%016" PRIx64 "\"", hash);
     }
 }

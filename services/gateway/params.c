@@ -2,13 +2,13 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/err.h"
-#include "common/data/content_id.h"
+#include "common/core/hash.h"
+#include "common/core/text.h"
 
 int rg_param_number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t fallback,
                     uint64_t *out)
@@ -49,28 +49,12 @@ int rg_param_id(const char *name, const char *text, uint8_t id[16])
     return rg_fail(RG_EINVAL, "%s: expected the id of an image, 32 hexadecimal digits", name);
 }
 
-// jansson takes UTF-8 and nothing else.
-static int is_utf8(const char *text)
-{
-    json_t *string = json_string(text);
-    json_decref(string);
-    return string != NULL;
-}
-
-// Below a space, DEL, and what was control in Latin-1: U+0080 to U+009F.
-static int has_control(const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c; c++)
-        if (*c < ' ' || *c == 0x7f || (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)) return 1;
-    return 0;
-}
-
 int rg_param_text(const char *name, const char *text)
 {
     size_t length = text ? strlen(text) : 0;
     if (length < 1 || length > RG_PARAM_TEXT)
         return rg_fail(RG_EINVAL, "%s: expected 1 to %d bytes of text", name, RG_PARAM_TEXT);
-    if (!is_utf8(text) || has_control(text))
+    if (!rg_text_is_printable(text))
         return rg_fail(RG_EINVAL, "%s: expected text in UTF-8 without control characters", name);
     return 0;
 }

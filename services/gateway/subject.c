@@ -5,7 +5,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "common/data/content_id.h"
+#include "common/core/hash.h"
 #include "common/data/picture.h"
 #include "services/gateway/ask.h"
 #include "services/gateway/params.h"

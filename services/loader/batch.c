@@ -4,10 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/core/hash.h"
 #include "common/core/rng.h"
 #include "common/data/image.h"
 #include "common/data/picture.h"
@@ -91,7 +90,7 @@ rg_msg_t *rg_batcher_describe(const rg_batcher_t *self)
 // A number that stands for (stream, number) where random numbers want an index.
 static uint64_t mix(const char *stream, uint64_t number)
 {
-    return XXH3_64bits_withSeed(stream, strlen(stream), number);
+    return rg_hash(stream, strlen(stream), number);
 }
 
 static void shuffle(const rg_batcher_t *self, order_t *order)

@@ -6,7 +6,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "common/data/content_id.h"
+#include "common/core/hash.h"
 #include "common/data/image.h"
 #include "common/data/picture.h"
 

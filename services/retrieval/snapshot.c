@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "common/core/err.h"
 #include "common/core/file.h"
+#include "common/core/hash.h"
 
 enum { VERSION = 1, FACTORY_MAX = 1024, PIECE = 1 << 20 };
 
@@ -28,14 +28,12 @@ _Static_assert(sizeof(head_t) == 48, "the head has no padding");
 // Of the file from after the head on.
 static int sum(int fd, const char *path, uint64_t *checksum)
 {
-    XXH3_state_t *state = XXH3_createState();
+    rg_hasher_t *hasher = rg_hasher_new();
     unsigned char *piece = rg_alloc(PIECE);
     off_t at = sizeof(head_t);
     ssize_t n;
-    XXH3_64bits_reset(state);
-    for (; (n = pread(fd, piece, PIECE, at)) > 0; at += n) XXH3_64bits_update(state, piece, (size_t)n);
-    *checksum = XXH3_64bits_digest(state);
-    XXH3_freeState(state);
+    for (; (n = pread(fd, piece, PIECE, at)) > 0; at += n) rg_hasher_add(hasher, piece, (size_t)n);
+    *checksum = rg_hasher_finish(&hasher);
     free(piece);
     return n < 0 ? rg_fail_errno(RG_EIO, "%s: cannot read", path) : 0;
 }

@@ -2,9 +2,8 @@
 #include <string.h>
 
 #include "common/core/err.h"
+#include "common/core/hash.h"
 #include "services/retrieval/store_private.h"
-
-enum { HEX_SIZE = 2 * RG_ID_SIZE + 1 };
 
 // The fixed part of a value of `images`; the name follows.
 typedef struct {
@@ -20,19 +19,10 @@ static const char *const MADE_NAME[RG_MADES] = {"embedding", "features"};
 
 // ---- errors
 
-static void hex(const uint8_t id[RG_ID_SIZE], char out[HEX_SIZE])
-{
-    for (int i = 0; i < RG_ID_SIZE; i++) {
-        out[2 * i] = "0123456789abcdef"[id[i] >> 4];
-        out[2 * i + 1] = "0123456789abcdef"[id[i] & 15];
-    }
-    out[HEX_SIZE - 1] = 0;
-}
-
 static int corrupt(const rg_store_txn_t *txn, const rg_image_t *image, const char *what, size_t size)
 {
-    char name[HEX_SIZE];
-    hex(image->id, name);
+    char name[2 * RG_ID_SIZE + 1];
+    rg_id_hex(image->id, name);
     return rg_fail(RG_EFORMAT, "%s: image %s is corrupt: %s of %zu bytes", txn->store->path, name, what,
                    size);
 }

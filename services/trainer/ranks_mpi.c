@@ -13,6 +13,7 @@
 #include <mpi.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 
 enum { TASKS = 32, STOP_TAG = 1 };
@@ -44,17 +45,10 @@ struct rg_ranks {
 
 // ---- the messenger
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 // A nap of an eighth of what was waited already: a long wait costs nothing, a short one is hardly longer.
 static void nap(double since_s)
 {
-    double s = (now_s() - since_s) / 8;
+    double s = (rg_clock_s() - since_s) / 8;
     s = s < NAP_MIN_S ? NAP_MIN_S : s > NAP_MAX_S ? NAP_MAX_S : s;
     nanosleep(&(struct timespec){.tv_nsec = (long)(s * 1e9)}, NULL);
 }
@@ -87,7 +81,7 @@ static void look_around(rg_ranks_t *self)
 static void finish(rg_ranks_t *self, MPI_Request *request)
 {
     int done = 0;
-    double since_s = now_s();
+    double since_s = rg_clock_s();
     while (MPI_Test(request, &done, MPI_STATUS_IGNORE), !done) {
         look_around(self);
         nap(since_s);

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/core/log.h"
@@ -94,13 +95,6 @@ int rg_stage_find(const char *name, enum rg_stage *stage)
             return 0;
         }
     return rg_fail(RG_EUSAGE, "no stage '%.32s': classifier, stage1, stage2 or stage3", name);
-}
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
 static void checkpoint_path(const rg_config_t *config, const char *stage, char path[RG_PATH_SIZE])
@@ -372,7 +366,7 @@ static void share_losses(run_t *run)
 static void note_progress(run_t *run)
 {
     rg_progress_values_t *v = &run->values;
-    rg_pace_note(&run->pace, now_ms(), waited_ms(run));
+    rg_pace_note(&run->pace, rg_clock_ms(), waited_ms(run));
     rg_pace_rate_t pace = rg_pace_recent(&run->pace);
     v->state = "training";
     snprintf(v->stage, sizeof v->stage, "%s", run->plan.name);
@@ -427,7 +421,7 @@ static int iterate(run_t *run)
 {
     int err = 0;
     rg_batch_t batch;
-    rg_pace_begin(&run->pace, now_ms(), waited_ms(run));
+    rg_pace_begin(&run->pace, rg_clock_ms(), waited_ms(run));
     for (;;) {
         int more = run->info.iteration < run->info.iterations;
         if (!err && more) err = next_batch(run, &batch);

@@ -9,6 +9,7 @@
 #include <omp.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/nn/cpu/cpu.h"
 #include "common/nn/cpu/products.h"
@@ -120,13 +121,13 @@ static float *filled(size_t n)
 static double time_once(rg_backend_t *backend, const rg_conv_shape_t *s, int way, const buffers_t *b)
 {
     rg_weights_t w = {b->w, (uint64_t)(s - (rg_conv_shape_t *)0) % 1000003 + 1};
-    double start = rg_timing_ms();
+    double start = rg_clock_ms();
     if (way == FORWARD)
         backend->conv_forward(backend, b->y, b->x, w, b->bias, s);
     else
         backend->conv_backward(backend, way == DATA ? b->x : NULL, 0, way == WEIGHTS ? b->dw : NULL,
                                way == WEIGHTS ? b->bias : NULL, b->x, b->y, w, s);
-    return rg_timing_ms() - start;
+    return rg_clock_ms() - start;
 }
 
 static void time_all(rg_backend_t *backend, int rounds, const buffers_t *b)
@@ -171,7 +172,7 @@ static double peak_f32(int rounds)
     double best = 0;
     volatile float sink = 0;
     for (int r = 0; r < rounds; r++) {
-        double start = rg_timing_ms();
+        double start = rg_clock_ms();
 #pragma omp parallel
         {
             float sum = chains(n);
@@ -179,7 +180,7 @@ static double peak_f32(int rounds)
             sink += sum;
         }
         double gflops =
-            2.0 * CHAINS * LANES * (double)n * omp_get_max_threads() / (rg_timing_ms() - start) / 1e6;
+            2.0 * CHAINS * LANES * (double)n * omp_get_max_threads() / (rg_clock_ms() - start) / 1e6;
         if (gflops > best) best = gflops;
     }
     return best;
@@ -202,9 +203,9 @@ static double peak_bf16(int rounds)
     uint16_t *operands = rg_alloc_lines((size_t)TIMES * SIDE * SIDE * sizeof *operands);
     float *result = rg_alloc_lines((size_t)TIMES * SIDE * SIDE * sizeof *result);
     for (int r = 0; r < rounds; r++) {
-        double start = rg_timing_ms();
+        double start = rg_clock_ms();
         if (rg__products_run(products, &shape, operands, operands, result) != 0) break;
-        double gflops = 2.0 * TIMES * SIDE * SIDE * SIDE / (rg_timing_ms() - start) / 1e6;
+        double gflops = 2.0 * TIMES * SIDE * SIDE * SIDE / (rg_clock_ms() - start) / 1e6;
         if (gflops > best) best = gflops;
     }
     free(operands);

@@ -10,6 +10,7 @@
 #include <jpeglib.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/data/image.h"
@@ -82,11 +83,11 @@ static int round_of(const images_t *images, int side, double *ms)
     rg_rng_t rng;
     int err = 0;
     rg_rng_init(&rng, 1, RG_RNG_AUGMENT, 0);
-    double start = rg_timing_ms();
+    double start = rg_clock_ms();
     for (int i = 0; i < images->n && !err; i++)
         err = side ? load(images->bytes[i], images->size[i], side, &rng, pixels, values)
                    : decode_bare(images->bytes[i], images->size[i], pixels, sizeof pixels);
-    *ms = rg_timing_ms() - start;
+    *ms = rg_clock_ms() - start;
     return err;
 }
 

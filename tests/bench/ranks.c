@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "services/trainer/translation.h"
 #include "tests/bench/timing.h"
@@ -53,12 +54,12 @@ static int step(trainer_t *self, int iteration, times_t *times)
     rg_rng_t rng;
     rg_draws_t draws;
     rg_losses_t losses;
-    double start = rg_timing_ms(), start_busy = busy_ms();
+    double start = rg_clock_ms(), start_busy = busy_ms();
     int round = iteration < WARM_UP ? 0 : iteration - WARM_UP;
     rg_rng_init(&rng, self->config.seed, RG_RNG_STEP, (uint64_t)iteration);
     rg_translation_draw(&self->translation, &self->batch, &rng, &draws);
     int err = rg_translation_step(&self->translation, &self->batch, &draws, iteration, &losses);
-    times->ms[round] = rg_timing_ms() - start;
+    times->ms[round] = rg_clock_ms() - start;
     times->busy_ms[round] = busy_ms() - start_busy;
     return err;
 }

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/rng.h"
 #include "tests/bench/asking.h"
@@ -60,12 +61,12 @@ static float *draw(size_t n, uint64_t index)
 static int fill(bench_t *b)
 {
     int err = asking_model(b->link);
-    double start = rg_timing_ms();
+    double start = rg_clock_ms();
     for (uint32_t i = 0; i < VECTORS && !err; i += ASKING_BATCH)
         err = asking_add(b->link, b->vectors + (size_t)i * D, i, ASKING_BATCH);
     if (!err)
         printf("%d vectors added durably, %.0f per second\n", VECTORS,
-               VECTORS / (rg_timing_ms() - start) * 1e3);
+               VECTORS / (rg_clock_ms() - start) * 1e3);
     return err;
 }
 
@@ -93,13 +94,13 @@ typedef struct {
 static int once(bench_t *b, match_t *match, const float *queries, size_t n, double *own, double *theirs)
 {
     int64_t *found = rg_alloc(n * K * sizeof *found), *peers = rg_alloc(n * K * sizeof *peers);
-    double start = rg_timing_ms();
+    double start = rg_clock_ms();
     int err = asking_search(b->link, found, queries, (uint32_t)n, (asking_how_t){K, match->ef_search, 0});
-    *own = rg_timing_ms() - start;
+    *own = rg_clock_ms() - start;
     for (int w = 0; w < match->n_ways; w++) {
-        start = rg_timing_ms();
+        start = rg_clock_ms();
         peer_search(match->peer, peers, queries, n, K, match->ways[w]);
-        theirs[w] = rg_timing_ms() - start;
+        theirs[w] = rg_clock_ms() - start;
     }
     double agreement = err ? 0 : recall(found, peers, n);
     if (agreement < match->agreement) match->agreement = agreement;
@@ -149,17 +150,17 @@ static int time_block(bench_t *b, match_t *match, int first, double *own, double
 {
     int64_t found[K], peers[K];
     for (int i = first; i < first + BLOCK; i++) {
-        double start = rg_timing_ms();
+        double start = rg_clock_ms();
         int err = asking_search(b->link, found, b->queries + (size_t)i * D, 1,
                                 (asking_how_t){K, match->ef_search, 0});
-        own[i] = rg_timing_ms() - start;
+        own[i] = rg_clock_ms() - start;
         if (err) return err;
     }
     for (int w = 0; w < match->n_ways; w++)
         for (int i = first; i < first + BLOCK; i++) {
-            double start = rg_timing_ms();
+            double start = rg_clock_ms();
             peer_search(match->peer, peers, b->queries + (size_t)i * D, 1, K, match->ways[w]);
-            theirs[w][i] = rg_timing_ms() - start;
+            theirs[w][i] = rg_clock_ms() - start;
         }
     return 0;
 }
@@ -220,15 +221,15 @@ static void *add_steadily(void *data)
     rg_link_t *link = NULL;
     adder->err =
         rg_link_new(&link, &adder->b->config, "retrieval", adder->b->config.endpoints.retrieval, NULL);
-    double start = rg_timing_ms();
+    double start = rg_clock_ms();
     while (!adder->err && !atomic_load(&adder->stop) && adder->added < MORE) {
-        double due = start + adder->added * 1e3 / RATE, early = due - rg_timing_ms();
+        double due = start + adder->added * 1e3 / RATE, early = due - rg_clock_ms();
         if (early > 0) nanosleep(&(struct timespec){.tv_nsec = (long)(early * 1e6)}, NULL);
         uint32_t first = VECTORS + adder->added;
         adder->err = asking_add(link, adder->b->vectors + (size_t)first * D, first, ASKING_BATCH);
         adder->added += ASKING_BATCH;
     }
-    adder->took_s = (rg_timing_ms() - start) / 1e3;
+    adder->took_s = (rg_clock_ms() - start) / 1e3;
     rg_link_destroy(&link);
     return NULL;
 }
@@ -238,9 +239,9 @@ static int time_singles(bench_t *b, double *times)
     int64_t found[K];
     int err = 0;
     for (int i = 0; i < SINGLES && !err; i++) {
-        double start = rg_timing_ms();
+        double start = rg_clock_ms();
         err = asking_search(b->link, found, b->queries + (size_t)i * D, 1, (asking_how_t){K, 0, 0});
-        times[i] = rg_timing_ms() - start;
+        times[i] = rg_clock_ms() - start;
     }
     rg_timing_median(times, SINGLES); // sorts
     return err;
@@ -334,12 +335,12 @@ static int compare_hnsw(bench_t *b)
 {
     const int threads = b->config.threads;
     match_t match = {.name = "HNSW32", .n_ways = 2, .agreement = 1};
-    double start = rg_timing_ms();
+    double start = rg_clock_ms();
     int err = asking_index(b->link, RG__V1__INDEX_ACTION__REBUILD);
     if (!err) err = asking_index(b->link, RG__V1__INDEX_ACTION__SNAPSHOT);
     if (!err)
         printf("| HNSW32, seconds to build, beside everything else | %.0f | | | |\n",
-               (rg_timing_ms() - start) / 1e3);
+               (rg_clock_ms() - start) / 1e3);
     if (!err) err = choose_effort(b, &match.ef_search);
     if (err) return err;
     match.ways[0] = (peer_way_t){1, 0, (int)match.ef_search};

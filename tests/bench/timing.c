@@ -52,13 +52,6 @@ void rg_timing_config(int argc, char **argv, const char *doc, rg_config_t *confi
     rg_cpu_threads(config->threads);
 }
 
-double rg_timing_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
 static int compare(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;

@@ -9,7 +9,6 @@
 // --help says of the bench. Ends the process where they are wrong.
 void rg_timing_config(int argc, char **argv, const char *doc, rg_config_t *config);
 
-double rg_timing_ms(void);                      // of a clock that only moves on
 double rg_timing_median(double *values, int n); // sorts them
 
 // A stage-1 batch of noise, of the config's sizes; never freed.

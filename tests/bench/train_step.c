@@ -6,6 +6,7 @@
 // and from then on answers each line of standard input with the milliseconds that one iteration took.
 #include <stdio.h>
 
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "services/trainer/translation.h"
 #include "tests/bench/timing.h"
@@ -17,11 +18,11 @@ static int step(rg_translation_t *translation, const rg_batch_t *batch, int iter
     rg_rng_t rng;
     rg_draws_t draws;
     rg_losses_t losses;
-    double start = rg_timing_ms();
+    double start = rg_clock_ms();
     rg_rng_init(&rng, translation->model->config.seed, RG_RNG_STEP, (uint64_t)iteration);
     rg_translation_draw(translation, batch, &rng, &draws);
     int err = rg_translation_step(translation, batch, &draws, iteration, &losses);
-    *ms = rg_timing_ms() - start;
+    *ms = rg_clock_ms() - start;
     return err;
 }
 

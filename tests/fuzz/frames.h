@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
+#include "common/core/hash.h"
 #include "common/wire/msg.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -43,7 +43,7 @@ static inline uint8_t *frames_seal(const rg_frame_t *frames, size_t count, size_
     if (!envelope) return NULL;
     for (size_t i = 0; i < envelope->n_payloads && i + 1 < count; i++) {
         Rg__V1__Payload *payload = envelope->payloads[i];
-        payload->checksum = XXH3_64bits(frames[i + 1].data, frames[i + 1].size);
+        payload->checksum = rg_hash(frames[i + 1].data, frames[i + 1].size, 0);
         if (payload->dtype == RG__V1__DTYPE__U8 && payload->n_shape == 1)
             payload->shape[0] = (uint32_t)frames[i + 1].size;
     }

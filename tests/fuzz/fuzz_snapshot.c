@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <xxhash.h>
 
+#include "common/core/hash.h"
 #include "services/retrieval/snapshot.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -34,7 +34,7 @@ static void read_file(const uint8_t *bytes, size_t size)
 
 static void fit_head(uint8_t *bytes, size_t size)
 {
-    const uint64_t rows = 0, all = size, sum = XXH3_64bits(bytes + HEAD, size - HEAD);
+    const uint64_t rows = 0, all = size, sum = rg_hash(bytes + HEAD, size - HEAD, 0);
     memcpy(bytes + ROWS_AT, &rows, sizeof rows);
     memcpy(bytes + SIZE_AT, &all, sizeof all);
     memcpy(bytes + SUM_AT, &sum, sizeof sum);

@@ -1,18 +1,8 @@
 #include "services/report/document/markup.h"
 
-#include <jansson.h>
 #include <string.h>
 
-// Length of the UTF-8 sequence that text begins with, 0 if it is none; jansson knows what is one.
-static size_t sequence(const char *text)
-{
-    unsigned char first = (unsigned char)*text;
-    size_t length = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
-    if (strnlen(text, length) < length) return 0;
-    json_t *string = length ? json_stringn(text, length) : NULL;
-    json_decref(string);
-    return string ? length : 0;
-}
+#include "common/core/text.h"
 
 static void put_ascii(char c, FILE *out)
 {
@@ -40,7 +30,7 @@ static void put_ascii(char c, FILE *out)
 void rg_markup_text(const char *text, FILE *out)
 {
     while (*text) {
-        size_t length = sequence(text);
+        size_t length = rg_utf8_size(text);
         if (length > 1)
             fwrite(text, 1, length, out);
         else

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/core/clock.h"
 #include "common/core/stopwatch.h"
 
 static rg_stopwatch_t watch;
@@ -18,23 +19,16 @@ static int fresh(void **state)
     return 0;
 }
 
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
 // Until the clock has moved.
 static void spend(double ms)
 {
-    for (double start = now_ms(); now_ms() - start < ms;) continue;
+    for (double start = rg_clock_ms(); rg_clock_ms() - start < ms;) continue;
 }
 
 static void pieces_add_up_to_the_whole(void **state)
 {
     (void)state;
-    double start = now_ms(), sum = 0;
+    double start = rg_clock_ms(), sum = 0;
     int conv = rg_stopwatch_begin(&watch, "conv");
     spend(2);
     rg_stopwatch_begin(&watch, "norm");
@@ -43,7 +37,7 @@ static void pieces_add_up_to_the_whole(void **state)
     rg_stopwatch_again(&watch, conv, 1);
     spend(1);
     rg_stopwatch_stop(&watch);
-    double whole = now_ms() - start;
+    double whole = rg_clock_ms() - start;
     spend(1); // stopped: nobody's
     assert_int_equal(watch.n, 2);
     assert_int_equal(watch.piece[conv].calls, 2);

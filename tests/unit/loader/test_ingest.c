@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "common/data/content_id.h"
+#include "common/core/hash.h"
 #include "services/loader/ingest.h"
 
 typedef struct {

@@ -5,9 +5,9 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "common/core/err.h"
+#include "common/core/hash.h"
 #include "common/wire/msg.h"
 
 // The frames of a message, each copied to memory of exactly its size so that a sanitizer sees every overread.
@@ -242,7 +242,7 @@ static void hostile_init(hostile_t *h)
         h->payload[i].dtype = RG__V1__DTYPE__U8;
         h->payload[i].n_shape = 2;
         h->payload[i].shape = h->shape;
-        h->payload[i].checksum = XXH3_64bits("123456", 6);
+        h->payload[i].checksum = rg_hash("123456", 6, 0);
         h->payloads[i] = &h->payload[i];
     }
 }
