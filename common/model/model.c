@@ -10,17 +10,6 @@
 static const char *const NAMES[RG_PARTS] = {"content",       "attribute", "generator",
                                             "discriminator", "embedder",  "fusion"};
 
-unsigned rg_stage3_parts(const rg_config_t *config)
-{
-    return config->retrieval.neighbours == RG_NEIGHBOURS_NONE ? RG_STAGE1_PARTS : RG_STAGE3_PARTS;
-}
-
-unsigned rg_stage3_trains(const rg_config_t *config)
-{
-    unsigned trains = config->stage3_encoders == RG_ENCODERS_TRAINED ? RG_STAGE1_TRAINS : RG_STAGE3_TRAINS;
-    return trains & rg_stage3_parts(config);
-}
-
 static void declare(rg_model_t *model, enum rg_part part)
 {
     rg_params_t *set = &model->set[part];

@@ -10,24 +10,7 @@
 #include "common/model/embedder.h"
 #include "common/model/fusion.h"
 #include "common/model/generator.h"
-
-enum rg_part { RG_CONTENT, RG_ATTRIBUTE, RG_GENERATOR, RG_DISCRIMINATOR, RG_EMBEDDER, RG_FUSION, RG_PARTS };
-
-#define RG_PART_BIT(part) (1u << (part))
-
-// What each stage has and what of it trains (rg-unit section 1).
-#define RG_STAGE1_PARTS                                                                                      \
-    (RG_PART_BIT(RG_CONTENT) | RG_PART_BIT(RG_ATTRIBUTE) | RG_PART_BIT(RG_GENERATOR) |                       \
-     RG_PART_BIT(RG_DISCRIMINATOR))
-#define RG_STAGE1_TRAINS RG_STAGE1_PARTS
-#define RG_STAGE2_PARTS  (RG_STAGE1_PARTS | RG_PART_BIT(RG_EMBEDDER))
-#define RG_STAGE2_TRAINS RG_PART_BIT(RG_EMBEDDER)
-#define RG_STAGE3_PARTS  (RG_STAGE2_PARTS | RG_PART_BIT(RG_FUSION))
-#define RG_STAGE3_TRAINS (RG_PART_BIT(RG_GENERATOR) | RG_PART_BIT(RG_DISCRIMINATOR) | RG_PART_BIT(RG_FUSION))
-
-// Those of stage 3 as the config has it: its controls without neighbours are GMM-UNIT's networks, continued.
-unsigned rg_stage3_parts(const rg_config_t *config);
-unsigned rg_stage3_trains(const rg_config_t *config);
+#include "common/model/stage.h"
 
 typedef struct {
     rg_config_t config;

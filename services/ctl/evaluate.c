@@ -10,10 +10,10 @@
 #include "services/ctl/commands.h"
 #include "services/ctl/output.h"
 #include "services/ctl/progress.h"
-#include "services/ctl/stage.h"
+#include "common/model/stage.h"
 
 typedef struct {
-    int stage;
+    enum rg_stage stage;
 } evaluate_t;
 
 static const struct argp_option own_options[] = {
@@ -29,8 +29,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         own->stage = RG_STAGE_3;
         return 0;
     case 't':
-        own->stage = rg_stage_find(arg);
-        if (own->stage < 0) argp_error(state, "--stage %s: expected classifier, 1, 2 or 3", arg);
+        if (rg_stage_find(arg, &own->stage) != 0) argp_error(state, "--stage: %s", rg_error());
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

@@ -14,12 +14,12 @@
 #include "services/ctl/profile.h"
 #include "services/ctl/progress.h"
 #include "services/ctl/reindex.h"
-#include "services/ctl/stage.h"
+#include "common/model/stage.h"
 
-enum { KEY_RESTART = 0x2000, KEY_PROFILE, ALL = -1 };
+enum { KEY_RESTART = 0x2000, KEY_PROFILE };
 
 typedef struct {
-    int stage; // stage.h, or ALL
+    enum rg_stage stage; // RG_STAGE_NONE: all
     int restart, profile;
 } train_t;
 
@@ -35,7 +35,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     train_t *own = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        own->stage = ALL;
+        own->stage = RG_STAGE_NONE;
         return 0;
     case KEY_RESTART:
         own->restart = 1;
@@ -44,9 +44,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         own->profile = 1;
         return 0;
     case 't':
-        own->stage = strcmp(arg, "all") == 0 ? ALL : rg_stage_find(arg);
-        if (own->stage < 0 && strcmp(arg, "all") != 0)
-            argp_error(state, "--stage %s: expected classifier, 1, 2, 3 or all", arg);
+        if (strcmp(arg, "all") == 0)
+            own->stage = RG_STAGE_NONE;
+        else if (rg_stage_find(arg, &own->stage) != 0)
+            argp_error(state, "--stage: %s, or all", rg_error());
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -163,14 +164,14 @@ static int train_stage(const rg_options_t *options, int stage, const train_t *ow
 static int take_running(void *self, const rg_msg_t *reply)
 {
     const Rg__V1__StatusReply *status = rg_msg_body(reply);
-    int *stage = self;
+    enum rg_stage *stage = self;
     int idle = strcmp(rg_status_value(status, "state"), "idle") == 0;
-    *stage = idle ? -1 : rg_stage_find(rg_status_value(status, "stage"));
-    return 0;
+    *stage = RG_STAGE_NONE;
+    return idle ? 0 : rg_stage_find(rg_status_value(status, "stage"), stage);
 }
 
-// The stage that the trainer is at already, for a client that is gone; -1: none.
-static int find_running(const rg_options_t *options, int *stage)
+// The stage that the trainer is at already, for a client that is gone; RG_STAGE_NONE: none.
+static int find_running(const rg_options_t *options, enum rg_stage *stage)
 {
     rg_caller_t *trainer;
     int err = rg_caller_open(&trainer, &options->config, "trainer");
@@ -192,7 +193,8 @@ static int finish_stage(const rg_options_t *options, int stage)
 
 static int train_all(const rg_options_t *options, const train_t *own)
 {
-    int running, err = find_running(options, &running);
+    enum rg_stage running;
+    int err = find_running(options, &running);
     if (!err && running >= 0 && !own->restart) err = train_stage(options, running, own);
     for (int stage = 0; stage < RG_STAGES && !err; stage++) {
         err = train_stage(options, stage, own);
@@ -205,7 +207,7 @@ static int train_all(const rg_options_t *options, const train_t *own)
 static int run(const rg_options_t *options, const void *input)
 {
     const train_t *own = input;
-    if (own->stage == ALL) return train_all(options, own);
+    if (own->stage == RG_STAGE_NONE) return train_all(options, own);
     int err = train_stage(options, own->stage, own);
     return err ? err : finish_stage(options, own->stage);
 }

@@ -75,28 +75,17 @@ int rg_engine_can_translate(const rg_engine_t *engine)
 
 // ---- loading
 
-static const struct {
-    const char *stage;
-    unsigned parts;
-    int must_be_finished; // half of R's training is no embedding to fill the retrieval set with
-} STAGES[] = {
-    {"stage3", RG_STAGE3_PARTS, 0},
-    {"stage2", RG_STAGE2_PARTS, 1},
-    {"stage1", RG_STAGE1_PARTS, 0},
-};
-enum { N_STAGES = sizeof STAGES / sizeof *STAGES };
-
+// The latest stage's checkpoint. Stage 2 counts only once it is finished: the embeddings of a retrieval net
+// that is still being trained shall not fill the retrieval set.
 static int find_newest(const rg_config_t *config, char path[RG_PATH_SIZE])
 {
-    for (int i = 0; i < N_STAGES; i++) {
-        char name[RG_NAME_SIZE];
+    for (enum rg_stage stage = RG_STAGE_3; stage >= RG_STAGE_1; stage--) {
         rg_checkpoint_info_t info;
-        snprintf(name, sizeof name, "%s.safetensors", STAGES[i].stage);
-        rg_config_path(config, name, path);
+        rg_stage_checkpoint(stage, config, path);
         if (!rg_exists(path)) continue;
         int err = rg_checkpoint_peek(path, &info);
         if (err) return err;
-        if (!STAGES[i].must_be_finished || info.iteration >= info.iterations) return 0;
+        if (stage != RG_STAGE_2 || info.iteration >= info.iterations) return 0;
     }
     return rg_fail(RG_ENOENT, "%s: no checkpoint here yet: train stage 1 first", config->run);
 }
@@ -104,13 +93,12 @@ static int find_newest(const rg_config_t *config, char path[RG_PATH_SIZE])
 static int parts_of(const rg_config_t *config, const rg_checkpoint_info_t *info, const char *path,
                     unsigned *parts)
 {
-    for (int i = 0; i < N_STAGES; i++) {
-        if (strcmp(info->stage, STAGES[i].stage) != 0) continue;
-        *parts = (i ? STAGES[i].parts : rg_stage3_parts(config)) & ~RG_PART_BIT(RG_DISCRIMINATOR);
-        return 0;
-    }
-    return rg_fail(RG_EMODEL, "%s: a checkpoint of %s; stage1, stage2 or stage3 is needed", path,
-                   info->stage);
+    enum rg_stage stage;
+    if (rg_stage_find(info->stage, &stage) != 0 || stage == RG_STAGE_CLASSIFIER)
+        return rg_fail(RG_EMODEL, "%s: a checkpoint of %s; stage1, stage2 or stage3 is needed", path,
+                       info->stage);
+    *parts = rg_stage_parts(stage, config) & ~RG_PART_BIT(RG_DISCRIMINATOR);
+    return 0;
 }
 
 static int check_attributes(const rg_config_t *config, const rg_checkpoint_info_t *info, const char *path)

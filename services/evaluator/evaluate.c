@@ -13,40 +13,23 @@
 #include "services/evaluator/inception.h"
 #include "services/evaluator/resemblance.h"
 
-typedef struct {
-    rg_nets_spec_t nets;
+// How each stage is measured.
+static const struct {
     int (*run)(rg_evaluation_t *self, rg_report_t *report);
-} stage_t;
-
-static const stage_t STAGES[] = {
-    {{.name = "classifier", .argument = "classifier", .with_classifier = 1}, rg_evaluate_classifier},
-    {{.name = "stage1", .argument = "1", .parts = RG_STAGE1_PARTS, .with_classifier = 1},
-     rg_evaluate_translation},
-    {{.name = "stage2", .argument = "2", .parts = RG_STAGE2_PARTS}, rg_evaluate_retrieval},
-    {{.name = "stage3", .argument = "3", .parts = RG_STAGE3_PARTS, .with_classifier = 1},
-     rg_evaluate_translation},
+    int with_classifier; // which judges
+} STAGES[RG_STAGES] = {
+    [RG_STAGE_CLASSIFIER] = {rg_evaluate_classifier, 1},
+    [RG_STAGE_1] = {rg_evaluate_translation, 1},
+    [RG_STAGE_2] = {rg_evaluate_retrieval, 0},
+    [RG_STAGE_3] = {rg_evaluate_translation, 1},
 };
 
 // What of a stage's networks an evaluation needs: all but D, which judges only while G learns.
-static rg_nets_spec_t nets_of(const stage_t *stage, const rg_config_t *config)
+static rg_nets_spec_t nets_of(enum rg_stage stage, const rg_config_t *config)
 {
-    rg_nets_spec_t nets = stage->nets;
-    if (nets.parts == RG_STAGE3_PARTS) nets.parts = rg_stage3_parts(config);
-    nets.parts &= ~RG_PART_BIT(RG_DISCRIMINATOR);
-    return nets;
-}
-
-static const stage_t *find_stage(const char *name)
-{
-    for (size_t i = 0; i < sizeof STAGES / sizeof *STAGES; i++)
-        if (strcmp(STAGES[i].nets.name, name) == 0) return &STAGES[i];
-    return NULL;
-}
-
-int rg_evaluate_check(const char *stage)
-{
-    if (find_stage(stage)) return 0;
-    return rg_fail(RG_EINVAL, "'%.32s' is not a stage: classifier, stage1, stage2 or stage3", stage);
+    return (rg_nets_spec_t){.stage = stage,
+                            .parts = rg_stage_parts(stage, config) & ~RG_PART_BIT(RG_DISCRIMINATOR),
+                            .with_classifier = STAGES[stage].with_classifier};
 }
 
 static uint64_t hash_config(const rg_config_t *config)
@@ -58,24 +41,24 @@ static uint64_t hash_config(const rg_config_t *config)
 }
 
 // The networks behind the numbers; the annotation where there is none.
-static void describe_networks(const rg_evaluation_t *self, const stage_t *stage, rg_report_t *report)
+static void describe_networks(const rg_evaluation_t *self, enum rg_stage stage, rg_report_t *report)
 {
     char judge[RG_EXTRACTOR_NAME];
     snprintf(judge, sizeof judge, "builtin-classifier-%s", self->nets.classifier_weights);
-    if (!stage->nets.with_classifier) {
+    if (!STAGES[stage].with_classifier) {
         rg_report_text(report, "extractor", "annotation");
         return;
     }
-    rg_report_text(report, "extractor", "%s", stage->nets.parts ? self->extractor.name : judge);
+    rg_report_text(report, "extractor", "%s", self->nets.model ? self->extractor.name : judge);
     rg_report_text(report, "judge", "%s", judge);
     if (self->perception.network.onnx) rg_report_text(report, "lpips", "%s", self->perception.name);
 }
 
-static int describe(rg_evaluation_t *self, const stage_t *stage, rg_report_t *report)
+static int describe(rg_evaluation_t *self, enum rg_stage stage, rg_report_t *report)
 {
     const rg_config_t *config = self->config;
     const rg_checkpoint_info_t *info = &self->nets.info;
-    rg_report_text(report, "stage", "%s", stage->nets.name);
+    rg_report_text(report, "stage", "%s", rg_stage_name(stage));
     rg_report_integer(report, "iteration", info->iteration);
     rg_report_integer(report, "iterations", info->iterations);
     rg_report_text(report, "weights", "%s", self->nets.weights);
@@ -101,7 +84,7 @@ static int describe(rg_evaluation_t *self, const stage_t *stage, rg_report_t *re
     rg_report_text(report, "config", "%016" PRIx64, hash_config(config));
     if (info->fingerprint != self->data.set.fingerprint)
         rg_log(RG_LOG_WARN, "other-data", "stage=%s trained_on=%016" PRIx64 " evaluated_on=%016" PRIx64,
-               stage->nets.name, info->fingerprint, self->data.set.fingerprint);
+               rg_stage_name(stage), info->fingerprint, self->data.set.fingerprint);
     if (!rg_evaluation_fuses(self)) return 0;
     uint64_t generation;
     int err = rg_evaluation_generation(self, &generation);
@@ -110,18 +93,18 @@ static int describe(rg_evaluation_t *self, const stage_t *stage, rg_report_t *re
 }
 
 // Measures, unless that was done before.
-static int measure(rg_evaluation_t *self, const stage_t *stage, rg_report_t *report)
+static int measure(rg_evaluation_t *self, enum rg_stage stage, rg_report_t *report)
 {
     char path[RG_PATH_SIZE];
     rg_config_path(self->config, "evaluations.jsonl", path);
     int err = describe(self, stage, report);
     if (err || rg_history_recall(report, path)) return err;
-    err = stage->run(self, report);
+    err = STAGES[stage].run(self, report);
     rg_report_integer(report, "time", (uint64_t)time(NULL));
     return err ? err : rg_history_append(report, path);
 }
 
-static int evaluate(const rg_config_t *config, const stage_t *stage, rg_evaluation_progress_t *progress,
+static int evaluate(const rg_config_t *config, enum rg_stage stage, rg_evaluation_progress_t *progress,
                     const atomic_int *stop, rg_report_t *report)
 {
     rg_evaluation_t evaluation;
@@ -134,22 +117,22 @@ static int evaluate(const rg_config_t *config, const stage_t *stage, rg_evaluati
     return err;
 }
 
-int rg_evaluate(const rg_config_t *config, const char *name, rg_evaluation_progress_t *progress,
+int rg_evaluate(const rg_config_t *config, enum rg_stage stage, rg_evaluation_progress_t *progress,
                 const atomic_int *stop, char **out)
 {
     rg_report_t *report;
     char file[64], path[RG_PATH_SIZE];
-    snprintf(file, sizeof file, "reports/%.32s.json", name);
+    snprintf(file, sizeof file, "reports/%s.json", rg_stage_name(stage));
     rg_config_path(config, file, path);
     rg_report_new(&report);
-    int err = evaluate(config, find_stage(name), progress, stop, report);
+    int err = evaluate(config, stage, progress, stop, report);
     if (!err) err = rg_report_write(report, path);
     if (!err) *out = rg_report_json(report);
     rg_report_destroy(&report);
     return err;
 }
 
-int rg_evaluate_quickly(const rg_config_t *config, const char *name, rg_evaluation_progress_t *progress,
+int rg_evaluate_quickly(const rg_config_t *config, enum rg_stage stage, rg_evaluation_progress_t *progress,
                         const atomic_int *stop)
 {
     rg_config_t quick = *config;
@@ -158,7 +141,7 @@ int rg_evaluate_quickly(const rg_config_t *config, const char *name, rg_evaluati
     quick.evaluation.images = config->evaluation.follow;
     if (quick.evaluation.sources > sources) quick.evaluation.sources = sources ? sources : 1;
     rg_report_new(&report);
-    int err = evaluate(&quick, find_stage(name), progress, stop, report);
+    int err = evaluate(&quick, stage, progress, stop, report);
     rg_report_destroy(&report);
     return err;
 }

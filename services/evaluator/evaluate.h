@@ -26,18 +26,14 @@
 
 #include "services/evaluator/evaluation.h"
 
-// RG_EINVAL naming the stages if there is no such stage.
-int rg_evaluate_check(const char *stage);
-
-// *report: a JSON object, free() it. Computes with config->threads. stage is one that rg_evaluate_check
-// accepts. stage3 waits for the retrieval service. RG_ENOENT, RG_EMODEL, RG_ESTOPPED, RG_EFULL and others,
+// *report: a JSON object, free() it. Computes with config->threads. stage3 waits for the retrieval service. RG_ENOENT, RG_EMODEL, RG_ESTOPPED, RG_EFULL and others,
 // with a sentence.
-int rg_evaluate(const rg_config_t *config, const char *stage, rg_evaluation_progress_t *progress,
+int rg_evaluate(const rg_config_t *config, enum rg_stage stage, rg_evaluation_progress_t *progress,
                 const atomic_int *stop, char **report);
 
 // The same on the first evaluation.follow images, whose report only RUN/evaluations.jsonl gets. For diversity
 // it draws no more translations than there are images.
-int rg_evaluate_quickly(const rg_config_t *config, const char *stage, rg_evaluation_progress_t *progress,
+int rg_evaluate_quickly(const rg_config_t *config, enum rg_stage stage, rg_evaluation_progress_t *progress,
                         const atomic_int *stop);
 
 #endif

@@ -1,13 +1,14 @@
 #include "services/evaluator/follow.h"
 
-#include <stdio.h>
-#include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
 #include "common/core/err.h"
 
-static const char *const STAGES[RG_FOLLOWED] = {"classifier", "stage1", "stage3"};
+// Stages followed: those that a few images tell something of. Stage 2 is not: its numbers need all of the
+// retrieval set embedded.
+static const enum rg_stage FOLLOWED[] = {RG_STAGE_CLASSIFIER, RG_STAGE_1, RG_STAGE_3};
+enum { N_FOLLOWED = sizeof FOLLOWED / sizeof *FOLLOWED };
 
 int rg_follow_open(rg_follow_t *follow, const rg_config_t *config)
 {
@@ -33,11 +34,10 @@ void rg_follow_drain(const rg_follow_t *follow)
     while (read(follow->fd, events, sizeof events) > 0) continue;
 }
 
-static int find_checkpoint(const rg_follow_t *follow, int stage, struct stat *info)
+static int find_checkpoint(const rg_follow_t *follow, enum rg_stage stage, struct stat *info)
 {
-    char name[32], path[RG_PATH_SIZE];
-    snprintf(name, sizeof name, "%s.safetensors", STAGES[stage]);
-    rg_config_path(follow->config, name, path);
+    char path[RG_PATH_SIZE];
+    rg_stage_checkpoint(stage, follow->config, path);
     return stat(path, info) == 0;
 }
 
@@ -47,21 +47,22 @@ static int is_same(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-const char *rg_follow_next(rg_follow_t *follow)
+enum rg_stage rg_follow_next(rg_follow_t *follow)
 {
     struct stat info;
     rg_follow_drain(follow);
-    if (!find_checkpoint(follow, 0, &info)) return NULL; // the classifier, which judges all others
-    for (int stage = 0; stage < RG_FOLLOWED; stage++) {
+    // the classifier judges all others
+    if (!find_checkpoint(follow, RG_STAGE_CLASSIFIER, &info)) return RG_STAGE_NONE;
+    for (int i = 0; i < N_FOLLOWED; i++) {
+        const enum rg_stage stage = FOLLOWED[i];
         if (!find_checkpoint(follow, stage, &info) || is_same(&info, &follow->told[stage])) continue;
         follow->told[stage] = info;
-        return STAGES[stage];
+        return stage;
     }
-    return NULL;
+    return RG_STAGE_NONE;
 }
 
-void rg_follow_again(rg_follow_t *follow, const char *stage)
+void rg_follow_again(rg_follow_t *follow, enum rg_stage stage)
 {
-    for (int i = 0; i < RG_FOLLOWED; i++)
-        if (strcmp(STAGES[i], stage) == 0) follow->told[i] = (struct stat){0};
+    follow->told[stage] = (struct stat){0};
 }

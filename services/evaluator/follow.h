@@ -5,30 +5,26 @@
 
 #include <sys/stat.h>
 
-#include "common/config/config.h"
-
-// Stages followed: those that a few images tell something of. Stage 2 is not: its numbers need all of the
-// retrieval set embedded.
-enum { RG_FOLLOWED = 3 };
+#include "common/model/stage.h"
 
 typedef struct {
-    const rg_config_t *config;     // borrowed
-    int fd;                        // readable when something in the folder has changed
-    struct stat told[RG_FOLLOWED]; // of each stage's checkpoint when it was last told of
+    const rg_config_t *config;   // borrowed
+    int fd;                      // readable when something in the folder has changed
+    struct stat told[RG_STAGES]; // of each stage's checkpoint when it was last told of
 } rg_follow_t;
 
 // Checkpoints that are there already are new. RG_ELIMIT, RG_ENOENT naming the folder.
 int rg_follow_open(rg_follow_t *follow, const rg_config_t *config);
 void rg_follow_close(rg_follow_t *follow);
 
-// The name of a stage whose checkpoint is new since it was last told of, or NULL; what needs the classifier
+// A stage whose checkpoint is new since it was last told of, or RG_STAGE_NONE; what needs the classifier
 // is not told of before that is there.
-const char *rg_follow_next(rg_follow_t *follow);
+enum rg_stage rg_follow_next(rg_follow_t *follow);
 
 // Makes fd unreadable until the next change, as rg_follow_next does; what is new stays to be told of.
 void rg_follow_drain(const rg_follow_t *follow);
 
 // This stage was not looked at after all: it is told of again.
-void rg_follow_again(rg_follow_t *follow, const char *stage);
+void rg_follow_again(rg_follow_t *follow, enum rg_stage stage);
 
 #endif

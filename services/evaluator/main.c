@@ -2,9 +2,7 @@
 // evaluation.follow says so each new checkpoint of its own accord, on a few images. One evaluation at a time,
 // on a worker thread. Whoever asks for the stage that is running gets its answer too; a quick evaluation that
 // nobody asked for makes way and is done again afterwards.
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "common/core/err.h"
 #include "common/core/log.h"
@@ -21,10 +19,10 @@ typedef struct {
     rg_worker_t *worker;
     rg_evaluation_progress_t progress;
     rg_follow_t follow;
-    char stage[16]; // of the running or last evaluation
-    int quick;      // it is one that nobody asked for
-    char *report;   // the worker's
-    char asked[16]; // the stage that peers wait for, running or to be run next
+    enum rg_stage stage; // of the running or last evaluation
+    int quick;           // it is one that nobody asked for
+    char *report;        // the worker's
+    enum rg_stage asked; // that peers wait for, running or to be run next
     rg_peer_t waiting[WAITING_MAX];
     int n_waiting;
 } self_t;
@@ -41,30 +39,32 @@ static int quick_job(void *context, const atomic_int *stop)
     return rg_evaluate_quickly(&self->config, self->stage, &self->progress, stop);
 }
 
-static int start(self_t *self, const char *stage, int quick)
+static int start(self_t *self, enum rg_stage stage, int quick)
 {
-    snprintf(self->stage, sizeof self->stage, "%s", stage);
+    self->stage = stage;
     self->quick = quick;
     atomic_store(&self->progress.done, 0);
     atomic_store(&self->progress.total, 0);
-    rg_log(RG_LOG_INFO, quick ? "follow" : "evaluate", "stage=%s", stage);
+    rg_log(RG_LOG_INFO, quick ? "follow" : "evaluate", "stage=%s", rg_stage_name(stage));
     return rg_worker_start(self->worker, quick ? quick_job : job, self);
 }
 
 static int on_evaluate(void *context, const rg_peer_t *peer, const rg_msg_t *request)
 {
     self_t *self = context;
-    const char *stage = ((const Rg__V1__EvaluateRequest *)rg_msg_body(request))->stage;
-    int running = rg_worker_running(self->worker), err = rg_evaluate_check(stage);
+    enum rg_stage stage;
+    int running = rg_worker_running(self->worker),
+        err = rg_stage_find(((const Rg__V1__EvaluateRequest *)rg_msg_body(request))->stage, &stage);
     if (err) return err;
-    if (self->n_waiting && strcmp(stage, self->asked) != 0)
-        return rg_fail(RG_EBUSY, "the evaluator is at %s; ask for %s when that is done", self->asked, stage);
+    if (self->n_waiting && stage != self->asked)
+        return rg_fail(RG_EBUSY, "the evaluator is at %s; ask for %s when that is done",
+                       rg_stage_name(self->asked), rg_stage_name(stage));
     if (self->n_waiting == WAITING_MAX)
-        return rg_fail(RG_EBUSY, "%d others wait for %s already", WAITING_MAX, stage);
+        return rg_fail(RG_EBUSY, "%d others wait for %s already", WAITING_MAX, rg_stage_name(stage));
     if (!running) err = start(self, stage, 0);
     if (err) return err;
     if (running && self->quick) rg_worker_stop(self->worker);
-    snprintf(self->asked, sizeof self->asked, "%s", stage);
+    self->asked = stage;
     self->waiting[self->n_waiting++] = *peer;
     return 0;
 }
@@ -98,21 +98,22 @@ static void start_next(self_t *self)
         if (err) answer_all(self, err);
         return;
     }
-    const char *stage = self->config.evaluation.follow ? rg_follow_next(&self->follow) : NULL;
-    if (stage && start(self, stage, 1) != 0)
-        rg_log(RG_LOG_ERROR, "follow-failed", "stage=%s error=\"%s\"", stage, rg_error());
+    const enum rg_stage stage =
+        self->config.evaluation.follow ? rg_follow_next(&self->follow) : RG_STAGE_NONE;
+    if (stage != RG_STAGE_NONE && start(self, stage, 1) != 0)
+        rg_log(RG_LOG_ERROR, "follow-failed", "stage=%s error=\"%s\"", rg_stage_name(stage), rg_error());
 }
 
 static void log_end(const self_t *self, int err)
 {
-    const char *kind = self->quick ? "quick" : "whole";
+    const char *kind = self->quick ? "quick" : "whole", *stage = rg_stage_name(self->stage);
     if (err == RG_ESTOPPED)
-        rg_log(RG_LOG_INFO, "evaluation-stopped", "stage=%s kind=%s", self->stage, kind);
+        rg_log(RG_LOG_INFO, "evaluation-stopped", "stage=%s kind=%s", stage, kind);
     else if (err)
-        rg_log(RG_LOG_ERROR, "evaluation-failed", "stage=%s kind=%s code=%s error=\"%s\"", self->stage, kind,
+        rg_log(RG_LOG_ERROR, "evaluation-failed", "stage=%s kind=%s code=%s error=\"%s\"", stage, kind,
                rg_errname(err), rg_error());
     else
-        rg_log(RG_LOG_INFO, "evaluated", "stage=%s kind=%s waiting=%d", self->stage, kind, self->n_waiting);
+        rg_log(RG_LOG_INFO, "evaluated", "stage=%s kind=%s waiting=%d", stage, kind, self->n_waiting);
 }
 
 static void on_done(void *context)
@@ -144,7 +145,7 @@ static void on_status(void *context, rg_status_t *status)
 {
     const self_t *self = context;
     rg_status_field(status, "state", "%s", state(self));
-    rg_status_field(status, "stage", "%s", self->stage);
+    rg_status_field(status, "stage", "%s", self->stage == RG_STAGE_NONE ? "" : rg_stage_name(self->stage));
     rg_status_field(status, "done", "%llu", atomic_load(&self->progress.done));
     rg_status_field(status, "total", "%llu", atomic_load(&self->progress.total));
 }
@@ -162,7 +163,7 @@ int main(int argc, char **argv)
 {
     static const rg_route_t routes[] = {
         {RG__V1__ENVELOPE__BODY_EVALUATE_REQUEST, on_evaluate, RG_ROLE_ADMIN}};
-    static self_t self = {.follow.fd = -1};
+    static self_t self = {.stage = RG_STAGE_NONE, .follow.fd = -1};
     rg_main_init(argc, argv, "evaluator", "Measures trained stages on images they have not seen.",
                  &self.config);
     const rg_service_spec_t spec = {.name = "evaluator",

@@ -7,23 +7,19 @@
 #include "common/core/file.h"
 #include "common/core/hash.h"
 
-static const rg_nets_spec_t CLASSIFIER = {.name = "classifier", .argument = "classifier"};
-
 // ------------------------------------------------------------------ loading
-static int locate(const rg_config_t *config, const rg_nets_spec_t *spec, char path[RG_PATH_SIZE])
+static int locate(const rg_config_t *config, enum rg_stage stage, char path[RG_PATH_SIZE])
 {
-    char file[32];
-    snprintf(file, sizeof file, "%s.safetensors", spec->name);
-    rg_config_path(config, file, path);
+    rg_stage_checkpoint(stage, config, path);
     if (rg_exists(path)) return 0;
     return rg_fail(RG_ENOENT, "%s: no such checkpoint; rg-ctl train --stage %s makes it", path,
-                   spec->argument);
+                   rg_stage_argument(stage));
 }
 
-static int check_stage(const char *path, const rg_checkpoint_info_t *info, const rg_nets_spec_t *spec)
+static int check_stage(const char *path, const rg_checkpoint_info_t *info, enum rg_stage stage)
 {
-    if (strcmp(info->stage, spec->name) == 0) return 0;
-    return rg_fail(RG_EMODEL, "%s: holds %s, not %s", path, info->stage, spec->name);
+    if (strcmp(info->stage, rg_stage_name(stage)) == 0) return 0;
+    return rg_fail(RG_EMODEL, "%s: holds %s, not %s", path, info->stage, rg_stage_name(stage));
 }
 
 static void hash_weights(rg_params_t *const *sets, int n, char out[17])
@@ -37,13 +33,13 @@ static int load_classifier(rg_nets_t *nets)
 {
     char path[RG_PATH_SIZE];
     rg_params_t *set = &nets->classifier_set;
-    int err = locate(nets->config, &CLASSIFIER, path);
+    int err = locate(nets->config, RG_STAGE_CLASSIFIER, path);
     if (!err) err = rg_checkpoint_peek(path, &nets->classifier_info);
-    if (!err) err = check_stage(path, &nets->classifier_info, &CLASSIFIER);
+    if (!err) err = check_stage(path, &nets->classifier_info, RG_STAGE_CLASSIFIER);
     if (err) return err;
     if (nets->classifier_info.attributes.count == 0)
         return rg_fail(RG_EMODEL, "%s: does not say which attributes it tells apart", path);
-    rg_params_init(set, CLASSIFIER.name);
+    rg_params_init(set, "classifier");
     rg_classifier_declare(&nets->classifier, set, nets->classifier_info.attributes.count);
     rg_params_alloc(set, 0);
     err = rg_checkpoint_load(path, &set, 1, RG_CHECKPOINT_START, &nets->classifier_info);
@@ -56,9 +52,9 @@ static int load_model(rg_nets_t *nets, const rg_nets_spec_t *spec)
 {
     char path[RG_PATH_SIZE];
     rg_params_t *sets[RG_PARTS];
-    int err = locate(nets->config, spec, path);
+    int err = locate(nets->config, spec->stage, path);
     if (!err) err = rg_checkpoint_peek(path, &nets->info);
-    if (!err) err = check_stage(path, &nets->info, spec);
+    if (!err) err = check_stage(path, &nets->info, spec->stage);
     if (err) return err;
     rg_model_new(&nets->model, nets->config, spec->parts, 0);
     int n = rg_model_sets(nets->model, sets);

@@ -26,8 +26,7 @@ typedef struct {
 // where with_classifier, RUN/classifier.safetensors. RG_ENOENT naming the file and the command that makes it,
 // RG_EMODEL.
 typedef struct {
-    const char *name;     // "stage1"
-    const char *argument; // of rg-ctl train --stage
+    enum rg_stage stage;
     unsigned parts;
     int with_classifier;
 } rg_nets_spec_t;

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "services/ctl/stage.h"
+#include "common/model/stage.h"
 
 typedef struct {
     const char *run;                // the folder, borrowed

@@ -27,39 +27,13 @@
 #include "services/trainer/triplet.h"
 
 enum { LOG_EVERY = 10 }; // iterations between lines of the metrics stream
-enum { NOTHING = -1 };
-
-// What sets the stages apart.
-typedef struct {
-    const char *name;
-    int from;               // the stage whose weights it begins with, or NOTHING
-    unsigned parts, trains; // of the model; 0: the classifier
-    size_t train;           // offset of its rg_train_config_t
-} plan_t;
-
-static const plan_t PLANS[RG_STAGES] = {
-    {"classifier", NOTHING, 0, 0, offsetof(rg_config_t, classifier)},
-    {"stage1", NOTHING, RG_STAGE1_PARTS, RG_STAGE1_TRAINS, offsetof(rg_config_t, stage1)},
-    {"stage2", RG_STAGE_1, RG_STAGE2_PARTS, RG_STAGE2_TRAINS, offsetof(rg_config_t, stage2)},
-    {"stage3", RG_STAGE_2, RG_STAGE3_PARTS, RG_STAGE3_TRAINS, offsetof(rg_config_t, stage3)},
-};
-
-// Stage 3 without neighbours goes on where stage 1 ended.
-static plan_t plan_of(enum rg_stage stage, const rg_config_t *config)
-{
-    plan_t plan = PLANS[stage];
-    if (stage != RG_STAGE_3) return plan;
-    if (config->retrieval.neighbours == RG_NEIGHBOURS_NONE) plan.from = RG_STAGE_1;
-    plan.parts = rg_stage3_parts(config);
-    plan.trains = rg_stage3_trains(config);
-    return plan;
-}
 
 // One stage being trained.
 typedef struct {
     const rg_config_t *config;
     enum rg_stage stage;
-    plan_t plan;
+    const char *name;       // of the stage
+    unsigned parts, trains; // of the model; 0: the classifier
     const rg_train_config_t *train;
     const atomic_int *stop;
     rg_ranks_t *ranks;
@@ -82,28 +56,6 @@ typedef struct {
     rg_stopwatch_t *watch; // NULL: not wanted
 } run_t;
 
-const char *rg_stage_name(enum rg_stage stage)
-{
-    return PLANS[stage].name;
-}
-
-int rg_stage_find(const char *name, enum rg_stage *stage)
-{
-    for (int i = 0; i < RG_STAGES; i++)
-        if (strcmp(name, PLANS[i].name) == 0) {
-            *stage = (enum rg_stage)i;
-            return 0;
-        }
-    return rg_fail(RG_EUSAGE, "no stage '%.32s': classifier, stage1, stage2 or stage3", name);
-}
-
-static void checkpoint_path(const rg_config_t *config, const char *stage, char path[RG_PATH_SIZE])
-{
-    char name[RG_NAME_SIZE];
-    snprintf(name, sizeof name, "%s.safetensors", stage);
-    rg_config_path(config, name, path);
-}
-
 // The sets that a checkpoint of this stage holds.
 static int sets_of(run_t *run, rg_params_t *sets[RG_PARTS])
 {
@@ -121,21 +73,22 @@ static int keeps_books(const run_t *run)
 // ---- begin
 
 // Weights of the stage before, which must be finished.
-static int start_from(run_t *run, const plan_t *earlier)
+static int start_from(run_t *run, enum rg_stage earlier)
 {
-    const char *before = earlier->name;
+    const char *before = rg_stage_name(earlier);
     char path[RG_PATH_SIZE];
     rg_checkpoint_info_t info;
     rg_params_t *sets[RG_PARTS];
-    checkpoint_path(run->config, before, path);
+    rg_stage_checkpoint(earlier, run->config, path);
     int err = rg_checkpoint_peek(path, &info);
-    if (err) return rg_fail(err, "%s needs %s first: %s", run->plan.name, before, rg_error());
+    if (err) return rg_fail(err, "%s needs %s first: %s", run->name, before, rg_error());
     if (info.iteration < info.iterations)
-        return rg_fail(RG_ENOENT, "%s needs %s first: %s stopped at iteration %llu of %llu", run->plan.name,
+        return rg_fail(RG_ENOENT, "%s needs %s first: %s stopped at iteration %llu of %llu", run->name,
                        before, path, (unsigned long long)info.iteration, (unsigned long long)info.iterations);
     int n = rg_model_sets(run->model, sets), kept = 0;
     for (int i = 0; i < n; i++)
-        if (earlier->parts & RG_PART_BIT((unsigned)(sets[i] - run->model->set))) sets[kept++] = sets[i];
+        if (rg_stage_parts(earlier, run->config) & RG_PART_BIT((unsigned)(sets[i] - run->model->set)))
+            sets[kept++] = sets[i];
     return rg_checkpoint_load(path, sets, kept, RG_CHECKPOINT_START, &info);
 }
 
@@ -160,9 +113,10 @@ static int begin(run_t *run, const rg_feed_info_t *data)
         (rg_checkpoint_info_t){.iterations = (uint64_t)run->train->iterations,
                                .fingerprint = data->fingerprint,
                                .attributes = run->model ? run->config->data.attributes : data->attributes};
-    snprintf(run->info.stage, sizeof run->info.stage, "%s", run->plan.name);
+    snprintf(run->info.stage, sizeof run->info.stage, "%s", run->name);
     if (rg_exists(run->checkpoint)) return resume(run, data);
-    return run->plan.from == NOTHING ? 0 : start_from(run, &PLANS[run->plan.from]);
+    const enum rg_stage before = rg_stage_before(run->stage, run->config);
+    return before == RG_STAGE_NONE ? 0 : start_from(run, before);
 }
 
 // The state that rank 0 begins with is everyone's.
@@ -205,7 +159,7 @@ static int open_trainer(run_t *run)
                               : rg_triplet_init(&run->triplet, run->model, run->backend);
     case RG_STAGE_3:
         run->loss = run->config->stage3_loss;
-        if (run->plan.trains & RG_PART_BIT(RG_ATTRIBUTE)) { // a code that learns is held to its component
+        if (run->trains & RG_PART_BIT(RG_ATTRIBUTE)) { // a code that learns is held to its component
             run->loss.kl = run->config->stage1_loss.kl;
             run->loss.prior = run->config->stage1_loss.prior;
         }
@@ -238,9 +192,9 @@ static int start_feed(run_t *run)
     if (run->stage == RG_STAGE_2) references = is_ranked(run) ? 0 : batch;
     if (run->ranks && references > 0 && batch % 2)
         return rg_fail(RG_ECONFIG, "%s.batch: ranks have equal shares of a batch where it is even, not %d",
-                       run->plan.name, batch);
+                       run->name, batch);
     return rg_feed_start(run->feed,
-                         &(rg_feed_spec_t){.stream = run->plan.name,
+                         &(rg_feed_spec_t){.stream = run->name,
                                            .first = run->info.iteration,
                                            .end = run->info.iterations,
                                            .rank = rg_ranks_rank(run->ranks),
@@ -254,7 +208,7 @@ static int start_feed(run_t *run)
 
 static int open_books(run_t *run, const rg_stage_options_t *options)
 {
-    checkpoint_path(run->config, run->plan.name, run->checkpoint);
+    rg_stage_checkpoint(run->stage, run->config, run->checkpoint);
     if (options->restart)
         unlink(run->checkpoint); // for good: a trainer killed from here on begins anew as well
     int err = rg_mkdirs(run->config->run);
@@ -270,8 +224,8 @@ static int open_model(run_t *run, const rg_stage_options_t *options)
     if (!err) err = rg_feed_open(&run->feed, run->config, run->stop, &data);
     if (!err && data.annotated == 0)
         err = rg_fail(RG_ENOENT, "%s: no annotated training images", run->config->data.root);
-    if (!err && run->plan.parts)
-        rg_model_new(&run->model, run->config, run->plan.parts, run->plan.trains);
+    if (!err && run->parts)
+        rg_model_new(&run->model, run->config, run->parts, run->trains);
     else if (!err)
         err = rg_classify_init(&run->classify, run->config, data.attributes.count, run->backend);
     if (!err && keeps_books(run)) err = begin(run, &data);
@@ -287,7 +241,7 @@ static int open_run(run_t *run, const rg_stage_options_t *options)
     if (run->fingerprint != run->info.fingerprint)
         err = rg_fail(RG_EMODEL, "%s serves another data set than rank 0's loader",
                       run->config->endpoints.loader);
-    if (!err && run->plan.parts & RG_PART_BIT(RG_FUSION))
+    if (!err && run->parts & RG_PART_BIT(RG_FUSION))
         err = rg_guide_open(&run->guide, run->model, &run->info, run->ranks, run->stop);
     if (!err) err = open_trainer(run);
     if (!err && options->profile) watch(run);
@@ -369,7 +323,7 @@ static void note_progress(run_t *run)
     rg_pace_note(&run->pace, rg_clock_ms(), waited_ms(run));
     rg_pace_rate_t pace = rg_pace_recent(&run->pace);
     v->state = "training";
-    snprintf(v->stage, sizeof v->stage, "%s", run->plan.name);
+    snprintf(v->stage, sizeof v->stage, "%s", run->name);
     v->iteration = run->info.iteration;
     v->iterations = run->info.iterations;
     v->images_per_s = images_per_s(run, pace);
@@ -387,7 +341,7 @@ static int save(run_t *run)
     rg_progress_state(run->progress, "saving", NULL);
     int err = rg_checkpoint_save(run->checkpoint, run->config, sets, sets_of(run, sets), &run->info);
     if (!err)
-        rg_log(RG_LOG_INFO, "checkpoint", "stage=%s iteration=%llu path=%s", run->plan.name,
+        rg_log(RG_LOG_INFO, "checkpoint", "stage=%s iteration=%llu path=%s", run->name,
                (unsigned long long)run->info.iteration, run->checkpoint);
     return err;
 }
@@ -405,7 +359,7 @@ static int keep_books(run_t *run, const rg_batch_t *batch)
     if (last || due(iteration, LOG_EVERY))
         err = rg_metrics_write(&run->metrics, &run->values, rg_optim_lr(run->train, (int)iteration - 1));
     if (!err && run->translation.tape && (last || due(iteration, run->train->sample_every)))
-        err = rg_samples_write(&run->translation, batch, run->plan.name, (int)iteration);
+        err = rg_samples_write(&run->translation, batch, run->name, (int)iteration);
     if (!err && (last || due(iteration, run->train->checkpoint_every))) err = save(run);
     return err;
 }
@@ -442,7 +396,7 @@ static int iterate(run_t *run)
     if (err == RG_ESTOPPED && run->pace.iterations > 0 && keeps_books(run)) {
         int failed = save(run);
         return failed ? failed
-                      : rg_fail(RG_ESTOPPED, "%s stopped at iteration %llu", run->plan.name,
+                      : rg_fail(RG_ESTOPPED, "%s stopped at iteration %llu", run->name,
                                 (unsigned long long)run->info.iteration);
     }
     return err;
@@ -452,7 +406,7 @@ static char *report(run_t *run)
 {
     const rg_progress_values_t *v = &run->values;
     rg_pace_rate_t pace = rg_pace_whole(&run->pace);
-    json_t *object = json_pack("{s:s, s:I, s:f, s:f, s:f, s:f}", "stage", run->plan.name, "iterations",
+    json_t *object = json_pack("{s:s, s:I, s:f, s:f, s:f, s:f}", "stage", run->name, "iterations",
                                (json_int_t)run->info.iteration, "seconds", rg_pace_seconds(&run->pace),
                                "images_per_s", images_per_s(run, pace), "wait_share", pace.wait_share,
                                "peak_memory_mib", rg_peak_memory_mib());
@@ -476,20 +430,21 @@ int rg_stage_run(const rg_stage_job_t *job, rg_stage_result_t *result)
 {
     const rg_config_t *config = job->config;
     rg_progress_t *progress = job->progress;
-    plan_t plan = plan_of(job->stage, config);
     run_t *run = rg_alloc(sizeof *run);
     *run = (run_t){.config = config,
                    .stage = job->stage,
-                   .plan = plan,
+                   .name = rg_stage_name(job->stage),
+                   .parts = rg_stage_parts(job->stage, config),
+                   .trains = rg_stage_trains(job->stage, config),
+                   .train = rg_stage_training(job->stage, config),
                    .progress = progress,
                    .stop = job->stop,
-                   .ranks = job->ranks,
-                   .train = (const rg_train_config_t *)(const void *)((const char *)config + plan.train)};
+                   .ranks = job->ranks};
     rg_cpu_threads(config->threads);
-    rg_progress_state(progress, "waiting", plan.name);
+    rg_progress_state(progress, "waiting", run->name);
     int err = open_run(run, &job->options);
     if (!err && keeps_books(run))
-        rg_log(RG_LOG_INFO, "train", "stage=%s iteration=%llu of=%llu", plan.name,
+        rg_log(RG_LOG_INFO, "train", "stage=%s iteration=%llu of=%llu", run->name,
                (unsigned long long)run->info.iteration, (unsigned long long)run->info.iterations);
     if (!err) err = iterate(run);
     if (!err) {

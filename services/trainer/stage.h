@@ -1,21 +1,13 @@
-// Running one stage: begin or resume, iterate, log, checkpoint, finish. Stages are `classifier` (the built-in
-// extractor), `stage1` (GMM-UNIT), `stage2` (the retrieval net) and `stage3` (RG-UNIT); each begins from the
-// averaged weights of the one before and keeps its state in RUN/<stage>.safetensors.
+// Running one stage (common/model/stage.h): begin or resume, iterate, log, checkpoint, finish. A stage begins
+// from the averaged weights of the one before and keeps its state in RUN/<stage>.safetensors.
 #ifndef RG_TRAINER_STAGE_H
 #define RG_TRAINER_STAGE_H
 
 #include <stdatomic.h>
 
-#include "common/config/config.h"
+#include "common/model/stage.h"
 #include "services/trainer/progress.h"
 #include "services/trainer/ranks.h"
-
-enum rg_stage { RG_STAGE_CLASSIFIER, RG_STAGE_1, RG_STAGE_2, RG_STAGE_3, RG_STAGES };
-
-// "classifier", "stage1" ...
-const char *rg_stage_name(enum rg_stage stage);
-// RG_EUSAGE naming the stages there are.
-int rg_stage_find(const char *name, enum rg_stage *stage);
 
 typedef struct {
     char checkpoint[RG_PATH_SIZE];

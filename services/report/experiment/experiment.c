@@ -13,7 +13,7 @@
 #include "services/report/experiment/training.h"
 #include "services/ctl/output.h"
 #include "services/report/protocol.h"
-#include "services/ctl/stage.h"
+#include "common/model/stage.h"
 
 enum { KEY_SEEDS = 0x2000, NO_TABLE = -1, SEEDS = 3 };
 

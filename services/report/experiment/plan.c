@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
-#include "services/ctl/stage.h"
+#include "common/model/stage.h"
 
 // The paper's R and its optimiser; the last four say which negatives there are.
 #define TRIPLETS(easy, medium, hard, hardest)                                                                \

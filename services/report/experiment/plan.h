@@ -33,7 +33,7 @@ typedef struct {
     char folder[RG_NAME_SIZE];          // below RUN/experiment: "a100-s1-random"
     char set[RG_RUN_SETS][RG_RUN_TEXT]; // "key=value"
     int n_set;
-    int first, last; // stages it trains and evaluates (ctl/stage.h)
+    int first, last; // stages it trains and evaluates (common/model/stage.h)
     int from;        // position of the run whose earlier stages it takes, or -1
     int row;         // of the table's rows, or -1: what others begin with
     int seed;

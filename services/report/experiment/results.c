@@ -7,7 +7,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "services/ctl/stage.h"
+#include "common/model/stage.h"
 #include "common/report/evaluation_report.h"
 
 enum { PATH = 1024 };

@@ -15,7 +15,7 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "services/ctl/caller.h"
-#include "services/ctl/stage.h"
+#include "common/model/stage.h"
 
 enum { PATH = 1024, CONFIG_BYTES_MAX = 1 << 20, ARGS = 2 * (RG_SETS_MAX + RG_RUN_SETS) + 8 };
 

@@ -3,7 +3,7 @@
 
 #include "services/report/experiment/tables_private.h"
 #include "services/report/document/plot.h"
-#include "services/ctl/stage.h"
+#include "common/model/stage.h"
 
 static void draw_annotation(rg_document_t *document, const rg_results_t *results, const char *mode)
 {

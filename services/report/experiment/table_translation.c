@@ -5,7 +5,7 @@
 
 #include "services/report/experiment/tables_private.h"
 #include "services/report/document/bars.h"
-#include "services/ctl/stage.h"
+#include "common/model/stage.h"
 
 enum { WHOLE = 0 }; // the one fraction of annotation
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "services/ctl/stage.h"
+#include "common/model/stage.h"
 
 const char *const rg__modes[RG__MODES] = {"latent", "reference"};
 

@@ -6,7 +6,7 @@
 #include "common/core/alloc.h"
 #include "services/report/document/plot.h"
 #include "services/report/curves.h"
-#include "services/ctl/stage.h"
+#include "common/model/stage.h"
 
 // Of each row the lines of one of its journals, by stage.
 typedef struct {

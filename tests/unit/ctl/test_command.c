@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include "services/ctl/command.h"
-#include "services/ctl/stage.h"
 
 static void test_every_command_is_documented(void **state)
 {
@@ -38,25 +37,11 @@ static void test_commands_are_found_by_their_own_names(void **state)
     assert_null(rg_command_find(""));
 }
 
-static void test_stages(void **state)
-{
-    (void)state;
-    assert_int_equal(rg_stage_find("classifier"), RG_STAGE_CLASSIFIER);
-    assert_int_equal(rg_stage_find("2"), RG_STAGE_2);
-    assert_int_equal(rg_stage_find("stage3"), RG_STAGE_3);
-    assert_int_equal(rg_stage_find("0"), -1);
-    assert_int_equal(rg_stage_find("4"), -1);
-    assert_int_equal(rg_stage_find("12"), -1);
-    assert_int_equal(rg_stage_find(""), -1);
-    assert_string_equal(rg_stage_name(RG_STAGE_1), "stage1");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_command_is_documented),
         cmocka_unit_test(test_commands_are_found_by_their_own_names),
-        cmocka_unit_test(test_stages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -171,7 +171,7 @@ static int tear_down(void **state)
     return folder_remove(state) || status;
 }
 
-static json_t *evaluate(const char *stage)
+static json_t *evaluate(enum rg_stage stage)
 {
     rg_evaluation_progress_t progress = {0};
     atomic_int stop = 0;
@@ -233,7 +233,7 @@ static void measures_the_classifier(void **state)
 {
     (void)state;
     save_classifier();
-    json_t *report = evaluate("classifier");
+    json_t *report = evaluate(RG_STAGE_CLASSIFIER);
     assert_near(number(report, "accuracy_all"), share_of_zeros(0), 1e-5);
     assert_near(number(report, "accuracy_edited"), share_of_zeros(1), 1e-5);
     rate(report, "accuracy.Eyeglasses");
@@ -274,7 +274,7 @@ static void measures_stage1(void **state)
     (void)state;
     static const char *const modes[] = {"latent", "reference"};
     save_stage("stage1", RG_STAGE1_PARTS, 1);
-    json_t *report = evaluate("stage1");
+    json_t *report = evaluate(RG_STAGE_1);
     check_translation(report, modes, 2);
     assert_null(json_object_get(report, "frechet_latent_random"));
     leaves_a_picture("stage1");
@@ -293,14 +293,14 @@ static void mark(json_t *report, double value)
 static void measures_weights_once(void **state)
 {
     (void)state;
-    json_t *first = evaluate("stage1");
+    json_t *first = evaluate(RG_STAGE_1);
     mark(first, 123);
     save_stage("stage1", RG_STAGE1_PARTS, 2);
-    json_t *other = evaluate("stage1");
+    json_t *other = evaluate(RG_STAGE_1);
     assert_true(number(other, "frechet_latent") != 123);
     assert_string_not_equal(text(other, "weights"), text(first, "weights"));
     save_stage("stage1", RG_STAGE1_PARTS, 1);
-    json_t *again = evaluate("stage1"), *reported;
+    json_t *again = evaluate(RG_STAGE_1), *reported;
     assert_near(number(again, "frechet_latent"), 123, 0); // as it was found
     char path[RG_PATH_SIZE];
     rg_config_path(&config, "reports/stage1.json", path);
@@ -333,13 +333,13 @@ static void measures_quickly_on_a_few_images(void **state)
     json_t *before, *after, *once, *reported;
     int n = lines_of_history(&before);
     config.evaluation.follow = 5;
-    assert_ok(rg_evaluate_quickly(&config, "stage1", &progress, &stop));
+    assert_ok(rg_evaluate_quickly(&config, RG_STAGE_1, &progress, &stop));
     assert_int_equal(lines_of_history(&after), n + 1);
     assert_int_equal(number(after, "images"), 5);
     assert_int_equal(number(after, "sources"), 1);
     assert_true(number(after, "time") > 0);
     assert_fails(rg_report_comparable(before, after), RG_EMODEL, "images is 8 in one and 5 in the other");
-    assert_ok(rg_evaluate_quickly(&config, "stage1", &progress, &stop));
+    assert_ok(rg_evaluate_quickly(&config, RG_STAGE_1, &progress, &stop));
     assert_int_equal(lines_of_history(&once), n + 1); // the same weights, the same protocol
     rg_config_path(&config, "reports/stage1.json", path);
     reported = json_load_file(path, 0, NULL);
@@ -355,7 +355,7 @@ static void measures_with_networks_of_the_users(void **state)
 {
     (void)state;
     const rg_config_t before = config;
-    json_t *builtin = evaluate("stage1");
+    json_t *builtin = evaluate(RG_STAGE_1);
     snprintf(config.evaluation.extractor.file, RG_CONFIG_TEXT, "tests/unit/onnx/fixtures/inception.onnx");
     snprintf(config.evaluation.extractor.features, RG_CONFIG_TEXT, "pooled");
     snprintf(config.evaluation.extractor.classes, RG_CONFIG_TEXT, "y");
@@ -363,7 +363,7 @@ static void measures_with_networks_of_the_users(void **state)
     snprintf(config.evaluation.lpips.file, RG_CONFIG_TEXT, "tests/unit/onnx/fixtures/squeeze.onnx");
     config.evaluation.lpips.layers.count = 1;
     snprintf(config.evaluation.lpips.layers.name[0], RG_NAME_SIZE, "fire1");
-    json_t *report = evaluate("stage1"), *again = evaluate("stage1");
+    json_t *report = evaluate(RG_STAGE_1), *again = evaluate(RG_STAGE_1);
     assert_true(json_equal(report, again));
     assert_memory_equal(text(report, "extractor"), "onnx-", strlen("onnx-"));
     assert_non_null(strstr(text(report, "extractor"), " size=33 pixels=imagenet features=pooled classes=y"));
@@ -386,9 +386,9 @@ static void measures_with_networks_of_the_users(void **state)
 static void does_not_depend_on_the_batch(void **state)
 {
     (void)state;
-    json_t *small = evaluate("stage1");
+    json_t *small = evaluate(RG_STAGE_1);
     config.evaluation.batch = 8;
-    json_t *large = evaluate("stage1");
+    json_t *large = evaluate(RG_STAGE_1);
     config.evaluation.batch = 3;
     const char *key;
     json_t *value;
@@ -448,7 +448,7 @@ static double ceiling_again(void)
 {
     char path[RG_PATH_SIZE];
     forget("stage1", path);
-    json_t *report = evaluate("stage1");
+    json_t *report = evaluate(RG_STAGE_1);
     double ceiling = number(report, "untouched_ceiling_accuracy");
     json_decref(report);
     return ceiling;
@@ -484,7 +484,7 @@ static void translates_with_attention(void **state)
     rg_param_fill(model->generator.mask.bias, -100);
     save("stage1", sets, rg_model_sets(model, sets), &config.data.attributes);
     rg_model_destroy(&model);
-    json_t *report = evaluate("stage1");
+    json_t *report = evaluate(RG_STAGE_1);
     assert_near(number(report, "reconstruction_l1_255"), 0, 1e-9);
     assert_near(number(report, "frechet_latent"), 0, 1e-3);
     assert_near(number(report, "frechet_reference"), 0, 1e-3);
@@ -500,7 +500,7 @@ static void measures_stage2(void **state)
     static const char *const rows[] = {"trained", "untrained", "code_only", "random"};
     static const char *const columns[] = {"attributes", "content", "average", "strict"};
     save_stage("stage2", RG_STAGE2_PARTS, 1);
-    json_t *report = evaluate("stage2");
+    json_t *report = evaluate(RG_STAGE_2);
     for (int r = 0; r < 4; r++) {
         double value[4];
         for (int c = 0; c < 4; c++) {
@@ -524,7 +524,7 @@ static void measures_stage3(void **state)
     (void)state;
     static const char *const modes[] = {"latent", "reference", "latent_random", "reference_random"};
     save_stage("stage3", RG_STAGE3_PARTS, 1);
-    json_t *report = evaluate("stage3");
+    json_t *report = evaluate(RG_STAGE_3);
     check_translation(report, modes, 4);
     assert_int_equal(number(report, "set_generation"), GENERATION);
     assert_true(number(report, "pixel_change_255_latent_random") >
@@ -541,7 +541,7 @@ static void shows_as_many_neighbours_as_there_may_be(void **state)
     int k = config.model.k;
     config.model.k = 64;
     save_stage("stage3", RG_STAGE3_PARTS, 2);
-    json_t *report = evaluate("stage3");
+    json_t *report = evaluate(RG_STAGE_3);
     leaves_a_picture("stage3");
     json_decref(report);
     config.model.k = k;
@@ -554,8 +554,8 @@ static void measures_stage3_without_neighbours(void **state)
     (void)state;
     static const char *const modes[] = {"latent", "reference"};
     config.retrieval.neighbours = RG_NEIGHBOURS_NONE;
-    save_stage("stage3", rg_stage3_parts(&config), 1);
-    json_t *report = evaluate("stage3");
+    save_stage("stage3", rg_stage_parts(RG_STAGE_3, &config), 1);
+    json_t *report = evaluate(RG_STAGE_3);
     check_translation(report, modes, 2);
     assert_null(json_object_get(report, "frechet_latent_random"));
     assert_null(json_object_get(report, "set_generation"));
@@ -567,9 +567,9 @@ static void measures_stage3_without_neighbours(void **state)
 static void settings_are_chosen_on_other_images(void **state)
 {
     (void)state;
-    json_t *test = evaluate("stage1");
+    json_t *test = evaluate(RG_STAGE_1);
     config.evaluation.split = RG_EVALUATE_VALIDATION;
-    json_t *validation = evaluate("stage1");
+    json_t *validation = evaluate(RG_STAGE_1);
     config.evaluation.split = RG_EVALUATE_TEST;
     assert_string_equal(text(validation, "split"), "validation");
     assert_string_not_equal(text(validation, "images_hash"), text(test, "images_hash"));
@@ -579,7 +579,7 @@ static void settings_are_chosen_on_other_images(void **state)
     json_decref(validation);
 }
 
-static void refuses(const char *stage, int err, const char *part)
+static void refuses(enum rg_stage stage, int err, const char *part)
 {
     rg_evaluation_progress_t progress = {0};
     atomic_int stop = 0;
@@ -591,11 +591,11 @@ static void refuses(const char *stage, int err, const char *part)
 static void says_which_checkpoint_is_missing(void **state)
 {
     (void)state;
-    refuses("classifier", RG_ENOENT,
+    refuses(RG_STAGE_CLASSIFIER, RG_ENOENT,
             "classifier.safetensors: no such checkpoint; rg-ctl train --stage classifier makes it");
-    refuses("stage1", RG_ENOENT, "stage1.safetensors: no such checkpoint; rg-ctl train --stage 1 makes it");
+    refuses(RG_STAGE_1, RG_ENOENT, "stage1.safetensors: no such checkpoint; rg-ctl train --stage 1 makes it");
     save_stage("stage1", RG_STAGE1_PARTS, 1);
-    refuses("stage1", RG_ENOENT, "classifier.safetensors: no such checkpoint");
+    refuses(RG_STAGE_1, RG_ENOENT, "classifier.safetensors: no such checkpoint");
 }
 
 static void names_what_a_network_lacks(void **state)
@@ -605,17 +605,17 @@ static void names_what_a_network_lacks(void **state)
     snprintf(config.evaluation.extractor.file, RG_CONFIG_TEXT, "tests/unit/onnx/fixtures/inception.onnx");
     snprintf(config.evaluation.extractor.features, RG_CONFIG_TEXT, "no_such_value");
     config.evaluation.extractor.size = 33;
-    refuses("stage1", RG_EMODEL, "no_such_value");
+    refuses(RG_STAGE_1, RG_EMODEL, "no_such_value");
     snprintf(config.evaluation.extractor.file, RG_CONFIG_TEXT, "%s/none.onnx", folder);
-    refuses("stage1", RG_ENOENT, "none.onnx");
+    refuses(RG_STAGE_1, RG_ENOENT, "none.onnx");
     snprintf(config.evaluation.extractor.file, RG_CONFIG_TEXT, "%s/faces/list_attr_celeba.txt", folder);
-    refuses("stage1", RG_EFORMAT, "list_attr_celeba.txt");
+    refuses(RG_STAGE_1, RG_EFORMAT, "list_attr_celeba.txt");
     config = before;
     snprintf(config.evaluation.lpips.file, RG_CONFIG_TEXT, "tests/unit/onnx/fixtures/squeeze.onnx");
     config.evaluation.lpips.layers.count = 1;
     snprintf(config.evaluation.lpips.layers.name[0], RG_NAME_SIZE, "fire1");
     snprintf(config.evaluation.lpips.weights, RG_CONFIG_TEXT, "%s/run/stage1.safetensors", folder);
-    refuses("stage1", RG_EMODEL, "lin0.model.1.weight");
+    refuses(RG_STAGE_1, RG_EMODEL, "lin0.model.1.weight");
     config = before;
 }
 
@@ -624,26 +624,23 @@ static void refuses_what_does_not_fit(void **state)
     (void)state;
     const rg_config_t good = config;
     config.model.gf = 8;
-    refuses("stage1", RG_EMODEL, "another architecture");
+    refuses(RG_STAGE_1, RG_EMODEL, "another architecture");
     config = good;
     config.evaluation.images = 2;
-    refuses("stage1", RG_ENOENT, "at least 4 test images, here are 2 (evaluation.images: 2)");
+    refuses(RG_STAGE_1, RG_ENOENT, "at least 4 test images, here are 2 (evaluation.images: 2)");
     config = good;
     config.evaluation.k = FACES;
-    refuses("stage2", RG_ECONFIG, "evaluation.k: 80 images asked of a retrieval set of 64");
+    refuses(RG_STAGE_2, RG_ECONFIG, "evaluation.k: 80 images asked of a retrieval set of 64");
     config = good;
     snprintf(config.data.attributes.name[0], RG_NAME_SIZE, "Purple_Hair");
-    refuses("stage1", RG_ECONFIG, "Purple_Hair");
+    refuses(RG_STAGE_1, RG_ECONFIG, "Purple_Hair");
     config = good;
     char from[RG_PATH_SIZE], to[RG_PATH_SIZE];
     rg_config_path(&config, "stage2.safetensors", from);
     rg_config_path(&config, "stage3.safetensors", to);
     assert_int_equal(rename(from, to), 0);
-    refuses("stage3", RG_EMODEL, "stage3.safetensors: holds stage2, not stage3");
+    refuses(RG_STAGE_3, RG_EMODEL, "stage3.safetensors: holds stage2, not stage3");
     assert_int_equal(rename(to, from), 0);
-    assert_ok(rg_evaluate_check("stage3"));
-    assert_fails(rg_evaluate_check("stage4"), RG_EINVAL,
-                 "'stage4' is not a stage: classifier, stage1, stage2 or stage3");
 }
 
 static void names_a_broken_image(void **state)
@@ -659,7 +656,7 @@ static void names_a_broken_image(void **state)
     assert_ok(rg_file_write(path, jpeg, size / 2));
     char report[RG_PATH_SIZE];
     forget("classifier", report);
-    refuses("classifier", RG_EFORMAT, data.name[image]);
+    refuses(RG_STAGE_CLASSIFIER, RG_EFORMAT, data.name[image]);
     assert_ok(rg_file_write(path, jpeg, size));
     free(jpeg);
     free(path);
@@ -669,13 +666,12 @@ static void names_a_broken_image(void **state)
 static void ends_early(void **state)
 {
     (void)state;
-    static const char *const stages[] = {"classifier", "stage1", "stage2", "stage3"};
-    for (int i = 0; i < 4; i++) {
+    for (enum rg_stage stage = 0; stage < RG_STAGES; stage++) {
         rg_evaluation_progress_t progress = {0};
         atomic_int stop = 1;
         char *report = NULL, path[RG_PATH_SIZE];
-        forget(stages[i], path);
-        assert_fails(rg_evaluate(&config, stages[i], &progress, &stop, &report), RG_ESTOPPED, "stopped");
+        forget(rg_stage_name(stage), path);
+        assert_fails(rg_evaluate(&config, stage, &progress, &stop, &report), RG_ESTOPPED, "stopped");
         assert_true(atomic_load(&progress.done) <= 3);
         assert_null(report);
         assert_false(rg_exists(path));

@@ -43,48 +43,44 @@ static int something_changed(void)
     return poll(&item, 1, 0) == 1;
 }
 
-static void next_is(const char *stage)
+static void next_is(enum rg_stage stage)
 {
-    const char *found = rg_follow_next(&follow);
-    if (stage)
-        assert_string_equal(found ? found : "none", stage);
-    else
-        assert_null(found);
+    assert_int_equal(rg_follow_next(&follow), stage);
 }
 
 static void tells_of_each_checkpoint_once(void **state)
 {
     (void)state;
-    next_is(NULL);
+    next_is(RG_STAGE_NONE);
     put("stage1.safetensors", "a");
     put("stage2.safetensors", "a");
     assert_true(something_changed());
-    next_is(NULL); // nothing judges it yet
+    next_is(RG_STAGE_NONE); // nothing judges it yet
     assert_false(something_changed());
     put("classifier.safetensors", "a");
     assert_true(something_changed());
-    next_is("classifier");
-    next_is("stage1");
-    next_is(NULL);
+    next_is(RG_STAGE_CLASSIFIER);
+    next_is(RG_STAGE_1);
+    next_is(RG_STAGE_NONE);
     put("stage1.safetensors", "b");
     put("stage1.safetensors", "c");
     put("stage3.safetensors", "a");
-    next_is("stage1");
-    next_is("stage3");
-    next_is(NULL);
+    next_is(RG_STAGE_1);
+    next_is(RG_STAGE_3);
+    next_is(RG_STAGE_NONE);
     put("metrics.jsonl", "{}");
-    next_is(NULL);
+    next_is(RG_STAGE_NONE);
 }
 
 static void tells_again_of_what_was_not_looked_at(void **state)
 {
     (void)state;
     put("classifier.safetensors", "b");
-    next_is("classifier");
-    rg_follow_again(&follow, "classifier");
+    next_is(RG_STAGE_CLASSIFIER);
+    rg_follow_again(&follow, RG_STAGE_CLASSIFIER);
     rg_follow_drain(&follow);
-    next_is("classifier");
-    next_is(NULL);
+    next_is(RG_STAGE_CLASSIFIER);
+    next_is(RG_STAGE_NONE);
 }
 
 static void what_is_there_already_is_new(void **state)
@@ -92,7 +88,7 @@ static void what_is_there_already_is_new(void **state)
     (void)state;
     rg_follow_t other;
     assert_ok(rg_follow_open(&other, &config));
-    assert_string_equal(rg_follow_next(&other), "classifier");
+    assert_int_equal(rg_follow_next(&other), RG_STAGE_CLASSIFIER);
     rg_follow_close(&other);
 }
 

@@ -52,27 +52,11 @@ static void the_id_is_that_of_the_embedding_space(void **state)
     rg_model_destroy(&model);
 }
 
-static void the_controls_of_stage_3_are_gmm_unit(void **state)
-{
-    (void)state;
-    rg_config_t config;
-    small_config(&config);
-    const unsigned encoders = RG_PART_BIT(RG_CONTENT) | RG_PART_BIT(RG_ATTRIBUTE);
-    assert_int_equal(rg_stage3_parts(&config), RG_STAGE3_PARTS);
-    assert_int_equal(rg_stage3_trains(&config), RG_STAGE3_TRAINS);
-    config.retrieval.neighbours = RG_NEIGHBOURS_NONE;
-    assert_int_equal(rg_stage3_parts(&config), RG_STAGE1_PARTS);
-    assert_int_equal(rg_stage3_trains(&config), RG_STAGE1_TRAINS & ~encoders);
-    config.stage3_encoders = RG_ENCODERS_TRAINED;
-    assert_int_equal(rg_stage3_trains(&config), RG_STAGE1_TRAINS);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_seed_gives_the_same_weights_and_parts_do_not_depend_on_each_other),
         cmocka_unit_test(the_id_is_that_of_the_embedding_space),
-        cmocka_unit_test(the_controls_of_stage_3_are_gmm_unit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

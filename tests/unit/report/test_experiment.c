@@ -13,7 +13,7 @@
 #include "services/report/experiment/plan.h"
 #include "services/report/experiment/results.h"
 #include "services/report/experiment/statistics.h"
-#include "services/ctl/stage.h"
+#include "common/model/stage.h"
 #include "tests/support/near.h"
 
 static int has(const rg_run_t *run, const char *set)
