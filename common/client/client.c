@@ -9,7 +9,7 @@
 #include "common/core/hash.h"
 #include "common/core/log.h"
 
-enum { TIMEOUT_MS = 30000, MESSAGE_MAX_MIB = 2047 };
+enum { TIMEOUT_MS = 30000, MESSAGE_MIB = 64, MESSAGE_MIB_MAX = 2047, QUEUE = 64, HEARTBEAT_MS = 2000 };
 
 const char *rg_client_error(void)
 {
@@ -30,20 +30,20 @@ static void be_quiet(void)
 
 static int open_link(rg_client_t *client, const char *endpoint, const rg_client_options_t *options)
 {
-    rg_config_t config;
-    rg_config_init(&config);
-    if (options->message_max_mib < 0 || options->message_max_mib > MESSAGE_MAX_MIB)
+    const rg_wire_options_t wire = {.message_max_mib =
+                                        options->message_max_mib ? options->message_max_mib : MESSAGE_MIB,
+                                    .queue = QUEUE,
+                                    .heartbeat_ms = HEARTBEAT_MS,
+                                    .insecure = options->insecure,
+                                    .keys = options->keys ? options->keys : "",
+                                    .identity = options->identity ? options->identity : "services"};
+    if (options->message_max_mib < 0 || options->message_max_mib > MESSAGE_MIB_MAX)
         return rg_fail(RG_EINVAL, "message_max_mib is %d: 1 to %d are possible, 0 is the default",
-                       options->message_max_mib, MESSAGE_MAX_MIB);
-    if (options->message_max_mib) config.limits.message_max_mib = options->message_max_mib;
-    config.endpoints.insecure = options->insecure;
-    if (options->keys) snprintf(config.security.keys, sizeof config.security.keys, "%s", options->keys);
-    if (options->identity)
-        snprintf(config.security.identity, sizeof config.security.identity, "%s", options->identity);
-    client->array_max = (size_t)config.limits.message_max_mib << 20;
+                       options->message_max_mib, MESSAGE_MIB_MAX);
+    client->array_max = (size_t)wire.message_max_mib << 20;
     client->timeout_ms = options->timeout_ms ? options->timeout_ms : TIMEOUT_MS;
     client->endpoint = rg_strdup(endpoint);
-    return rg_link_new(&client->link, &config, "server", endpoint, NULL);
+    return rg_link_new(&client->link, &wire, "server", endpoint, NULL);
 }
 
 int rg_client_open(rg_client_t **out, const char *endpoint, const rg_client_options_t *options)

@@ -54,7 +54,7 @@ typedef struct {
     char vgg16[RG_CONFIG_TEXT]; // its network, ONNX
 } rg_loss_weights_t;
 
-typedef struct {
+typedef struct rg_config {
     uint64_t seed;
     char run[RG_CONFIG_TEXT]; // run directory: checkpoints, metrics, grids, store, sockets
     int threads;

@@ -11,7 +11,6 @@
 
 #include <stddef.h>
 
-#include "common/config/config.h"
 #include "common/wire/curve.h"
 
 #define RG_ALLOW_FILE "allowed"
@@ -32,7 +31,7 @@ int rg_role_find(const char *name);
 typedef struct {
     enum rg_role role;
     char key[RG_CURVE_KEY_SIZE];
-    char name[RG_NAME_SIZE];
+    char name[RG_CURVE_NAME_SIZE];
 } rg_allowed_t;
 
 typedef struct {

@@ -31,28 +31,28 @@ static int watch(rg__connection_t *connection)
                   : 0;
 }
 
-static int open_socket(zsock_t **socket, const rg_config_t *config, const char *endpoint)
+static int open_socket(zsock_t **socket, const rg_wire_options_t *options, const char *endpoint)
 {
-    *socket = rg__socket_new(ZMQ_DEALER, config, 0);
+    *socket = rg__socket_new(ZMQ_DEALER, options, 0);
     if (!*socket) return rg_fail(RG_ELIMIT, "%s: cannot open a socket", endpoint);
     // What the lost connection had queued is lost with it: the link sends it again itself.
     zsock_set_immediate(*socket, 1);
-    return rg__endpoint_encrypts(config, endpoint) ? rg__guard_show(config, *socket) : 0;
+    return rg__endpoint_encrypts(options, endpoint) ? rg__guard_show(options, *socket) : 0;
 }
 
-int rg__connection_check(const rg_config_t *config, const char *endpoint)
+int rg__connection_check(const rg_wire_options_t *options, const char *endpoint)
 {
     zsock_t *socket = NULL;
-    int err = rg__endpoint_check(config, endpoint);
-    if (!err) err = open_socket(&socket, config, endpoint);
+    int err = rg__endpoint_check(options, endpoint);
+    if (!err) err = open_socket(&socket, options, endpoint);
     zsock_destroy(&socket);
     return err;
 }
 
-static int open_connection(rg__connection_t *connection, const rg_config_t *config)
+static int open_connection(rg__connection_t *connection, const rg_wire_options_t *options)
 {
     const char *endpoint = connection->endpoint;
-    int err = open_socket(&connection->socket, config, endpoint);
+    int err = open_socket(&connection->socket, options, endpoint);
     if (!err) err = watch(connection);
     if (err) return err;
     if (zmq_connect(zsock_resolve(connection->socket), endpoint) != 0)
@@ -60,13 +60,13 @@ static int open_connection(rg__connection_t *connection, const rg_config_t *conf
     return 0;
 }
 
-int rg__connection_new(rg__connection_t **out, const rg_config_t *config, const char *peer,
+int rg__connection_new(rg__connection_t **out, const rg_wire_options_t *options, const char *peer,
                        const char *endpoint)
 {
     rg__connection_t *connection = rg_alloc(sizeof *connection);
     connection->peer = peer;
     connection->endpoint = rg_strdup(endpoint);
-    int err = open_connection(connection, config);
+    int err = open_connection(connection, options);
     if (err)
         rg__connection_destroy(&connection);
     else

@@ -21,12 +21,12 @@ typedef struct {
 enum { RG__CONNECTION_ITEMS = 2 };
 
 // RG_ECONFIG naming the endpoint; over an encrypted one the errors of rg_curve_read; RG_ELIMIT, RG_EIO.
-int rg__connection_new(rg__connection_t **connection, const rg_config_t *config, const char *peer,
+int rg__connection_new(rg__connection_t **connection, const rg_wire_options_t *options, const char *peer,
                        const char *endpoint);
 void rg__connection_destroy(rg__connection_t **connection);
 
 // Whether connections to this endpoint could be made at all: the same errors, but that it is no address.
-int rg__connection_check(const rg_config_t *config, const char *endpoint);
+int rg__connection_check(const rg_wire_options_t *options, const char *endpoint);
 
 // For polling; sending: also when it can be sent to.
 void rg__connection_items(const rg__connection_t *connection, int sending,

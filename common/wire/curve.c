@@ -31,11 +31,12 @@ int rg_curve_check_name(const char *name)
 {
     static const char inside[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_";
     size_t length = strlen(name);
-    if (length > 0 && length < RG_NAME_SIZE && strspn(name, inside) == length && !strchr(".-_", name[0]))
+    if (length > 0 && length < RG_CURVE_NAME_SIZE && strspn(name, inside) == length &&
+        !strchr(".-_", name[0]))
         return 0;
     return rg_fail(RG_EINVAL,
                    "'%s' is no name for a key: 1 to %d letters, digits, dots, dashes and underscores", name,
-                   RG_NAME_SIZE - 1);
+                   RG_CURVE_NAME_SIZE - 1);
 }
 
 int rg_curve_check_mode(const char *path, unsigned bits)

@@ -9,11 +9,9 @@
 #ifndef RG_WIRE_CURVE_H
 #define RG_WIRE_CURVE_H
 
-#include "common/config/config.h"
-
 #define RG_CURVE_SERVER "server"
 
-enum { RG_CURVE_KEY_SIZE = 41 }; // Z85 text with its zero
+enum { RG_CURVE_KEY_SIZE = 41, RG_CURVE_NAME_SIZE = 64 }; // Z85 text, name of a pair, each with its zero
 
 typedef struct {
     char public_key[RG_CURVE_KEY_SIZE], secret_key[RG_CURVE_KEY_SIZE];
@@ -38,7 +36,7 @@ int rg_curve_remove(const char *folder, const char *name);
 // 1 if text is a key: 40 characters of Z85.
 int rg_curve_is_key(const char *text);
 
-// Names become file names: 1 to RG_NAME_SIZE - 1 letters, digits, dots, dashes and underscores, beginning
+// Names become file names: 1 to RG_CURVE_NAME_SIZE - 1 letters, digits, dots, dashes and underscores, beginning
 // with a letter or digit. RG_EINVAL.
 int rg_curve_check_name(const char *name);
 

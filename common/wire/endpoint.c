@@ -24,7 +24,7 @@ static int is_loopback(const char *address)
     return strncmp(address, "127.", 4) == 0 && strspn(address, "0123456789.") == host;
 }
 
-int rg__endpoint_check(const rg_config_t *config, const char *endpoint)
+int rg__endpoint_check(const rg_wire_options_t *options, const char *endpoint)
 {
     const char *path = ipc_path(endpoint);
     if (path && !*path) return rg_fail(RG_ECONFIG, "%s: has no path", endpoint);
@@ -36,7 +36,7 @@ int rg__endpoint_check(const rg_config_t *config, const char *endpoint)
     if (path) return 0;
     if (strncmp(endpoint, "tcp://", 6) != 0)
         return rg_fail(RG_ECONFIG, "%s: an endpoint begins with ipc:// or tcp://", endpoint);
-    if (!is_loopback(endpoint + 6) && !rg__endpoint_encrypts(config, endpoint) && !config->endpoints.insecure)
+    if (!is_loopback(endpoint + 6) && !rg__endpoint_encrypts(options, endpoint) && !options->insecure)
         return rg_fail(RG_ECONFIG,
                        "%s: beyond loopback this socket is open to everyone; security.keys guards it (rg-ctl "
                        "keys), endpoints.insecure: true accepts that",
@@ -44,9 +44,9 @@ int rg__endpoint_check(const rg_config_t *config, const char *endpoint)
     return 0;
 }
 
-int rg__endpoint_encrypts(const rg_config_t *config, const char *endpoint)
+int rg__endpoint_encrypts(const rg_wire_options_t *options, const char *endpoint)
 {
-    return *config->security.keys && !ipc_path(endpoint);
+    return *options->keys && !ipc_path(endpoint);
 }
 
 // The process id the holder wrote, or "another process".

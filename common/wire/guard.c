@@ -34,12 +34,12 @@ struct rg__guard {
 };
 
 // ------------------------------------------------------------------ the asking side
-int rg__guard_show(const rg_config_t *config, zsock_t *socket)
+int rg__guard_show(const rg_wire_options_t *options, zsock_t *socket)
 {
     rg_curve_t own;
     char server[RG_CURVE_KEY_SIZE];
-    int err = rg_curve_read_public(config->security.keys, RG_CURVE_SERVER, server);
-    if (!err) err = rg_curve_read(config->security.keys, config->security.identity, &own);
+    int err = rg_curve_read_public(options->keys, RG_CURVE_SERVER, server);
+    if (!err) err = rg_curve_read(options->keys, options->identity, &own);
     if (err) return err;
     zsock_set_curve_serverkey(socket, server);
     zsock_set_curve_publickey(socket, own.public_key);
@@ -74,10 +74,10 @@ static int take_place(rg__guard_t *guard)
     return 0;
 }
 
-int rg__guard_new(rg__guard_t **out, const rg_config_t *config, zsock_t *socket)
+int rg__guard_new(rg__guard_t **out, const rg_wire_options_t *options, zsock_t *socket)
 {
     rg__guard_t *guard = rg_alloc(sizeof *guard);
-    guard->folder = rg_strdup(config->security.keys);
+    guard->folder = rg_strdup(options->keys);
     guard->path = rg_format("%s/" RG_ALLOW_FILE, guard->folder);
     stat(guard->path, &guard->seen); // before it is read: a later change is seen later
     int err = rg_allow_read(&guard->allow, guard->folder);

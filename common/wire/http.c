@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <netdb.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -131,12 +132,10 @@ void rg__http_add(rg_http_t *http, const rg_http_route_t *routes, size_t n_route
     http->sets[http->n_sets++] = (rg__http_set_t){routes, n_routes, self};
 }
 
-int rg__http_new(rg_http_t **out, const rg_config_t *config, const char *service, const rg_http_spec_t *spec)
+int rg__http_new(rg_http_t **out, const char *address, int port, const char *service,
+                 const rg_http_spec_t *spec)
 {
-    int port = rg_config_http_port(config, service), socket = -1;
-    *out = NULL;
-    if (port == 0) return 0;
-    int err = open_socket(config->http.address, service, port, &socket);
+    int socket = -1, err = open_socket(address, service, port, &socket);
     if (err) return err;
     rg_http_t *http = rg_alloc(sizeof *http);
     *http = (rg_http_t){.fd = -1, .timer = -1, .spec = *spec};

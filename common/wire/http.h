@@ -15,8 +15,6 @@
 
 #include <stddef.h>
 
-#include "common/config/config.h"
-
 typedef struct rg_http rg_http_t;
 typedef struct rg_http_request rg_http_request_t;
 
@@ -83,9 +81,8 @@ typedef struct {
 } rg_http_spec_t;
 
 // ------------------------------------------------------------------ for service.c
-// Listens on http.address at the port of http.SERVICE; *http is NULL if that is 0. RG_EIO naming key, address
-// and port; RG_ECONFIG.
-int rg__http_new(rg_http_t **http, const rg_config_t *config, const char *service,
+// Listens on this numeric address and port. RG_EIO naming key (http.SERVICE), address and port; RG_ECONFIG.
+int rg__http_new(rg_http_t **http, const char *address, int port, const char *service,
                  const rg_http_spec_t *spec);
 
 // More routes, borrowed, with a self of their own. At most one time.

@@ -27,8 +27,8 @@ typedef struct request {
 } request_t;
 
 struct rg_link {
-    rg_config_t config;
-    char *peer, *endpoint;
+    rg_wire_options_t options; // its texts are keys and identity
+    char *keys, *identity, *peer, *endpoint;
     const atomic_int *stop;
     rg__lookup_t *lookup; // finds the replicas; NULL: there is one, at the endpoint
     rg__connection_t *replica[RG__REPLICAS_MAX];
@@ -47,22 +47,24 @@ struct rg_link {
 // ------------------------------------------------------------------ life
 static int add_replica(rg_link_t *link, const char *endpoint)
 {
-    int err = rg__connection_new(&link->replica[link->n_replicas], &link->config, link->peer, endpoint);
+    int err = rg__connection_new(&link->replica[link->n_replicas], &link->options, link->peer, endpoint);
     if (!err) link->n_replicas++;
     return err;
 }
 
-int rg_link_new(rg_link_t **out, const rg_config_t *config, const char *peer, const char *endpoint,
+int rg_link_new(rg_link_t **out, const rg_wire_options_t *options, const char *peer, const char *endpoint,
                 const atomic_int *stop)
 {
     rg_link_t *link = rg_alloc(sizeof *link);
-    link->config = *config;
+    link->options = *options;
+    link->options.keys = link->keys = rg_strdup(options->keys);
+    link->options.identity = link->identity = rg_strdup(options->identity);
     link->peer = rg_strdup(peer);
     link->endpoint = rg_strdup(endpoint);
     link->stop = stop;
-    link->frame_max = (size_t)config->limits.message_max_mib << 20;
+    link->frame_max = (size_t)options->message_max_mib << 20;
     link->first_of_found = (size_t)(1e3 * rg_clock_ms());
-    int err = rg__connection_check(config, endpoint);
+    int err = rg__connection_check(options, endpoint);
     if (!err) err = rg__lookup_new(&link->lookup, endpoint);
     if (!err && !link->lookup) err = add_replica(link, endpoint);
     if (err)
@@ -88,6 +90,8 @@ void rg_link_destroy(rg_link_t **out)
         next = request->next;
         destroy_request(request);
     }
+    free(link->keys);
+    free(link->identity);
     free(link->peer);
     free(link->endpoint);
     free(link);

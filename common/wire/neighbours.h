@@ -3,6 +3,7 @@
 #ifndef RG_WIRE_NEIGHBOURS_H
 #define RG_WIRE_NEIGHBOURS_H
 
+#include "common/config/config.h"
 #include "common/wire/wire.h"
 
 // The number of a query among those that several processes ask together, for the draws.

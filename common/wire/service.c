@@ -58,7 +58,7 @@ struct rg_status {
     size_t count;
 };
 
-static int open_http(rg_service_t *service, const rg_config_t *config);
+static int open_http(rg_service_t *service, const rg_wire_options_t *options);
 
 // ------------------------------------------------------------------ life
 static int take_signals(rg_service_t *service)
@@ -72,18 +72,18 @@ static int take_signals(rg_service_t *service)
     return service->signals < 0 ? rg_fail_errno(RG_ELIMIT, "cannot make a signalfd") : 0;
 }
 
-static int open_service(rg_service_t *service, const rg_config_t *config)
+static int open_service(rg_service_t *service, const rg_wire_options_t *options)
 {
     const char *endpoint = service->spec.endpoint;
-    int err = rg__endpoint_check(config, endpoint);
+    int err = rg__endpoint_check(options, endpoint);
     if (!err) err = rg__endpoint_claim(endpoint, &service->lock);
     if (!err) err = take_signals(service);
     if (err) return err;
-    service->socket = rg__socket_new(ZMQ_ROUTER, config, LINGER_MS);
+    service->socket = rg__socket_new(ZMQ_ROUTER, options, LINGER_MS);
     if (!service->socket) return rg_fail(RG_ELIMIT, "%s: cannot open a socket", service->spec.name);
     zsock_set_router_mandatory(service->socket, 1);
-    if (rg__endpoint_encrypts(config, endpoint))
-        err = rg__guard_new(&service->guard, config, service->socket);
+    if (rg__endpoint_encrypts(options, endpoint))
+        err = rg__guard_new(&service->guard, options, service->socket);
     if (err) return err;
     if (zmq_bind(zsock_resolve(service->socket), endpoint) != 0)
         return rg_fail(RG_EIO, "%s: cannot listen: %s", endpoint, zmq_strerror(zmq_errno()));
@@ -91,17 +91,17 @@ static int open_service(rg_service_t *service, const rg_config_t *config)
     return 0;
 }
 
-int rg_service_new(rg_service_t **out, const rg_config_t *config, const rg_service_spec_t *spec)
+int rg_service_new(rg_service_t **out, const rg_wire_options_t *options, const rg_service_spec_t *spec)
 {
     rg_service_t *service = rg_alloc(sizeof *service);
     service->spec = *spec;
     service->lock = service->signals = -1;
-    service->frame_max = (size_t)config->limits.message_max_mib << 20;
+    service->frame_max = (size_t)options->message_max_mib << 20;
     service->started_ms = rg_clock_ms();
     service->traffic = rg__traffic_new(spec);
-    service->outbox = rg__outbox_new((size_t)config->limits.unread_mib << 20);
-    int err = open_service(service, config);
-    if (!err) err = open_http(service, config);
+    service->outbox = rg__outbox_new((size_t)options->unread_mib << 20);
+    int err = open_service(service, options);
+    if (!err) err = open_http(service, options);
     if (err)
         rg_service_destroy(&service);
     else
@@ -238,15 +238,17 @@ static void get_health(void *self, rg_http_request_t *request)
     rg_http_say(request, 200, "ok");
 }
 
-static int open_http(rg_service_t *service, const rg_config_t *config)
+static int open_http(rg_service_t *service, const rg_wire_options_t *options)
 {
     static const rg_http_route_t routes[] = {{.method = "GET", .path = "/metrics", .handle = get_metrics},
                                              {.method = "GET", .path = "/healthz", .handle = get_health}};
     static const rg_http_spec_t alone = {.connections = HTTP_CONNECTIONS,
                                          .elsewhere = "there are /metrics and /healthz"};
     const rg_http_spec_t *spec = service->spec.http ? service->spec.http : &alone;
-    int err = rg__http_new(&service->http, config, service->spec.name, spec);
-    if (err || !service->http) return err;
+    if (service->spec.http_port == 0) return 0;
+    int err = rg__http_new(&service->http, options->http_address, service->spec.http_port, service->spec.name,
+                           spec);
+    if (err) return err;
     rg__http_add(service->http, routes, sizeof routes / sizeof *routes, service);
     rg_service_add_fd(service, rg__http_fd(service->http), rg__http_step, service->http);
     return 0;

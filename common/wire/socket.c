@@ -17,25 +17,25 @@ static void leave_signals_alone(void)
 // Pings come from the side that asks, and tell the service how long to wait for the next one. A service must
 // not ping by itself: libzmq (4.3.4) aborts the process when it pings a peer that filled its queue and then
 // hung up. Nor may a link's queue of replies fill up; it holds no more of them than it asked for.
-static void beat(zsock_t *socket, const rg_config_t *config)
+static void beat(zsock_t *socket, const rg_wire_options_t *options)
 {
-    int patience = 3 * config->limits.heartbeat_ms;
+    int patience = 3 * options->heartbeat_ms;
     zsock_set_rcvhwm(socket, 0);
-    zsock_set_heartbeat_ivl(socket, config->limits.heartbeat_ms);
+    zsock_set_heartbeat_ivl(socket, options->heartbeat_ms);
     zsock_set_heartbeat_timeout(socket, patience);
     zsock_set_heartbeat_ttl(socket, patience);
 }
 
-zsock_t *rg__socket_new(int type, const rg_config_t *config, int linger_ms)
+zsock_t *rg__socket_new(int type, const rg_wire_options_t *options, int linger_ms)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, leave_signals_alone);
     zsock_t *socket = zsock_new(type);
     if (!socket) return NULL;
     zsock_set_linger(socket, linger_ms);
-    zsock_set_maxmsgsize(socket, config->limits.message_max_mib * (1 << 20));
-    zsock_set_sndhwm(socket, config->limits.queue);
-    zsock_set_rcvhwm(socket, config->limits.queue);
+    zsock_set_maxmsgsize(socket, options->message_max_mib * (1 << 20));
+    zsock_set_sndhwm(socket, options->queue);
+    zsock_set_rcvhwm(socket, options->queue);
     zsock_set_handshake_ivl(socket, HANDSHAKE_MS);
     zsock_set_reconnect_ivl(socket, RECONNECT_MS);
     zsock_set_reconnect_ivl_max(socket, RECONNECT_MAX_MS);
@@ -43,7 +43,7 @@ zsock_t *rg__socket_new(int type, const rg_config_t *config, int linger_ms)
     zsock_set_tcp_keepalive_idle(socket, KEEPALIVE_S);
     zsock_set_tcp_keepalive_intvl(socket, KEEPALIVE_S);
     zsock_set_tcp_keepalive_cnt(socket, 3);
-    if (type == ZMQ_DEALER) beat(socket, config);
+    if (type == ZMQ_DEALER) beat(socket, options);
     return socket;
 }
 

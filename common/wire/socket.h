@@ -4,12 +4,11 @@
 
 #include <czmq.h>
 
-#include "common/config/config.h"
 #include "common/wire/wire.h"
 
 // ------------------------------------------------------------------ socket.c
 // A socket with every limit of the config set.
-zsock_t *rg__socket_new(int type, const rg_config_t *config, int linger_ms);
+zsock_t *rg__socket_new(int type, const rg_wire_options_t *options, int linger_ms);
 
 // Sends msg (borrowed; payloads by reference) to peer (NULL: a DEALER's only one) under this id. Never
 // blocks. RG_EBUSY: the queue is full or gone, nothing was sent; RG_ENOENT: no such peer; RG_ELIMIT: a frame
@@ -34,10 +33,10 @@ int rg__parts_parse(rg__parts_t **parts, size_t first, rg_msg_t **msg, uint64_t 
 // ------------------------------------------------------------------ endpoint.c
 // ipc with a path that fits a socket address, or tcp on loopback, or anywhere with keys or if the config says
 // insecure. RG_ECONFIG.
-int rg__endpoint_check(const rg_config_t *config, const char *endpoint);
+int rg__endpoint_check(const rg_wire_options_t *options, const char *endpoint);
 
 // 1: connections are encrypted there, which is all of tcp once there are keys.
-int rg__endpoint_encrypts(const rg_config_t *config, const char *endpoint);
+int rg__endpoint_encrypts(const rg_wire_options_t *options, const char *endpoint);
 
 // What makes an ipc path ours alone: its folder, and a lock on PATH.lock for as long as *lock is open (-1:
 // none needed). ZeroMQ itself would take the path from a living process. RG_EIO naming that process.
@@ -48,7 +47,7 @@ void rg__endpoint_release(const char *endpoint, int *lock);
 
 // ------------------------------------------------------------------ guard.c
 // Makes a socket the asking side of CURVE, with the keys of security.identity. The errors of rg_curve_read.
-int rg__guard_show(const rg_config_t *config, zsock_t *socket);
+int rg__guard_show(const rg_wire_options_t *options, zsock_t *socket);
 
 // The answering side: the door keeper of an encrypted socket (ZAP, RFC 27). It has no thread: the service
 // loop polls its item and lets it serve, so a handshake waits, as a status request does, for at most one
@@ -56,7 +55,7 @@ int rg__guard_show(const rg_config_t *config, zsock_t *socket);
 typedef struct rg__guard rg__guard_t;
 
 // Before the socket is bound. The errors of rg_curve_read and rg_allow_read; RG_EBUSY: the place is taken.
-int rg__guard_new(rg__guard_t **guard, const rg_config_t *config, zsock_t *socket);
+int rg__guard_new(rg__guard_t **guard, const rg_wire_options_t *options, zsock_t *socket);
 void rg__guard_destroy(rg__guard_t **guard); // after the socket
 
 zmq_pollitem_t rg__guard_item(rg__guard_t *guard);

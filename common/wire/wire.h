@@ -24,10 +24,10 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "common/config/config.h"
 #include "common/wire/allow.h"
 #include "common/wire/http.h"
 #include "common/wire/msg.h"
+#include "common/wire/options.h"
 
 // ------------------------------------------------------------------ link: the asking side
 typedef struct rg_link rg_link_t;
@@ -39,7 +39,7 @@ typedef void rg_reply_fn(void *self, int err, const rg_msg_t *reply);
 // Connects (also before the peer exists). peer names it in logs: "loader". stop (may be NULL): waits end with
 // RG_ESTOPPED once it is nonzero. Use a link from one thread only. RG_ECONFIG as for a service; over an
 // encrypted endpoint the errors of rg_curve_read. A peer that refuses the key is logged and tried again.
-int rg_link_new(rg_link_t **link, const rg_config_t *config, const char *peer, const char *endpoint,
+int rg_link_new(rg_link_t **link, const rg_wire_options_t *options, const char *peer, const char *endpoint,
                 const atomic_int *stop);
 void rg_link_destroy(rg_link_t **link); // pending requests are dropped, their callbacks not called
 
@@ -97,17 +97,17 @@ typedef struct {
     const char *endpoint;
     const rg_route_t *routes;
     size_t n_routes;
-    rg_status_fn *status; // or NULL
-    const rg_http_spec_t
-        *http;  // what is answered on the port of http.NAME beside /metrics and /healthz, or NULL
-    void *self; // for every callback
+    rg_status_fn *status;       // or NULL
+    int http_port;              // 0: HTTP is off
+    const rg_http_spec_t *http; // what is answered there beside /metrics and /healthz, or NULL
+    void *self;                 // for every callback
 } rg_service_spec_t;
 
 // Binds and takes over SIGTERM and SIGINT for this and all later threads. RG_EIO naming the endpoint if it is
 // in use (an ipc file left by a dead process is not); RG_ECONFIG for tcp beyond loopback without keys or
 // `endpoints.insecure: true`, or a path too long; over tcp with keys the errors of rg_curve_read and
 // rg_allow_read. One service per process can be encrypted.
-int rg_service_new(rg_service_t **service, const rg_config_t *config, const rg_service_spec_t *spec);
+int rg_service_new(rg_service_t **service, const rg_wire_options_t *options, const rg_service_spec_t *spec);
 void rg_service_destroy(rg_service_t **service);
 
 // The endpoint as bound: with the port that tcp://127.0.0.1:* was given. Lives as long as the service.
@@ -123,14 +123,5 @@ void rg_service_refuse(rg_service_t *service, const rg_peer_t *peer, int err); /
 
 // Runs until SIGTERM or SIGINT; logs `ready` first. 0, or RG_EIO.
 int rg_service_run(rg_service_t *service);
-
-// ------------------------------------------------------------------ common start of every service's main
-// Parses --config FILE, --set KEY=VALUE, --verbose (argp, with --help) and loads the config, starts the log,
-// limits this thread's OpenMP (and OpenBLAS with it) to config->threads, holds SIGTERM and SIGINT back for
-// the loop. On a use error it prints the sentence and exits 2, on a bad config 1.
-void rg_main_init(int argc, char **argv, const char *service, const char *doc, rg_config_t *config);
-
-// Logs rg_error() and returns the exit code 1.
-int rg_main_fail(int err);
 
 #endif

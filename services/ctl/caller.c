@@ -61,9 +61,10 @@ static void ask_status(rg_caller_t *caller)
 int rg_caller_open(rg_caller_t **out, const rg_config_t *config, const char *service)
 {
     const char *endpoint = rg_services_endpoint(config, rg_services_find(service));
+    const rg_wire_options_t wire = rg_wire_options(config);
     rg_caller_t *caller = rg_alloc(sizeof *caller);
     caller->service = service;
-    int err = rg_link_new(&caller->link, config, service, endpoint, rg_interrupted());
+    int err = rg_link_new(&caller->link, &wire, service, endpoint, rg_interrupted());
     double deadline = rg_clock_s() + config->limits.timeout_ms / 1000.0;
     if (!err) ask_status(caller);
     while (!err && caller->status_pending) {

@@ -51,10 +51,11 @@ static void take_reply(void *self, int err, const rg_msg_t *reply)
 
 static int ask_all(const rg_config_t *config, asked_t *asked)
 {
+    const rg_wire_options_t wire = rg_wire_options(config);
     int err = 0;
     for (int i = 0; i < RG_SERVICES && !err; i++) {
         if (!asked[i].service) continue;
-        err = rg_link_new(&asked[i].link, config, asked[i].service, rg_services_endpoint(config, i),
+        err = rg_link_new(&asked[i].link, &wire, asked[i].service, rg_services_endpoint(config, i),
                           rg_interrupted());
         if (err) break;
         rg_msg_t *request = rg_msg_new(asked[i].survey->question);

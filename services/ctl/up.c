@@ -161,12 +161,13 @@ static int ask_all(const rg_supervisor_spec_t *spec, pid_t supervisor, int repor
 {
     waiting_t waiting[RG_SERVICES] = {0};
     const rg_config_t *config = &spec->options->config;
+    const rg_wire_options_t wire = rg_wire_options(config);
     int err = 0;
     for (int i = 0; i < RG_SERVICES && !err; i++) {
         if (!(spec->services & 1u << i)) continue;
         waiting[i] =
             (waiting_t){.name = rg_services_name(i), .supervisor = supervisor, .json = spec->options->json};
-        err = rg_link_new(&waiting[i].link, config, waiting[i].name, rg_services_endpoint(config, i),
+        err = rg_link_new(&waiting[i].link, &wire, waiting[i].name, rg_services_endpoint(config, i),
                           rg_interrupted());
         if (!err) ask(&waiting[i]);
     }

@@ -8,6 +8,7 @@
 #include "common/core/err.h"
 #include "common/core/log.h"
 #include "common/nn/backend.h"
+#include "common/wire/service_main.h"
 #include "services/encoder/self.h"
 
 // ---- store
@@ -100,9 +101,10 @@ static void on_status(void *data, rg_status_t *status)
 
 static int open_links(rg_encoder_t *self)
 {
+    const rg_wire_options_t wire = rg_wire_options(&self->config);
     const char *endpoint = self->config.endpoints.retrieval;
-    int err = rg_link_new(&self->retrieval, &self->config, "retrieval", endpoint, NULL);
-    if (!err) err = rg_link_new(&self->searches, &self->config, "retrieval", endpoint, &self->stopping);
+    int err = rg_link_new(&self->retrieval, &wire, "retrieval", endpoint, NULL);
+    if (!err) err = rg_link_new(&self->searches, &wire, "retrieval", endpoint, &self->stopping);
     return err;
 }
 
@@ -119,8 +121,10 @@ static int run(rg_encoder_t *self)
         {RG__V1__ENVELOPE__BODY_EMBED_REQUEST, on_embed, RG_ROLE_READER},
         {RG__V1__ENVELOPE__BODY_TRANSLATE_REQUEST, on_translate, RG_ROLE_READER},
     };
+    const rg_wire_options_t wire = rg_wire_options(&self->config);
     const rg_service_spec_t spec = {.name = "encoder",
                                     .endpoint = self->config.endpoints.encoder,
+                                    .http_port = self->config.http.encoder,
                                     .routes = routes,
                                     .n_routes = sizeof routes / sizeof *routes,
                                     .status = on_status,
@@ -128,7 +132,7 @@ static int run(rg_encoder_t *self)
     const rg_jobs_options_t jobs = {.max = self->config.limits.waiting, .prepare = prepare_job, .self = self};
     rg_engine_new(&self->engine, &self->config);
     int err = rg_jobs_new(&self->jobs, &jobs);
-    if (!err) err = rg_service_new(&self->service, &self->config, &spec);
+    if (!err) err = rg_service_new(&self->service, &wire, &spec);
     if (!err) err = open_links(self);
     if (err) return err;
     rg_service_add_link(self->service, self->retrieval);

@@ -85,8 +85,9 @@ static int connect_retrieval(rg_evaluation_t *self)
 {
     const rg_config_t *config = self->config;
     rg_model_id(self->nets.model, self->embedding_model);
+    const rg_wire_options_t wire = rg_wire_options(config);
     int features[3],
-        err = rg_link_new(&self->link, config, "retrieval", config->endpoints.retrieval, self->stop);
+        err = rg_link_new(&self->link, &wire, "retrieval", config->endpoints.retrieval, self->stop);
     if (err) return err;
     rg_fusion_features(config, features);
     rg_neighbours_init(&self->nearest, config, features, self->link, self->embedding_model);

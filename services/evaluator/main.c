@@ -7,7 +7,7 @@
 #include "common/core/err.h"
 #include "common/core/log.h"
 #include "common/core/worker.h"
-#include "common/wire/wire.h"
+#include "common/wire/service_main.h"
 #include "services/evaluator/evaluate.h"
 #include "services/evaluator/follow.h"
 
@@ -166,14 +166,16 @@ int main(int argc, char **argv)
     static self_t self = {.stage = RG_STAGE_NONE, .follow.fd = -1};
     rg_main_init(argc, argv, "evaluator", "Measures trained stages on images they have not seen.",
                  &self.config);
+    const rg_wire_options_t wire = rg_wire_options(&self.config);
     const rg_service_spec_t spec = {.name = "evaluator",
                                     .endpoint = self.config.endpoints.evaluator,
+                                    .http_port = self.config.http.evaluator,
                                     .routes = routes,
                                     .n_routes = sizeof routes / sizeof *routes,
                                     .status = on_status,
                                     .self = &self};
     int err = rg_worker_new(&self.worker);
-    if (!err) err = rg_service_new(&self.service, &self.config, &spec);
+    if (!err) err = rg_service_new(&self.service, &wire, &spec);
     if (!err) {
         rg_service_add_fd(self.service, rg_worker_fd(self.worker), on_done, &self);
         if (self.config.evaluation.follow) err = follow(&self);

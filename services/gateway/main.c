@@ -7,6 +7,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
+#include "common/wire/service_main.h"
 #include "services/gateway/gateway.h"
 #include "services/gateway/reply.h"
 
@@ -89,12 +90,14 @@ static int open_service(rg_gateway_t *self, const routes_t *routes)
                                  .connections = RG_GATEWAY_CONNECTIONS,
                                  .memory = images > memory ? images : memory,
                                  .self = self};
+    const rg_wire_options_t wire = rg_wire_options(&self->config);
     const rg_service_spec_t spec = {.name = "gateway",
                                     .endpoint = self->config.endpoints.gateway,
+                                    .http_port = self->config.http.gateway,
                                     .status = on_status,
                                     .http = &http,
                                     .self = self};
-    return rg_service_new(&self->service, &self->config, &spec);
+    return rg_service_new(&self->service, &wire, &spec);
 }
 
 static int run(rg_gateway_t *self, routes_t *routes)

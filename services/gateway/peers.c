@@ -27,12 +27,12 @@ struct rg_peers {
 
 int rg_peers_new(rg_peers_t **out, const rg_config_t *config)
 {
+    const rg_wire_options_t wire = rg_wire_options(config);
     rg_peers_t *peers = rg_alloc(sizeof *peers);
     peers->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     int err = peers->timer < 0 ? rg_fail_errno(RG_ELIMIT, "cannot make a timer") : 0;
     for (int i = 0; i < RG_SERVICES && !err; i++)
-        err =
-            rg_link_new(&peers->link[i], config, rg_services_name(i), rg_services_endpoint(config, i), NULL);
+        err = rg_link_new(&peers->link[i], &wire, rg_services_name(i), rg_services_endpoint(config, i), NULL);
     if (err)
         rg_peers_destroy(&peers);
     else

@@ -6,7 +6,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
-#include "common/wire/wire.h"
+#include "common/wire/service_main.h"
 #include "services/loader/batch.h"
 #include "services/loader/ingest.h"
 
@@ -135,15 +135,16 @@ static int run(self_t *self)
         {RG__V1__ENVELOPE__BODY_BATCH_REQUEST, on_batch, RG_ROLE_WRITER},
         {RG__V1__ENVELOPE__BODY_INGEST_REQUEST, on_ingest, RG_ROLE_WRITER},
     };
+    const rg_wire_options_t wire = rg_wire_options(&self->config);
     const rg_service_spec_t spec = {.name = "loader",
                                     .endpoint = self->config.endpoints.loader,
+                                    .http_port = self->config.http.loader,
                                     .routes = routes,
                                     .n_routes = sizeof routes / sizeof *routes,
                                     .status = on_status,
                                     .self = self};
-    int err = rg_service_new(&self->service, &self->config, &spec);
-    if (!err)
-        err = rg_link_new(&self->encoder, &self->config, "encoder", self->config.endpoints.encoder, NULL);
+    int err = rg_service_new(&self->service, &wire, &spec);
+    if (!err) err = rg_link_new(&self->encoder, &wire, "encoder", self->config.endpoints.encoder, NULL);
     if (err) return err;
     rg_service_add_link(self->service, self->encoder);
     if (open_data(self) != 0) rg_log(RG_LOG_WARN, "no_data", "error=\"%s\"", rg_error());

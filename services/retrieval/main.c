@@ -10,7 +10,7 @@
 #include "common/core/log.h"
 #include "common/nn/linalg.h"
 #include "common/wire/jobs.h"
-#include "common/wire/wire.h"
+#include "common/wire/service_main.h"
 #include "services/retrieval/announced.h"
 #include "services/retrieval/answer.h"
 
@@ -346,14 +346,16 @@ static int run(self_t *self)
         {RG__V1__ENVELOPE__BODY_INDEX_REQUEST, on_index, RG_ROLE_ADMIN},
         {RG__V1__ENVELOPE__BODY_SERVED_REQUEST, on_served, RG_ROLE_READER},
     };
+    const rg_wire_options_t wire = rg_wire_options(&self->config);
     const rg_service_spec_t spec = {.name = "retrieval",
                                     .endpoint = self->config.endpoints.retrieval,
+                                    .http_port = self->config.http.retrieval,
                                     .routes = routes,
                                     .n_routes = sizeof routes / sizeof *routes,
                                     .status = on_status,
                                     .self = self};
     int err = open_set(self);
-    if (!err) err = rg_service_new(&self->service, &self->config, &spec);
+    if (!err) err = rg_service_new(&self->service, &wire, &spec);
     if (!err) err = open_jobs(self);
     if (err) return err;
     build_if_due(self);

@@ -50,12 +50,13 @@ static int read_info(const rg_msg_t *reply, rg_feed_info_t *info)
 
 int rg_feed_open(rg_feed_t **out, const rg_config_t *config, const atomic_int *stop, rg_feed_info_t *info)
 {
+    const rg_wire_options_t wire = rg_wire_options(config);
     rg_feed_t *feed = rg_alloc(sizeof *feed);
     feed->config = config;
     feed->credit = config->limits.credit;
     feed->slots = rg_alloc((size_t)feed->credit * sizeof *feed->slots);
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_DATASET_REQUEST), *reply = NULL;
-    int err = rg_link_new(&feed->link, config, "loader", config->endpoints.loader, stop);
+    int err = rg_link_new(&feed->link, &wire, "loader", config->endpoints.loader, stop);
     if (err)
         rg_msg_destroy(&request);
     else

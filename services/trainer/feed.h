@@ -5,6 +5,7 @@
 #ifndef RG_TRAINER_FEED_H
 #define RG_TRAINER_FEED_H
 
+#include "common/config/config.h"
 #include "common/wire/wire.h"
 #include "services/trainer/batch.h"
 

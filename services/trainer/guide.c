@@ -15,11 +15,12 @@ int rg_guide_open(rg_guide_t *guide, const rg_model_t *model, const rg_checkpoin
                   rg_ranks_t *ranks, const atomic_int *stop)
 {
     const rg_config_t *config = &model->config;
+    const rg_wire_options_t wire = rg_wire_options(config);
     rg_neighbours_t *neighbours = &guide->neighbours;
     int features[3], counts = rg_ranks_rank(ranks) == 0;
     *guide = (rg_guide_t){.ranks = ranks, .seed = config->seed};
     rg_model_id(model, guide->model);
-    int err = rg_link_new(&guide->link, config, "retrieval", config->endpoints.retrieval, stop);
+    int err = rg_link_new(&guide->link, &wire, "retrieval", config->endpoints.retrieval, stop);
     if (err) return err;
     rg_fusion_features(config, features);
     rg_neighbours_init(neighbours, config, features, guide->link, guide->model);

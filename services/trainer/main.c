@@ -12,7 +12,7 @@
 #include "common/core/file.h"
 #include "common/core/log.h"
 #include "common/core/worker.h"
-#include "common/wire/wire.h"
+#include "common/wire/service_main.h"
 #include "services/trainer/order.h"
 
 enum { WAITING_MAX = 16 };
@@ -160,12 +160,14 @@ static int take_up_job(trainer_t *self)
 static int serve(trainer_t *self)
 {
     static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_TRAIN_REQUEST, on_train, RG_ROLE_ADMIN}};
+    const rg_wire_options_t wire = rg_wire_options(&self->config);
     rg_progress_init(&self->progress);
     int err = rg_worker_new(&self->worker);
     if (!err)
-        err = rg_service_new(&self->service, &self->config,
+        err = rg_service_new(&self->service, &wire,
                              &(rg_service_spec_t){.name = "trainer",
                                                   .endpoint = self->config.endpoints.trainer,
+                                                  .http_port = self->config.http.trainer,
                                                   .routes = routes,
                                                   .n_routes = sizeof routes / sizeof *routes,
                                                   .status = on_status,

@@ -218,9 +218,9 @@ typedef struct {
 static void *add_steadily(void *data)
 {
     adder_t *adder = data;
+    const rg_wire_options_t wire = rg_wire_options(&adder->b->config);
     rg_link_t *link = NULL;
-    adder->err =
-        rg_link_new(&link, &adder->b->config, "retrieval", adder->b->config.endpoints.retrieval, NULL);
+    adder->err = rg_link_new(&link, &wire, "retrieval", adder->b->config.endpoints.retrieval, NULL);
     double start = rg_clock_ms();
     while (!adder->err && !atomic_load(&adder->stop) && adder->added < MORE) {
         double due = start + adder->added * 1e3 / RATE, early = due - rg_clock_ms();
@@ -359,7 +359,8 @@ static int compare_hnsw(bench_t *b)
 static int run(bench_t *b)
 {
     int exact = strcmp(b->config.retrieval.index, "Flat") == 0;
-    int err = rg_link_new(&b->link, &b->config, "retrieval", b->config.endpoints.retrieval, NULL);
+    const rg_wire_options_t wire = rg_wire_options(&b->config);
+    int err = rg_link_new(&b->link, &wire, "retrieval", b->config.endpoints.retrieval, NULL);
     if (!err) err = fill(b);
     if (err) return err;
     printf("%d vectors of %d, k = %d, medians of %d\n\n| | service over ipc | FAISS in process | | FAISS's "

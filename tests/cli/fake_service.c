@@ -13,7 +13,7 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/data/image.h"
-#include "common/wire/wire.h"
+#include "common/wire/service_main.h"
 
 enum { FILES_MAX = 16, BUSY_MAX = 3, BYTES_MAX = 8 << 20 };
 
@@ -235,7 +235,8 @@ int main(int argc, char **argv)
     rg_config_path(&fake.config, name, mark);
     fake.first_life = !rg_exists(mark);
     int err = rg_file_write(mark, "", 0);
-    if (!err) err = rg_service_new(&fake.service, &fake.config, &spec);
+    const rg_wire_options_t wire = rg_wire_options(&fake.config);
+    if (!err) err = rg_service_new(&fake.service, &wire, &spec);
     if (!err) err = rg_service_run(fake.service);
     rg_service_destroy(&fake.service);
     return err ? rg_main_fail(err) : 0;

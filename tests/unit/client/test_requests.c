@@ -18,7 +18,6 @@
 typedef struct {
     void *folder;
     char endpoint[600];
-    rg_config_t config;
     rg_service_t *service;
     pthread_t thread;
     sem_t ready;
@@ -52,7 +51,9 @@ static void *serve(void *self)
                                     .routes = routes,
                                     .n_routes = sizeof routes / sizeof *routes,
                                     .self = bench};
-    int err = rg_service_new(&bench->service, &bench->config, &spec);
+    const rg_wire_options_t options = {
+        .message_max_mib = 64, .queue = 64, .heartbeat_ms = 2000, .unread_mib = 512, .keys = ""};
+    int err = rg_service_new(&bench->service, &options, &spec);
     sem_post(&bench->ready);
     if (!err) rg_service_run(bench->service);
     rg_service_destroy(&bench->service);
@@ -64,7 +65,6 @@ static int bench_make(void **state)
     bench_t *bench = calloc(1, sizeof *bench);
     if (folder_make(&bench->folder) != 0) return -1;
     snprintf(bench->endpoint, sizeof bench->endpoint, "ipc://%s/s.ipc", (char *)bench->folder);
-    rg_config_init(&bench->config);
     sem_init(&bench->ready, 0, 0);
     *state = bench;
     if (pthread_create(&bench->thread, NULL, serve, bench) != 0) return -1;

@@ -412,7 +412,8 @@ static void *serve(void *self)
                                     .routes = routes,
                                     .n_routes = 1,
                                     .self = set};
-    set->err = rg_service_new(&set->service, set->config, &spec);
+    const rg_wire_options_t wire = rg_wire_options(set->config);
+    set->err = rg_service_new(&set->service, &wire, &spec);
     sem_post(&set->ready);
     if (!set->err) set->run_err = rg_service_run(set->service);
     rg_service_destroy(&set->service);
@@ -428,7 +429,8 @@ static void start(set_t *set, tiny_t *f)
     assert_int_equal(pthread_create(&set->thread, NULL, serve, set), 0);
     sem_wait(&set->ready);
     assert_int_equal(set->err, 0);
-    assert_ok(rg_link_new(&set->link, &f->config, "retrieval", f->config.endpoints.retrieval, NULL));
+    const rg_wire_options_t wire = rg_wire_options(&f->config);
+    assert_ok(rg_link_new(&set->link, &wire, "retrieval", f->config.endpoints.retrieval, NULL));
 }
 
 static void stop(set_t *set)

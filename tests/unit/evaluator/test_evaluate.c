@@ -75,7 +75,8 @@ static int serve(void)
     static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_SEARCH_REQUEST, on_search, RG_ROLE_READER}};
     const rg_service_spec_t spec = {
         .name = "retrieval", .endpoint = config.endpoints.retrieval, .routes = routes, .n_routes = 1};
-    int err = rg_service_new(&service, &config, &spec);
+    const rg_wire_options_t wire = rg_wire_options(&config);
+    int err = rg_service_new(&service, &wire, &spec);
     if (!err) err = rg_service_run(service);
     rg_service_destroy(&service);
     return err ? 1 : 0;

@@ -53,7 +53,7 @@ static int on_train(void *self, const rg_peer_t *peer, const rg_msg_t *request)
     fixture_t *fixture = self;
     (void)request;
     rg_msg_t *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_TRAIN_REPLY);
-    uint32_t size = ((uint32_t)fixture->config->limits.message_max_mib << 20) + 1;
+    uint32_t size = ((uint32_t)fixture->options->message_max_mib << 20) + 1;
     rg_msg_room(reply, "huge", RG__V1__DTYPE__U8, 1, &size);
     rg_service_reply(fixture->service, peer, &reply);
     return 0;
@@ -90,9 +90,10 @@ static void *serve(void *argument)
                               .routes = routes,
                               .n_routes = sizeof routes / sizeof *routes,
                               .status = on_status,
+                              .http_port = fixture->http_port,
                               .http = fixture->http,
                               .self = fixture};
-    fixture->err = rg_service_new(&fixture->service, fixture->config, &spec);
+    fixture->err = rg_service_new(&fixture->service, fixture->options, &spec);
     snprintf(fixture->sentence, sizeof fixture->sentence, "%s", rg_error());
     if (!fixture->err) {
         snprintf(fixture->bound, sizeof fixture->bound, "%s", rg_service_endpoint(fixture->service));
@@ -105,15 +106,17 @@ static void *serve(void *argument)
     return NULL;
 }
 
-int fixture_start(fixture_t *fixture, const rg_config_t *config, const char *endpoint)
+int fixture_start(fixture_t *fixture, const rg_wire_options_t *options, const char *endpoint)
 {
     atomic_int *stop = fixture->stop;
     const char *name = fixture->name;
     const rg_http_spec_t *http = fixture->http;
+    const int http_port = fixture->http_port;
     memset(fixture, 0, sizeof *fixture);
     fixture->name = name;
     fixture->http = http;
-    fixture->config = config;
+    fixture->http_port = http_port;
+    fixture->options = options;
     fixture->endpoint = endpoint;
     fixture->stop = stop;
     fixture->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -1,7 +1,8 @@
 // A service on a thread of its own, for tests. It answers
-//   batch-request:  index odd: batch-reply with its index, images pixels; even: kept, answered by
-//   release_kept embed-request:  an error, RG_EMODEL model-request:  not at all train-request:  a reply
-//   larger than a message may be
+//   batch-request  index odd: a batch-reply with its index and `images` pixel rows; even: after fixture_release_kept
+//   embed-request  the error RG_EMODEL
+//   model-request  never
+//   train-request  a reply that is larger than a message may be
 #ifndef RG_TESTS_WIRE_FIXTURE_H
 #define RG_TESTS_WIRE_FIXTURE_H
 
@@ -12,10 +13,20 @@
 
 enum { SEEN_MAX = 64 };
 
+static const rg_wire_options_t fixture_options = {.message_max_mib = 64,
+                                                  .queue = 64,
+                                                  .heartbeat_ms = 2000,
+                                                  .unread_mib = 512,
+                                                  .keys = "",
+                                                  .identity = "services",
+                                                  .http_address = "127.0.0.1"};
+
 typedef struct {
-    const rg_config_t *config;
-    const char *name; // kept by fixture_start, as stop and http are; NULL: "fixture"
+    const rg_wire_options_t *options;
+    // set before fixture_start, as stop below
+    const char *name; // NULL: "fixture"
     const rg_http_spec_t *http;
+    int http_port;
     const char *endpoint; // asked for
     char bound[128];      // got
     rg_service_t *service;
@@ -34,7 +45,7 @@ typedef struct {
     atomic_int *stop; // set to 1 by a model-request, if not NULL
 } fixture_t;
 
-int fixture_start(fixture_t *fixture, const rg_config_t *config,
+int fixture_start(fixture_t *fixture, const rg_wire_options_t *options,
                   const char *endpoint);       // rg_service_new's code
 void fixture_stop(fixture_t *fixture);         // SIGTERM, and waits for the thread
 void fixture_release_kept(fixture_t *fixture); // from any thread

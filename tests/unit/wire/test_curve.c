@@ -94,15 +94,15 @@ static void malformed_files_are_refused(void **state)
 static void names_are_file_names(void **state)
 {
     rg_curve_t curve;
-    char key[RG_CURVE_KEY_SIZE], longest[RG_NAME_SIZE + 1] = "";
+    char key[RG_CURVE_KEY_SIZE], longest[RG_CURVE_NAME_SIZE + 1] = "";
     static const char *const bad[] = {"", "a/b", "../ann", ".ann", "-ann", "an n", "ann\n"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_fails(rg_curve_read(*state, bad[i], &curve), RG_EINVAL, "is no name for a key");
         assert_fails(rg_curve_read_public(*state, bad[i], key), RG_EINVAL, "is no name for a key");
     }
-    memset(longest, 'x', RG_NAME_SIZE - 1);
+    memset(longest, 'x', RG_CURVE_NAME_SIZE - 1);
     assert_ok(rg_curve_check_name(longest));
-    longest[RG_NAME_SIZE - 1] = 'x';
+    longest[RG_CURVE_NAME_SIZE - 1] = 'x';
     assert_fails(rg_curve_check_name(longest), RG_EINVAL, "is no name for a key");
 }
 

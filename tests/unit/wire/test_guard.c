@@ -16,7 +16,7 @@
 enum { SHORT_MS = 50 };
 
 typedef struct {
-    rg_config_t config; // the service's
+    rg_wire_options_t options; // the service's
     fixture_t service;
     void *folder; // of keys
 } bench_t;
@@ -26,8 +26,8 @@ static int bench_make(void **state)
     bench_t *bench = calloc(1, sizeof *bench);
     *state = bench;
     if (folder_make(&bench->folder) != 0) return -1;
-    rg_config_init(&bench->config);
-    snprintf(bench->config.security.keys, sizeof bench->config.security.keys, "%s", (char *)bench->folder);
+    bench->options = fixture_options;
+    bench->options.keys = bench->folder;
     static const char *const names[] = {"server", "services", "wendy", "ann", "eve"};
     for (size_t i = 0; i < 5; i++)
         if (keys_make(bench->folder, names[i]) != 0) return -1;
@@ -46,15 +46,15 @@ static int bench_drop(void **state)
 
 static void start(bench_t *bench)
 {
-    assert_ok(fixture_start(&bench->service, &bench->config, "tcp://127.0.0.1:*"));
+    assert_ok(fixture_start(&bench->service, &bench->options, "tcp://127.0.0.1:*"));
 }
 
 static rg_link_t *link_of(const bench_t *bench, const char *identity)
 {
-    rg_config_t config = bench->config;
+    rg_wire_options_t options = bench->options;
     rg_link_t *link;
-    snprintf(config.security.identity, sizeof config.security.identity, "%s", identity);
-    assert_ok(rg_link_new(&link, &config, "fixture", bench->service.bound, NULL));
+    options.identity = identity;
+    assert_ok(rg_link_new(&link, &options, "fixture", bench->service.bound, NULL));
     return link;
 }
 
@@ -266,12 +266,13 @@ static void a_wrong_server_key_is_refused(void **state)
 static void beyond_loopback_keys_are_enough(void **state)
 {
     bench_t *bench = *state;
-    assert_ok(fixture_start(&bench->service, &bench->config, "tcp://*:*"));
+    assert_ok(fixture_start(&bench->service, &bench->options, "tcp://*:*"));
     fixture_stop(&bench->service);
-    assert_ok(fixture_start(&bench->service, &bench->config, "tcp://*:*")); // the guard's place is free again
+    assert_ok(
+        fixture_start(&bench->service, &bench->options, "tcp://*:*")); // the guard's place is free again
     fixture_stop(&bench->service);
-    *bench->config.security.keys = 0;
-    assert_fails(fixture_start(&bench->service, &bench->config, "tcp://*:*"), RG_ECONFIG,
+    bench->options.keys = "";
+    assert_fails(fixture_start(&bench->service, &bench->options, "tcp://*:*"), RG_ECONFIG,
                  "security.keys guards it");
 }
 
@@ -280,7 +281,7 @@ static void unix_sockets_need_no_keys(void **state)
     bench_t *bench = *state;
     char endpoint[600];
     snprintf(endpoint, sizeof endpoint, "ipc://%s/s.ipc", (char *)bench->folder);
-    assert_ok(fixture_start(&bench->service, &bench->config, endpoint));
+    assert_ok(fixture_start(&bench->service, &bench->options, endpoint));
     rg_link_t *link = link_of(bench, "nobody");
     assert_ok(ask_batch(link));
     assert_fails(ask_train(link), RG_ELIMIT, "a payload of");
@@ -296,11 +297,11 @@ static void keys_that_are_not_in_order_end_the_start(void **state)
     char path[600];
     snprintf(path, sizeof path, "%s/server.key_secret", (char *)bench->folder);
     chmod(path, 0644);
-    assert_fails(fixture_start(&service, &bench->config, "tcp://127.0.0.1:*"), RG_EACCES, path);
+    assert_fails(fixture_start(&service, &bench->options, "tcp://127.0.0.1:*"), RG_EACCES, path);
     remove(path);
-    assert_fails(fixture_start(&service, &bench->config, "tcp://127.0.0.1:*"), RG_ENOENT, path);
-    strcpy(bench->config.security.identity, "nobody");
-    assert_fails(rg_link_new(&link, &bench->config, "fixture", "tcp://127.0.0.1:9", NULL), RG_ENOENT,
+    assert_fails(fixture_start(&service, &bench->options, "tcp://127.0.0.1:*"), RG_ENOENT, path);
+    bench->options.identity = "nobody";
+    assert_fails(rg_link_new(&link, &bench->options, "fixture", "tcp://127.0.0.1:9", NULL), RG_ENOENT,
                  "nobody.key_secret");
 }
 
@@ -309,7 +310,7 @@ static void one_service_of_a_process_is_guarded(void **state)
     bench_t *bench = *state;
     fixture_t second = {0};
     start(bench);
-    assert_fails(fixture_start(&second, &bench->config, "tcp://127.0.0.1:*"), RG_EBUSY,
+    assert_fails(fixture_start(&second, &bench->options, "tcp://127.0.0.1:*"), RG_EBUSY,
                  "another service of this process is encrypted already");
     fixture_stop(&bench->service);
 }

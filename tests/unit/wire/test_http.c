@@ -17,7 +17,7 @@
 enum { CLIENTS = 24 };
 
 typedef struct {
-    rg_config_t config;
+    rg_wire_options_t options;
     char endpoint[600];
     fixture_t service;
     void *folder;
@@ -28,12 +28,12 @@ static int bench_make(void **state)
     bench_t *bench = calloc(1, sizeof *bench);
     int err = RG_EIO;
     if (folder_make(&bench->folder) != 0) return -1;
-    rg_config_init(&bench->config);
+    bench->options = fixture_options;
     snprintf(bench->endpoint, sizeof bench->endpoint, "ipc://%s/s.ipc", (char *)bench->folder);
     bench->service.name = "loader";
     for (int i = 0; i < TRIES && err == RG_EIO; i++) {
-        bench->config.http.loader = draw_port();
-        err = fixture_start(&bench->service, &bench->config, bench->endpoint);
+        bench->service.http_port = draw_port();
+        err = fixture_start(&bench->service, &bench->options, bench->endpoint);
     }
     *state = bench;
     return err;
@@ -51,14 +51,14 @@ static int bench_drop(void **state)
 // ------------------------------------------------------------------ clients
 static char *exchange(const bench_t *bench, const char *request)
 {
-    int fd = connect_to(bench->config.http.loader);
+    int fd = connect_to(bench->service.http_port);
     say(fd, request);
     return hear(fd);
 }
 
 static void assert_answer(const bench_t *bench, const char *request, const char *status, const char *body)
 {
-    int fd = connect_to(bench->config.http.loader);
+    int fd = connect_to(bench->service.http_port);
     say(fd, request);
     assert_heard(fd, status, body);
 }
@@ -72,7 +72,7 @@ static void ask(bench_t *bench, rg_msg_t *request)
 {
     rg_link_t *link;
     rg_msg_t *reply = NULL;
-    assert_int_equal(rg_link_new(&link, &bench->config, "fixture", bench->service.bound, NULL), 0);
+    assert_int_equal(rg_link_new(&link, &bench->options, "fixture", bench->service.bound, NULL), 0);
     if (rg_link_ask(link, &request, &reply, -1) != 0) fail_msg("%s", rg_error());
     rg_msg_destroy(&reply);
     rg_link_destroy(&link);
@@ -236,7 +236,7 @@ static void a_connection_takes_several_requests(void **state)
 static void half_a_request_holds_nobody_up(void **state)
 {
     bench_t *bench = *state;
-    int slow = connect_to(bench->config.http.loader);
+    int slow = connect_to(bench->service.http_port);
     say(slow, "GET /metr");
     ask_status(bench);
     assert_healthy(bench);
@@ -257,7 +257,7 @@ static void many_slow_clients_hold_nobody_up(void **state)
     int slow[CLIENTS];
     for (int round = 0; round < 10; round++) {
         for (int i = 0; i < CLIENTS; i++) {
-            slow[i] = connect_to(bench->config.http.loader);
+            slow[i] = connect_to(bench->service.http_port);
             say(slow[i], "GET /healthz HTTP/1.1\r\n");
         }
         ask_status(bench);
@@ -274,7 +274,7 @@ static void clients_that_leave_or_talk_nonsense_harm_nobody(void **state)
 {
     bench_t *bench = *state;
     for (int i = 0; i < CLIENTS; i++) {
-        int fd = connect_to(bench->config.http.loader);
+        int fd = connect_to(bench->service.http_port);
         say(fd, i % 2 ? "GET /metrics HTTP/1.1\r\n" CLOSE : "\x16\x03\x01 not http at all\r\n\r\n\r\n");
         close(fd);
     }
@@ -288,10 +288,10 @@ static void a_port_in_use_is_told(void **state)
     fixture_t second = {.name = "trainer"};
     char endpoint[700], want[200];
     snprintf(endpoint, sizeof endpoint, "ipc://%s/t.ipc", (char *)bench->folder);
-    bench->config.http.trainer = bench->config.http.loader;
-    assert_int_equal(fixture_start(&second, &bench->config, endpoint), RG_EIO);
+    second.http_port = bench->service.http_port;
+    assert_int_equal(fixture_start(&second, &bench->options, endpoint), RG_EIO);
     snprintf(want, sizeof want, "http.trainer: cannot listen on 127.0.0.1 port %d: Address already in use",
-             bench->config.http.loader);
+             bench->service.http_port);
     assert_string_equal(rg_error(), want);
     assert_healthy(bench);
 }
@@ -302,9 +302,9 @@ static void an_address_that_is_none_is_told(void **state)
     fixture_t second = {.name = "trainer"};
     char endpoint[700];
     snprintf(endpoint, sizeof endpoint, "ipc://%s/t.ipc", (char *)bench->folder);
-    strcpy(bench->config.http.address, "localhost:80");
-    bench->config.http.trainer = 9;
-    assert_int_equal(fixture_start(&second, &bench->config, endpoint), RG_ECONFIG);
+    bench->options.http_address = "localhost:80";
+    second.http_port = 9;
+    assert_int_equal(fixture_start(&second, &bench->options, endpoint), RG_ECONFIG);
     assert_non_null(strstr(rg_error(), "http.address: 'localhost:80' is no address"));
 }
 

@@ -23,7 +23,7 @@ typedef struct {
 } shelf_t;
 
 typedef struct {
-    rg_config_t config;
+    rg_wire_options_t options;
     rg_http_spec_t http;
     char endpoint[600];
     fixture_t service;
@@ -96,7 +96,7 @@ static int bench_make(void **state)
     bench_t *bench = calloc(1, sizeof *bench);
     int err = RG_EIO;
     if (folder_make(&bench->folder) != 0) return -1;
-    rg_config_init(&bench->config);
+    bench->options = fixture_options;
     snprintf(bench->endpoint, sizeof bench->endpoint, "ipc://%s/s.ipc", (char *)bench->folder);
     bench->http = (rg_http_spec_t){.routes = routes,
                                    .n_routes = sizeof routes / sizeof *routes,
@@ -109,8 +109,8 @@ static int bench_make(void **state)
     bench->service.name = "gateway";
     bench->service.http = &bench->http;
     for (int i = 0; i < TRIES && err == RG_EIO; i++) {
-        bench->config.http.gateway = draw_port();
-        err = fixture_start(&bench->service, &bench->config, bench->endpoint);
+        bench->service.http_port = draw_port();
+        err = fixture_start(&bench->service, &bench->options, bench->endpoint);
     }
     *state = bench;
     return err;
@@ -128,7 +128,7 @@ static int bench_drop(void **state)
 // ------------------------------------------------------------------ clients
 static void assert_answer(const bench_t *bench, const char *request, const char *status, const char *body)
 {
-    int fd = connect_to(bench->config.http.gateway);
+    int fd = connect_to(bench->service.http_port);
     say(fd, request);
     assert_heard(fd, status, body);
 }
@@ -139,7 +139,7 @@ static void until_waiting(const bench_t *bench, int n)
     char want[40];
     snprintf(want, sizeof want, "\r\n\r\n%d wait\n", n);
     for (int there = 0; !there;) {
-        int fd = connect_to(bench->config.http.gateway);
+        int fd = connect_to(bench->service.http_port);
         say(fd, "GET /count HTTP/1.1\r\n" CLOSE);
         char *text = hear(fd);
         there = strstr(text, want) != NULL;
@@ -186,7 +186,7 @@ static void zeroes_stay_escaped(void **state)
 
 static void head_is_get_without_its_body(void **state)
 {
-    int fd = connect_to(((bench_t *)*state)->config.http.gateway);
+    int fd = connect_to(((bench_t *)*state)->service.http_port);
     say(fd, "HEAD /echo HTTP/1.1\r\n" CLOSE);
     char *text = hear(fd);
     assert_int_equal(strncmp(text, "HTTP/1.1 200 OK\r\n", 17), 0);
@@ -198,7 +198,7 @@ static void head_is_get_without_its_body(void **state)
 
 static void bodies_may_be_as_large_as_the_route_says(void **state)
 {
-    int fd = connect_to(((bench_t *)*state)->config.http.gateway);
+    int fd = connect_to(((bench_t *)*state)->service.http_port);
     say(fd, "POST /echo HTTP/1.1\r\nContent-Length: 100000\r\n" CLOSE);
     say_bytes(fd, BODY_MAX);
     assert_heard(fd, "200 OK", "100000 bytes, sum 9700000, parameter -, query -\n");
@@ -218,7 +218,7 @@ static void chunks_are_bounded_together(void **state)
                   "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" CLOSE
                   "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
                   "200 OK", "5 bytes, sum 495, parameter -, query -\n");
-    int fd = connect_to(((bench_t *)*state)->config.http.gateway);
+    int fd = connect_to(((bench_t *)*state)->service.http_port);
     say(fd, "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" CLOSE);
     for (int i = 0; i < 11; i++) {
         say(fd, "2710\r\n");
@@ -232,7 +232,7 @@ static void chunks_are_bounded_together(void **state)
 // One that never ends is cut off.
 static void endless_chunks_are_cut(void **state)
 {
-    int fd = connect_to(((bench_t *)*state)->config.http.gateway);
+    int fd = connect_to(((bench_t *)*state)->service.http_port);
     say(fd, "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" CLOSE "7fffffff\r\n");
     say_bytes(fd, 100 * BODY_MAX);
     char *text = hear(fd);
@@ -244,11 +244,11 @@ static void endless_chunks_are_cut(void **state)
 static void bodies_of_all_are_bounded_together(void **state)
 {
     bench_t *bench = *state;
-    int first = connect_to(bench->config.http.gateway);
+    int first = connect_to(bench->service.http_port);
     say(first, "POST /keep HTTP/1.1\r\nContent-Length: 100000\r\n" CLOSE);
     say_bytes(first, BODY_MAX);
     until_waiting(bench, 1);
-    int second = connect_to(bench->config.http.gateway);
+    int second = connect_to(bench->service.http_port);
     say(second, "POST /echo HTTP/1.1\r\nContent-Length: 60000\r\n" CLOSE);
     char *text = hear(second);
     assert_int_equal(strncmp(text, "HTTP/1.1 503 Service Unavailable\r\n", 34), 0);
@@ -256,7 +256,7 @@ static void bodies_of_all_are_bounded_together(void **state)
     free(text);
     assert_answer(bench, "GET /release HTTP/1.1\r\n" CLOSE, "200 OK", "1 released\n");
     assert_heard(first, "200 OK", "at last\n");
-    second = connect_to(bench->config.http.gateway);
+    second = connect_to(bench->service.http_port);
     say(second, "POST /echo HTTP/1.1\r\nContent-Length: 60000\r\n" CLOSE);
     say_bytes(second, 60000);
     assert_heard(second, "200 OK", "60000 bytes, sum 5820000, parameter -, query -\n");
@@ -267,7 +267,7 @@ static void answers_may_come_later(void **state)
     bench_t *bench = *state;
     int early[2];
     for (int i = 0; i < 2; i++) {
-        early[i] = connect_to(bench->config.http.gateway);
+        early[i] = connect_to(bench->service.http_port);
         say(early[i], "GET /keep HTTP/1.1\r\n" CLOSE);
     }
     until_waiting(bench, 2);
@@ -281,7 +281,7 @@ static void clients_may_leave_while_they_wait(void **state)
     bench_t *bench = *state;
     for (int round = 0; round < 5; round++) {
         for (int i = 0; i < CONNECTIONS - 1; i++) {
-            int fd = connect_to(bench->config.http.gateway);
+            int fd = connect_to(bench->service.http_port);
             say(fd, "GET /keep HTTP/1.1\r\n" CLOSE);
             until_waiting(bench, i + 1);
             close(fd);
@@ -296,13 +296,13 @@ static void those_beyond_the_limit_wait_at_the_door(void **state)
     bench_t *bench = *state;
     int fd[CONNECTIONS], late;
     for (int i = 0; i < CONNECTIONS - 1; i++) {
-        fd[i] = connect_to(bench->config.http.gateway);
+        fd[i] = connect_to(bench->service.http_port);
         say(fd[i], "GET /keep HTTP/1.1\r\n" CLOSE);
     }
     until_waiting(bench, CONNECTIONS - 1);
-    int releaser = connect_to(bench->config.http.gateway);
+    int releaser = connect_to(bench->service.http_port);
     say(releaser, "GET /release HTTP/1.1\r\n");
-    late = connect_to(bench->config.http.gateway);
+    late = connect_to(bench->service.http_port);
     say(late, "GET /echo HTTP/1.1\r\n" CLOSE);
     say(releaser, CLOSE);
     assert_heard(releaser, "200 OK", "3 released\n");
@@ -313,12 +313,12 @@ static void those_beyond_the_limit_wait_at_the_door(void **state)
 static void who_waits_at_the_end_is_told(void **state)
 {
     bench_t *bench = *state;
-    int fd = connect_to(bench->config.http.gateway);
+    int fd = connect_to(bench->service.http_port);
     say(fd, "GET /keep HTTP/1.1\r\n" CLOSE);
     until_waiting(bench, 1);
     fixture_stop(&bench->service);
     assert_heard(fd, "503 Service Unavailable", "the service is stopping\n");
-    assert_int_equal(fixture_start(&bench->service, &bench->config, bench->endpoint), 0); // for bench_drop
+    assert_int_equal(fixture_start(&bench->service, &bench->options, bench->endpoint), 0); // for bench_drop
 }
 
 static void who_is_refused_is_not_read(void **state)

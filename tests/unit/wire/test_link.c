@@ -10,7 +10,7 @@
 #include "tests/unit/wire/fixture.h"
 
 typedef struct {
-    rg_config_t config;
+    rg_wire_options_t options;
     char endpoint[600];
     fixture_t service;
     rg_link_t *link;
@@ -22,11 +22,11 @@ static int bench_make(void **state)
 {
     bench_t *bench = calloc(1, sizeof *bench);
     if (folder_make(&bench->folder) != 0) return -1;
-    rg_config_init(&bench->config);
-    bench->config.limits.message_max_mib = 1;
+    bench->options = fixture_options;
+    bench->options.message_max_mib = 1;
     snprintf(bench->endpoint, sizeof bench->endpoint, "ipc://%s/run/s.ipc", (char *)bench->folder);
     *state = bench;
-    return rg_link_new(&bench->link, &bench->config, "loader", bench->endpoint, &bench->stop);
+    return rg_link_new(&bench->link, &bench->options, "loader", bench->endpoint, &bench->stop);
 }
 
 static int bench_drop(void **state)
@@ -40,7 +40,7 @@ static int bench_drop(void **state)
 
 static void start(bench_t *bench)
 {
-    if (fixture_start(&bench->service, &bench->config, bench->endpoint) != 0) fail_msg("%s", rg_error());
+    if (fixture_start(&bench->service, &bench->options, bench->endpoint) != 0) fail_msg("%s", rg_error());
 }
 
 static void await(sem_t *semaphore, int times)
@@ -119,7 +119,7 @@ static void tcp_with_a_port_of_its_own(void **state)
     snprintf(bench->endpoint, sizeof bench->endpoint, "tcp://127.0.0.1:*");
     start(bench);
     rg_link_destroy(&bench->link);
-    assert_int_equal(rg_link_new(&bench->link, &bench->config, "loader", bench->service.bound, NULL), 0);
+    assert_int_equal(rg_link_new(&bench->link, &bench->options, "loader", bench->service.bound, NULL), 0);
     assert_asks(bench, 1);
     fixture_stop(&bench->service);
 }
@@ -323,12 +323,12 @@ static void bad_endpoints_are_refused(void **state)
 {
     bench_t *bench = *state;
     rg_link_t *link = NULL;
-    assert_int_equal(rg_link_new(&link, &bench->config, "loader", "http://x", NULL), RG_ECONFIG);
+    assert_int_equal(rg_link_new(&link, &bench->options, "loader", "http://x", NULL), RG_ECONFIG);
     assert_string_equal(rg_error(), "http://x: an endpoint begins with ipc:// or tcp://");
-    assert_int_equal(rg_link_new(&link, &bench->config, "loader", "ipc://", NULL), RG_ECONFIG);
-    assert_int_equal(rg_link_new(&link, &bench->config, "loader", "tcp://192.0.2.1:5", NULL), RG_ECONFIG);
+    assert_int_equal(rg_link_new(&link, &bench->options, "loader", "ipc://", NULL), RG_ECONFIG);
+    assert_int_equal(rg_link_new(&link, &bench->options, "loader", "tcp://192.0.2.1:5", NULL), RG_ECONFIG);
     assert_non_null(strstr(rg_error(), "endpoints.insecure"));
-    assert_int_equal(rg_link_new(&link, &bench->config, "loader", "tcp://127.0.0.1:nonsense", NULL),
+    assert_int_equal(rg_link_new(&link, &bench->options, "loader", "tcp://127.0.0.1:nonsense", NULL),
                      RG_ECONFIG);
     assert_non_null(strstr(rg_error(), "tcp://127.0.0.1:nonsense: cannot connect"));
     assert_null(link);

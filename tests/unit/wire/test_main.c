@@ -13,7 +13,7 @@
 
 #include "common/core/err.h"
 #include "common/core/log.h"
-#include "common/wire/wire.h"
+#include "common/wire/service_main.h"
 
 static char printed[20000];
 

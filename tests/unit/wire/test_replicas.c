@@ -36,7 +36,7 @@ int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo
 }
 
 typedef struct {
-    rg_config_t config;
+    rg_wire_options_t options;
     fixture_t service[REPLICAS];
     char endpoint[REPLICAS][64];
     rg_link_t *link;
@@ -47,7 +47,7 @@ static void start(bench_t *bench, int i)
 {
     snprintf(bench->endpoint[i], sizeof bench->endpoint[i], bench->port ? "tcp://%s:%d" : "tcp://%s:*",
              ADDRESSES[i], bench->port);
-    if (fixture_start(&bench->service[i], &bench->config, bench->endpoint[i]) != 0)
+    if (fixture_start(&bench->service[i], &bench->options, bench->endpoint[i]) != 0)
         fail_msg("%s", rg_error());
     bench->port = atoi(strrchr(bench->service[i].bound, ':') + 1);
 }
@@ -56,14 +56,14 @@ static void open_link(bench_t *bench)
 {
     char endpoint[64];
     snprintf(endpoint, sizeof endpoint, "tcp://replicas:%d", bench->port);
-    assert_int_equal(rg_link_new(&bench->link, &bench->config, "encoder", endpoint, NULL), 0);
+    assert_int_equal(rg_link_new(&bench->link, &bench->options, "encoder", endpoint, NULL), 0);
 }
 
 static int bench_make(void **state)
 {
     bench_t *bench = calloc(1, sizeof *bench);
-    rg_config_init(&bench->config);
-    bench->config.endpoints.insecure = 1;
+    bench->options = fixture_options;
+    bench->options.insecure = 1;
     start(bench, 0);
     start(bench, 1);
     *state = bench;

@@ -13,7 +13,7 @@
 #include "tests/unit/wire/fixture.h"
 
 typedef struct {
-    rg_config_t config;
+    rg_wire_options_t options;
     char endpoint[600];
     fixture_t service;
     void *folder;
@@ -23,7 +23,7 @@ static int bench_make(void **state)
 {
     bench_t *bench = calloc(1, sizeof *bench);
     if (folder_make(&bench->folder) != 0) return -1;
-    rg_config_init(&bench->config);
+    bench->options = fixture_options;
     snprintf(bench->endpoint, sizeof bench->endpoint, "ipc://%s/s.ipc", (char *)bench->folder);
     *state = bench;
     return 0;
@@ -39,14 +39,14 @@ static int bench_drop(void **state)
 
 static void start(bench_t *bench)
 {
-    if (fixture_start(&bench->service, &bench->config, bench->endpoint) != 0) fail_msg("%s", rg_error());
+    if (fixture_start(&bench->service, &bench->options, bench->endpoint) != 0) fail_msg("%s", rg_error());
 }
 
 static rg_msg_t *ask_status(bench_t *bench)
 {
     rg_link_t *link;
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST), *reply = NULL;
-    assert_int_equal(rg_link_new(&link, &bench->config, "fixture", bench->service.bound, NULL), 0);
+    assert_int_equal(rg_link_new(&link, &bench->options, "fixture", bench->service.bound, NULL), 0);
     if (rg_link_ask(link, &request, &reply, -1) != 0) fail_msg("%s", rg_error());
     rg_link_destroy(&link);
     return reply;
@@ -78,13 +78,13 @@ static void a_living_ipc_path_is_not_taken(void **state)
     fixture_t second = {0};
     char want[700];
     start(bench);
-    assert_int_equal(fixture_start(&second, &bench->config, bench->endpoint), RG_EIO);
+    assert_int_equal(fixture_start(&second, &bench->options, bench->endpoint), RG_EIO);
     snprintf(want, sizeof want, "%s: already in use by process %d", bench->endpoint, (int)getpid());
     assert_string_equal(rg_error(), want);
     rg_msg_t *reply = ask_status(bench); // the first still answers
     rg_msg_destroy(&reply);
     fixture_stop(&bench->service);
-    assert_int_equal(fixture_start(&second, &bench->config, bench->endpoint), 0);
+    assert_int_equal(fixture_start(&second, &bench->options, bench->endpoint), 0);
     fixture_stop(&second);
 }
 
@@ -111,7 +111,7 @@ static void a_file_in_the_way_is_kept(void **state)
     bench_t *bench = *state;
     fixture_t service = {0};
     assert_int_equal(rg_file_write(bench->endpoint + 6, "precious", 8), 0);
-    assert_int_equal(fixture_start(&service, &bench->config, bench->endpoint), RG_EIO);
+    assert_int_equal(fixture_start(&service, &bench->options, bench->endpoint), RG_EIO);
     assert_non_null(strstr(rg_error(), "the path exists and is not a socket"));
     assert_true(rg_exists(bench->endpoint + 6));
 }
@@ -123,7 +123,7 @@ static void a_tcp_port_in_use_is_told(void **state)
     char want[200];
     strcpy(bench->endpoint, "tcp://127.0.0.1:*");
     start(bench);
-    assert_int_equal(fixture_start(&second, &bench->config, bench->service.bound), RG_EIO);
+    assert_int_equal(fixture_start(&second, &bench->options, bench->service.bound), RG_EIO);
     snprintf(want, sizeof want, "%s: cannot listen: Address already in use", bench->service.bound);
     assert_string_equal(rg_error(), want);
     fixture_stop(&bench->service);
@@ -136,16 +136,16 @@ static void unsafe_and_impossible_endpoints_are_refused(void **state)
     char path[200] = "ipc://";
     static const char *open[] = {"tcp://*:*", "tcp://0.0.0.0:*", "tcp://127.evil.example:5", "tcp://[::]:*"};
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(fixture_start(&service, &bench->config, open[i]), RG_ECONFIG);
+        assert_int_equal(fixture_start(&service, &bench->options, open[i]), RG_ECONFIG);
         assert_non_null(strstr(rg_error(), "endpoints.insecure: true"));
     }
-    bench->config.endpoints.insecure = 1;
-    assert_int_equal(fixture_start(&service, &bench->config, "tcp://*:*"), 0);
+    bench->options.insecure = 1;
+    assert_int_equal(fixture_start(&service, &bench->options, "tcp://*:*"), 0);
     fixture_stop(&service);
     memset(path + 6, 'x', 108);
-    assert_int_equal(fixture_start(&service, &bench->config, path), RG_ECONFIG);
+    assert_int_equal(fixture_start(&service, &bench->options, path), RG_ECONFIG);
     assert_non_null(strstr(rg_error(), "a path of 108 characters is too long for a socket (107 at most)"));
-    assert_int_equal(fixture_start(&service, &bench->config, "inproc://x"), RG_ECONFIG);
+    assert_int_equal(fixture_start(&service, &bench->options, "inproc://x"), RG_ECONFIG);
 }
 
 // ------------------------------------------------------------------ hostile peers
@@ -252,7 +252,7 @@ static void a_peer_that_left_is_forgotten(void **state)
     rg_link_t *link;
     rg_msg_t *request = batch_request(2, 1);
     start(bench);
-    assert_int_equal(rg_link_new(&link, &bench->config, "fixture", bench->service.bound, NULL), 0);
+    assert_int_equal(rg_link_new(&link, &bench->options, "fixture", bench->service.bound, NULL), 0);
     rg_link_send(link, &request, NULL, NULL);
     while (sem_trywait(&bench->service.came) != 0) rg_link_poll(link, 10);
     rg_link_destroy(&link);
@@ -311,14 +311,14 @@ static void links_are_served_by_the_loop(void **state)
     rg_service_spec_t spec = {
         .name = "relay", .endpoint = "tcp://127.0.0.1:*", .routes = routes, .n_routes = 2, .self = &relay};
     start(bench);
-    assert_int_equal(rg_service_new(&relay.service, &bench->config, &spec), 0);
-    assert_int_equal(rg_link_new(&relay.link, &bench->config, "fixture", bench->service.bound, NULL), 0);
+    assert_int_equal(rg_service_new(&relay.service, &bench->options, &spec), 0);
+    assert_int_equal(rg_link_new(&relay.link, &bench->options, "fixture", bench->service.bound, NULL), 0);
     rg_service_add_link(relay.service, relay.link);
     assert_int_equal(pthread_create(&thread, NULL, run_relay, &relay), 0);
 
     rg_link_t *link;
     rg_msg_t *request = batch_request(7, 1), *reply = NULL;
-    assert_int_equal(rg_link_new(&link, &bench->config, "relay", rg_service_endpoint(relay.service), NULL),
+    assert_int_equal(rg_link_new(&link, &bench->options, "relay", rg_service_endpoint(relay.service), NULL),
                      0);
     assert_int_equal(rg_link_ask(link, &request, &reply, -1), 0);
     assert_int_equal(((Rg__V1__BatchReply *)rg_msg_body(reply))->index, 107);

@@ -11,7 +11,7 @@
 #include "tests/unit/wire/fixture.h"
 
 typedef struct {
-    rg_config_t config;
+    rg_wire_options_t options;
     char endpoint[600];
     fixture_t service;
     rg_link_t *link;
@@ -22,12 +22,12 @@ static int bench_make(void **state)
 {
     bench_t *bench = calloc(1, sizeof *bench);
     if (folder_make(&bench->folder) != 0) return -1;
-    rg_config_init(&bench->config);
-    bench->config.limits.message_max_mib = 1;
+    bench->options = fixture_options;
+    bench->options.message_max_mib = 1;
     snprintf(bench->endpoint, sizeof bench->endpoint, "ipc://%s/s.ipc", (char *)bench->folder);
     *state = bench;
-    if (fixture_start(&bench->service, &bench->config, bench->endpoint) != 0) return -1;
-    return rg_link_new(&bench->link, &bench->config, "fixture", bench->endpoint, NULL);
+    if (fixture_start(&bench->service, &bench->options, bench->endpoint) != 0) return -1;
+    return rg_link_new(&bench->link, &bench->options, "fixture", bench->endpoint, NULL);
 }
 
 static int bench_drop(void **state)

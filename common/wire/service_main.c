@@ -9,7 +9,7 @@
 #include "common/core/err.h"
 #include "common/core/log.h"
 #include "common/core/version.h"
-#include "common/wire/wire.h"
+#include "common/wire/service_main.h"
 
 enum { OWN_FILES = 256 }; // descriptors beside connections
 

@@ -1,0 +1,22 @@
+// The settings of links and services: the part of the configuration that common/wire needs. Plain values, so
+// that a program without a configuration file (the client library) fills them in itself.
+#ifndef RG_WIRE_OPTIONS_H
+#define RG_WIRE_OPTIONS_H
+
+typedef struct {
+    int message_max_mib; // largest frame that is sent or taken
+    int queue;           // high-water mark of each socket, messages
+    int heartbeat_ms;    // between the pings of a link
+    int unread_mib;      // replies that a service holds until its peers read them
+    int insecure;        // 1: unencrypted tcp beyond loopback is allowed
+    // Borrowed. An object that keeps the options copies these texts.
+    const char *keys;         // folder of key pairs (wire/curve.h); "": tcp is not encrypted
+    const char *identity;     // name of the key pair that links show
+    const char *http_address; // where services listen for HTTP
+} rg_wire_options_t;
+
+// The settings that a configuration asks for; they point into it. In the library rg-wire-config.
+struct rg_config;
+rg_wire_options_t rg_wire_options(const struct rg_config *config);
+
+#endif
