@@ -62,7 +62,7 @@ static rg_conv_shape_t shape_of(const rg_tensor_t *x, const rg_conv_t *layer)
     return shape;
 }
 
-// What a kernel that failed leaves behind.
+// A kernel that failed leaves zeros behind.
 static void give_up(rg_tape_t *tape, rg_tensor_t *y, int err)
 {
     memset(y->data, 0, rg_tensor_size(y) * (y->half ? sizeof(uint16_t) : sizeof(float)));
@@ -95,8 +95,8 @@ rg_tensor_t *rg_conv_last(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *laye
     return y;
 }
 
-// y = A(w)^T g, A the convolution: its backward is A itself, and <u, A(w)^T g> = <A(w) u, g> gives w's
-// gradient.
+// y = A(w)^T g, where A is the convolution. Its backward is A itself; the gradient of w follows from
+// <u, A(w)^T g> = <A(w) u, g>.
 static void adjoint_backward(rg_tape_t *tape, void *ctx)
 {
     conv_ctx_t *op = ctx;
@@ -136,7 +136,7 @@ rg_tensor_t *rg_conv_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_conv_t *l
     return y;
 }
 
-// ---- any window
+// ---- convolution with any window
 
 typedef struct {
     rg_tensor_t *x, *y;

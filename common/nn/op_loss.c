@@ -1,4 +1,4 @@
-// Losses: the value is computed now, the gradient (already weighted) when the tape runs back.
+// Losses. The value is computed when the loss is recorded, the weighted gradient when the tape runs backward.
 #include <assert.h>
 
 #include "common/nn/ops.h"

@@ -1,4 +1,5 @@
-// Instance norm, AdaIN and MUNIT's layer norm, each fused with what follows it; rows of unit length.
+// Instance norm, AdaIN and MUNIT's layer norm, each fused with the activation or residual that follows; rows
+// of unit length.
 #include <assert.h>
 
 #include "common/nn/ops.h"
@@ -22,7 +23,7 @@ typedef struct {
     float *mean, *rstd; // [N,C]
 } instance_ctx_t;
 
-// d/d(before the activation), in place: y's gradient has no other reader.
+// Turns y's gradient into the gradient before the activation, in place: it has no other reader.
 static void through_act(rg_tape_t *tape, rg_tensor_t *y, enum rg_act act)
 {
     if (act != RG_ACT_NONE)

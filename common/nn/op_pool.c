@@ -1,4 +1,4 @@
-// Pooling.
+// Pooling under windows of any geometry, and the adjoint of D's 3x3/2 average.
 #include <assert.h>
 
 #include "common/nn/ops.h"

@@ -1,4 +1,4 @@
-// Operations that move values without parameters: means, joining, slicing, masking, activations.
+// Operations without parameters: means, joining, slicing, masking, activations.
 #include <assert.h>
 #include <string.h>
 
@@ -23,7 +23,7 @@ rg_tensor_t *rg_global_mean(rg_tape_t *tape, rg_tensor_t *x)
 
 // ---- layout
 
-// to[c][p] (+)= from[p][c] over one image, or the way back where `back`.
+// to[c][p] (+)= from[p][c] over one image, or from[c][p] to to[p][c] if `back`.
 static void transpose(float *to, const float *from, int pixels, int channels, int back, int add)
 {
     for (int p = 0; p < pixels; p++)
@@ -107,7 +107,7 @@ rg_tensor_t *rg_concat(rg_tape_t *tape, rg_tensor_t *const *x, int count)
     return y;
 }
 
-// dx[0..n) gets or gains dy[0..n).
+// Overwrites dx[0..n) with dy[0..n), or adds it.
 static void pass_gradient(rg_tape_t *tape, float *dx, int add, const float *dy, size_t n)
 {
     rg_tape_backend(tape)->act_backward(dx, add, dy, NULL, RG_ACT_NONE, n);
@@ -230,7 +230,7 @@ typedef struct {
     rg_tensor_t *mask, *a, *b, *y;
 } blend_ctx_t;
 
-// dx (+)= dy times a pixel's share: its mask for a, the rest for b.
+// dx (+)= dy * share of the pixel: the mask for a, 1 - mask for b.
 static void blend_one(rg_tape_t *tape, rg_tensor_t *x, const blend_ctx_t *op, int rest)
 {
     size_t channels = (size_t)x->c;

@@ -1,4 +1,4 @@
-// Operations on each value: sums, products, scales by channel, bounds, softmax.
+// Operations on single values: sums, products, scales per channel, bounds, softmax.
 #include <assert.h>
 
 #include "common/nn/ops.h"
@@ -54,7 +54,7 @@ rg_tensor_t *rg_add(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b)
     return binary(tape, a, b, y, add_backward);
 }
 
-// ---- products: b's values each for one of a's, or for a map of each image. Then rows are its pixels.
+// ---- products: each value of b multiplies one value of a, or one channel's map of an image
 
 static size_t rows_of(const rg_tensor_t *a, const rg_tensor_t *b)
 {
@@ -73,7 +73,7 @@ static void multiply_backward(rg_tape_t *tape, void *ctx)
     for (size_t n = 0; da && n < (size_t)op->a->n; n++)
         backend->scale_backward(da + n * rows * columns, add_a, op->y->grad + n * rows * columns,
                                 b + n * columns, rows, columns);
-    float *db = rg_tape_grad(tape, op->b, &add_b); // a may be b: its gradient is there by now
+    float *db = rg_tape_grad(tape, op->b, &add_b); // if a is b, its gradient exists by now
     for (size_t n = 0; db && n < (size_t)op->a->n; n++)
         backend->scale_sums(db + n * columns, add_b, op->y->grad + n * rows * columns, a + n * rows * columns,
                             rows, columns);

@@ -1,29 +1,29 @@
-// Differentiable operations. All take the tape first and return tensors that live until its reset. A layer is
-// its geometry and its parameters; parameters of a frozen set (param.h) get no gradient, and an op none of
-// whose inputs needs one records nothing.
+// Differentiable operations. Each takes the tape first and returns a tensor that lives until the tape's
+// reset. A layer is a geometry with its parameters. Parameters of a frozen set (param.h) get no gradient. An
+// op records itself on the tape only if one of its inputs needs a gradient.
 #ifndef RG_NN_OPS_H
 #define RG_NN_OPS_H
 
 #include "common/nn/param.h"
 #include "common/nn/tape.h"
 
-// ---- convolution: y [N,OH,OW,O] = act(conv(pad(up(x))) + bias), OH = (H + 2 pad - K) / stride + 1, where
-// up, if asked for, doubles H and W first by repeating pixels.
+// ---- convolution: y [N,OH,OW,O] = act(conv(pad(up(x))) + bias), OH = (H + 2 pad - K) / stride + 1. With `up`,
+// H and W are doubled first by repeating pixels.
 typedef struct {
     rg_param_t *weight; // [O,I,K,K]
     rg_param_t *bias;   // [O] or NULL
     int stride, pad;
     int reflect; // reflection padding instead of zeros (MUNIT's encoders)
     int up;      // nearest upsampling by 2 first (MUNIT's decoder)
-    int half;    // only a norm reads y: it may be bfloat16 where the backend computes in that
+    int half;    // only a norm reads y, so a bf16 backend may write it as bfloat16
     enum rg_act act;
 } rg_conv_t;
 rg_tensor_t *rg_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer);
-// The same, and x has no reader after it (rg_tape_forget).
+// The same for the last reader of x: frees x as rg_tape_forget does.
 rg_tensor_t *rg_conv_last(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer);
 
-// ---- convolution of any window and groups, of weights in a frozen set: x alone gets a gradient. rg_conv is
-// faster where it can say the same.
+// ---- convolution with any window and groups. The weights are frozen: only x gets a gradient. Prefer rg_conv,
+// which is faster, for the geometries that it has.
 typedef struct {
     rg_param_t *weight; // [O,I/groups,KH,KW]
     rg_param_t *bias;   // [O]
@@ -41,31 +41,31 @@ typedef struct {
 } rg_linear_t;
 rg_tensor_t *rg_linear(rg_tape_t *tape, rg_tensor_t *x, const rg_linear_t *layer);
 
-// ---- norms (backend.h has the formulas); residual NULL: none, else act must be NONE
+// ---- norms (formulas in backend.h); residual NULL: none, otherwise act must be NONE
 rg_tensor_t *rg_instance_norm(rg_tape_t *tape, rg_tensor_t *x, enum rg_act act, rg_tensor_t *residual);
-// AdaIN: row n of style [N,1,1,*] holds at `offset` C shifts, then C scales.
+// AdaIN: row n of style [N,1,1,*] holds C shifts from `offset` on, then C scales.
 rg_tensor_t *rg_adain(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *style, int offset, enum rg_act act,
                       rg_tensor_t *residual);
 rg_tensor_t *rg_layer_norm(rg_tape_t *tape, rg_tensor_t *x, rg_param_t *gain, rg_param_t *bias,
                            enum rg_act act);
 
-// ---- pooling, each channel by itself (backend.h)
+// ---- pooling, each channel on its own (backend.h)
 typedef struct {
     rg_window_t window;
-    int partial; // as of rg_window_positions
+    int partial; // as in rg_window_positions
     enum rg_pooling kind;
 } rg_pool_t;
 rg_tensor_t *rg_pool(rg_tape_t *tape, rg_tensor_t *x, const rg_pool_t *pool);
 rg_tensor_t *rg_pool3(rg_tape_t *tape, rg_tensor_t *x); // 3x3/2 average, padding not counted
 
-// ---- values: y = act(x * scale + shift) by channel, with both in a frozen set
+// ---- values: y = act(x * scale + shift) per channel, scale and shift frozen
 typedef struct {
     rg_param_t *scale, *shift; // [C]
     enum rg_act act;
 } rg_scale_t;
 rg_tensor_t *rg_scale(rg_tape_t *tape, rg_tensor_t *x, const rg_scale_t *layer);
 rg_tensor_t *rg_add(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b);
-rg_tensor_t *rg_multiply(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b);    // b as a, or [N,1,1,C]
+rg_tensor_t *rg_multiply(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b);    // b has a's shape, or [N,1,1,C]
 rg_tensor_t *rg_clip(rg_tape_t *tape, rg_tensor_t *x, const rg_clip_t *clip); // borrowed until backward
 rg_tensor_t *rg_softmax(rg_tape_t *tape, rg_tensor_t *x);                     // over channels
 // Each row of x [N,1,1,C] divided by its length.
@@ -76,27 +76,27 @@ rg_tensor_t *rg_global_mean(rg_tape_t *tape, rg_tensor_t *x); // [N,1,1,C]
 rg_tensor_t *rg_flatten(rg_tape_t *tape, rg_tensor_t *x);     // [N,1,1,C*H*W] in PyTorch's C,H,W order
 rg_tensor_t *rg_concat(rg_tape_t *tape, rg_tensor_t *const *x, int count); // along channels
 rg_tensor_t *rg_stack(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b);    // along images
-rg_tensor_t *rg_rows(rg_tape_t *tape, rg_tensor_t *x, int first,
-                     int count); // images first.., the same memory
-rg_tensor_t *rg_channels(rg_tape_t *tape, rg_tensor_t *x, int first, int count); // channels first..
-// Element i of the result is a's where mask[i] (size of a, borrowed until backward) is nonzero, else b's.
+// Images first..first+count-1 of x, in x's memory; and channels first..first+count-1, as a copy.
+rg_tensor_t *rg_rows(rg_tape_t *tape, rg_tensor_t *x, int first, int count);
+rg_tensor_t *rg_channels(rg_tape_t *tape, rg_tensor_t *x, int first, int count);
+// Takes element i from a if mask[i] is nonzero, otherwise from b. mask [size of a], borrowed until backward.
 rg_tensor_t *rg_select(rg_tape_t *tape, const unsigned char *mask, rg_tensor_t *a, rg_tensor_t *b);
-// keep [size of x] holds 0 or 1/(1-p) (borrowed until backward): inverted dropout with a mask drawn by the
-// caller.
+// Inverted dropout with a mask that the caller has drawn: keep [size of x] holds 0 or 1/(1-p), borrowed until
+// backward.
 rg_tensor_t *rg_dropout(rg_tape_t *tape, rg_tensor_t *x, const float *keep);
 // y = a * mask + b * (1 - mask), mask [N,H,W,1] for all channels of a and b.
 rg_tensor_t *rg_blend(rg_tape_t *tape, rg_tensor_t *mask, rg_tensor_t *a, rg_tensor_t *b);
 rg_tensor_t *rg_act(rg_tape_t *tape, rg_tensor_t *x, enum rg_act act);
 
-// ---- adjoints: the transposed linear maps behind an op, as ops. They write the gradient of a piecewise
-// linear network with respect to its input down as a graph of its own, which can be differentiated once more.
-// x is what the op was applied to; only its shape is read, and of an activation its output y, whose slopes
-// count as constants. g has the shape of the op's output, the result that of x.
+// ---- adjoints: the transposed linear map of an op, as an op. They build the gradient of a piecewise linear
+// network with respect to its input as a graph, so that it can be differentiated once more (WGAN-GP's
+// penalty). x is the op's input, of which only the shape is read. An activation needs its output y, whose
+// slopes count as constants. g has the shape of the op's output, the result has the shape of x.
 rg_tensor_t *rg_conv_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_conv_t *layer, const rg_tensor_t *x);
 rg_tensor_t *rg_pool3_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_tensor_t *x);
 rg_tensor_t *rg_act_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_tensor_t *y, enum rg_act act);
 
-// ---- losses: return the unweighted mean; the gradient is multiplied by weight
+// ---- losses: each returns the unweighted mean; weight multiplies the gradient
 double rg_loss_l1(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight);
 double rg_loss_l2(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight); // mean square
 double rg_loss_square(rg_tape_t *tape, rg_tensor_t *a, float target, float weight);

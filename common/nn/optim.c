@@ -15,8 +15,8 @@ double rg_optim_lr(const rg_train_config_t *config, int iteration)
     return config->lr * (config->schedule == RG_SCHEDULE_LINEAR ? 1 - into : 0.5 * (1 + cos(M_PI * into)));
 }
 
-// The averaged weights' decay: the configured one, but (1 + i) / (10 + i) while that is smaller, so that a
-// short stage's average is not made of its initial weights.
+// The decay of the averaged weights: the configured one, or (1 + i) / (10 + i) while that is smaller. So the
+// average of a short stage forgets the initial weights.
 static float ema_decay(const rg_train_config_t *config, int iteration)
 {
     double warm = (1.0 + iteration) / (10.0 + iteration);

@@ -1,4 +1,5 @@
-// Optimisers, clipping, schedules and averaged weights over parameter blocks.
+// Optimisation of parameter blocks: learning rate schedules, gradient clipping, SGD, Adam and AdamW, and
+// averaged weights.
 #ifndef RG_NN_OPTIM_H
 #define RG_NN_OPTIM_H
 
@@ -6,15 +7,16 @@
 #include "common/nn/backend.h"
 #include "common/nn/param.h"
 
-// Learning rate of iteration i (0-based): linear warm-up over config->warmup, then constant; or constant
-// until half of the iterations and linear or cosine decay to 0 over the second half; or in steps, multiplied
-// by step_factor at every multiple of step_every (torch.optim.lr_scheduler.StepLR).
+// The learning rate of an iteration, counted from 0. It rises linearly over config->warmup iterations and
+// then follows config->schedule: constant; linear or cosine, which stay constant for half of the iterations
+// and decay to 0 over the second half; or step, which multiplies the rate by step_factor at every multiple of
+// step_every (torch.optim.lr_scheduler.StepLR).
 double rg_optim_lr(const rg_train_config_t *config, int iteration);
 
-// One update of n sets with one global gradient norm: scales the gradients so that the norm is at most
-// config->clip (as torch.nn.utils.clip_grad_norm_), applies SGD, Adam or AdamW, zeroes the gradients and
-// moves ema (decay config->ema, less in the first iterations). norm (may be NULL) is the norm before
-// clipping. RG_ENUMERIC if it is not finite: nothing was changed then.
+// Updates n sets once, with one gradient norm over all of them. Scales the gradients so that the norm is at
+// most config->clip (as torch.nn.utils.clip_grad_norm_), applies SGD, Adam or AdamW, zeroes the gradients and
+// moves the averaged weights (decay config->ema, smaller in the first iterations). norm (may be NULL) is the
+// norm before clipping. RG_ENUMERIC if the norm is not finite; nothing has changed then.
 int rg_optim_step(rg_backend_t *backend, const rg_train_config_t *config, int iteration,
                   rg_params_t *const *sets, int n, double *norm);
 

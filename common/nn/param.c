@@ -9,8 +9,8 @@
 
 #include "common/core/alloc.h"
 
-// Versions are unique over all sets: a packed copy keyed by address and version can never be taken for the
-// weights of another set that got the same address later.
+// Versions are unique over all sets. So a packed copy, which is keyed by address and version, is never taken
+// for the weights of another set that was later allocated at the same address.
 static uint64_t next_version(void)
 {
     static atomic_uint_fast64_t last;
@@ -49,7 +49,7 @@ rg_param_t *rg_params_add(rg_params_t *set, const char *name, int rank, const in
     }
     param->offset = set->count;
     param->set = set;
-    set->count += (param->count + 15) & ~(size_t)15; // views start on cache lines; the padding stays zero
+    set->count += (param->count + 15) & ~(size_t)15; // views start on cache lines; padding stays zero
     set->list = rg_realloc(set->list, (size_t)(set->n + 1) * sizeof *set->list);
     set->list[set->n++] = param;
     return param;

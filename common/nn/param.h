@@ -1,8 +1,9 @@
-// Parameters of one network: values, gradients, optimiser moments and averaged weights are each one
-// contiguous block, with named views in PyTorch's layouts (conv [O,I,KH,KW], linear [O,I]), so that saving,
-// zeroing, clipping and updating are loops over a block.
+// The parameters of one network. Values, gradients, optimiser moments and averaged weights are one contiguous
+// block each, with named views in PyTorch's layouts (conv [O,I,KH,KW], linear [O,I]). So saving, zeroing,
+// clipping and updating are loops over a block.
 //
-//   build:  rg_params_init, rg_params_add for each view (layers keep the pointers), rg_params_alloc
+// To build a set: rg_params_init, then rg_params_add for each view (layers keep the pointers), then
+// rg_params_alloc.
 #ifndef RG_NN_PARAM_H
 #define RG_NN_PARAM_H
 
@@ -28,7 +29,7 @@ typedef struct rg_params {
     size_t count; // floats in a block
     float *value, *grad, *m, *v, *ema;
     int grad_borrowed;
-    uint64_t version; // changes with every change of value: packed copies are keyed by it
+    uint64_t version; // changes whenever value changes; keys packed copies of the weights
     int frozen;       // no gradients, no graph
 } rg_params_t;
 
@@ -40,16 +41,16 @@ rg_param_t *rg_params_add(rg_params_t *set, const char *name, int rank, const in
 
 // Allocates value (zeroed); training sets also get grad, m, v (zeroed) and ema.
 void rg_params_alloc(rg_params_t *set, int training);
-// A training set whose gradient lies in memory of somebody else: grad [count], zeroed, borrowed. Without
-// `averaged` it has no ema.
+// A training set whose gradient lies in the caller's memory: grad [count], zeroed, borrowed. Without
+// `averaged` the set has no ema.
 void rg_params_alloc_in(rg_params_t *set, float *grad, int averaged);
 
 rg_param_t *rg_params_find(const rg_params_t *set, const char *name); // full name, or NULL
 
-// Say that value was written from outside.
+// Must be called after value was written from outside.
 void rg_params_changed(rg_params_t *set);
 
-// Exchanges values and averaged weights (twice = as before).
+// Exchanges values and averaged weights. A second call exchanges them back.
 void rg_params_swap_ema(rg_params_t *set);
 
 // Kaiming normal, fan in, gain of ReLU: std = sqrt(2 / fan_in); He et al. 2015, eq. (10).

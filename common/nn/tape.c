@@ -1,3 +1,12 @@
+// The memory plan of a step. All tensors lie in one arena, a range of addresses that is reserved once. A
+// piece of it goes back to the arena as soon as its last reader has run:
+//
+//   forward    x -> norm -> y        rg_tape_forget(x): backward computes x again from the norm's input
+//   backward   node n .. node 1      after node i ran: the data and the gradient of its output are free
+//
+// A gradient is allocated when its first consumer writes it. So the peak of a step is little more than what
+// the forward pass must keep, and every step of one shape takes the same pieces from the arena in the same
+// order.
 #include "common/nn/tape.h"
 
 #include <assert.h>
@@ -9,7 +18,7 @@
 #include "common/core/alloc.h"
 #include "common/core/arena.h"
 
-// Addresses are free; memory is what a step touches.
+// Reserved addresses cost nothing; only touched pages become memory.
 #ifdef RG_SANITIZED
 static const size_t ARENA_CAPACITY = (size_t)8 << 30;
 #else
@@ -18,7 +27,7 @@ static const size_t ARENA_CAPACITY = (size_t)64 << 30;
 
 typedef struct node {
     rg_tensor_t *y;
-    int op; // of the stopwatch
+    int op; // its number on the stopwatch
     rg_backward_fn *backward;
     void *ctx;
     struct node *before;

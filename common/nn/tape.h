@@ -1,15 +1,21 @@
-// The tape: forward ops write tensors into its arena and record one backward function each; rg_tape_backward
-// runs them in reverse. A steady-state step allocates nothing: rg_tape_reset keeps the arena's pages.
+// A tape for reverse-mode differentiation. Forward ops write tensors into its arena and record one backward
+// function each; rg_tape_backward runs these in reverse order. rg_tape_reset keeps the arena's pages, so a
+// steady-state step allocates nothing.
 //
-// A network under training:  x = rg_tape_input(...); y = rg_conv(tape, x, &layer); rg_loss_l1(tape, y, t,
-// 10);
-//                            rg_tape_backward(tape); (optim.h updates)  rg_tape_reset(tape);
-// Losses carry their weight, so the seed of every gradient is known where the loss is recorded and the total
-// needs no node of its own.
+// A training step:
 //
-// Errors are sticky: an op that fails (oneDNN refuses) leaves zeros behind and rg_tape_error tells; shapes
-// that cannot match are a programmer's error and assert, since configurations are validated when they are
-// read.
+//     x = rg_tape_input(tape, n, h, w, c, pixels);
+//     y = rg_conv(tape, x, &layer);
+//     rg_loss_l1(tape, y, target, 10);
+//     rg_tape_backward(tape);
+//     rg_optim_step(...);
+//     rg_tape_reset(tape);
+//
+// A loss is given its weight when it is recorded, so no op is needed for the sum of the losses.
+//
+// Errors are sticky: an op that fails (oneDNN refuses it) leaves zeros behind and rg_tape_error returns the
+// error. Shapes that cannot match are programmer errors and assert, because configurations are validated when
+// they are read.
 #ifndef RG_NN_TAPE_H
 #define RG_NN_TAPE_H
 
@@ -27,37 +33,38 @@ void rg_tape_reset(rg_tape_t *tape); // all its tensors are gone
 
 rg_backend_t *rg_tape_backend(const rg_tape_t *tape);
 
-// While paused ops record nothing and their outputs need no gradient. Nests.
+// While the tape is paused, ops record nothing and their outputs need no gradient. Calls nest.
 void rg_tape_pause(rg_tape_t *tape);
 void rg_tape_resume(rg_tape_t *tape);
 
-// Runs every recorded backward once, last first, and forgets them. Memory goes on to what comes later: of the
-// tensors made by recorded ops neither data nor gradient is there afterwards; leaves keep theirs. The tape's
-// sticky error, or 0.
+// Runs every recorded backward function once, the last one first, and forgets them. Returns the tape's sticky
+// error, or 0. Memory is reused on the way: afterwards tensors that recorded ops made have neither data nor
+// gradient. Leaves keep theirs.
 int rg_tape_backward(rg_tape_t *tape);
 int rg_tape_error(const rg_tape_t *tape);
 
 // A tensor with uninitialised data.
 rg_tensor_t *rg_tape_tensor(rg_tape_t *tape, int n, int h, int w, int c);
 rg_tensor_t *rg_tape_tensor_half(rg_tape_t *tape, int n, int h, int w, int c);
-// A tensor over data that outlives the step (borrowed, not written); no gradient.
+// A tensor over data that outlives the step (borrowed, not written). It gets no gradient.
 rg_tensor_t *rg_tape_input(rg_tape_t *tape, int n, int h, int w, int c, const float *data);
 
-// No op will read x from here on: its memory is free for later tensors. Where backward needs x it is computed
-// again, which only the norms do; of other ops' results that backward needs, nothing is forgotten.
+// Promises that no later op reads x, so that later tensors may use its memory. If backward needs x and x was
+// made by a norm, the norm computes it again; x of any other op that backward needs is kept.
 void rg_tape_forget(rg_tape_t *tape, rg_tensor_t *x);
 
 size_t rg_tape_peak_bytes(const rg_tape_t *tape);
 
-// Times every op from now on (borrowed; NULL: no longer). rg_tape_op also names other work in between.
+// Times every op from now on (watch borrowed; NULL: stop timing). rg_tape_op also names other work in
+// between.
 void rg_tape_watch(rg_tape_t *tape, rg_stopwatch_t *watch);
 void rg_tape_op(rg_tape_t *tape, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-// ---- for ops, which first say their name with rg_tape_op
+// ---- for ops; each op first names itself with rg_tape_op
 void *rg_tape_alloc(rg_tape_t *tape, size_t size);
-// 1 if an op with this input (and, where given, this trainable flag) must record.
+// 1 if an op whose inputs have this needs_grad must record itself: it is set and the tape is not paused.
 int rg_tape_wants(const rg_tape_t *tape, int needs_grad);
-// y: the op's output, whose last reader this backward is; NULL for a loss.
+// y: the op's output, which is free after this backward; NULL for a loss.
 void rg_tape_record(rg_tape_t *tape, rg_tensor_t *y, rg_backward_fn *backward, void *ctx);
 // For an op with one input: sets y->needs_grad and, where a gradient will flow, records backward with a
 // rg_unary_op_t as its context. Returns y.
@@ -69,10 +76,10 @@ typedef struct {
 rg_tensor_t *rg_tape_record_unary(rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t *y, rg_backward_fn *backward,
                                   const void *extra, int value);
 void rg_tape_fail(rg_tape_t *tape, int err);
-// x's data, computed again if it was forgotten: for backward functions.
+// For backward functions: x's data, computed again if it was forgotten.
 const float *rg_tape_data(rg_tape_t *tape, rg_tensor_t *x);
-// Where to put d/dx: finds room for x->grad at the first call, *add says whether something is already there.
-// NULL if x needs no gradient.
+// Where to put d/dx: allocates x->grad at the first call; *add says whether a gradient is already there. NULL
+// if x needs no gradient.
 float *rg_tape_grad(rg_tape_t *tape, rg_tensor_t *x, int *add);
 
 #endif

@@ -1,6 +1,6 @@
-// Tensors: f32, NHWC, contiguous. Vectors are [N,1,1,C]. A tensor is a value owned by its tape's arena and
-// gone at the tape's next reset; parameters live in blocks of their own (param.h). What a convolution says
-// and only a norm reads may be bfloat16 (`half`); its gradient is f32 all the same.
+// A tensor: f32, NHWC, contiguous. Vectors are [N,1,1,C]. Its tape's arena owns it until the tape's next
+// reset; parameters live in blocks of their own (param.h). A convolution's output that only a norm reads may
+// be bfloat16 (`half`); its gradient is f32 even then.
 #ifndef RG_NN_TENSOR_H
 #define RG_NN_TENSOR_H
 
@@ -10,12 +10,12 @@ struct rg_tape;
 
 typedef struct rg_tensor {
     int n, h, w, c;
-    float *data;    // [n,h,w,c], NULL while forgotten (tape.h); uint16_t * where half
+    float *data;    // [n,h,w,c], NULL while forgotten (tape.h); really uint16_t * if half
     float *grad;    // [n,h,w,c], NULL until the first consumer's backward writes it
-    int needs_grad; // some trainable parameter or input stands behind this value
+    int needs_grad; // it depends on a trainable parameter or input
     int half;       // data is bfloat16
-    int owned;      // data is a piece of the arena for itself
-    void (*remake)(struct rg_tape *tape, void *ctx); // writes data once more; NULL: not possible
+    int owned;      // data is a piece of the arena that no other tensor uses
+    void (*remake)(struct rg_tape *tape, void *ctx); // computes data again; NULL: not possible
     void *remake_ctx;
 } rg_tensor_t;
 

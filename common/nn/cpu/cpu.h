@@ -1,4 +1,5 @@
-// What the files of the CPU backend share.
+// Declarations that the files of the CPU backend share: activations, scratch memory, loops, the parts of the
+// table.
 #ifndef RG_NN_CPU_H
 #define RG_NN_CPU_H
 
@@ -25,10 +26,10 @@ static inline float rg__act_value(float x, enum rg_act act)
     return x;
 }
 
-typedef struct rg__conv rg__conv_t; // the ways to convolve, with what they keep between calls
+typedef struct rg__conv rg__conv_t; // conv.c: the convolution methods and the memory they keep
 
 typedef struct {
-    rg_backend_t table; // first: a rg_backend_t * is a rg_cpu_backend_t *
+    rg_backend_t table; // the first member, so that a rg_backend_t * can be cast to this type
     rg__conv_t *conv;
 } rg_cpu_backend_t;
 
@@ -58,7 +59,7 @@ static inline void rg__scratch_free(rg__scratch_t *scratch)
     *scratch = (rg__scratch_t){0};
 }
 
-// Loops that several files of the backend need; on all threads where not said otherwise.
+// Loops that several files of the backend need. They use all threads unless a comment says otherwise.
 void rg__add(float *y, const float *a, const float *b, size_t n);        // y may be a
 void rg__act_range(float *y, const float *x, enum rg_act act, size_t n); // y may be x; this thread only
 void rg__bf16_from_float(uint16_t *y, const float *x, size_t n);         // rounds to nearest even

@@ -12,15 +12,17 @@
 enum direction { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS };
 enum { BUCKETS = 512 };
 
-// One primitive of one geometry, with the memory objects it is executed on.
+// A plan: one oneDNN primitive for one geometry and direction, with the memory objects it is executed on.
+// Plans are made at the first call and kept in a hash table. Packed weights are shared by all plans that
+// chose one format: `form` is that format's number among the packs (packs.h).
 typedef struct plan {
     rg_window_conv_shape_t shape;
     enum direction direction;
     int bias;
     dnnl_primitive_t primitive;
     dnnl_memory_desc_t weights_md; // the format oneDNN chose
-    uint64_t form;                 // its number among the packs
-    int plain;                     // which is the plain OIHW one
+    uint64_t form;                 // number of that format among the packs
+    int plain;                     // that format is plain OIHW: no reorder is needed
     size_t weights_bytes;
     dnnl_memory_t x, y, weights, bias_memory, scratchpad;
     size_t scratchpad_bytes;
@@ -39,8 +41,9 @@ struct rg__direct {
     dnnl_memory_desc_t *forms; // formats of weights seen so far
     int n_forms;
     int bf16;
-    rg__scratch_t scratchpad, chosen,
-        sum;                          // chosen: gradients in oneDNN's format; sum: what is added afterwards
+    rg__scratch_t scratchpad;
+    rg__scratch_t chosen;             // weight gradients in oneDNN's format
+    rg__scratch_t sum;                // weight gradients in the plain format, before they are added
     rg__scratch_t narrow_x, narrow_y; // bfloat16 copies
 };
 
@@ -57,7 +60,7 @@ typedef struct {
     dnnl_memory_desc_t x, y, weights_any, weights_plain, bias;
 } descs_t;
 
-// What the direction writes is f32; what it reads may be bfloat16.
+// The tensor that this direction writes is f32; those that it reads may be bfloat16.
 static void describe(descs_t *d, const plan_t *plan, enum direction direction, int bf16)
 {
     const rg_window_conv_shape_t *s = &plan->shape;
@@ -90,7 +93,7 @@ static dnnl_status_t make_attr(dnnl_primitive_attr_t *attr, const plan_t *plan)
     return status;
 }
 
-// A window as oneDNN counts: a dilation of 0 leaves no pixel out.
+// A window in oneDNN's terms: there a dilation of 0 means adjacent taps.
 typedef struct {
     dnnl_dims_t strides, dilates, before, after;
 } steps_t;
@@ -104,7 +107,7 @@ static steps_t steps_of(const rg_window_t *window)
                      .after = {h->after, w->after}};
 }
 
-// The forward descriptor is also the hint that the backward ones need.
+// oneDNN needs the forward descriptor as a hint for the backward ones.
 static dnnl_status_t make_forward(dnnl_primitive_desc_t *pd, const plan_t *plan, const descs_t *d,
                                   dnnl_engine_t engine, dnnl_primitive_attr_t attr)
 {
@@ -221,13 +224,13 @@ static unsigned bucket_of(const rg_window_conv_shape_t *s, enum direction direct
     return (hash ^ hash >> 15) % BUCKETS;
 }
 
-// All members are integers of one size: there is nothing between them.
+// All members are ints, so the struct has no padding and can be compared as bytes.
 static int same_shape(const rg_window_conv_shape_t *a, const rg_window_conv_shape_t *b)
 {
     return memcmp(a, b, sizeof *a) == 0;
 }
 
-// The cached plan, or a new one. NULL with rg_error() if oneDNN refuses the geometry.
+// The cached plan or a new one. NULL, with rg_error() set, if oneDNN refuses the geometry.
 static plan_t *plan_for(rg__direct_t *self, const rg_window_conv_shape_t *shape, enum direction direction,
                         int bias)
 {
@@ -260,7 +263,7 @@ static dnnl_status_t run_reorder(rg__direct_t *self, plan_t *plan, const void *f
     return dnnl_primitive_execute(plan->reorder, self->stream, 2, args);
 }
 
-// The weights in the plan's format: packed again only when their version changed.
+// The weights in the plan's format. They are packed again only after their version changed.
 static const void *pack(rg__direct_t *self, plan_t *plan, rg_weights_t weights)
 {
     int stale;
@@ -291,7 +294,7 @@ static dnnl_status_t execute(rg__direct_t *self, plan_t *plan, const void *x, co
     return dnnl_primitive_execute(plan->primitive, self->stream, plan->bias ? 5 : 4, args);
 }
 
-// x in the type that the primitives read.
+// x in the type that the primitives read: itself or a bfloat16 copy.
 static const void *narrow(rg__direct_t *self, rg__scratch_t *scratch, const float *x, size_t count)
 {
     if (!self->bf16) return x;
@@ -352,7 +355,7 @@ int rg__direct_backward_weights(rg__direct_t *self, float *dw, float *db, const 
     return 0;
 }
 
-// ---- life
+// ---- creation and destruction
 
 int rg__direct_new(rg__direct_t **out, rg__packs_t *packs, int bf16)
 {

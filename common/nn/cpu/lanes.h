@@ -1,4 +1,5 @@
-// Sixteen channels of one pixel: the vector of the hot loops. Compiled for whatever width the machine has.
+// A vector of sixteen channels of one pixel, for the hot loops. The compiler maps it to the vectors of each
+// processor level (hot.h).
 #ifndef RG_NN_CPU_LANES_H
 #define RG_NN_CPU_LANES_H
 
@@ -21,7 +22,7 @@ RG_INLINE void rg__store(float *p, const rg__lanes_t *v)
     *(rg__lanes_t *)p = *v;
 }
 
-// Sixteen bfloat16 from sixteen floats, rounded to nearest even (values are finite here).
+// Stores sixteen floats as bfloat16, rounded to nearest even. The values must be finite.
 RG_INLINE void rg__store_bf16(uint16_t *p, const rg__lanes_t *v)
 {
     typedef uint32_t bits_t __attribute__((vector_size(64)));
@@ -30,7 +31,7 @@ RG_INLINE void rg__store_bf16(uint16_t *p, const rg__lanes_t *v)
     *(half_t *)p = __builtin_convertvector((bits + 0x7fff + (bits >> 16 & 1)) >> 16, half_t);
 }
 
-// Numbers i to i + 15 of f32 values, or of bfloat16 ones where half.
+// Stores v at position i of an array of f32, or of bfloat16 if `half`.
 RG_INLINE void rg__put(void *values, int half, size_t i, const rg__lanes_t *v)
 {
     if (half)
@@ -39,7 +40,7 @@ RG_INLINE void rg__put(void *values, int half, size_t i, const rg__lanes_t *v)
         rg__store((float *)values + i, v);
 }
 
-// Halves are added, so that the additions of all lanes run side by side.
+// The sum of all lanes: halves are added, so that the additions run in parallel.
 RG_INLINE float rg__lane_sum(rg__lanes_t v)
 {
     typedef float half_t __attribute__((vector_size(32)));
@@ -50,7 +51,7 @@ RG_INLINE float rg__lane_sum(rg__lanes_t v)
     return (q[0] + q[2]) + (q[1] + q[3]);
 }
 
-// v where positive, else slope * v
+// v if positive, otherwise slope * v
 RG_INLINE rg__lanes_t rg__leak(rg__lanes_t v, float slope)
 {
     typedef int mask_t __attribute__((vector_size(64)));

@@ -1,5 +1,5 @@
-// Instance norm / AdaIN and MUNIT's layer norm, one image per task. Statistics of a map are sums over its
-// rows of channels, so every pass reads memory in order.
+// Instance norm, AdaIN and MUNIT's layer norm, one image per task. The statistics of a map are sums over its
+// rows of channels, so that every pass reads memory in order.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +27,7 @@ static rg_map_t image_of(rg_map_t x, int i, int hw, int c)
     return (rg_map_t){(const char *)x.data + at, x.half};
 }
 
-// Sums over the pixels first..end-1 of x, or of (x - mean)^2 where mean is given.
+// Sums x over the pixels first..end-1, or (x - mean)^2 if mean is given.
 RG_INLINE void sums(const int half, float *sum, const void *x, const float *mean, int first, int end, int c)
 {
     for (int k = 0; k < c; k++) sum[k] = 0;
@@ -196,9 +196,9 @@ static void instance_backward(float *dx, int add, float *dscale, float *dshift, 
 
 // ---- layer norm
 
-enum { BLOCK = 128 }; // pixels whose sums are f32
+enum { BLOCK = 128 }; // pixels that are summed in f32 before the sum goes on in f64
 
-// The sum over a map's pixels and channels of x, or of (x - mean)^2 where mean is given.
+// Sums x over the pixels and channels of a map, or (x - mean)^2 if mean is given.
 static double image_sum(rg_map_t x, const float *mean, int hw, int c)
 {
     float sum[CHANNELS_MAX];
@@ -240,7 +240,7 @@ static void layer_forward(float *y, rg_map_t x, const float *mean, const float *
 
 // With r = 1 / (std + eps), g = gain * dy, m = h*w*c:
 //   dx = r * (g - mean(g) - (x - mean) * sum(g * (x - mean)) * r / ((m - 1) * std))
-// part [2,c] gets this image's share of dgain and dbias, so that images can be added up in order.
+// part [2,c] receives this image's share of dgain and dbias, so that images are added in a fixed order.
 static void layer_backward_image(float *dx, int add, float *part, const float *dy, rg_map_t x, float mean,
                                  float std, const float *gain, int hw, int c)
 {

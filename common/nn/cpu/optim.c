@@ -1,10 +1,13 @@
-// Optimiser updates over whole blocks, in one pass over memory.
+// Optimiser updates of whole blocks in one pass over memory.
 #include <math.h>
 #include <string.h>
 
 #include "common/nn/cpu/cpu.h"
 
-enum { CHUNK = 4096, PARTS = 64 }; // floats that stay in the cache from one loop to the next; partial sums
+enum {
+    CHUNK = 4096, // floats that stay in the cache from one loop to the next
+    PARTS = 64    // partial sums
+};
 
 static inline size_t part_start(size_t n, int part)
 {
@@ -18,7 +21,7 @@ RG_HOT static double sum_squares_range(const float *x, size_t n)
     return sum;
 }
 
-// Partial sums do not depend on the number of threads and are added in order of position.
+// The partial sums do not depend on the number of threads and are added in a fixed order.
 static double sum_squares(const float *x, size_t n)
 {
     double part[PARTS], total = 0;

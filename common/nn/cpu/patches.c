@@ -30,7 +30,7 @@ int rg__patches_fits(const rg_conv_shape_t *s)
            width_of(s) <= COLUMNS_MAX / pixels_of(s);
 }
 
-// The row or column of x under tap `tap` of output `at`, or -1 in a border of zeros.
+// The row or column of x under tap `tap` of output `at`, or -1 in the zero border.
 static int under(const rg_conv_shape_t *s, int at, int tap, int size)
 {
     int i = at * s->stride + tap - s->pad;
@@ -39,7 +39,8 @@ static int under(const rg_conv_shape_t *s, int at, int tap, int size)
     return i >= 0 && i < size ? i : -1;
 }
 
-// Calls for every pixel of an image's output and every tap: the columns' place, and the pixel of x or NULL.
+// For every output pixel of an image and every tap: calls with the place in the columns and the pixel of x,
+// NULL in the border.
 typedef void tap_fn(float *column, float *pixel, const rg_conv_shape_t *s);
 
 static void each_tap(float *columns, float *image, const rg_conv_shape_t *s, tap_fn *fn)
@@ -77,12 +78,12 @@ static float *room(rg__patches_t *self, const rg_conv_shape_t *s)
     return rg__scratch(&self->columns, (size_t)pixels_of(s) * (size_t)width_of(s) * sizeof(float));
 }
 
-// ---- y [pixels,o] = columns w^T: both run along their rows, so that vectors of either need no repacking
-// (which a general product would do to the weights, for a few pixels)
+// ---- y [pixels,o] = columns w^T. Both operands are read along their rows, so neither is repacked; a general
+// product would repack all weights for a few pixels.
 
 enum { ROWS = 4, OUTPUTS = 6, CACHED = 96 << 10, STRETCH_MIN = 256 }; // numbers
 
-// How much of the rows at a time: the pixels' part stays in the cache, however many there are.
+// How many numbers of each row at a time: the stretch of all rows must stay in the cache.
 static int stretch_of(const rg_conv_shape_t *s)
 {
     int n = CACHED / pixels_of(s) / RG_LANES * RG_LANES;

@@ -1,6 +1,6 @@
-// Convolutions on small maps with many weights, D's last layers above all: products of the input's patches
-// with the weights as they are. No packed copy of the weights is kept, and their gradient needs no
-// reordering; both cost more than the products where few pixels meet millions of weights.
+// Convolutions on small maps with many weights, such as D's last layers: products of the input's patches
+// (im2col) with the plain weights. It keeps no packed copy of the weights and does not reorder their
+// gradient. With few pixels and millions of weights, both would cost more than the products.
 #ifndef RG_NN_CPU_PATCHES_H
 #define RG_NN_CPU_PATCHES_H
 
@@ -14,7 +14,7 @@ typedef struct {
 void rg__patches_fini(rg__patches_t *self);
 int rg__patches_fits(const rg_conv_shape_t *s);
 
-// As in backend.h; bias, activation and db are not ours.
+// As in backend.h, but without bias, activation and db: the caller does these.
 void rg__patches_forward(rg__patches_t *self, float *y, const float *x, const float *w,
                          const rg_conv_shape_t *s);
 void rg__patches_backward(rg__patches_t *self, float *dx, int add, float *dw, const float *x, const float *dy,

@@ -12,7 +12,7 @@ static inline size_t chunk_length(size_t start, size_t n)
     return n - start < CHUNK ? n - start : CHUNK;
 }
 
-// ---- activations. The switch is on a constant in every inlined copy, so each loop is straight.
+// ---- activations. Each inlined copy switches on a constant, so its loop has no branch.
 
 // act'(x) from y = act(x)
 static inline float slope_of(float y, enum rg_act act)
@@ -117,7 +117,7 @@ void rg__add(float *y, const float *a, const float *b, size_t n)
         add_range(y + start, a + start, b + start, chunk_length(start, n));
 }
 
-// The upper half of the float, rounded to nearest even; NaN stays NaN.
+// bfloat16 is the upper half of a float, here rounded to nearest even; NaN stays NaN.
 RG_HOT static void bf16_range(uint16_t *y, const float *x, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -144,7 +144,7 @@ static void bias_forward(float *y, const float *bias, enum rg_act act, int rows,
     }
 }
 
-// Adds the column sums of x [rows,columns]: bands of rows on all threads, then the bands in order.
+// Adds the column sums of x [rows,columns]: all threads sum bands of rows, then the bands are added in order.
 RG_HOT static void sum_band(float *sums, const float *x, size_t rows, size_t columns)
 {
     for (size_t r = 0; r < rows; r++)
@@ -215,7 +215,7 @@ static void scale_sums(float *dscale, int add, const float *dy, const float *x, 
 
 // ---- bounds
 
-// Each alternative is computed, so that values go side by side.
+// Computes every alternative instead of branching, so that the loop vectorises.
 RG_HOT static void clip_range(float *y, const float *x, rg_clip_t clip, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -248,7 +248,7 @@ static void clip_backward(float *dx, int add, const float *dy, const float *x, r
         clip_backward_range(dx + start, add, dy + start, x + start, clip, chunk_length(start, n));
 }
 
-// ---- softmax: shifted by the largest, so that no exponential overflows
+// ---- softmax, shifted by the largest value so that no exponential overflows
 
 static void softmax_row(float *y, const float *x, size_t n)
 {
@@ -266,7 +266,7 @@ static void softmax_forward(float *y, const float *x, size_t rows, size_t column
 
 static void softmax_row_backward(float *dx, int add, const float *dy, const float *y, size_t n)
 {
-    float mean = 0; // of dy, weighted by y
+    float mean = 0; // of dy, weighted with y
     for (size_t i = 0; i < n; i++) mean += dy[i] * y[i];
     for (size_t i = 0; i < n; i++) dx[i] = (add ? dx[i] : 0) + y[i] * (dy[i] - mean);
 }

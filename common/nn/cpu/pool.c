@@ -3,9 +3,9 @@
 
 #include "common/nn/cpu/cpu.h"
 
-enum { SLICE = 64 }; // channels that backward takes at a time: windows may share pixels, slices do not
+enum { SLICE = 64 }; // channels per task of backward: windows may share pixels, slices of channels do not
 
-// The taps of one position that lie in the map, and how many lie in the map or the padding.
+// The taps of one position that lie in the map, and the number of taps in the map or its padding.
 typedef struct {
     int start; // where tap 0 lies
     int first, end, padded;
@@ -27,14 +27,14 @@ static taps_t taps_at(const rg_window_side_t *span, int position, int size)
     return t;
 }
 
-// ---- one window: the pixels under it, in order
+// ---- one window: its pixels in order
 
 typedef struct {
     const rg_pool_shape_t *s;
     taps_t rows, columns;
 } place_t;
 
-// The number of tap (a, b)'s pixel in its map.
+// The index of the pixel under tap (a, b) in the map.
 static inline size_t pixel_of(const place_t *p, int a, int b)
 {
     size_t row = (size_t)(p->rows.start + a * p->s->window.h.dilation);
@@ -76,7 +76,7 @@ static void mean_backward(float *dmap, const float *dy, const place_t *p, int wi
         }
 }
 
-// Without branches, so that channels go side by side.
+// Without branches, so that the loop over channels vectorises.
 RG_HOT static void raise_best(float *restrict best, int *restrict winner, const float *restrict x, int pixel,
                               int width)
 {

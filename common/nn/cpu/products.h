@@ -1,5 +1,6 @@
-// Many matrix products of one shape on oneDNN: c[i] (+)= op(a[i]) op(b[i]), row-major, i < batch, results
-// f32. Operands are f32 (one sgemm per thread at a time), or bfloat16 (one primitive for all, kept by shape).
+// Batched matrix products on oneDNN: c[i] (+)= op(a[i]) op(b[i]) for i < batch, row-major, results in f32.
+// f32 operands take one sgemm per product, a product per thread; bfloat16 operands take one primitive for the
+// whole batch, which is cached by shape.
 #ifndef RG_NN_CPU_PRODUCTS_H
 #define RG_NN_CPU_PRODUCTS_H
 

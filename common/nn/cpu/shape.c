@@ -1,4 +1,4 @@
-// Padding, resampling and means: whole NHWC rows of channels move at a time.
+// Padding, resampling and means. Whole NHWC rows of channels are moved at a time.
 #include <string.h>
 
 #include "common/nn/cpu/cpu.h"
@@ -22,7 +22,7 @@ static void clear(float *d, int add, int n, const map_t *m)
     if (!add) memset(d, 0, (size_t)n * (size_t)m->h * (size_t)m->w * (size_t)m->c * sizeof *d);
 }
 
-// Position i of a padded line in the line itself: -1 -> 1, size -> size-2.
+// Position i of a padded line, mirrored into the line itself: -1 -> 1, size -> size-2.
 static inline int mirror(int i, int size)
 {
     if (i < 0) return -i;

@@ -18,12 +18,13 @@ void rg__thin_fini(rg__thin_t *self)
     rg__scratch_free(&self->products);
 }
 
-// The two sides of the linear map. F's pixel (r,c) meets the k x k pixels of padded I from (r,c)*stride on.
+// The two sides of the linear map. Pixel (r,c) of F is connected with the k x k pixels of padded I from
+// (r,c)*stride on.
 typedef struct {
     int n, rows, columns, wide; // F
     int h, w, pad, reflect;     // I, without its padding
     int k, stride;
-    int output; // I is the convolution's output
+    int output; // 1: I is the convolution's output, F its input; 0: the other way round
     int half;   // F is written as bfloat16
 } map_t;
 
@@ -102,7 +103,7 @@ static float *pad(rg__thin_t *self, const map_t *m, const float *image)
     return padded;
 }
 
-// ---- to the wide side: broadcast pixels times rows of W, `span` neighbouring pixels at a time
+// ---- to_wide: broadcast pixels times rows of W, `span` adjacent pixels at a time
 
 RG_INLINE void wide_span(const int span, const int half, const map_t *m, void *f, size_t at, int add,
                          const float *image, const float *weights, const float *bias, float slope)
@@ -126,7 +127,7 @@ RG_INLINE void wide_span(const int span, const int half, const map_t *m, void *f
     }
 }
 
-// One row of F, from number `at` on; image: padded, at the row's first pixel.
+// One row of F, from index `at` on. image: padded I at the row's first pixel.
 RG_INLINE void wide_spans(const int half, const map_t *m, void *f, size_t at, int add, const float *image,
                           const float *weights, const float *bias, float slope)
 {
@@ -168,10 +169,13 @@ static void to_wide(rg__thin_t *self, const map_t *m, void *f, int add, const fl
                      padded + (size_t)i * padded_size(m) + (size_t)r * stride, weights, bias, slope_of(act));
 }
 
-// ---- to the RGB side: P = F W' [pixels,k,k,3] by products, and the sum of P's shifted rows. Bands of F's
-// rows are summed apart, since neighbours reach into the same rows of I, and then added in order.
+// ---- to_rgb: P = F W' [pixels,k,k,3] by products, then the sum of P's shifted rows. Adjacent rows of F reach into
+// the same rows of I, so bands of rows are summed separately and then added in order.
 
-enum { BAND = 16, BAND_STEP = 4 }; // rows of F; of which P is made at a time
+enum {
+    BAND = 16,    // rows of F that are summed together
+    BAND_STEP = 4 // rows of F whose P exists at a time
+};
 
 static int bands_of(const map_t *m)
 {
@@ -183,7 +187,7 @@ static int band_rows(const map_t *m)
     return (BAND - 1) * m->stride + m->k;
 }
 
-// Adds P of one row of F to the k rows of padded I from `sum` on.
+// Adds P of one row of F to the k rows of padded I that start at `sum`.
 RG_HOT static void add_products(const map_t *m, float *sum, const float *p)
 {
     int run = m->k * RGB, step = m->stride * RGB;
@@ -227,7 +231,7 @@ static void join_bands(const map_t *m, float *to, int add, const float *sums, co
 static void to_rgb(rg__thin_t *self, const map_t *m, float *image, int add, const float *f,
                    const float *weights, const float *bias)
 {
-    // A mirrored border is computed, then folded back; a zero border is not wanted.
+    // A mirrored border is computed and then folded back; a zero border is left out.
     int margin = m->reflect ? 0 : m->pad, h = m->h + 2 * (m->pad - margin), w = m->w + 2 * (m->pad - margin);
     int bands = bands_of(m);
     size_t sum = (size_t)band_rows(m) * (size_t)padded_width(m) * RGB,
@@ -247,9 +251,9 @@ static void to_rgb(rg__thin_t *self, const map_t *m, float *image, int add, cons
     if (m->reflect) rg__reflect_adjoint(image, add, to, m->n, m->h, m->w, RGB, m->pad);
 }
 
-// ---- to the weights: broadcast pixels times vectors of F, summed over pixels
+// ---- to_weights: broadcast pixels times vectors of F, summed over pixels
 
-// `taps` neighbouring numbers of a row of padded I against one row of F.
+// `taps` adjacent numbers of a row of padded I times one row of F.
 RG_INLINE void weight_taps(const int taps, const map_t *m, float *dw, const float *image, const float *f)
 {
     rg__lanes_t sum[KERNEL_MAX * RGB];
@@ -281,7 +285,7 @@ RG_HOT static void weight_row(const map_t *m, float *dw, const float *image, con
         }
 }
 
-// Each thread sums its rows, the threads are summed in order.
+// Each thread sums its rows; then the threads' sums are added in order.
 static void to_weights(rg__thin_t *self, const map_t *m, float *dw, const float *image, const float *f)
 {
     int threads = omp_get_max_threads(), taps = taps_of(m);

@@ -1,7 +1,7 @@
-// Convolutions between an RGB image and a wide map: the first layers of the encoders and of D, the last of G.
-// Vectors run over the wide side, against which the other side's three channels are broadcast. With W
-// [k,k,3,wide], F the wide map [n,rows,columns,wide] and I the image padded, both cases are one linear map
-// and its adjoints:
+// Convolutions between an RGB image and a wide map: the first layers of the encoders and of D, the last layer
+// of G. Vectors run over the channels of the wide map; the three channels of the image are broadcast. Let W
+// be [k,k,3,wide], F the wide map [n,rows,columns,wide] and I the padded image. Then both cases are one
+// linear map and its adjoints:
 //
 //   RGB input (3 -> wide)     y = to_wide(x)    dx = to_rgb(dy)     dW = to_weights(x, dy)
 //   RGB output (wide -> 3)    y = to_rgb(x)     dx = to_wide(dy)    dW = to_weights(dy, x)   (W mirrored)
@@ -19,7 +19,7 @@ typedef struct {
 void rg__thin_fini(rg__thin_t *self);
 int rg__thin_fits(const rg_conv_shape_t *s);
 
-// As in backend.h; db is not ours.
+// As in backend.h, but without db: the caller computes it.
 void rg__thin_forward(rg__thin_t *self, void *y, const float *x, rg_weights_t w, const float *bias,
                       const rg_conv_shape_t *s);
 void rg__thin_backward(rg__thin_t *self, float *dx, int add, float *dw, const float *x, const float *dy,

@@ -5,9 +5,10 @@
 
 #include "common/nn/cpu/lanes.h"
 
-// ---- one dimension. Points 0, +-1/sqrt(2), +-sqrt(2), infinity for kernels of three taps (half the rounding
-// of 0, +-1, +-2); +-1/2, +-5/4, infinity for two (half that of 0, +-1, 2). Arguments are `step` apart: rows
-// and columns of a square in memory.
+// ---- one dimension. The points are 0, +-1/sqrt(2), +-sqrt(2), infinity for kernels of three taps and +-1/2,
+// +-5/4, infinity for kernels of two. Their rounding error is half of that of the usual points (0, +-1, +-2
+// and 0, +-1, 2). Arguments are `step` apart in memory, so that one function serves rows and columns of a
+// square.
 
 static const float ROOT = 1.41421356f, HALF_ROOT = 0.707106781f;
 
@@ -139,7 +140,7 @@ RG_INLINE void transform_output_adjoint(int n, rg__lanes_t *d)
                : output5_adjoint(d + i * SIDE, d + i * SIDE, 1);
 }
 
-// ---- where a tile lies
+// ---- the place of a tile
 
 typedef struct {
     int image, row, column;
@@ -158,7 +159,7 @@ RG_INLINE int source(const rg__tiling_t *t, int tile, int i, int phase, int size
     int at = t->in_phases * (RG_TILE * tile + i) + phase - (s->up ? 1 : s->pad);
     if (s->reflect && at < 0) at = -at;
     if (s->reflect && at >= size) at = 2 * size - 2 - at;
-    return at < 0 || at >= size ? -1 : at; // beyond the mirror image: only under outputs that do not exist
+    return at < 0 || at >= size ? -1 : at; // beyond the mirrored border: no output reads this point
 }
 
 // Offsets of the points of a tile in the image [h,w,c], -1 outside.
@@ -391,7 +392,7 @@ void rg__tiles_read_output(const rg__tiling_t *t, void *m, size_t plane, const f
 
 // ---- kernels
 
-// K x K' of one pair of phases, or its adjoint, on sixteen output channels at once.
+// K w K' for one pair of phases, or its adjoint, for sixteen output channels at once.
 RG_INLINE void transform_kernel(const rg__tiling_t *t, int phase_y, int phase_x, const rg__lanes_t *w,
                                 rg__lanes_t *u)
 {
@@ -424,15 +425,15 @@ RG_INLINE void transform_kernel_adjoint(const rg__tiling_t *t, int phase_y, int 
             for (int i = 0; i < n; i++) w[a * k + b] += t->kernel[phase_y][i][a] * rows[i][b];
 }
 
-// Start of U's row for input channel c of the input phases and output channel o of the output phases.
+// Where U starts for input channel c of an input phase and output channel o of an output phase.
 RG_INLINE size_t kernel_at(const rg__tiling_t *t, int phase, int c, int o)
 {
     int in = t->in_phases == 2 ? phase : 0, out = t->out_phases == 2 ? phase : 0;
     return (size_t)(in * t->shape.c + c) * (size_t)t->width + (size_t)(out * t->shape.o + o);
 }
 
-// Weights w [o,c,k,k] of sixteen output channels from o on and of RG_TILE_GROUP input channels from c on, as
-// taps [RG_TILE_GROUP][k*k] of lanes. Whole groups at a time: both w and U are far larger than the cache.
+// Reads w [o,c,k,k] for sixteen output channels from o on and RG_TILE_GROUP input channels from c on, as taps
+// [RG_TILE_GROUP][k*k] of lanes. Groups are read together because w and U are far larger than the cache.
 enum { TAPS = 25, GROUP_TAPS = RG_TILE_GROUP * TAPS };
 
 RG_INLINE void gather_taps(const rg__tiling_t *t, float (*to)[RG_LANES], const float *w, int c, int o)
@@ -482,7 +483,7 @@ RG_HOT void rg__tiles_add_kernel(const rg__tiling_t *t, float *dw, const float *
                 for (int i = 0; i < t->points; i++) {
                     in[i] = rg__load(from + (size_t)i * plane);
                     __builtin_prefetch(from + (size_t)i * plane +
-                                       RG_LANES); // too many streams for the hardware
+                                       RG_LANES); // more streams than the hardware prefetches
                 }
                 transform_kernel_adjoint(t, phase / phases, phase % phases, (rg__lanes_t *)group[c * taps],
                                          in);

@@ -1,20 +1,23 @@
-// Winograd's transforms (Lavin and Gray 2016, arXiv 1509.09308, section 4): tiles of 4x4 outputs go through a
-// domain where convolution is a product per point. Three geometries share them, all in NHWC:
+// Winograd's transforms (Lavin and Gray 2016, arXiv 1509.09308, section 4): tiles of 4x4 outputs are
+// transformed into a domain where a convolution is one matrix product per point. Three geometries share them,
+// all NHWC:
 //
 //   3x3, stride 1               F(4x4,3x3)  6x6 points: 36 products for 16 outputs of 9 taps, 4.0 times fewer
 //   4x4, stride 2               F(4x4,2x2)  5x5 points on the four phases of the input, whose channels are
-//                                           joined: 25 products for 16 outputs of 4 taps a phase, 2.6 times
-//   upsample x2, 5x5, stride 1  F(4x4,3x3)  exactly a 3x3 convolution of the small image to the four phases
-//                                           of the output (a row of three taps sums the five), 11 times
+//                                           concatenated: 25 products for 16 outputs of 4 taps per phase, 2.6
+//                                           times fewer
+//   upsample x2, 5x5, stride 1  F(4x4,3x3)  equals a 3x3 convolution of the small image to the four phases of
+//                                           the output (each of the three taps is a sum of the five), 11 times
+//                                           fewer
 //
-// Every step is linear, so backward runs the adjoint of each on the same points and the same kernels:
+// Every step is linear, so the backward pass runs the adjoint of each step on the same points and kernels:
 //
 //   forward   V = B'dB     M = V U          y = A'MA        U = K w K'
 //   backward  dd = B dV B' dV = dM U'       dM = A dy A'    dU = V' dM    dw = K' dU K
 //
-// What products read (V, dM, U) is f32 or, with `bf16`, bfloat16; what they write is f32.
+// The operands of products (V, dM, U) are f32, or bfloat16 with `bf16`; their results are f32.
 // V, dV [points][tiles][in_phases^2 * C], M, dM [points][tiles][out_phases^2 * O],
-// U, dU [points][in_phases^2 * C][out_phases^2 * O]; their planes are `plane` floats apart.
+// U, dU [points][in_phases^2 * C][out_phases^2 * O]. The matrices of two points are `plane` elements apart.
 #ifndef RG_NN_CPU_TILES_H
 #define RG_NN_CPU_TILES_H
 
@@ -26,17 +29,17 @@ typedef struct {
     rg_conv_shape_t shape;
     int n, points;             // points per side and tile: 6, 36 or 5, 25
     int in_phases, out_phases; // per side, 1 or 2
-    int depth, width;          // channels in V and in M
+    int depth, width;          // channels of V and of M
     int rows, columns, tiles;  // of tiles per image; tiles in all images
     int bf16;
     float kernel[2][6][5]; // K of each phase: points from taps
 } rg__tiling_t;
 
-// 1 and the tiling if the shape is one of the three and channels come in whole lanes.
+// Returns 1 and fills the tiling if the shape is one of the three and its channels are multiples of RG_LANES.
 int rg__tiling_of(rg__tiling_t *tiling, const rg_conv_shape_t *shape, int bf16);
 
-// V of tiles first..first+count-1 from the image x [n,h,w,c]; and its adjoint, which adds to dx: only
-// channels from..to-1 of image i.
+// read_input computes V of `count` tiles of x [n,h,w,c]: chunk positions start.., tiles first + start...
+// add_input is its adjoint and adds to dx, for channels from..to-1 only.
 void rg__tiles_read_input(const rg__tiling_t *tiling, void *v, size_t plane, const float *x, int first,
                           int start, int count);
 void rg__tiles_add_input(const rg__tiling_t *tiling, float *dx, const float *v, size_t plane, int first,
@@ -48,7 +51,7 @@ void rg__tiles_write_output(const rg__tiling_t *tiling, void *y, const float *m,
 void rg__tiles_read_output(const rg__tiling_t *tiling, void *m, size_t plane, const float *dy, int first,
                            int start, int count);
 
-// U of input channels first..first+RG_TILE_GROUP-1; and dw += K' dU K of them.
+// For input channels first..first+RG_TILE_GROUP-1: U from w, and dw += K' dU K.
 void rg__tiles_pack_kernel(const rg__tiling_t *tiling, void *u, size_t plane, const float *w, int first);
 void rg__tiles_add_kernel(const rg__tiling_t *tiling, float *dw, const float *u, size_t plane, int first);
 

@@ -35,14 +35,14 @@ int rg__winograd_fits(const rg_conv_shape_t *s)
            t.width <= RG_TILE_CHANNELS_MAX && s->oh >= RG_TILE && s->ow >= RG_TILE;
 }
 
-// ---- a convolution under way
+// ---- one convolution
 
 typedef struct {
     rg__winograd_t *self;
     rg__tiling_t t;
-    int chunk;                        // tiles at a time
+    int chunk;                        // tiles per chunk
     size_t plane_v, plane_m, plane_u; // elements from one point's matrix to the next
-    void *v, *m;                      // operands or results: f32 or, where read by products, bfloat16
+    void *v, *m;                      // operands of a product may be bfloat16, results are f32
 } work_t;
 
 static size_t plane_of(int rows, int columns)
@@ -164,7 +164,8 @@ static void clear(float *dx, const rg_conv_shape_t *s)
     for (int i = 0; i < s->n; i++) memset(dx + (size_t)i * image, 0, image * sizeof *dx);
 }
 
-// The adjoint of reading the input: images apart, and channels apart within an image, never meet in dx.
+// The adjoint of reading the input. Tasks take different images or different channels of an image, so that no
+// two of them add to one element of dx.
 static void add_input(const work_t *w, float *dx, const float *dv, int first, int count)
 {
     const rg__tiling_t *t = &w->t;
@@ -196,7 +197,7 @@ int rg__winograd_backward(rg__winograd_t *self, float *dx, int add, float *dw, c
             if (dw) rg__tiles_read_input(t, w.v, w.plane_v, x, first, i, min(count - i, RUN));
         }
         if (dw) err = multiply_weights(&w, count, du, first > 0);
-        if (dx && !err) err = multiply_back(&w, count, u, w.v); // V has been read: dV takes its place
+        if (dx && !err) err = multiply_back(&w, count, u, w.v); // V is not needed any more: dV overwrites it
         if (dx && !err) add_input(&w, dx, w.v, first, count);
     }
 #pragma omp parallel for schedule(static)

@@ -1,5 +1,5 @@
-// Convolutions by Winograd's minimal filtering (tiles.h) with the products on oneDNN. The domain is
-// crossed in chunks of tiles that stay in the cache, on all threads.
+// Convolutions by Winograd's minimal filtering (transforms in tiles.h, products in products.h). They work on
+// chunks of tiles that fit into the cache, on all threads.
 #ifndef RG_NN_CPU_WINOGRAD_H
 #define RG_NN_CPU_WINOGRAD_H
 
@@ -9,7 +9,7 @@
 
 typedef struct {
     rg__packs_t *packs; // borrowed
-    int bf16;           // the products' operands are bfloat16
+    int bf16;           // operands of products are bfloat16
     rg__products_t *products;
     rg__scratch_t v, m, du;
 } rg__winograd_t;
@@ -17,10 +17,10 @@ typedef struct {
 int rg__winograd_init(rg__winograd_t *self, rg__packs_t *packs, int bf16);
 void rg__winograd_fini(rg__winograd_t *self);
 
-// 1 if this geometry can go this way and gains by it.
+// 1 if the method supports this geometry and is faster for it.
 int rg__winograd_fits(const rg_conv_shape_t *s);
 
-// As in backend.h; db is not ours. RG_EINVAL if oneDNN refuses a product.
+// As in backend.h, but without db: the caller computes it. RG_EINVAL if oneDNN refuses a product.
 int rg__winograd_forward(rg__winograd_t *self, void *y, const float *x, rg_weights_t w, const float *bias,
                          const rg_conv_shape_t *s);
 int rg__winograd_backward(rg__winograd_t *self, float *dx, int add, float *dw, const float *x,
