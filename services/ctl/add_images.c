@@ -1,19 +1,19 @@
 // rg-ctl add-images: unannotated images into the retrieval set.
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/core/alloc.h"
 #include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/wire/json.h"
-#include "services/ctl/commands.h"
+#include "services/ctl/command.h"
 #include "services/ctl/ingest.h"
-#include "services/ctl/jpegs.h"
 #include "services/ctl/output.h"
-#include "services/ctl/seen.h"
+#include "services/ctl/pictures.h"
 
-enum { KEY_TRAINING = 0x2000 };
 static const double look_every_s = 1;
 
 typedef struct {
@@ -22,40 +22,32 @@ typedef struct {
     int dry_run, training, watch;
 } add_images_t;
 
-static const struct argp_option own_options[] = {
-    {"dry-run", 'n', NULL, 0, "Only list what would be sent"},
-    {"watch", 'w', NULL, 0, "Then look every second for new and changed files, until interrupted"},
-    {"training", KEY_TRAINING, NULL, 0, "The training images of the configured data set instead of PATHs"},
+static const rg_command_option_t add_images_options[] = {
+    {"dry-run", 'n', NULL, "Only list what would be sent", RG_OPTION_FLAG(add_images_t, dry_run)},
+    {"watch", 'w', NULL, "Then look every second for new and changed files, until interrupted",
+     RG_OPTION_FLAG(add_images_t, watch)},
+    {"training", 0, NULL, "The training images of the configured data set instead of PATHs",
+     RG_OPTION_FLAG(add_images_t, training)},
     {0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static int add_images_argument(void *own, char *text)
 {
-    add_images_t *own = state->input;
-    switch (key) {
-    case 'n':
-        own->dry_run = 1;
-        return 0;
-    case 'w':
-        own->watch = 1;
-        return 0;
-    case KEY_TRAINING:
-        own->training = 1;
-        return 0;
-    case ARGP_KEY_ARG:
-        if (own->n == RG_JPEGS_PATHS_MAX)
-            argp_error(state, "more than %d paths: give their folder", RG_JPEGS_PATHS_MAX);
-        own->path[own->n++] = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (own->training ? own->n || own->dry_run || own->watch : !own->n)
-            argp_error(state, own->training ? "--training takes no PATH, no --dry-run and no --watch"
-                                            : "a PATH is missing");
-        if (own->dry_run && own->watch) argp_error(state, "--dry-run and --watch exclude each other");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    add_images_t *add = own;
+    if (add->n == RG_JPEGS_PATHS_MAX)
+        return rg_fail(RG_EUSAGE, "more than %d paths: give their folder", RG_JPEGS_PATHS_MAX);
+    add->path[add->n++] = text;
+    return 0;
+}
+
+static int add_images_check(const void *own)
+{
+    const add_images_t *add = own;
+    if (add->training && (add->n || add->dry_run || add->watch))
+        return rg_fail(RG_EUSAGE, "--training takes no PATH, no --dry-run and no --watch");
+    if (!add->training && !add->n) return rg_fail(RG_EUSAGE, "a PATH is missing");
+    if (add->dry_run && add->watch) return rg_fail(RG_EUSAGE, "--dry-run and --watch exclude each other");
+    return 0;
 }
 
 typedef struct {
@@ -93,9 +85,60 @@ static int give(void *self, const FTSENT *file, const char *problem)
 
 // ---- watching
 
+// The files that were given already, with their size and time of change. A changed file is new again.
+typedef struct {
+    void *tree; // of tsearch
+} seen_t;
+
+typedef struct {
+    off_t size;
+    struct timespec changed;
+    char path[];
+} seen_file_t;
+
+static int seen_compare(const void *a, const void *b)
+{
+    return strcmp(((const seen_file_t *)a)->path, ((const seen_file_t *)b)->path);
+}
+
+static seen_file_t *seen_describe(const char *path, const struct stat *info)
+{
+    size_t length = strlen(path) + 1;
+    seen_file_t *file = rg_alloc(sizeof *file + length);
+    file->size = info->st_size;
+    file->changed = info->st_mtim;
+    memcpy(file->path, path, length);
+    return file;
+}
+
+static int seen_is_same(const seen_file_t *a, const seen_file_t *b)
+{
+    return a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
+           a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+// Returns 1 if the file was not seen with this size and time of change; it is seen now.
+static int seen_is_new(seen_t *seen, const char *path, const struct stat *info)
+{
+    seen_file_t *file = seen_describe(path, info), **found = tsearch(file, &seen->tree, seen_compare);
+    if (!found) abort(); // out of memory
+    if (*found == file) return 1;
+    int changed = !seen_is_same(*found, file);
+    (*found)->size = file->size;
+    (*found)->changed = file->changed;
+    free(file);
+    return changed;
+}
+
+static void seen_fini(seen_t *seen)
+{
+    tdestroy(seen->tree, free);
+    seen->tree = NULL;
+}
+
 typedef struct {
     rg_ingest_t ingest;
-    rg_seen_t seen;
+    seen_t seen;
 } watch_t;
 
 static int give_new(void *self, const FTSENT *file, const char *problem)
@@ -103,7 +146,7 @@ static int give_new(void *self, const FTSENT *file, const char *problem)
     static const struct stat nothing;
     watch_t *watch = self;
     const struct stat *info = problem ? &nothing : file->fts_statp; // a problem is told once
-    if (!rg_seen_is_new(&watch->seen, file->fts_path, info)) return 0;
+    if (!seen_is_new(&watch->seen, file->fts_path, info)) return 0;
     return give(&watch->ingest, file, problem);
 }
 
@@ -133,11 +176,11 @@ static int keep_adding(const rg_options_t *options, const add_images_t *own)
     watch_t watch = {0};
     int err = rg_ingest_open(&watch.ingest, options, "add-images --watch", 0);
     if (!err) err = rg_ingest_close(&watch.ingest, look_again_and_again(&watch, own));
-    rg_seen_fini(&watch.seen);
+    seen_fini(&watch.seen);
     return err;
 }
 
-static int run(const rg_options_t *options, const void *input)
+static int add_images_run(const rg_options_t *options, const void *input)
 {
     const add_images_t *own = input;
     rg_ingest_t ingest;
@@ -165,20 +208,20 @@ const rg_command_t rg_command_add_images = {
     .name = "add-images",
     .summary = "Add JPEG files or folders of them to the retrieval set",
     .args = "PATH...",
-    .doc = "Adds images, which need no annotation, to the retrieval set; also while training runs."
-           " Folders are searched for .jpg and .jpeg files. What is known already (by content) is "
-           "skipped, so an interrupted run is resumed by the same command. Exit code 1 if a file "
-           "was refused; each is named with the reason. With --watch it goes on with a folder that "
-           "keeps growing; a file that was refused because it was still being written is taken once "
-           "it has changed.\v"
-           "Examples:\n"
-           "  rg-ctl add-images --config configs/smoke.yaml out/new\n"
-           "  rg-ctl add-images --config configs/smoke.yaml --dry-run ~/photos portrait.jpg\n"
-           "  rg-ctl add-images --config configs/smoke.yaml --watch camera/ --json\n"
-           "  rg-ctl add-images --config configs/faces32.yaml --training\n",
-    .options = own_options,
-    .parse = parse,
+    .help = "Adds images, which need no annotation, to the retrieval set; also while training runs."
+            " Folders are searched for .jpg and .jpeg files. What is known already (by content) is "
+            "skipped, so an interrupted run is resumed by the same command. Exit code 1 if a file "
+            "was refused; each is named with the reason. With --watch it goes on with a folder that "
+            "keeps growing; a file that was refused because it was still being written is taken once "
+            "it has changed.",
+    .examples = "  rg-ctl add-images --config configs/smoke.yaml out/new\n"
+                "  rg-ctl add-images --config configs/smoke.yaml --dry-run ~/photos portrait.jpg\n"
+                "  rg-ctl add-images --config configs/smoke.yaml --watch camera/ --json\n"
+                "  rg-ctl add-images --config configs/faces32.yaml --training\n",
+    .options = add_images_options,
+    .argument = add_images_argument,
+    .check = add_images_check,
     .size = sizeof(add_images_t),
     .config = RG_COMMAND_CONFIGURED,
-    .run = run,
+    .run = add_images_run,
 };

@@ -1,33 +1,71 @@
+// How a command line is read: argp calls parse_command_option for each word. A letter of the command line or
+// a position in the command's table (FIRST_POSITION + i) tells it which option came.
 #include "services/ctl/command.h"
 
+#include <argp.h>
+#include <assert.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 
-enum { KEY_JSON = 0x1000 };
+const rg_command_t *const rg_commands[] = {
+    &rg_command_up,
+    &rg_command_down,
+    &rg_command_status,
+    &rg_command_stats,
+    &rg_command_make_faces,
+    &rg_command_train,
+    &rg_command_add_images,
+    &rg_command_remove,
+    &rg_command_query,
+    &rg_command_reindex,
+    &rg_command_index,
+    &rg_command_export,
+    &rg_command_translate,
+    &rg_command_evaluate,
+    &rg_command_report,
+    &rg_command_experiment,
+    &rg_command_keys,
+    &rg_command_config,
+    NULL,
+};
+
+const rg_command_t *rg_command_find(const char *name)
+{
+    for (const rg_command_t *const *command = rg_commands; *command; command++)
+        if (strcmp((*command)->name, name) == 0) return *command;
+    return NULL;
+}
+
+// ---- the command line
+
+enum { KEY_JSON = 0x1000, FIRST_POSITION = 0x2000, OPTIONS_MAX = 32 };
 
 static const struct argp_option common_options[] = {
-    {"config", 'c', "FILE", 0, "Configuration file (or from the environment: RG_CONFIG)", 10},
-    {"set", 's', "KEY=VALUE", 0, "Override one key of the configuration; repeatable", 10},
-    {"json", KEY_JSON, NULL, 0, "Results as JSON, no progress", 10},
+    {"config", 'c', "FILE", 0, "Configuration file (default: the file that RG_CONFIG names)", 10},
+    {"set", 's', "KEY=VALUE", 0, "Override one key of the configuration; may be repeated", 10},
+    {"json", KEY_JSON, NULL, 0, "Print results as JSON, and no progress", 10},
     {0},
 };
 
 typedef struct {
+    const rg_command_t *command;
     rg_options_t *options;
-    void *own;
-} input_t;
+    void *own;               // the command's own struct
+    char given[OPTIONS_MAX]; // by position: 1 once the option came
+} command_line_t;
 
-static error_t parse_common(int key, char *arg, struct argp_state *state)
+static error_t parse_common_option(int key, char *arg, struct argp_state *state)
 {
-    input_t *input = state->input;
-    rg_options_t *options = input->options;
+    command_line_t *line = state->input;
+    rg_options_t *options = line->options;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = input->own;
+        state->child_inputs[0] = line;
         return 0;
     case 'c':
         options->path = arg;
@@ -45,23 +83,120 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
     }
 }
 
-const rg_command_t *rg_command_find(const char *name)
+// The option as a user writes it: "--out" or "-k".
+static void option_spell(const rg_command_option_t *option, char out[RG_NAME_SIZE])
 {
-    for (const rg_command_t *const *command = rg_commands; *command; command++)
-        if (strcmp((*command)->name, name) == 0) return *command;
-    return NULL;
+    if (option->name)
+        snprintf(out, RG_NAME_SIZE, "--%s", option->name);
+    else
+        snprintf(out, RG_NAME_SIZE, "-%c", option->letter);
 }
 
-long long rg_command_number(const struct argp_state *state, const char *option, const char *text,
-                            long long min, long long max)
+static int store_number(const rg_command_option_t *option, void *field, const char *text)
 {
     char *end;
     errno = 0;
     long long value = strtoll(text, &end, 10);
-    if (*text == 0 || *end != 0 || errno || value < min || value > max)
-        argp_error(state, "%s %s: expected a whole number from %lld to %lld", option, text, min, max);
-    return value;
+    if (*text == 0 || *end != 0 || errno || value < option->min || value > option->max)
+        return rg_fail(RG_EUSAGE, "expected a whole number from %lld to %lld", option->min, option->max);
+    if (option->size == sizeof(int64_t))
+        *(int64_t *)field = value;
+    else
+        *(int32_t *)field = (int32_t)value;
+    return 0;
 }
+
+static int option_store(const rg_command_option_t *option, void *own, const char *text)
+{
+    void *field = (char *)own + option->offset;
+    switch (option->kind) {
+    case RG_OPTION_IS_FLAG:
+        *(int *)field = 1;
+        return 0;
+    case RG_OPTION_IS_TEXT:
+        *(const char **)field = text;
+        return 0;
+    case RG_OPTION_IS_NUMBER:
+        return store_number(option, field, text);
+    default:
+        return option->read(field, text);
+    }
+}
+
+static void check_command_line(const command_line_t *line, const struct argp_state *state)
+{
+    const rg_command_t *command = line->command;
+    char name[RG_NAME_SIZE];
+    for (int i = 0; command->options && command->options[i].help; i++) {
+        const rg_command_option_t *option = &command->options[i];
+        option_spell(option, name);
+        if (option->required && !line->given[i]) argp_error(state, "%s %s is missing", name, option->value);
+    }
+    if (command->check && command->check(line->own) != 0) argp_error(state, "%s", rg_error());
+}
+
+static error_t parse_command_option(int key, char *arg, struct argp_state *state)
+{
+    command_line_t *line = state->input;
+    const rg_command_t *command = line->command;
+    char name[RG_NAME_SIZE];
+    if (key == ARGP_KEY_END) check_command_line(line, state);
+    if (key == ARGP_KEY_ARG && command->argument) {
+        if (command->argument(line->own, arg) != 0) argp_error(state, "%s", rg_error());
+        return 0;
+    }
+    for (int i = 0; command->options && command->options[i].help; i++) {
+        const rg_command_option_t *option = &command->options[i];
+        if (key != FIRST_POSITION + i && (key != option->letter || !option->letter)) continue;
+        option_spell(option, name);
+        if (option_store(option, line->own, arg) != 0) argp_error(state, "%s %s: %s", name, arg, rg_error());
+        line->given[i] = 1;
+        return 0;
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
+static void list_options(const rg_command_t *command, struct argp_option out[OPTIONS_MAX + 1])
+{
+    int n = 0;
+    for (; command->options && command->options[n].help; n++) {
+        const rg_command_option_t *option = &command->options[n];
+        assert(n < OPTIONS_MAX);
+        out[n] = (struct argp_option){.name = option->name,
+                                      .key = option->letter ? option->letter : FIRST_POSITION + n,
+                                      .arg = option->value,
+                                      .doc = option->help};
+    }
+    out[n] = (struct argp_option){0};
+}
+
+// Leaves out argp's note that long and short options take the same values.
+static char *filter_help(int key, const char *text, void *input)
+{
+    (void)input;
+    return key == ARGP_KEY_HELP_DUP_ARGS_NOTE ? NULL : (char *)text;
+}
+
+static void parse_command_line(command_line_t *line, int argc, char **argv)
+{
+    const rg_command_t *command = line->command;
+    struct argp_option options[OPTIONS_MAX + 1];
+    list_options(command, options);
+    struct argp own = {.options = options, .parser = parse_command_option};
+    struct argp_child children[] = {{&own, 0, NULL, 0}, {0}};
+    char *help = rg_format("%s\vExamples:\n%s", command->help, command->examples);
+    struct argp argp = {.options = common_options,
+                        .parser = parse_common_option,
+                        .args_doc = command->args,
+                        .doc = help,
+                        .children = children,
+                        .help_filter = filter_help};
+    argp_err_exit_status = 2;
+    argp_parse(&argp, argc, argv, 0, NULL, line);
+    free(help);
+}
+
+// ---- running
 
 static int load_config(const rg_command_t *command, rg_options_t *options)
 {
@@ -71,32 +206,16 @@ static int load_config(const rg_command_t *command, rg_options_t *options)
     return rg_config_load(&options->config, options->path, options->set, options->n_set);
 }
 
-static error_t parse_nothing(int key, char *arg, struct argp_state *state)
-{
-    (void)key, (void)arg, (void)state;
-    return ARGP_ERR_UNKNOWN;
-}
-
 int rg_command_run(const rg_command_t *command, int argc, char **argv)
 {
     rg_options_t options = {.path = rg_config_from_environment()};
-    input_t input = {.options = &options, .own = rg_alloc(command->size)};
-    struct argp own = {command->options,
-                       command->parse ? command->parse : parse_nothing,
-                       NULL,
-                       NULL,
-                       command->children,
-                       NULL,
-                       NULL};
-    struct argp_child children[] = {{&own, 0, NULL, 0}, {0}};
-    struct argp argp = {common_options, parse_common, command->args, command->doc, children, NULL, NULL};
-    argp_err_exit_status = 2;
-    argp_parse(&argp, argc, argv, 0, NULL, &input);
-
+    command_line_t line = {.command = command, .options = &options, .own = rg_alloc(command->size)};
+    if (command->defaults) memcpy(line.own, command->defaults, command->size);
+    parse_command_line(&line, argc, argv);
     int err = load_config(command, &options);
-    if (!err) err = command->run(&options, input.own);
+    if (!err) err = command->run(&options, line.own);
     if (err) fprintf(stderr, "rg-ctl %s: %s\n", command->name, rg_error());
     if (err == RG_EUSAGE) fprintf(stderr, "Try `rg-ctl %s --help'.\n", command->name);
-    free(input.own);
+    free(line.own);
     return err == 0 ? 0 : err == RG_EUSAGE ? 2 : 1;
 }

@@ -5,28 +5,17 @@
 #include <libfyaml.h>
 
 #include "common/core/err.h"
-#include "services/ctl/commands.h"
+#include "services/ctl/command.h"
 #include "services/ctl/output.h"
-
-enum { KEY_KEYS = 0x2000 };
 
 typedef struct {
     int keys;
 } config_t;
 
-static const struct argp_option own_options[] = {
-    {"keys", KEY_KEYS, NULL, 0, "List every key with its default, range and meaning"},
+static const rg_command_option_t config_options[] = {
+    {"keys", 0, NULL, "List every key with its default, range and meaning", RG_OPTION_FLAG(config_t, keys)},
     {0},
 };
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    config_t *own = state->input;
-    (void)arg;
-    if (key != KEY_KEYS) return ARGP_ERR_UNKNOWN;
-    own->keys = 1;
-    return 0;
-}
 
 static int print_json(const char *yaml)
 {
@@ -40,7 +29,7 @@ static int print_json(const char *yaml)
     return 0;
 }
 
-static int run(const rg_options_t *options, const void *input)
+static int config_run(const rg_options_t *options, const void *input)
 {
     const config_t *own = input;
     int err = 0;
@@ -60,15 +49,13 @@ static int run(const rg_options_t *options, const void *input)
 const rg_command_t rg_command_config = {
     .name = "config",
     .summary = "List the configuration keys, or the values in effect",
-    .doc = "Prints the configuration as the services see it: defaults, then the file, then --set. "
-           "Without a file the defaults alone, which are the paper's setting but for R "
-           "(model.retrieval).\v"
-           "Examples:\n"
-           "  rg-ctl config --keys\n"
-           "  rg-ctl config --config configs/faces32.yaml --set model.k=5\n",
-    .options = own_options,
-    .parse = parse,
+    .help = "Prints the configuration as the services see it: defaults, then the file, then --set. "
+            "Without a file the defaults alone, which are the paper's setting but for R "
+            "(model.retrieval).",
+    .examples = "  rg-ctl config --keys\n"
+                "  rg-ctl config --config configs/faces32.yaml --set model.k=5\n",
+    .options = config_options,
     .size = sizeof(config_t),
     .config = RG_COMMAND_DEFAULTS,
-    .run = run,
+    .run = config_run,
 };

@@ -11,9 +11,8 @@
 #include "common/core/hash.h"
 #include "common/wire/json.h"
 #include "services/ctl/caller.h"
-#include "services/ctl/commands.h"
+#include "services/ctl/command.h"
 #include "services/ctl/output.h"
-#include "services/ctl/progress.h"
 
 enum { PAGE = 64, NPY_HEAD = 128 };
 
@@ -21,32 +20,18 @@ typedef struct {
     const char *out;
 } own_t;
 
-static const struct argp_option own_options[] = {
-    {"out", 'o', "DIR", 0, "Where to: a folder, which is made"},
+static const rg_command_option_t export_options[] = {
+    {"out", 'o', "DIR", "The folder to write; it is made if missing", RG_OPTION_TEXT(own_t, out),
+     .required = 1},
     {0},
 };
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    own_t *own = state->input;
-    switch (key) {
-    case 'o':
-        own->out = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!own->out) argp_error(state, "--out DIR is missing");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
 
 // Both lists are files to come: an export that was interrupted has none of them.
 typedef struct {
     const rg_options_t *options;
     const char *out;
     rg_caller_t *retrieval;
-    rg_progress_t progress;
+    rg_progress_bar_t progress;
     rg_file_t list, rows; // images.jsonl, embeddings.npy
     uint64_t next, images, total;
     uint32_t dims; // of an embedding; 0 before the first
@@ -129,7 +114,7 @@ static int take_pages(export_t *task)
         body->limit = PAGE;
         body->thumbnails = body->embeddings = 1;
         err = rg_caller_ask(task->retrieval, &request, RG__V1__ENVELOPE__BODY_LIST_REPLY, take_page, task);
-        rg_progress_update(&task->progress, task->images, task->total, NULL);
+        rg_progress_bar_update(&task->progress, task->images, task->total, NULL);
     } while (!err && task->next);
     return err;
 }
@@ -196,17 +181,17 @@ static void print(const export_t *task)
                task->dims, task->model, task->out);
 }
 
-static int run(const rg_options_t *options, const void *input)
+static int export_run(const rg_options_t *options, const void *input)
 {
     export_t task = {.options = options, .out = ((const own_t *)input)->out};
     int err = rg_caller_open(&task.retrieval, &options->config, "retrieval");
     if (err) return err;
     rg_caller_watch(task.retrieval, watch, &task);
-    rg_progress_init(&task.progress, "export", "images", options->json);
+    rg_progress_bar_init(&task.progress, "export", "images", options->json);
     err = begin(&task);
     if (!err) err = take_pages(&task);
     if (!err) err = finish(&task);
-    rg_progress_fini(&task.progress);
+    rg_progress_bar_clear(&task.progress);
     rg_caller_close(&task.retrieval);
     if (err)
         abandon(&task);
@@ -219,14 +204,12 @@ static int run(const rg_options_t *options, const void *input)
 const rg_command_t rg_command_export = {
     .name = "export",
     .summary = "Write the retrieval set as plain files",
-    .doc = "Writes images.jsonl (id, name, time, whether annotated; one line per image), "
-           "thumbnails/ID.jpg and embeddings.npy (for numpy.load; row i belongs to line i). The two lists "
-           "are there when everything is; an interrupted export is repeated by the same command.\v"
-           "Examples:\n"
-           "  rg-ctl export --config configs/smoke.yaml --out backup/\n",
-    .options = own_options,
-    .parse = parse,
+    .help = "Writes images.jsonl (id, name, time, whether annotated; one line per image), "
+            "thumbnails/ID.jpg and embeddings.npy (for numpy.load; row i belongs to line i). The two lists "
+            "are there when everything is; an interrupted export is repeated by the same command.",
+    .examples = "  rg-ctl export --config configs/smoke.yaml --out backup/\n",
+    .options = export_options,
     .size = sizeof(own_t),
     .config = RG_COMMAND_CONFIGURED,
-    .run = run,
+    .run = export_run,
 };

@@ -7,9 +7,8 @@
 #include "common/core/err.h"
 #include "common/wire/json.h"
 #include "services/ctl/caller.h"
-#include "services/ctl/commands.h"
+#include "services/ctl/command.h"
 #include "services/ctl/output.h"
-#include "services/ctl/progress.h"
 
 static const struct {
     const char *name;
@@ -25,32 +24,30 @@ typedef struct {
     Rg__V1__IndexAction action;
 } index_t;
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static int index_argument(void *own, char *text)
 {
-    index_t *own = state->input;
-    switch (key) {
-    case ARGP_KEY_ARG:
-        for (size_t i = 0; i < sizeof actions / sizeof *actions && !own->name; i++) {
-            if (strcmp(arg, actions[i].name) != 0) continue;
-            own->name = actions[i].name;
-            own->action = actions[i].action;
-            return 0;
-        }
-        argp_error(state, "%s: expected one of snapshot, restore, rebuild, verify, compact", arg);
+    index_t *index = own;
+    for (size_t i = 0; i < sizeof actions / sizeof *actions && !index->name; i++) {
+        if (strcmp(text, actions[i].name) != 0) continue;
+        index->name = actions[i].name;
+        index->action = actions[i].action;
         return 0;
-    case ARGP_KEY_END:
-        if (!own->name) argp_error(state, "one of snapshot, restore, rebuild, verify, compact is missing");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
     }
+    return rg_fail(RG_EUSAGE, "%s: expected one of snapshot, restore, rebuild, verify, compact", text);
+}
+
+static int index_check(const void *own)
+{
+    const index_t *index = own;
+    return index->name ? 0
+                       : rg_fail(RG_EUSAGE, "one of snapshot, restore, rebuild, verify, compact is missing");
 }
 
 typedef struct {
     const rg_options_t *options;
     const index_t *own;
     rg_caller_t *retrieval;
-    rg_progress_t progress;
+    rg_progress_bar_t progress;
     double begun_s;
     uint64_t problems;
 } task_t;
@@ -64,7 +61,7 @@ static void show(void *self, const Rg__V1__StatusReply *status)
     if (!status)
         snprintf(note, sizeof note, "waiting for the retrieval service (%.0f s)",
                  rg_caller_silent_s(task->retrieval));
-    rg_progress_show(&task->progress, &line);
+    rg_progress_bar_show(&task->progress, &line);
 }
 
 // A field that comes several times becomes a list.
@@ -91,7 +88,7 @@ static int take_reply(void *self, const rg_msg_t *reply)
         if (strcmp(body->report[i]->key, "problems") == 0)
             task->problems = strtoull(body->report[i]->value, NULL, 10);
     }
-    rg_progress_fini(&task->progress);
+    rg_progress_bar_clear(&task->progress);
     if (task->options->json) {
         rg_output_json(report);
     } else {
@@ -101,17 +98,17 @@ static int take_reply(void *self, const rg_msg_t *reply)
     return 0;
 }
 
-static int run(const rg_options_t *options, const void *input)
+static int index_run(const rg_options_t *options, const void *input)
 {
     task_t task = {.options = options, .own = input, .begun_s = rg_clock_s()};
     int err = rg_caller_open(&task.retrieval, &options->config, "retrieval");
     if (err) return err;
-    rg_progress_init(&task.progress, task.own->name, "images", options->json);
+    rg_progress_bar_init(&task.progress, task.own->name, "images", options->json);
     rg_caller_watch(task.retrieval, show, &task);
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_INDEX_REQUEST);
     ((Rg__V1__IndexRequest *)rg_msg_body(request))->action = task.own->action;
     err = rg_caller_ask(task.retrieval, &request, RG__V1__ENVELOPE__BODY_INDEX_REPLY, take_reply, &task);
-    rg_progress_fini(&task.progress);
+    rg_progress_bar_clear(&task.progress);
     rg_caller_close(&task.retrieval);
     if (!err && task.problems)
         err = rg_fail(RG_EFORMAT, "%llu problems were found", (unsigned long long)task.problems);
@@ -122,19 +119,19 @@ const rg_command_t rg_command_index = {
     .name = "index",
     .summary = "Snapshot, restore, rebuild, verify or compact the index",
     .args = "snapshot|restore|rebuild|verify|compact",
-    .doc = "Looks after the index of the retrieval set; searches and adds go on meanwhile.\n"
-           "  snapshot  write the index beside the store, so that a start need not build it\n"
-           "  restore   take the index from the snapshot, and what it lacks from the store\n"
-           "  rebuild   build the index anew from the store\n"
-           "  verify    read everything that is stored and compare index and snapshot with it; exit code 1 "
-           "if something is wrong\n"
-           "  compact   give back the space of removed images, in memory and on the disk\n"
-           "The service does the first and the third by itself when the set has grown enough.\v"
-           "Examples:\n"
-           "  rg-ctl index --config configs/smoke.yaml verify\n"
-           "  rg-ctl index --config configs/smoke.yaml compact --json\n",
-    .parse = parse,
+    .help = "Looks after the index of the retrieval set; searches and adds go on meanwhile.\n"
+            "  snapshot  write the index beside the store, so that a start need not build it\n"
+            "  restore   take the index from the snapshot, and what it lacks from the store\n"
+            "  rebuild   build the index anew from the store\n"
+            "  verify    read everything that is stored and compare index and snapshot with it; exit code 1 "
+            "if something is wrong\n"
+            "  compact   give back the space of removed images, in memory and on the disk\n"
+            "The service does the first and the third by itself when the set has grown enough.",
+    .examples = "  rg-ctl index --config configs/smoke.yaml verify\n"
+                "  rg-ctl index --config configs/smoke.yaml compact --json\n",
+    .argument = index_argument,
+    .check = index_check,
     .size = sizeof(index_t),
     .config = RG_COMMAND_CONFIGURED,
-    .run = run,
+    .run = index_run,
 };

@@ -18,7 +18,7 @@ static const double busy_s = 0.2; // before a busy loader is asked again
 int rg_ingest_open(rg_ingest_t *ingest, const rg_options_t *options, const char *label, uint64_t total)
 {
     *ingest = (rg_ingest_t){.options = options, .total = total};
-    rg_progress_init(&ingest->progress, label, "images", options->json);
+    rg_progress_bar_init(&ingest->progress, label, "images", options->json);
     return rg_caller_open(&ingest->loader, &options->config, "loader");
 }
 
@@ -32,7 +32,7 @@ static void show(rg_ingest_t *ingest)
                  (unsigned long long)ingest->duplicate, (unsigned long long)ingest->refused);
     if (silent_s > 3)
         snprintf(note + n, sizeof note - (size_t)n, ", waiting for the loader (%.0f s)", silent_s);
-    rg_progress_update(&ingest->progress, done, ingest->total, note);
+    rg_progress_bar_update(&ingest->progress, done, ingest->total, note);
 }
 
 static void report(rg_ingest_t *ingest, const char *name, const char *fate, const char *reason)
@@ -42,7 +42,7 @@ static void report(rg_ingest_t *ingest, const char *name, const char *fate, cons
         if (reason) json_object_set_new(line, "reason", rg_json_text(reason));
         rg_output_json(line);
     } else if (reason) {
-        rg_progress_fini(&ingest->progress);
+        rg_progress_bar_clear(&ingest->progress);
         printf("refused %s: %s\n", name, reason);
         fflush(stdout);
     }
@@ -231,7 +231,7 @@ int rg_ingest_close(rg_ingest_t *ingest, int err)
     char sentence[512];
     if (!err) err = rg_ingest_settle(ingest);
     snprintf(sentence, sizeof sentence, "%s", rg_error());
-    rg_progress_fini(&ingest->progress);
+    rg_progress_bar_clear(&ingest->progress);
     rg_msg_destroy(&ingest->request);
     rg_caller_close(&ingest->loader);
     while (ingest->sent) forget(ingest->sent);

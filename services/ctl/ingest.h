@@ -10,7 +10,7 @@
 
 #include "services/ctl/caller.h"
 #include "services/ctl/command.h"
-#include "services/ctl/progress.h"
+#include "services/ctl/output.h"
 
 typedef struct {
     const rg_options_t *options;
@@ -18,7 +18,7 @@ typedef struct {
     int again;                // of them, those that found the loader busy
     double again_s;           // when to send these again
     rg_caller_t *loader;
-    rg_progress_t progress;
+    rg_progress_bar_t progress;
     rg_msg_t *request;   // being filled, NULL: none
     size_t files, bytes; // in request
     uint64_t total;      // files to come, for the progress; 0: not known

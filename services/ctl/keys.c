@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/core/err.h"
-#include "services/ctl/commands.h"
+#include "services/ctl/command.h"
 #include "services/ctl/keyring.h"
 #include "services/ctl/output.h"
 
@@ -19,12 +19,22 @@ typedef struct {
 struct keys {
     const action_t *action;
     const char *name;
-    int has_role, role; // enum rg_role
+    enum rg_role role; // RG_ROLE_NONE: not given
 };
 
-static const struct argp_option own_options[] = {
-    {"role", 'r', "ROLE", 0,
-     "Of a new key: reader (search, translate, status), writer (also add images) or admin (everything)"},
+static int keys_read_role(void *field, const char *text)
+{
+    enum rg_role *role = field;
+    int found = rg_role_find(text);
+    if (found < 0) return rg_fail(RG_EUSAGE, "expected reader, writer or admin");
+    *role = (enum rg_role)found;
+    return 0;
+}
+
+static const rg_command_option_t keys_options[] = {
+    {"role", 'r', "ROLE",
+     "Role of a new key: reader (search, translate, status), writer (also add images) or admin (everything)",
+     RG_OPTION_READ(keys_t, role, keys_read_role)},
     {0},
 };
 
@@ -46,9 +56,9 @@ static int init(const rg_options_t *options, const keys_t *own)
 
 static int add(const rg_options_t *options, const keys_t *own)
 {
-    const char *folder = options->config.security.keys, *role = rg_role_name((enum rg_role)own->role);
+    const char *folder = options->config.security.keys, *role = rg_role_name(own->role);
     char key[RG_CURVE_KEY_SIZE];
-    int err = rg_keyring_add(folder, own->name, (enum rg_role)own->role);
+    int err = rg_keyring_add(folder, own->name, own->role);
     if (!err) err = rg_curve_read_public(folder, own->name, key);
     if (err) return err;
     if (options->json)
@@ -118,50 +128,31 @@ static const action_t *find_action(const char *name)
     return NULL;
 }
 
-static void take_argument(keys_t *own, const char *arg, const struct argp_state *state)
+static int keys_argument(void *input, char *text)
 {
+    keys_t *own = input;
     if (own->action) {
-        if (own->name || !own->action->takes_name) argp_error(state, "unexpected argument: %s", arg);
-        own->name = arg;
-    } else if (!(own->action = find_action(arg))) {
-        argp_error(state, "'%s': expected init, add, list or remove", arg);
+        if (own->name || !own->action->takes_name) return rg_fail(RG_EUSAGE, "unexpected argument: %s", text);
+        own->name = text;
+    } else if (!(own->action = find_action(text))) {
+        return rg_fail(RG_EUSAGE, "'%s': expected init, add, list or remove", text);
     }
+    return 0;
 }
 
-static void check(const keys_t *own, const struct argp_state *state)
+static int keys_check(const void *input)
 {
-    if (!own->action) {
-        argp_error(state, "init, add, list or remove is missing");
-        return;
-    }
-    if (own->action->takes_name && !own->name) argp_error(state, "%s: NAME is missing", own->action->name);
-    if (own->action->takes_role && !own->has_role)
-        argp_error(state, "%s: --role reader, writer or admin is missing", own->action->name);
-    if (!own->action->takes_role && own->has_role)
-        argp_error(state, "%s: takes no --role", own->action->name);
+    const keys_t *own = input;
+    const action_t *action = own->action;
+    if (!action) return rg_fail(RG_EUSAGE, "init, add, list or remove is missing");
+    if (action->takes_name && !own->name) return rg_fail(RG_EUSAGE, "%s: NAME is missing", action->name);
+    if (action->takes_role && !own->role)
+        return rg_fail(RG_EUSAGE, "%s: --role reader, writer or admin is missing", action->name);
+    if (!action->takes_role && own->role) return rg_fail(RG_EUSAGE, "%s: takes no --role", action->name);
+    return 0;
 }
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    keys_t *own = state->input;
-    switch (key) {
-    case 'r':
-        own->has_role = 1;
-        own->role = rg_role_find(arg);
-        if (own->role < 0) argp_error(state, "--role %s: expected reader, writer or admin", arg);
-        return 0;
-    case ARGP_KEY_ARG:
-        take_argument(own, arg, state);
-        return 0;
-    case ARGP_KEY_END:
-        check(own, state);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-static int run(const rg_options_t *options, const void *input)
+static int keys_run(const rg_options_t *options, const void *input)
 {
     const keys_t *own = input;
     if (!*options->config.security.keys)
@@ -174,19 +165,19 @@ const rg_command_t rg_command_keys = {
     .name = "keys",
     .summary = "Say who may speak with the services over tcp",
     .args = "init\nadd NAME --role ROLE\nlist\nremove NAME",
-    .doc =
+    .help =
         "Keeps the folder of keys, security.keys. With it every tcp connection is encrypted, and only keys"
         " in the folder's file `allowed` are let in. init makes the services' own keys; add makes a key and"
         " allows it a role; remove withdraws it. Services that run notice by themselves. No service needs to"
-        " run.\v"
-        "Examples:\n"
-        "  rg-ctl keys init --set security.keys=keys\n"
-        "  rg-ctl keys add ann --role reader --config configs/mine.yaml\n"
-        "  rg-ctl keys list --json --config configs/mine.yaml\n"
-        "  rg-ctl keys remove ann --config configs/mine.yaml\n",
-    .options = own_options,
-    .parse = parse,
+        " run.",
+    .examples = "  rg-ctl keys init --set security.keys=keys\n"
+                "  rg-ctl keys add ann --role reader --config configs/mine.yaml\n"
+                "  rg-ctl keys list --json --config configs/mine.yaml\n"
+                "  rg-ctl keys remove ann --config configs/mine.yaml\n",
+    .options = keys_options,
+    .argument = keys_argument,
+    .check = keys_check,
     .size = sizeof(keys_t),
     .config = RG_COMMAND_DEFAULTS,
-    .run = run,
+    .run = keys_run,
 };

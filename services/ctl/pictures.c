@@ -1,11 +1,60 @@
 #include "services/ctl/pictures.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/data/dataset.h"
 #include "common/data/grid.h"
+
+// ---- files
+
+static int is_jpeg(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot && (strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
+}
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+    return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+static int visit_entry(const FTSENT *entry, rg_jpegs_fn *visit, void *self)
+{
+    int named = entry->fts_level == FTS_ROOTLEVEL; // by the user: then any file name will do
+    switch (entry->fts_info) {
+    case FTS_F:
+        return named || is_jpeg(entry->fts_name) ? visit(self, entry, NULL) : 0;
+    case FTS_DNR:
+    case FTS_ERR:
+    case FTS_NS:
+        return visit(self, entry, strerror(entry->fts_errno));
+    case FTS_DC:
+        return visit(self, entry, "a folder that contains itself");
+    case FTS_SLNONE:
+        return named || is_jpeg(entry->fts_name) ? visit(self, entry, "a link to nothing") : 0;
+    case FTS_DEFAULT:
+        return named || is_jpeg(entry->fts_name) ? visit(self, entry, "not a regular file") : 0;
+    default:
+        return 0;
+    }
+}
+
+int rg_jpegs_walk(char *const *paths, rg_jpegs_fn *visit, void *self)
+{
+    FTS *tree = fts_open(paths, FTS_LOGICAL | FTS_NOCHDIR, by_name);
+    if (!tree) return rg_fail_errno(RG_EIO, "%s: cannot open", paths[0]);
+    int err = 0;
+    for (FTSENT *entry; !err && (entry = fts_read(tree)) != NULL;) err = visit_entry(entry, visit, self);
+    fts_close(tree);
+    return err;
+}
+
+// ---- pixels
 
 int rg_picture_load(const rg_config_t *config, const char *path, uint8_t *out, uint8_t id[16])
 {

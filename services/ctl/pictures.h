@@ -1,17 +1,32 @@
-// Images given on the command line, and the grids written as answers.
+// Images that a user names on the command line, and the grids of pictures that answer.
 #ifndef RG_CTL_PICTURES_H
 #define RG_CTL_PICTURES_H
 
+#include <fts.h>
 #include <stdint.h>
 
 #include "common/config/config.h"
 #include "common/data/picture.h"
 
-// Reads a JPEG as the networks see it (data.crop, data.img_size): out [S,S,3] u8, the caller's. id (NULL:
+// ---- files
+
+enum { RG_JPEGS_PATHS_MAX = 4096 };
+
+// Called with each file (problem NULL), and with each path that cannot be read and the reason. A result other
+// than 0 ends the walk.
+typedef int rg_jpegs_fn(void *self, const FTSENT *file, const char *problem);
+
+// Visits every file that is named by a path, and below folders every file named .jpg or .jpeg, in the order
+// of their names. Links are followed. paths ends with NULL. RG_EIO, or what visit returned.
+int rg_jpegs_walk(char *const *paths, rg_jpegs_fn *visit, void *self);
+
+// ---- pixels
+
+// Reads a JPEG as the networks see it (data.crop, data.img_size) into out [S,S,3] u8, the caller's. id (NULL:
 // none) gets its content hash. RG_ENOENT, RG_EFORMAT, RG_ELIMIT with the path.
 int rg_picture_load(const rg_config_t *config, const char *path, uint8_t *out, uint8_t id[16]);
 
-// Writes cells [rows*cols,S,S,3] as a PNG; titles of the columns, or NULL.
+// Writes cells [rows*cols,S,S,3] u8 as a PNG grid. titles: one per column, or NULL.
 int rg_picture_grid(const rg_config_t *config, const uint8_t *cells, int rows, int cols,
                     const char *const *titles, const char *path);
 

@@ -3,76 +3,130 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
 #include "common/core/err.h"
+#include "common/core/hash.h"
 #include "common/data/dataset.h"
 #include "common/data/image.h"
 #include "common/wire/edits.h"
 #include "common/wire/json.h"
 #include "services/ctl/caller.h"
-#include "services/ctl/commands.h"
-#include "services/ctl/filter.h"
+#include "services/ctl/command.h"
 #include "services/ctl/output.h"
 #include "services/ctl/pictures.h"
 
 enum { PER_ROW = 10, AGAIN_MS = 100 };
 
+// ---- filter: options that say which images may be found
+
+enum { FILTER_IDS_MAX = 64 };
+
+typedef struct {
+    const char *name_prefix;
+    int annotated, unannotated;
+    uint64_t from_ms, until_ms; // since 1970; until 0: no bound
+    uint8_t exclude[FILTER_IDS_MAX][RG_ID_SIZE];
+    size_t n_exclude;
+} filter_t;
+
+static int filter_parse_age(const char *text, uint64_t *ms)
+{
+    static const char units[] = "smhd";
+    static const uint64_t seconds[] = {1, 60, 3600, 86400};
+    char *end;
+    unsigned long long n = strtoull(text, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (end == text || !unit || end[1] || n > 1000000) return 0;
+    uint64_t past = n * seconds[unit - units], now = (uint64_t)time(NULL);
+    *ms = past < now ? (now - past) * 1000 : 0;
+    return 1;
+}
+
+// Milliseconds since 1970 of "2026-11-25", "2026-11-25T08:30", "2026-11-25T08:30:15" (local time), or "90s",
+// "15m", "2h", "3d" before now. Returns 1, or 0 if the text is none of these.
+static int filter_parse_time(const char *text, uint64_t *ms)
+{
+    static const char *const formats[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        struct tm broken = {.tm_isdst = -1};
+        const char *end = strptime(text, formats[i], &broken);
+        if (!end || *end) continue;
+        time_t seconds = mktime(&broken);
+        *ms = seconds > 0 ? (uint64_t)seconds * 1000 : 0;
+        return 1;
+    }
+    return filter_parse_age(text, ms);
+}
+
+static int filter_read_time(void *field, const char *text)
+{
+    return filter_parse_time(text, field)
+               ? 0
+               : rg_fail(RG_EUSAGE, "expected 2026-11-25, 2026-11-25T08:30, 15m, 2h or 3d");
+}
+
+static int filter_read_exclude(void *field, const char *text)
+{
+    filter_t *filter = field;
+    if (filter->n_exclude == FILTER_IDS_MAX) return rg_fail(RG_EUSAGE, "at most %d ids", FILTER_IDS_MAX);
+    if (!rg_id_parse(text, filter->exclude[filter->n_exclude++]))
+        return rg_fail(RG_EUSAGE, "expected 32 hexadecimal digits");
+    return 0;
+}
+
+// The filter as a message that lives as long as msg; NULL if there is no condition.
+static Rg__V1__Filter *filter_message(const filter_t *filter, rg_msg_t *msg)
+{
+    if (!filter->name_prefix && !filter->annotated && !filter->unannotated && !filter->from_ms &&
+        !filter->until_ms && !filter->n_exclude)
+        return NULL;
+    Rg__V1__Filter *body = rg_msg_array(msg, &rg__v1__filter__descriptor, 1)[0];
+    if (filter->name_prefix) body->name_prefix = rg_msg_text(msg, "%s", filter->name_prefix);
+    body->annotation = filter->unannotated ? RG__V1__ANNOTATION__UNANNOTATED
+                       : filter->annotated ? RG__V1__ANNOTATION__ANNOTATED
+                                           : RG__V1__ANNOTATION__ANY;
+    body->added_from_ms = filter->from_ms;
+    body->added_until_ms = filter->until_ms;
+    body->n_exclude = filter->n_exclude;
+    body->exclude = rg_msg_alloc(msg, (filter->n_exclude + 1) * sizeof *body->exclude);
+    for (size_t i = 0; i < filter->n_exclude; i++)
+        rg_msg_bytes(msg, &body->exclude[i], filter->exclude[i], RG_ID_SIZE);
+    return body;
+}
+
+// ---- the command line
+
 typedef struct {
     const char *image, *attributes, *out;
     int k;
     uint32_t nprobe, ef_search; // 0: the configured ones
-    rg_filter_t filter;
+    filter_t filter;
 } query_t;
 
-enum { KEY_NPROBE = 0x2000, KEY_EF_SEARCH };
-
-static const struct argp_option own_options[] = {
-    {"image", 'i', "FILE", 0, "The JPEG to start from"},
-    {"attr", 'a', "NAME=0|1,...", 0, "Wanted attributes; those not named stay as they are"},
-    {NULL, 'k', "K", 0, "How many images (default 10)"},
-    {"out", 'o', "PNG", 0, "Write a picture: the source, then what was found"},
-    {"nprobe", KEY_NPROBE, "N", 0, "Lists an IVF index looks into"},
-    {"ef-search", KEY_EF_SEARCH, "N", 0, "Candidates an HNSW index keeps"},
+static const rg_command_option_t query_options[] = {
+    {"image", 'i', "FILE", "The JPEG to start from", RG_OPTION_TEXT(query_t, image), .required = 1},
+    {"attr", 'a', "NAME=0|1,...", "Wanted attributes; those not named stay as they are",
+     RG_OPTION_TEXT(query_t, attributes)},
+    {NULL, 'k', "K", "How many images to find (default 10)", RG_OPTION_NUMBER(query_t, k, 1, 10000)},
+    {"out", 'o', "PNG", "Write a picture: the source, then the images found", RG_OPTION_TEXT(query_t, out)},
+    {"nprobe", 0, "N", "Lists of an IVF index to search", RG_OPTION_NUMBER(query_t, nprobe, 1, 65536)},
+    {"ef-search", 0, "N", "Candidates that an HNSW index keeps",
+     RG_OPTION_NUMBER(query_t, ef_search, 1, 65536)},
+    {"name-prefix", 0, "TEXT", "Only images whose name begins with TEXT",
+     RG_OPTION_TEXT(query_t, filter.name_prefix)},
+    {"annotated", 0, NULL, "Only images that have an annotation", RG_OPTION_FLAG(query_t, filter.annotated)},
+    {"unannotated", 0, NULL, "Only images without annotation", RG_OPTION_FLAG(query_t, filter.unannotated)},
+    {"added-after", 0, "TIME", "Only images added since: 2026-11-25, 2026-11-25T08:30, or 15m, 2h, 3d ago",
+     RG_OPTION_READ(query_t, filter.from_ms, filter_read_time)},
+    {"added-before", 0, "TIME", "Only images added earlier",
+     RG_OPTION_READ(query_t, filter.until_ms, filter_read_time)},
+    {"exclude", 0, "HEX", "Leave out the image with this id; may be repeated",
+     RG_OPTION_READ(query_t, filter, filter_read_exclude)},
     {0},
 };
-
-static const struct argp_child own_children[] = {{&rg_filter_argp, 0, NULL, 0}, {0}};
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    query_t *own = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        own->k = 10;
-        state->child_inputs[0] = &own->filter;
-        return 0;
-    case 'i':
-        own->image = arg;
-        return 0;
-    case 'a':
-        own->attributes = arg;
-        return 0;
-    case 'o':
-        own->out = arg;
-        return 0;
-    case 'k':
-        own->k = (int)rg_command_number(state, "-k", arg, 1, 10000);
-        return 0;
-    case KEY_NPROBE:
-        own->nprobe = (uint32_t)rg_command_number(state, "--nprobe", arg, 1, 65536);
-        return 0;
-    case KEY_EF_SEARCH:
-        own->ef_search = (uint32_t)rg_command_number(state, "--ef-search", arg, 1, 65536);
-        return 0;
-    case ARGP_KEY_END:
-        if (!own->image) argp_error(state, "--image FILE is missing");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
 
 typedef struct {
     const rg_options_t *options;
@@ -183,7 +237,7 @@ static int search(asked_t *asked)
     body->thumbnails = asked->own->out != NULL;
     body->nprobe = asked->own->nprobe;
     body->ef_search = asked->own->ef_search;
-    body->filter = rg_filter_message(&asked->own->filter, request);
+    body->filter = filter_message(&asked->own->filter, request);
     rg_msg_copy(request, "queries", RG__V1__DTYPE__F32, 2, (uint32_t[]){1, asked->dims}, asked->embedding);
     rg_msg_copy(request, "exclude", RG__V1__DTYPE__U8, 2, (uint32_t[]){1, RG_ID_SIZE}, asked->id);
     err = rg_caller_ask(retrieval, &request, RG__V1__ENVELOPE__BODY_SEARCH_REPLY, take_neighbours, asked);
@@ -225,7 +279,7 @@ static int write_grid(const asked_t *asked)
     return err;
 }
 
-static int run(const rg_options_t *options, const void *input)
+static int query_run(const rg_options_t *options, const void *input)
 {
     asked_t asked = {.options = options, .own = input};
     const rg_config_t *config = &options->config;
@@ -250,17 +304,15 @@ static int run(const rg_options_t *options, const void *input)
 const rg_command_t rg_command_query = {
     .name = "query",
     .summary = "Find real images like this one, with other attributes",
-    .doc = "Searches the retrieval set for images with the content of one image and the wanted "
-           "attributes. The image itself is left out.\v"
-           "Examples:\n"
-           "  rg-ctl query --config configs/smoke.yaml --image face.jpg \\\n"
-           "      --attr Blond_Hair=1,Young=0 -k 10 --out grid.png\n"
-           "  rg-ctl query --config configs/smoke.yaml --image face.jpg --unannotated \\\n"
-           "      --added-after 2h --json\n",
-    .options = own_options,
-    .parse = parse,
-    .children = own_children,
+    .help = "Searches the retrieval set for images with the content of one image and the wanted "
+            "attributes. The image itself is left out.",
+    .examples = "  rg-ctl query --config configs/smoke.yaml --image face.jpg \\\n"
+                "      --attr Blond_Hair=1,Young=0 -k 10 --out grid.png\n"
+                "  rg-ctl query --config configs/smoke.yaml --image face.jpg --unannotated \\\n"
+                "      --added-after 2h --json\n",
+    .options = query_options,
     .size = sizeof(query_t),
+    .defaults = &(const query_t){.k = 10},
     .config = RG_COMMAND_CONFIGURED,
-    .run = run,
+    .run = query_run,
 };

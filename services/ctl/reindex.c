@@ -1,5 +1,4 @@
 // rg-ctl reindex: another checkpoint for the encoder, and the retrieval set to its embeddings.
-#include "services/ctl/reindex.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,16 +6,15 @@
 #include "common/core/clock.h"
 #include "common/core/err.h"
 #include "services/ctl/caller.h"
-#include "services/ctl/commands.h"
+#include "services/ctl/command.h"
 #include "services/ctl/output.h"
-#include "services/ctl/progress.h"
 
 static const double busy_s = 0.5; // before a busy encoder is asked again
 
 typedef struct {
     const rg_options_t *options;
     rg_caller_t *encoder;
-    rg_progress_t progress;
+    rg_progress_bar_t progress;
     uint64_t most; // missing images seen so far
 } reindex_t;
 
@@ -26,14 +24,14 @@ static void show(void *self, const Rg__V1__StatusReply *status)
     char note[RG_PROGRESS_SIZE];
     if (!status) {
         snprintf(note, sizeof note, "waiting for the encoder (%.0f s)", rg_caller_silent_s(reindex->encoder));
-        rg_progress_update(&reindex->progress, 0, 0, note);
+        rg_progress_bar_update(&reindex->progress, 0, 0, note);
         return;
     }
     uint64_t missing = strtoull(rg_status_value(status, "missing"), NULL, 10);
     if (missing > reindex->most) reindex->most = missing;
     snprintf(note, sizeof note, "%s serves", rg_status_value(status, "stage"));
     // Of several encoders, others than the one that embeds may answer, and miss nothing.
-    if (missing) rg_progress_update(&reindex->progress, reindex->most - missing, reindex->most, note);
+    if (missing) rg_progress_bar_update(&reindex->progress, reindex->most - missing, reindex->most, note);
 }
 
 static int take_load(void *self, const rg_msg_t *reply)
@@ -75,10 +73,10 @@ int rg_reindex(const rg_options_t *options, const char *checkpoint)
     reindex_t reindex = {.options = options};
     int err = rg_caller_open(&reindex.encoder, &options->config, "encoder");
     if (err) return err;
-    rg_progress_init(&reindex.progress, "reindex", "images", options->json);
+    rg_progress_bar_init(&reindex.progress, "reindex", "images", options->json);
     rg_caller_watch(reindex.encoder, show, &reindex);
     err = load(&reindex, checkpoint);
-    rg_progress_fini(&reindex.progress);
+    rg_progress_bar_clear(&reindex.progress);
     rg_caller_close(&reindex.encoder);
     if (err == RG_ESTOPPED)
         err = rg_fail(err, "detached: the encoder goes on; `rg-ctl status encoder' shows what is missing");
@@ -89,27 +87,13 @@ typedef struct {
     const char *checkpoint;
 } own_t;
 
-static const struct argp_option own_options[] = {
-    {"checkpoint", 'k', "FILE", 0, "This one instead of the newest of the run (path as the encoder sees it)"},
+static const rg_command_option_t reindex_options[] = {
+    {"checkpoint", 'k', "FILE", "Load this one, not the run's newest (path as the encoder sees it)",
+     RG_OPTION_TEXT(own_t, checkpoint)},
     {0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    own_t *own = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        own->checkpoint = "";
-        return 0;
-    case 'k':
-        own->checkpoint = arg;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
-static int run(const rg_options_t *options, const void *input)
+static int reindex_run(const rg_options_t *options, const void *input)
 {
     return rg_reindex(options, ((const own_t *)input)->checkpoint);
 }
@@ -117,16 +101,15 @@ static int run(const rg_options_t *options, const void *input)
 const rg_command_t rg_command_reindex = {
     .name = "reindex",
     .summary = "Serve another checkpoint, and embed the retrieval set anew",
-    .doc = "The encoder loads the newest checkpoint, or the named one. If its embeddings are others, all "
-           "images of the retrieval set are embedded anew from their thumbnails; meanwhile the old "
-           "networks and the old index serve, and with the last image both are exchanged at once. After "
-           "`rg-ctl train' this has been done already.\v"
-           "Examples:\n"
-           "  rg-ctl reindex --config configs/smoke.yaml\n"
-           "  rg-ctl reindex --config configs/faces32.yaml --checkpoint runs/other/stage2.safetensors\n",
-    .options = own_options,
-    .parse = parse,
+    .help = "The encoder loads the newest checkpoint, or the named one. If its embeddings are others, all "
+            "images of the retrieval set are embedded anew from their thumbnails; meanwhile the old "
+            "networks and the old index serve, and with the last image both are exchanged at once. After "
+            "`rg-ctl train' this has been done already.",
+    .examples = "  rg-ctl reindex --config configs/smoke.yaml\n"
+                "  rg-ctl reindex --config configs/faces32.yaml --checkpoint runs/other/stage2.safetensors\n",
+    .options = reindex_options,
     .size = sizeof(own_t),
+    .defaults = &(const own_t){.checkpoint = ""},
     .config = RG_COMMAND_CONFIGURED,
-    .run = run,
+    .run = reindex_run,
 };

@@ -9,43 +9,47 @@
 #include "common/core/hash.h"
 #include "common/data/dataset.h"
 #include "services/ctl/caller.h"
-#include "services/ctl/commands.h"
-#include "services/ctl/jpegs.h"
+#include "services/ctl/command.h"
 #include "services/ctl/output.h"
+#include "services/ctl/pictures.h"
 
-enum { KEY_ID = 0x2000 };
+typedef struct {
+    uint8_t id[RG_JPEGS_PATHS_MAX][RG_ID_SIZE];
+    int n;
+} ids_t;
 
 typedef struct {
     char *path[RG_JPEGS_PATHS_MAX + 1]; // NULL at the end
-    uint8_t id[RG_JPEGS_PATHS_MAX][RG_ID_SIZE];
-    int n_paths, n_ids;
+    int n_paths;
+    ids_t ids;
 } remove_t;
 
-static const struct argp_option own_options[] = {
-    {"id", KEY_ID, "HEX", 0, "An image by its id (32 digits, as query --json shows it); may be repeated"},
+static int remove_read_id(void *field, const char *text)
+{
+    ids_t *ids = field;
+    if (ids->n == RG_JPEGS_PATHS_MAX) return rg_fail(RG_EUSAGE, "at most %d ids", RG_JPEGS_PATHS_MAX);
+    return rg_id_parse(text, ids->id[ids->n++]) ? 0 : rg_fail(RG_EUSAGE, "expected 32 hexadecimal digits");
+}
+
+static const rg_command_option_t remove_options[] = {
+    {"id", 0, "HEX", "An image by its id (32 digits, as query --json shows it); may be repeated",
+     RG_OPTION_READ(remove_t, ids, remove_read_id)},
     {0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static int remove_argument(void *own, char *text)
 {
-    remove_t *own = state->input;
-    switch (key) {
-    case KEY_ID:
-        if (own->n_ids == RG_JPEGS_PATHS_MAX) argp_error(state, "more than %d ids", RG_JPEGS_PATHS_MAX);
-        if (!rg_id_parse(arg, own->id[own->n_ids++]))
-            argp_error(state, "--id %s: expected 32 hexadecimal digits", arg);
-        return 0;
-    case ARGP_KEY_ARG:
-        if (own->n_paths == RG_JPEGS_PATHS_MAX)
-            argp_error(state, "more than %d paths: give their folder", RG_JPEGS_PATHS_MAX);
-        own->path[own->n_paths++] = arg;
-        return 0;
-    case ARGP_KEY_END:
-        if (!own->n_paths && !own->n_ids) argp_error(state, "a PATH or --id HEX is missing");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    remove_t *remove = own;
+    if (remove->n_paths == RG_JPEGS_PATHS_MAX)
+        return rg_fail(RG_EUSAGE, "more than %d paths: give their folder", RG_JPEGS_PATHS_MAX);
+    remove->path[remove->n_paths++] = text;
+    return 0;
+}
+
+static int remove_check(const void *own)
+{
+    const remove_t *remove = own;
+    return remove->n_paths || remove->ids.n ? 0 : rg_fail(RG_EUSAGE, "a PATH or --id HEX is missing");
 }
 
 // Ids on their way, as many as a request may have.
@@ -107,7 +111,7 @@ static int give_file(void *self, const FTSENT *file, const char *problem)
 static int remove_all(removal_t *removal, const remove_t *own)
 {
     int err = 0;
-    for (int i = 0; i < own->n_ids && !err; i++) err = give(removal, own->id[i]);
+    for (int i = 0; i < own->ids.n && !err; i++) err = give(removal, own->ids.id[i]);
     if (!err && own->n_paths) err = rg_jpegs_walk(own->path, give_file, removal);
     return err ? err : send(removal);
 }
@@ -124,7 +128,7 @@ static void print(const removal_t *removal)
                (unsigned long long)removal->generation);
 }
 
-static int run(const rg_options_t *options, const void *input)
+static int remove_run(const rg_options_t *options, const void *input)
 {
     removal_t removal = {.options = options};
     int err = rg_caller_open(&removal.retrieval, &options->config, "retrieval");
@@ -144,15 +148,15 @@ const rg_command_t rg_command_remove = {
     .name = "remove",
     .summary = "Remove images from the retrieval set",
     .args = "[PATH...]",
-    .doc = "Removes images from the retrieval set, known by their content: give the files, or folders of"
-           " them, or ids. The files themselves stay. What is removed is gone once this command says so;"
-           " add-images can bring it back, and one that was interrupted may still finish what it had sent.\v"
-           "Examples:\n"
-           "  rg-ctl remove --config configs/smoke.yaml out/extra/000001.jpg\n"
-           "  rg-ctl remove --config configs/smoke.yaml --id 0123456789abcdef0123456789abcdef\n",
-    .options = own_options,
-    .parse = parse,
+    .help = "Removes images from the retrieval set, known by their content: give the files, or folders of"
+            " them, or ids. The files themselves stay. What is removed is gone once this command says so;"
+            " add-images can bring it back, and one that was interrupted may still finish what it had sent.",
+    .examples = "  rg-ctl remove --config configs/smoke.yaml out/extra/000001.jpg\n"
+                "  rg-ctl remove --config configs/smoke.yaml --id 0123456789abcdef0123456789abcdef\n",
+    .options = remove_options,
+    .argument = remove_argument,
+    .check = remove_check,
     .size = sizeof(remove_t),
     .config = RG_COMMAND_CONFIGURED,
-    .run = run,
+    .run = remove_run,
 };

@@ -5,60 +5,40 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/model/stage.h"
 #include "common/wire/json.h"
 #include "services/ctl/caller.h"
-#include "services/ctl/commands.h"
-#include "services/ctl/evaluate.h"
+#include "services/ctl/command.h"
 #include "services/ctl/ingest.h"
 #include "services/ctl/output.h"
-#include "services/ctl/profile.h"
-#include "services/ctl/progress.h"
-#include "services/ctl/reindex.h"
-#include "common/model/stage.h"
-
-enum { KEY_RESTART = 0x2000, KEY_PROFILE };
 
 typedef struct {
     enum rg_stage stage; // RG_STAGE_NONE: all
     int restart, profile;
 } train_t;
 
-static const struct argp_option own_options[] = {
-    {"stage", 't', "STAGE", 0, "classifier, 1, 2, 3 or all (default)"},
-    {"restart", KEY_RESTART, NULL, 0, "Forget the stage's checkpoint and begin anew"},
-    {"profile", KEY_PROFILE, NULL, 0, "Show where the time of an iteration went, by operation"},
+static int train_read_stage(void *field, const char *text)
+{
+    enum rg_stage *stage = field;
+    *stage = RG_STAGE_NONE;
+    if (strcmp(text, "all") == 0 || rg_stage_find(text, stage) == 0) return 0;
+    return rg_fail(RG_EUSAGE, "expected classifier, 1, 2, 3 or all");
+}
+
+static const rg_command_option_t train_options[] = {
+    {"stage", 't', "STAGE", "classifier, 1, 2, 3 or all (default)",
+     RG_OPTION_READ(train_t, stage, train_read_stage)},
+    {"restart", 0, NULL, "Ignore the stage's checkpoint and begin anew", RG_OPTION_FLAG(train_t, restart)},
+    {"profile", 0, NULL, "Show how long each operation of an iteration took",
+     RG_OPTION_FLAG(train_t, profile)},
     {0},
 };
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    train_t *own = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        own->stage = RG_STAGE_NONE;
-        return 0;
-    case KEY_RESTART:
-        own->restart = 1;
-        return 0;
-    case KEY_PROFILE:
-        own->profile = 1;
-        return 0;
-    case 't':
-        if (strcmp(arg, "all") == 0)
-            own->stage = RG_STAGE_NONE;
-        else if (rg_stage_find(arg, &own->stage) != 0)
-            argp_error(state, "--stage: %s, or all", rg_error());
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
 
 // ---- the trainer
 
 typedef struct {
     const char *stage;
-    rg_progress_t progress;
+    rg_progress_bar_t progress;
     rg_caller_t *trainer;
     char *checkpoint, *report;
     uint64_t iteration;
@@ -98,7 +78,7 @@ static void show(void *self, const Rg__V1__StatusReply *status)
         line.rate = number(status, "images_per_s");
         line.left_s = number(status, "eta_s");
     }
-    rg_progress_show(&training->progress, &line);
+    rg_progress_bar_show(&training->progress, &line);
 }
 
 static int take_reply(void *self, const rg_msg_t *reply)
@@ -111,6 +91,29 @@ static int take_reply(void *self, const rg_msg_t *reply)
     return 0;
 }
 
+static double profile_number(json_t *piece, const char *key)
+{
+    return json_number_value(json_object_get(piece, key));
+}
+
+// Prints the trainer's profile as a table: {"conv ...": {"calls":, "forward_ms":, "backward_ms":, "share":},
+// ...} per iteration, in the order to print.
+static void profile_print(json_t *profile)
+{
+    const char *name;
+    json_t *piece;
+    double total = 0;
+    printf("%-44s %7s %9s %9s %6s\n", "per iteration", "calls", "forward", "backward", "share");
+    json_object_foreach(profile, name, piece)
+    {
+        total += profile_number(piece, "forward_ms") + profile_number(piece, "backward_ms");
+        printf("%-44s %7.1f %6.2f ms %6.2f ms %5.1f%%\n", name, profile_number(piece, "calls"),
+               profile_number(piece, "forward_ms"), profile_number(piece, "backward_ms"),
+               100 * profile_number(piece, "share"));
+    }
+    printf("%-44s %7s %6.2f ms\n", "all", "", total);
+}
+
 static void print_text(const training_t *training, json_t *report)
 {
     char *title = rg_format("%s: %llu iterations, %s", training->stage,
@@ -118,7 +121,7 @@ static void print_text(const training_t *training, json_t *report)
     json_t *profile = json_incref(json_object_get(report, "profile"));
     json_object_del(report, "profile");
     rg_output_report(title, report);
-    if (profile) rg_profile_print(profile);
+    if (profile) profile_print(profile);
     json_decref(profile);
     free(title);
 }
@@ -140,7 +143,7 @@ static int train_stage(const rg_options_t *options, int stage, const train_t *ow
     training_t training = {.stage = rg_stage_name(stage)};
     int err = rg_caller_open(&training.trainer, &options->config, "trainer");
     if (err) return err;
-    rg_progress_init(&training.progress, training.stage, "images", options->json);
+    rg_progress_bar_init(&training.progress, training.stage, "images", options->json);
     rg_caller_watch(training.trainer, show, &training);
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_TRAIN_REQUEST);
     Rg__V1__TrainRequest *body = rg_msg_body(request);
@@ -149,7 +152,7 @@ static int train_stage(const rg_options_t *options, int stage, const train_t *ow
     body->profile = own->profile;
     err =
         rg_caller_ask(training.trainer, &request, RG__V1__ENVELOPE__BODY_TRAIN_REPLY, take_reply, &training);
-    rg_progress_fini(&training.progress);
+    rg_progress_bar_clear(&training.progress);
     rg_caller_close(&training.trainer);
     if (err == RG_ESTOPPED)
         err = rg_fail(
@@ -204,7 +207,7 @@ static int train_all(const rg_options_t *options, const train_t *own)
     return err;
 }
 
-static int run(const rg_options_t *options, const void *input)
+static int train_run(const rg_options_t *options, const void *input)
 {
     const train_t *own = input;
     if (own->stage == RG_STAGE_NONE) return train_all(options, own);
@@ -215,17 +218,16 @@ static int run(const rg_options_t *options, const void *input)
 const rg_command_t rg_command_train = {
     .name = "train",
     .summary = "Train a stage, or all of them with evaluation",
-    .doc = "Asks the trainer for a stage and shows its progress. What is finished is not done "
-           "again, what was interrupted goes on. After each stage the encoder serves the new "
-           "weights, after stage 2 the training images are added to the retrieval set. `all' also "
-           "evaluates after each stage. An interrupt detaches: the training goes on.\v"
-           "Examples:\n"
-           "  rg-ctl train --config configs/smoke.yaml\n"
-           "  rg-ctl train --config configs/faces32.yaml --stage 1 --restart\n"
-           "  rg-ctl train --config configs/faces32.yaml --stage 1 --restart --profile\n",
-    .options = own_options,
-    .parse = parse,
+    .help = "Asks the trainer for a stage and shows its progress. What is finished is not done "
+            "again, what was interrupted goes on. After each stage the encoder serves the new "
+            "weights, after stage 2 the training images are added to the retrieval set. `all' also "
+            "evaluates after each stage. An interrupt detaches: the training goes on.",
+    .examples = "  rg-ctl train --config configs/smoke.yaml\n"
+                "  rg-ctl train --config configs/faces32.yaml --stage 1 --restart\n"
+                "  rg-ctl train --config configs/faces32.yaml --stage 1 --restart --profile\n",
+    .options = train_options,
     .size = sizeof(train_t),
+    .defaults = &(const train_t){.stage = RG_STAGE_NONE},
     .config = RG_COMMAND_CONFIGURED,
-    .run = run,
+    .run = train_run,
 };

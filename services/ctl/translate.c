@@ -8,81 +8,64 @@
 #include "common/wire/edits.h"
 #include "common/wire/json.h"
 #include "services/ctl/caller.h"
-#include "services/ctl/commands.h"
+#include "services/ctl/command.h"
 #include "services/ctl/output.h"
 #include "services/ctl/pictures.h"
-#include "services/ctl/progress.h"
 
-enum {
-    IMAGES_MAX = 32,
-    SAMPLES_MAX = 64,
-    GROUPS_MAX = 2 * RG_ATTRIBUTES_MAX,
-    KEY_SEED = 0x2000,
-    KEY_GUIDANCE
-};
+enum { IMAGES_MAX = 32, SAMPLES_MAX = 64, GROUPS_MAX = 2 * RG_ATTRIBUTES_MAX };
 
 typedef struct {
-    const char *image[IMAGES_MAX];
-    int n_images, samples;
+    const char *path[IMAGES_MAX];
+    int n;
+} images_t;
+
+typedef struct {
+    images_t images;
+    int samples;
     uint64_t seed;
     Rg__V1__Guidance guidance;
     const char *attributes, *reference, *out;
 } translate_t;
 
-static const struct argp_option own_options[] = {
-    {"image", 'i', "FILE", 0, "The JPEG to translate; repeatable, one row each"},
-    {"attr", 'a', "NAME=0|1,...", 0, "Wanted attributes; without it one column per domain"},
-    {"samples", 'n', "N", 0, "Draws of the attribute code (default 1: the mean)"},
-    {"seed", KEY_SEED, "S", 0, "Of the draws (default 1)"},
-    {"guidance", KEY_GUIDANCE, "retrieved|none", 0,
-     "What guides a stage 3 model: the neighbours (default), or nothing"},
-    {"reference", 'r', "FILE", 0,
-     "Take the codes of the wanted attributes from this JPEG (all without --attr)"},
-    {"out", 'o', "PNG", 0, "Where to write the picture: sources, then translations"},
+static int translate_read_image(void *field, const char *text)
+{
+    images_t *images = field;
+    if (images->n == IMAGES_MAX) return rg_fail(RG_EUSAGE, "at most %d images", IMAGES_MAX);
+    images->path[images->n++] = text;
+    return 0;
+}
+
+static int translate_read_guidance(void *field, const char *text)
+{
+    Rg__V1__Guidance *guidance = field;
+    *guidance = strcmp(text, "none") == 0 ? RG__V1__GUIDANCE__NONE : RG__V1__GUIDANCE__RETRIEVED;
+    if (!*guidance && strcmp(text, "retrieved") != 0) return rg_fail(RG_EUSAGE, "expected retrieved or none");
+    return 0;
+}
+
+static const rg_command_option_t translate_options[] = {
+    {"image", 'i', "FILE", "The JPEG to translate; repeat it for more rows",
+     RG_OPTION_READ(translate_t, images, translate_read_image), .required = 1},
+    {"attr", 'a', "NAME=0|1,...", "Wanted attributes; without it one column per domain",
+     RG_OPTION_TEXT(translate_t, attributes)},
+    {"samples", 'n', "N", "Draws of the attribute code (default 1: the mean)",
+     RG_OPTION_NUMBER(translate_t, samples, 1, SAMPLES_MAX)},
+    {"seed", 0, "S", "Seed of the draws (default 1)", RG_OPTION_NUMBER(translate_t, seed, 0, INT64_MAX)},
+    {"guidance", 0, "retrieved|none", "What guides a stage 3 model: its neighbours (default), or nothing",
+     RG_OPTION_READ(translate_t, guidance, translate_read_guidance)},
+    {"reference", 'r', "FILE", "Take the codes of the wanted attributes from this JPEG (all without --attr)",
+     RG_OPTION_TEXT(translate_t, reference)},
+    {"out", 'o', "PNG", "The picture to write: sources, then translations", RG_OPTION_TEXT(translate_t, out),
+     .required = 1},
     {0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static int translate_check(const void *own)
 {
-    translate_t *own = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        own->samples = 1;
-        own->seed = 1;
-        return 0;
-    case 'i':
-        if (own->n_images == IMAGES_MAX) argp_error(state, "more than %d images", IMAGES_MAX);
-        own->image[own->n_images++] = arg;
-        return 0;
-    case 'a':
-        own->attributes = arg;
-        return 0;
-    case 'r':
-        own->reference = arg;
-        return 0;
-    case 'o':
-        own->out = arg;
-        return 0;
-    case 'n':
-        own->samples = (int)rg_command_number(state, "--samples", arg, 1, SAMPLES_MAX);
-        return 0;
-    case KEY_SEED:
-        own->seed = (uint64_t)rg_command_number(state, "--seed", arg, 0, INT64_MAX);
-        return 0;
-    case KEY_GUIDANCE:
-        own->guidance = strcmp(arg, "none") == 0 ? RG__V1__GUIDANCE__NONE : RG__V1__GUIDANCE__RETRIEVED;
-        if (!own->guidance && strcmp(arg, "retrieved") != 0)
-            argp_error(state, "--guidance %s: expected retrieved or none", arg);
-        return 0;
-    case ARGP_KEY_END:
-        if (!own->n_images) argp_error(state, "--image FILE is missing");
-        if (!own->out) argp_error(state, "--out PNG is missing");
-        if (own->reference && own->samples > 1)
-            argp_error(state, "--samples draws codes, --reference gives them");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    const translate_t *translate = own;
+    if (translate->reference && translate->samples > 1)
+        return rg_fail(RG_EUSAGE, "--samples draws codes, --reference gives them: use one of the two");
+    return 0;
 }
 
 // What is asked of the encoder at once: one set of wanted attributes, `samples` columns.
@@ -128,11 +111,11 @@ static int load_images(asked_t *asked)
 {
     const rg_config_t *config = &asked->options->config;
     const translate_t *own = asked->own;
-    size_t size = rg_picture_size(config), n = (size_t)own->n_images;
+    size_t size = rg_picture_size(config), n = (size_t)own->images.n;
     int err = 0;
     asked->sources = rg_alloc(n * size);
     for (size_t i = 0; i < n && !err; i++)
-        err = rg_picture_load(config, own->image[i], asked->sources + i * size, NULL);
+        err = rg_picture_load(config, own->images.path[i], asked->sources + i * size, NULL);
     if (err || !own->reference) return err;
     asked->references = rg_alloc(n * size);
     err = rg_picture_load(config, own->reference, asked->references, NULL);
@@ -151,7 +134,7 @@ static int take_translations(void *self, const rg_msg_t *reply)
     asked_t *asked = self;
     const rg_config_t *config = &asked->options->config;
     const Rg__V1__TranslateReply *body = rg_msg_body(reply);
-    int samples = asked->own->samples, images = asked->own->n_images;
+    int samples = asked->own->samples, images = asked->own->images.n;
     uint32_t side = (uint32_t)config->data.img_size, shape[] = {(uint32_t)(images * samples), side, side, 3};
     rg_payload_t pixels;
     int err = rg_msg_payload(reply, "pixels", RG__V1__DTYPE__U8, 4, shape, &pixels);
@@ -171,7 +154,7 @@ static int ask_group(asked_t *asked, rg_caller_t *encoder)
 {
     const rg_config_t *config = &asked->options->config;
     uint32_t side = (uint32_t)config->data.img_size,
-             shape[] = {(uint32_t)asked->own->n_images, side, side, 3};
+             shape[] = {(uint32_t)asked->own->images.n, side, side, 3};
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_TRANSLATE_REQUEST);
     Rg__V1__TranslateRequest *body = rg_msg_body(request);
     body->edits = rg_edits_message(&asked->group[asked->current].edits, config, request, &body->n_edits);
@@ -186,15 +169,15 @@ static int ask_group(asked_t *asked, rg_caller_t *encoder)
 static int ask_all(asked_t *asked)
 {
     rg_caller_t *encoder;
-    rg_progress_t progress;
+    rg_progress_bar_t progress;
     int err = rg_caller_open(&encoder, &asked->options->config, "encoder");
     if (err) return err;
-    rg_progress_init(&progress, "translate", "columns", asked->options->json);
+    rg_progress_bar_init(&progress, "translate", "columns", asked->options->json);
     for (asked->current = 0; asked->current < asked->groups && !err; asked->current++) {
-        rg_progress_update(&progress, (uint64_t)asked->current, (uint64_t)asked->groups, NULL);
+        rg_progress_bar_update(&progress, (uint64_t)asked->current, (uint64_t)asked->groups, NULL);
         err = ask_group(asked, encoder);
     }
-    rg_progress_fini(&progress);
+    rg_progress_bar_clear(&progress);
     rg_caller_close(&encoder);
     return err;
 }
@@ -208,18 +191,18 @@ static int write_grid(asked_t *asked)
     if (asked->references) titles[1] = "reference";
     for (int i = asked->first; i < asked->cols; i++)
         titles[i] = asked->group[(i - asked->first) / own->samples].title;
-    for (int i = 0; i < own->n_images; i++) {
+    for (int i = 0; i < own->images.n; i++) {
         put(asked, i, 0, asked->sources + (size_t)i * size);
         if (asked->references) put(asked, i, 1, asked->references);
     }
-    return rg_picture_grid(config, asked->cells, own->n_images, asked->cols, titles, own->out);
+    return rg_picture_grid(config, asked->cells, own->images.n, asked->cols, titles, own->out);
 }
 
 static void report(const asked_t *asked)
 {
     if (!asked->options->json) {
         printf("%d images translated by the weights of %s, picture: %s\n",
-               asked->own->n_images * (asked->cols - asked->first), json_string_value(asked->stage),
+               asked->own->images.n * (asked->cols - asked->first), json_string_value(asked->stage),
                asked->own->out);
         return;
     }
@@ -231,7 +214,7 @@ static void report(const asked_t *asked)
                              "columns", columns));
 }
 
-static int run(const rg_options_t *options, const void *input)
+static int translate_run(const rg_options_t *options, const void *input)
 {
     asked_t *asked = rg_alloc(sizeof *asked);
     asked->options = options;
@@ -242,7 +225,7 @@ static int run(const rg_options_t *options, const void *input)
         asked->first = asked->references ? 2 : 1;
         asked->cols = asked->first + asked->groups * asked->own->samples;
         asked->cells =
-            rg_alloc((size_t)asked->own->n_images * (size_t)asked->cols * rg_picture_size(&options->config));
+            rg_alloc((size_t)asked->own->images.n * (size_t)asked->cols * rg_picture_size(&options->config));
         err = ask_all(asked);
     }
     if (!err) err = write_grid(asked);
@@ -259,19 +242,19 @@ static int run(const rg_options_t *options, const void *input)
 const rg_command_t rg_command_translate = {
     .name = "translate",
     .summary = "Translate images to other attributes",
-    .doc = "Changes the attributes of images with the newest weights the encoder serves and writes"
-           " a picture: one row per image, the source first.\v"
-           "Examples:\n"
-           "  rg-ctl translate --config configs/smoke.yaml --image face.jpg --out grid.png\n"
-           "  rg-ctl translate --config configs/smoke.yaml --image face.jpg \\\n"
-           "      --attr Male=1,Young=0 --samples 5 --out grid.png\n"
-           "  rg-ctl translate --config configs/smoke.yaml --image a.jpg \\\n"
-           "      --reference b.jpg --out grid.png\n"
-           "  rg-ctl translate --config configs/smoke.yaml --image a.jpg --guidance none \\\n"
-           "      --out unguided.png\n",
-    .options = own_options,
-    .parse = parse,
+    .help = "Changes the attributes of images with the newest weights the encoder serves and writes"
+            " a picture: one row per image, the source first.",
+    .examples = "  rg-ctl translate --config configs/smoke.yaml --image face.jpg --out grid.png\n"
+                "  rg-ctl translate --config configs/smoke.yaml --image face.jpg \\\n"
+                "      --attr Male=1,Young=0 --samples 5 --out grid.png\n"
+                "  rg-ctl translate --config configs/smoke.yaml --image a.jpg \\\n"
+                "      --reference b.jpg --out grid.png\n"
+                "  rg-ctl translate --config configs/smoke.yaml --image a.jpg --guidance none \\\n"
+                "      --out unguided.png\n",
+    .options = translate_options,
+    .check = translate_check,
     .size = sizeof(translate_t),
+    .defaults = &(const translate_t){.samples = 1, .seed = 1},
     .config = RG_COMMAND_CONFIGURED,
-    .run = run,
+    .run = translate_run,
 };

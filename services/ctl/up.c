@@ -1,9 +1,10 @@
-// rg-ctl up: starts the services on this machine and waits until each answers.
+// rg-ctl up starts the services on this machine and waits until each answers; rg-ctl down stops them.
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,38 +13,36 @@
 #include "common/core/err.h"
 #include "common/wire/wire.h"
 #include "services/ctl/caller.h"
-#include "services/ctl/commands.h"
+#include "services/ctl/command.h"
 #include "services/ctl/output.h"
+#include "services/ctl/pidfile.h"
 #include "services/ctl/supervisor.h"
 
-enum { READY_S = 120, STEP_MS = 50 };
+enum {
+    READY_S = 120,
+    STEP_MS = 50,
+    DOWN_MS = 30000 // more than the supervisor waits for the services
+};
+
+// ---- up
 
 typedef struct {
-    const char *only;
+    unsigned only; // mask of services; 0: all
     int foreground;
 } up_t;
 
-static const struct argp_option own_options[] = {
-    {"only", 'o', "SERVICE,...", 0,
-     "Start only these: retrieval, encoder, loader, trainer, evaluator, gateway"},
-    {"foreground", 'f', NULL, 0, "Stay attached; SIGINT or SIGTERM stops the services"},
+static int up_read_only(void *field, const char *text)
+{
+    return rg_services_parse(text, field);
+}
+
+static const rg_command_option_t up_options[] = {
+    {"only", 'o', "SERVICE,...", "Start only these: retrieval, encoder, loader, trainer, evaluator, gateway",
+     RG_OPTION_READ(up_t, only, up_read_only)},
+    {"foreground", 'f', NULL, "Stay attached; SIGINT or SIGTERM stops the services",
+     RG_OPTION_FLAG(up_t, foreground)},
     {0},
 };
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    up_t *own = state->input;
-    switch (key) {
-    case 'o':
-        own->only = arg;
-        return 0;
-    case 'f':
-        own->foreground = 1;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
 
 // The folder of this executable, where the services lie too.
 static int find_folder(unsigned services, char folder[4096])
@@ -187,15 +186,14 @@ static int attend(pid_t supervisor)
                                                          : rg_fail(RG_EREMOTE, "the supervisor was killed");
 }
 
-static int run(const rg_options_t *options, const void *input)
+static int up_run(const rg_options_t *options, const void *input)
 {
     const up_t *own = input;
     char folder[4096];
-    unsigned services = rg_services_all(&options->config);
+    unsigned services = own->only ? own->only : rg_services_all(&options->config);
     pid_t supervisor;
     int report;
-    int err = own->only ? rg_services_parse(own->only, &services) : 0;
-    if (!err) err = rg_services_check(&options->config, services);
+    int err = rg_services_check(&options->config, services);
     if (!err) err = find_folder(services, folder);
     if (err) return err;
     rg_supervisor_spec_t spec = {
@@ -216,15 +214,53 @@ static int run(const rg_options_t *options, const void *input)
 const rg_command_t rg_command_up = {
     .name = "up",
     .summary = "Start the services on this machine and keep them alive",
-    .doc = "Starts the services as children of a supervisor that restarts one that dies, and "
-           "returns when each answers. Logs go to RUN/logs.\v"
-           "Examples:\n"
-           "  rg-ctl up --config configs/smoke.yaml\n"
-           "  rg-ctl up --config configs/faces32.yaml --set threads=4\n"
-           "  rg-ctl up --config configs/smoke.yaml --only retrieval,encoder\n",
-    .options = own_options,
-    .parse = parse,
+    .help = "Starts the services as children of a supervisor that restarts one that dies, and "
+            "returns when each answers. Logs go to RUN/logs.",
+    .examples = "  rg-ctl up --config configs/smoke.yaml\n"
+                "  rg-ctl up --config configs/faces32.yaml --set threads=4\n"
+                "  rg-ctl up --config configs/smoke.yaml --only retrieval,encoder\n",
+    .options = up_options,
     .size = sizeof(up_t),
     .config = RG_COMMAND_CONFIGURED,
-    .run = run,
+    .run = up_run,
+};
+
+// ---- down
+
+static int down_stop(pid_t pid, int pidfd)
+{
+    struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+    if (pidfd_send_signal(pidfd, SIGTERM, NULL, 0) != 0) return 0; // it has ended by itself
+    if (poll(&ended, 1, DOWN_MS) == 1) return 0;
+    return rg_fail(RG_ETIMEOUT, "the supervisor (pid %d) did not end within %d s", (int)pid, DOWN_MS / 1000);
+}
+
+static int down_run(const rg_options_t *options, const void *own)
+{
+    pid_t pid = 0;
+    int pidfd = -1, err = rg_pidfile_owner(&options->config, &pid, &pidfd), none = err == RG_ENOENT;
+    (void)own;
+    if (err && !none) return err;
+    if (!none) {
+        err = down_stop(pid, pidfd);
+        close(pidfd);
+        if (err) return err;
+    }
+    if (options->json)
+        rg_output_json(json_pack("{s:i}", "stopped", (int)pid));
+    else if (none)
+        printf("%s\n", rg_error());
+    else
+        printf("stopped (pid %d)\n", (int)pid);
+    return 0;
+}
+
+const rg_command_t rg_command_down = {
+    .name = "down",
+    .summary = "Stop the services that `up' started",
+    .help = "Stops the services of the run directory and waits until they are gone. What was "
+            "acknowledged stays; an interrupted training goes on at the next `up' and `train'.",
+    .examples = "  rg-ctl down --config configs/smoke.yaml\n",
+    .config = RG_COMMAND_CONFIGURED,
+    .run = down_run,
 };

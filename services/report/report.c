@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
-#include "services/ctl/commands.h"
+#include "services/ctl/command.h"
 #include "services/report/document/plot.h"
 #include "services/ctl/output.h"
 #include "services/report/curves.h"
@@ -13,32 +13,15 @@
 #include "services/report/protocol.h"
 #include "services/report/record.h"
 
-enum { KEY_RUN = 0x2000 };
-
 typedef struct {
     const char *run, *out; // NULL: the configuration's; a folder in the run
 } own_t;
 
-static const struct argp_option own_options[] = {
-    {"run", KEY_RUN, "DIR", 0, "The run's folder (default: the configuration's)"},
-    {"out", 'o', "DIR", 0, "Where to write the report (default: RUN/report)"},
+static const rg_command_option_t report_options[] = {
+    {"run", 0, "DIR", "The run's folder (default: the configuration's)", RG_OPTION_TEXT(own_t, run)},
+    {"out", 'o', "DIR", "Where to write the report (default: RUN/report)", RG_OPTION_TEXT(own_t, out)},
     {0},
 };
-
-static error_t parse(int key, char *arg, struct argp_state *state)
-{
-    own_t *own = state->input;
-    switch (key) {
-    case KEY_RUN:
-        own->run = arg;
-        return 0;
-    case 'o':
-        own->out = arg;
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
 
 // ---- training
 
@@ -242,15 +225,13 @@ static int run(const rg_options_t *options, const void *input)
 const rg_command_t rg_command_report = {
     .name = "report",
     .summary = "Write a run's curves, measures and pictures as a page",
-    .doc = "Reads what a run left in its folder: losses and speed (metrics.jsonl), measurements "
-           "(evaluations.jsonl, reports) and sample grids. Writes one HTML page that needs nothing beside "
-           "it, the same as Markdown, and its tables as CSV. No service has to run, and a run may go on "
-           "meanwhile.\v"
-           "Examples:\n"
-           "  rg-ctl report --run runs/faces32\n"
-           "  rg-ctl report --config configs/smoke.yaml --out /tmp/page --json\n",
-    .options = own_options,
-    .parse = parse,
+    .help = "Reads what a run left in its folder: losses and speed (metrics.jsonl), measurements "
+            "(evaluations.jsonl, reports) and sample grids. Writes one HTML page that needs nothing beside "
+            "it, the same as Markdown, and its tables as CSV. No service has to run, and a run may go on "
+            "meanwhile.",
+    .examples = "  rg-ctl report --run runs/faces32\n"
+                "  rg-ctl report --config configs/smoke.yaml --out /tmp/page --json\n",
+    .options = report_options,
     .size = sizeof(own_t),
     .config = RG_COMMAND_DEFAULTS,
     .run = run,

@@ -21,7 +21,7 @@ err_has "DIR is missing"
 run 2 make-faces "$work/faces" --count 0
 err_has "--count 0: expected a whole number"
 run 2 train --config "$work/config.yaml" --stage 4
-err_has "--stage: '4' is not a stage: expected classifier, 1, 2 or 3, or all"
+err_has "--stage 4: expected classifier, 1, 2, 3 or all"
 run 2 evaluate --config "$work/config.yaml" --stage 4
 run 2 experiment --config "$work/config.yaml"
 err_has "which one: table1, table2 or table3"

@@ -6,7 +6,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
-#include "services/ctl/commands.h"
+#include "services/ctl/command.h"
 #include "services/report/experiment/plan.h"
 #include "services/report/experiment/runner.h"
 #include "services/report/experiment/tables.h"
@@ -15,7 +15,7 @@
 #include "services/report/protocol.h"
 #include "common/model/stage.h"
 
-enum { KEY_SEEDS = 0x2000, NO_TABLE = -1, SEEDS = 3 };
+enum { NO_TABLE = -1, SEEDS = 3 };
 
 typedef struct {
     int table; // enum rg_table
@@ -24,33 +24,26 @@ typedef struct {
 
 static const char *const TABLES[RG_TABLES] = {"table1", "table2", "table3"};
 
-static const struct argp_option own_options[] = {
-    {"seeds", 'n', "N", 0, "Seeds: the config's and the N-1 after it (default 3)"},
+static const rg_command_option_t experiment_options[] = {
+    {"seeds", 'n', "N", "Seeds: the config's and the N-1 after it (default 3)",
+     RG_OPTION_NUMBER(experiment_t, seeds, 1, RG_STATISTIC_MAX)},
     {0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static int experiment_argument(void *own, char *text)
 {
-    experiment_t *own = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        *own = (experiment_t){.table = NO_TABLE, .seeds = SEEDS};
-        return 0;
-    case 'n':
-        own->seeds = (int)rg_command_number(state, "--seeds", arg, 1, RG_STATISTIC_MAX);
-        return 0;
-    case ARGP_KEY_ARG:
-        if (own->table != NO_TABLE) return ARGP_ERR_UNKNOWN;
-        for (int t = 0; t < RG_TABLES; t++)
-            if (strcmp(arg, TABLES[t]) == 0) own->table = t;
-        if (own->table == NO_TABLE) argp_error(state, "%s: expected table1, table2 or table3", arg);
-        return 0;
-    case ARGP_KEY_END:
-        if (own->table == NO_TABLE) argp_error(state, "which one: table1, table2 or table3?");
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    experiment_t *experiment = own;
+    if (experiment->table != NO_TABLE) return rg_fail(RG_EUSAGE, "%s: expected one table only", text);
+    for (int t = 0; t < RG_TABLES; t++)
+        if (strcmp(text, TABLES[t]) == 0) experiment->table = t;
+    return experiment->table == NO_TABLE ? rg_fail(RG_EUSAGE, "%s: expected table1, table2 or table3", text)
+                                         : 0;
+}
+
+static int experiment_check(const void *own)
+{
+    const experiment_t *experiment = own;
+    return experiment->table == NO_TABLE ? rg_fail(RG_EUSAGE, "which one: table1, table2 or table3?") : 0;
 }
 
 // ---- the report
@@ -183,19 +176,21 @@ const rg_command_t rg_command_experiment = {
     .name = "experiment",
     .summary = "Train and measure one of the paper's tables, with controls and intervals",
     .args = "TABLE",
-    .doc = "table1: retrieval by kind of negatives, and by ranking. table2: GMM-UNIT continued, RG-UNIT, and "
-           "RG-UNIT with "
-           "random neighbours. table3: the same by fraction of annotation. Every row has the same budget; "
-           "rows of a seed share stages 1 and 2 and are compared in pairs. Starts and stops services of its "
-           "own, one run after the other, in RUN/experiment; what is finished is not done again. The report "
-           "is left in RUN/experiment/TABLE, as HTML, Markdown and CSV; with evaluation.follow it has curves "
-           "of measures beside those of losses.\v"
-           "Examples:\n"
-           "  rg-ctl experiment table2 --config configs/faces32.yaml --seeds 3\n"
-           "  rg-ctl experiment table1 --config configs/smoke.yaml --seeds 2 --json\n",
-    .options = own_options,
-    .parse = parse,
+    .help =
+        "table1: retrieval by kind of negatives, and by ranking. table2: GMM-UNIT continued, RG-UNIT, and "
+        "RG-UNIT with "
+        "random neighbours. table3: the same by fraction of annotation. Every row has the same budget; "
+        "rows of a seed share stages 1 and 2 and are compared in pairs. Starts and stops services of its "
+        "own, one run after the other, in RUN/experiment; what is finished is not done again. The report "
+        "is left in RUN/experiment/TABLE, as HTML, Markdown and CSV; with evaluation.follow it has curves "
+        "of measures beside those of losses.",
+    .examples = "  rg-ctl experiment table2 --config configs/faces32.yaml --seeds 3\n"
+                "  rg-ctl experiment table1 --config configs/smoke.yaml --seeds 2 --json\n",
+    .options = experiment_options,
+    .argument = experiment_argument,
+    .check = experiment_check,
     .size = sizeof(experiment_t),
+    .defaults = &(const experiment_t){.table = NO_TABLE, .seeds = SEEDS},
     .config = RG_COMMAND_CONFIGURED,
     .run = run,
 };

@@ -16,14 +16,15 @@ static void test_every_command_is_documented(void **state)
     int n = 0;
     for (const rg_command_t *const *command = rg_commands; *command; command++, n++) {
         char example[64];
+        assert_true(strlen((*command)->help) > 20);
         assert_non_null((*command)->name);
         assert_non_null((*command)->run);
         assert_true(strlen((*command)->summary) > 10);
-        snprintf(example, sizeof example, "\n  rg-ctl %s ", (*command)->name);
-        if (!strstr((*command)->doc, example)) fail_msg("%s has no example", (*command)->name);
-        for (const struct argp_option *option = (*command)->options; option && (option->name || option->key);
-             option++)
-            assert_true(option->doc && *option->doc);
+        snprintf(example, sizeof example, "  rg-ctl %s ", (*command)->name);
+        if (!strstr((*command)->examples, example)) fail_msg("%s has no example", (*command)->name);
+        for (const rg_command_option_t *option = (*command)->options;
+             option && (option->name || option->letter); option++)
+            assert_true(option->help && *option->help);
     }
     assert_int_equal(n, 18);
 }

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "services/ctl/progress.h"
+#include "services/ctl/output.h"
 
 static void assert_duration(double seconds, const char *want)
 {
