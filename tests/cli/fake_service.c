@@ -226,6 +226,7 @@ int main(int argc, char **argv)
                                fake.config.endpoints.evaluator};
     static const char *const names[] = {"loader", "encoder", "retrieval", "trainer", "evaluator"};
     rg_service_spec_t spec = {.name = name,
+                              .http_port = rg_config_http_port(&fake.config, name),
                               .routes = routes,
                               .n_routes = sizeof routes / sizeof *routes,
                               .status = status,
