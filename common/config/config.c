@@ -273,6 +273,15 @@ static int check_networks(const rg_config_t *config)
     return 0;
 }
 
+// 1 if the key of choices has this one. The enum itself belongs to a module above this folder.
+static int chosen(const rg_config_t *config, const char *name, const char *choice)
+{
+    rg_key_t key;
+    int position = rg_keys_find(name, &key);
+    assert(position >= 0 && key.type == RG_KEY_CHOICE);
+    return strcmp(key.choices[*(const int *)((const char *)config + key.offset)], choice) == 0;
+}
+
 static int check(const rg_config_t *config)
 {
     const rg_names_t *attributes = &config->data.attributes, *exclusive = &config->data.exclusive;
@@ -294,9 +303,9 @@ static int check(const rg_config_t *config)
                        config->retrieval.k_max);
     if (!(config->triplet.easy || config->triplet.medium || config->triplet.hard || config->triplet.hardest))
         return rg_fail(RG_ECONFIG, "triplet: all kinds of negatives are off");
-    if (config->stage3_encoders == RG_ENCODERS_TRAINED && config->retrieval.neighbours != RG_NEIGHBOURS_NONE)
+    if (chosen(config, "stage3.encoders", "trained") && config->retrieval.neighbours != RG_NEIGHBOURS_NONE)
         return rg_fail(RG_ECONFIG, "stage3.encoders: trained only with retrieval.neighbours: none");
-    if (config->model.retrieval == RG_RETRIEVAL_RANKED && config->stage2.batch < 2)
+    if (chosen(config, "model.retrieval", "ranked") && config->stage2.batch < 2)
         return rg_fail(RG_ECONFIG,
                        "stage2.batch: a ranked R (model.retrieval) needs 2 or more images to rank");
     int err = check_loss(config, "stage1.loss", &config->stage1_loss);

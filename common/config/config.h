@@ -1,6 +1,10 @@
-// Configuration: one YAML file for all services, read through libfyaml against one table (config.c) of
+// The configuration: one YAML file for all services, read through libfyaml against one table (table.c) of
 // key, type, default, range and help. An unknown key, a wrong type or a value out of range is an error that
-// names file, line and key. Every field below is documented by its row: `rg-ctl config --keys` prints them.
+// names file, line and key. Each field below is the key of the same path: data.img_size is `img_size` of
+// `data`. `rg-ctl config --keys` prints the help of all keys.
+//
+// Each section is a type of its own, so that a module can take the section that it needs. A choice is an int:
+// the comment names the enum and the header that defines it.
 #ifndef RG_CONFIG_CONFIG_H
 #define RG_CONFIG_CONFIG_H
 
@@ -9,149 +13,176 @@
 
 enum { RG_ATTRIBUTES_MAX = 40, RG_CONFIG_TEXT = 256, RG_NAME_SIZE = 64 };
 
+// A list of names, such as attributes.
 typedef struct {
     int count;
     char name[RG_ATTRIBUTES_MAX][RG_NAME_SIZE];
 } rg_names_t;
 
+// Choices that several modules read.
 enum rg_precision { RG_PRECISION_F32, RG_PRECISION_BF16 };
-enum rg_targets { RG_TARGETS_HALF, RG_TARGETS_BOTH };
-enum rg_schedule { RG_SCHEDULE_CONSTANT, RG_SCHEDULE_LINEAR, RG_SCHEDULE_COSINE, RG_SCHEDULE_STEP };
-enum rg_optimizer { RG_OPTIMIZER_SGD, RG_OPTIMIZER_ADAM, RG_OPTIMIZER_ADAMW };
-enum rg_gan { RG_GAN_LSGAN, RG_GAN_WGAN_GP };
-enum rg_prior { RG_PRIOR_KL, RG_PRIOR_EARTH_MOVER };
-enum rg_references { RG_REFERENCES_RANDOM, RG_REFERENCES_FLIPPED };
 enum rg_neighbours { RG_NEIGHBOURS_RETRIEVED, RG_NEIGHBOURS_RANDOM, RG_NEIGHBOURS_NONE };
-enum rg_evaluate { RG_EVALUATE_TEST, RG_EVALUATE_VALIDATION };
-enum rg_pixels { RG_PIXELS_IMAGENET, RG_PIXELS_UNIT, RG_PIXELS_SIGNED, RG_PIXELS_BYTES };
-enum rg_retrieval { RG_RETRIEVAL_RANKED, RG_RETRIEVAL_TRIPLET };
-enum rg_fusion_form { RG_FUSION_STYLE, RG_FUSION_CONCAT };
-enum rg_encoders { RG_ENCODERS_FROZEN, RG_ENCODERS_TRAINED };
 
-// Optimisation, the same keys for every stage.
+// data: the images to train on and their annotation.
 typedef struct {
-    int iterations; // total of the stage
+    char root[RG_CONFIG_TEXT]; // CelebA directory, folder of JPEG files, or folder of the images of `list`
+    char list[RG_CONFIG_TEXT]; // file of name<TAB>00101 lines; "": CelebA files or a plain folder
+    rg_names_t attributes;     // attributes to edit, in the order of the codes
+    rg_names_t exclusive;      // attributes of which an image has at most one (hair colours)
+    double annotated;          // fraction of the training images whose annotation may be used
+    int crop;       // side of the square in source pixels; 0: 178 for 178x218, else the largest square
+    int img_size;   // side of the images that the networks see
+    int references; // enum rg_references (services/trainer/stage.h), of stages 1 and 3
+    double jitter;  // largest relative change of brightness and contrast
+} rg_data_config_t;
+
+// model: the sizes and forms of the networks.
+typedef struct {
+    int gf, n_res;              // first width and residual blocks of E_c, E_a and G
+    int df, d_layers, d_scales; // first width, strided convolutions and image scales of D
+    int attr_dims;              // code dimensions per attribute
+    double attr_std;            // standard deviation of the Gaussian components of an attribute
+    int mlp;                    // width of the attribute MLP of G
+    int retrieval;              // enum rg_retrieval (common/model/embedder.h)
+    int embed_dim;              // width of the embedding that R gives
+    double dropout;             // in the head of R
+    int k;                      // neighbours per decode in stage 3
+    int fusion;                 // enum rg_fusion_form (common/model/fusion.h)
+    int attention;              // 1: G masks what it changes
+} rg_model_config_t;
+
+// classifier, stage1, stage2, stage3: optimisation, the same keys for each stage.
+typedef struct {
+    int iterations; // length of the stage
     int batch;      // images per iteration
-    int optimizer;  // enum rg_optimizer
+    int optimizer;  // enum rg_optimizer (common/nn/optim.h)
     double lr, beta1, beta2, momentum, weight_decay;
     int warmup;           // iterations of linear rise to lr
-    int schedule;         // enum rg_schedule
-    int step_every;       // iterations between the falls of RG_SCHEDULE_STEP
-    double step_factor;   // of each of them
-    double clip;          // largest global gradient norm; 0 = no clipping
-    double ema;           // decay of the averaged weights, less in the first iterations
+    int schedule;         // enum rg_schedule (common/nn/optim.h)
+    int step_every;       // of RG_SCHEDULE_STEP: iterations between two falls of lr
+    double step_factor;   // of RG_SCHEDULE_STEP: factor of each fall
+    double clip;          // largest global gradient norm; 0: no clipping
+    double ema;           // decay of the averaged weights; smaller in the first iterations
     int checkpoint_every; // iterations
-    int sample_every;     // iterations between sample grids; 0 = at the end only
+    int sample_every;     // iterations between sample grids; 0: only at the end
 } rg_train_config_t;
 
-// Losses of stages 1 and 3, GMM-UNIT section 3 (arXiv 2003.06788): their weights and forms.
+// stage1.loss, stage3.loss: weights and forms of the losses, GMM-UNIT section 3 (arXiv 2003.06788).
 typedef struct {
     double recon, cycle, content, attribute, kl, isometry, adversarial, classify;
-    int prior;                  // enum rg_prior: the form of kl
-    int gan;                    // enum rg_gan: the form of adversarial
-    double penalty;             // weight: gradient penalty of RG_GAN_WGAN_GP
-    double perceptual;          // weight, 0: none
-    char vgg16[RG_CONFIG_TEXT]; // its network, ONNX
+    int prior;                  // enum rg_prior (common/model/loss.h): the form of kl
+    int gan;                    // enum rg_gan (common/model/critic.h): the form of adversarial
+    double penalty;             // weight of the gradient penalty of RG_GAN_WGAN_GP
+    double perceptual;          // weight; 0: no perceptual loss
+    char vgg16[RG_CONFIG_TEXT]; // ONNX file of the network of the perceptual loss
 } rg_loss_weights_t;
+
+// ranking: the loss of a ranked R.
+typedef struct {
+    double sharpness, content;
+} rg_ranking_config_t;
+
+// triplet: the loss of the paper's R.
+typedef struct {
+    double margin;
+    int easy, medium, hard, hardest; // 1: these negatives are used
+} rg_triplet_config_t;
+
+// retrieval: the retrieval set and its searches.
+typedef struct {
+    char path[RG_CONFIG_TEXT];  // store directory; "": RUN/store
+    char index[RG_CONFIG_TEXT]; // FAISS index_factory string
+    int neighbours;             // enum rg_neighbours; `random` and `none` are controls
+    int pool;                   // stage 3 draws its k neighbours from this number of the nearest
+    int map_size_gib;           // LMDB address range: upper bound of the store
+    int k_max, batch_max;       // largest accepted k, and queries or images per request
+    int nprobe, ef_search;      // effort of an approximate search whose request does not name one
+} rg_retrieval_config_t;
+
+// evaluation.extractor: the network whose features are compared.
+typedef struct {
+    char file[RG_CONFIG_TEXT];     // ONNX; "": the built-in classifier
+    char features[RG_CONFIG_TEXT]; // name of the value with the features
+    char classes[RG_CONFIG_TEXT];  // name of the value with the class probabilities; "": there is none
+    int size;                      // side of the images that it sees; 0: img_size
+    int pixels;                    // enum rg_pixels (services/evaluator/network.h)
+} rg_extractor_config_t;
+
+// evaluation.lpips: the network of LPIPS.
+typedef struct {
+    char file[RG_CONFIG_TEXT];    // ONNX; "": no LPIPS
+    rg_names_t layers;            // names of the values whose maps are compared
+    char weights[RG_CONFIG_TEXT]; // safetensors file
+    int size;                     // side of the images that it sees; 0: img_size
+} rg_lpips_config_t;
+
+// evaluation: what is measured, and on which images.
+typedef struct {
+    int split;   // enum rg_evaluate (services/evaluator/evaluation.h)
+    int images;  // of the split; 0: all
+    int sources; // images whose translations are drawn `outputs` times, for diversity
+    int outputs;
+    int k; // of P@k
+    int batch;
+    int follow;                 // images of the evaluation of each new checkpoint; 0: no such evaluation
+    char cache[RG_CONFIG_TEXT]; // folder of the features of real images; "": RUN/features
+    rg_extractor_config_t extractor;
+    rg_lpips_config_t lpips;
+} rg_evaluation_config_t;
+
+// endpoints: ZeroMQ addresses of the services; "": ipc://RUN/SERVICE.ipc.
+typedef struct {
+    char loader[RG_CONFIG_TEXT], encoder[RG_CONFIG_TEXT], retrieval[RG_CONFIG_TEXT], trainer[RG_CONFIG_TEXT],
+        evaluator[RG_CONFIG_TEXT], gateway[RG_CONFIG_TEXT];
+    int insecure; // 1: allow tcp beyond loopback without CURVE
+} rg_endpoints_config_t;
+
+// security: encryption and access control of tcp.
+typedef struct {
+    char keys[RG_CONFIG_TEXT];     // folder of keys (common/wire/curve.h); "": tcp is not encrypted
+    char identity[RG_CONFIG_TEXT]; // name of the key that a process shows to the services it asks
+} rg_security_config_t;
+
+// http: ports of /metrics and /healthz, and of the page of the gateway.
+typedef struct {
+    char address[RG_CONFIG_TEXT];                                // address that all ports listen on
+    int loader, encoder, retrieval, trainer, evaluator, gateway; // 0: no port; see rg_config_http_port
+    char token[RG_CONFIG_TEXT];                                  // file of the token of the gateway
+} rg_http_config_t;
+
+// limits: bounds of messages, queues and images.
+typedef struct {
+    int message_max_mib; // ZMQ_MAXMSGSIZE
+    int queue;           // high-water mark, messages
+    int heartbeat_ms;
+    int credit;         // requests that a consumer keeps in flight
+    int waiting;        // requests that a service has in work; one client may have half of them
+    int unread_mib;     // replies that a service holds until they are read; half may be of one client
+    int connections;    // to a service at a time
+    int timeout_ms;     // of a request of rg-ctl to a service that does not answer
+    int image_max_mib;  // largest JPEG file accepted
+    int image_max_side; // largest width or height accepted
+} rg_limits_config_t;
 
 typedef struct rg_config {
     uint64_t seed;
     char run[RG_CONFIG_TEXT]; // run directory: checkpoints, metrics, grids, store, sockets
-    int threads;
-    int precision; // enum rg_precision, of training
-    int targets;   // enum rg_targets, of stages 1 and 3
-    struct {
-        char root[RG_CONFIG_TEXT]; // CelebA directory, or folder of JPEGs, or the folder of `list`'s images
-        char list[RG_CONFIG_TEXT]; // name<TAB>00101 file; "" = CelebA files or plain folder
-        rg_names_t attributes;     // the domains to edit, in the order of the codes
-        rg_names_t exclusive;      // of which at most one is set (hair colours)
-        double annotated;          // fraction of the training images whose annotation may be used
-        int crop; // square side in source pixels; 0 = 178 for 178x218, else the largest square
-        int img_size;
-        int references; // enum rg_references, of stages 1 and 3
-        double jitter;  // largest relative brightness and contrast change
-    } data;
-    struct {
-        int gf, n_res, df, d_layers, d_scales;
-        int attr_dims;   // code dims per attribute
-        double attr_std; // of each attribute's Gaussian components
-        int mlp;         // width of G's attribute MLP
-        int retrieval;   // enum rg_retrieval
-        int embed_dim;   // R's output
-        double dropout;  // in R's head
-        int k;           // neighbours per decode in stage 3
-        int fusion;      // enum rg_fusion_form
-        int attention;   // G masks what it changes
-    } model;
+    int threads;              // of the compute engine, per process
+    int precision;            // enum rg_precision, of training
+    int targets;              // enum rg_targets (services/trainer/translation.h), of stages 1 and 3
+    rg_data_config_t data;
+    rg_model_config_t model;
     rg_train_config_t classifier, stage1, stage2, stage3;
-    rg_loss_weights_t stage1_loss, stage3_loss;
-    int stage3_encoders; // enum rg_encoders
-    struct {
-        double sharpness, content; // of the ranking loss
-    } ranking;
-    struct {
-        double margin;
-        int easy, medium, hard, hardest; // which negatives are on
-    } triplet;
-    struct {
-        char path[RG_CONFIG_TEXT];  // store directory; "" = RUN/store
-        char index[RG_CONFIG_TEXT]; // FAISS index_factory string
-        int neighbours;             // enum rg_neighbours: the controls are `random` and `none`
-        int pool;                   // stage 3's k are drawn from so many of the nearest
-        int map_size_gib;           // LMDB address range = upper bound of the store
-        int k_max, batch_max;       // largest accepted k and queries or adds per request
-        int nprobe, ef_search;      // effort of an approximate search that names none
-    } retrieval;
-    struct {
-        int split;   // enum rg_evaluate
-        int images;  // of the split; 0 = all
-        int sources; // of them, those translated `outputs` times, for diversity
-        int outputs;
-        int k; // of P@k
-        int batch;
-        int follow; // images of the evaluation that each new checkpoint gets by itself; 0 = none
-        char cache[RG_CONFIG_TEXT]; // folder of what the extractor says of real images; "" = RUN/features
-        struct {
-            char file[RG_CONFIG_TEXT];     // ONNX; "" = the built-in classifier
-            char features[RG_CONFIG_TEXT]; // name of a value
-            char classes[RG_CONFIG_TEXT];  // name of a value: probabilities; "" = none
-            int size;                      // of the images it sees; 0 = img_size
-            int pixels;                    // enum rg_pixels
-        } extractor;
-        struct {
-            char file[RG_CONFIG_TEXT]; // ONNX; "" = no LPIPS
-            rg_names_t layers;         // names of values
-            char weights[RG_CONFIG_TEXT];
-            int size;
-        } lpips;
-    } evaluation;
-    struct {
-        char loader[RG_CONFIG_TEXT], encoder[RG_CONFIG_TEXT], retrieval[RG_CONFIG_TEXT],
-            trainer[RG_CONFIG_TEXT], evaluator[RG_CONFIG_TEXT],
-            gateway[RG_CONFIG_TEXT]; // zmq endpoints; "" = ipc://RUN/<service>.ipc
-        int insecure;                // allow tcp beyond loopback without CURVE
-    } endpoints;
-    struct {
-        char keys[RG_CONFIG_TEXT];     // folder of keys, wire/curve.h; "": tcp is not encrypted
-        char identity[RG_CONFIG_TEXT]; // whose key a process shows when it asks
-    } security;
-    struct {
-        char address[RG_CONFIG_TEXT];                                // where the ports below listen
-        int loader, encoder, retrieval, trainer, evaluator, gateway; // 0: off; see rg_config_http_port
-        char token[RG_CONFIG_TEXT];                                  // file of the gateway's token
-    } http;
-    struct {
-        int message_max_mib; // ZMQ_MAXMSGSIZE
-        int queue;           // high-water mark, messages
-        int heartbeat_ms;
-        int credit;         // requests a consumer keeps in flight
-        int waiting;        // requests a service has in work, at most half of them from one client
-        int unread_mib;     // replies a service holds that are not read yet, half of it of one client
-        int connections;    // to a service at a time
-        int timeout_ms;     // of a rg-ctl request to a service that does not answer
-        int image_max_mib;  // largest JPEG taken
-        int image_max_side; // largest width or height taken
-    } limits;
+    rg_loss_weights_t stage1_loss, stage3_loss; // stage1.loss, stage3.loss
+    int stage3_encoders;                        // stage3.encoders: enum rg_encoders (common/model/stage.h)
+    rg_ranking_config_t ranking;
+    rg_triplet_config_t triplet;
+    rg_retrieval_config_t retrieval;
+    rg_evaluation_config_t evaluation;
+    rg_endpoints_config_t endpoints;
+    rg_security_config_t security;
+    rg_http_config_t http;
+    rg_limits_config_t limits;
 } rg_config_t;
 
 // Defaults only.

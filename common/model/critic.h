@@ -9,6 +9,8 @@
 
 #include "common/model/discriminator.h"
 
+enum rg_gan { RG_GAN_LSGAN, RG_GAN_WGAN_GP }; // key STAGE.loss.gan
+
 double rg_loss_adversarial(rg_tape_t *tape, const rg_discriminator_t *net, const rg_verdict_t *verdict,
                            enum rg_gan form, int wanted, float weight);
 

@@ -13,6 +13,8 @@
 #include "common/config/config.h"
 #include "common/model/layers.h"
 
+enum rg_retrieval { RG_RETRIEVAL_RANKED, RG_RETRIEVAL_TRIPLET }; // key model.retrieval
+
 enum { RG_EMBEDDER_BLOCKS = 6, RG_EMBEDDER_HIDDEN = 512 };
 
 typedef struct {

@@ -15,6 +15,8 @@
 #include "common/config/config.h"
 #include "common/nn/ops.h"
 
+enum rg_fusion_form { RG_FUSION_STYLE, RG_FUSION_CONCAT }; // key model.fusion
+
 typedef struct {
     enum rg_fusion_form form;
     int k;

@@ -6,6 +6,8 @@
 #include "common/config/config.h"
 #include "common/nn/ops.h"
 
+enum rg_prior { RG_PRIOR_KL, RG_PRIOR_EARTH_MOVER }; // key STAGE.loss.prior
+
 // Distance of E_a's Gaussian from the component of the labels (GMM-UNIT, section 3.2), s = attr_std:
 //   kl           0.5 * (log(s^2 / exp(logvar)) + (exp(logvar) + (mean - m)^2) / s^2 - 1)
 //   earth_mover  (mean - m)^2 + (exp(logvar / 2) - s)^2, the squared 2-Wasserstein distance of Gaussians

@@ -14,6 +14,8 @@
 
 #include "common/config/config.h"
 
+enum rg_encoders { RG_ENCODERS_FROZEN, RG_ENCODERS_TRAINED }; // key stage3.encoders
+
 // Parts of the model, each a network with a parameter set of its own (model.h).
 enum rg_part { RG_CONTENT, RG_ATTRIBUTE, RG_GENERATOR, RG_DISCRIMINATOR, RG_EMBEDDER, RG_FUSION, RG_PARTS };
 

@@ -7,6 +7,10 @@
 #include "common/nn/backend.h"
 #include "common/nn/param.h"
 
+// Keys STAGE.optimizer and STAGE.schedule.
+enum rg_optimizer { RG_OPTIMIZER_SGD, RG_OPTIMIZER_ADAM, RG_OPTIMIZER_ADAMW };
+enum rg_schedule { RG_SCHEDULE_CONSTANT, RG_SCHEDULE_LINEAR, RG_SCHEDULE_COSINE, RG_SCHEDULE_STEP };
+
 // The learning rate of an iteration, counted from 0. It rises linearly over config->warmup iterations and
 // then follows config->schedule: constant; linear or cosine, which stay constant for half of the iterations
 // and decay to 0 over the second half; or step, which multiplies the rate by step_factor at every multiple of

@@ -11,6 +11,8 @@
 #include "common/data/target.h"
 #include "services/evaluator/precision.h"
 
+enum rg_evaluate { RG_EVALUATE_TEST, RG_EVALUATE_VALIDATION }; // key evaluation.split
+
 // Images done and to do, read by another thread.
 typedef struct {
     atomic_ullong done, total;

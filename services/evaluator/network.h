@@ -5,6 +5,9 @@
 #include "common/config/config.h"
 #include "common/onnx/onnx.h"
 
+// Key evaluation.extractor.pixels.
+enum rg_pixels { RG_PIXELS_IMAGENET, RG_PIXELS_UNIT, RG_PIXELS_SIGNED, RG_PIXELS_BYTES };
+
 typedef struct {
     const char *file;
     const char *const *values; // [n] names of what is wanted of it

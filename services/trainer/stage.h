@@ -9,6 +9,8 @@
 #include "services/trainer/progress.h"
 #include "services/trainer/ranks.h"
 
+enum rg_references { RG_REFERENCES_RANDOM, RG_REFERENCES_FLIPPED }; // key data.references
+
 typedef struct {
     char checkpoint[RG_PATH_SIZE];
     uint64_t iteration;

@@ -27,6 +27,8 @@
 #include "services/trainer/losses.h"
 #include "services/trainer/ranks.h"
 
+enum rg_targets { RG_TARGETS_HALF, RG_TARGETS_BOTH }; // key targets
+
 typedef struct {
     rg_model_t *model; // borrowed; with the fusion layers every decode asks
     const rg_train_config_t *train;

@@ -10,6 +10,7 @@
 #include "common/core/err.h"
 #include "common/core/rng.h"
 #include "common/nn/backend.h"
+#include "services/trainer/translation.h"
 
 typedef struct {
     const char *config;

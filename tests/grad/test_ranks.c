@@ -13,6 +13,8 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/model/critic.h"
+#include "common/nn/optim.h"
 #include "services/trainer/classify.h"
 #include "services/trainer/translation.h"
 #include "tests/grad/bench.h"

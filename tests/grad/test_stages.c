@@ -13,9 +13,11 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "common/core/err.h"
-#include "services/trainer/translation.h"
+#include "common/model/critic.h"
+#include "common/model/loss.h"
+#include "common/nn/optim.h"
 #include "services/trainer/ranking.h"
+#include "services/trainer/translation.h"
 #include "services/trainer/triplet.h"
 #include "tests/grad/bench.h"
 #include "tests/grad/vgg16.h"

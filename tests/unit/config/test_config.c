@@ -11,6 +11,9 @@
 #include "common/config/table.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
+#include "common/model/embedder.h"
+#include "common/model/loss.h"
+#include "common/nn/optim.h"
 #include "tests/support/folder.h"
 
 static rg_config_t config;
