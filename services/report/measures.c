@@ -1,14 +1,17 @@
 #include "services/report/measures.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "common/report/evaluation_report.h"
 
 const char *const rg_measure_modes[RG_MEASURE_MODES] = {"latent", "reference", "latent, random neighbours",
                                                         "reference, random neighbours", "real images"};
 
 // ---- names
 
-// Longer ones before those they end with.
+// Longer suffixes come before the shorter ones that they end with.
 static const struct {
     const char *suffix;
     enum rg_measure_mode mode;
@@ -21,7 +24,7 @@ static const struct {
                 {"_bounds", RG_MEASURE_REAL},
                 {"_real", RG_MEASURE_REAL}};
 
-static void cut_mode(rg_measure_t *measure)
+static void measure_cut_mode(rg_measure_t *measure)
 {
     size_t length = strlen(measure->name);
     for (size_t i = 0; i < sizeof SUFFIXES / sizeof *SUFFIXES; i++) {
@@ -42,16 +45,16 @@ int rg_measure_parse(rg_measure_t *measure, const char *key)
     if (length >= sizeof measure->name || strlen(part) >= sizeof measure->part) return 0;
     memcpy(measure->name, key, length);
     strcpy(measure->part, part);
-    cut_mode(measure);
+    measure_cut_mode(measure);
     return 1;
 }
 
 // ---- tables
 
-// Rows and columns in the order in which a report names them first, and where they meet: json object ROW ->
-// object COLUMN -> number.
+// Numbers by row and column, both in the order of their first appearance.
 typedef struct {
-    json_t *rows, *columns;
+    json_t *rows;    // object ROW -> object COLUMN -> number
+    json_t *columns; // object COLUMN -> true
 } matrix_t;
 
 static void matrix_init(matrix_t *matrix)
@@ -72,7 +75,7 @@ static void matrix_set(matrix_t *matrix, const char *row, const char *column, js
     json_object_set_new(matrix->columns, column, json_true());
 }
 
-static void put_number(rg_table_t *table, const json_t *value)
+static void matrix_put_number(rg_table_t *table, const json_t *value)
 {
     if (json_is_integer(value))
         rg_table_cell(table, "%lld", (long long)json_integer_value(value));
@@ -82,8 +85,8 @@ static void put_number(rg_table_t *table, const json_t *value)
         rg_table_cell(table, "–");
 }
 
-// As many columns from *column on as a table has; moves *column past them.
-static void start(rg_table_t *table, const char *id, const char *first, json_t *columns, void **column)
+// Begins a table with the columns from *column on, as many as fit, and moves *column past them.
+static void matrix_start(rg_table_t *table, const char *id, const char *first, json_t *columns, void **column)
 {
     const char *titles[RG_TABLE_COLUMNS] = {first};
     int n = 1;
@@ -92,37 +95,38 @@ static void start(rg_table_t *table, const char *id, const char *first, json_t *
     rg_table_init(table, id, titles, n);
 }
 
-static void put_part(rg_document_t *document, const matrix_t *matrix, const char *id, const char *first,
-                     const char *caption, void **column)
+static void matrix_put_part(rg_document_t *document, const matrix_t *matrix, const char *id,
+                            const char *first, const char *caption, void **column)
 {
     rg_table_t table;
     const char *row;
     json_t *values;
-    start(&table, id, first, matrix->columns, column);
+    matrix_start(&table, id, first, matrix->columns, column);
     json_object_foreach(matrix->rows, row, values)
     {
         rg_table_cell(&table, "%s", row);
-        for (int i = 1; i < table.columns; i++) put_number(&table, json_object_get(values, table.title[i]));
+        for (int i = 1; i < table.columns; i++)
+            matrix_put_number(&table, json_object_get(values, table.title[i]));
     }
     rg_document_table(document, &table, caption);
 }
 
-// Nothing where there are no numbers; several tables where there are many columns.
-static void put_matrix(rg_document_t *document, const matrix_t *matrix, const char *id, const char *first,
+// Writes nothing if there are no numbers, and several tables if there are many columns.
+static void matrix_put(rg_document_t *document, const matrix_t *matrix, const char *id, const char *first,
                        const char *caption)
 {
     void *column = json_object_iter(matrix->columns);
     for (int i = 1; column; i++) {
         char part[2 * RG_MEASURE_NAME];
         snprintf(part, sizeof part, i == 1 ? "%s" : "%s-%d", id, i);
-        put_part(document, matrix, part, first, caption, &column);
+        matrix_put_part(document, matrix, part, first, caption, &column);
     }
 }
 
 // ---- an evaluation
 
-// Measures of all images: by mode, and those that have none.
-static void put_all(rg_document_t *document, const char *id, json_t *report)
+// Measures of all images: one table by mode, and one of the measures that have no mode.
+static void measures_put_all(rg_document_t *document, const char *id, json_t *report)
 {
     const char *key;
     json_t *value;
@@ -139,14 +143,16 @@ static void put_all(rg_document_t *document, const char *id, json_t *report)
         else
             matrix_set(&by_mode, measure.name, rg_measure_modes[measure.mode], value);
     }
-    put_matrix(document, &by_mode, id, "of all images", "Measures of all images.");
+    matrix_put(document, &by_mode, id, "of all images", "Measures of all images.");
     snprintf(name, sizeof name, "%s-others", id);
-    put_matrix(document, &others, name, "of all images", "Measures that are of no one way to translate.");
+    matrix_put(document, &others, name, "of all images",
+               "Measures that do not depend on how images are translated.");
     matrix_fini(&by_mode);
     matrix_fini(&others);
 }
 
-static void put_parts(rg_document_t *document, const char *id, json_t *report, enum rg_measure_mode mode)
+static void measures_put_parts(rg_document_t *document, const char *id, json_t *report,
+                               enum rg_measure_mode mode)
 {
     const char *key, *title = mode == RG_MEASURE_NO_MODE ? "part" : rg_measure_modes[mode];
     json_t *value;
@@ -160,14 +166,49 @@ static void put_parts(rg_document_t *document, const char *id, json_t *report, e
             matrix_set(&matrix, measure.part, measure.name, value);
     }
     snprintf(name, sizeof name, "%s-parts-%d", id, (int)mode);
-    put_matrix(document, &matrix, name, title,
+    matrix_put(document, &matrix, name, title,
                "Measures by part: a domain, an attribute, or a kind of precision.");
     matrix_fini(&matrix);
 }
 
 void rg_measures_put(rg_document_t *document, const char *id, json_t *report)
 {
-    put_all(document, id, report);
+    measures_put_all(document, id, report);
     for (int mode = 0; mode <= RG_MEASURE_NO_MODE; mode++)
-        put_parts(document, id, report, (enum rg_measure_mode)mode);
+        measures_put_parts(document, id, report, (enum rg_measure_mode)mode);
+}
+
+// ---- the protocol
+
+static int protocol_has(const char *key, const json_t *value, int shared)
+{
+    if (shared) return rg_report_is_protocol_key(key);
+    return !json_is_real(value) && !strchr(key, '.') && strcmp(key, "time") != 0;
+}
+
+static void protocol_put_value(rg_table_t *table, const json_t *value)
+{
+    if (json_is_string(value)) {
+        rg_table_cell(table, "%s", json_string_value(value));
+        return;
+    }
+    char *text = json_dumps(value, JSON_ENCODE_ANY);
+    rg_table_cell(table, "%s", text ? text : "");
+    free(text);
+}
+
+void rg_measures_put_protocol(rg_document_t *document, const char *id, json_t *report, int shared,
+                              const char *caption)
+{
+    rg_table_t table;
+    const char *key;
+    json_t *value;
+    rg_table_init(&table, id, (const char *[]){"setting", "value"}, 2);
+    json_object_foreach(report, key, value)
+    {
+        if (!protocol_has(key, value, shared)) continue;
+        rg_table_cell(&table, "%s", key);
+        protocol_put_value(&table, value);
+    }
+    rg_document_table(document, &table, caption);
 }

@@ -1,49 +1,55 @@
-// What an experiment has to train: runs, each in a folder of its own below RUN/experiment, in an order in
-// which every run finds what it begins with.
+// The plan of an experiment: the runs to train, each in a folder of its own below RUN/experiment. A run comes after
+// the runs whose stages it takes.
 //
-// The paper's three tables (RG-UNIT, section 4) with the controls that say what a difference means:
-//   table1   stage 2 by the paper's triplets with each kind of negatives alone, and with all, and by ranking
-//   table2   stage 3 by RG-UNIT, the same with random neighbours, and GMM-UNIT continued as long, its
-//   encoders
-//            learning on or frozen
-//   table3   table 2 but for random neighbours, with a quarter, half and all of the annotation
+// The paper's three tables (RG-UNIT, section 4), with controls:
 //
-// Runs of one seed and fraction share stages 1 and 2, so that rows are compared in pairs; all share one
-// classifier, which is the measure and not part of what is measured. Tables share runs.
-#ifndef RG_REPORT_EXPERIMENT_PLAN_H
-#define RG_REPORT_EXPERIMENT_PLAN_H
+//   table1   stage 2 with the paper's triplets: each kind of negatives alone, all kinds, and ranking
+//   table2   stage 3 of RG-UNIT; the same with random neighbours; GMM-UNIT continued for as long, with its encoders
+//            trained or frozen
+//   table3   table 2 without random neighbours, with a quarter, half and all of the annotation
+//
+// Runs of one seed and fraction of annotation share stages 1 and 2, so rows are compared in pairs. All runs share one
+// classifier: it measures, and is not measured. Tables share runs.
+#ifndef RG_EXPERIMENT_PLAN_H
+#define RG_EXPERIMENT_PLAN_H
 
 #include "common/config/config.h"
 
-enum rg_table { RG_TABLE_1, RG_TABLE_2, RG_TABLE_3, RG_TABLES };
+enum rg_plan_table { RG_PLAN_TABLE_1, RG_PLAN_TABLE_2, RG_PLAN_TABLE_3, RG_PLAN_TABLES };
 
-// Rows of tables 2 and 3; the third has no random neighbours.
-enum { RG_ROW_CONTINUED, RG_ROW_FROZEN, RG_ROW_RETRIEVED, RG_ROW_RANDOM };
+// Rows of tables 2 and 3. Table 3 has no random neighbours. BASE stands for the run that the rows begin with.
+enum {
+    RG_PLAN_BASE = -1,
+    RG_PLAN_ROW_CONTINUED,
+    RG_PLAN_ROW_FROZEN,
+    RG_PLAN_ROW_RETRIEVED,
+    RG_PLAN_ROW_RANDOM
+};
 
-// A row of a table: what sets its runs apart.
-enum { RG_ROW_SETS = 7 };
+// A row of a table, with the configuration that makes it different.
+enum { RG_PLAN_ROW_SETS = 7 };
 typedef struct {
-    const char *name;             // of its folders: "random"
-    const char *title;            // for people: "RG-UNIT, random neighbours"
-    const char *set[RG_ROW_SETS]; // "key=value", NULL: no more
-} rg_row_t;
+    const char *name;                  // in names of folders: "random"
+    const char *title;                 // for people: "RG-UNIT, random neighbours"
+    const char *set[RG_PLAN_ROW_SETS]; // "key=value", NULL ends the list
+} rg_plan_row_t;
 
-enum { RG_RUN_SETS = RG_ROW_SETS + 5, RG_RUN_TEXT = 384 };
+enum { RG_PLAN_RUN_SETS = RG_PLAN_ROW_SETS + 5, RG_PLAN_TEXT = 384 };
 typedef struct {
-    char folder[RG_NAME_SIZE];          // below RUN/experiment: "a100-s1-random"
-    char set[RG_RUN_SETS][RG_RUN_TEXT]; // "key=value"
+    char folder[RG_NAME_SIZE];                // below RUN/experiment: "a100-s1-random"
+    char set[RG_PLAN_RUN_SETS][RG_PLAN_TEXT]; // "key=value"
     int n_set;
-    int first, last; // stages it trains and evaluates (common/model/stage.h)
+    int first, last; // the stages that it trains and evaluates
     int from;        // position of the run whose earlier stages it takes, or -1
-    int row;         // of the table's rows, or -1: what others begin with
+    int row;         // of the table's rows, or RG_PLAN_BASE
     int seed;
-    double annotated; // fraction
-} rg_run_t;
+    double annotated; // fraction of the training images
+} rg_plan_run_t;
 
 typedef struct {
-    rg_run_t *run; // [n], owned
+    rg_plan_run_t *run; // [n], owned
     int n;
-    const rg_row_t *row; // [n_rows]
+    const rg_plan_row_t *row; // [n_rows]
     int n_rows;
     const double *annotated; // [n_annotated] fractions
     int n_annotated;
@@ -51,13 +57,12 @@ typedef struct {
     int seeds;
 } rg_plan_t;
 
-// Seeds are config->seed and those after it. The folders of runs lie below root.
-void rg_plan_init(rg_plan_t *plan, enum rg_table table, const rg_config_t *config, int seeds,
+// Plans a table with the seeds config->seed and those after it. root: the folder that holds the runs' folders.
+void rg_plan_init(rg_plan_t *plan, enum rg_plan_table table, const rg_config_t *config, int seeds,
                   const char *root);
 void rg_plan_fini(rg_plan_t *plan);
 
-// The run of a row (-1: what its rows begin with) for a fraction and a seed, both by position; NULL: the plan
-// has none.
-const rg_run_t *rg_plan_find(const rg_plan_t *plan, int row, int annotated, int seed);
+// The run of a row (or RG_PLAN_BASE), of a fraction and of a seed, all by position; NULL if the plan has none.
+const rg_plan_run_t *rg_plan_find(const rg_plan_t *plan, int row, int annotated, int seed);
 
 #endif

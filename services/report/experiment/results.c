@@ -1,52 +1,78 @@
 #include "services/report/experiment/results.h"
 
+#include <assert.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "common/model/stage.h"
 #include "common/report/evaluation_report.h"
+#include "services/report/record.h"
 
-enum { PATH = 1024 };
+// ---- statistics
 
-static int read_report(const char *path, json_t **report)
+double rg_student_t(int freedom)
 {
-    json_error_t error;
-    *report = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
-    if (!*report) return rg_fail(RG_EFORMAT, "%s:%d: %s", path, error.line, error.text);
-    if (json_is_object(*report)) return 0;
-    json_decref(*report);
-    return rg_fail(RG_EFORMAT, "%s: no JSON object", path);
+    static const double EXACT[] = {12.7062, 4.3027, 3.1824, 2.7764, 2.5706,
+                                   2.4469,  2.3646, 2.3060, 2.2622, 2.2281};
+    const int known = (int)(sizeof EXACT / sizeof *EXACT);
+    if (freedom <= known) return EXACT[freedom - 1];
+    // Cornish and Fisher's expansion about the normal quantile; its error is below 0.1 % from here on
+    double z = 1.959964, n = freedom, z3 = z * z * z, z5 = z3 * z * z;
+    return z + (z3 + z) / (4 * n) + (5 * z5 + 16 * z3 + 3 * z) / (96 * n * n);
 }
 
-static int read_run(rg_results_t *results, int position, const char *root)
+rg_statistic_t rg_statistic(const double *values, int n)
 {
-    const rg_run_t *run = &results->plan->run[position];
+    rg_statistic_t s = {.mean = NAN, .spread = NAN, .half = NAN};
+    double sum = 0, squares = 0;
+    for (int i = 0; i < n; i++)
+        if (!isnan(values[i])) sum += values[i], s.n++;
+    if (s.n > 0) s.mean = sum / s.n;
+    if (s.n < 2) return s;
+    for (int i = 0; i < n; i++)
+        if (!isnan(values[i])) squares += (values[i] - s.mean) * (values[i] - s.mean);
+    s.spread = sqrt(squares / (s.n - 1));
+    s.half = rg_student_t(s.n - 1) * s.spread / sqrt(s.n);
+    return s;
+}
+
+rg_statistic_t rg_statistic_paired(const double *a, const double *b, int n)
+{
+    double differences[RG_STATISTIC_MAX];
+    assert(n <= RG_STATISTIC_MAX);
+    for (int i = 0; i < n; i++) differences[i] = a[i] - b[i]; // NAN if either is missing
+    return rg_statistic(differences, n);
+}
+
+// ---- reading
+
+static int results_read_run(rg_results_t *results, int position, const char *root)
+{
+    const rg_plan_run_t *run = &results->plan->run[position];
+    char *folder = rg_format("%s/%s", root, run->folder);
     int err = 0;
     results->report[position] = json_object();
     for (int stage = run->first; stage <= run->last && !err; stage++) {
-        char path[PATH];
         json_t *report;
-        snprintf(path, sizeof path, "%s/%s/reports/%s.json", root, run->folder, rg_stage_name(stage));
-        err = read_report(path, &report);
+        err = rg_run_read_report(&report, folder, stage);
         if (!err) json_object_set_new(results->report[position], rg_stage_name(stage), report);
     }
+    free(folder);
     return err;
 }
 
-// Rows are compared with each other and with what they began with, within a seed: all measured alike.
-static int check_run(const rg_results_t *results, int position)
+// Rows of a seed are compared with each other: all must have been measured in the same way.
+static int results_check_run(const rg_results_t *results, int position)
 {
     const rg_plan_t *plan = results->plan;
-    const rg_run_t *run = &plan->run[position];
-    if (run->row == RG_BASE) return 0;
+    const rg_plan_run_t *run = &plan->run[position];
+    if (run->row == RG_PLAN_BASE) return 0;
     const char *stage = rg_stage_name(plan->stage);
     const json_t *ours = json_object_get(results->report[position], stage);
     for (int i = 0; i < position; i++)
-        if (plan->run[i].from == run->from && plan->run[i].row != RG_BASE) {
+        if (plan->run[i].from == run->from && plan->run[i].row != RG_PLAN_BASE) {
             int err = rg_report_comparable(ours, json_object_get(results->report[i], stage));
             if (err) return rg_fail(err, "%s and %s: %s", run->folder, plan->run[i].folder, rg_error());
         }
@@ -57,8 +83,8 @@ int rg_results_open(rg_results_t *results, const rg_plan_t *plan, const char *ro
 {
     *results = (rg_results_t){.plan = plan, .report = rg_alloc((size_t)plan->n * sizeof *results->report)};
     int err = 0;
-    for (int i = 0; i < plan->n && !err; i++) err = read_run(results, i, root);
-    for (int i = 0; i < plan->n && !err; i++) err = check_run(results, i);
+    for (int i = 0; i < plan->n && !err; i++) err = results_read_run(results, i, root);
+    for (int i = 0; i < plan->n && !err; i++) err = results_check_run(results, i);
     if (err) rg_results_close(results);
     return err;
 }
@@ -70,7 +96,7 @@ void rg_results_close(rg_results_t *results)
     results->report = NULL;
 }
 
-static void list_report(rg_table_t *table, const rg_run_t *run, const char *stage, json_t *report)
+static void list_report(rg_table_t *table, const rg_plan_run_t *run, const char *stage, json_t *report)
 {
     const char *key;
     json_t *value;
@@ -100,9 +126,11 @@ void rg_results_list(const rg_results_t *results, rg_table_t *table)
 
 json_t *rg_results_report(const rg_results_t *results, int row, int stage)
 {
-    const rg_run_t *run = rg_plan_find(results->plan, row, 0, 0);
+    const rg_plan_run_t *run = rg_plan_find(results->plan, row, 0, 0);
     return json_object_get(results->report[run - results->plan->run], rg_stage_name(stage));
 }
+
+// ---- numbers
 
 static double value_of(const json_t *value)
 {
@@ -131,24 +159,24 @@ static double number_in(json_t *report, const char *key)
     return value_of(json_object_get(report, key));
 }
 
-void rg_results_values(const rg_results_t *results, rg_number_t number, double *values)
+void rg_results_values(const rg_results_t *results, rg_result_key_t number, double *values)
 {
     const rg_plan_t *plan = results->plan;
     for (int seed = 0; seed < plan->seeds; seed++) {
-        const rg_run_t *run = rg_plan_find(plan, number.row, number.annotated, seed);
+        const rg_plan_run_t *run = rg_plan_find(plan, number.row, number.annotated, seed);
         values[seed] = number_in(
             json_object_get(results->report[run - plan->run], rg_stage_name(number.stage)), number.key);
     }
 }
 
-rg_statistic_t rg_results_mean(const rg_results_t *results, rg_number_t number)
+rg_statistic_t rg_results_mean(const rg_results_t *results, rg_result_key_t number)
 {
     double values[RG_STATISTIC_MAX];
     rg_results_values(results, number, values);
     return rg_statistic(values, results->plan->seeds);
 }
 
-rg_statistic_t rg_results_difference(const rg_results_t *results, rg_number_t a, rg_number_t b)
+rg_statistic_t rg_results_difference(const rg_results_t *results, rg_result_key_t a, rg_result_key_t b)
 {
     double of_a[RG_STATISTIC_MAX], of_b[RG_STATISTIC_MAX];
     rg_results_values(results, a, of_a);

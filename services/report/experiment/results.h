@@ -1,42 +1,61 @@
-// The numbers of a carried out plan, from the reports in its folders.
-#ifndef RG_REPORT_EXPERIMENT_RESULTS_H
-#define RG_REPORT_EXPERIMENT_RESULTS_H
+// The results of an experiment: the numbers in the reports of a finished plan, and their statistics over seeds.
+#ifndef RG_EXPERIMENT_RESULTS_H
+#define RG_EXPERIMENT_RESULTS_H
 
 #include <jansson.h>
 
+#include "common/report/document.h"
 #include "services/report/experiment/plan.h"
-#include "services/report/experiment/statistics.h"
-#include "services/report/document/table.h"
+
+// ---- statistics of a few values, with 95 % intervals of Student's t. Of three seeds the intervals are wide.
+
+enum { RG_STATISTIC_MAX = 64 }; // values
+
+typedef struct {
+    int n;         // values that are not NAN
+    double mean;   // NAN if n = 0
+    double spread; // standard deviation, NAN if n < 2
+    double half;   // half of the mean's 95 % interval, NAN if n < 2
+} rg_statistic_t;
+
+// Of values [n]. NAN stands for a missing value.
+rg_statistic_t rg_statistic(const double *values, int n);
+
+// Of the differences a[i] - b[i] [n] where neither is missing.
+rg_statistic_t rg_statistic_paired(const double *a, const double *b, int n);
+
+// The 97.5 % quantile of Student's t with `freedom` >= 1 degrees of freedom.
+double rg_student_t(int freedom);
+
+// ---- results
 
 typedef struct {
     const rg_plan_t *plan; // borrowed
     json_t **report;       // [n] of the plan's runs: object STAGE -> report, owned
 } rg_results_t;
 
-// RG_EFORMAT naming the report that cannot be read, RG_EMODEL naming two runs that were not measured alike
-// and how.
+// RG_EFORMAT naming a report that cannot be read, RG_EMODEL naming two runs that were measured differently.
 int rg_results_open(rg_results_t *results, const rg_plan_t *plan, const char *root);
-void rg_results_close(rg_results_t *results); // tolerates a zeroed struct
+void rg_results_close(rg_results_t *results); // accepts a zeroed struct
 
-// A number of the reports of a row at a fraction, both by position; one for each seed. A key that ends in
-// ".*" stands for the mean of a number's parts: "frechet_latent.*" of those of all domains.
-enum { RG_BASE = -1 }; // in place of a row: the run that its rows begin with
+// Which number: of a row (or RG_PLAN_BASE) at a fraction of annotation, both by position, and of a stage; one value
+// per seed. A key that ends in ".*" is the mean of a number's parts: "frechet_latent.*" averages all domains.
 typedef struct {
     int row, annotated, stage;
     const char *key;
-} rg_number_t;
+} rg_result_key_t;
 
-// values [seeds]; NAN where it is missing.
-void rg_results_values(const rg_results_t *results, rg_number_t number, double *values);
+// values [seeds]; NAN where the number is missing.
+void rg_results_values(const rg_results_t *results, rg_result_key_t number, double *values);
 
-// Their mean, and that of the differences a - b within seeds.
-rg_statistic_t rg_results_mean(const rg_results_t *results, rg_number_t number);
-rg_statistic_t rg_results_difference(const rg_results_t *results, rg_number_t a, rg_number_t b);
+// Over seeds: the statistic of a number, and of the differences a - b within each seed.
+rg_statistic_t rg_results_mean(const rg_results_t *results, rg_result_key_t number);
+rg_statistic_t rg_results_difference(const rg_results_t *results, rg_result_key_t a, rg_result_key_t b);
 
-// Every number of every run, one per row.
+// Makes a table of every number of every run, one per row.
 void rg_results_list(const rg_results_t *results, rg_table_t *table);
 
-// The first seed's report of a row (or RG_BASE), borrowed.
+// The first seed's report of a row or of RG_PLAN_BASE, borrowed.
 json_t *rg_results_report(const rg_results_t *results, int row, int stage);
 
 #endif

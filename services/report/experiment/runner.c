@@ -1,3 +1,9 @@
+// How a plan is carried out, run by run:
+//
+//   config.yaml     what training depends on; written when the folder is made, compared ever after
+//   STAGE.safetensors of earlier stages: hard links to the checkpoints of the run that this one begins with
+//   rg-ctl up, then train and evaluate of each stage, then rg-ctl down
+//   finished.yaml   the whole configuration; a run that has it with the same text is skipped
 #include "services/report/experiment/runner.h"
 
 #include <errno.h>
@@ -14,87 +20,96 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
-#include "services/ctl/caller.h"
 #include "common/model/stage.h"
 
-enum { PATH = 1024, CONFIG_BYTES_MAX = 1 << 20, ARGS = 2 * (RG_SETS_MAX + RG_RUN_SETS) + 8 };
+enum { PATH = 1024, CONFIG_BYTES_MAX = 1 << 20 };
 
 extern char **environ;
 
-// One run at work.
+// A run in progress.
 typedef struct {
-    const rg_options_t *options;
+    const rg_runner_options_t *options;
     const rg_plan_t *plan;
-    const rg_run_t *run;
+    const rg_plan_run_t *run;
     const char *root;
     char folder[PATH / 2], log[PATH];
 } work_t;
 
-// ---- rg-ctl's own commands
+// ---- commands of rg-ctl
 
 static void add_settings(const work_t *work, const char **args, int n)
 {
-    const rg_options_t *options = work->options;
-    if (options->path) args[n++] = "--config", args[n++] = options->path;
+    const rg_runner_options_t *options = work->options;
+    if (options->config_path) args[n++] = "--config", args[n++] = options->config_path;
     for (int i = 0; i < options->n_set; i++) args[n++] = "--set", args[n++] = options->set[i];
     for (int i = 0; i < work->run->n_set; i++) args[n++] = "--set", args[n++] = work->run->set[i];
     args[n] = NULL;
 }
 
-// Standard output goes to the log; progress stays on the terminal.
-static int start(const char *log, const char *const *args, pid_t *pid)
+// Standard output goes to the log. Progress, on standard error, stays on the terminal.
+static int command_start(const work_t *work, const char *const *args, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, log, O_WRONLY | O_CREAT | O_APPEND, 0644);
-    int failed = posix_spawn(pid, "/proc/self/exe", &actions, NULL, (char *const *)(uintptr_t)args, environ);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, work->log, O_WRONLY | O_CREAT | O_APPEND, 0644);
+    int failed =
+        posix_spawn(pid, work->options->program, &actions, NULL, (char *const *)(uintptr_t)args, environ);
     posix_spawn_file_actions_destroy(&actions);
     errno = failed;
     return failed ? rg_fail_errno(RG_EIO, "rg-ctl %s: cannot run", args[1]) : 0;
 }
 
-// A signal that reaches this process only is passed on.
-static int wait_for(pid_t pid, int *status)
+// Passes a signal on, in case it reached only this process.
+static int command_wait(const work_t *work, pid_t pid, int *status)
 {
     int told = 0;
     while (waitpid(pid, status, 0) < 0) {
         if (errno != EINTR) return rg_fail_errno(RG_EIO, "waitpid");
-        if (atomic_load(rg_interrupted()) && !told++) kill(pid, SIGINT);
+        if (atomic_load(work->options->interrupted) && !told++) kill(pid, SIGINT);
     }
     return 0;
 }
 
-// rg-ctl COMMAND [--stage STAGE] with the run's settings.
-static int command(const work_t *work, const char *name, const char *stage)
+static int fail_stopped(void)
 {
-    const char *args[ARGS] = {"rg-ctl", name};
-    int n = 2, status;
+    return rg_fail(RG_ESTOPPED, "stopped; the same command goes on from here");
+}
+
+// Runs rg-ctl COMMAND [--stage STAGE] with the settings of the run.
+static int command_run(const work_t *work, const char *name, const char *stage)
+{
+    const size_t most = 2 * (size_t)(work->options->n_set + work->run->n_set) + 8;
+    const char **args = rg_alloc(most * sizeof *args);
+    int n = 0, status;
     pid_t pid;
+    args[n++] = "rg-ctl", args[n++] = name;
     if (stage) args[n++] = "--stage", args[n++] = stage;
     add_settings(work, args, n);
-    int err = start(work->log, args, &pid);
-    if (!err) err = wait_for(pid, &status);
+    int err = command_start(work, args, &pid);
+    free(args);
+    if (!err) err = command_wait(work, pid, &status);
     if (err) return err;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
-    if (atomic_load(rg_interrupted()))
-        return rg_fail(RG_ESTOPPED, "stopped; the same command goes on from here");
+    if (atomic_load(work->options->interrupted)) return fail_stopped();
     return rg_fail(RG_EREMOTE, "%s: rg-ctl %s%s%s failed: see %s", work->run->folder, name,
                    stage ? " --stage " : "", stage ? stage : "", work->log);
 }
 
-// ---- a folder
+// ---- the folder of a run
 
-// The configuration that this run's services will have.
-static int resolve(const work_t *work, rg_config_t *config)
+// The configuration of this run's services.
+static int work_config(const work_t *work, rg_config_t *config)
 {
-    const char *set[RG_SETS_MAX + RG_RUN_SETS];
+    const char **set = rg_alloc((size_t)(work->options->n_set + work->run->n_set) * sizeof *set);
     int n = 0;
     for (int i = 0; i < work->options->n_set; i++) set[n++] = work->options->set[i];
     for (int i = 0; i < work->run->n_set; i++) set[n++] = work->run->set[i];
-    return rg_config_load(config, work->options->path, set, n);
+    int err = rg_config_load(config, work->options->config_path, set, n);
+    free(set);
+    return err;
 }
 
-// What training does not depend on becomes the default.
+// Resets to the defaults what training does not depend on.
 static void keep_training(rg_config_t *config)
 {
     rg_config_t fresh;
@@ -116,8 +131,8 @@ static void find_difference(const char *a, const char *b, char *line, size_t siz
     snprintf(line, size, "%.*s", (int)strcspn(text, "\n"), text);
 }
 
-// 1 if the file says this.
-static int says(const char *path, const char *text, char *difference, size_t size)
+// Returns 1 if the file holds this text; else names the first line that differs, if the file exists.
+static int file_says(const char *path, const char *text, char *difference, size_t size)
 {
     unsigned char *there;
     size_t bytes;
@@ -128,7 +143,7 @@ static int says(const char *path, const char *text, char *difference, size_t siz
     return same;
 }
 
-// A folder keeps to the configuration it was begun with, as far as training depends on it.
+// Stores the configuration in a new folder; an older folder must have been begun with the same one.
 static int remember_config(const work_t *work, rg_config_t config)
 {
     char path[PATH], line[128] = "";
@@ -138,7 +153,7 @@ static int remember_config(const work_t *work, rg_config_t config)
     int err = 0;
     if (!rg_exists(path))
         err = rg_file_write(path, yaml, strlen(yaml));
-    else if (!says(path, yaml, line, sizeof line))
+    else if (!file_says(path, yaml, line, sizeof line))
         err = rg_fail(RG_ECONFIG,
                       "%s was begun with another configuration (now `%s'): remove it, or use another run",
                       work->folder, line);
@@ -153,8 +168,8 @@ static int is_same_file(const char *a, const char *b)
            of_a.st_ino == of_b.st_ino;
 }
 
-// Checkpoints are replaced and never written to, so another name for one is as good as a copy. One that is
-// there already must be that one: a row that began with other weights would not be compared in pairs.
+// Links a checkpoint of the base into this folder: checkpoints are replaced and never overwritten, so a link is as good
+// as a copy. An existing one must be the same file: pairs of rows need the same initial weights.
 static int take_checkpoint(const work_t *work, const char *from, const char *stage)
 {
     char source[PATH], target[PATH];
@@ -166,7 +181,7 @@ static int take_checkpoint(const work_t *work, const char *from, const char *sta
     return rg_fail(RG_EMODEL, "%s is no longer %s: remove %s", target, source, work->folder);
 }
 
-// The earlier stages, from the run that this one begins with.
+// Takes the earlier stages from the run that this one begins with.
 static int take_stages(const work_t *work)
 {
     int err = 0;
@@ -184,60 +199,58 @@ static int train_and_evaluate(const work_t *work)
     int err = 0;
     for (int stage = work->run->first; stage <= work->run->last && !err; stage++) {
         const char *name = rg_stage_name(stage);
-        err = command(work, "train", name);
-        if (!err) err = command(work, "evaluate", name);
+        err = command_run(work, "train", name);
+        if (!err) err = command_run(work, "evaluate", name);
     }
     return err;
 }
 
-// The services go down whatever happened; the first error counts.
-static int serve(const work_t *work)
+// Stops the services also after an error, which is the one that is reported.
+static int serve_run(const work_t *work)
 {
-    char sentence[512];
-    int err = command(work, "up", NULL);
+    rg_failure_t failure = {0};
+    int err = command_run(work, "up", NULL);
     if (err) return err;
-    err = train_and_evaluate(work);
-    if (err) snprintf(sentence, sizeof sentence, "%s", rg_error());
-    int down = command(work, "down", NULL);
-    return err ? rg_fail(err, "%s", sentence) : down;
+    rg_failure_keep(&failure, train_and_evaluate(work));
+    rg_failure_keep(&failure, command_run(work, "down", NULL));
+    return rg_failure_raise(&failure);
 }
 
-// Trains and evaluates what is not finished with this configuration.
-static int finish(const work_t *work, const char *yaml, int position)
+// Does nothing if the run is finished with this configuration.
+static int finish_run(const work_t *work, const char *yaml, int position)
 {
     char path[PATH], line[128];
     snprintf(path, sizeof path, "%s/finished.yaml", work->folder);
-    if (says(path, yaml, line, sizeof line)) return 0;
-    if (!work->options->json) fprintf(stderr, "[%d/%d] %s\n", position + 1, work->plan->n, work->run->folder);
+    if (file_says(path, yaml, line, sizeof line)) return 0;
+    if (!work->options->quiet)
+        fprintf(stderr, "[%d/%d] %s\n", position + 1, work->plan->n, work->run->folder);
     int err = take_stages(work);
-    if (!err) err = serve(work);
+    if (!err) err = serve_run(work);
     return err ? err : rg_file_write(path, yaml, strlen(yaml));
 }
 
-static int carry_out(const work_t *work, int position)
+static int carry_out_run(const work_t *work, int position)
 {
     rg_config_t config;
-    int err = resolve(work, &config);
+    int err = work_config(work, &config);
     if (!err) err = rg_mkdirs(work->folder);
     if (!err) err = remember_config(work, config);
     if (err) return err;
     char *yaml = rg_config_dump(&config);
-    err = finish(work, yaml, position);
+    err = finish_run(work, yaml, position);
     free(yaml);
     return err;
 }
 
-int rg_runner_run(const rg_options_t *options, const rg_plan_t *plan, const char *root)
+int rg_runner_run(const rg_runner_options_t *options, const rg_plan_t *plan, const char *root)
 {
     int err = 0;
-    rg_interrupted(); // from here on
     for (int i = 0; i < plan->n && !err; i++) {
         work_t work = {.options = options, .plan = plan, .run = &plan->run[i], .root = root};
         snprintf(work.folder, sizeof work.folder, "%s/%s", root, work.run->folder);
         snprintf(work.log, sizeof work.log, "%s/log", work.folder);
-        err = carry_out(&work, i);
-        if (!err && atomic_load(rg_interrupted()))
-            err = rg_fail(RG_ESTOPPED, "stopped; the same command goes on from here");
+        err = carry_out_run(&work, i);
+        if (!err && atomic_load(options->interrupted)) err = fail_stopped();
     }
     return err;
 }

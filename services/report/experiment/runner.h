@@ -1,17 +1,26 @@
-// Carries out a plan: for each run, in its own folder, the services are started, its stages trained and
-// evaluated, and the services stopped again, all by rg-ctl's own commands, whose output goes to the folder's
-// log.
+// The runner of a plan. For each run, in the run's folder, it starts the services, trains and evaluates the stages,
+// and stops the services, all with commands of rg-ctl. Their output goes to the folder's log.
 //
-// What is finished is not done again. A folder remembers the configuration it was begun with and takes no
-// other.
-#ifndef RG_REPORT_EXPERIMENT_RUNNER_H
-#define RG_REPORT_EXPERIMENT_RUNNER_H
+// A finished run is skipped. A folder remembers the configuration that it was begun with and refuses another one.
+#ifndef RG_EXPERIMENT_RUNNER_H
+#define RG_EXPERIMENT_RUNNER_H
 
-#include "services/ctl/command.h"
+#include <stdatomic.h>
+
 #include "services/report/experiment/plan.h"
 
-// Every run of the plan that is not finished. RG_ESTOPPED after SIGINT or SIGTERM (the same plan goes on from
-// there), RG_EREMOTE naming the command that failed and the log, RG_ECONFIG naming the folder made otherwise.
-int rg_runner_run(const rg_options_t *options, const rg_plan_t *plan, const char *root);
+// What every command of rg-ctl is started with.
+typedef struct {
+    const char *program;     // the executable of rg-ctl
+    const char *config_path; // --config, NULL: none
+    const char *const *set;  // --set [n_set]
+    int n_set;
+    int quiet;                     // no progress on standard error
+    const atomic_int *interrupted; // nonzero after SIGINT or SIGTERM
+} rg_runner_options_t;
+
+// Carries out every run of the plan that is not finished. RG_ESTOPPED after a signal (the same call continues the
+// plan), RG_EREMOTE naming the failed command and the log, RG_ECONFIG naming the folder of another configuration.
+int rg_runner_run(const rg_runner_options_t *options, const rg_plan_t *plan, const char *root);
 
 #endif

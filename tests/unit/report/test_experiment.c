@@ -12,18 +12,17 @@
 #include "common/core/alloc.h"
 #include "services/report/experiment/plan.h"
 #include "services/report/experiment/results.h"
-#include "services/report/experiment/statistics.h"
 #include "common/model/stage.h"
 #include "tests/support/near.h"
 
-static int has(const rg_run_t *run, const char *set)
+static int has(const rg_plan_run_t *run, const char *set)
 {
     for (int i = 0; i < run->n_set; i++)
         if (strcmp(run->set[i], set) == 0) return 1;
     return 0;
 }
 
-static void plan_of(rg_plan_t *plan, enum rg_table table, int seeds)
+static void plan_of(rg_plan_t *plan, enum rg_plan_table table, int seeds)
 {
     static rg_config_t config;
     rg_config_init(&config);
@@ -36,9 +35,9 @@ static void plan_of(rg_plan_t *plan, enum rg_table table, int seeds)
 static void check_order(const rg_plan_t *plan)
 {
     for (int i = 0; i < plan->n; i++) {
-        const rg_run_t *run = &plan->run[i];
-        const char *set[RG_RUN_SETS];
-        char folder[RG_RUN_TEXT];
+        const rg_plan_run_t *run = &plan->run[i];
+        const char *set[RG_PLAN_RUN_SETS];
+        char folder[RG_PLAN_TEXT];
         rg_config_t config;
         assert_true(run->from < i);
         if (run->from >= 0)
@@ -54,9 +53,9 @@ static void check_order(const rg_plan_t *plan)
 static void test_every_run_finds_what_it_begins_with(void **state)
 {
     (void)state;
-    for (int table = 0; table < RG_TABLES; table++) {
+    for (int table = 0; table < RG_PLAN_TABLES; table++) {
         rg_plan_t plan;
-        plan_of(&plan, (enum rg_table)table, 2);
+        plan_of(&plan, (enum rg_plan_table)table, 2);
         check_order(&plan);
         rg_plan_fini(&plan);
     }
@@ -66,13 +65,13 @@ static void test_rows_of_a_seed_share_their_base(void **state)
 {
     (void)state;
     rg_plan_t plan;
-    plan_of(&plan, RG_TABLE_2, 3);
+    plan_of(&plan, RG_PLAN_TABLE_2, 3);
     assert_int_equal(plan.n, 1 + 3 * (1 + plan.n_rows));
     for (int seed = 0; seed < 3; seed++) {
-        const rg_run_t *base = rg_plan_find(&plan, -1, 0, seed);
+        const rg_plan_run_t *base = rg_plan_find(&plan, -1, 0, seed);
         assert_int_equal(base->seed, 5 + seed);
         for (int row = 0; row < plan.n_rows; row++) {
-            const rg_run_t *run = rg_plan_find(&plan, row, 0, seed);
+            const rg_plan_run_t *run = rg_plan_find(&plan, row, 0, seed);
             assert_ptr_equal(&plan.run[run->from], base);
             assert_int_equal(run->seed, base->seed);
         }
@@ -87,9 +86,9 @@ static void test_tables_share_runs(void **state)
 {
     (void)state;
     rg_plan_t second, third;
-    plan_of(&second, RG_TABLE_2, 1);
-    plan_of(&third, RG_TABLE_3, 1);
-    const rg_run_t *a = rg_plan_find(&second, 2, 0, 0), *b = rg_plan_find(&third, 2, 2, 0);
+    plan_of(&second, RG_PLAN_TABLE_2, 1);
+    plan_of(&third, RG_PLAN_TABLE_3, 1);
+    const rg_plan_run_t *a = rg_plan_find(&second, 2, 0, 0), *b = rg_plan_find(&third, 2, 2, 0);
     assert_string_equal(a->folder, b->folder);
     assert_int_equal(a->n_set, b->n_set);
     for (int i = 0; i < a->n_set; i++) assert_string_equal(a->set[i], b->set[i]);
@@ -105,13 +104,13 @@ static void test_numbers_of_reports(void **state)
     (void)state;
     rg_plan_t plan;
     double values[2];
-    plan_of(&plan, RG_TABLE_2, 2);
+    plan_of(&plan, RG_PLAN_TABLE_2, 2);
     rg_results_t results = {.plan = &plan, .report = rg_alloc((size_t)plan.n * sizeof(json_t *))};
     for (int i = 0; i < plan.n; i++)
         results.report[i] = json_pack("{s:{s:f, s:f, s:f, s:s, s:f}}", "stage3", "frechet_latent", 3.0 + i,
                                       "frechet_latent.P", 10.0, "frechet_latent.Q", 20.0, "frechet_latent.R",
                                       "none", "frechet_latent_random.P", 50.0);
-    rg_number_t number = {RG_ROW_RETRIEVED, 0, RG_STAGE_3, "frechet_latent"};
+    rg_result_key_t number = {RG_PLAN_ROW_RETRIEVED, 0, RG_STAGE_3, "frechet_latent"};
     rg_results_values(&results, number, values);
     assert_true(values[0] != values[1] && values[0] >= 3);
     number.key = "frechet_latent.*";

@@ -12,6 +12,7 @@
 #include "common/core/file.h"
 #include "services/report/curves.h"
 #include "services/report/measures.h"
+#include "services/report/record.h"
 #include "tests/support/folder.h"
 #include "tests/support/result.h"
 
@@ -50,7 +51,7 @@ static void what_was_done_again_counts_once(void **state)
              "{\"stage\":\"stage2\",\"iteration\":10,\"triplet\":7}\n"
              "{\"stage\":\"stage2\",\"iteration\":5,\"triplet\":8}\n"
              "[1]\n{\"stage\":3,\"iteration\":1}\n{\"stage\":\"stage1\",\"iteration\":\"40\"}\n");
-    assert_ok(rg_curves_of_training(&stages, *state));
+    assert_ok(rg_run_read_training(&stages, *state));
     assert_int_equal(json_object_size(stages), 2);
     assert_lines(stages, "stage1", "iteration", "10 20 ");
     assert_lines(stages, "stage1", "recon", "1 4 ");
@@ -61,7 +62,7 @@ static void what_was_done_again_counts_once(void **state)
 static void a_run_without_journals_has_no_stages(void **state)
 {
     json_t *stages;
-    assert_ok(rg_curves_of_evaluations(&stages, *state));
+    assert_ok(rg_run_read_evaluations(&stages, *state));
     assert_int_equal(json_object_size(stages), 0);
     json_decref(stages);
 }
@@ -75,7 +76,7 @@ static void only_comparable_evaluations_make_a_curve(void **state)
              "{\"stage\":\"stage1\",\"iteration\":200,\"images\":96,\"frechet_latent\":8.0}\n"
              "{\"stage\":\"stage1\",\"iteration\":200,\"images\":800,\"frechet_latent\":4.0}\n"
              "{\"stage\":\"stage1\",\"iteration\":300,\"images\":96,\"frechet_latent\":7.0}\n");
-    assert_ok(rg_curves_of_evaluations(&stages, *state));
+    assert_ok(rg_run_read_evaluations(&stages, *state));
     assert_lines(stages, "stage1", "frechet_latent", "9 8 7 ");
     json_decref(stages);
 }
@@ -83,10 +84,10 @@ static void only_comparable_evaluations_make_a_curve(void **state)
 static int is_drawn(const char *folder, json_t *stages, const char *key)
 {
     rg_document_t *document;
-    const rg_curve_t curve = {key, json_object_get(stages, "stage1"), key};
+    const rg_run_curve_t curve = {key, json_object_get(stages, "stage1"), key};
     char *path = rg_format("%s/%s.svg", folder, key);
     rg_document_new(&document, "curves");
-    rg_curves_draw(document, key, key, 1, &curve, 1);
+    rg_run_curves_draw(document, key, key, 1, &curve, 1);
     assert_ok(rg_document_write(document, folder, "page"));
     int drawn = rg_exists(path);
     rg_document_destroy(&document);

@@ -1,33 +1,20 @@
-// rg-ctl report: all that a run says about itself, as a page.
+#include "services/report/run_report.h"
+
 #include <fnmatch.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/alloc.h"
-#include "services/ctl/command.h"
-#include "services/report/document/plot.h"
-#include "services/ctl/output.h"
+#include "common/report/svg.h"
 #include "services/report/curves.h"
 #include "services/report/measures.h"
-#include "services/report/protocol.h"
 #include "services/report/record.h"
-
-typedef struct {
-    const char *run, *out; // NULL: the configuration's; a folder in the run
-} own_t;
-
-static const rg_command_option_t report_options[] = {
-    {"run", 0, "DIR", "The run's folder (default: the configuration's)", RG_OPTION_TEXT(own_t, run)},
-    {"out", 'o', "DIR", "Where to write the report (default: RUN/report)", RG_OPTION_TEXT(own_t, out)},
-    {0},
-};
 
 // ---- training
 
 enum { LOSSES_D, LOSSES_G, LOSSES_OTHER, LOSSES };
 
-static int group_of(const char *loss)
+static int loss_group(const char *loss)
 {
     return strncmp(loss, "d_", 2) == 0 ? LOSSES_D : strncmp(loss, "g_", 2) == 0 ? LOSSES_G : LOSSES_OTHER;
 }
@@ -36,29 +23,29 @@ static void draw_losses(rg_document_t *document, const char *stage, const json_t
 {
     static const char *const titles[LOSSES] = {"loss of D", "loss of G", "loss"}, *const names[LOSSES] = {
                                                                                       "d", "g", "other"};
-    rg_curve_t curve[RG_PLOT_SERIES];
-    json_t *last = rg_record_last(lines), *value;
+    rg_run_curve_t curve[RG_SVG_CURVES];
+    json_t *last = rg_run_last_line(lines), *value;
     const char *key;
     int n = 0;
     json_object_foreach(last, key, value)
     {
-        if (rg_curves_is_loss(key) && group_of(key) == group && n < RG_PLOT_SERIES)
-            curve[n++] = (rg_curve_t){key, lines, key};
+        if (rg_run_curve_is_loss(key) && loss_group(key) == group && n < RG_SVG_CURVES)
+            curve[n++] = (rg_run_curve_t){key, lines, key};
     }
     char *id = rg_format("%s-losses-%s", stage, names[group]);
-    rg_curves_draw(document, id, titles[group], 1, curve, n);
+    rg_run_curves_draw(document, id, titles[group], 1, curve, n);
     free(id);
 }
 
 static void draw_rate(rg_document_t *document, const char *stage, const json_t *lines)
 {
-    const rg_curve_t rate = {"learning rate", lines, "lr"};
+    const rg_run_curve_t rate = {"learning rate", lines, "lr"};
     char *id = rg_format("%s-rate", stage);
-    rg_curves_draw(document, id, "learning rate", 0, &rate, 1);
+    rg_run_curves_draw(document, id, "learning rate", 0, &rate, 1);
     free(id);
 }
 
-static void put_training(rg_document_t *document, const rg_record_t *record, int stage)
+static void page_training(rg_document_t *document, const rg_run_record_t *record, int stage)
 {
     const char *name = rg_stage_name(stage);
     const json_t *lines = json_object_get(record->training, name);
@@ -75,20 +62,20 @@ static void put_training(rg_document_t *document, const rg_record_t *record, int
 // The curves of one measure, by mode.
 static void draw_measure(rg_document_t *document, const char *stage, const json_t *lines, const char *name)
 {
-    rg_curve_t curve[RG_MEASURE_MODES + 1];
+    rg_run_curve_t curve[RG_MEASURE_MODES + 1];
     json_t *value;
     const char *key;
     int n = 0;
-    json_object_foreach(rg_record_last(lines), key, value)
+    json_object_foreach(rg_run_last_line(lines), key, value)
     {
         rg_measure_t measure;
         if (!json_is_real(value) || !rg_measure_parse(&measure, key) || *measure.part) continue;
         if (strcmp(measure.name, name) == 0 && n <= RG_MEASURE_MODES)
-            curve[n++] = (rg_curve_t){
+            curve[n++] = (rg_run_curve_t){
                 measure.mode == RG_MEASURE_NO_MODE ? name : rg_measure_modes[measure.mode], lines, key};
     }
     char *id = rg_format("%s-%s", stage, name);
-    rg_curves_draw(document, id, name, 0, curve, n);
+    rg_run_curves_draw(document, id, name, 0, curve, n);
     free(id);
 }
 
@@ -96,7 +83,7 @@ static void draw_measures(rg_document_t *document, const char *stage, const json
 {
     json_t *drawn = json_object(), *value;
     const char *key;
-    json_object_foreach(rg_record_last(lines), key, value)
+    json_object_foreach(rg_run_last_line(lines), key, value)
     {
         rg_measure_t measure;
         if (!json_is_real(value) || !rg_measure_parse(&measure, key) || *measure.part) continue;
@@ -107,7 +94,7 @@ static void draw_measures(rg_document_t *document, const char *stage, const json
     json_decref(drawn);
 }
 
-static void put_measured(rg_document_t *document, const rg_record_t *record, int stage)
+static void page_measured(rg_document_t *document, const rg_run_record_t *record, int stage)
 {
     const char *name = rg_stage_name(stage);
     json_t *report = record->report[stage];
@@ -116,15 +103,15 @@ static void put_measured(rg_document_t *document, const rg_record_t *record, int
     rg_document_heading(document, heading);
     rg_measures_put(document, name, report);
     draw_measures(document, name, json_object_get(record->evaluations, name));
-    rg_protocol_put(document, id, report, 0, "How these numbers were measured, and of what.");
+    rg_measures_put_protocol(document, id, report, 0, "How these numbers were measured, and of what.");
     free(id);
     free(heading);
 }
 
 // ---- pictures
 
-// The grids of an evaluation, and of training the last.
-static int put_pictures(rg_document_t *document, const rg_record_t *record, int stage)
+// All grids of the evaluation, and the last one of training.
+static int page_pictures(rg_document_t *document, const rg_run_record_t *record, int stage)
 {
     const char *last = NULL;
     char *evaluated = rg_format("eval-%s*.png", rg_stage_name(stage)),
@@ -148,7 +135,7 @@ static int put_pictures(rg_document_t *document, const rg_record_t *record, int 
 
 // ---- the page
 
-static double mean_of(const json_t *lines, const char *key)
+static double lines_mean(const json_t *lines, const char *key)
 {
     double sum = 0;
     json_t *line;
@@ -157,7 +144,7 @@ static double mean_of(const json_t *lines, const char *key)
     return i ? sum / (double)i : 0;
 }
 
-static void put_overview(rg_document_t *document, const rg_record_t *record)
+static void page_overview(rg_document_t *document, const rg_run_record_t *record)
 {
     static const char *const titles[] = {"stage", "iterations", "images/s", "waiting", "measured at"};
     rg_table_t table;
@@ -168,28 +155,27 @@ static void put_overview(rg_document_t *document, const rg_record_t *record)
         if (!lines && !at) continue;
         rg_table_cell(&table, "%s", rg_stage_name(stage));
         rg_table_cell(&table, "%lld",
-                      (long long)json_integer_value(json_object_get(rg_record_last(lines), "iteration")));
-        rg_table_cell(&table, "%.0f", mean_of(lines, "images_per_s"));
-        rg_table_cell(&table, "%.2f %%", 100 * mean_of(lines, "wait_share"));
+                      (long long)json_integer_value(json_object_get(rg_run_last_line(lines), "iteration")));
+        rg_table_cell(&table, "%.0f", lines_mean(lines, "images_per_s"));
+        rg_table_cell(&table, "%.2f %%", 100 * lines_mean(lines, "wait_share"));
         rg_table_cell(&table, at ? "%lld" : "–", (long long)json_integer_value(at));
     }
-    rg_document_table(
-        document, &table,
-        "Iterations done, means of speed and of the share of time spent waiting for batches and "
-        "neighbours, and the iteration that the measured weights had.");
+    rg_document_table(document, &table,
+                      "Iterations done, mean speed, mean share of the time spent waiting for batches and "
+                      "neighbours, and the iteration of the measured weights.");
 }
 
-static int write_page(const rg_record_t *record, const char *folder)
+static int write_page(const rg_run_record_t *record, const char *folder)
 {
     rg_document_t *document;
     char *title = rg_format("Run %s", record->run);
     int err = 0;
     rg_document_new(&document, title);
-    put_overview(document, record);
+    page_overview(document, record);
     for (int stage = 0; stage < RG_STAGES && !err; stage++) {
-        put_training(document, record, stage);
-        err = put_pictures(document, record, stage);
-        put_measured(document, record, stage);
+        page_training(document, record, stage);
+        err = page_pictures(document, record, stage);
+        page_measured(document, record, stage);
     }
     if (!err) err = rg_document_write(document, folder, "report");
     rg_document_destroy(&document);
@@ -197,42 +183,12 @@ static int write_page(const rg_record_t *record, const char *folder)
     return err;
 }
 
-static void tell(const rg_options_t *options, const char *folder)
+int rg_run_report_write(const char *run, const char *folder)
 {
-    if (options->json)
-        rg_output_json(
-            json_pack("{s:s+, s:s+}", "html", folder, "/report.html", "markdown", folder, "/report.md"));
-    else
-        printf("%s/report.html (report.md, *.csv beside it)\n", folder);
-}
-
-static int run(const rg_options_t *options, const void *input)
-{
-    const own_t *own = input;
-    const char *from = own->run ? own->run : options->config.run;
-    char *folder = own->out ? rg_strdup(own->out) : rg_format("%s/report", from);
-    rg_record_t record;
-    int err = rg_record_open(&record, from);
-    if (!err) {
-        err = write_page(&record, folder);
-        rg_record_close(&record);
-    }
-    if (!err) tell(options, folder);
-    free(folder);
+    rg_run_record_t record;
+    int err = rg_run_record_open(&record, run);
+    if (err) return err;
+    err = write_page(&record, folder);
+    rg_run_record_close(&record);
     return err;
 }
-
-const rg_command_t rg_command_report = {
-    .name = "report",
-    .summary = "Write a run's curves, measures and pictures as a page",
-    .help = "Reads what a run left in its folder: losses and speed (metrics.jsonl), measurements "
-            "(evaluations.jsonl, reports) and sample grids. Writes one HTML page that needs nothing beside "
-            "it, the same as Markdown, and its tables as CSV. No service has to run, and a run may go on "
-            "meanwhile.",
-    .examples = "  rg-ctl report --run runs/faces32\n"
-                "  rg-ctl report --config configs/smoke.yaml --out /tmp/page --json\n",
-    .options = report_options,
-    .size = sizeof(own_t),
-    .config = RG_COMMAND_DEFAULTS,
-    .run = run,
-};

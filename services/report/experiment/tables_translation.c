@@ -1,15 +1,16 @@
-// Table 2: translations by every model, with differences, the swap test and what the neighbours are worth.
+// Tables 2 and 3: translations by every model, with differences, the swap test and the precision of the neighbours.
+#include "services/report/experiment/tables.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "services/report/experiment/tables_private.h"
-#include "services/report/document/bars.h"
 #include "common/model/stage.h"
-
-enum { WHOLE = 0 }; // the one fraction of annotation
+#include "common/report/svg.h"
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+// ---- table 2
 
 // A column of a table: a number of the reports.
 typedef struct {
@@ -17,7 +18,7 @@ typedef struct {
     int decimals;
 } column_t;
 
-static void start(rg_table_t *table, const char *id, const char *first, const column_t *column, int n)
+static void columns_init(rg_table_t *table, const char *id, const char *first, const column_t *column, int n)
 {
     const char *titles[RG_TABLE_COLUMNS] = {first};
     for (int i = 0; i < n; i++) titles[1 + i] = column[i].title;
@@ -33,7 +34,8 @@ static const column_t MEASURES[] = {{"Frechet ↓", "frechet_%s", 3},
                                     {"untouched ↑", "untouched_accuracy_%s", 3},
                                     {"diversity ↑", "diversity_%s", 3}};
 
-static void put_measures(rg_table_t *table, const rg_results_t *results, rg_number_t number, const char *mode)
+static void put_measures(rg_table_t *table, const rg_results_t *results, rg_result_key_t number,
+                         const char *mode)
 {
     char key[RG__KEY];
     for (int i = 0; i < COUNT(MEASURES); i++) {
@@ -42,7 +44,7 @@ static void put_measures(rg_table_t *table, const rg_results_t *results, rg_numb
     }
 }
 
-// Real images, under the names that their bounds have in the reports.
+// The row of real images. The reports name their measures differently: as bounds.
 static void put_real(rg_table_t *table, const rg_results_t *results, int annotated)
 {
     static const char *const keys[] = {"frechet_floor",
@@ -55,8 +57,9 @@ static void put_real(rg_table_t *table, const rg_results_t *results, int annotat
                                        "diversity_real"};
     rg_table_cell(table, "real images");
     for (int i = 0; i < COUNT(keys); i++)
-        rg__put_mean(table, rg_results_mean(results, (rg_number_t){RG_BASE, annotated, RG_STAGE_1, keys[i]}),
-                     MEASURES[i].decimals);
+        rg__put_mean(
+            table, rg_results_mean(results, (rg_result_key_t){RG_PLAN_BASE, annotated, RG_STAGE_1, keys[i]}),
+            MEASURES[i].decimals);
 }
 
 static void put_mode(rg_document_t *document, const rg_results_t *results, int annotated, const char *mode,
@@ -64,12 +67,12 @@ static void put_mode(rg_document_t *document, const rg_results_t *results, int a
 {
     const rg_plan_t *plan = results->plan;
     rg_table_t table;
-    start(&table, id, mode, MEASURES, COUNT(MEASURES));
+    columns_init(&table, id, mode, MEASURES, COUNT(MEASURES));
     rg_table_cell(&table, "GMM-UNIT, after stage 1");
-    put_measures(&table, results, (rg_number_t){RG_BASE, annotated, RG_STAGE_1, NULL}, mode);
+    put_measures(&table, results, (rg_result_key_t){RG_PLAN_BASE, annotated, RG_STAGE_1, NULL}, mode);
     for (int row = 0; row < plan->n_rows; row++) {
         rg_table_cell(&table, "%s", plan->row[row].title);
-        put_measures(&table, results, (rg_number_t){row, annotated, RG_STAGE_3, NULL}, mode);
+        put_measures(&table, results, (rg_result_key_t){row, annotated, RG_STAGE_3, NULL}, mode);
     }
     put_real(&table, results, annotated);
     rg_document_table(document, &table, "Mean and standard deviation over seeds.");
@@ -82,14 +85,14 @@ static void put_mode_differences(rg_document_t *document, const rg_results_t *re
     const rg_plan_t *plan = results->plan;
     rg_table_t table;
     char key[RG__KEY];
-    start(&table, id, mode, MEASURES, COUNT(MEASURES));
+    columns_init(&table, id, mode, MEASURES, COUNT(MEASURES));
     for (int row = 0; row < plan->n_rows; row++) {
-        if (row == RG_ROW_RETRIEVED) continue;
+        if (row == RG_PLAN_ROW_RETRIEVED) continue;
         rg_table_cell(&table, "RG-UNIT minus %s", plan->row[row].title);
         for (int i = 0; i < COUNT(MEASURES); i++) {
-            rg_number_t ours = {RG_ROW_RETRIEVED, annotated, RG_STAGE_3,
-                                rg__mode_key(key, MEASURES[i].key, mode)},
-                        other = ours;
+            rg_result_key_t ours = {RG_PLAN_ROW_RETRIEVED, annotated, RG_STAGE_3,
+                                    rg__mode_key(key, MEASURES[i].key, mode)},
+                            other = ours;
             other.row = row;
             rg__put_difference(&table, rg_results_difference(results, ours, other), MEASURES[i].decimals);
         }
@@ -112,7 +115,7 @@ static void put_swap(rg_document_t *document, const rg_results_t *results, int a
     rg_table_t table;
     rg_table_init(&table, id, titles, COUNT(titles));
     for (int row = 0; row < results->plan->n_rows; row++) {
-        if (row != RG_ROW_RETRIEVED && row != RG_ROW_RANDOM) continue;
+        if (row != RG_PLAN_ROW_RETRIEVED && row != RG_PLAN_ROW_RANDOM) continue;
         for (int m = 0; m < RG__MODES; m++) {
             static const column_t changes[] = {{NULL, "frechet_%s", 3},
                                                {NULL, "frechet_%s.*", 2},
@@ -122,18 +125,18 @@ static void put_swap(rg_document_t *document, const rg_results_t *results, int a
             snprintf(swapped, sizeof swapped, "%s_random", rg__modes[m]);
             rg_table_cell(&table, "%s, %s", results->plan->row[row].title, rg__modes[m]);
             for (int i = 0; i < COUNT(changes); i++) {
-                rg_number_t with = {row, annotated, RG_STAGE_3,
-                                    rg__mode_key(key, changes[i].key, rg__modes[m])},
-                            without = {row, annotated, RG_STAGE_3,
-                                       rg__mode_key(other, changes[i].key, swapped)};
+                rg_result_key_t with = {row, annotated, RG_STAGE_3,
+                                        rg__mode_key(key, changes[i].key, rg__modes[m])},
+                                without = {row, annotated, RG_STAGE_3,
+                                           rg__mode_key(other, changes[i].key, swapped)};
                 rg__put_difference(&table, rg_results_difference(results, without, with),
                                    changes[i].decimals);
             }
-            rg__put_mean(
-                &table,
-                rg_results_mean(results, (rg_number_t){row, annotated, RG_STAGE_3,
-                                                       rg__mode_key(key, "pixel_change_255_%s", swapped)}),
-                2);
+            rg__put_mean(&table,
+                         rg_results_mean(
+                             results, (rg_result_key_t){row, annotated, RG_STAGE_3,
+                                                        rg__mode_key(key, "pixel_change_255_%s", swapped)}),
+                         2);
         }
     }
     rg_document_table(document, &table,
@@ -147,7 +150,8 @@ static void put_retrieval_beside(rg_document_t *document, const rg_results_t *re
     rg_table_t table;
     rg__precisions_init(&table, id, "what the neighbours are worth");
     rg_table_cell(&table, "R as trained");
-    rg__put_precisions(&table, results, (rg_number_t){RG_BASE, annotated, RG_STAGE_2, NULL}, k, "trained");
+    rg__put_precisions(&table, results, (rg_result_key_t){RG_PLAN_BASE, annotated, RG_STAGE_2, NULL}, k,
+                       "trained");
     rg__put_baselines(&table, results, annotated, k);
     rg_document_table(document, &table, "Precision of retrieval of the same seeds.");
 }
@@ -156,29 +160,30 @@ static void draw_frechet(rg_document_t *document, const rg_results_t *results, i
 {
     const rg_plan_t *plan = results->plan;
     const char *group[RG__ROWS_MAX];
-    rg_bar_t bar[RG__ROWS_MAX * 2];
+    rg_svg_bar_t bar[RG__ROWS_MAX * 2];
     char key[RG__KEY];
     for (int row = 0; row < plan->n_rows; row++) {
         group[row] = plan->row[row].name;
         for (int m = 0; m < 2; m++) {
             rg_statistic_t s =
-                rg_results_mean(results, (rg_number_t){row, annotated, RG_STAGE_3,
-                                                       rg__mode_key(key, "frechet_%s", rg__modes[m])});
-            bar[row * 2 + m] = (rg_bar_t){s.mean, s.half};
+                rg_results_mean(results, (rg_result_key_t){row, annotated, RG_STAGE_3,
+                                                           rg__mode_key(key, "frechet_%s", rg__modes[m])});
+            bar[row * 2 + m] = (rg_svg_bar_t){s.mean, s.half};
         }
     }
-    const rg_level_t level = {
+    const rg_svg_level_t level = {
         "real images",
-        rg_results_mean(results, (rg_number_t){RG_BASE, annotated, RG_STAGE_1, "frechet_floor"}).mean};
-    const rg_bars_t bars = {
+        rg_results_mean(results, (rg_result_key_t){RG_PLAN_BASE, annotated, RG_STAGE_1, "frechet_floor"})
+            .mean};
+    const rg_svg_bars_t bars = {
         "Frechet distance by model", "Frechet distance", group, plan->n_rows, rg__modes, 2, bar, &level, 1};
     rg_document_figure(
-        document, id, rg_bars_svg(&bars),
+        document, id, rg_svg_bars(&bars),
         "Frechet distance, with 95 % intervals of the mean over seeds (the spread of seeds, which paired "
         "differences leave out).");
 }
 
-void rg__put_fraction(rg_document_t *document, const rg_results_t *results, int annotated, int k)
+static void put_fraction(rg_document_t *document, const rg_results_t *results, int annotated, int k)
 {
     char id[RG__KEY];
     int percent = (int)lround(100 * results->plan->annotated[annotated]);
@@ -206,7 +211,72 @@ void rg_tables_translation(rg_document_t *document, const rg_results_t *results,
         "Every image is translated to one flipped attribute: latent, with a drawn code, and reference, with "
         "the code of a real image. Distances and diversity are of the features of the extractor named below; "
         "they are FID and KID with Inception's alone. wanted and untouched: how often the classifier sees "
-        "what "
-        "was asked, and what was not.");
-    rg__put_fraction(document, results, WHOLE, k);
+        "what was asked, and what was not.");
+    put_fraction(document, results, RG__WHOLE, k);
+}
+
+// ---- table 3
+
+static void draw_annotation(rg_document_t *document, const rg_results_t *results, const char *mode)
+{
+    const rg_plan_t *plan = results->plan;
+    double x[RG__ROWS_MAX], y[RG__ROWS_MAX][RG__ROWS_MAX];
+    rg_svg_series_t series[RG__ROWS_MAX];
+    char key[RG__KEY], id[RG__KEY], title[RG__KEY];
+    for (int a = 0; a < plan->n_annotated; a++) x[a] = 100 * plan->annotated[a];
+    for (int row = 0; row < plan->n_rows; row++) {
+        for (int a = 0; a < plan->n_annotated; a++)
+            y[row][a] = rg_results_mean(results, (rg_result_key_t){row, a, RG_STAGE_3,
+                                                                   rg__mode_key(key, "frechet_%s", mode)})
+                            .mean;
+        series[row] = (rg_svg_series_t){plan->row[row].title, x, y[row], plan->n_annotated};
+    }
+    snprintf(title, sizeof title, "Frechet distance by annotation, %s", mode);
+    snprintf(id, sizeof id, "annotation-%s", mode);
+    const rg_svg_plot_t plot = {.title = title,
+                                .x_title = "training images with annotation, %",
+                                .y_title = title,
+                                .series = series,
+                                .n = plan->n_rows};
+    rg_document_figure(document, id, rg_svg_plot(&plot), "Means over seeds.");
+}
+
+static void put_annotation(rg_document_t *document, const rg_results_t *results, const char *mode)
+{
+    const rg_plan_t *plan = results->plan;
+    const char *titles[RG_TABLE_COLUMNS] = {"annotated"};
+    char key[RG__KEY], id[RG__KEY];
+    rg_table_t table;
+    for (int row = 0; row < plan->n_rows; row++) titles[1 + row] = plan->row[row].title;
+    titles[1 + plan->n_rows] = "RG-UNIT minus GMM-UNIT continued";
+    snprintf(id, sizeof id, "table3-%s", mode);
+    rg_table_init(&table, id, titles, 2 + plan->n_rows);
+    for (int a = 0; a < plan->n_annotated; a++) {
+        rg_result_key_t number = {0, a, RG_STAGE_3, rg__mode_key(key, "frechet_%s", mode)}, ours = number;
+        ours.row = RG_PLAN_ROW_RETRIEVED;
+        rg_table_cell(&table, "%.0f %%, %s", 100 * plan->annotated[a], mode);
+        for (number.row = 0; number.row < plan->n_rows; number.row++)
+            rg__put_mean(&table, rg_results_mean(results, number), 3);
+        number.row = RG_PLAN_ROW_CONTINUED;
+        rg__put_difference(&table, rg_results_difference(results, ours, number), 3);
+    }
+    rg_document_table(
+        document, &table,
+        "Frechet distance: mean and standard deviation over seeds, and the difference within seeds.");
+}
+
+void rg_tables_annotation(rg_document_t *document, const rg_results_t *results, int k)
+{
+    char heading[64];
+    rg_document_heading(document, "By fraction of annotation");
+    rg_document_text(document, "The retrieval set is all training images, annotated or not.");
+    for (int m = 0; m < RG__MODES; m++) {
+        put_annotation(document, results, rg__modes[m]);
+        draw_annotation(document, results, rg__modes[m]);
+    }
+    for (int a = 0; a < results->plan->n_annotated; a++) {
+        snprintf(heading, sizeof heading, "%.0f %% annotated", 100 * results->plan->annotated[a]);
+        rg_document_heading(document, heading);
+        put_fraction(document, results, a, k);
+    }
 }
