@@ -4,7 +4,6 @@
 
 #include "common/core/err.h"
 #include "common/model/layers.h"
-#include "common/onnx/imagenet.h"
 
 enum { RELU5_3 = 13 }; // the number of that ReLU, from 1
 

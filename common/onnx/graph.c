@@ -12,7 +12,7 @@ enum { NODES_MAX = 1 << 16, VALUES_MAX = 1 << 20, OPSET_MIN = 7 };
 static const size_t OVERHEAD_MAX = (size_t)256 << 20,
                     OVERHEAD_EACH = 32; // bytes of structs, per byte of file
 
-// ---- unpacking, within a budget: a few bytes of a file can ask for a struct of a hundred
+// ---- unpacking within a memory budget, because a few bytes of a file can ask for a struct of a hundred
 
 static void *take(void *room, size_t size)
 {
@@ -64,7 +64,99 @@ static int check_counts(const rg__graph_t *graph)
     return 0;
 }
 
-// ---- values: what the file defines, sorted by name
+// ---- constants
+
+enum { FLOAT = 1, INT64 = 7, EXTERNAL = 1 }; // ONNX's numbers
+
+const char *rg__constant_type(int type)
+{
+    static const char *const names[] = {"undefined", "float32", "uint8",  "int8",   "uint16",
+                                        "int16",     "int32",   "int64",  "string", "bool",
+                                        "float16",   "float64", "uint32", "uint64"};
+    return type >= 0 && type < (int)(sizeof names / sizeof *names) ? names[type] : "another type";
+}
+
+// The tensor's bytes, with `each` bytes per element: the raw field, or the typed field if raw is empty.
+static const void *data_of(const ProtobufCBinaryData *raw, const void *typed, size_t n_typed, size_t each,
+                           size_t *bytes)
+{
+    *bytes = raw->len ? raw->len : n_typed * each;
+    return raw->len ? raw->data : typed;
+}
+
+static int read_shape(rg__constant_t *constant, const Rg__Onnx__Tensor *tensor, const char *name,
+                      const char *origin)
+{
+    if (tensor->n_dims > RG__CONSTANT_RANK)
+        return rg_fail(RG_EMODEL, "%s: tensor '%.80s' has %zu dimensions", origin, name, tensor->n_dims);
+    constant->rank = (int)tensor->n_dims;
+    constant->count = 1;
+    for (size_t d = 0; d < tensor->n_dims; d++) {
+        int64_t side = tensor->dims[d];
+        if (side < 0 || side > INT32_MAX || (side > 0 && constant->count > SIZE_MAX / 16 / (size_t)side))
+            return rg_fail(RG_EFORMAT, "%s: tensor '%.80s' has an impossible shape", origin, name);
+        constant->shape[d] = (int)side;
+        constant->count *= (size_t)side;
+    }
+    return 0;
+}
+
+// RG_EFORMAT: shape and data do not match. RG_EMODEL: the data lies in another file, or there are more than 8
+// dimensions. Elements of other types are not read.
+static int read_constant(rg__constant_t *constant, const Rg__Onnx__Tensor *tensor, const char *name,
+                         const char *origin)
+{
+    *constant = (rg__constant_t){.type = tensor->data_type};
+    if (tensor->data_location == EXTERNAL)
+        return rg_fail(RG_EMODEL,
+                       "%s: tensor '%.80s' lies in another file; save the model with its weights inside",
+                       origin, name);
+    int err = read_shape(constant, tensor, name, origin);
+    if (err || (tensor->data_type != FLOAT && tensor->data_type != INT64)) return err;
+    int is_float = tensor->data_type == FLOAT;
+    size_t each = is_float ? sizeof(float) : sizeof(int64_t), bytes;
+    const void *data =
+        is_float ? data_of(&tensor->raw_data, tensor->float_data, tensor->n_float_data, each, &bytes)
+                 : data_of(&tensor->raw_data, tensor->int64_data, tensor->n_int64_data, each, &bytes);
+    if (bytes != constant->count * each)
+        return rg_fail(RG_EFORMAT, "%s: tensor '%.80s' has %zu bytes of data, not %zu", origin, name, bytes,
+                       constant->count * each);
+    constant->f = is_float ? data : NULL;
+    constant->i = is_float ? NULL : data;
+    return 0;
+}
+
+// A constant of n numbers, rank 0 or 1.
+static rg__constant_t row(int type, const void *data, size_t n, int rank)
+{
+    return (rg__constant_t){.type = type,
+                            .rank = rank,
+                            .shape = {(int)n},
+                            .count = n,
+                            .f = type == FLOAT ? data : NULL,
+                            .i = type == INT64 ? data : NULL};
+}
+
+// The value of a node "Constant".
+static int read_constant_node(rg__constant_t *constant, const Rg__Onnx__Node *node, const char *origin)
+{
+    const Rg__Onnx__Attribute *a = node->n_attribute == 1 ? node->attribute[0] : NULL;
+    const char *name = node->n_output ? node->output[0] : "";
+    if (a && a->t && strcmp(a->name, "value") == 0) return read_constant(constant, a->t, name, origin);
+    if (a && strcmp(a->name, "value_float") == 0)
+        *constant = row(FLOAT, &a->f, 1, 0);
+    else if (a && strcmp(a->name, "value_int") == 0)
+        *constant = row(INT64, &a->i, 1, 0);
+    else if (a && strcmp(a->name, "value_floats") == 0 && a->n_floats <= INT32_MAX)
+        *constant = row(FLOAT, a->floats, a->n_floats, 1);
+    else if (a && strcmp(a->name, "value_ints") == 0 && a->n_ints <= INT32_MAX)
+        *constant = row(INT64, a->ints, a->n_ints, 1);
+    else
+        *constant = (rg__constant_t){0}; // of a type that the engine does not compute with
+    return 0;
+}
+
+// ---- values: all that the file defines, sorted by name
 
 static void define(rg__graph_t *graph, const char *name, int maker, const rg__constant_t *constant)
 {
@@ -76,8 +168,7 @@ static int define_initializers(rg__graph_t *graph)
     const Rg__Onnx__Graph *g = graph->model->graph;
     int err = 0;
     for (size_t i = 0; !err && i < g->n_initializer; i++) {
-        err = rg__constant_read(&graph->constants[i], g->initializer[i], g->initializer[i]->name,
-                                graph->origin);
+        err = read_constant(&graph->constants[i], g->initializer[i], g->initializer[i]->name, graph->origin);
         define(graph, g->initializer[i]->name, RG__BEFORE_ALL, &graph->constants[i]);
     }
     return err;
@@ -96,7 +187,7 @@ static int define_outputs(rg__graph_t *graph)
     for (size_t i = 0; !err && i < g->n_node; i++) {
         const Rg__Onnx__Node *node = g->node[i];
         int is_constant = strcmp(node->op_type, "Constant") == 0 && rg__is_standard(node);
-        if (is_constant) err = rg__constant_of_node(&constant[i], node, graph->origin);
+        if (is_constant) err = read_constant_node(&constant[i], node, graph->origin);
         for (size_t o = 0; o < node->n_output; o++)
             define(graph, node->output[o], (int)i, is_constant ? &constant[i] : NULL);
     }
@@ -125,7 +216,7 @@ int rg__graph_find(const rg__graph_t *graph, const char *name)
     return value ? (int)(value - graph->values) : RG__NO_VALUE;
 }
 
-// The one input that the file holds no tensor for. Files of old versions list their initializers, too.
+// The image: the one input without a tensor in the file. Old files list their initializers as inputs, too.
 static int define_image(rg__graph_t *graph, const char **image)
 {
     const Rg__Onnx__Graph *g = graph->model->graph;
@@ -162,16 +253,16 @@ static int define_values(rg__graph_t *graph)
     return 0;
 }
 
-// ---- nodes, their values by number
+// ---- nodes, which name values by number
 
-// Its own, or else that of what it makes.
+// The node's name, or the name of its first output.
 static const char *name_of(const rg__node_t *node)
 {
     const Rg__Onnx__Node *proto = node->proto;
     return *proto->name || !proto->n_output ? proto->name : proto->output[0];
 }
 
-// Values that are read later than they are made make a cycle impossible.
+// A node may read only values of earlier nodes, so the graph has no cycle.
 static int link_inputs(const rg__graph_t *graph, int index)
 {
     const rg__node_t *node = &graph->nodes[index];
@@ -189,7 +280,7 @@ static int link_inputs(const rg__graph_t *graph, int index)
     return 0;
 }
 
-// Exporters keep equal weights once, and copies of them by Identity.
+// Exporters store equal weights once and copy them with Identity nodes.
 static void pass_constant(rg__graph_t *graph, const rg__node_t *node)
 {
     const Rg__Onnx__Node *proto = node->proto;
@@ -221,7 +312,7 @@ static int link_nodes(rg__graph_t *graph)
     return err;
 }
 
-// ---- life
+// ---- creation and destruction
 
 int rg__graph_init(rg__graph_t *graph, const void *bytes, size_t size, const char *origin)
 {

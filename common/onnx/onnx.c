@@ -10,15 +10,15 @@
 #include "common/core/hash.h"
 #include "common/onnx/plan.h"
 
-static const size_t FILE_MAX = ((size_t)2 << 30) - 1; // a protobuf message is no larger
+static const size_t FILE_MAX = ((size_t)2 << 30) - 1; // the largest protobuf message
 
 struct rg_onnx {
     char hash[17];
     rg__graph_t graph;
-    rg__plan_t *plan; // NULL: none yet
+    rg__plan_t *plan; // NULL before the first
 };
 
-// ---- life
+// ---- opening
 
 int rg_onnx_parse(rg_onnx_t **out, const void *bytes, size_t size, const char *origin)
 {

@@ -1,9 +1,9 @@
-// Convolutions.
+// The operator Conv.
 #include <string.h>
 
-#include "common/onnx/window.h"
+#include "common/onnx/attribute.h"
 
-// What rg_conv can say; padding of a whole kernel is left to the general one.
+// 1 if rg_conv supports this window. It does not pad by a whole kernel.
 static int is_square(const rg_window_t *window, int groups)
 {
     const rg_window_side_t *h = &window->h, *w = &window->w;
@@ -39,7 +39,7 @@ static int read_weights(const rg__plan_t *plan, const rg__node_t *node, rg__shap
     return err;
 }
 
-// The optional bias is what the gain of 1 is shifted by.
+// The optional bias becomes the step's shift.
 static int read_bias(const rg__plan_t *plan, const rg__node_t *node, int outputs, const float **bias)
 {
     const rg__constant_t *constant;

@@ -1,10 +1,10 @@
-// Operators with weights for vectors, and normalisation by channel.
+// Operators with weights for vectors, and batch normalisation.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/alloc.h"
-#include "common/onnx/plan.h"
+#include "common/onnx/attribute.h"
 
 // ---- products of vectors and matrices
 
@@ -15,7 +15,7 @@ static int read_vector(const rg__plan_t *plan, const rg__node_t *node, rg__state
     return err;
 }
 
-// The step for weights [C,outputs], or [outputs,C] where transposed.
+// The step for weights [C,outputs], or [outputs,C] if transposed.
 static int read_matrix(const rg__plan_t *plan, const rg__node_t *node, rg__shape_t x, int transposed,
                        rg__step_t *step)
 {
@@ -46,7 +46,7 @@ int rg__op_matmul(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
     return err ? err : linear(plan, node, &step, x, out);
 }
 
-// alpha * x W + beta * bias, the bias one number or one for each output.
+// alpha * x W + beta * bias; bias is one number or one per output.
 static int read_gemm_bias(const rg__plan_t *plan, const rg__node_t *node, float alpha, float beta,
                           rg__step_t *step)
 {
@@ -81,7 +81,7 @@ int rg__op_gemm(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
     return err;
 }
 
-// ---- batch normalisation with the statistics of training: a scale
+// ---- batch normalisation with the statistics of training, which is a scale per channel
 
 static int read_statistics(const rg__plan_t *plan, const rg__node_t *node, int channels,
                            const float *values[4])

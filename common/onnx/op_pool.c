@@ -1,7 +1,7 @@
-// Pooling, means over maps, and padding, which is a pool of single pixels.
+// Pooling, means over maps, and padding, which is a pool with a window of one pixel.
 #include <math.h>
 
-#include "common/onnx/window.h"
+#include "common/onnx/attribute.h"
 
 // 1 if every window along a side has a tap in the map.
 static int has_pixels(const rg_window_side_t *span, int size, int positions)
@@ -26,7 +26,7 @@ static int pool(rg__plan_t *plan, const rg__node_t *node, rg__state_t x, rg_pool
                           out);
 }
 
-// The sides are an attribute or, since operator set 11, an input: four axes' beginnings, then their ends.
+// The pads are an attribute or, since operator set 11, an input: the starts of four axes, then their ends.
 static int read_sides(const rg__plan_t *plan, const rg__node_t *node, int sides[8])
 {
     const rg__constant_t *given;
@@ -57,7 +57,7 @@ static int check_filling(const rg__plan_t *plan, const rg__node_t *node)
     return err;
 }
 
-// A mean over single pixels, zeros where there is none.
+// A mean over one pixel; positions in the padding give zero.
 int rg__op_pad(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 {
     static const char *const modes[] = {"constant"};
@@ -129,7 +129,7 @@ int rg__op_global_mean(rg__plan_t *plan, const rg__node_t *node, rg__state_t *ou
     return err ? err : mean(plan, node, x, 4, out);
 }
 
-// The axes are an attribute, or, since operator set 18, an input.
+// The axes are an attribute or, since operator set 18, an input.
 static int read_axes(const rg__plan_t *plan, const rg__node_t *node, int axes[2])
 {
     const rg__constant_t *constant;

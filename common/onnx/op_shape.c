@@ -1,15 +1,15 @@
-// Operators that move values.
+// Operators that move values: flatten, reshape, concat, unsqueeze, gather.
 #include <stdlib.h>
 
 #include "common/core/alloc.h"
-#include "common/onnx/plan.h"
+#include "common/onnx/attribute.h"
 
 int rg__op_same(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 {
     return rg__plan_value(plan, node, 0, out);
 }
 
-// ---- between maps and vectors. A single pixel's map and a vector are the same tensor.
+// ---- between maps and vectors. A map of one pixel and a vector are the same tensor.
 
 static int make_vector(rg__plan_t *plan, const rg__node_t *node, rg__state_t x, rg__state_t *out)
 {
@@ -31,8 +31,8 @@ int rg__op_flatten(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
     return make_vector(plan, node, x, out);
 }
 
-// 1 if a target's number gives a side of this size: the size itself, what is left, or what the input has
-// there.
+// 1 if this number of a reshape's target gives a side of this size: the size itself, -1 (the rest) or 0 (as
+// in the input).
 static int is_side(int64_t asked, int size, int input)
 {
     return asked == size || asked == -1 || (asked == 0 && input == size);
@@ -44,7 +44,7 @@ static int is_vector_of(const rg__constant_t *target, rg__shape_t x)
            (target->i[0] != -1 || target->i[1] != -1);
 }
 
-// x as it is, or a vector as a map of one pixel.
+// x itself; a vector becomes a map of one pixel.
 static int is_map_of(const rg__constant_t *target, rg__shape_t x)
 {
     int is_map = x.rank == 4;
@@ -59,7 +59,7 @@ static int has_zero(const rg__constant_t *target)
     return 0;
 }
 
-// A target's first number is that of images, which are as many as there are.
+// The first number of a target is the number of images, which does not change.
 int rg__op_reshape(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 {
     const rg__constant_t *target;

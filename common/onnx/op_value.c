@@ -1,10 +1,10 @@
-// Operators on each value: activations, bounds, sums and products, softmax.
+// Operators on single values: activations, bounds, sums and products, softmax.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/alloc.h"
-#include "common/onnx/plan.h"
+#include "common/onnx/attribute.h"
 
 // ---- activations
 
@@ -72,10 +72,10 @@ int rg__op_clip(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
     return err ? err : clip(plan, node, x, bounds, out);
 }
 
-// ---- scales: with constants, one or by channel
+// ---- scales: sums and products with constants, one number or one per channel
 
-// Where in a row of x's channels a constant of this shape has its numbers: 1 by channel, 0 it is one number,
-// -1 neither. ONNX aligns shapes at their ends.
+// How a constant of this shape applies to x: 1 per channel, 0 as one number, -1 neither. ONNX aligns shapes
+// at their ends.
 static int channel_stride(const rg__constant_t *constant, rg__shape_t x)
 {
     int before = x.rank - constant->rank; // x's axes that the constant lacks
@@ -88,7 +88,7 @@ typedef struct {
     float gain, shift;
 } line_t;
 
-// y = line(constant) applied to x, whose input is `value`; the constant is the other one.
+// Applies a sum or product with a constant to x. x is the input `value`, the constant the other one.
 static int scale_by(rg__plan_t *plan, const rg__node_t *node, int value, line_t (*line)(float number),
                     rg__state_t *out)
 {
@@ -136,7 +136,7 @@ static line_t over(float number)
     return (line_t){1 / number, 0};
 }
 
-// Every channel alike, by a step of its own: x stays as it is.
+// Scales every channel alike in a step of its own, so that x stays as it is.
 static int scale_all(rg__plan_t *plan, const rg__node_t *node, rg__state_t x, line_t line, rg__state_t *out)
 {
     rg__step_t step = {.run = rg__run_scale};
@@ -243,7 +243,7 @@ int rg__op_hard_swish(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out
     return err ? err : product(plan, node, x, gate, out);
 }
 
-// ---- softmax, over channels. Before operator set 13 it was over the axis and all behind it.
+// ---- softmax over channels. Before operator set 13 it was over the axis and all axes behind it.
 
 int rg__op_softmax(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 {

@@ -1,7 +1,7 @@
-// The operators that are supported, and what each may be given.
+// The table of supported operators: how many inputs and which attributes each may have.
 #include <string.h>
 
-#include "common/onnx/plan.h"
+#include "common/onnx/attribute.h"
 
 enum { MANY = 1 << 20 };
 
@@ -9,7 +9,7 @@ typedef struct {
     const char *name;
     rg__operator_fn *plan;
     int min, max;           // inputs
-    const char *attributes; // that have a meaning, or none in a run
+    const char *attributes; // those we read, and those that mean nothing for inference
 } operator_t;
 
 static const operator_t OPERATORS[] = {

@@ -8,11 +8,11 @@
 #include "common/core/err.h"
 
 enum { SIDE_MAX = 1 << 14, STEPS_MAX = 1 << 14 };
-static const double FLOATS_MAX = 1 << 28; // an image's maps: 1 GiB
+static const double FLOATS_MAX = 1 << 28; // in the maps of one image: 1 GiB
 static const double WEIGHTS_MAX = 1 << 29;
 static const double WORK_MAX = 1e12; // sixty times VGG16 at 224 px
 
-// ---- what to run
+// ---- which nodes to run
 
 static int refuse_name(const rg__graph_t *graph, const char *name)
 {
@@ -48,7 +48,7 @@ static int is_needed(const rg__plan_t *plan, const rg__node_t *node)
     return 0;
 }
 
-// Backwards from what is wanted: how many read each value. Constants need no node.
+// Goes backwards from the wanted values and counts the readers of each value. Constants need no node.
 static void count_readers(rg__plan_t *plan)
 {
     const rg__graph_t *graph = plan->graph;
@@ -62,7 +62,7 @@ static void count_readers(rg__plan_t *plan)
     }
 }
 
-// A value has been computed. Steps whose result several read must stay as they are.
+// Marks a value as computed. Nothing is folded into a step whose result has several readers.
 static void put_value(rg__plan_t *plan, int value, rg__state_t state)
 {
     plan->state[value] = state;
@@ -80,7 +80,7 @@ static int plan_node(rg__plan_t *plan, const rg__node_t *node)
     return err;
 }
 
-// ---- weights, once all is folded
+// ---- weights, after all folding
 
 static int fill_weights(rg__plan_t *plan)
 {
@@ -110,7 +110,7 @@ static void find_last_readers(rg__plan_t *plan)
     for (int i = 0; i < plan->count; i++) plan->last[plan->state[plan->wanted[i]].tensor] = -1;
 }
 
-// ---- life
+// ---- creation and destruction
 
 int rg__plan_init(rg__plan_t *plan, const rg__graph_t *graph, int h, int w, const char *const *names,
                   int count)
@@ -145,7 +145,7 @@ void rg__plan_fini(rg__plan_t *plan)
     free(plan->last);
 }
 
-// ---- what operators read
+// ---- inputs of operators
 
 int rg__node_input(const rg__node_t *node, int i)
 {
@@ -199,7 +199,7 @@ int rg__plan_ints(const rg__plan_t *plan, const rg__node_t *node, int i, const r
     return err;
 }
 
-// ---- what operators add
+// ---- steps of operators
 
 static int account(rg__plan_t *plan, const rg__node_t *node, rg__shape_t shape, double taps)
 {
@@ -218,9 +218,9 @@ static int account(rg__plan_t *plan, const rg__node_t *node, rg__shape_t shape, 
 int rg__plan_step(rg__plan_t *plan, const rg__node_t *node, const rg__step_t *step, const int *x, int n_x,
                   rg__shape_t shape, double taps, rg__state_t *out)
 {
-    if (plan->n_steps == plan->room) {
-        plan->room = plan->room ? 2 * plan->room : 64;
-        plan->steps = rg_realloc(plan->steps, (size_t)plan->room * sizeof *plan->steps);
+    if (plan->n_steps == plan->capacity) {
+        plan->capacity = plan->capacity ? 2 * plan->capacity : 64;
+        plan->steps = rg_realloc(plan->steps, (size_t)plan->capacity * sizeof *plan->steps);
     }
     rg__step_t *added = &plan->steps[plan->n_steps];
     *added = *step;

@@ -1,4 +1,4 @@
-// One operation of a plan: what the engine is asked to do, with which weights.
+// One step of a plan: an operation of the engine with its weights.
 #ifndef RG_ONNX_STEP_H
 #define RG_ONNX_STEP_H
 
@@ -11,8 +11,8 @@ typedef rg_tensor_t *rg__run_fn(rg_tape_t *tape, const rg__step_t *step, rg_tens
 
 struct rg__step {
     rg__run_fn *run;
-    int *x, n_x; // the tensors it reads: 0 the image, i + 1 what step i gives
-    int shared;  // its result is read by more than one node, or asked for
+    int *x, n_x; // the tensors it reads: 0 is the image, i + 1 the result of step i
+    int shared;  // its result has several readers, so nothing may be folded into it
     union {
         rg_conv_t conv;
         rg_window_conv_t window_conv;
@@ -23,11 +23,11 @@ struct rg__step {
         enum rg_act act;
         int channel;
     };
-    // Where the step has weights. Output o is gain[o] * (weights[o] . x) + shift[o], so that scales and
-    // shifts that follow cost nothing.
+    // A step with weights: output o is gain[o] * (weights[o] . x) + shift[o]. Scales and shifts that follow
+    // are folded into gain and shift.
     int outputs;
     float *gain, *shift;  // [outputs], owned; NULL: no weights
-    const float *weights; // [outputs,...], or [...,outputs] where transposed; NULL: a scale by channel
+    const float *weights; // [outputs,...], or [...,outputs] if transposed; NULL: a scale per channel
     int transposed;
     int rank, shape[4]; // of the weights as the layer has them
 };
@@ -36,15 +36,15 @@ rg__run_fn rg__run_conv, rg__run_window_conv, rg__run_linear, rg__run_scale, rg_
     rg__run_act, rg__run_mean, rg__run_flatten, rg__run_concat, rg__run_add, rg__run_multiply,
     rg__run_softmax, rg__run_channel;
 
-// Gives the step weights (borrowed until it is filled), a gain of 1 and a shift of 0.
+// Gives the step weights (borrowed until rg__step_fill), gain 1 and shift 0.
 void rg__step_weigh(rg__step_t *step, const float *weights, int rank, const int *shape, int transposed);
 
-// What is done to its result from now on is part of the step: y * gain + shift, then act. 0 if that cannot
-// be.
+// Folds y * gain + shift, or an activation, into the step. Returns 0 if that is not possible.
 int rg__step_fold_scale(rg__step_t *step, const float *gain, const float *shift);
 int rg__step_fold_act(rg__step_t *step, enum rg_act act);
 
-// Declares the step's parameters, named by its number; once the set has memory, fills them.
+// declare adds the step's parameters to the set, named by the step's number; fill writes them when the set
+// has memory.
 void rg__step_declare(rg__step_t *step, rg_params_t *set, int number);
 void rg__step_fill(rg__step_t *step);
 

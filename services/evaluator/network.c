@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "common/data/image.h"
-#include "common/onnx/imagenet.h"
 
 int rg_network_open(rg_network_t *network, const rg_network_spec_t *spec, rg_tape_t *tape)
 {
