@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "common/core/err.h"
-#include "common/data/faces.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/command.h"
+#include "services/ctl/faces/faces.h"
 #include "services/ctl/output.h"
 
 enum { COUNT_MAX = 999999 };

@@ -10,7 +10,7 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/data/dataset.h"
-#include "common/data/faces.h"
+#include "services/ctl/faces/faces.h"
 #include "tests/support/folder.h"
 
 static rg_config_t config;

@@ -16,9 +16,10 @@
 
 #include "common/core/alloc.h"
 #include "common/core/file.h"
-#include "common/data/faces.h"
+#include "common/data/image.h"
 #include "common/model/layers.h"
 #include "common/model/safetensors.h"
+#include "services/ctl/faces/faces.h"
 #include "services/evaluator/cache.h"
 #include "services/evaluator/evaluate.h"
 #include "tests/support/folder.h"

@@ -1,4 +1,4 @@
-#include "common/data/faces.h"
+#include "services/ctl/faces/faces.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,14 +7,12 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
-#include "common/data/look.h"
-#include "common/data/portrait.h"
+#include "services/ctl/faces/portrait.h"
 
 enum { QUALITY = 92, FILE_LIMIT = 1 << 20 };
 
-// The official columns, in their order. Those without a field of the look (offset 0 is none of them) are
-// never shown.
-#define SHOWS(field) offsetof(rg_look_t, field)
+// The official columns, in their order. A column without a field (offset 0) is -1 for each face.
+#define SHOWS(field) offsetof(rg_portrait_t, field)
 static const struct {
     const char *name;
     size_t field;
@@ -62,56 +60,49 @@ static const struct {
 };
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
-void rg_face_draw(const rg_face_t *face, rg_rng_t *rng, rg_image_t *image)
-{
-    rg_look_t look;
-    rg_look_draw(&look, face, rng);
-    rg_portrait_paint(&look, image);
-}
-
-static void draw_look(uint64_t seed, uint32_t number, rg_look_t *look)
+static void draw_portrait(uint64_t seed, uint32_t number, rg_portrait_t *portrait)
 {
     rg_rng_t rng;
     rg_rng_init(&rng, seed, RG_RNG_FACES, number);
     rg_face_t face = {.hair = (int)rg_rng_below(&rng, 3)};
     face.male = (int)rg_rng_below(&rng, 2);
     face.young = (int)rg_rng_below(&rng, 2);
-    rg_look_draw(look, &face, &rng);
+    rg_portrait_draw(portrait, &face, &rng);
 }
 
-static int encode_face(const rg_look_t *look, uint8_t **jpeg, size_t *size)
+static int encode_face(const rg_portrait_t *portrait, uint8_t **jpeg, size_t *size)
 {
     rg_image_t image;
-    rg_portrait_paint(look, &image);
+    rg_portrait_paint(portrait, &image);
     int err = rg_jpeg_encode(&image, QUALITY, jpeg, size);
     rg_image_fini(&image);
     return err;
 }
 
-static int write_face(const rg_look_t *look, const char *path)
+static int write_face(const rg_portrait_t *portrait, const char *path)
 {
     uint8_t *jpeg;
     size_t size;
     if (rg_exists(path)) return 0;
-    int err = encode_face(look, &jpeg, &size);
+    int err = encode_face(portrait, &jpeg, &size);
     if (err) return err;
     err = rg_file_write(path, jpeg, size);
     free(jpeg);
     return err;
 }
 
-// Files already there are kept, so the first of them must be ours: else the annotation would lie about all.
-static int check_first(const rg_look_t *look, const char *path)
+// Files that exist are kept, so the first of them must be a face of this seed: the annotation describes it.
+static int check_first(const rg_portrait_t *portrait, const char *path)
 {
     uint8_t *jpeg, *old;
     size_t size, old_size;
     if (!rg_exists(path)) return 0;
-    int err = encode_face(look, &jpeg, &size);
+    int err = encode_face(portrait, &jpeg, &size);
     if (err) return err;
     err = rg_file_read(path, FILE_LIMIT, &old, &old_size);
     if (!err) {
         if (old_size != size || memcmp(old, jpeg, size) != 0)
-            err = rg_fail(RG_EINVAL, "%s is there already and is not the face of this seed", path);
+            err = rg_fail(RG_EINVAL, "%s exists and is not the face of this seed", path);
         free(old);
     }
     free(jpeg);
@@ -122,11 +113,11 @@ static int write_images(const rg_faces_spec_t *spec, const char *folder)
 {
     int err = rg_mkdirs(folder);
     for (uint32_t i = 1; !err && i <= spec->count; i++) {
-        rg_look_t look;
-        draw_look(spec->seed, i, &look);
+        rg_portrait_t portrait;
+        draw_portrait(spec->seed, i, &portrait);
         char *path = rg_format("%s/%06u.jpg", folder, i);
-        if (i == 1) err = check_first(&look, path);
-        if (!err) err = write_face(&look, path);
+        if (i == 1) err = check_first(&portrait, path);
+        if (!err) err = write_face(&portrait, path);
         free(path);
         if (!err && spec->progress && spec->progress(spec->self, i, spec->count))
             err = rg_fail(RG_ESTOPPED, "%s: stopped after %u of %u faces", folder, i, spec->count);
@@ -134,10 +125,10 @@ static int write_images(const rg_faces_spec_t *spec, const char *folder)
     return err;
 }
 
-static void print_labels(FILE *out, const rg_look_t *look)
+static void print_labels(FILE *out, const rg_portrait_t *portrait)
 {
     for (int c = 0; c < COLUMNS; c++) {
-        const char *field = (const char *)look + columns[c].field;
+        const char *field = (const char *)portrait + columns[c].field;
         fprintf(out, " %2d", columns[c].field && *(const int *)(const void *)field ? 1 : -1);
     }
 }
@@ -148,15 +139,15 @@ static void print_annotation(FILE *out, const rg_faces_spec_t *spec)
     for (int c = 0; c < COLUMNS; c++) fprintf(out, "%s ", columns[c].name);
     fprintf(out, "\n");
     for (uint32_t i = 1; i <= spec->count; i++) {
-        rg_look_t look;
-        draw_look(spec->seed, i, &look);
+        rg_portrait_t portrait;
+        draw_portrait(spec->seed, i, &portrait);
         fprintf(out, "%06u.jpg", i);
-        print_labels(out, &look);
+        print_labels(out, &portrait);
         fprintf(out, "\n");
     }
 }
 
-// Of every ten faces eight to train, one to validate, one to test.
+// Of ten faces eight train, one validates, one tests.
 static void print_partition(FILE *out, const rg_faces_spec_t *spec)
 {
     for (uint32_t i = 1; i <= spec->count; i++)
