@@ -137,7 +137,7 @@ static void test_another_seed_is_refused(void **state)
 {
     assert_int_equal(make(state, "a", 2, 7), 0);
     assert_int_equal(make(state, "a", 2, 8), RG_EINVAL);
-    assert_non_null(strstr(rg_error(), "000001.jpg is there already"));
+    assert_non_null(strstr(rg_error(), "000001.jpg exists"));
 }
 
 static void test_existing_files_are_kept(void **state)
