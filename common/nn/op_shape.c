@@ -4,7 +4,7 @@
 
 #include "common/nn/ops.h"
 
-static void mean_backward(rg_tape_t *tape, void *ctx)
+static void global_mean_backward(rg_tape_t *tape, void *ctx)
 {
     rg_unary_op_t *op = ctx;
     int add;
@@ -18,7 +18,7 @@ rg_tensor_t *rg_global_mean(rg_tape_t *tape, rg_tensor_t *x)
     rg_tape_op(tape, "global mean");
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, 1, 1, x->c);
     rg_tape_backend(tape)->mean_forward(y->data, x->data, x->n, x->h * x->w, x->c);
-    return rg_tape_record_unary(tape, x, y, mean_backward, NULL, 0);
+    return rg_tape_record_unary(tape, x, y, global_mean_backward, NULL, 0);
 }
 
 // ---- layout

@@ -18,7 +18,7 @@ static rg_tensor_t *binary(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, rg_t
     return y;
 }
 
-static int same_shape(const rg_tensor_t *a, const rg_tensor_t *b)
+static int shapes_match(const rg_tensor_t *a, const rg_tensor_t *b)
 {
     return a->n == b->n && a->h == b->h && a->w == b->w && a->c == b->c;
 }
@@ -48,7 +48,7 @@ static void add_backward(rg_tape_t *tape, void *ctx)
 rg_tensor_t *rg_add(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b)
 {
     rg_tape_op(tape, "add");
-    assert(same_shape(a, b));
+    assert(shapes_match(a, b));
     rg_tensor_t *y = like(tape, a);
     rg_tape_backend(tape)->add(y->data, a->data, b->data, rg_tensor_size(y));
     return binary(tape, a, b, y, add_backward);
@@ -56,9 +56,9 @@ rg_tensor_t *rg_add(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b)
 
 // ---- products: each value of b multiplies one value of a, or one channel's map of an image
 
-static size_t rows_of(const rg_tensor_t *a, const rg_tensor_t *b)
+static size_t rows_per_value(const rg_tensor_t *a, const rg_tensor_t *b)
 {
-    return same_shape(a, b) ? 1 : (size_t)a->h * (size_t)a->w;
+    return shapes_match(a, b) ? 1 : (size_t)a->h * (size_t)a->w;
 }
 
 static void multiply_backward(rg_tape_t *tape, void *ctx)
@@ -67,7 +67,7 @@ static void multiply_backward(rg_tape_t *tape, void *ctx)
     const rg_backend_t *backend = rg_tape_backend(tape);
     if (!op->y->grad) return;
     const float *a = rg_tape_data(tape, op->a), *b = rg_tape_data(tape, op->b);
-    size_t rows = rows_of(op->a, op->b), columns = rg_tensor_size(op->b) / (size_t)op->b->n;
+    size_t rows = rows_per_value(op->a, op->b), columns = rg_tensor_size(op->b) / (size_t)op->b->n;
     int add_a, add_b;
     float *da = rg_tape_grad(tape, op->a, &add_a);
     for (size_t n = 0; da && n < (size_t)op->a->n; n++)
@@ -82,9 +82,9 @@ static void multiply_backward(rg_tape_t *tape, void *ctx)
 rg_tensor_t *rg_multiply(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b)
 {
     rg_tape_op(tape, "multiply");
-    assert(same_shape(a, b) || (a->n == b->n && a->c == b->c && b->h == 1 && b->w == 1));
+    assert(shapes_match(a, b) || (a->n == b->n && a->c == b->c && b->h == 1 && b->w == 1));
     rg_tensor_t *y = like(tape, a);
-    size_t rows = rows_of(a, b), columns = rg_tensor_size(b) / (size_t)b->n;
+    size_t rows = rows_per_value(a, b), columns = rg_tensor_size(b) / (size_t)b->n;
     for (size_t n = 0; n < (size_t)a->n; n++)
         rg_tape_backend(tape)->scale_forward(y->data + n * rows * columns, a->data + n * rows * columns,
                                              b->data + n * columns, NULL, RG_ACT_NONE, rows, columns);
@@ -93,7 +93,7 @@ rg_tensor_t *rg_multiply(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b)
 
 // ---- scales by channel
 
-static size_t pixels_of(const rg_tensor_t *x)
+static size_t map_pixels(const rg_tensor_t *x)
 {
     return rg_tensor_size(x) / (size_t)x->c;
 }
@@ -109,7 +109,7 @@ static void scale_backward(rg_tape_t *tape, void *ctx)
     if (layer->act != RG_ACT_NONE)
         backend->act_backward(y->grad, 0, y->grad, y->data, layer->act, rg_tensor_size(y));
     float *dx = rg_tape_grad(tape, op->x, &add);
-    backend->scale_backward(dx, add, y->grad, layer->scale->value, pixels_of(y), (size_t)y->c);
+    backend->scale_backward(dx, add, y->grad, layer->scale->value, map_pixels(y), (size_t)y->c);
 }
 
 rg_tensor_t *rg_scale(rg_tape_t *tape, rg_tensor_t *x, const rg_scale_t *layer)
@@ -119,7 +119,7 @@ rg_tensor_t *rg_scale(rg_tape_t *tape, rg_tensor_t *x, const rg_scale_t *layer)
            layer->shift->count == (size_t)x->c);
     rg_tensor_t *y = like(tape, x);
     rg_tape_backend(tape)->scale_forward(y->data, x->data, layer->scale->value, layer->shift->value,
-                                         layer->act, pixels_of(x), (size_t)x->c);
+                                         layer->act, map_pixels(x), (size_t)x->c);
     return rg_tape_record_unary(tape, x, y, scale_backward, layer, 0);
 }
 
@@ -152,7 +152,7 @@ static void softmax_backward(rg_tape_t *tape, void *ctx)
     int add;
     if (!op->y->grad) return;
     float *dx = rg_tape_grad(tape, op->x, &add);
-    rg_tape_backend(tape)->softmax_backward(dx, add, op->y->grad, op->y->data, pixels_of(op->x),
+    rg_tape_backend(tape)->softmax_backward(dx, add, op->y->grad, op->y->data, map_pixels(op->x),
                                             (size_t)op->x->c);
 }
 
@@ -160,6 +160,6 @@ rg_tensor_t *rg_softmax(rg_tape_t *tape, rg_tensor_t *x)
 {
     rg_tape_op(tape, "softmax");
     rg_tensor_t *y = like(tape, x);
-    rg_tape_backend(tape)->softmax_forward(y->data, x->data, pixels_of(x), (size_t)x->c);
+    rg_tape_backend(tape)->softmax_forward(y->data, x->data, map_pixels(x), (size_t)x->c);
     return rg_tape_record_unary(tape, x, y, softmax_backward, NULL, 0);
 }

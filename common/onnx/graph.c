@@ -14,25 +14,25 @@ static const size_t OVERHEAD_MAX = (size_t)256 << 20,
 
 // ---- unpacking within a memory budget, because a few bytes of a file can ask for a struct of a hundred
 
-static void *take(void *room, size_t size)
+static void *budget_allocate(void *budget, size_t size)
 {
-    size_t *left = room;
+    size_t *left = budget;
     if (size > *left) return NULL;
     *left -= size;
     return malloc(size ? size : 1);
 }
 
-static void give(void *room, void *memory)
+static void budget_release(void *budget, void *memory)
 {
-    (void)room;
+    (void)budget;
     free(memory);
 }
 
 static int unpack(rg__graph_t *graph, const void *bytes, size_t size)
 {
     size_t overhead = size > OVERHEAD_MAX / OVERHEAD_EACH ? OVERHEAD_MAX : size * OVERHEAD_EACH;
-    size_t room = size + overhead + 4096;
-    ProtobufCAllocator allocator = {take, give, &room};
+    size_t budget = size + overhead + 4096;
+    ProtobufCAllocator allocator = {budget_allocate, budget_release, &budget};
     graph->model = rg__onnx__model__unpack(&allocator, size, bytes);
     if (!graph->model || !graph->model->graph || !graph->model->graph->n_node)
         return rg_fail(RG_EFORMAT, "%s: not an ONNX model", graph->origin);

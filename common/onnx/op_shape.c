@@ -117,7 +117,7 @@ int rg__op_gather(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
                           x.tensor, (rg__shape_t){3, 1, s.h, s.w}, 1, out);
 }
 
-static int join(rg__plan_t *plan, const rg__node_t *node, int *tensors, int count, rg__state_t *out)
+static int concat_axis(rg__plan_t *plan, const rg__node_t *node, int *tensors, int count, rg__state_t *out)
 {
     rg__shape_t joined;
     double channels = 0;
@@ -147,7 +147,7 @@ int rg__op_concat(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
     if (axis != 1 && axis + first.shape.rank != 1)
         return rg__refuse(plan->graph, node, "only channels can be joined");
     int *tensors = rg_alloc((size_t)count * sizeof *tensors);
-    err = join(plan, node, tensors, count, out);
+    err = concat_axis(plan, node, tensors, count, out);
     free(tensors);
     return err;
 }

@@ -171,7 +171,7 @@ static int is_constant(const rg__plan_t *plan, const rg__node_t *node, int i)
     return value != RG__NO_VALUE && plan->graph->values[value].constant;
 }
 
-static int same_shape(rg__shape_t a, rg__shape_t b)
+static int equal_shapes(rg__shape_t a, rg__shape_t b)
 {
     return a.rank == b.rank && a.c == b.c && a.h == b.h && a.w == b.w;
 }
@@ -195,7 +195,7 @@ int rg__op_add(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
     if (is_constant(plan, node, 1)) return scale_by(plan, node, 0, plus, out);
     int err = read_two(plan, node, &a, &b);
     if (err) return err;
-    if (!same_shape(a.shape, b.shape)) return refuse_shapes(plan, node, a.shape, b.shape);
+    if (!equal_shapes(a.shape, b.shape)) return refuse_shapes(plan, node, a.shape, b.shape);
     return rg__plan_step(plan, node, &(rg__step_t){.run = rg__run_add}, (int[]){a.tensor, b.tensor}, 2,
                          a.shape, 1, out);
 }
@@ -218,7 +218,7 @@ int rg__op_mul(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
     if (is_constant(plan, node, 1)) return scale_by(plan, node, 0, times, out);
     int err = read_two(plan, node, &a, &b);
     if (err) return err;
-    if (same_shape(a.shape, b.shape) || is_by_channel(a.shape, b.shape))
+    if (equal_shapes(a.shape, b.shape) || is_by_channel(a.shape, b.shape))
         return product(plan, node, a, b, out);
     if (is_by_channel(b.shape, a.shape)) return product(plan, node, b, a, out);
     return refuse_shapes(plan, node, a.shape, b.shape);

@@ -47,7 +47,7 @@ static const operator_t OPERATORS[] = {
     {"Unsqueeze", rg__op_unsqueeze, 1, 2, "axes"},
 };
 
-static const operator_t *find(const Rg__Onnx__Node *node)
+static const operator_t *find_operator(const Rg__Onnx__Node *node)
 {
     for (size_t i = 0; i < sizeof OPERATORS / sizeof *OPERATORS; i++)
         if (rg__is_standard(node) && strcmp(OPERATORS[i].name, node->op_type) == 0) return &OPERATORS[i];
@@ -56,7 +56,7 @@ static const operator_t *find(const Rg__Onnx__Node *node)
 
 int rg__operator_plan(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 {
-    const operator_t *known = find(node->proto);
+    const operator_t *known = find_operator(node->proto);
     size_t inputs = node->proto->n_input;
     if (!known) return rg__refuse(plan->graph, node, "the operator is not supported");
     if (inputs < (size_t)known->min || inputs > (size_t)known->max)

@@ -5,6 +5,7 @@
   - a static function's name leads to it: at most SAME files have one of that name.
 """
 import collections
+import json
 import pathlib
 import re
 import subprocess
@@ -22,16 +23,16 @@ def sources(root, pattern):
 def definitions(build):
     """{function: objects that define it} of the program's own public functions."""
     places = collections.defaultdict(set)
-    for file in build.rglob("*.o"):
-        path = file.relative_to(build)
-        if path.parts[0] not in ("common", "services"):
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        path = entry["output"]
+        if not path.startswith(("common/", "services/")):
             continue
-        listing = subprocess.run(["nm", "--defined-only", "--extern-only", file], capture_output=True, text=True, check=True)
+        listing = subprocess.run(["nm", "--defined-only", "--extern-only", build / path], capture_output=True, text=True, check=True)
         for line in listing.stdout.splitlines():
             kind, name = line.split()[-2:]
             if kind in "Ti" and name.startswith("rg_") and not name.startswith(("rg__v1__", "rg_client_")):
                 # A source that two libraries compile is one place.
-                places[name].add(re.sub(r"CMakeFiles/[^/]+\.dir/|\.o$", "", str(path)))
+                places[name].add(re.sub(r"CMakeFiles/[^/]+\.dir/|\.o$", "", path))
     return places
 
 

@@ -133,7 +133,7 @@ static int window_forward(rg_backend_t *backend, float *y, const float *x, rg_we
 
 // ---- the table
 
-static void check(const rg_conv_shape_t *s)
+static void check_geometry(const rg_conv_shape_t *s)
 {
     assert(!(s->up && s->reflect));
     assert(!s->reflect || (s->pad < s->h && s->pad < s->w));
@@ -152,11 +152,11 @@ static int plain_forward(rg_backend_t *backend, float *y, const float *x, rg_wei
     return rg__direct_forward(conv->direct, y, plain_input(conv, s, &p, x), w, bias, &p);
 }
 
-static int forward(rg_backend_t *backend, void *y, const float *x, rg_weights_t w, const float *bias,
+static int any_forward(rg_backend_t *backend, void *y, const float *x, rg_weights_t w, const float *bias,
                    const rg_conv_shape_t *s)
 {
     rg__conv_t *conv = conv_of(backend);
-    check(s);
+    check_geometry(s);
     if (rg__winograd_fits(s)) return rg__winograd_forward(&conv->winograd, y, x, w, bias, s);
     if (rg__thin_fits(s)) {
         rg__thin_forward(&conv->thin, y, x, w, bias, s);
@@ -170,13 +170,13 @@ static int forward(rg_backend_t *backend, void *y, const float *x, rg_weights_t 
     return err;
 }
 
-static int backward(rg_backend_t *backend, float *dx, int add, float *dw, float *db, const float *x,
+static int any_backward(rg_backend_t *backend, float *dx, int add, float *dw, float *db, const float *x,
                     const float *dy, rg_weights_t w, const rg_conv_shape_t *s)
 {
     rg__conv_t *conv = conv_of(backend);
     int pixels = s->n * s->oh * s->ow;
     int err = 0;
-    check(s);
+    check_geometry(s);
     if (rg__winograd_fits(s)) {
         err = rg__winograd_backward(&conv->winograd, dx, add, dw, x, dy, w, s);
         if (db) backend->bias_backward(db, dy, pixels, s->o);
@@ -196,8 +196,8 @@ static int backward(rg_backend_t *backend, float *dx, int add, float *dw, float 
 
 void rg__cpu_conv_table(rg_backend_t *table)
 {
-    table->conv_forward = forward;
-    table->conv_backward = backward;
+    table->conv_forward = any_forward;
+    table->conv_backward = any_backward;
     table->window_conv_forward = window_forward;
     table->window_conv_backward = window_backward;
 }

@@ -47,7 +47,7 @@ struct rg__direct {
     rg__scratch_t narrow_x, narrow_y; // bfloat16 copies
 };
 
-static int fail(dnnl_status_t status, const char *what, const rg_window_conv_shape_t *s)
+static int refused(dnnl_status_t status, const char *what, const rg_window_conv_shape_t *s)
 {
     return rg_fail(RG_EINVAL, "oneDNN cannot %s a convolution %dx%dx%dx%d -> %d, kernel %dx%d/%d (status %d)",
                    what, s->n, s->h, s->w, s->c, s->o, s->window.h.k, s->window.w.k, s->window.h.stride,
@@ -61,7 +61,7 @@ typedef struct {
 } descs_t;
 
 // The tensor that this direction writes is f32; those that it reads may be bfloat16.
-static void describe(descs_t *d, const plan_t *plan, enum direction direction, int bf16)
+static void describe_direct(descs_t *d, const plan_t *plan, enum direction direction, int bf16)
 {
     const rg_window_conv_shape_t *s = &plan->shape;
     int kh = s->window.h.k, kw = s->window.w.k, grouped = s->groups > 1;
@@ -183,8 +183,8 @@ static dnnl_status_t build(rg__direct_t *self, plan_t *plan)
     descs_t d, hint;
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t forward = NULL, backward = NULL;
-    describe(&d, plan, plan->direction, self->bf16);
-    describe(&hint, plan, FORWARD, self->bf16);
+    describe_direct(&d, plan, plan->direction, self->bf16);
+    describe_direct(&hint, plan, FORWARD, self->bf16);
     dnnl_status_t status = make_attr(&attr, plan);
     if (!status) status = make_forward(&forward, plan, &hint, self->engine, attr);
     if (!status && plan->direction != FORWARD)
@@ -225,7 +225,7 @@ static unsigned bucket_of(const rg_window_conv_shape_t *s, enum direction direct
 }
 
 // All members are ints, so the struct has no padding and can be compared as bytes.
-static int same_shape(const rg_window_conv_shape_t *a, const rg_window_conv_shape_t *b)
+static int same_geometry(const rg_window_conv_shape_t *a, const rg_window_conv_shape_t *b)
 {
     return memcmp(a, b, sizeof *a) == 0;
 }
@@ -236,7 +236,7 @@ static plan_t *plan_for(rg__direct_t *self, const rg_window_conv_shape_t *shape,
 {
     plan_t **bucket = &self->plans[bucket_of(shape, direction)];
     for (plan_t *plan = *bucket; plan; plan = plan->next)
-        if (plan->direction == direction && plan->bias == bias && same_shape(&plan->shape, shape))
+        if (plan->direction == direction && plan->bias == bias && same_geometry(&plan->shape, shape))
             return plan;
     plan_t *plan = rg_alloc(sizeof *plan);
     plan->shape = *shape;
@@ -245,7 +245,7 @@ static plan_t *plan_for(rg__direct_t *self, const rg_window_conv_shape_t *shape,
     dnnl_status_t status = build(self, plan);
     if (status) {
         plan_destroy(plan);
-        fail(status, "plan", shape);
+        refused(status, "plan", shape);
         return NULL;
     }
     plan->next = *bucket;
@@ -264,7 +264,7 @@ static dnnl_status_t run_reorder(rg__direct_t *self, plan_t *plan, const void *f
 }
 
 // The weights in the plan's format. They are packed again only after their version changed.
-static const void *pack(rg__direct_t *self, plan_t *plan, rg_weights_t weights)
+static const void *direct_pack(rg__direct_t *self, plan_t *plan, rg_weights_t weights)
 {
     int stale;
     if (plan->plain) return weights.value;
@@ -318,9 +318,9 @@ int rg__direct_forward(rg__direct_t *self, float *y, const float *x, rg_weights_
 {
     plan_t *plan = plan_for(self, s, FORWARD, bias != NULL);
     if (!plan) return RG_EINVAL;
-    const void *weights = pack(self, plan, w), *input = narrow(self, &self->narrow_x, x, input_size(s));
+    const void *weights = direct_pack(self, plan, w), *input = narrow(self, &self->narrow_x, x, input_size(s));
     dnnl_status_t status = weights ? execute(self, plan, input, y, weights, bias) : dnnl_runtime_error;
-    return status ? fail(status, "run", s) : 0;
+    return status ? refused(status, "run", s) : 0;
 }
 
 int rg__direct_backward_data(rg__direct_t *self, float *dx, const float *dy, rg_weights_t w,
@@ -330,9 +330,9 @@ int rg__direct_backward_data(rg__direct_t *self, float *dx, const float *dy, rg_
     linear.act = RG_ACT_NONE;
     plan_t *plan = plan_for(self, &linear, BACKWARD_DATA, 0);
     if (!plan) return RG_EINVAL;
-    const void *weights = pack(self, plan, w), *gradient = narrow(self, &self->narrow_y, dy, output_size(s));
+    const void *weights = direct_pack(self, plan, w), *gradient = narrow(self, &self->narrow_y, dy, output_size(s));
     dnnl_status_t status = weights ? execute(self, plan, dx, gradient, weights, NULL) : dnnl_runtime_error;
-    return status ? fail(status, "run the data gradient of", s) : 0;
+    return status ? refused(status, "run the data gradient of", s) : 0;
 }
 
 int rg__direct_backward_weights(rg__direct_t *self, float *dw, float *db, const float *x, const float *dy,
@@ -349,7 +349,7 @@ int rg__direct_backward_weights(rg__direct_t *self, float *dw, float *db, const 
     dnnl_status_t status = execute(self, plan, narrow(self, &self->narrow_x, x, input_size(s)),
                                    narrow(self, &self->narrow_y, dy, output_size(s)), chosen, bias);
     if (!status && !plan->plain) status = run_reorder(self, plan, chosen, gradient);
-    if (status) return fail(status, "run the weight gradient of", s);
+    if (status) return refused(status, "run the weight gradient of", s);
     rg__add(dw, dw, gradient, count);
     if (db) rg__add(db, db, bias, (size_t)s->o);
     return 0;

@@ -39,7 +39,7 @@ RG_HOT static void lerp_range(float *ema, const float *w, float beta, size_t n)
     for (size_t i = 0; i < n; i++) ema[i] = beta * ema[i] + (1 - beta) * w[i];
 }
 
-static void run(range_fn *range, const rg_block_t *b, const rg_update_t *update)
+static void update_block(range_fn *range, const rg_block_t *b, const rg_update_t *update)
 {
 #pragma omp parallel for schedule(static)
     for (size_t start = 0; start < b->n; start += CHUNK) {
@@ -72,7 +72,7 @@ RG_HOT static void adam_range(const rg_block_t *block, const rg_update_t *u)
 
 static void adam(const rg_block_t *block, const rg_update_t *update)
 {
-    run(adam_range, block, update);
+    update_block(adam_range, block, update);
 }
 
 RG_HOT static void sgd_range(const rg_block_t *block, const rg_update_t *u)
@@ -86,7 +86,7 @@ RG_HOT static void sgd_range(const rg_block_t *block, const rg_update_t *u)
 
 static void sgd(const rg_block_t *block, const rg_update_t *update)
 {
-    run(sgd_range, block, update);
+    update_block(sgd_range, block, update);
 }
 
 void rg__cpu_optim_table(rg_backend_t *table)

@@ -14,7 +14,7 @@ void rg__patches_fini(rg__patches_t *self)
     rg__scratch_free(&self->columns);
 }
 
-static int pixels_of(const rg_conv_shape_t *s)
+static int output_pixels(const rg_conv_shape_t *s)
 {
     return s->n * s->oh * s->ow;
 }
@@ -26,8 +26,8 @@ static int width_of(const rg_conv_shape_t *s)
 
 int rg__patches_fits(const rg_conv_shape_t *s)
 {
-    return !s->up && pixels_of(s) <= PIXELS_MAX && width_of(s) >= WIDTH_MIN &&
-           width_of(s) <= COLUMNS_MAX / pixels_of(s);
+    return !s->up && output_pixels(s) <= PIXELS_MAX && width_of(s) >= WIDTH_MIN &&
+           width_of(s) <= COLUMNS_MAX / output_pixels(s);
 }
 
 // The row or column of x under tap `tap` of output `at`, or -1 in the zero border.
@@ -73,9 +73,9 @@ static void all_taps(float *columns, float *x, const rg_conv_shape_t *s, tap_fn 
     for (int i = 0; i < s->n; i++) each_tap(columns + (size_t)i * rows, x + (size_t)i * image, s, fn);
 }
 
-static float *room(rg__patches_t *self, const rg_conv_shape_t *s)
+static float *columns_scratch(rg__patches_t *self, const rg_conv_shape_t *s)
 {
-    return rg__scratch(&self->columns, (size_t)pixels_of(s) * (size_t)width_of(s) * sizeof(float));
+    return rg__scratch(&self->columns, (size_t)output_pixels(s) * (size_t)width_of(s) * sizeof(float));
 }
 
 // ---- y [pixels,o] = columns w^T. Both operands are read along their rows, so neither is repacked; a general
@@ -86,7 +86,7 @@ enum { ROWS = 4, OUTPUTS = 6, CACHED = 96 << 10, STRETCH_MIN = 256 }; // numbers
 // How many numbers of each row at a time: the stretch of all rows must stay in the cache.
 static int stretch_of(const rg_conv_shape_t *s)
 {
-    int n = CACHED / pixels_of(s) / RG_LANES * RG_LANES;
+    int n = CACHED / output_pixels(s) / RG_LANES * RG_LANES;
     return n > STRETCH_MIN ? n : STRETCH_MIN;
 }
 
@@ -117,7 +117,7 @@ RG_INLINE void dots(const int rows, const int outputs, float *y, int o, const fl
 RG_INLINE void dot_rows(const int outputs, float *y, const rg_conv_shape_t *s, const float *columns,
                         const float *w, int n)
 {
-    int width = width_of(s), pixels = pixels_of(s), p = 0;
+    int width = width_of(s), pixels = output_pixels(s), p = 0;
     for (; p + ROWS <= pixels; p += ROWS)
         dots(ROWS, outputs, y + p * s->o, s->o, columns + (size_t)p * (size_t)width, w, width, n);
     for (; p < pixels; p++)
@@ -140,9 +140,9 @@ void rg__patches_forward(rg__patches_t *self, float *y, const float *x, const fl
                          const rg_conv_shape_t *s)
 {
     enum { BAND = 8 * OUTPUTS };
-    float *columns = room(self, s);
+    float *columns = columns_scratch(self, s);
     all_taps(columns, (float *)x, s, read_tap);
-    memset(y, 0, (size_t)pixels_of(s) * (size_t)s->o * sizeof *y);
+    memset(y, 0, (size_t)output_pixels(s) * (size_t)s->o * sizeof *y);
 #pragma omp parallel for schedule(static)
     for (int first = 0; first < s->o; first += BAND)
         dot_outputs(y, s, columns, w, first, first + BAND < s->o ? first + BAND : s->o);
@@ -153,15 +153,15 @@ void rg__patches_forward(rg__patches_t *self, float *y, const float *x, const fl
 void rg__patches_backward(rg__patches_t *self, float *dx, int add, float *dw, const float *x, const float *dy,
                           const float *w, const rg_conv_shape_t *s)
 {
-    float *columns = room(self, s);
+    float *columns = columns_scratch(self, s);
     if (dw) {
         all_taps(columns, (float *)x, s, read_tap);
-        dnnl_sgemm('T', 'N', s->o, width_of(s), pixels_of(s), 1, dy, s->o, columns, width_of(s), 1, dw,
+        dnnl_sgemm('T', 'N', s->o, width_of(s), output_pixels(s), 1, dy, s->o, columns, width_of(s), 1, dw,
                    width_of(s));
     }
     if (!dx) return;
     if (!add) memset(dx, 0, (size_t)s->n * (size_t)s->h * (size_t)s->w * (size_t)s->c * sizeof *dx);
-    dnnl_sgemm('N', 'N', pixels_of(s), width_of(s), s->o, 1, dy, s->o, w, width_of(s), 0, columns,
+    dnnl_sgemm('N', 'N', output_pixels(s), width_of(s), s->o, 1, dy, s->o, w, width_of(s), 0, columns,
                width_of(s));
     all_taps(columns, dx, s, add_tap);
 }

@@ -280,7 +280,7 @@ static void softmax_backward(float *dx, int add, const float *dy, const float *y
 
 // ---- losses
 
-static inline void put(float *d, int add_to, size_t i, float gradient)
+static inline void put_gradient(float *d, int add_to, size_t i, float gradient)
 {
     if (d) d[i] = (add_to ? d[i] : 0) + gradient;
 }
@@ -293,8 +293,8 @@ static double l1(float *da, int add_a, float *db, int add_b, const float *a, con
     for (size_t i = 0; i < n; i++) {
         float difference = a[i] - b[i], sign = (float)((difference > 0) - (difference < 0));
         sum += fabsf(difference);
-        put(da, add_a, i, each * sign);
-        put(db, add_b, i, -each * sign);
+        put_gradient(da, add_a, i, each * sign);
+        put_gradient(db, add_b, i, -each * sign);
     }
     return sum / (double)n;
 }
@@ -307,8 +307,8 @@ static double l2(float *da, int add_a, float *db, int add_b, const float *a, con
     for (size_t i = 0; i < n; i++) {
         float difference = a[i] - b[i];
         sum += (double)difference * (double)difference;
-        put(da, add_a, i, each * difference);
-        put(db, add_b, i, -each * difference);
+        put_gradient(da, add_a, i, each * difference);
+        put_gradient(db, add_b, i, -each * difference);
     }
     return sum / (double)n;
 }
@@ -319,7 +319,7 @@ static double square(float *da, int add_to, const float *a, float target, float 
     for (size_t i = 0; i < n; i++) {
         double difference = (double)a[i] - (double)target;
         sum += difference * difference;
-        put(da, add_to, i, (float)(2 * difference * (double)g / (double)n));
+        put_gradient(da, add_to, i, (float)(2 * difference * (double)g / (double)n));
     }
     return sum / (double)n;
 }
@@ -331,7 +331,7 @@ static double bce(float *da, int add_to, const float *logits, const float *label
     for (size_t i = 0; i < n; i++) {
         double x = (double)logits[i], t = (double)labels[i];
         sum += (x > 0 ? x : 0) - x * t + log1p(exp(-fabs(x)));
-        put(da, add_to, i, (float)((1 / (1 + exp(-x)) - t) * (double)g / (double)n));
+        put_gradient(da, add_to, i, (float)((1 / (1 + exp(-x)) - t) * (double)g / (double)n));
     }
     return sum / (double)n;
 }

@@ -66,7 +66,7 @@ static void forward_window(float *y, const float *map, const place_t *p)
         }
 }
 
-static void mean_backward(float *dmap, const float *dy, const place_t *p, int width)
+static void window_mean_backward(float *dmap, const float *dy, const place_t *p, int width)
 {
     float share = share_of(p);
     for (int a = p->rows.first; a < p->rows.end; a++)
@@ -140,7 +140,7 @@ static void backward_slice(float *dx, const float *dy, const float *x, const rg_
             if (s->kind == RG_POOLING_MAX)
                 max_backward(dx + map, x + map, from, &place, width);
             else
-                mean_backward(dx + map, from, &place, width);
+                window_mean_backward(dx + map, from, &place, width);
         }
     }
 }

@@ -61,7 +61,7 @@ void rg__products_destroy(rg__products_t **out)
 
 // ---- bfloat16
 
-static void describe(dnnl_memory_desc_t *md, dnnl_data_type_t type, int batch, int rows, int columns,
+static void describe_products(dnnl_memory_desc_t *md, dnnl_data_type_t type, int batch, int rows, int columns,
                      int transposed, size_t plane)
 {
     dnnl_dims_t dims = {batch, rows, columns},
@@ -89,9 +89,9 @@ static dnnl_status_t build(plan_t *plan, dnnl_engine_t engine)
     dnnl_matmul_desc_t matmul;
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t pd = NULL;
-    describe(&a, dnnl_bf16, s->batch, s->m, s->k, s->transpose_a, s->plane_a);
-    describe(&b, dnnl_bf16, s->batch, s->k, s->n, s->transpose_b, s->plane_b);
-    describe(&c, dnnl_f32, s->batch, s->m, s->n, 0, s->plane_c);
+    describe_products(&a, dnnl_bf16, s->batch, s->m, s->k, s->transpose_a, s->plane_a);
+    describe_products(&b, dnnl_bf16, s->batch, s->k, s->n, s->transpose_b, s->plane_b);
+    describe_products(&c, dnnl_f32, s->batch, s->m, s->n, 0, s->plane_c);
     dnnl_status_t status = make_attr(&attr, s->add);
     if (!status) status = dnnl_matmul_desc_init(&matmul, &a, &b, NULL, &c);
     if (!status) status = dnnl_primitive_desc_create(&pd, &matmul, attr, engine, NULL);

@@ -17,7 +17,7 @@ static inline void add_pixel(float *to, const float *from, float factor, int c)
     for (int i = 0; i < c; i++) to[i] += factor * from[i];
 }
 
-static void clear(float *d, int add, int n, const map_t *m)
+static void clear_map(float *d, int add, int n, const map_t *m)
 {
     if (!add) memset(d, 0, (size_t)n * (size_t)m->h * (size_t)m->w * (size_t)m->c * sizeof *d);
 }
@@ -48,7 +48,7 @@ void rg__reflect(float *y, const float *x, int n, int h, int w, int c, int pad)
 void rg__reflect_adjoint(float *dx, int add, const float *dy, int n, int h, int w, int c, int pad)
 {
     map_t in = {h, w, c}, out = {h + 2 * pad, w + 2 * pad, c};
-    clear(dx, add, n, &in);
+    clear_map(dx, add, n, &in);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n; i++)
         for (int r = 0; r < out.h; r++)
@@ -87,20 +87,20 @@ void rg__upsample_adjoint(float *dx, int add, const float *dy, int n, int h, int
             }
 }
 
-static void mean_forward(float *y, const float *x, int n, int hw, int c)
+static void map_mean_forward(float *y, const float *x, int n, int hw, int c)
 {
     map_t in = {hw, 1, c}, out = {1, 1, c};
-    clear(y, 0, n, &out);
+    clear_map(y, 0, n, &out);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n; i++)
         for (int p = 0; p < hw; p++)
             add_pixel(y + at(&out, i, 0, 0), x + at(&in, i, p, 0), 1.0f / (float)hw, c);
 }
 
-static void mean_backward(float *dx, int add, const float *dy, int n, int hw, int c)
+static void map_mean_backward(float *dx, int add, const float *dy, int n, int hw, int c)
 {
     map_t in = {hw, 1, c}, out = {1, 1, c};
-    clear(dx, add, n, &in);
+    clear_map(dx, add, n, &in);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n; i++)
         for (int p = 0; p < hw; p++)
@@ -109,6 +109,6 @@ static void mean_backward(float *dx, int add, const float *dy, int n, int hw, in
 
 void rg__cpu_shape_table(rg_backend_t *table)
 {
-    table->mean_forward = mean_forward;
-    table->mean_backward = mean_backward;
+    table->mean_forward = map_mean_forward;
+    table->mean_backward = map_mean_backward;
 }

@@ -73,7 +73,7 @@ static int taps_of(const map_t *m)
     return m->k * m->k * RGB;
 }
 
-static const float *pack(rg__thin_t *self, const map_t *m, rg_weights_t w)
+static const float *thin_pack(rg__thin_t *self, const map_t *m, rg_weights_t w)
 {
     int stale;
     size_t count = (size_t)taps_of(m) * (size_t)m->wide;
@@ -312,7 +312,7 @@ void rg__thin_forward(rg__thin_t *self, void *y, const float *x, rg_weights_t w,
                       const rg_conv_shape_t *s)
 {
     map_t m = map_of(s);
-    const float *weights = pack(self, &m, w);
+    const float *weights = thin_pack(self, &m, w);
     if (!m.output) {
         m.half = s->half;
         to_wide(self, &m, y, 0, x, weights, bias, s->act);
@@ -330,7 +330,7 @@ void rg__thin_backward(rg__thin_t *self, float *dx, int add, float *dw, const fl
     map_t m = map_of(s);
     if (dw) to_weights(self, &m, dw, m.output ? dy : x, m.output ? x : dy);
     if (!dx) return;
-    const float *weights = pack(self, &m, w);
+    const float *weights = thin_pack(self, &m, w);
     if (m.output)
         to_wide(self, &m, dx, add, dy, weights, NULL, RG_ACT_NONE);
     else

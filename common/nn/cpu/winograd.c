@@ -50,7 +50,7 @@ static size_t plane_of(int rows, int columns)
     return (size_t)rows * (size_t)columns + PLANE_GAP;
 }
 
-static work_t begin(rg__winograd_t *self, const rg_conv_shape_t *s)
+static work_t winograd_begin(rg__winograd_t *self, const rg_conv_shape_t *s)
 {
     work_t w = {.self = self};
     rg__tiling_t *t = &w.t;
@@ -67,7 +67,7 @@ static work_t begin(rg__winograd_t *self, const rg_conv_shape_t *s)
     return w;
 }
 
-static const void *pack(const work_t *w, rg_weights_t weights)
+static const void *winograd_pack(const work_t *w, rg_weights_t weights)
 {
     int stale;
     const rg__tiling_t *t = &w->t;
@@ -139,8 +139,8 @@ static int multiply_weights(const work_t *w, int count, float *du, int add)
 int rg__winograd_forward(rg__winograd_t *self, void *y, const float *x, rg_weights_t weights,
                          const float *bias, const rg_conv_shape_t *s)
 {
-    work_t w = begin(self, s);
-    const void *u = pack(&w, weights);
+    work_t w = winograd_begin(self, s);
+    const void *u = winograd_pack(&w, weights);
     int err = 0;
     for (int first = 0; first < w.t.tiles && !err; first += w.chunk) {
         int count = min(w.t.tiles - first, w.chunk);
@@ -157,7 +157,7 @@ int rg__winograd_forward(rg__winograd_t *self, void *y, const float *x, rg_weigh
 
 // ---- backward
 
-static void clear(float *dx, const rg_conv_shape_t *s)
+static void winograd_clear(float *dx, const rg_conv_shape_t *s)
 {
     size_t image = (size_t)s->h * (size_t)s->w * (size_t)s->c;
 #pragma omp parallel for schedule(static)
@@ -183,12 +183,12 @@ static void add_input(const work_t *w, float *dx, const float *dv, int first, in
 int rg__winograd_backward(rg__winograd_t *self, float *dx, int add, float *dw, const float *x,
                           const float *dy, rg_weights_t weights, const rg_conv_shape_t *s)
 {
-    work_t w = begin(self, s);
+    work_t w = winograd_begin(self, s);
     const rg__tiling_t *t = &w.t;
-    const void *u = dx ? pack(&w, weights) : NULL;
+    const void *u = dx ? winograd_pack(&w, weights) : NULL;
     float *du = dw ? rg__scratch(&self->du, (size_t)t->points * w.plane_u * sizeof *du) : NULL;
     int err = 0;
-    if (dx && !add) clear(dx, s);
+    if (dx && !add) winograd_clear(dx, s);
     for (int first = 0; first < t->tiles && !err; first += w.chunk) {
         int count = min(t->tiles - first, w.chunk);
 #pragma omp parallel for schedule(static)
