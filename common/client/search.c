@@ -174,7 +174,7 @@ int rg_client_search_send(rg_client_t *client, const rg_client_search_t *search)
     sent->asked = remember(search);
     while (*at) at = &(*at)->next;
     *at = sent;
-    rg_link_send(client->link, &request, keep_reply, sent);
+    rg_link_send(client->link, &request, -1, keep_reply, sent);
     return 0;
 }
 

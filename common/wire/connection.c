@@ -1,24 +1,30 @@
 #include "common/wire/connection.h"
 
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
+#include "common/core/worker.h"
 
-enum { REFUSED_MS = 1000 };
+enum { REFUSED_MS = 1000, AGAIN_MS = 2000, AGAIN_ALONE_MS = 500, PORT_DIGITS = 5 };
 
-// ------------------------------------------------------------------ life
-// Events come over an inproc PAIR of their own, so that they can be polled like any message. Its name must
-// not be that of a destroyed link at the same address, which ZeroMQ frees later.
-static int watch(rg__connection_t *connection)
+// ---- life
+// ZeroMQ reports events over an inproc PAIR socket, which is polled like any other. The time is part of its name
+// because ZeroMQ frees the name of a destroyed connection late, and a new one may lie at the same address.
+static int watch_events(rg__connection_t *connection)
 {
     char *address = rg_format("inproc://rg-link-%p-%.6f", (void *)connection, rg_clock_ms());
     int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
                  ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL;
-    // Over tcp the other side may just hang up, for keys that it cannot read.
+    // Over tcp a peer that cannot read our keys just hangs up.
     if (strncmp(connection->endpoint, "tcp://", 6) == 0) events |= ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
     int failed = zmq_socket_monitor(zsock_resolve(connection->socket), address, events) != 0;
     if (!failed) {
@@ -31,11 +37,11 @@ static int watch(rg__connection_t *connection)
                   : 0;
 }
 
-static int open_socket(zsock_t **socket, const rg_wire_options_t *options, const char *endpoint)
+static int open_dealer(zsock_t **socket, const rg_wire_options_t *options, const char *endpoint)
 {
     *socket = rg__socket_new(ZMQ_DEALER, options, 0);
     if (!*socket) return rg_fail(RG_ELIMIT, "%s: cannot open a socket", endpoint);
-    // What the lost connection had queued is lost with it: the link sends it again itself.
+    // Queue nothing for a connection that is not there: the link itself sends again.
     zsock_set_immediate(*socket, 1);
     return rg__endpoint_encrypts(options, endpoint) ? rg__guard_show(options, *socket) : 0;
 }
@@ -44,7 +50,7 @@ int rg__connection_check(const rg_wire_options_t *options, const char *endpoint)
 {
     zsock_t *socket = NULL;
     int err = rg__endpoint_check(options, endpoint);
-    if (!err) err = open_socket(&socket, options, endpoint);
+    if (!err) err = open_dealer(&socket, options, endpoint);
     zsock_destroy(&socket);
     return err;
 }
@@ -52,8 +58,8 @@ int rg__connection_check(const rg_wire_options_t *options, const char *endpoint)
 static int open_connection(rg__connection_t *connection, const rg_wire_options_t *options)
 {
     const char *endpoint = connection->endpoint;
-    int err = open_socket(&connection->socket, options, endpoint);
-    if (!err) err = watch(connection);
+    int err = open_dealer(&connection->socket, options, endpoint);
+    if (!err) err = watch_events(connection);
     if (err) return err;
     if (zmq_connect(zsock_resolve(connection->socket), endpoint) != 0)
         return rg_fail(RG_ECONFIG, "%s: cannot connect: %s", endpoint, zmq_strerror(zmq_errno()));
@@ -95,7 +101,7 @@ void rg__connection_items(const rg__connection_t *connection, int sending,
     items[1] = (zmq_pollitem_t){.socket = zsock_resolve(connection->monitor), .events = ZMQ_POLLIN};
 }
 
-// ------------------------------------------------------------------ events
+// ---- events
 static int next_event(rg__connection_t *connection)
 {
     unsigned char frame[6];
@@ -108,15 +114,16 @@ static int next_event(rg__connection_t *connection)
     return event;
 }
 
-// Once per try would be once a second: the first says it.
+// A refused connection is tried once a second; only the first refusal is logged.
 static void log_refused(rg__connection_t *connection, int event)
 {
-    if (connection->refused++) return;
-    rg_log(
-        RG_LOG_WARN, "refused", "peer=%s endpoint=%s reason=\"%s\"", connection->peer, connection->endpoint,
-        event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH       ? "the key of security.identity is not allowed there"
-        : event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL ? "one side is encrypted, the other is not"
-                                                       : "it hung up: has it the same server.key, or none?");
+    if (connection->refusals++) return;
+    rg_log(RG_LOG_WARN, "refused", "peer=%s endpoint=%s reason=\"%s\"", connection->peer,
+           connection->endpoint,
+           event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH ? "the key of security.identity is not allowed there"
+           : event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
+               ? "one side is encrypted, the other is not"
+               : "the peer hung up: does it have the same server.key, or no keys?");
 }
 
 static void follow_event(rg__connection_t *connection, int event, int pending)
@@ -126,14 +133,14 @@ static void follow_event(rg__connection_t *connection, int event, int pending)
         rg_log(RG_LOG_INFO, connected ? "connected" : "disconnected", "peer=%s endpoint=%s pending=%d",
                connection->peer, connection->endpoint, pending);
     connection->connected = connected;
-    if (connected) connection->refused = 0;
+    if (connected) connection->refusals = 0;
     if (!connected && event != ZMQ_EVENT_DISCONNECTED) log_refused(connection, event);
     if (event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH || event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL)
         connection->retry_at_ms = rg_clock_ms() + REFUSED_MS;
 }
 
-// After a refusal ZeroMQ does not try again, but the key may be allowed by now.
-static void retry(rg__connection_t *connection)
+// ZeroMQ does not connect again after a refusal, but the key may be allowed by now.
+static void retry_refused(rg__connection_t *connection)
 {
     if (connection->retry_at_ms == 0 || rg_clock_ms() < connection->retry_at_ms) return;
     connection->retry_at_ms = 0;
@@ -148,6 +155,118 @@ int rg__connection_step(rg__connection_t *connection, int pending)
         follow_event(connection, event, pending);
         broke |= !connection->connected;
     }
-    retry(connection);
+    retry_refused(connection);
     return broke;
+}
+
+// ---- lookup of host names
+struct rg__lookup {
+    char *host, *port;
+    rg_worker_t *worker;
+    rg__addresses_t found; // written by the worker while it runs
+    double begun_ms;       // 0: never started
+    int failed;            // the last lookup failed, which is logged
+};
+
+// 1, with HOST and PORT of tcp://HOST:PORT, if HOST is a name.
+static int split_endpoint(const char *endpoint, char **host, char **port)
+{
+    struct in_addr address;
+    if (strncmp(endpoint, "tcp://", 6) != 0) return 0;
+    const char *name = endpoint + 6, *colon = strrchr(name, ':');
+    if (!colon || *name == '[' || strlen(colon + 1) > PORT_DIGITS) return 0;
+    if (colon[1 + strspn(colon + 1, "0123456789")]) return 0; // rg__connection_new reports it
+    *host = rg_format("%.*s", (int)(colon - name), name);
+    *port = rg_strdup(colon + 1);
+    int is_name = **host && inet_pton(AF_INET, *host, &address) != 1;
+    if (!is_name) {
+        free(*host);
+        free(*port);
+    }
+    return is_name;
+}
+
+int rg__lookup_new(rg__lookup_t **out, const char *endpoint)
+{
+    char *host, *port;
+    *out = NULL;
+    if (!split_endpoint(endpoint, &host, &port)) return 0;
+    rg__lookup_t *lookup = rg_alloc(sizeof *lookup);
+    *lookup = (rg__lookup_t){.host = host, .port = port};
+    int err = rg_worker_new(&lookup->worker);
+    if (err)
+        rg__lookup_destroy(&lookup);
+    else
+        *out = lookup;
+    return err;
+}
+
+void rg__lookup_destroy(rg__lookup_t **out)
+{
+    rg__lookup_t *lookup = *out;
+    if (!lookup) return;
+    rg_worker_destroy(&lookup->worker);
+    free(lookup->host);
+    free(lookup->port);
+    free(lookup);
+    *out = NULL;
+}
+
+int rg__lookup_fd(const rg__lookup_t *lookup)
+{
+    return rg_worker_fd(lookup->worker);
+}
+
+static void add_address(rg__addresses_t *found, const char *port, const struct addrinfo *info)
+{
+    char text[INET_ADDRSTRLEN];
+    const struct sockaddr_in *address = (const void *)info->ai_addr;
+    if (found->count == RG__REPLICAS_MAX) return;
+    inet_ntop(AF_INET, &address->sin_addr, text, sizeof text);
+    snprintf(found->endpoint[found->count++], RG__ENDPOINT_SIZE, "tcp://%s:%s", text, port);
+}
+
+// IPv4 only: ZeroMQ does not connect to IPv6 addresses unless told to.
+static int resolve_host(void *self, const atomic_int *stop)
+{
+    rg__lookup_t *lookup = self;
+    const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *list;
+    (void)stop;
+    int failed = getaddrinfo(lookup->host, NULL, &hints, &list);
+    if (failed) return rg_fail(RG_ENOENT, "%s: %s", lookup->host, gai_strerror(failed));
+    lookup->found.count = 0;
+    for (const struct addrinfo *at = list; at; at = at->ai_next)
+        add_address(&lookup->found, lookup->port, at);
+    freeaddrinfo(list);
+    return 0;
+}
+
+static int has_answer(const rg__lookup_t *lookup)
+{
+    struct pollfd item = {.fd = rg__lookup_fd(lookup), .events = POLLIN};
+    return rg_worker_running(lookup->worker) && poll(&item, 1, 0) == 1;
+}
+
+static void begin_if_due(rg__lookup_t *lookup, int connected)
+{
+    double now = rg_clock_ms(), again_ms = connected ? AGAIN_MS : AGAIN_ALONE_MS;
+    if (rg_worker_running(lookup->worker)) return;
+    if (lookup->begun_ms > 0 && now - lookup->begun_ms < again_ms) return;
+    lookup->begun_ms = now;
+    rg_worker_start(lookup->worker, resolve_host, lookup); // a failure to start is retried next time
+}
+
+int rg__lookup_step(rg__lookup_t *lookup, int connected, rg__addresses_t *addresses)
+{
+    int found = 0;
+    if (has_answer(lookup)) {
+        int err = rg_worker_finish(lookup->worker);
+        if (err && !lookup->failed) rg_log(RG_LOG_WARN, "unknown-host", "reason=\"%s\"", rg_error());
+        lookup->failed = err != 0;
+        found = !err;
+        if (found) *addresses = lookup->found;
+    }
+    begin_if_due(lookup, connected);
+    return found;
 }

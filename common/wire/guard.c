@@ -121,12 +121,12 @@ static void refresh(rg__guard_t *guard)
     if (same_file(&now, &guard->seen)) return;
     guard->seen = now;
     if (rg_allow_read(&allow, guard->folder) != 0) {
-        rg_log(RG_LOG_ERROR, "allow_list_kept", "error=\"%s\"", rg_error());
+        rg_log(RG_LOG_ERROR, "allow-list-kept", "error=\"%s\"", rg_error());
         return;
     }
     rg_allow_fini(&guard->allow);
     guard->allow = allow;
-    rg_log(RG_LOG_INFO, "allow_list_read", "path=%s keys=%zu", guard->path, allow.count);
+    rg_log(RG_LOG_INFO, "allow-list-read", "path=%s keys=%zu", guard->path, allow.count);
 }
 
 rg__sender_t rg__guard_sender(rg__guard_t *guard, zmq_msg_t *part)
@@ -149,7 +149,7 @@ static void log_refused(rg__guard_t *guard, const char *key, const char *address
 {
     unsigned unlogged;
     if (rg_log_limit_pass(&guard->refused, &unlogged))
-        rg_log(RG_LOG_WARN, "key_refused", "key=%.*s... address=%s unlogged=%u", KEY_SHOWN, key, address,
+        rg_log(RG_LOG_WARN, "key-refused", "key=%.*s... address=%s unlogged=%u", KEY_SHOWN, key, address,
                unlogged);
 }
 

@@ -1,13 +1,37 @@
+// The life of a request
+//
+//     rg_link_send ──► unsent ──► sent to one replica ──reply──► callback(0, reply)
+//                        ▲  │            │
+//                        │  │            └─ the connection breaks, or the replica's address disappears
+//                        └──┼────────────────┘
+//                           └─ cannot be packed or is too large ──► callback(error)
+//
+//     At any time: the deadline passes ──► callback(RG_ETIMEOUT);  rg_link_forget ──► dropped, no callback.
+//
+// The link owns a request from rg_link_send to its callback. All requests are in one list, in the order of
+// sending. `sent` names the connection that a request went to. A connection that breaks may have lost any
+// request that it took, so all of its requests become unsent again and go out in order to the replicas that
+// are connected: a request may arrive twice, which is why requests are idempotent. A reply is matched by its
+// id; a reply to a request that is not in the list (timed out, forgotten, answered by another replica) is
+// dropped.
+//
+// Callbacks run only from rg_link_poll, rg_link_ask and the service loop, never from rg_link_send. A callback
+// may send, ask and forget on the same link. `receiving` counts these nested calls: meanwhile the array of
+// replicas does not change.
+//
+// A link has no thread. The caller or the service loop polls its sockets; an optional worker thread only looks
+// up host names (connection.h).
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
 #include "common/wire/connection.h"
-#include "common/wire/lookup.h"
 #include "common/wire/socket.h"
 
 _Static_assert(RG__LINK_ITEMS == RG__REPLICAS_MAX * RG__CONNECTION_ITEMS + 1, "all replicas, and the lookup");
@@ -16,36 +40,37 @@ enum { BATCH = 16, STOP_CHECK_MS = 100, LOG_FIRST_MS = 5000, LOG_LAST_MS = 60000
 
 // A request without its reply.
 typedef struct request {
-    struct request *next;
+    TAILQ_ENTRY(request) entry;
     uint64_t id;
     rg_msg_t *msg;
     rg_reply_fn *fn;
     void *self;
-    const rg__connection_t *sent; // on this one, which has not broken since; NULL: not yet
-    int err;                      // it could not be sent: this
-    char sentence[256];           // and why
+    const rg__connection_t *sent; // the connection that has it; NULL: none
+    int timeout_ms;               // as given; below 0: none
+    double deadline_ms;           // INFINITY: none
+    rg_failure_t failure;         // why it cannot be sent at all
 } request_t;
 
 struct rg_link {
     rg_wire_options_t options; // its texts are keys and identity
     char *keys, *identity, *peer, *endpoint;
     const atomic_int *stop;
-    rg__lookup_t *lookup; // finds the replicas; NULL: there is one, at the endpoint
+    rg__lookup_t *lookup; // finds the replicas; NULL: the endpoint is the only one
     rg__connection_t *replica[RG__REPLICAS_MAX];
-    size_t n_replicas, last; // last: that was sent to
-    size_t first_of_found;   // any: links shall not all begin at the same replica
-    int receiving;           // callbacks are called: replicas stay
+    size_t n_replicas, last; // last: position of the replica that got the latest request
+    size_t first_of_found;   // differs between links, so that they begin at different replicas
+    int receiving;           // depth of callbacks
     size_t frame_max;
-    request_t *first; // in the order of sending
-    int pending;
+    TAILQ_HEAD(, request) requests;
+    int pending; // length of the list
     uint64_t last_id;
-    double quiet_since_ms; // last reply, or first request after there were none
-    double next_log_ms;    // of quiet before the next log line
+    double quiet_since_ms; // time of the last reply, or of the first request after the list was empty
+    double next_log_ms;    // duration of quiet until the next log line
     double waited_ms;
 };
 
-// ------------------------------------------------------------------ life
-static int add_replica(rg_link_t *link, const char *endpoint)
+// ---- life
+static int link_add_replica(rg_link_t *link, const char *endpoint)
 {
     int err = rg__connection_new(&link->replica[link->n_replicas], &link->options, link->peer, endpoint);
     if (!err) link->n_replicas++;
@@ -64,14 +89,21 @@ int rg_link_new(rg_link_t **out, const rg_wire_options_t *options, const char *p
     link->stop = stop;
     link->frame_max = (size_t)options->message_max_mib << 20;
     link->first_of_found = (size_t)(1e3 * rg_clock_ms());
-    int err = rg__connection_check(options, endpoint);
+    TAILQ_INIT(&link->requests);
+    int err = rg__connection_check(&link->options, endpoint);
     if (!err) err = rg__lookup_new(&link->lookup, endpoint);
-    if (!err && !link->lookup) err = add_replica(link, endpoint);
+    if (!err && !link->lookup) err = link_add_replica(link, endpoint);
     if (err)
         rg_link_destroy(&link);
     else
         *out = link;
     return err;
+}
+
+static void remove_request(rg_link_t *link, request_t *request)
+{
+    TAILQ_REMOVE(&link->requests, request, entry);
+    link->pending--;
 }
 
 static void destroy_request(request_t *request)
@@ -86,8 +118,8 @@ void rg_link_destroy(rg_link_t **out)
     if (!link) return;
     rg__lookup_destroy(&link->lookup);
     for (size_t i = 0; i < link->n_replicas; i++) rg__connection_destroy(&link->replica[i]);
-    for (request_t *request = link->first, *next; request; request = next) {
-        next = request->next;
+    for (request_t *request; (request = TAILQ_FIRST(&link->requests)) != NULL;) {
+        remove_request(link, request);
         destroy_request(request);
     }
     free(link->keys);
@@ -98,46 +130,12 @@ void rg_link_destroy(rg_link_t **out)
     *out = NULL;
 }
 
-// ------------------------------------------------------------------ the list of requests
-static request_t *take(rg_link_t *link, uint64_t id)
+// ---- replicas
+static void mark_unsent(rg_link_t *link, const rg__connection_t *connection)
 {
-    for (request_t **at = &link->first; *at; at = &(*at)->next) {
-        request_t *request = *at;
-        if (request->id != id) continue;
-        *at = request->next;
-        link->pending--;
-        return request;
-    }
-    return NULL;
-}
-
-static void append(rg_link_t *link, request_t *request)
-{
-    request_t **at = &link->first;
-    while (*at) at = &(*at)->next;
-    *at = request;
-    link->pending++;
-}
-
-static int has_unsent(const rg_link_t *link)
-{
-    for (const request_t *request = link->first; request; request = request->next)
-        if (!request->sent && !request->err) return 1;
-    return 0;
-}
-
-static void restart_quiet(rg_link_t *link)
-{
-    link->quiet_since_ms = rg_clock_ms();
-    link->next_log_ms = LOG_FIRST_MS;
-}
-
-// ------------------------------------------------------------------ the connections
-// It may have swallowed any request that it was given: these go out again, in order, to whoever is there.
-static void forget_sent(rg_link_t *link, const rg__connection_t *connection)
-{
-    for (request_t *request = link->first; request; request = request->next)
-        if (request->sent == connection) request->sent = NULL;
+    request_t *request;
+    TAILQ_FOREACH(request, &link->requests, entry)
+    if (request->sent == connection) request->sent = NULL;
 }
 
 static int count_connected(const rg_link_t *link)
@@ -150,48 +148,50 @@ static int count_connected(const rg_link_t *link)
 static void remove_replica(rg_link_t *link, size_t i)
 {
     rg__connection_t *gone = link->replica[i];
-    rg_log(RG_LOG_INFO, "gone", "peer=%s endpoint=%s", link->peer, gone->endpoint);
-    forget_sent(link, gone);
+    rg_log(RG_LOG_INFO, "replica-gone", "peer=%s endpoint=%s", link->peer, gone->endpoint);
+    mark_unsent(link, gone);
     rg__connection_destroy(&gone);
     link->replica[i] = link->replica[--link->n_replicas];
 }
 
-static int is_found(const rg__addresses_t *found, const char *endpoint)
+static int has_address(const rg__addresses_t *found, const char *endpoint)
 {
     for (size_t i = 0; i < found->count; i++)
         if (strcmp(found->endpoint[i], endpoint) == 0) return 1;
     return 0;
 }
 
-static int is_replica(const rg_link_t *link, const char *endpoint)
+static int has_replica(const rg_link_t *link, const char *endpoint)
 {
     for (size_t i = 0; i < link->n_replicas; i++)
         if (strcmp(link->replica[i]->endpoint, endpoint) == 0) return 1;
     return 0;
 }
 
+// Connects to new addresses of the host name and drops the connections to addresses that it has no longer.
 static void follow_lookup(rg_link_t *link)
 {
     rg__addresses_t found;
     if (!link->lookup || link->receiving || !rg__lookup_step(link->lookup, count_connected(link), &found))
         return;
     for (size_t i = link->n_replicas; i-- > 0;)
-        if (!is_found(&found, link->replica[i]->endpoint)) remove_replica(link, i);
+        if (!has_address(&found, link->replica[i]->endpoint)) remove_replica(link, i);
     for (size_t i = 0; i < found.count && link->n_replicas < RG__REPLICAS_MAX; i++) {
         const char *endpoint = found.endpoint[(link->first_of_found + i) % found.count];
-        if (!is_replica(link, endpoint) && add_replica(link, endpoint) != 0)
-            rg_log(RG_LOG_WARN, "no_connection", "peer=%s reason=\"%s\"", link->peer, rg_error());
+        if (!has_replica(link, endpoint) && link_add_replica(link, endpoint) != 0)
+            rg_log(RG_LOG_WARN, "connection-failed", "peer=%s reason=\"%s\"", link->peer, rg_error());
     }
 }
 
 static void follow_connections(rg_link_t *link)
 {
     for (size_t i = 0; i < link->n_replicas; i++)
-        if (rg__connection_step(link->replica[i], link->pending)) forget_sent(link, link->replica[i]);
+        if (rg__connection_step(link->replica[i], link->pending)) mark_unsent(link, link->replica[i]);
     follow_lookup(link);
 }
 
-// Requests are dealt out in turn. RG_EBUSY: nobody takes it now.
+// ---- sending
+// Replicas take turns. RG_EBUSY: none of them takes a request now.
 static int send_to_next(rg_link_t *link, request_t *request)
 {
     for (size_t tries = 0; tries < link->n_replicas; tries++) {
@@ -206,68 +206,118 @@ static int send_to_next(rg_link_t *link, request_t *request)
     return RG_EBUSY;
 }
 
+static int is_unsent(const request_t *request)
+{
+    return !request->sent && !request->failure.err;
+}
+
 static void send_unsent(rg_link_t *link)
 {
+    request_t *request;
     follow_connections(link);
-    for (request_t *request = link->first; request; request = request->next) {
-        if (request->sent || request->err) continue;
+    TAILQ_FOREACH(request, &link->requests, entry)
+    {
+        if (!is_unsent(request)) continue;
         int err = send_to_next(link, request);
         if (err == RG_EBUSY) return;
-        request->err = err;
-        if (err) snprintf(request->sentence, sizeof request->sentence, "%s: %s", link->peer, rg_error());
+        if (err) rg_failure_keep(&request->failure, rg_fail(err, "%s: %s", link->peer, rg_error()));
     }
 }
 
-// ------------------------------------------------------------------ requests and replies
-void rg_link_send(rg_link_t *link, rg_msg_t **message, rg_reply_fn *fn, void *self)
+static void restart_quiet(rg_link_t *link)
+{
+    link->quiet_since_ms = rg_clock_ms();
+    link->next_log_ms = LOG_FIRST_MS;
+}
+
+void rg_link_send(rg_link_t *link, rg_msg_t **message, int timeout_ms, rg_reply_fn *fn, void *self)
 {
     request_t *request = rg_alloc(sizeof *request);
-    *request = (request_t){.id = ++link->last_id, .msg = *message, .fn = fn, .self = self};
+    *request = (request_t){.id = ++link->last_id,
+                           .msg = *message,
+                           .fn = fn,
+                           .self = self,
+                           .timeout_ms = timeout_ms,
+                           .deadline_ms = timeout_ms < 0 ? INFINITY : rg_clock_ms() + timeout_ms};
     *message = NULL;
     if (link->pending == 0) restart_quiet(link);
-    append(link, request);
+    TAILQ_INSERT_TAIL(&link->requests, request, entry);
+    link->pending++;
     send_unsent(link);
 }
 
-static void answer(rg_link_t *link, request_t *request, int err, const rg_msg_t *reply)
+void rg_link_forget(rg_link_t *link, const void *self)
+{
+    for (request_t *request = TAILQ_FIRST(&link->requests), *next; request; request = next) {
+        next = TAILQ_NEXT(request, entry);
+        if (request->self != self) continue;
+        remove_request(link, request);
+        destroy_request(request);
+    }
+}
+
+// ---- replies
+// Ends a request that was removed from the list.
+static void end_request(request_t *request, int err, const rg_msg_t *reply)
 {
     rg_reply_fn *fn = request->fn;
     void *self = request->self;
     destroy_request(request);
-    restart_quiet(link);
     fn(self, err, err ? NULL : reply);
 }
 
-// Requests that could not be sent are answered from here, never from rg_link_send.
-static int answer_failed(rg_link_t *link)
+// The error of a request that failed to be sent or is overdue; 0 for the others.
+static int request_error(const rg_link_t *link, const request_t *request, double now_ms)
 {
-    int answered = 0;
-    for (request_t *request = link->first; request;) {
-        if (!request->err) {
-            request = request->next;
-            continue;
-        }
-        take(link, request->id);
-        answer(link, request, rg_fail(request->err, "%s", request->sentence), NULL);
-        answered++;
-        request = link->first; // the callback may have changed the list
-    }
-    return answered;
+    if (request->failure.err) return rg_failure_raise(&request->failure);
+    if (request->deadline_ms > now_ms) return 0;
+    return rg_fail(RG_ETIMEOUT, "%s (%s): no answer within %d ms", link->peer, link->endpoint,
+                   request->timeout_ms);
 }
 
-static int receive(rg_link_t *link, rg__parts_t *parts)
+static int end_failed(rg_link_t *link)
+{
+    int ended = 0;
+    const double now_ms = rg_clock_ms();
+    for (request_t *request = TAILQ_FIRST(&link->requests); request;) {
+        int err = request_error(link, request, now_ms);
+        if (!err) {
+            request = TAILQ_NEXT(request, entry);
+            continue;
+        }
+        remove_request(link, request);
+        end_request(request, err, NULL);
+        ended++;
+        request = TAILQ_FIRST(&link->requests); // the callback may have changed the list
+    }
+    return ended;
+}
+
+static request_t *find_request(const rg_link_t *link, uint64_t id)
+{
+    request_t *request;
+    TAILQ_FOREACH(request, &link->requests, entry)
+    if (request->id == id) return request;
+    return NULL;
+}
+
+static int receive_reply(rg_link_t *link, rg__parts_t *parts)
 {
     rg_msg_t *reply = NULL;
     uint64_t id;
     int err = rg__parts_parse(&parts, 0, &reply, &id);
-    request_t *request = take(link, id);
+    request_t *request = find_request(link, id);
+    if (request) remove_request(link, request);
     if (err && !request)
-        rg_log(RG_LOG_WARN, "bad_reply", "peer=%s error=\"%s\"", link->peer, rg_error());
+        rg_log(RG_LOG_WARN, "bad-reply", "peer=%s error=\"%s\"", link->peer, rg_error());
     else if (err)
         err = rg_fail(err, "%s: bad reply: %s", link->peer, rg_error());
     else
         err = rg_msg_failed(reply, link->peer);
-    if (request) answer(link, request, err, reply);
+    if (request) {
+        restart_quiet(link);
+        end_request(request, err, reply);
+    }
     rg__parts_destroy(&parts);
     rg_msg_destroy(&reply);
     return request != NULL;
@@ -279,28 +329,20 @@ static int receive_from(rg_link_t *link, const rg__connection_t *replica)
     for (int i = 0; i < BATCH; i++) {
         rg__parts_t *parts = rg__parts_recv(replica->socket);
         if (!parts) break;
-        answered += receive(link, parts);
+        answered += receive_reply(link, parts);
     }
     return answered;
 }
 
-// Callbacks may come back here.
+// A reply that is there already counts even when the deadline of its request has passed.
 int rg__link_dispatch(rg_link_t *link)
 {
+    int answered = 0;
     send_unsent(link);
-    int answered = answer_failed(link);
     link->receiving++;
     for (size_t i = 0; i < link->n_replicas; i++) answered += receive_from(link, link->replica[i]);
     link->receiving--;
-    return answered;
-}
-
-void rg_link_forget(rg_link_t *link, const void *self)
-{
-    for (request_t *request = link->first, *next; request; request = next) {
-        next = request->next;
-        if (request->self == self) destroy_request(take(link, request->id));
-    }
+    return answered + end_failed(link);
 }
 
 int rg_link_pending(const rg_link_t *link)
@@ -313,7 +355,15 @@ int rg_link_connected(const rg_link_t *link)
     return count_connected(link) > 0;
 }
 
-// ------------------------------------------------------------------ waiting
+// ---- waiting
+static int has_unsent(const rg_link_t *link)
+{
+    const request_t *request;
+    TAILQ_FOREACH(request, &link->requests, entry)
+    if (is_unsent(request)) return 1;
+    return 0;
+}
+
 size_t rg__link_items(rg_link_t *link, zmq_pollitem_t items[RG__LINK_ITEMS])
 {
     const int unsent = has_unsent(link);
@@ -322,6 +372,15 @@ size_t rg__link_items(rg_link_t *link, zmq_pollitem_t items[RG__LINK_ITEMS])
         rg__connection_items(link->replica[i], unsent, &items[n]);
     if (link->lookup) items[n++] = (zmq_pollitem_t){.fd = rg__lookup_fd(link->lookup), .events = ZMQ_POLLIN};
     return n;
+}
+
+double rg__link_deadline_ms(const rg_link_t *link)
+{
+    double first = INFINITY;
+    const request_t *request;
+    TAILQ_FOREACH(request, &link->requests, entry)
+    if (request->deadline_ms < first) first = request->deadline_ms;
+    return first;
 }
 
 void rg__link_log_waiting(rg_link_t *link)
@@ -334,13 +393,13 @@ void rg__link_log_waiting(rg_link_t *link)
            link->endpoint, count_connected(link), link->pending, quiet / 1e3);
 }
 
-// Waits in slices, so that the stop flag and the log are looked at.
-static void wait_for_something(rg_link_t *link, double left_ms)
+// Waits in slices, to look at the stop flag and to log now and then.
+static void wait_for_event(rg_link_t *link, double until_ms)
 {
     zmq_pollitem_t items[RG__LINK_ITEMS];
-    int n = (int)rg__link_items(link, items);
-    double start = rg_clock_ms(), slice = left_ms < STOP_CHECK_MS ? left_ms : STOP_CHECK_MS;
-    zmq_poll(items, n, (long)slice + 1);
+    const int n = (int)rg__link_items(link, items);
+    const double start = rg_clock_ms(), left = fmin(until_ms, rg__link_deadline_ms(link)) - start;
+    zmq_poll(items, n, left > 0 ? (long)fmin(left, STOP_CHECK_MS) + 1 : 0);
     link->waited_ms += rg_clock_ms() - start;
     rg__link_log_waiting(link);
 }
@@ -353,55 +412,42 @@ static int check_stop(const rg_link_t *link)
 
 int rg_link_poll(rg_link_t *link, int timeout_ms)
 {
-    double deadline = timeout_ms < 0 ? INFINITY : rg_clock_ms() + timeout_ms;
+    const double until_ms = timeout_ms < 0 ? INFINITY : rg_clock_ms() + timeout_ms;
     for (;;) {
         int err = check_stop(link);
         if (err) return err;
         if (rg__link_dispatch(link) > 0) return 0;
-        double left = deadline - rg_clock_ms();
-        if (left <= 0) return 0;
-        wait_for_something(link, left);
+        if (rg_clock_ms() >= until_ms) return 0;
+        wait_for_event(link, until_ms);
     }
 }
 
 typedef struct {
-    int done, err;
+    int done;
+    rg_failure_t failure;
     rg_msg_t *reply;
-    char sentence[512];
 } answer_t;
 
 static void keep_answer(void *self, int err, const rg_msg_t *reply)
 {
-    answer_t *kept = self;
-    kept->done = 1;
-    kept->err = err;
-    if (err)
-        snprintf(kept->sentence, sizeof kept->sentence, "%s", rg_error());
-    else
-        kept->reply = rg_msg_retain(reply);
+    answer_t *answer = self;
+    answer->done = 1;
+    rg_failure_keep(&answer->failure, err);
+    if (!err) answer->reply = rg_msg_retain(reply);
 }
 
 int rg_link_ask(rg_link_t *link, rg_msg_t **request, rg_msg_t **reply, int timeout_ms)
 {
-    answer_t kept = {0};
-    double deadline = timeout_ms < 0 ? INFINITY : rg_clock_ms() + timeout_ms;
-    rg_link_send(link, request, keep_answer, &kept);
-    uint64_t id = link->last_id;
+    answer_t answer = {0};
     int err = 0;
-    while (!kept.done && !err) {
-        double left = deadline - rg_clock_ms();
-        err = rg_link_poll(link, left > INT32_MAX ? -1 : left > 0 ? (int)left + 1 : 0);
-        if (!err && !kept.done && rg_clock_ms() >= deadline)
-            err = rg_fail(RG_ETIMEOUT, "%s (%s): no answer within %d ms", link->peer, link->endpoint,
-                          timeout_ms);
+    rg_link_send(link, request, timeout_ms, keep_answer, &answer);
+    while (!answer.done && !err) err = rg_link_poll(link, -1);
+    if (!answer.done) {
+        rg_link_forget(link, &answer);
+        return err;
     }
-    if (!kept.done)
-        destroy_request(take(link, id)); // its reply, if it still comes, is not for anyone
-    else if (kept.err)
-        err = rg_fail(kept.err, "%s", kept.sentence);
-    else
-        *reply = kept.reply;
-    return kept.done && !kept.err ? 0 : err;
+    if (!answer.failure.err) *reply = answer.reply;
+    return rg_failure_raise(&answer.failure);
 }
 
 double rg_link_waited_ms(const rg_link_t *link)

@@ -145,7 +145,7 @@ static void ask_some(rg_neighbours_t *self, uint64_t number, const float *embedd
     *search = (search_t){self, self->asked, n, features, self->pending};
     self->pending = search;
     self->asked += n;
-    rg_link_send(self->link, &request, take_reply, search);
+    rg_link_send(self->link, &request, -1, take_reply, search);
 }
 
 static uint64_t number_of(const rg_neighbours_t *self, int query)

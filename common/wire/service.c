@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <math.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -159,7 +160,7 @@ void rg_service_reply(rg_service_t *service, const rg_peer_t *peer, rg_msg_t **r
     int err = send_reply(service, peer, reply);
     rg__traffic_end(service->traffic, peer, *reply, err);
     if (err)
-        rg_log(RG_LOG_WARN, "reply_lost", "request=%llu reason=%s", (unsigned long long)peer->id,
+        rg_log(RG_LOG_WARN, "reply-lost", "request=%llu reason=%s", (unsigned long long)peer->id,
                err == RG_ENOENT ? "peer_gone" : "peer_does_not_read");
     rg_msg_destroy(reply);
 }
@@ -260,7 +261,7 @@ static void log_bad(rg_service_t *service)
 {
     unsigned unlogged;
     if (rg_log_limit_pass(&service->bad, &unlogged))
-        rg_log(RG_LOG_WARN, "bad_request", "error=\"%s\" unlogged=%u", rg_error(), unlogged);
+        rg_log(RG_LOG_WARN, "bad-request", "error=\"%s\" unlogged=%u", rg_error(), unlogged);
 }
 
 static int check_role(rg_service_t *service, const rg__sender_t *sender, enum rg_role needed,
@@ -359,6 +360,17 @@ static void serve_links(rg_service_t *service)
     }
 }
 
+// Links need a turn for their deadlines and for the lookup of host names.
+static long poll_timeout_ms(const rg_service_t *service)
+{
+    double first = INFINITY;
+    if (service->n_links == 0) return -1;
+    for (size_t i = 0; i < service->n_links; i++)
+        first = fmin(first, rg__link_deadline_ms(service->links[i]));
+    double left = fmin(first - rg_clock_ms(), TICK_MS);
+    return left > 0 ? (long)left + 1 : 0;
+}
+
 static int poll_round(rg_service_t *service)
 {
     zmq_pollitem_t items[3 + FDS_MAX + LINKS_MAX * RG__LINK_ITEMS];
@@ -369,7 +381,7 @@ static int poll_round(rg_service_t *service)
         items[n++] = (zmq_pollitem_t){.fd = service->fds[i].fd, .events = ZMQ_POLLIN};
     for (size_t i = 0; i < service->n_links; i++) n += rg__link_items(service->links[i], &items[n]);
     if (service->guard) items[n++] = rg__guard_item(service->guard);
-    if (zmq_poll(items, (int)n, service->n_links ? TICK_MS : -1) < 0 && zmq_errno() != EINTR)
+    if (zmq_poll(items, (int)n, poll_timeout_ms(service)) < 0 && zmq_errno() != EINTR)
         return rg_fail(RG_EIO, "%s: cannot poll: %s", service->spec.name, zmq_strerror(zmq_errno()));
     look_for_signal(service);
     for (size_t i = 0; i < n_fds && !service->stopping; i++)

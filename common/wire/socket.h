@@ -73,7 +73,8 @@ rg__sender_t rg__guard_sender(rg__guard_t *guard, zmq_msg_t *part);
 // ------------------------------------------------------------------ link.c, for the service loop
 enum { RG__LINK_ITEMS = 33 };                                                 // at most
 size_t rg__link_items(rg_link_t *link, zmq_pollitem_t items[RG__LINK_ITEMS]); // how many it has now
-int rg__link_dispatch(rg_link_t *link);     // handles what has come; how many callbacks ran
-void rg__link_log_waiting(rg_link_t *link); // says so, now and then, while an answer is overdue
+int rg__link_dispatch(rg_link_t *link);             // handles what has come; how many callbacks ran
+double rg__link_deadline_ms(const rg_link_t *link); // of the most urgent request, on rg_clock_ms; or INFINITY
+void rg__link_log_waiting(rg_link_t *link); // logs now and then while replies are outstanding for long
 
 #endif

@@ -32,8 +32,9 @@
 // ------------------------------------------------------------------ link: the asking side
 typedef struct rg_link rg_link_t;
 
-// Called once per request, from rg_link_poll: reply is borrowed for the call, or NULL with err and rg_error()
-// set (an error reply of the peer gives its code and sentence).
+// Called once per request, from rg_link_poll, rg_link_ask or the service loop. reply is borrowed for the call,
+// or NULL with err and rg_error(): what an error reply of the peer says, RG_ETIMEOUT naming the peer, or why the
+// request could not be sent.
 typedef void rg_reply_fn(void *self, int err, const rg_msg_t *reply);
 
 // Connects (also before the peer exists). peer names it in logs: "loader". stop (may be NULL): waits end with
@@ -43,10 +44,11 @@ int rg_link_new(rg_link_t **link, const rg_wire_options_t *options, const char *
                 const atomic_int *stop);
 void rg_link_destroy(rg_link_t **link); // pending requests are dropped, their callbacks not called
 
-// Sends *request (takes it) and calls fn(self, ...) when the reply is there. Never blocks.
-void rg_link_send(rg_link_t *link, rg_msg_t **request, rg_reply_fn *fn, void *self);
+// Sends *request (takes it) and calls fn(self, ...) once: with the reply, or with RG_ETIMEOUT after timeout_ms (-1:
+// no deadline; the peer may be restarting). A request whose deadline has passed is dropped. Never blocks.
+void rg_link_send(rg_link_t *link, rg_msg_t **request, int timeout_ms, rg_reply_fn *fn, void *self);
 
-// Forgets the requests that were sent with this self: their replies, if they still come, are not for anyone.
+// Drops the requests that were sent with this self. Their callbacks are not called.
 void rg_link_forget(rg_link_t *link, const void *self);
 
 // Requests without a reply yet: the credit in use.
@@ -59,8 +61,8 @@ int rg_link_connected(const rg_link_t *link);
 // when that takes long. RG_ESTOPPED.
 int rg_link_poll(rg_link_t *link, int timeout_ms);
 
-// Sends and waits for this reply; other replies are dispatched meanwhile. timeout_ms -1: as long as it takes
-// (the peer may be restarting). RG_ETIMEOUT, RG_ESTOPPED, or the peer's error. Destroy *reply.
+// Sends *request (takes it) and waits for its reply; other replies are dispatched meanwhile. timeout_ms as for
+// rg_link_send. RG_ETIMEOUT, RG_ESTOPPED, or the peer's error. Destroy *reply.
 int rg_link_ask(rg_link_t *link, rg_msg_t **request, rg_msg_t **reply, int timeout_ms);
 
 // Milliseconds spent waiting in rg_link_poll and rg_link_ask since creation.

@@ -53,7 +53,7 @@ static void take_status(void *self, int err, const rg_msg_t *reply)
 static void ask_status(rg_caller_t *caller)
 {
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST);
-    rg_link_send(caller->link, &request, take_status, caller);
+    rg_link_send(caller->link, &request, -1, take_status, caller);
     caller->status_pending = 1;
     caller->asked_s = rg_clock_s();
 }
@@ -98,7 +98,7 @@ void rg_caller_watch(rg_caller_t *caller, rg_watch_fn *fn, void *self)
 
 void rg_caller_send(rg_caller_t *caller, rg_msg_t **request, rg_reply_fn *fn, void *self)
 {
-    rg_link_send(caller->link, request, fn, self);
+    rg_link_send(caller->link, request, -1, fn, self);
 }
 
 int rg_caller_pending(const rg_caller_t *caller)
@@ -147,7 +147,7 @@ int rg_caller_ask(rg_caller_t *caller, rg_msg_t **request, Rg__V1__Envelope__Bod
                   void *self)
 {
     question_t question = {.service = caller->service, .kind = kind, .fn = fn, .self = self};
-    rg_link_send(caller->link, request, take_answer, &question);
+    rg_link_send(caller->link, request, -1, take_answer, &question);
     while (!question.done) {
         int err = rg_caller_step(caller);
         if (err) return err;

@@ -75,7 +75,7 @@ static int survey_ask(const rg_config_t *config, asked_t *asked)
                           rg_interrupted());
         if (err) break;
         rg_msg_t *request = rg_msg_new(asked[i].survey->question);
-        rg_link_send(asked[i].link, &request, survey_take_reply, &asked[i]);
+        rg_link_send(asked[i].link, &request, -1, survey_take_reply, &asked[i]);
     }
     return err;
 }

@@ -111,7 +111,7 @@ static void ask(waiting_t *waiting)
 {
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST);
     waiting->foreign = 0;
-    rg_link_send(waiting->link, &request, take_status, waiting);
+    rg_link_send(waiting->link, &request, -1, take_status, waiting);
 }
 
 // What the supervisor has to say within that time, if anything: its end is an error too.

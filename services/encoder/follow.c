@@ -68,7 +68,7 @@ static void ask(rg_encoder_t *self)
     if (self->asking || self->loads) return;
     self->asking = 1;
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_SERVED_REQUEST);
-    rg_link_send(self->retrieval, &request, on_served, self);
+    rg_link_send(self->retrieval, &request, -1, on_served, self);
 }
 
 void rg_encoder_fail(rg_encoder_t *self, rg_job_t *job, int err)

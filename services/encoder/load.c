@@ -92,7 +92,7 @@ static void done_reindex(void *data, rg_job_t *job, int err)
         next_page(self);
     } else {
         rg_encoder_count(self, job->result);
-        rg_link_send(self->retrieval, &job->result, on_reindexed, self);
+        rg_link_send(self->retrieval, &job->result, -1, on_reindexed, self);
     }
     rg_jobs_end(&job);
 }
@@ -126,7 +126,7 @@ static void ask_missing(rg_encoder_t *self)
     body->from = self->from;
     body->limit = REINDEX_BATCH;
     body->missing = body->thumbnails = 1;
-    rg_link_send(self->retrieval, &request, on_missing, self);
+    rg_link_send(self->retrieval, &request, -1, on_missing, self);
 }
 
 static void on_announced(void *data, int err, const rg_msg_t *reply)
@@ -168,7 +168,7 @@ static void done_load(void *data, rg_job_t *job, int err)
         return;
     }
     rg_msg_t *request = rg_answer_announcement(self->fresh);
-    rg_link_send(self->retrieval, &request, on_announced, self);
+    rg_link_send(self->retrieval, &request, -1, on_announced, self);
 }
 
 static const rg_job_kind_t LOAD = {run_load, done_load};

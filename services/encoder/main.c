@@ -39,7 +39,7 @@ static void done_store(void *data, rg_job_t *job, int err)
         return;
     }
     rg_encoder_count(self, job->result);
-    rg_link_send(self->retrieval, &job->result, on_added, job);
+    rg_link_send(self->retrieval, &job->result, -1, on_added, job);
 }
 
 static const rg_job_kind_t STORE = {run_store, done_store};

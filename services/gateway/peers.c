@@ -145,7 +145,7 @@ int rg_peers_ask(rg_peers_t *peers, const rg_question_t *question, rg_msg_t **re
                        .deadline_s = rg_clock_s() + question->timeout_ms / 1e3};
     peers->first = asked;
     if (!asked->next) set_timer(peers);
-    rg_link_send(peers->link[question->service], request, take_reply, asked);
+    rg_link_send(peers->link[question->service], request, -1, take_reply, asked);
     return 0;
 }
 

@@ -110,7 +110,7 @@ static int on_ingest(void *data, const rg_peer_t *peer, const rg_msg_t *request)
     waiting_t *waiting = rg_alloc(sizeof *waiting);
     *waiting = (waiting_t){self->waiting, self, *peer, reply};
     self->waiting = waiting;
-    rg_link_send(self->encoder, &store, on_stored, waiting);
+    rg_link_send(self->encoder, &store, -1, on_stored, waiting);
     return 0;
 }
 

@@ -114,7 +114,7 @@ static void ask_ahead(rg_feed_t *feed)
         body->flipped = feed->spec.flipped;
         slot_t *slot = &feed->slots[feed->asked++ % (uint64_t)feed->credit];
         slot->err = 0;
-        rg_link_send(feed->link, &request, take_reply, slot);
+        rg_link_send(feed->link, &request, -1, take_reply, slot);
     }
 }
 

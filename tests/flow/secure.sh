@@ -51,7 +51,7 @@ run 0 keys remove wendy
 as wendy 1 add-images "$work/extra" --set limits.timeout_ms=2000
 err_has "refused peer=loader .* reason=.the key of security.identity is not allowed there."
 err_has "the loader does not answer"
-grep -q "key_refused key=" "$work/run/logs/loader.log" || fail "the loader does not log who was refused"
+grep -q "key-refused key=" "$work/run/logs/loader.log" || fail "the loader does not log who was refused"
 
 # Without a key there is no answer, nor with those of another system.
 run 1 remove "$image" --set security.keys= --set limits.timeout_ms=2000
@@ -59,7 +59,7 @@ err_has "refused peer=retrieval "
 err_has "the retrieval does not answer"
 run 0 keys init --set security.keys="$work/others"
 run 1 remove "$image" --set security.keys="$work/others" --set limits.timeout_ms=2000
-err_has "refused peer=retrieval .* reason=.it hung up: has it the same server.key, or none."
+err_has "refused peer=retrieval .* reason=.the peer hung up: does it have the same server.key, or no keys."
 err_has "the retrieval does not answer"
 [ "$(field retrieval images)" -eq 56 ] || fail "somebody removed an image"
 run 0 remove "$image"

@@ -69,7 +69,7 @@ static void note(void *self, int err, const rg_msg_t *reply)
 static void send_batch(bench_t *bench, uint64_t index, replies_t *replies)
 {
     rg_msg_t *request = batch_request(index, 1);
-    rg_link_send(bench->link, &request, note, replies);
+    rg_link_send(bench->link, &request, -1, note, replies);
     assert_null(request);
 }
 
@@ -218,6 +218,28 @@ static void a_late_reply_is_nobodys(void **state)
     assert_int_equal(bench->service.n_kept, 0);
 }
 
+static void a_deadline_ends_only_its_own_request(void **state)
+{
+    bench_t *bench = *state;
+    replies_t late = {0}, kept = {0};
+    rg_msg_t *request = batch_request(2, 1);
+    start(bench);
+    rg_link_send(bench->link, &request, 30, note, &late);
+    send_batch(bench, 4, &kept);
+    while (!late.count) assert_int_equal(rg_link_poll(bench->link, -1), 0);
+    assert_int_equal(late.err[0], RG_ETIMEOUT);
+    assert_non_null(strstr(late.sentence, "loader (ipc://"));
+    assert_non_null(strstr(late.sentence, "no answer within 30 ms"));
+    assert_int_equal(rg_link_pending(bench->link), 1);
+    await(&bench->service.came, 2);
+    fixture_release_kept(&bench->service);
+    while (!kept.count) assert_int_equal(rg_link_poll(bench->link, -1), 0);
+    assert_int_equal(kept.index[0], 4);
+    assert_asks(bench, 3);
+    assert_int_equal(late.count, 1); // its reply came and was dropped
+    fixture_stop(&bench->service);
+}
+
 // Neither while it is under way nor before it was sent.
 static void a_forgotten_request_is_not_answered(void **state)
 {
@@ -276,7 +298,7 @@ static void next_in_chain(void *self, int err, const rg_msg_t *reply)
     assert_int_equal(err, 0);
     if (chain->left-- == 0) return;
     rg_msg_t *request = batch_request(1, 1);
-    rg_link_send(chain->bench->link, &request, next_in_chain, chain);
+    rg_link_send(chain->bench->link, &request, -1, next_in_chain, chain);
     assert_asks(chain->bench, 5);
     chain->asked++;
 }
@@ -287,7 +309,7 @@ static void callbacks_may_send_and_ask(void **state)
     chain_t chain = {.bench = bench, .left = 5};
     start(bench);
     rg_msg_t *request = batch_request(1, 1);
-    rg_link_send(bench->link, &request, next_in_chain, &chain);
+    rg_link_send(bench->link, &request, -1, next_in_chain, &chain);
     while (chain.left >= 0) assert_int_equal(rg_link_poll(bench->link, -1), 0);
     assert_int_equal(chain.asked, 5);
     fixture_stop(&bench->service);
@@ -347,6 +369,7 @@ int main(void)
         ON_BENCH(requests_in_flight_are_the_credit_in_use),
         ON_BENCH(what_a_lost_service_had_is_sent_again_in_order),
         ON_BENCH(a_late_reply_is_nobodys),
+        ON_BENCH(a_deadline_ends_only_its_own_request),
         ON_BENCH(a_forgotten_request_is_not_answered),
         ON_BENCH(an_absent_service_times_out),
         ON_BENCH(the_stop_flag_ends_waiting),

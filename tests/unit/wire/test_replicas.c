@@ -88,7 +88,7 @@ static void count(void *self, int err, const rg_msg_t *reply)
 static void send_batch(bench_t *bench, uint64_t index, int *replies)
 {
     rg_msg_t *request = batch_request(index, 1);
-    rg_link_send(bench->link, &request, count, replies);
+    rg_link_send(bench->link, &request, -1, count, replies);
 }
 
 // How many requests have come since the last count.

@@ -253,7 +253,7 @@ static void a_peer_that_left_is_forgotten(void **state)
     rg_msg_t *request = batch_request(2, 1);
     start(bench);
     assert_int_equal(rg_link_new(&link, &bench->options, "fixture", bench->service.bound, NULL), 0);
-    rg_link_send(link, &request, NULL, NULL);
+    rg_link_send(link, &request, -1, NULL, NULL);
     while (sem_trywait(&bench->service.came) != 0) rg_link_poll(link, 10);
     rg_link_destroy(&link);
     fixture_release_kept(&bench->service);
@@ -268,6 +268,7 @@ typedef struct {
     rg_service_t *service;
     rg_link_t *link;
     rg_peer_t asker;
+    int timeout_ms;
 } relay_t;
 
 static void pass_back(void *self, int err, const rg_msg_t *reply)
@@ -290,7 +291,7 @@ static int pass_on(void *self, const rg_peer_t *peer, const rg_msg_t *request)
     rg_msg_t *copy = rg_msg_kind(request) == RG__V1__ENVELOPE__BODY_BATCH_REQUEST
                          ? batch_request(((Rg__V1__BatchRequest *)rg_msg_body(request))->index, 1)
                          : rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REQUEST);
-    rg_link_send(relay->link, &copy, pass_back, relay);
+    rg_link_send(relay->link, &copy, relay->timeout_ms, pass_back, relay);
     return 0;
 }
 
@@ -304,7 +305,7 @@ static void *run_relay(void *argument)
 static void links_are_served_by_the_loop(void **state)
 {
     bench_t *bench = *state;
-    relay_t relay = {0};
+    relay_t relay = {.timeout_ms = -1};
     pthread_t thread;
     static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_BATCH_REQUEST, pass_on, RG_ROLE_WRITER},
                                         {RG__V1__ENVELOPE__BODY_EMBED_REQUEST, pass_on, RG_ROLE_READER}};
@@ -326,6 +327,10 @@ static void links_are_served_by_the_loop(void **state)
     request = rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REQUEST);
     assert_int_equal(rg_link_ask(link, &request, &reply, -1), RG_EMODEL);
     assert_string_equal(rg_error(), "relay: fixture: no model is loaded");
+    relay.timeout_ms = 50;
+    request = batch_request(2, 1); // which the fixture keeps
+    assert_int_equal(rg_link_ask(link, &request, &reply, -1), RG_ETIMEOUT);
+    assert_non_null(strstr(rg_error(), "no answer within 50 ms"));
     rg_link_destroy(&link);
 
     pthread_kill(thread, SIGTERM);

@@ -124,7 +124,7 @@ static void a_request_is_open_until_it_is_answered(void **state)
 {
     bench_t *bench = *state;
     rg_msg_t *request = batch_request(2, 1);
-    rg_link_send(bench->link, &request, take_nothing, NULL);
+    rg_link_send(bench->link, &request, -1, take_nothing, NULL);
     rg_msg_t *stats = ask_stats(bench);
     assert_int_equal(value_of(stats, "rg_open_requests", ""), 2); // and the one that asks
     assert_counts(stats, "batch", 1, 0, 0);
