@@ -17,7 +17,7 @@ typedef struct {
 void rg_content_encoder_declare(rg_content_encoder_t *net, rg_params_t *set, const rg_config_t *config);
 rg_tensor_t *rg_content_encode(rg_tape_t *tape, const rg_content_encoder_t *net, rg_tensor_t *x);
 
-// Channels and side of the content map.
+// Channels and side of the content map, and its floats.
 static inline int rg_content_channels(const rg_config_t *config)
 {
     return 4 * config->model.gf;
@@ -25,6 +25,11 @@ static inline int rg_content_channels(const rg_config_t *config)
 static inline int rg_content_side(const rg_config_t *config)
 {
     return config->data.img_size / 4;
+}
+static inline size_t rg_content_size(const rg_config_t *config)
+{
+    const size_t side = (size_t)rg_content_side(config);
+    return side * side * (size_t)rg_content_channels(config);
 }
 
 #endif

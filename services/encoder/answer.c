@@ -8,6 +8,7 @@
 #include "common/core/err.h"
 #include "common/core/half.h"
 #include "common/core/log.h"
+#include "common/data/image.h"
 #include "common/data/picture.h"
 #include "services/encoder/wanted.h"
 
@@ -19,10 +20,10 @@ static int check_count(size_t n)
     return rg_fail(RG_ELIMIT, "%zu images: 1 to %d are possible per request", n, RG_ANSWER_IMAGES_MAX);
 }
 
-int rg_answer_pixels(const rg_engine_t *engine, const rg_msg_t *request, const char *name,
+int rg_answer_pixels(const rg_inference_t *networks, const rg_msg_t *request, const char *name,
                      rg_payload_t *pixels)
 {
-    const uint32_t side = (uint32_t)rg_engine_config(engine)->data.img_size, want[] = {0, side, side, 3};
+    const uint32_t side = (uint32_t)networks->config->data.img_size, want[] = {0, side, side, 3};
     rg_payload_t found;
     int err = rg_msg_payload(request, name, RG__V1__DTYPE__U8, 4, want, &found);
     if (!err) err = check_count(found.shape[0]);
@@ -30,47 +31,70 @@ int rg_answer_pixels(const rg_engine_t *engine, const rg_msg_t *request, const c
     return err;
 }
 
+float *rg_answer_floats(const rg_payload_t *pixels)
+{
+    const size_t n = pixels->size;
+    float *values = rg_alloc(n * sizeof *values);
+    rg_pixels_to_float(pixels->data, n, values);
+    return values;
+}
+
 // ---- load
 
-int rg_answer_load(rg_engine_t *engine, const rg_msg_t *request, rg_msg_t **reply)
+// The networks of this checkpoint, or where it is "" of the newest.
+static int open_networks(rg_inference_t **networks, const rg_config_t *config, const char *checkpoint)
+{
+    char newest[RG_PATH_SIZE];
+    int err = *checkpoint ? 0 : rg_inference_newest(config, newest);
+    const rg_inference_spec_t spec = {
+        .stage = RG_STAGE_NONE, .path = *checkpoint ? checkpoint : newest, .batch = RG_ANSWER_BATCH};
+    return err ? err : rg_inference_open(networks, config, &spec);
+}
+
+int rg_answer_load(rg_inference_t **networks, const rg_config_t *config, const rg_msg_t *request,
+                   rg_msg_t **reply)
 {
     const Rg__V1__LoadRequest *asked = request ? rg_msg_body(request) : NULL;
-    int err = rg_engine_load(engine, asked ? asked->checkpoint : "");
+    int err = open_networks(networks, config, asked ? asked->checkpoint : "");
     if (err) return err;
-    const rg_engine_info_t *info = rg_engine_info(engine);
     *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_LOAD_REPLY);
     Rg__V1__LoadReply *body = rg_msg_body(*reply);
-    body->model = rg_msg_text(*reply, "%s", info->model);
-    body->stage = rg_msg_text(*reply, "%s", info->stage);
-    body->iteration = info->iteration;
+    body->model = rg_msg_text(*reply, "%s", (*networks)->embedding);
+    body->stage = rg_msg_text(*reply, "%s", (*networks)->info.stage);
+    body->iteration = (*networks)->info.iteration;
     return 0;
 }
 
-int rg_answer_served(rg_engine_t *engine, const rg_msg_t *served)
+int rg_answer_served(rg_inference_t **networks, const rg_config_t *config, const rg_msg_t *served)
 {
     const Rg__V1__ServedReply *body = rg_msg_body(served);
-    int err = rg_engine_load(engine, body->checkpoint);
-    const rg_engine_info_t *info = rg_engine_info(engine);
-    if (!err && strcmp(info->model, body->model) != 0)
-        err = rg_fail(RG_EMODEL, "%s: has the model %s, and %.80s is served", info->path, info->model,
-                      body->model);
+    rg_inference_t *opened;
+    int err = open_networks(&opened, config, body->checkpoint);
+    if (err) return err;
+    if (strcmp(opened->embedding, body->model) == 0) {
+        *networks = opened;
+        return 0;
+    }
+    err = rg_fail(RG_EMODEL, "%s: has the model %s, and %.80s is served", opened->path, opened->embedding,
+                  body->model);
+    rg_inference_close(&opened);
     return err;
 }
 
-rg_msg_t *rg_answer_announcement(const rg_engine_t *engine)
+rg_msg_t *rg_answer_announcement(const rg_inference_t *networks)
 {
-    const rg_config_t *config = rg_engine_config(engine);
+    const rg_config_t *config = networks->config;
     int features[3];
     rg_fusion_features(config, features);
     const uint32_t shape[] = {(uint32_t)features[0], (uint32_t)features[1], (uint32_t)features[2]};
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_MODEL_REQUEST);
     Rg__V1__ModelRequest *body = rg_msg_body(request);
-    body->model = rg_msg_text(request, "%s", rg_engine_info(engine)->model);
+    body->model = rg_msg_text(request, "%s", networks->embedding);
     body->embed_dim = (uint32_t)config->model.embed_dim;
     body->n_features_shape = 3;
     body->features_shape = rg_msg_alloc(request, sizeof shape);
     memcpy(body->features_shape, shape, sizeof shape);
-    body->checkpoint = rg_msg_text(request, "%s", rg_engine_info(engine)->path);
+    body->checkpoint = rg_msg_text(request, "%s", networks->path);
     return request;
 }
 
@@ -127,31 +151,35 @@ static int pass_on(rg_msg_t *add, const pictures_t *pictures, size_t i)
     return pictures->thumbnails ? pass_on_thumbnail(add, pictures->thumbnails, i) : 0;
 }
 
-static int compute(rg_engine_t *engine, const pictures_t *pictures, float *embeddings, uint16_t *features)
+static int compute(rg_inference_t *networks, const pictures_t *pictures, float *embeddings,
+                   uint16_t *features)
 {
-    const rg_config_t *config = rg_engine_config(engine);
+    const rg_config_t *config = networks->config;
     const int maps = config->model.fusion == RG_FUSION_CONCAT;
-    size_t map = rg_engine_map_size(engine), width = (size_t)config->model.embed_dim;
+    size_t map = rg_content_size(config), width = (size_t)config->model.embed_dim;
     size_t each = maps ? map : (size_t)rg_code_width(config);
     size_t image = (size_t)config->data.img_size * (size_t)config->data.img_size * 3;
-    float *content = rg_alloc(RG_ENGINE_BATCH * map * sizeof *content);
-    float *code = rg_alloc(RG_ENGINE_BATCH * (size_t)rg_code_width(config) * sizeof *code);
+    float *pixels = rg_alloc(RG_ANSWER_BATCH * image * sizeof *pixels);
+    float *content = rg_alloc(RG_ANSWER_BATCH * map * sizeof *content);
+    float *code = rg_alloc(RG_ANSWER_BATCH * (size_t)rg_code_width(config) * sizeof *code);
     int err = 0;
-    for (size_t i = 0; i < pictures->n && !err; i += RG_ENGINE_BATCH) {
+    for (size_t i = 0; i < pictures->n && !err; i += RG_ANSWER_BATCH) {
         size_t left = pictures->n - i;
-        int n = left < RG_ENGINE_BATCH ? (int)left : RG_ENGINE_BATCH;
-        err = rg_engine_encode(engine, pictures->pixels + i * image, n, content, code);
-        if (!err) err = rg_engine_embed(engine, content, code, n, 0, embeddings + i * width);
+        int n = left < RG_ANSWER_BATCH ? (int)left : RG_ANSWER_BATCH;
+        rg_pixels_to_float(pictures->pixels + i * image, (size_t)n * image, pixels);
+        err = rg_inference_encode(networks, content, code, pixels, n);
+        if (!err) err = rg_inference_embed(networks, NULL, embeddings + i * width, content, code, n, 0);
         rg_half_from_float(features + i * each, maps ? content : code, (size_t)n * each);
     }
     free(code);
     free(content);
+    free(pixels);
     return err;
 }
 
-static int make_add(rg_engine_t *engine, const pictures_t *pictures, rg_msg_t **out)
+static int make_add(rg_inference_t *networks, const pictures_t *pictures, rg_msg_t **out)
 {
-    const rg_config_t *config = rg_engine_config(engine);
+    const rg_config_t *config = networks->config;
     int shape[3];
     rg_fusion_features(config, shape);
     const uint32_t n = (uint32_t)pictures->n, rows[] = {n, (uint32_t)config->model.embed_dim},
@@ -162,14 +190,14 @@ static int make_add(rg_engine_t *engine, const pictures_t *pictures, rg_msg_t **
                        config->limits.message_max_mib);
     rg_msg_t *add = rg_msg_new(RG__V1__ENVELOPE__BODY_ADD_REQUEST);
     Rg__V1__AddRequest *body = rg_msg_body(add);
-    body->model = rg_msg_text(add, "%s", rg_engine_info(engine)->model);
+    body->model = rg_msg_text(add, "%s", networks->embedding);
     body->n_items = n;
     body->items = (Rg__V1__Item **)rg_msg_array(add, &rg__v1__item__descriptor, n);
     float *embeddings = rg_msg_room(add, "embeddings", RG__V1__DTYPE__F32, 2, rows);
     uint16_t *features = rg_msg_room(add, "features", RG__V1__DTYPE__F16, 4, each);
     int err = 0;
     for (size_t i = 0; i < n && !err; i++) err = pass_on(add, pictures, i);
-    if (!err) err = compute(engine, pictures, embeddings, features);
+    if (!err) err = compute(networks, pictures, embeddings, features);
     if (err)
         rg_msg_destroy(&add);
     else
@@ -177,13 +205,13 @@ static int make_add(rg_engine_t *engine, const pictures_t *pictures, rg_msg_t **
     return err;
 }
 
-int rg_answer_store(rg_engine_t *engine, const rg_msg_t *request, rg_msg_t **add)
+int rg_answer_store(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t **add)
 {
     const Rg__V1__StoreRequest *asked = rg_msg_body(request);
     pictures_t pictures = {.thumbnails = request};
     rg_payload_t pixels;
-    int err = rg_engine_can_embed(engine);
-    if (!err) err = rg_answer_pixels(engine, request, "pixels", &pixels);
+    int err = rg_inference_can_embed(networks);
+    if (!err) err = rg_answer_pixels(networks, request, "pixels", &pixels);
     if (err) return err;
     if (pixels.shape[0] != asked->n_items)
         return rg_fail(RG_ESHAPE, "%zu items came with the pixels of %u", asked->n_items, pixels.shape[0]);
@@ -192,7 +220,7 @@ int rg_answer_store(rg_engine_t *engine, const rg_msg_t *request, rg_msg_t **add
         const Rg__V1__Item *item = asked->items[pictures.n];
         pictures.picture[pictures.n] = (picture_t){item->name, item->id, item->annotated};
     }
-    return make_add(engine, &pictures, add);
+    return make_add(networks, &pictures, add);
 }
 
 static int decode_thumbnail(const rg_config_t *config, const rg_msg_t *source, size_t i, const char *name,
@@ -203,14 +231,14 @@ static int decode_thumbnail(const rg_config_t *config, const rg_msg_t *source, s
     return err ? err : rg_picture_decode_stored(config, jpeg.data, jpeg.size, name, pixels);
 }
 
-int rg_answer_missing(rg_engine_t *engine, const rg_msg_t *list, rg_msg_t **add)
+int rg_answer_missing(rg_inference_t *networks, const rg_msg_t *list, rg_msg_t **add)
 {
-    const rg_config_t *config = rg_engine_config(engine);
     const Rg__V1__ListReply *listed = rg_msg_body(list);
     pictures_t pictures = {0};
-    int err = rg_engine_can_embed(engine);
+    int err = rg_inference_can_embed(networks);
     if (!err) err = check_count(listed->n_images);
     if (err) return err;
+    const rg_config_t *config = networks->config;
     size_t image = (size_t)config->data.img_size * (size_t)config->data.img_size * 3;
     uint8_t *pixels = rg_alloc(listed->n_images * image);
     for (size_t i = 0; i < listed->n_images; i++) {
@@ -222,36 +250,38 @@ int rg_answer_missing(rg_engine_t *engine, const rg_msg_t *list, rg_msg_t **add)
     }
     pictures.pixels = pixels;
     *add = NULL;
-    err = pictures.n ? make_add(engine, &pictures, add) : 0;
+    err = pictures.n ? make_add(networks, &pictures, add) : 0;
     free(pixels);
     return err;
 }
 
 // ---- embed
 
-int rg_answer_embed(rg_engine_t *engine, const rg_msg_t *request, rg_msg_t **reply)
+int rg_answer_embed(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t **reply)
 {
-    const rg_config_t *config = rg_engine_config(engine);
     const Rg__V1__EmbedRequest *asked = rg_msg_body(request);
-    const size_t width = (size_t)rg_code_width(config);
     rg_wanted_t wanted;
     rg_payload_t pixels;
-    int err = rg_engine_can_embed(engine);
-    if (!err) err = rg_wanted_read(&wanted, config, asked->edits, asked->n_edits);
-    if (!err) err = rg_answer_pixels(engine, request, "pixels", &pixels);
+    int err = rg_inference_can_embed(networks);
+    if (!err) err = rg_wanted_read(&wanted, networks->config, asked->edits, asked->n_edits);
+    if (!err) err = rg_answer_pixels(networks, request, "pixels", &pixels);
     if (err) return err;
+    const rg_config_t *config = networks->config;
+    const size_t width = (size_t)rg_code_width(config);
     const uint32_t n = pixels.shape[0], rows[] = {n, (uint32_t)config->model.embed_dim};
-    float *content = rg_alloc(n * rg_engine_map_size(engine) * sizeof *content);
+    float *images = rg_answer_floats(&pixels);
+    float *content = rg_alloc(n * rg_content_size(config) * sizeof *content);
     float *code = rg_alloc((n + 1) * width * sizeof *code), *means = code + n * width;
-    err = rg_engine_encode(engine, pixels.data, (int)n, content, code);
+    err = rg_inference_encode(networks, content, code, images, (int)n);
     rg_wanted_draw(&wanted, config, 0, 0, means);
     for (uint32_t i = 0; i < n; i++) rg_wanted_apply(&wanted, config, means, code + i * width);
     rg_msg_t *made = rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REPLY);
-    ((Rg__V1__EmbedReply *)rg_msg_body(made))->model = rg_msg_text(made, "%s", rg_engine_info(engine)->model);
+    ((Rg__V1__EmbedReply *)rg_msg_body(made))->model = rg_msg_text(made, "%s", networks->embedding);
     float *embeddings = rg_msg_room(made, "embeddings", RG__V1__DTYPE__F32, 2, rows);
-    if (!err) err = rg_engine_embed(engine, content, code, (int)n, asked->n_edits > 0, embeddings);
+    if (!err) err = rg_inference_embed(networks, NULL, embeddings, content, code, (int)n, asked->n_edits > 0);
     free(code);
     free(content);
+    free(images);
     if (err)
         rg_msg_destroy(&made);
     else

@@ -21,8 +21,7 @@ static int run_follow(void *data, const rg_msg_t *served, rg_msg_t **reply)
 {
     rg_encoder_t *self = data;
     (void)reply;
-    rg_engine_new(&self->fresh, &self->config);
-    return rg_answer_served(self->fresh, served);
+    return rg_answer_served(&self->fresh, &self->config, served);
 }
 
 // An announcement that cannot be followed is not tried again; the next one is.
@@ -35,7 +34,7 @@ static void done_follow(void *data, rg_job_t *job, int err)
         rg_log(RG_LOG_WARN, "cannot_follow", "error=\"%s\"", rg_error());
     else
         rg_encoder_serve_fresh(self);
-    rg_engine_destroy(&self->fresh);
+    rg_inference_close(&self->fresh);
     rg_jobs_end(&job);
     resume(self);
 }
@@ -47,7 +46,7 @@ static int is_news(const rg_encoder_t *self, const Rg__V1__ServedReply *served)
 {
     if (!*served->model || self->loads) return 0;
     if (served->serial) return served->serial != self->serial;
-    return self->outdated && strcmp(served->model, self->info.model) != 0;
+    return self->outdated && strcmp(served->model, self->networks ? self->networks->embedding : "") != 0;
 }
 
 static void on_served(void *data, int err, const rg_msg_t *reply)

@@ -15,12 +15,11 @@ static void ask_missing(rg_encoder_t *self);
 void rg_encoder_serve_fresh(rg_encoder_t *self)
 {
     if (!self->fresh) return;
-    rg_engine_destroy(&self->engine);
-    self->engine = self->fresh;
+    rg_inference_close(&self->networks);
+    self->networks = self->fresh;
     self->fresh = NULL;
-    self->info = *rg_engine_info(self->engine);
-    rg_log(RG_LOG_INFO, "loaded", "stage=%s iteration=%llu model=%s", self->info.stage,
-           (unsigned long long)self->info.iteration, self->info.model);
+    rg_log(RG_LOG_INFO, "loaded", "stage=%s iteration=%llu model=%s", self->networks->info.stage,
+           (unsigned long long)self->networks->info.iteration, self->networks->embedding);
 }
 
 // The end of a load: from now on the fresh networks serve, or what served before stays.
@@ -34,7 +33,7 @@ static void end_load(rg_encoder_t *self, int err)
         rg_encoder_serve_fresh(self);
         ((Rg__V1__LoadReply *)rg_msg_body(job->result))->reindexed = self->reindexed_all;
     }
-    rg_engine_destroy(&self->fresh);
+    rg_inference_close(&self->fresh);
     if (!job->request)
         rg_jobs_end(&job);
     else if (err)
@@ -79,7 +78,7 @@ static void on_reindexed(void *data, int err, const rg_msg_t *reply)
 static int run_reindex(void *data, const rg_msg_t *list, rg_msg_t **add)
 {
     const rg_encoder_t *self = data;
-    return rg_answer_missing(self->fresh ? self->fresh : self->engine, list, add);
+    return rg_answer_missing(self->fresh ? self->fresh : self->networks, list, add);
 }
 
 static void done_reindex(void *data, rg_job_t *job, int err)
@@ -141,9 +140,9 @@ static void on_announced(void *data, int err, const rg_msg_t *reply)
         end_load(self, err);
         return;
     }
-    rg_log(RG_LOG_INFO, "reindexing", "model=%s missing=%llu", rg_engine_info(self->fresh)->model,
+    rg_log(RG_LOG_INFO, "reindexing", "model=%s missing=%llu", self->fresh->embedding,
            (unsigned long long)self->missing);
-    if (!self->info.stage[0]) rg_encoder_serve_fresh(self); // rather than nothing
+    if (!self->networks) rg_encoder_serve_fresh(self); // rather than nothing
     self->from = 0;
     self->reindexed = 1; // the first pass may find nothing but images of later ones
     next_page(self);
@@ -152,8 +151,7 @@ static void on_announced(void *data, int err, const rg_msg_t *reply)
 static int run_load(void *data, const rg_msg_t *request, rg_msg_t **reply)
 {
     rg_encoder_t *self = data;
-    rg_engine_new(&self->fresh, &self->config);
-    return rg_answer_load(self->fresh, request, reply);
+    return rg_answer_load(&self->fresh, &self->config, request, reply);
 }
 
 // Nothing else runs until it is known whether the model serves at once.
@@ -163,7 +161,7 @@ static void done_load(void *data, rg_job_t *job, int err)
     self->loading = job;
     self->reindexed_all = 0;
     rg_jobs_hold(self->jobs);
-    if (err || !rg_engine_info(self->fresh)->model[0]) {
+    if (err || !self->fresh->embedding[0]) {
         end_load(self, err);
         return;
     }

@@ -15,7 +15,7 @@
 
 static int run_store(void *data, const rg_msg_t *request, rg_msg_t **add)
 {
-    return rg_answer_store(((rg_encoder_t *)data)->engine, request, add);
+    return rg_answer_store(((rg_encoder_t *)data)->networks, request, add);
 }
 
 // The retrieval service's reply is the sender's, as it is.
@@ -53,13 +53,13 @@ static int on_store(void *data, const rg_peer_t *peer, const rg_msg_t *request)
 
 static int run_embed(void *data, const rg_msg_t *request, rg_msg_t **reply)
 {
-    return rg_answer_embed(((rg_encoder_t *)data)->engine, request, reply);
+    return rg_answer_embed(((rg_encoder_t *)data)->networks, request, reply);
 }
 
 static int run_translate(void *data, const rg_msg_t *request, rg_msg_t **reply)
 {
     rg_encoder_t *self = data;
-    return rg_answer_translate(self->engine, self->searches, &self->stopping, request, reply);
+    return rg_answer_translate(self->networks, self->searches, &self->stopping, request, reply);
 }
 
 static void done_reply(void *data, rg_job_t *job, int err)
@@ -90,9 +90,11 @@ static int on_translate(void *data, const rg_peer_t *peer, const rg_msg_t *reque
 static void on_status(void *data, rg_status_t *status)
 {
     const rg_encoder_t *self = data;
-    rg_status_field(status, "stage", "%s", self->info.stage[0] ? self->info.stage : "none");
-    rg_status_field(status, "iteration", "%llu", (unsigned long long)self->info.iteration);
-    rg_status_field(status, "model", "%s", self->info.model[0] ? self->info.model : "none");
+    const rg_inference_t *networks = self->networks;
+    rg_status_field(status, "stage", "%s", networks ? networks->info.stage : "none");
+    rg_status_field(status, "iteration", "%llu",
+                    networks ? (unsigned long long)networks->info.iteration : 0ULL);
+    rg_status_field(status, "model", "%s", networks && networks->embedding[0] ? networks->embedding : "none");
     rg_status_field(status, "embedded", "%llu", (unsigned long long)self->embedded);
     rg_status_field(status, "translated", "%llu", (unsigned long long)self->translated);
     rg_status_field(status, "missing", "%llu", (unsigned long long)self->missing);
@@ -130,7 +132,6 @@ static int run(rg_encoder_t *self)
                                     .status = on_status,
                                     .self = self};
     const rg_jobs_options_t jobs = {.max = self->config.limits.waiting, .prepare = prepare_job, .self = self};
-    rg_engine_new(&self->engine, &self->config);
     int err = rg_jobs_new(&self->jobs, &jobs);
     if (!err) err = rg_service_new(&self->service, &wire, &spec);
     if (!err) err = open_links(self);
@@ -155,8 +156,8 @@ int main(int argc, char **argv)
     rg_link_destroy(&self->retrieval);
     rg_service_destroy(&self->service);
     if (self->clock >= 0) close(self->clock);
-    rg_engine_destroy(&self->engine);
-    rg_engine_destroy(&self->fresh);
+    rg_inference_close(&self->networks);
+    rg_inference_close(&self->fresh);
     free(self);
     return code;
 }

@@ -1,5 +1,5 @@
 // What the encoder's loop is made of: main.c answers requests, load.c exchanges the networks, follow.c does
-// so because another encoder did. Everything here is the loop's, on whose thread jobs end; engines are the
+// so because another encoder did. Everything here is the loop's, on whose thread jobs end; networks are the
 // jobs'.
 #ifndef RG_ENCODER_SELF_H
 #define RG_ENCODER_SELF_H
@@ -13,10 +13,9 @@ typedef struct {
     rg_link_t *retrieval; // the loop's
     rg_link_t *searches;  // the jobs', who may wait
     atomic_int stopping;
-    rg_engine_t *engine; // that serves
-    rg_engine_t *fresh;  // loaded, to serve next, or NULL
+    rg_inference_t *networks; // that serve, or NULL
+    rg_inference_t *fresh;    // loaded, to serve next, or NULL
     rg_jobs_t *jobs;
-    rg_engine_info_t info; // of what serves, for the loop
     // load.c
     int loads;          // begun and not over: 0 or 1
     rg_job_t *loading;  // that load, once its checkpoint was read

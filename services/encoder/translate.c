@@ -4,15 +4,16 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/data/image.h"
 #include "common/wire/neighbours.h"
 #include "services/encoder/answer.h"
 #include "services/encoder/wanted.h"
 
 typedef struct {
-    rg_engine_t *engine;
+    rg_inference_t *networks;
     const Rg__V1__TranslateRequest *asked;
     rg_wanted_t wanted;
-    const uint8_t *sources, *references; // [n,S,S,3]; references NULL: codes are drawn
+    float *sources, *references; // [n,S,S,3], owned; references NULL: codes are drawn
     uint32_t n, samples;
     size_t map, width; // floats of a content map and of a code
     float *content;    // [n,map]
@@ -25,7 +26,7 @@ typedef struct {
 
 static int check_outputs(const translation_t *t)
 {
-    const rg_config_t *config = rg_engine_config(t->engine);
+    const rg_config_t *config = t->networks->config;
     const size_t message = (size_t)config->limits.message_max_mib << 20;
     const size_t image = (size_t)config->data.img_size * (size_t)config->data.img_size * 3;
     const uint64_t outputs = (uint64_t)t->n * t->samples;
@@ -41,25 +42,24 @@ static int check_outputs(const translation_t *t)
 static int read_request(translation_t *t, const rg_msg_t *request)
 {
     rg_payload_t pixels, references;
-    int err = rg_engine_can_translate(t->engine);
-    if (!err)
-        err = rg_wanted_read(&t->wanted, rg_engine_config(t->engine), t->asked->edits, t->asked->n_edits);
-    if (!err) err = rg_answer_pixels(t->engine, request, "pixels", &pixels);
+    int err = rg_inference_can_translate(t->networks);
+    if (!err) err = rg_wanted_read(&t->wanted, t->networks->config, t->asked->edits, t->asked->n_edits);
+    if (!err) err = rg_answer_pixels(t->networks, request, "pixels", &pixels);
     if (err) return err;
-    t->sources = pixels.data;
+    t->sources = rg_answer_floats(&pixels);
     t->n = pixels.shape[0];
     t->samples = t->asked->samples ? t->asked->samples : 1;
     if (t->asked->guidance != RG__V1__GUIDANCE__RETRIEVED && t->asked->guidance != RG__V1__GUIDANCE__NONE)
         return rg_fail(RG_EINVAL, "guidance: %d is neither RETRIEVED nor NONE", (int)t->asked->guidance);
     if (rg_msg_has(request, "references")) {
-        err = rg_answer_pixels(t->engine, request, "references", &references);
+        err = rg_answer_pixels(t->networks, request, "references", &references);
         if (err) return err;
         if (references.shape[0] != t->n)
             return rg_fail(RG_ESHAPE, "%u references came with %u images", references.shape[0], t->n);
         if (t->samples > 1)
             return rg_fail(RG_EINVAL, "samples: %u: codes of references are not drawn, there is one each",
                            t->samples);
-        t->references = references.data;
+        t->references = rg_answer_floats(&references);
     }
     return check_outputs(t);
 }
@@ -67,13 +67,16 @@ static int read_request(translation_t *t, const rg_msg_t *request)
 // Content and codes of the sources, and the codes the wanted attributes come from.
 static int encode(translation_t *t)
 {
-    const rg_config_t *config = rg_engine_config(t->engine);
+    const rg_config_t *config = t->networks->config;
+    t->map = rg_content_size(config);
+    t->width = (size_t)rg_code_width(config);
     const uint32_t rows = t->references ? t->n : t->samples;
     t->content = rg_alloc(t->n * t->map * sizeof *t->content);
     t->code = rg_alloc(t->n * t->width * sizeof *t->code);
     t->from = rg_alloc(rows * t->width * sizeof *t->from);
-    int err = rg_engine_encode(t->engine, t->sources, (int)t->n, t->content, t->code);
-    if (!err && t->references) return rg_engine_encode(t->engine, t->references, (int)t->n, NULL, t->from);
+    int err = rg_inference_encode(t->networks, t->content, t->code, t->sources, (int)t->n);
+    if (!err && t->references)
+        return rg_inference_encode(t->networks, NULL, t->from, t->references, (int)t->n);
     for (uint32_t s = 0; s < rows; s++)
         rg_wanted_draw(&t->wanted, config, t->asked->seed, s, t->from + s * t->width);
     return err;
@@ -116,24 +119,27 @@ static rg_retriever_t retriever(translation_t *t)
 // Decodes outputs first.. of them: output i is sample i % samples of image i / samples.
 static int decode(translation_t *t, uint32_t first, uint32_t count, uint8_t *pixels)
 {
-    const rg_config_t *config = rg_engine_config(t->engine);
+    const rg_config_t *config = t->networks->config;
     const rg_retriever_t asked = retriever(t);
     const size_t side = (size_t)config->data.img_size, size = side * side * 3;
     float *content = rg_alloc(count * t->map * sizeof *content),
           *own = rg_alloc(count * t->width * sizeof *own), *code = rg_alloc(count * t->width * sizeof *code);
-    uint8_t *sources = rg_alloc(count * size);
+    float *sources = rg_alloc(count * size * sizeof *sources),
+          *image = rg_alloc(count * size * sizeof *image);
     t->output = first;
     for (uint32_t i = 0; i < count; i++) {
-        const uint32_t image = (first + i) / t->samples, sample = (first + i) % t->samples;
-        const float *from = t->from + (t->references ? image : sample) * t->width;
-        memcpy(content + i * t->map, t->content + image * t->map, t->map * sizeof *content);
-        memcpy(sources + i * size, t->sources + image * size, size);
-        memcpy(own + i * t->width, t->code + image * t->width, t->width * sizeof *own);
+        const uint32_t source = (first + i) / t->samples, sample = (first + i) % t->samples;
+        const float *from = t->from + (t->references ? source : sample) * t->width;
+        memcpy(content + i * t->map, t->content + source * t->map, t->map * sizeof *content);
+        memcpy(sources + i * size, t->sources + source * size, size * sizeof *sources);
+        memcpy(own + i * t->width, t->code + source * t->width, t->width * sizeof *own);
         memcpy(code + i * t->width, own + i * t->width, t->width * sizeof *code);
         rg_wanted_apply(&t->wanted, config, from, code + i * t->width);
     }
-    const rg_engine_source_t shown = {.content = content, .own = own, .code = code, .pixels = sources};
-    int err = rg_engine_decode(t->engine, shown, (int)count, &asked, pixels);
+    const rg_inference_source_t shown = {.pixels = sources, .content = content, .own = own, .code = code};
+    int err = rg_inference_translate(t->networks, image, shown, (int)count, &asked);
+    rg_pixels_to_u8(image, count * size, pixels);
+    free(image);
     free(sources);
     free(code);
     free(own);
@@ -143,34 +149,30 @@ static int decode(translation_t *t, uint32_t first, uint32_t count, uint8_t *pix
 
 static int decode_all(translation_t *t, const atomic_int *stop)
 {
-    const rg_config_t *config = rg_engine_config(t->engine);
+    const rg_config_t *config = t->networks->config;
     const uint32_t side = (uint32_t)config->data.img_size, outputs = t->n * t->samples;
     Rg__V1__TranslateReply *body = rg_msg_body(t->reply);
-    body->stage = rg_msg_text(t->reply, "%s", rg_engine_info(t->engine)->stage);
+    body->stage = rg_msg_text(t->reply, "%s", t->networks->info.stage);
     uint8_t *pixels =
         rg_msg_room(t->reply, "pixels", RG__V1__DTYPE__U8, 4, (const uint32_t[]){outputs, side, side, 3});
     int err = 0;
-    for (uint32_t i = 0; i < outputs && !err; i += RG_ENGINE_BATCH) {
-        const uint32_t left = outputs - i, count = left < RG_ENGINE_BATCH ? left : RG_ENGINE_BATCH;
+    for (uint32_t i = 0; i < outputs && !err; i += RG_ANSWER_BATCH) {
+        const uint32_t left = outputs - i, count = left < RG_ANSWER_BATCH ? left : RG_ANSWER_BATCH;
         err = atomic_load(stop) ? rg_fail(RG_ESTOPPED, "stopped after %u of %u translations", i, outputs)
                                 : decode(t, i, count, pixels + (size_t)i * side * side * 3);
     }
     return err;
 }
 
-int rg_answer_translate(rg_engine_t *engine, rg_link_t *retrieval, const atomic_int *stop,
+int rg_answer_translate(rg_inference_t *networks, rg_link_t *retrieval, const atomic_int *stop,
                         const rg_msg_t *request, rg_msg_t **reply)
 {
-    translation_t t = {.engine = engine,
-                       .asked = rg_msg_body(request),
-                       .map = rg_engine_map_size(engine),
-                       .width = (size_t)rg_code_width(rg_engine_config(engine))};
+    translation_t t = {.networks = networks, .asked = rg_msg_body(request)};
     int err = read_request(&t, request);
-    if (err) return err;
+    if (err) goto refuse;
     int features[3];
-    rg_fusion_features(rg_engine_config(engine), features);
-    rg_neighbours_init(&t.neighbours, rg_engine_config(engine), features, retrieval,
-                       rg_engine_info(engine)->model);
+    rg_fusion_features(networks->config, features);
+    rg_neighbours_init(&t.neighbours, networks->config, features, retrieval, networks->embedding);
     t.neighbours.see = see;
     t.neighbours.see_self = &t;
     t.neighbours.seed = t.asked->seed;
@@ -178,6 +180,9 @@ int rg_answer_translate(rg_engine_t *engine, rg_link_t *retrieval, const atomic_
     err = encode(&t);
     if (!err) err = decode_all(&t, stop);
     rg_neighbours_fini(&t.neighbours);
+refuse:
+    free(t.references);
+    free(t.sources);
     free(t.from);
     free(t.code);
     free(t.content);

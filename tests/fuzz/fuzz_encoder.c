@@ -5,8 +5,6 @@
 
 #include "common/core/err.h"
 #include "common/data/image.h"
-#include "common/model/checkpoint.h"
-#include "common/model/model.h"
 #include "common/nn/backend.h"
 #include "services/encoder/answer.h"
 #include "tests/fuzz/frames.h"
@@ -15,7 +13,8 @@ enum { SIDE = 16 };
 
 static const atomic_int STOP = 1;
 
-static rg_engine_t *engine;
+static rg_config_t config;
+static rg_inference_t *networks;
 
 static void give_up(const char *what)
 {
@@ -23,67 +22,65 @@ static void give_up(const char *what)
     abort();
 }
 
-static void configure(rg_config_t *config)
+static void configure(void)
 {
-    rg_config_init(config);
-    config->data.attributes = (rg_names_t){.count = 2, .name = {"Male", "Young"}};
-    config->data.exclusive.count = 0;
-    config->data.img_size = SIDE;
-    config->model.gf = 4;
-    config->model.df = 4;
-    config->model.n_res = 1;
-    config->model.d_layers = 3;
-    config->model.d_scales = 1;
-    config->model.attr_dims = 1;
-    config->model.mlp = 8;
-    config->model.embed_dim = 2;
-    config->limits.image_max_side = 512;
+    rg_config_init(&config);
+    config.data.attributes = (rg_names_t){.count = 2, .name = {"Male", "Young"}};
+    config.data.exclusive.count = 0;
+    config.data.img_size = SIDE;
+    config.model.gf = 4;
+    config.model.df = 4;
+    config.model.n_res = 1;
+    config.model.d_layers = 3;
+    config.model.d_scales = 1;
+    config.model.attr_dims = 1;
+    config.model.mlp = 8;
+    config.model.embed_dim = 2;
+    config.limits.image_max_side = 512;
 }
 
-static void save_networks(const rg_config_t *config, const char *path)
+static void save_networks(const char *path)
 {
     rg_model_t *model;
     rg_params_t *sets[RG_PARTS];
     rg_checkpoint_info_t info = {
-        .iteration = 1, .iterations = 1, .stage = "stage2", .attributes = config->data.attributes};
-    rg_model_new(&model, config, RG_STAGE2_PARTS, RG_STAGE2_TRAINS);
+        .iteration = 1, .iterations = 1, .stage = "stage2", .attributes = config.data.attributes};
+    rg_model_new(&model, &config, RG_STAGE2_PARTS, RG_STAGE2_TRAINS);
     int n = rg_model_sets(model, sets);
-    if (rg_checkpoint_save(path, config, sets, n, &info) != 0) give_up("save");
+    if (rg_checkpoint_save(path, &config, sets, n, &info) != 0) give_up("save");
     rg_model_destroy(&model);
 }
 
-static void close_engine(void)
+static void close_networks(void)
 {
-    rg_engine_destroy(&engine);
+    rg_inference_close(&networks);
 }
 
-static void open_engine(void)
+static void open_networks(void)
 {
     const char *base = getenv("TMPDIR");
     char path[256];
-    rg_config_t config;
     rg_cpu_threads(1);
-    configure(&config);
+    configure();
     snprintf(path, sizeof path, "%s/rg-fuzz-%d.safetensors", base && *base ? base : "/tmp", (int)getpid());
-    save_networks(&config, path);
-    rg_engine_new(&engine, &config);
-    int err = rg_engine_load(engine, path);
+    save_networks(path);
+    int err = rg_inference_open(&networks, &config, &(rg_inference_spec_t){RG_STAGE_NONE, path, 0, 16});
     unlink(path);
     if (err) give_up("load");
-    atexit(close_engine);
+    atexit(close_networks);
 }
 
 static int answer(const rg_msg_t *msg, rg_msg_t **out)
 {
     switch (rg_msg_kind(msg)) {
     case RG__V1__ENVELOPE__BODY_STORE_REQUEST:
-        return rg_answer_store(engine, msg, out);
+        return rg_answer_store(networks, msg, out);
     case RG__V1__ENVELOPE__BODY_LIST_REPLY:
-        return rg_answer_missing(engine, msg, out);
+        return rg_answer_missing(networks, msg, out);
     case RG__V1__ENVELOPE__BODY_EMBED_REQUEST:
-        return rg_answer_embed(engine, msg, out);
+        return rg_answer_embed(networks, msg, out);
     case RG__V1__ENVELOPE__BODY_TRANSLATE_REQUEST:
-        return rg_answer_translate(engine, NULL, &STOP, msg, out);
+        return rg_answer_translate(networks, NULL, &STOP, msg, out);
     default:
         return RG_EINVAL;
     }
@@ -93,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     frames_input_t input = {data, size};
     rg_msg_t *msg;
-    if (!engine) open_engine();
+    if (!networks) open_networks();
     while ((msg = frames_next(&input)) != NULL) {
         unsigned char *envelope;
         size_t bytes;

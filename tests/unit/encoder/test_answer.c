@@ -1,4 +1,4 @@
-#include "tests/unit/encoder/tiny.h"
+#include "tests/unit/model/tiny.h"
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -45,11 +45,11 @@ static rg_msg_t *store_request(const tiny_t *f, uint32_t n, uint32_t thumbnails)
     return msg;
 }
 
-static int ask(tiny_t *f, int (*answer)(rg_engine_t *, const rg_msg_t *, rg_msg_t **), rg_msg_t *request,
+static int ask(tiny_t *f, int (*answer)(rg_inference_t *, const rg_msg_t *, rg_msg_t **), rg_msg_t *request,
                rg_msg_t **out)
 {
     *out = NULL;
-    int err = answer(f->engine, request, out);
+    int err = answer(f->networks, request, out);
     rg_msg_destroy(&request);
     return err;
 }
@@ -67,11 +67,11 @@ static void check_add(tiny_t *f, const uint32_t shape[3], int maps)
 {
     rg_msg_t *add;
     tiny_save_stage2(f);
-    assert_ok(rg_engine_load(f->engine, ""));
+    assert_ok(tiny_load(f, ""));
     assert_ok(
         ask(f, rg_answer_store, store_request(f, TINY_IMAGES, TINY_IMAGES), &add)); // the request is gone
     const Rg__V1__AddRequest *body = rg_msg_body(add);
-    assert_string_equal(body->model, rg_engine_info(f->engine)->model);
+    assert_string_equal(body->model, f->networks->embedding);
     assert_int_equal(body->n_items, TINY_IMAGES);
     assert_string_equal(body->items[7]->name, "7.jpg");
     assert_int_equal(body->items[7]->id.data[0], 7);
@@ -79,8 +79,8 @@ static void check_add(tiny_t *f, const uint32_t shape[3], int maps)
           embeddings[TINY_IMAGES * D];
     const size_t n = (size_t)TINY_IMAGES * shape[0] * shape[1] * shape[2];
     uint16_t *features = rg_alloc(n * sizeof *features);
-    assert_ok(rg_engine_encode(f->engine, f->pixels, TINY_IMAGES, content, code));
-    assert_ok(rg_engine_embed(f->engine, content, code, TINY_IMAGES, 0, embeddings));
+    assert_ok(rg_inference_encode(f->networks, content, code, f->values, TINY_IMAGES));
+    assert_ok(rg_inference_embed(f->networks, NULL, embeddings, content, code, TINY_IMAGES, 0));
     rg_half_from_float(features, maps ? content : code, n);
     assert_memory_equal(payload(add, "embeddings", RG__V1__DTYPE__F32, 2, (const uint32_t[]){TINY_IMAGES, D}),
                         embeddings, sizeof embeddings);
@@ -102,8 +102,6 @@ static void with_content_maps_where_the_fusion_wants_them(void **state)
 {
     tiny_t *f = *state;
     f->config.model.fusion = RG_FUSION_CONCAT;
-    rg_engine_destroy(&f->engine);
-    rg_engine_new(&f->engine, &f->config);
     check_add(f, (const uint32_t[]){4, 4, 4 * GF}, 1);
 }
 
@@ -114,7 +112,7 @@ static void bad_images_are_refused(void **state)
     assert_fails(ask(f, rg_answer_store, store_request(f, 1, 1), &out), RG_ENOENT,
                  "train stages 1 and 2 first");
     tiny_save_stage2(f);
-    assert_ok(rg_engine_load(f->engine, ""));
+    assert_ok(tiny_load(f, ""));
     assert_fails(ask(f, rg_answer_store, store_request(f, 3, 2), &out), RG_ESHAPE, "payload '2' is missing");
     assert_fails(ask(f, rg_answer_store, store_request(f, 0, 0), &out), RG_ELIMIT, "0 images: 1 to 128");
     request = store_request(f, 3, 3);
@@ -131,18 +129,18 @@ static void a_model_is_announced_with_its_shapes(void **state)
     tiny_t *f = *state;
     rg_msg_t *load, *announcement;
     tiny_save_stage2(f);
-    assert_ok(rg_answer_load(f->engine, NULL, &load));
+    assert_ok(rg_answer_load(&f->networks, &f->config, NULL, &load));
     const Rg__V1__LoadReply *loaded = rg_msg_body(load);
     assert_string_equal(loaded->stage, "stage2");
     assert_int_equal(loaded->iteration, 100);
-    announcement = rg_answer_announcement(f->engine);
+    announcement = rg_answer_announcement(f->networks);
     const Rg__V1__ModelRequest *body = rg_msg_body(announcement);
     assert_string_equal(body->model, loaded->model);
     assert_int_equal(body->embed_dim, D);
     assert_int_equal(body->n_features_shape, 3);
     assert_int_equal(body->features_shape[0], 1);
     assert_int_equal(body->features_shape[2], Z);
-    assert_string_equal(body->checkpoint, rg_engine_info(f->engine)->path);
+    assert_string_equal(body->checkpoint, f->networks->path);
     rg_msg_destroy(&announcement);
     rg_msg_destroy(&load);
 }
@@ -154,18 +152,17 @@ static void what_is_served_is_loaded(void **state)
     rg_msg_t *load, *served = rg_msg_new(RG__V1__ENVELOPE__BODY_SERVED_REPLY);
     Rg__V1__ServedReply *body = rg_msg_body(served);
     tiny_save_stage2(f);
-    assert_ok(rg_answer_load(f->engine, NULL, &load));
-    const rg_engine_info_t info = *rg_engine_info(f->engine);
-    body->checkpoint = rg_msg_text(served, "%s", info.path);
-    body->model = rg_msg_text(served, "%s", info.model);
-    rg_engine_destroy(&f->engine);
-    rg_engine_new(&f->engine, &f->config);
-    assert_ok(rg_answer_served(f->engine, served));
-    assert_string_equal(rg_engine_info(f->engine)->model, info.model);
+    assert_ok(rg_answer_load(&f->networks, &f->config, NULL, &load));
+    body->checkpoint = rg_msg_text(served, "%s", f->networks->path);
+    body->model = rg_msg_text(served, "%s", f->networks->embedding);
+    rg_inference_close(&f->networks);
+    assert_ok(rg_answer_served(&f->networks, &f->config, served));
+    assert_string_equal(f->networks->embedding, body->model);
+    rg_inference_close(&f->networks);
     body->model = rg_msg_text(served, "another");
-    assert_fails(rg_answer_served(f->engine, served), RG_EMODEL, "and another is served");
+    assert_fails(rg_answer_served(&f->networks, &f->config, served), RG_EMODEL, "and another is served");
     body->checkpoint = rg_msg_text(served, "%s/nowhere.safetensors", f->config.run);
-    assert_fails(rg_answer_served(f->engine, served), RG_ENOENT, "nowhere.safetensors");
+    assert_fails(rg_answer_served(&f->networks, &f->config, served), RG_ENOENT, "nowhere.safetensors");
     rg_msg_destroy(&served);
     rg_msg_destroy(&load);
 }
@@ -197,10 +194,10 @@ static void missing_images_are_embedded_from_thumbnails(void **state)
     tiny_t *f = *state;
     rg_msg_t *add;
     tiny_save_stage2(f);
-    assert_ok(rg_engine_load(f->engine, ""));
+    assert_ok(tiny_load(f, ""));
     assert_ok(ask(f, rg_answer_missing, list_reply(f, 1), &add));
     const Rg__V1__AddRequest *body = rg_msg_body(add);
-    assert_string_equal(body->model, rg_engine_info(f->engine)->model);
+    assert_string_equal(body->model, f->networks->embedding);
     assert_int_equal(body->n_items, 2); // the one in between is no JPEG
     assert_string_equal(body->items[0]->name, "0.jpg");
     assert_string_equal(body->items[1]->name, "2.jpg");
@@ -220,7 +217,7 @@ static void bad_lists_are_refused(void **state)
     rg_msg_t *add, *list;
     assert_fails(ask(f, rg_answer_missing, list_reply(f, 1), &add), RG_ENOENT, "train stages 1 and 2 first");
     tiny_save_stage2(f);
-    assert_ok(rg_engine_load(f->engine, ""));
+    assert_ok(tiny_load(f, ""));
     list = list_reply(f, 1);
     ((Rg__V1__ListReply *)rg_msg_body(list))->n_images = 0;
     assert_fails(ask(f, rg_answer_missing, list, &add), RG_ELIMIT, "0 images: 1 to 128");
@@ -254,20 +251,19 @@ static void queries_are_embedded_with_the_wanted_code(void **state)
     tiny_t *f = *state;
     rg_msg_t *plain, *edited;
     tiny_save_stage2(f);
-    assert_ok(rg_engine_load(f->engine, ""));
+    assert_ok(tiny_load(f, ""));
     assert_ok(ask(f, rg_answer_embed, embed_request(f, NULL), &plain));
     assert_ok(ask(f, rg_answer_embed, embed_request(f, "Male"), &edited));
     const uint32_t rows[] = {2, D};
     float features[2 * MAP], code[2 * Z], want[2 * D];
-    assert_ok(rg_engine_encode(f->engine, f->pixels, 2, features, code));
-    assert_ok(rg_engine_embed(f->engine, features, code, 2, 0, want));
+    assert_ok(rg_inference_encode(f->networks, features, code, f->values, 2));
+    assert_ok(rg_inference_embed(f->networks, NULL, want, features, code, 2, 0));
     assert_memory_equal(payload(plain, "embeddings", RG__V1__DTYPE__F32, 2, rows), want, sizeof want);
     for (int i = 0; i < 2; i++)
         for (int z = 0; z < DIMS; z++) code[i * Z + DIMS + z] = 1;
-    assert_ok(rg_engine_embed(f->engine, features, code, 2, 1, want));
+    assert_ok(rg_inference_embed(f->networks, NULL, want, features, code, 2, 1));
     assert_memory_equal(payload(edited, "embeddings", RG__V1__DTYPE__F32, 2, rows), want, sizeof want);
-    assert_string_equal(((const Rg__V1__EmbedReply *)rg_msg_body(edited))->model,
-                        rg_engine_info(f->engine)->model);
+    assert_string_equal(((const Rg__V1__EmbedReply *)rg_msg_body(edited))->model, f->networks->embedding);
     rg_msg_destroy(&plain);
     rg_msg_destroy(&edited);
     assert_fails(ask(f, rg_answer_embed, embed_request(f, "Hat"), &plain), RG_ECONFIG, "Hat");
@@ -287,7 +283,7 @@ static rg_msg_t *translate_request(const tiny_t *f, uint32_t n, uint32_t samples
 static int translate(tiny_t *f, const atomic_int *stop, rg_msg_t *request, rg_msg_t **out)
 {
     *out = NULL;
-    int err = rg_answer_translate(f->engine, NULL, stop, request, out);
+    int err = rg_answer_translate(f->networks, NULL, stop, request, out);
     rg_msg_destroy(&request);
     return err;
 }
@@ -297,7 +293,7 @@ static void samples_of_an_image_are_adjacent(void **state)
     tiny_t *f = *state;
     rg_msg_t *many, *means, *one;
     tiny_save_stage1(f);
-    assert_ok(rg_engine_load(f->engine, ""));
+    assert_ok(tiny_load(f, ""));
     assert_ok(translate(f, &GO, translate_request(f, 6, 3), &many)); // more than one batch
     assert_ok(translate(f, &GO, translate_request(f, 6, 0), &means));
     assert_ok(translate(f, &GO, translate_request(f, 1, 3), &one));
@@ -325,7 +321,7 @@ static void every_sample_is_masked_with_its_own_source(void **state)
     tiny_t *f = *state;
     rg_msg_t *reply;
     tiny_save_copying(f);
-    assert_ok(rg_engine_load(f->engine, ""));
+    assert_ok(tiny_load(f, ""));
     assert_ok(translate(f, &GO, translate_request(f, 6, 3), &reply)); // more than one batch
     const uint8_t *copies =
         payload(reply, "pixels", RG__V1__DTYPE__U8, 4, (const uint32_t[]){18, SIDE, SIDE, 3});
@@ -341,7 +337,7 @@ static void references_give_the_named_codes(void **state)
     const uint32_t shape[] = {1, SIDE, SIDE, 3};
     memset(f->pixels + IMAGE, 255, IMAGE); // white, as unlike the source as can be
     tiny_save(f, &f->config, "stage1", RG_STAGE1_PARTS, 0, 50);
-    assert_ok(rg_engine_load(f->engine, ""));
+    assert_ok(tiny_load(f, ""));
     rg_msg_t *request = translate_request(f, 1, 1);
     put_pixels(f, request, "references", 0, 1);
     assert_ok(translate(f, &GO, request, &self));
@@ -449,9 +445,9 @@ static void translations_say_what_guided_them(void **state)
     set_t set;
     rg_msg_t *reply = NULL, *request = translate_request(f, IMAGES, SAMPLES);
     tiny_save_stage3(f);
-    assert_ok(rg_engine_load(f->engine, ""));
+    assert_ok(tiny_load(f, ""));
     start(&set, f);
-    assert_ok(rg_answer_translate(f->engine, set.link, &GO, request, &reply));
+    assert_ok(rg_answer_translate(f->networks, set.link, &GO, request, &reply));
     const Rg__V1__TranslateReply *body = rg_msg_body(reply);
     assert_string_equal(body->stage, "stage3");
     assert_int_equal(body->generation, GENERATION);
@@ -485,12 +481,12 @@ static void guidance_can_be_left_out(void **state)
     Rg__V1__TranslateRequest *asked = rg_msg_body(request);
     const uint32_t shape[] = {1, SIDE, SIDE, 3};
     tiny_save_stage3(f);
-    assert_ok(rg_engine_load(f->engine, ""));
+    assert_ok(tiny_load(f, ""));
     start(&set, f);
-    assert_ok(rg_answer_translate(f->engine, set.link, &GO, request, &with));
+    assert_ok(rg_answer_translate(f->networks, set.link, &GO, request, &with));
     stop(&set);
     asked->guidance = RG__V1__GUIDANCE__NONE;
-    assert_ok(rg_answer_translate(f->engine, NULL, &GO, request, &without));
+    assert_ok(rg_answer_translate(f->networks, NULL, &GO, request, &without));
     const Rg__V1__TranslateReply *body = rg_msg_body(without);
     assert_string_equal(body->stage, "stage3");
     assert_int_equal(body->generation, 0);
@@ -508,7 +504,7 @@ static void bad_translations_are_refused(void **state)
     rg_msg_t *out, *request;
     assert_fails(translate(f, &GO, translate_request(f, 1, 1), &out), RG_ENOENT, "train stage 1 first");
     tiny_save_stage1(f);
-    assert_ok(rg_engine_load(f->engine, ""));
+    assert_ok(tiny_load(f, ""));
     assert_fails(translate(f, &GO, translate_request(f, 2, 1025), &out), RG_ELIMIT,
                  "1025 samples of 2 images");
     assert_fails(translate(f, &GO, translate_request(f, 2, UINT32_MAX), &out), RG_ELIMIT,

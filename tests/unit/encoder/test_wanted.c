@@ -1,4 +1,4 @@
-#include "tests/unit/encoder/tiny.h"
+#include "tests/unit/model/tiny.h"
 
 #include <math.h>
 

@@ -1,6 +1,6 @@
-// A model of a few thousand weights and its checkpoints, for the encoder's tests.
-#ifndef RG_TEST_ENCODER_TINY_H
-#define RG_TEST_ENCODER_TINY_H
+// A model of a few thousand weights and its checkpoints, for tests of inference and of the encoder.
+#ifndef RG_TEST_MODEL_TINY_H
+#define RG_TEST_MODEL_TINY_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,9 +11,8 @@
 #include <stdlib.h>
 
 #include "common/core/alloc.h"
-#include "common/model/checkpoint.h"
-#include "common/model/model.h"
-#include "services/encoder/engine.h"
+#include "common/data/image.h"
+#include "common/model/inference.h"
 #include "tests/support/folder.h"
 #include "tests/support/result.h"
 
@@ -31,8 +30,9 @@ enum {
 typedef struct {
     void *folder;
     rg_config_t config;
-    rg_engine_t *engine;
-    uint8_t *pixels; // [n,S,S,3], filled by the tests' needs
+    rg_inference_t *networks; // NULL until tiny_load
+    uint8_t *pixels;          // [TINY_IMAGES,S,S,3]
+    float *values;            // the same in -1..1
 } tiny_t;
 
 static inline void tiny_configure(rg_config_t *config, const char *run)
@@ -53,7 +53,7 @@ static inline void tiny_configure(rg_config_t *config, const char *run)
     config->model.k = 2;
 }
 
-enum { TINY_IMAGES = 20 }; // more than one batch of the engine
+enum { TINY_IMAGES = 20, TINY_BATCH = 16 }; // more than one batch
 
 static inline int tiny_open(void **state)
 {
@@ -65,18 +65,35 @@ static inline int tiny_open(void **state)
     f->pixels = rg_alloc(TINY_IMAGES * IMAGE);
     rg_rng_init(&rng, 5, 1, 0);
     for (size_t i = 0; i < TINY_IMAGES * IMAGE; i++) f->pixels[i] = (uint8_t)rg_rng_u32(&rng);
-    rg_engine_new(&f->engine, &f->config);
+    f->values = rg_alloc(TINY_IMAGES * IMAGE * sizeof *f->values);
+    rg_pixels_to_float(f->pixels, TINY_IMAGES * IMAGE, f->values);
     return 0;
 }
 
 static inline int tiny_close(void **state)
 {
     tiny_t *f = *state;
-    rg_engine_destroy(&f->engine);
+    rg_inference_close(&f->networks);
+    free(f->values);
     free(f->pixels);
     int rc = folder_remove(&f->folder);
     free(f);
     return rc;
+}
+
+// Loads a checkpoint in place of what was loaded before; path "": the newest.
+static inline int tiny_load(tiny_t *f, const char *path)
+{
+    char newest[RG_PATH_SIZE];
+    rg_inference_t *opened;
+    int err = *path ? 0 : rg_inference_newest(&f->config, newest);
+    const rg_inference_spec_t spec = {
+        .stage = RG_STAGE_NONE, .path = *path ? path : newest, .batch = TINY_BATCH};
+    if (!err) err = rg_inference_open(&opened, &f->config, &spec);
+    if (err) return err;
+    rg_inference_close(&f->networks);
+    f->networks = opened;
+    return 0;
 }
 
 // Saves RUN/STAGE.safetensors and ends the model: trained sets have averaged weights that are half of the
@@ -107,14 +124,11 @@ static inline void tiny_save(const tiny_t *f, const rg_config_t *config, const c
     tiny_save_model(f, model, stage, iteration);
 }
 
-// A stage 1 with attention whose mask is shut: every translation is a copy of its source. The engine is made
-// anew for it.
+// A stage 1 with attention whose mask is shut: every translation is a copy of its source.
 static inline void tiny_save_copying(tiny_t *f)
 {
     rg_model_t *model;
     f->config.model.attention = 1;
-    rg_engine_destroy(&f->engine);
-    rg_engine_new(&f->engine, &f->config);
     rg_model_new(&model, &f->config, RG_STAGE1_PARTS, 0);
     rg_param_fill(model->generator.mask.weight, 0);
     rg_param_fill(model->generator.mask.bias, -100);

@@ -1,48 +1,46 @@
-#include "tests/unit/encoder/tiny.h"
+#include "tests/unit/model/tiny.h"
 
-#include "common/data/image.h"
-
-static const rg_engine_info_t *load(tiny_t *f, const char *path)
+static const rg_checkpoint_info_t *load(tiny_t *f, const char *path)
 {
-    assert_ok(rg_engine_load(f->engine, path));
-    return rg_engine_info(f->engine);
+    assert_ok(tiny_load(f, path));
+    return &f->networks->info;
 }
 
 static void the_newest_usable_stage_is_loaded(void **state)
 {
     tiny_t *f = *state;
-    assert_fails(rg_engine_load(f->engine, ""), RG_ENOENT, "train stage 1 first");
+    assert_fails(tiny_load(f, ""), RG_ENOENT, "train stage 1 first");
     tiny_save_stage1(f);
     assert_string_equal(load(f, "")->stage, "stage1");
-    assert_int_equal(rg_engine_info(f->engine)->iteration, 50);
-    assert_string_equal(rg_engine_info(f->engine)->model, "");
+    assert_int_equal(f->networks->info.iteration, 50);
+    assert_string_equal(f->networks->embedding, "");
     tiny_save(f, &f->config, "stage2", RG_STAGE2_PARTS, RG_STAGE2_TRAINS, 99); // of 100
     assert_string_equal(load(f, "")->stage, "stage1");
     tiny_save_stage2(f);
     assert_string_equal(load(f, "")->stage, "stage2");
-    assert_int_equal(strlen(rg_engine_info(f->engine)->model), 16);
+    assert_int_equal(strlen(f->networks->embedding), 16);
     char model[17];
-    strcpy(model, rg_engine_info(f->engine)->model);
+    strcpy(model, f->networks->embedding);
     tiny_save_stage3(f);
     assert_string_equal(load(f, "")->stage, "stage3");
     char path[RG_PATH_SIZE];
     rg_config_path(&f->config, "stage2.safetensors", path);
     assert_string_equal(load(f, path)->stage, "stage2");
-    assert_string_equal(rg_engine_info(f->engine)->model, model);
+    assert_string_equal(f->networks->embedding, model);
 }
 
 static void what_is_not_trained_is_said(void **state)
 {
     tiny_t *f = *state;
-    assert_fails(rg_engine_can_translate(f->engine), RG_ENOENT, "train stage 1 first");
-    assert_fails(rg_engine_can_embed(f->engine), RG_ENOENT, "train stages 1 and 2 first");
+    assert_fails(rg_inference_can_translate(f->networks), RG_ENOENT, "train stage 1 first");
+    assert_fails(rg_inference_can_embed(f->networks), RG_ENOENT, "train stages 1 and 2 first");
     tiny_save_stage1(f);
     load(f, "");
-    assert_ok(rg_engine_can_translate(f->engine));
-    assert_fails(rg_engine_can_embed(f->engine), RG_ENOENT, "train stages 1 and 2 first");
+    assert_ok(rg_inference_can_translate(f->networks));
+    assert_fails(rg_inference_can_embed(f->networks), RG_ENOENT, "train stages 1 and 2 first");
     tiny_save_stage2(f);
     load(f, "");
-    assert_ok(rg_engine_can_embed(f->engine));
+    assert_ok(rg_inference_can_embed(f->networks));
 }
 
 // The checkpoint's model by hand: all images at once, through the networks themselves.
@@ -88,16 +86,28 @@ static void assert_near(const float *got, const float *want, size_t n)
             fail_msg("element %zu: %g, not %g", i, (double)got[i], (double)want[i]);
 }
 
+// To grey levels.
+static int translate(tiny_t *f, uint8_t *pixels, rg_inference_source_t source, int n,
+                     const rg_retriever_t *retriever)
+{
+    const size_t size = (size_t)n * IMAGE;
+    float *image = rg_alloc(size * sizeof *image);
+    int err = rg_inference_translate(f->networks, image, source, n, retriever);
+    rg_pixels_to_u8(image, size, pixels);
+    free(image);
+    return err;
+}
+
 static void check_batches(tiny_t *f)
 {
     tiny_save_stage2(f);
     load(f, "");
     direct_t *want = compute_directly(f, "stage2.safetensors", RG_STAGE2_PARTS), *got = rg_alloc(sizeof *got);
-    assert_int_equal(rg_engine_map_size(f->engine), MAP);
-    assert_ok(rg_engine_encode(f->engine, f->pixels, TINY_IMAGES, got->content, got->code));
-    assert_ok(rg_engine_embed(f->engine, got->content, got->code, TINY_IMAGES, 0, got->embeddings));
-    const rg_engine_source_t rebuilt = {got->content, got->code, got->code, f->pixels};
-    assert_ok(rg_engine_decode(f->engine, rebuilt, TINY_IMAGES, NULL, got->translated));
+    assert_int_equal(rg_content_size(&f->config), MAP);
+    assert_ok(rg_inference_encode(f->networks, got->content, got->code, f->values, TINY_IMAGES));
+    assert_ok(rg_inference_embed(f->networks, NULL, got->embeddings, got->content, got->code, TINY_IMAGES, 0));
+    const rg_inference_source_t rebuilt = {f->values, got->content, got->code, got->code};
+    assert_ok(translate(f, got->translated, rebuilt, TINY_IMAGES, NULL));
     assert_near(got->content, want->content, TINY_IMAGES * MAP);
     assert_near(got->code, want->code, TINY_IMAGES * Z);
     assert_near(got->embeddings, want->embeddings, TINY_IMAGES * D);
@@ -116,22 +126,20 @@ static void and_with_attention(void **state)
 {
     tiny_t *f = *state;
     f->config.model.attention = 1;
-    rg_engine_destroy(&f->engine);
-    rg_engine_new(&f->engine, &f->config);
     check_batches(f);
 }
 
-// Checkpoints of stage 1 have averaged weights; the engine computes with those.
+// Checkpoints of stage 1 have averaged weights; inference computes with those.
 static void averaged_weights_are_used(void **state)
 {
     tiny_t *f = *state;
     float averaged[Z], plain[Z];
     tiny_save_stage1(f);
     load(f, "");
-    assert_ok(rg_engine_encode(f->engine, f->pixels, 1, NULL, averaged));
+    assert_ok(rg_inference_encode(f->networks, NULL, averaged, f->values, 1));
     tiny_save(f, &f->config, "stage1", RG_STAGE1_PARTS, 0, 50);
     load(f, "");
-    assert_ok(rg_engine_encode(f->engine, f->pixels, 1, NULL, plain));
+    assert_ok(rg_inference_encode(f->networks, NULL, plain, f->values, 1));
     for (int i = 0; i < Z; i++) assert_true(averaged[i] != plain[i]);
 }
 
@@ -160,16 +168,16 @@ static int found_fake(void *self)
 }
 
 // Nobody to ask is the same as neighbours that say nothing.
-static void check_unguided(tiny_t *f, rg_engine_source_t source, const rg_retriever_t *retriever)
+static void check_unguided(tiny_t *f, rg_inference_source_t source, const rg_retriever_t *retriever)
 {
     fake_retriever_t *fake = retriever->self;
     const rg_retriever_t nobody = {0};
     uint8_t guided[IMAGE], unguided[IMAGE], nothing[IMAGE];
-    assert_ok(rg_engine_decode(f->engine, source, 1, retriever, guided));
+    assert_ok(translate(f, guided, source, 1, retriever));
     fake->fill = 0;
-    assert_ok(rg_engine_decode(f->engine, source, 1, retriever, nothing));
+    assert_ok(translate(f, nothing, source, 1, retriever));
     const int calls = fake->calls;
-    assert_ok(rg_engine_decode(f->engine, source, 1, &nobody, unguided));
+    assert_ok(translate(f, unguided, source, 1, &nobody));
     assert_int_equal(fake->calls, calls);
     assert_memory_equal(unguided, nothing, IMAGE);
     assert_memory_not_equal(unguided, guided, IMAGE);
@@ -184,19 +192,19 @@ static void check_neighbours(tiny_t *f, int features)
     uint8_t other[IMAGE];
     fake_retriever_t fake = {.features = features, .fill = 1};
     const rg_retriever_t retriever = {find_fake, found_fake, &fake};
-    assert_ok(rg_engine_encode(f->engine, f->pixels, TINY_IMAGES, out->content, out->code));
+    assert_ok(rg_inference_encode(f->networks, out->content, out->code, f->values, TINY_IMAGES));
     for (int i = 0; i < TINY_IMAGES * Z; i++) wanted[i] = out->code[i] + (i % Z < DIMS ? 2 : 0);
-    const rg_engine_source_t source = {out->content, out->code, wanted, f->pixels};
-    assert_ok(rg_engine_decode(f->engine, source, TINY_IMAGES, &retriever, out->translated));
+    const rg_inference_source_t source = {f->values, out->content, out->code, wanted};
+    assert_ok(translate(f, out->translated, source, TINY_IMAGES, &retriever));
     assert_int_equal(fake.calls, 2);
     assert_int_equal(fake.images, TINY_IMAGES);
     fake.fill = 50;
-    assert_ok(rg_engine_decode(f->engine, source, 1, &retriever, other));
+    assert_ok(translate(f, other, source, 1, &retriever));
     assert_memory_not_equal(other, out->translated, IMAGE);
     fake.fill = -1;
-    assert_fails(rg_engine_decode(f->engine, source, 1, &retriever, other), RG_ETIMEOUT, "nobody");
+    assert_fails(translate(f, other, source, 1, &retriever), RG_ETIMEOUT, "nobody");
     fake.fill = 50;
-    assert_ok(rg_engine_decode(f->engine, source, 1, &retriever, other)); // the error is over
+    assert_ok(translate(f, other, source, 1, &retriever)); // the error is over
     check_unguided(f, source, &retriever);
     free(out);
 }
@@ -210,8 +218,6 @@ static void and_with_their_content_maps(void **state)
 {
     tiny_t *f = *state;
     f->config.model.fusion = RG_FUSION_CONCAT;
-    rg_engine_destroy(&f->engine);
-    rg_engine_new(&f->engine, &f->config);
     check_neighbours(f, MAP);
 }
 
@@ -222,25 +228,25 @@ static void other_checkpoints_are_refused_and_change_nothing(void **state)
     float before[Z], after[Z];
     tiny_save_stage1(f);
     load(f, "");
-    assert_ok(rg_engine_encode(f->engine, f->pixels, 1, NULL, before));
+    assert_ok(rg_inference_encode(f->networks, NULL, before, f->values, 1));
     rg_config_t other = f->config;
     other.model.gf = 2 * GF;
     tiny_save(f, &other, "stage2", RG_STAGE2_PARTS, RG_STAGE2_TRAINS, 100);
-    assert_fails(rg_engine_load(f->engine, ""), RG_EMODEL, "another architecture");
+    assert_fails(tiny_load(f, ""), RG_EMODEL, "another architecture");
     other = f->config;
     strcpy(other.data.attributes.name[1], "Smiling");
     tiny_save(f, &other, "stage2", RG_STAGE2_PARTS, RG_STAGE2_TRAINS, 100);
-    assert_fails(rg_engine_load(f->engine, ""), RG_EMODEL, "attribute 2 was trained as Smiling");
+    assert_fails(tiny_load(f, ""), RG_EMODEL, "attribute 2 was trained as Smiling");
     other.data.attributes.count = 2;
     tiny_save(f, &other, "stage2", RG_STAGE2_PARTS, RG_STAGE2_TRAINS, 100);
-    assert_fails(rg_engine_load(f->engine, ""), RG_EMODEL, "trained for 2 attributes");
+    assert_fails(tiny_load(f, ""), RG_EMODEL, "trained for 2 attributes");
     tiny_save(f, &f->config, "classifier", RG_STAGE1_PARTS, 0, 100);
     rg_config_path(&f->config, "classifier.safetensors", path);
-    assert_fails(rg_engine_load(f->engine, path), RG_EMODEL, "a checkpoint of classifier");
-    assert_fails(rg_engine_load(f->engine, "/nowhere/stage1.safetensors"), RG_ENOENT,
+    assert_fails(tiny_load(f, path), RG_EMODEL, "a checkpoint of classifier");
+    assert_fails(tiny_load(f, "/nowhere/stage1.safetensors"), RG_ENOENT,
                  "/nowhere/stage1.safetensors");
-    assert_string_equal(rg_engine_info(f->engine)->stage, "stage1");
-    assert_ok(rg_engine_encode(f->engine, f->pixels, 1, NULL, after));
+    assert_string_equal(f->networks->info.stage, "stage1");
+    assert_ok(rg_inference_encode(f->networks, NULL, after, f->values, 1));
     assert_memory_equal(before, after, sizeof before);
 }
 
