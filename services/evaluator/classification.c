@@ -4,35 +4,35 @@
 
 #include "common/core/alloc.h"
 #include "services/evaluator/evaluation.h"
-#include "services/evaluator/tally.h"
+#include "services/evaluator/metrics/metrics.h"
 
-static void count(const rg_evaluation_t *self, rg_rate_t *rates, const float *logits, const uint32_t *images,
-                  int n)
+static void count(const rg_evaluation_t *self, rg_accuracy_t *rates, const float *logits,
+                  const uint32_t *images, int n)
 {
     int classes = self->nets.classifier_info.attributes.count;
     size_t columns = (size_t)self->data.set.attributes.count;
     for (int i = 0; i < n; i++)
         for (int c = 0; c < classes; c++)
-            rg_rate_add(&rates[c], logits[i * classes + c],
-                        self->data.set.labels[images[i] * columns + (size_t)self->class_column[c]]);
+            rg_accuracy_add(&rates[c], logits[i * classes + c],
+                            self->data.set.labels[images[i] * columns + (size_t)self->class_column[c]]);
 }
 
-static void add_rate(rg_rate_t *sum, const rg_rate_t *rate)
+static void add_rate(rg_accuracy_t *sum, const rg_accuracy_t *rate)
 {
-    sum->right += rate->right;
+    sum->correct += rate->correct;
     sum->n += rate->n;
 }
 
-static void conclude(const rg_evaluation_t *self, const rg_rate_t *rates, rg_report_t *report)
+static void conclude(const rg_evaluation_t *self, const rg_accuracy_t *rates, rg_report_t *report)
 {
     const rg_names_t *classes = &self->nets.classifier_info.attributes;
-    rg_rate_t all = {0}, edited = {0};
+    rg_accuracy_t all = {0}, edited = {0};
     for (int c = 0; c < classes->count; c++) add_rate(&all, &rates[c]);
     for (int a = 0; a < self->config->data.attributes.count; a++) add_rate(&edited, &rates[self->class[a]]);
-    rg_report_number(report, rg_rate(&all), "accuracy_all");
-    rg_report_number(report, rg_rate(&edited), "accuracy_edited");
+    rg_report_number(report, rg_accuracy_value(&all), "accuracy_all");
+    rg_report_number(report, rg_accuracy_value(&edited), "accuracy_edited");
     for (int c = 0; c < classes->count; c++)
-        rg_report_number(report, rg_rate(&rates[c]), "accuracy.%s", classes->name[c]);
+        rg_report_number(report, rg_accuracy_value(&rates[c]), "accuracy.%s", classes->name[c]);
 }
 
 int rg_evaluate_classifier(rg_evaluation_t *self, rg_report_t *report)
@@ -40,7 +40,7 @@ int rg_evaluate_classifier(rg_evaluation_t *self, rg_report_t *report)
     size_t batch = (size_t)self->config->evaluation.batch;
     float *pixels = rg_alloc(batch * rg_evaluation_pixels(self) * sizeof *pixels);
     float *logits = rg_alloc(batch * RG_ATTRIBUTES_MAX * sizeof *logits);
-    rg_rate_t rates[RG_ATTRIBUTES_MAX] = {0};
+    rg_accuracy_t rates[RG_ATTRIBUTES_MAX] = {0};
     int err = 0;
     atomic_store(&self->progress->total, self->n_images);
     for (uint32_t first = 0; first < self->n_images && !err;) {

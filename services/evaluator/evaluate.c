@@ -10,7 +10,7 @@
 #include "common/core/hash.h"
 #include "common/core/log.h"
 #include "services/evaluator/history.h"
-#include "services/evaluator/inception.h"
+#include "services/evaluator/metrics/metrics.h"
 #include "services/evaluator/resemblance.h"
 
 // How each stage is measured.

@@ -9,7 +9,7 @@
 #include "services/evaluator/perception.h"
 #include "common/report/evaluation_report.h"
 #include "common/data/target.h"
-#include "services/evaluator/precision.h"
+#include "services/evaluator/metrics/metrics.h"
 
 enum rg_evaluate { RG_EVALUATE_TEST, RG_EVALUATE_VALIDATION }; // key evaluation.split
 

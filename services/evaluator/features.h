@@ -4,8 +4,7 @@
 #define RG_EVALUATOR_FEATURES_H
 
 #include "common/data/target.h"
-#include "services/evaluator/distances.h"
-#include "services/evaluator/domain.h"
+#include "services/evaluator/metrics/metrics.h"
 
 typedef struct {
     int d, classes; // classes 0: none

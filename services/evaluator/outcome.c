@@ -27,7 +27,7 @@ int rg_outcome_add(rg_outcome_t *outcome, const rg_target_t *targets, const floa
     const rg_said_t said = {room.row, room.probability, outcome->logits};
     int err = rg_evaluation_judge(outcome->evaluation, &said, images, n);
     for (int i = 0; i < n && !err; i++)
-        rg_tally_add(&outcome->tally, &targets[i], said.logits + i * attributes, attributes);
+        rg_edit_accuracy_add(&outcome->tally, &targets[i], said.logits + i * attributes, attributes);
     return err;
 }
 
@@ -35,14 +35,14 @@ int rg_outcome_report(const rg_outcome_t *outcome, const rg_features_t *real, co
                       rg_report_t *report)
 {
     const rg_config_t *config = outcome->evaluation->config;
-    rg_report_number(report, rg_tally_wanted(&outcome->tally, NULL), "wanted_accuracy_%s", mode);
-    rg_report_number(report, rg_rate(&outcome->tally.untouched), "untouched_accuracy_%s", mode);
+    rg_report_number(report, rg_edit_accuracy_wanted(&outcome->tally, NULL), "wanted_accuracy_%s", mode);
+    rg_report_number(report, rg_accuracy_value(&outcome->tally.untouched), "untouched_accuracy_%s", mode);
     for (int i = 0; i < rg_domains(config); i++) {
         char name[RG_DOMAIN_NAME_SIZE];
         const rg_domain_t domain = rg_domain(i);
         rg_domain_name(config, domain, name);
-        rg_report_number(report, rg_tally_wanted(&outcome->tally, &domain), "wanted_accuracy_%s.%s", mode,
-                         name);
+        rg_report_number(report, rg_edit_accuracy_wanted(&outcome->tally, &domain), "wanted_accuracy_%s.%s",
+                         mode, name);
     }
     return rg_resemblance(config, real, &outcome->features, mode, report);
 }

@@ -4,11 +4,11 @@
 
 #include "services/evaluator/evaluation.h"
 #include "services/evaluator/features.h"
-#include "services/evaluator/tally.h"
+#include "services/evaluator/metrics/metrics.h"
 
 typedef struct {
     rg_evaluation_t *evaluation; // borrowed
-    rg_tally_t tally;
+    rg_edit_accuracy_t tally;
     rg_features_t features;
     float *logits; // [evaluation.batch,A], owned
 } rg_outcome_t;

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
-#include "services/evaluator/diversity.h"
+#include "services/evaluator/metrics/metrics.h"
 #include "services/evaluator/evaluation.h"
 
 typedef struct {

@@ -106,7 +106,7 @@ int rg_perception_pairs(const rg_perception_t *perception, double *mean, const f
         layer[l].map = value[l]->data;
     }
     for (size_t i = 0; i < (size_t)n; i++)
-        for (size_t j = i + 1; j < (size_t)n; j++) sum += rg_lpips(layer, perception->layers, i, j);
+        for (size_t j = i + 1; j < (size_t)n; j++) sum += rg_lpips_distance(layer, perception->layers, i, j);
     *mean = sum / ((double)n * (n - 1) / 2);
     return rg_network_done(&perception->network);
 }

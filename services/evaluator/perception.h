@@ -3,7 +3,7 @@
 #ifndef RG_EVALUATOR_PERCEPTION_H
 #define RG_EVALUATOR_PERCEPTION_H
 
-#include "services/evaluator/lpips.h"
+#include "services/evaluator/metrics/metrics.h"
 #include "services/evaluator/network.h"
 
 enum { RG_PERCEPTION_NAME = 128 };

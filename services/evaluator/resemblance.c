@@ -5,14 +5,11 @@
 #include <stdlib.h>
 
 #include "common/core/alloc.h"
-#include "services/evaluator/frechet.h"
-#include "services/evaluator/inception.h"
-#include "services/evaluator/kid.h"
-#include "services/evaluator/prdc.h"
+#include "services/evaluator/metrics/metrics.h"
 
 typedef struct {
     double frechet;
-    rg_kid_t kid;
+    rg_estimate_t kid;
     rg_prdc_t prdc;
 } alike_t;
 
@@ -26,7 +23,7 @@ static int compare(alike_t *alike, const rg_vectors_t *real, const rg_vectors_t 
     size_t fewer = least(real->n, made->n);
     *alike = (alike_t){NAN, {NAN, NAN}, {NAN, NAN, NAN, NAN}};
     if (fewer < 2) return 0;
-    int err = rg_frechet_of_vectors(&alike->frechet, real, made);
+    int err = rg_frechet(&alike->frechet, real, made);
     if (err || fewer < RG_DOMAIN_MIN) return err;
     err = rg_kid(&alike->kid, real, made, RG_KID_SUBSETS, least(fewer / 2, RG_KID_SIZE_MAX), seed);
     return err ? err : rg_prdc(&alike->prdc, real, made, RG_PRDC_K);
@@ -73,7 +70,7 @@ static int compare_and_put(const rg_vectors_t *real, const rg_vectors_t *made, u
 // Where the extractor tells classes.
 static int put_score(const rg_features_t *features, const char *of, rg_report_t *report)
 {
-    rg_inception_score_t score;
+    rg_estimate_t score;
     if (!features->classes || !features->n) return 0;
     int err = rg_inception_score(&score, features->probability, features->n, features->classes,
                                  rg_inception_splits(features->n));

@@ -12,9 +12,8 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "services/evaluator/evaluation.h"
-#include "services/evaluator/precision.h"
+#include "services/evaluator/metrics/metrics.h"
 #include "services/evaluator/samples.h"
-#include "services/evaluator/search.h"
 
 enum { TRAINED, UNTRAINED, CODE_ONLY, CODE_COMPONENTS, SPACES };
 
@@ -172,12 +171,12 @@ static double share_found(const retrieval_t *self, const uint32_t *found, size_t
 static void report_row(const retrieval_t *self, const char *row, uint32_t *found, int k, rg_report_t *report)
 {
     const rg_evaluation_t *evaluation = self->evaluation;
-    rg_precision_t precision = {0};
+    rg_precision_at_k_t precision = {0};
     name_images(self, found, (size_t)evaluation->n_images * (size_t)k);
     for (uint32_t q = 0; q < evaluation->n_images; q++)
-        rg_precision_add(&precision, &evaluation->data, evaluation->config, &self->target[q],
-                         found + (size_t)q * (size_t)k, k);
-    rg_precision_at_t at = rg_precision_mean(&precision);
+        rg_precision_at_k_add(&precision, &evaluation->data, evaluation->config, &self->target[q],
+                              found + (size_t)q * (size_t)k, k);
+    rg_precision_means_t at = rg_precision_at_k_means(&precision);
     rg_report_number(report, at.attributes, "p%d.%s.attributes", k, row);
     rg_report_number(report, at.content, "p%d.%s.content", k, row);
     rg_report_number(report, at.average, "p%d.%s.average", k, row);
@@ -194,8 +193,9 @@ static void conclude(const retrieval_t *self, rg_report_t *report)
     rg_report_integer(report, "retrieval_images", self->n_train);
     for (int s = 0; s < SPACES; s++) {
         const space_t *space = &self->space[s];
-        rg_search_exact(evaluation->nets.backend, found, space->queries, evaluation->n_images, space->base,
-                        self->n_train, space->width, k);
+        const rg_vectors_t queries = {space->queries, evaluation->n_images, space->width},
+                           base = {space->base, self->n_train, space->width};
+        rg_search_exact(found, &queries, &base, k);
         report_row(self, space->name, found, k, report);
     }
     draw_random(self, found, k);
@@ -220,8 +220,9 @@ static int draw_samples(retrieval_t *self)
     want(self, target, rows);
     err = project(self, TRAINED, 0, self->code, rows, 1); // their queries have been answered
     if (err) return err;
-    rg_search_exact(evaluation->nets.backend, found, space->queries, (size_t)rows, space->base, self->n_train,
-                    space->width, k);
+    const rg_vectors_t queries = {space->queries, (size_t)rows, space->width},
+                       base = {space->base, self->n_train, space->width};
+    rg_search_exact(found, &queries, &base, k);
     name_images(self, found, (size_t)(rows * k));
     for (int row = 0; row < rows; row++) {
         shown[row * (1 + k)] = target[row].image;

@@ -11,7 +11,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "services/evaluator/diversity.h"
+#include "services/evaluator/metrics/metrics.h"
 #include "services/evaluator/outcome.h"
 #include "services/evaluator/real.h"
 #include "services/evaluator/resemblance.h"
@@ -28,8 +28,8 @@ typedef struct {
     double change[MODES];                       // mean |difference| of the two, summed over images
     rg_real_t judged;                           // of the sources
     rg_features_t real;
-    rg_tally_t untranslated;
-    rg_ceiling_t ceiling;
+    rg_edit_accuracy_t untranslated;
+    rg_accuracy_ceiling_t ceiling;
     double reconstruction; // mean |x - G(c,z)|, summed over images
     // one batch, owned
     rg_target_t *target;
@@ -98,8 +98,9 @@ static int measure_sources(translation_t *self, uint32_t first, int n)
     const rg_said_t said = {room_of.row, room_of.probability, self->logits};
     int err = rg_real_judge(&self->judged, &said, first, self->pixels, n);
     for (int i = 0; i < n && !err; i++) {
-        rg_tally_add(&self->untranslated, &self->target[i], self->logits + i * attributes, attributes);
-        rg_ceiling_add(&self->ceiling, &self->target[i], self->logits + i * attributes, attributes);
+        rg_edit_accuracy_add(&self->untranslated, &self->target[i], self->logits + i * attributes,
+                             attributes);
+        rg_accuracy_ceiling_add(&self->ceiling, &self->target[i], self->logits + i * attributes, attributes);
     }
     return err;
 }
@@ -211,17 +212,18 @@ static void report_domain_bounds(const translation_t *self, rg_domain_t domain, 
 {
     char name[RG_DOMAIN_NAME_SIZE];
     rg_domain_name(self->evaluation->config, domain, name);
-    rg_report_number(report, rg_ceiling(&self->ceiling, &domain), "ceiling_accuracy.%s", name);
-    rg_report_number(report, rg_tally_wanted(&self->untranslated, &domain), "untranslated_baseline.%s", name);
+    rg_report_number(report, rg_accuracy_ceiling(&self->ceiling, &domain), "ceiling_accuracy.%s", name);
+    rg_report_number(report, rg_edit_accuracy_wanted(&self->untranslated, &domain),
+                     "untranslated_baseline.%s", name);
 }
 
 // What real images reach, and what the sources were before anything was done to them.
 static int report_bounds(const translation_t *self, rg_report_t *report)
 {
     const rg_config_t *config = self->evaluation->config;
-    rg_report_number(report, rg_ceiling(&self->ceiling, NULL), "ceiling_accuracy");
-    rg_report_number(report, rg_rate(&self->untranslated.untouched), "untouched_ceiling_accuracy");
-    rg_report_number(report, rg_tally_wanted(&self->untranslated, NULL), "untranslated_baseline");
+    rg_report_number(report, rg_accuracy_ceiling(&self->ceiling, NULL), "ceiling_accuracy");
+    rg_report_number(report, rg_accuracy_value(&self->untranslated.untouched), "untouched_ceiling_accuracy");
+    rg_report_number(report, rg_edit_accuracy_wanted(&self->untranslated, NULL), "untranslated_baseline");
     for (int i = 0; i < rg_domains(config); i++) report_domain_bounds(self, rg_domain(i), report);
     const rg_vectors_t real = rg_features_all(&self->real);
     rg_report_number(report, rg_diversity(&real, config->evaluation.outputs), "diversity_real");

@@ -1,4 +1,4 @@
-// Hand-made data for the evaluator's tests: a labelled set without images.
+// Hand-made data for the evaluator's tests: feature vectors, and a labelled data set without images.
 #ifndef RG_TEST_EVALUATOR_CASES_H
 #define RG_TEST_EVALUATOR_CASES_H
 
@@ -7,10 +7,23 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
-#include "services/evaluator/precision.h"
+#include "common/core/alloc.h"
+#include "common/core/rng.h"
+#include "services/evaluator/metrics/metrics.h"
+
+// Random normal vectors [n,d]; free() them.
+static inline float *cases_normal(size_t n, int d, uint64_t seed, float scale, float shift)
+{
+    float *x = rg_alloc(n * (size_t)d * sizeof *x);
+    rg_rng_t rng;
+    rg_rng_init(&rng, seed, RG_RNG_EVALUATE, 0);
+    for (size_t i = 0; i < n * (size_t)d; i++) x[i] = scale * rg_rng_normal(&rng) + shift;
+    return x;
+}
 
 // Config attributes P, Q, R, of which P and Q exclude each other.
 static inline void cases_config(rg_config_t *config)
@@ -27,7 +40,8 @@ static inline void cases_config(rg_config_t *config)
     }
 }
 
-// Images whose rows of labels have columns x, R, P, Q, y (borrowed); all are annotated training images.
+// n images with labels [n,5] in columns x, R, P, Q, y; labels and images are borrowed. All are annotated
+// training images.
 static inline void cases_labelled(rg_labelled_t *data, uint8_t *labels, uint32_t *images, uint32_t n)
 {
     *data = (rg_labelled_t){.column = {2, 3, 1}};

@@ -1,78 +1,96 @@
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <cmocka.h>
+#include "tests/unit/evaluator/cases.h"
 
-#include "common/core/alloc.h"
-#include "common/core/rng.h"
-#include "services/evaluator/frechet.h"
+#include <math.h>
+
+#include "services/evaluator/metrics/metrics.h"
 #include "tests/support/near.h"
 #include "tests/support/result.h"
-
-static float *normal(size_t n, int d, uint64_t seed, float scale, float shift)
-{
-    float *x = rg_alloc(n * (size_t)d * sizeof *x);
-    rg_rng_t rng;
-    rg_rng_init(&rng, seed, RG_RNG_EVALUATE, 0);
-    for (size_t i = 0; i < n * (size_t)d; i++) x[i] = scale * rg_rng_normal(&rng) + shift;
-    return x;
-}
-
-static void moments_of(rg_moments_t *moments, const float *x, size_t n, int d)
-{
-    rg_moments_init(moments, d);
-    rg_moments_add(moments, x, n);
-}
 
 static double distance(const float *a, size_t na, const float *b, size_t nb, int d)
 {
     double out = -1;
-    rg_moments_t of_a, of_b;
-    moments_of(&of_a, a, na, d);
-    moments_of(&of_b, b, nb, d);
-    assert_ok(rg_frechet(&out, &of_a, &of_b));
-    rg_moments_fini(&of_a);
-    rg_moments_fini(&of_b);
+    assert_ok(rg_frechet(&out, &(rg_vectors_t){a, na, d}, &(rg_vectors_t){b, nb, d}));
     return out;
 }
 
-// Few or many vectors: the same number as from moments.
-static void vectors_give_what_their_moments_give(void **state)
+// The same vectors with zeros appended; free() them.
+static float *widen(const float *x, size_t n, int d, int wide)
+{
+    float *out = rg_alloc(n * (size_t)wide * sizeof *out);
+    for (size_t i = 0; i < n; i++) memcpy(out + i * (size_t)wide, x + i * (size_t)d, (size_t)d * sizeof *out);
+    return out;
+}
+
+// Dimensions that are zero everywhere change no distance. They make sets with fewer vectors than dimensions,
+// which are computed in another way.
+static void both_ways_give_the_same_number(void **state)
 {
     (void)state;
-    enum { D = 48 };
-    static const size_t counts[][2] = {{20, 30}, {20, 500}, {500, 20}, {200, 300}, {D, D}, {2, 2}};
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
-        size_t na = counts[i][0], nb = counts[i][1];
-        float *a = normal(na, D, 1, 1, 0), *b = normal(nb, D, 2, 2, 0.5f);
-        const rg_vectors_t of_a = {a, na, D}, of_b = {b, nb, D};
-        double want = distance(a, na, b, nb, D), have = -1;
-        assert_ok(rg_frechet_of_vectors(&have, &of_a, &of_b));
-        assert_near(have, want, 1e-6 * want);
+    static const struct {
+        size_t na, nb;
+        int d, wide;
+    } cases[] = {{20, 30, 16, 21},    {20, 500, 16, 48}, {500, 20, 16, 48},
+                 {200, 300, 48, 256}, {48, 48, 48, 49},  {2, 2, 2, 48}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t na = cases[i].na, nb = cases[i].nb;
+        int d = cases[i].d, wide = cases[i].wide;
+        float *a = cases_normal(na, d, 1, 1, 0), *b = cases_normal(nb, d, 2, 2, 0.5f),
+              *wide_a = widen(a, na, d, wide), *wide_b = widen(b, nb, d, wide);
+        double want = distance(a, na, b, nb, d);
+        assert_near(distance(wide_a, na, wide_b, nb, wide), want, 1e-6 * want);
         free(a);
         free(b);
+        free(wide_a);
+        free(wide_b);
     }
-    const float one[D] = {0};
-    const rg_vectors_t alone = {one, 1, D};
-    double unset;
-    assert_int_equal(rg_frechet_of_vectors(&unset, &alone, &alone), RG_EINVAL);
+}
+
+// Covariance of columns a and b in two passes, as in a textbook.
+static double covariance(const float *x, size_t n, int a, int b, double mean[2])
+{
+    double sum = 0;
+    mean[0] = mean[1] = 0;
+    for (size_t i = 0; i < n; i++)
+        for (int j = 0; j < 2; j++) mean[j] += x[2 * i + (size_t)j] / (double)n;
+    for (size_t i = 0; i < n; i++) sum += (x[2 * i + (size_t)a] - mean[a]) * (x[2 * i + (size_t)b] - mean[b]);
+    return sum / (double)(n - 1);
+}
+
+// More vectors than are read at a time. In two dimensions tr(M^1/2) = (tr M + 2 (det M)^1/2)^1/2.
+static void does_not_depend_on_batches(void **state)
+{
+    (void)state;
+    enum { N = 700 };
+    float *x[2] = {cases_normal(N, 2, 1, 1, 100), cases_normal(N, 2, 2, 3, 98)};
+    double s[2][3], mean[2][2], want = 0;
+    for (int set = 0; set < 2; set++) {
+        for (size_t i = 0; i < N; i++) x[set][2 * i + 1] += 0.5f * x[set][2 * i]; // correlated
+        for (int c = 0; c < 3; c++) s[set][c] = covariance(x[set], N, c / 2, (c + 1) / 2, mean[set]);
+        want += s[set][0] + s[set][2];
+    }
+    for (int j = 0; j < 2; j++) want += pow(mean[0][j] - mean[1][j], 2);
+    double trace = s[0][0] * s[1][0] + 2 * s[0][1] * s[1][1] + s[0][2] * s[1][2],
+           determinant = (s[0][0] * s[0][2] - s[0][1] * s[0][1]) * (s[1][0] * s[1][2] - s[1][1] * s[1][1]);
+    want -= 2 * sqrt(trace + 2 * sqrt(determinant));
+    assert_near(distance(x[0], N, x[1], N, 2), want, 1e-9 * want);
+    free(x[0]);
+    free(x[1]);
 }
 
 static void is_zero_to_itself(void **state)
 {
     (void)state;
-    float *x = normal(300, 32, 1, 1, 3), *few = normal(8, 64, 2, 1, 0);
+    float *x = cases_normal(300, 32, 1, 1, 3), *few = cases_normal(8, 64, 2, 1, 0), repeated[64 * 64];
+    for (int i = 0; i < 64 * 64; i++) repeated[i] = few[i % (8 * 64)];
     assert_near(distance(x, 300, x, 300, 32), 0, 1e-9);
-    assert_near(distance(few, 8, few, 8, 64), 0, 1e-6); // fewer vectors than dims: a singular covariance
+    assert_near(distance(few, 8, few, 8, 64), 0, 1e-6);
+    assert_near(distance(repeated, 64, repeated, 64, 64), 0, 1e-6); // the covariance is singular
     free(x);
     free(few);
 }
 
 // Points at +-s per axis have mean m and unbiased variances s^2 * n/(n-1) on a diagonal covariance.
-static void axes(float *x, int d, const double *mean, const double *variance)
+static void put_on_axes(float *x, int d, const double *mean, const double *variance)
 {
     int n = 2 * d;
     for (int i = 0; i < n; i++)
@@ -89,8 +107,8 @@ static void has_the_closed_form_of_diagonal_gaussians(void **state)
     const double ma[D] = {0, 1, 2, 3}, mb[D] = {1, 1, 0, 3}, va[D] = {1, 4, 9, 0.25}, vb[D] = {4, 4, 1, 1};
     float a[2 * D * D], b[2 * D * D];
     double want = 0;
-    axes(a, D, ma, va);
-    axes(b, D, mb, vb);
+    put_on_axes(a, D, ma, va);
+    put_on_axes(b, D, mb, vb);
     for (int j = 0; j < D; j++) want += pow(ma[j] - mb[j], 2) + pow(sqrt(va[j]) - sqrt(vb[j]), 2);
     assert_near(distance(a, 2 * D, b, 2 * D, D), want, 1e-5);
 }
@@ -114,7 +132,7 @@ static void sees_correlation(void **state)
 static void is_symmetric(void **state)
 {
     (void)state;
-    float *a = normal(700, 24, 3, 1, 0), *b = normal(500, 24, 4, 2, 0.5f);
+    float *a = cases_normal(700, 24, 3, 1, 0), *b = cases_normal(500, 24, 4, 2, 0.5f);
     for (size_t i = 0; i + 1 < 700 * 24; i++) a[i + 1] += 0.5f * a[i]; // correlated
     double ab = distance(a, 700, b, 500, 24), ba = distance(b, 500, a, 700, 24);
     assert_true(ab > 1);
@@ -127,25 +145,22 @@ static void refuses_what_has_no_distance(void **state)
 {
     (void)state;
     const float x[4] = {0, 1, 2, 3}, y[4] = {0, NAN, 2, 3};
-    rg_moments_t two, one, broken;
+    const rg_vectors_t two = {x, 2, 2}, one = {x, 1, 2}, broken = {y, 2, 2},
+                       wide = {(const float[6]){0, 1, 2, 3, 4, INFINITY}, 2, 3};
     double out = -1;
-    moments_of(&two, x, 2, 2);
-    moments_of(&one, x, 1, 2);
-    moments_of(&broken, y, 2, 2);
     assert_fails(rg_frechet(&out, &two, &one), RG_EINVAL,
                  "a Frechet distance needs at least two images on each side");
     assert_fails(rg_frechet(&out, &two, &broken), RG_ENUMERIC,
                  "features of the images are not finite numbers");
+    assert_fails(rg_frechet(&out, &wide, &wide), RG_ENUMERIC, "not finite");
     assert_near(out, -1, 0);
-    rg_moments_fini(&two);
-    rg_moments_fini(&one);
-    rg_moments_fini(&broken);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(vectors_give_what_their_moments_give),
+        cmocka_unit_test(both_ways_give_the_same_number),
+        cmocka_unit_test(does_not_depend_on_batches),
         cmocka_unit_test(is_zero_to_itself),
         cmocka_unit_test(has_the_closed_form_of_diagonal_gaussians),
         cmocka_unit_test(sees_correlation),

@@ -1,4 +1,4 @@
-#include "services/evaluator/inception.h"
+#include "services/evaluator/metrics/metrics.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@ static const double SUM_TOLERANCE = 1e-3; // of a softmax in single precision
 
 int rg_inception_splits(size_t n)
 {
-    size_t most = n / RG_INCEPTION_EACH;
+    size_t most = n / RG_INCEPTION_SPLIT_MIN;
     return most < 1 ? 1 : most > RG_INCEPTION_SPLITS ? RG_INCEPTION_SPLITS : (int)most;
 }
 
@@ -24,7 +24,7 @@ static int is_distribution(const float *p, int classes)
     return fabs(sum - 1) <= SUM_TOLERANCE;
 }
 
-static double divergence(const float *p, const double *q, int classes)
+static double kl_divergence(const float *p, const double *q, int classes)
 {
     double sum = 0;
     for (int c = 0; c < classes; c++)
@@ -32,35 +32,36 @@ static double divergence(const float *p, const double *q, int classes)
     return sum;
 }
 
-// One split's score; mean [classes] is scratch.
+// The score of one split; mean [classes] is scratch.
 static double score_split(const float *probability, size_t n, int classes, double *mean)
 {
     double sum = 0;
     for (int c = 0; c < classes; c++) mean[c] = 0;
     for (size_t i = 0; i < n; i++)
         for (int c = 0; c < classes; c++) mean[c] += probability[i * (size_t)classes + (size_t)c] / (double)n;
-    for (size_t i = 0; i < n; i++) sum += divergence(probability + i * (size_t)classes, mean, classes);
+    for (size_t i = 0; i < n; i++) sum += kl_divergence(probability + i * (size_t)classes, mean, classes);
     return exp(sum / (double)n);
 }
 
-int rg_inception_score(rg_inception_score_t *score, const float *probability, size_t n, int classes,
-                       int splits)
+int rg_inception_score(rg_estimate_t *score, const float *probability, size_t n, int classes, int splits)
 {
     if (splits < 1 || n < (size_t)splits)
         return rg_fail(RG_EINVAL, "an inception score in %d splits needs as many images: there are %zu",
                        splits, n);
     for (size_t i = 0; i < n; i++)
         if (!is_distribution(probability + i * (size_t)classes, classes))
-            return rg_fail(RG_ENUMERIC, "what the extractor says of image %zu are no probabilities", i);
+            return rg_fail(RG_ENUMERIC,
+                           "the extractor's classes of image %zu are not probabilities; "
+                           "evaluation.extractor.classes names the output of a softmax",
+                           i);
     size_t each = n / (size_t)splits;
     double *mean = rg_alloc((size_t)classes * sizeof *mean), sum = 0, squares = 0;
     for (int s = 0; s < splits; s++) {
-        double one = score_split(probability + (size_t)s * each * (size_t)classes, each, classes, mean);
-        sum += one;
-        squares += one * one;
+        double of_split = score_split(probability + (size_t)s * each * (size_t)classes, each, classes, mean);
+        sum += of_split;
+        squares += of_split * of_split;
     }
     free(mean);
-    sum /= splits;
-    *score = (rg_inception_score_t){sum, sqrt(fmax(squares / splits - sum * sum, 0))};
+    *score = rg_estimate(sum, squares, splits);
     return 0;
 }

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "services/evaluator/tally.h"
+#include "services/evaluator/metrics/metrics.h"
 #include "tests/support/near.h"
 
 static const rg_domain_t P = {0, 1}, Q = {1, 1}, R = {2, 1}, NOT_R = {2, 0};
@@ -14,27 +14,27 @@ static void counts_wanted_and_untouched(void **state)
     const rg_target_t hair = {.asked = 1, .source = {1, 0, 1}, .wanted = {0, 1, 1}};
     const rg_target_t plain = {.asked = 2, .source = {0, 0, 1}, .wanted = {0, 0, 0}};
     const float seen[] = {-1, 2, 3}, unseen[] = {1, -1, -2}, half[] = {2, -1, -3};
-    rg_tally_t tally = {0};
-    rg_tally_add(&tally, &hair, seen, 3);   // Q seen; R kept
-    rg_tally_add(&tally, &hair, unseen, 3); // Q not seen; R lost
-    rg_tally_add(&tally, &plain, half, 3);  // R gone as wanted; P lost, Q kept
-    assert_near(rg_tally_wanted(&tally, &Q), 0.5, 0);
-    assert_near(rg_tally_wanted(&tally, &NOT_R), 1, 0);
-    assert_true(isnan(rg_tally_wanted(&tally, &R)));
-    assert_true(isnan(rg_tally_wanted(&tally, &P)));
-    assert_near(rg_tally_wanted(&tally, NULL), 2.0 / 3, 1e-12);
+    rg_edit_accuracy_t tally = {0};
+    rg_edit_accuracy_add(&tally, &hair, seen, 3);   // Q seen; R kept
+    rg_edit_accuracy_add(&tally, &hair, unseen, 3); // Q not seen; R lost
+    rg_edit_accuracy_add(&tally, &plain, half, 3);  // R gone as wanted; P lost, Q kept
+    assert_near(rg_edit_accuracy_wanted(&tally, &Q), 0.5, 0);
+    assert_near(rg_edit_accuracy_wanted(&tally, &NOT_R), 1, 0);
+    assert_true(isnan(rg_edit_accuracy_wanted(&tally, &R)));
+    assert_true(isnan(rg_edit_accuracy_wanted(&tally, &P)));
+    assert_near(rg_edit_accuracy_wanted(&tally, NULL), 2.0 / 3, 1e-12);
     assert_int_equal(tally.untouched.n, 4);
-    assert_near(rg_rate(&tally.untouched), 0.5, 0);
+    assert_near(rg_accuracy_value(&tally.untouched), 0.5, 0);
 }
 
 static void a_zero_logit_says_no(void **state)
 {
     (void)state;
-    rg_rate_t rate = {0};
-    assert_true(isnan(rg_rate(&rate)));
-    rg_rate_add(&rate, 0, 0);
-    rg_rate_add(&rate, 0, 1);
-    assert_near(rg_rate(&rate), 0.5, 0);
+    rg_accuracy_t rate = {0};
+    assert_true(isnan(rg_accuracy_value(&rate)));
+    rg_accuracy_add(&rate, 0, 0);
+    rg_accuracy_add(&rate, 0, 1);
+    assert_near(rg_accuracy_value(&rate), 0.5, 0);
 }
 
 static void the_ceiling_weighs_by_what_was_wanted(void **state)
@@ -43,15 +43,15 @@ static void the_ceiling_weighs_by_what_was_wanted(void **state)
     const rg_target_t off = {.asked = 2, .source = {1, 0, 1}, .wanted = {1, 0, 0}};
     const rg_target_t on = {.asked = 2, .source = {1, 0, 0}, .wanted = {1, 0, 1}};
     const float says_on[] = {1, -1, 1};
-    rg_ceiling_t ceiling = {0};
-    rg_ceiling_add(&ceiling, &off, says_on, 3); // real R=1 is seen
-    rg_ceiling_add(&ceiling, &off, says_on, 3);
-    rg_ceiling_add(&ceiling, &on, says_on, 3); // real R=0 is not
+    rg_accuracy_ceiling_t ceiling = {0};
+    rg_accuracy_ceiling_add(&ceiling, &off, says_on, 3); // real R=1 is seen
+    rg_accuracy_ceiling_add(&ceiling, &off, says_on, 3);
+    rg_accuracy_ceiling_add(&ceiling, &on, says_on, 3); // real R=0 is not
     // wanted: twice R=0 (rate 0), once R=1 (rate 1)
-    assert_near(rg_ceiling(&ceiling, &R), 1, 0);
-    assert_near(rg_ceiling(&ceiling, &NOT_R), 0, 0);
-    assert_near(rg_ceiling(&ceiling, NULL), 1.0 / 3, 1e-12);
-    assert_true(isnan(rg_ceiling(&ceiling, &P)));
+    assert_near(rg_accuracy_ceiling(&ceiling, &R), 1, 0);
+    assert_near(rg_accuracy_ceiling(&ceiling, &NOT_R), 0, 0);
+    assert_near(rg_accuracy_ceiling(&ceiling, NULL), 1.0 / 3, 1e-12);
+    assert_true(isnan(rg_accuracy_ceiling(&ceiling, &P)));
 }
 
 static void the_ceiling_leaves_out_what_no_real_image_shows(void **state)
@@ -59,9 +59,9 @@ static void the_ceiling_leaves_out_what_no_real_image_shows(void **state)
     (void)state;
     const rg_target_t on = {.asked = 2, .source = {0, 0, 0}, .wanted = {0, 0, 1}};
     const float logits[] = {-1, -1, -1};
-    rg_ceiling_t ceiling = {0};
-    rg_ceiling_add(&ceiling, &on, logits, 3);
-    assert_true(isnan(rg_ceiling(&ceiling, NULL)));
+    rg_accuracy_ceiling_t ceiling = {0};
+    rg_accuracy_ceiling_add(&ceiling, &on, logits, 3);
+    assert_true(isnan(rg_accuracy_ceiling(&ceiling, NULL)));
 }
 
 int main(void)

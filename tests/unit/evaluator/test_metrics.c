@@ -1,70 +1,19 @@
 // Measures of sets of features, against values worked out by hand.
+#include "tests/unit/evaluator/cases.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "common/core/alloc.h"
-#include "common/core/rng.h"
-#include "services/evaluator/diversity.h"
-#include "services/evaluator/kid.h"
-#include "services/evaluator/moments.h"
-#include "services/evaluator/prdc.h"
+#include "services/evaluator/metrics/metrics.h"
 #include "services/evaluator/resemblance.h"
 #include "tests/support/near.h"
 #include "tests/support/result.h"
-#include "tests/unit/evaluator/cases.h"
-
-static float *normal(size_t n, int d, uint64_t seed, float shift)
-{
-    float *x = rg_alloc(n * (size_t)d * sizeof *x);
-    rg_rng_t rng;
-    rg_rng_init(&rng, seed, RG_RNG_EVALUATE, 0);
-    for (size_t i = 0; i < n * (size_t)d; i++) x[i] = rg_rng_normal(&rng) + shift;
-    return x;
-}
-
-// The textbook's two passes.
-static double covariance(const float *x, size_t n, int d, int a, int b)
-{
-    double mean_a = 0, mean_b = 0, sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        mean_a += x[i * (size_t)d + (size_t)a] / (double)n;
-        mean_b += x[i * (size_t)d + (size_t)b] / (double)n;
-    }
-    for (size_t i = 0; i < n; i++)
-        sum += (x[i * (size_t)d + (size_t)a] - mean_a) * (x[i * (size_t)d + (size_t)b] - mean_b);
-    return sum / (double)(n - 1);
-}
-
-static void moments_do_not_depend_on_the_batches(void **state)
-{
-    (void)state;
-    enum { N = 700, D = 3 };
-    float *x = normal(N, D, 1, 100);
-    rg_moments_t moments;
-    double found[D * D];
-    rg_moments_init(&moments, D);
-    for (size_t first = 0, n = 1; first < N; first += n, n = first < 300 ? 7 : N - first)
-        rg_moments_add(&moments, x + first * D, n);
-    assert_int_equal(moments.n, N);
-    rg_moments_covariance(&moments, found);
-    for (int i = 0; i < D * D; i++) assert_near(found[i], covariance(x, N, D, i / D, i % D), 1e-11);
-    rg_moments_fini(&moments);
-    free(x);
-}
 
 // Kernel (x.y/2 + 1)^3 of (0,0), (2,2) and of (1,1), (3,3): within 1 and 64, across 1, 1, 27 and 343.
 static void the_kernel_distance_is_that_of_the_formula(void **state)
 {
     (void)state;
     const float a[] = {0, 0, 2, 2}, b[] = {1, 1, 3, 3};
-    rg_kid_t kid;
+    rg_estimate_t kid;
     assert_ok(rg_kid(&kid, &(rg_vectors_t){a, 2, 2}, &(rg_vectors_t){b, 2, 2}, 3, 2, 1));
     assert_near(kid.mean, (2 * 1 + 2 * 64) / 2.0 - 2 * (1 + 1 + 27 + 343) / 4.0, 1e-9);
     assert_near(kid.spread, 0, 1e-6); // every subset is the set
@@ -74,9 +23,10 @@ static void the_kernel_distance_of_one_distribution_is_about_zero(void **state)
 {
     (void)state;
     enum { N = 400, D = 16 };
-    float *a = normal(N, D, 1, 0), *b = normal(N, D, 2, 0), *far = normal(N, D, 3, 1);
+    float *a = cases_normal(N, D, 1, 1, 0), *b = cases_normal(N, D, 2, 1, 0),
+          *far = cases_normal(N, D, 3, 1, 1);
     const rg_vectors_t va = {a, N, D}, vb = {b, N, D}, vf = {far, N, D};
-    rg_kid_t near_by, apart;
+    rg_estimate_t near_by, apart;
     assert_ok(rg_kid(&near_by, &va, &vb, 20, 200, 1));
     assert_ok(rg_kid(&apart, &va, &vf, 20, 200, 1));
     assert_true(fabs(near_by.mean) < 0.05);
@@ -110,7 +60,7 @@ static void a_set_covers_itself(void **state)
 {
     (void)state;
     enum { N = 150, D = 8 };
-    float *x = normal(N, D, 5, 3);
+    float *x = cases_normal(N, D, 5, 1, 3);
     const rg_vectors_t set = {x, N, D};
     rg_prdc_t prdc;
     assert_ok(rg_prdc(&prdc, &set, &set, 5));
@@ -127,6 +77,41 @@ static void diversity_is_the_mean_of_pairs_within_a_source(void **state)
     const float x[] = {0, 1, 3, 5, 5, 5}; // 1, 3, 2 apart; not at all
     assert_near(rg_diversity(&(rg_vectors_t){x, 6, 1}, 3), 1, 1e-12);
     assert_true(isnan(rg_diversity(&(rg_vectors_t){x, 2, 1}, 3)));
+}
+
+// From 1, where all images look alike, to the number of classes, where each is another one for certain.
+static void the_inception_score_counts_classes(void **state)
+{
+    (void)state;
+    const float alike[] = {0.2f, 0.8f, 0.2f, 0.8f}, each[] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
+    rg_estimate_t score;
+    assert_ok(rg_inception_score(&score, alike, 2, 2, 1));
+    assert_near(score.mean, 1, 1e-12);
+    assert_ok(rg_inception_score(&score, each, 3, 3, 1));
+    assert_near(score.mean, 3, 1e-12);
+    assert_ok(rg_inception_score(&score, each, 3, 3, 3)); // an image is all there is in its split
+    assert_near(score.mean, 1, 1e-12);
+    assert_near(score.spread, 0, 1e-12);
+}
+
+static void the_inception_score_wants_probabilities(void **state)
+{
+    (void)state;
+    const float logits[] = {0.5f, 0.5f, 2, -1}, unknown[] = {NAN, 1};
+    rg_estimate_t score;
+    assert_fails(rg_inception_score(&score, logits, 2, 2, 1), RG_ENUMERIC,
+                 "classes of image 1 are not probabilities");
+    assert_fails(rg_inception_score(&score, unknown, 1, 2, 1), RG_ENUMERIC, "of image 0");
+    assert_fails(rg_inception_score(&score, logits, 1, 2, 2), RG_EINVAL, "there are 1");
+}
+
+// Positions (3,4), (0,0) against (0,2), (0,0): (.6,.8) and (0,1) differ by .36 and .04, weighted 1 and 10.
+static void the_perceptual_distance_is_that_of_the_formula(void **state)
+{
+    (void)state;
+    const float map[] = {3, 4, 0, 0, 0, 2, 0, 0}, weight[] = {1, 10};
+    const rg_lpips_layer_t one = {map, 1, 2, 2, weight};
+    assert_near(rg_lpips_distance(&one, 1, 0, 1), (0.36 + 10 * 0.04) / 2, 1e-9);
 }
 
 static void domains_are_judged_by_what_was_asked(void **state)
@@ -163,7 +148,7 @@ static void fill(rg_features_t *features, uint64_t seed)
     }
     rg_features_init(features, 100, 4, 2);
     const rg_features_room_t room = rg_features_next(features, target, 100);
-    float *x = normal(100, 4, seed, 0);
+    float *x = cases_normal(100, 4, seed, 1, 0);
     memcpy(room.row, x, 400 * sizeof *x);
     for (int i = 0; i < 200; i++) room.probability[i] = (i % 2) == (i / 2 % 2);
     free(x);
@@ -208,12 +193,14 @@ static void small_domains_are_named_with_their_counts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(moments_do_not_depend_on_the_batches),
         cmocka_unit_test(the_kernel_distance_is_that_of_the_formula),
         cmocka_unit_test(the_kernel_distance_of_one_distribution_is_about_zero),
         cmocka_unit_test(balls_are_counted_as_by_hand),
         cmocka_unit_test(a_set_covers_itself),
         cmocka_unit_test(diversity_is_the_mean_of_pairs_within_a_source),
+        cmocka_unit_test(the_inception_score_counts_classes),
+        cmocka_unit_test(the_inception_score_wants_probabilities),
+        cmocka_unit_test(the_perceptual_distance_is_that_of_the_formula),
         cmocka_unit_test(domains_are_judged_by_what_was_asked),
         cmocka_unit_test(small_domains_are_named_with_their_counts),
     };

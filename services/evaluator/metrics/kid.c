@@ -1,4 +1,4 @@
-#include "services/evaluator/kid.h"
+#include "services/evaluator/metrics/metrics.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,29 +8,30 @@
 #include "common/core/err.h"
 #include "common/core/rng.h"
 
-// Sum of the kernel over all pairs; `apart`: but for those of a vector with itself.
-static double kernel_sum(const rg_vectors_t *a, const rg_vectors_t *b, int apart, double *products)
+// Sum of the kernel over all pairs. skip_same: without the pairs of a vector with itself.
+static double kernel_sum(const rg_vectors_t *a, const rg_vectors_t *b, int skip_same, double *products)
 {
     double sum = 0;
-    rg_products(products, a, b);
+    rg_vectors_products(products, a, b);
     for (size_t i = 0; i < a->n; i++)
         for (size_t j = 0; j < b->n; j++) {
-            if (apart && i == j) continue;
+            if (skip_same && i == j) continue;
             double base = products[i * b->n + j] / a->d + 1;
             sum += base * base * base;
         }
     return sum;
 }
 
-static double discrepancy(const rg_vectors_t *a, const rg_vectors_t *b, double *products)
+static double mean_discrepancy(const rg_vectors_t *a, const rg_vectors_t *b, double *products)
 {
     double n = (double)a->n;
     return (kernel_sum(a, a, 1, products) + kernel_sum(b, b, 1, products)) / (n * (n - 1)) -
            2 * kernel_sum(a, b, 0, products) / (n * n);
 }
 
-// `size` random rows of all, into picked.
-static void pick(const rg_vectors_t *all, size_t size, uint32_t *order, rg_rng_t *rng, float *picked)
+// Copies `size` random vectors of all to picked [size,d]. order [all->n] is scratch.
+static rg_vectors_t pick_subset(const rg_vectors_t *all, size_t size, uint32_t *order, rg_rng_t *rng,
+                                float *picked)
 {
     size_t width = (size_t)all->d;
     for (uint32_t i = 0; i < all->n; i++) order[i] = i;
@@ -40,15 +41,10 @@ static void pick(const rg_vectors_t *all, size_t size, uint32_t *order, rg_rng_t
         order[i] = taken;
         memcpy(picked + i * width, all->row + taken * width, width * sizeof *picked);
     }
+    return (rg_vectors_t){picked, size, all->d};
 }
 
-static rg_kid_t conclude(double sum, double squares, int subsets)
-{
-    double mean = sum / subsets;
-    return (rg_kid_t){mean, sqrt(fmax(squares / subsets - mean * mean, 0))};
-}
-
-int rg_kid(rg_kid_t *kid, const rg_vectors_t *a, const rg_vectors_t *b, int subsets, size_t size,
+int rg_kid(rg_estimate_t *kid, const rg_vectors_t *a, const rg_vectors_t *b, int subsets, size_t size,
            uint64_t seed)
 {
     if (size < 2 || size > a->n || size > b->n || subsets < 1)
@@ -56,22 +52,22 @@ int rg_kid(rg_kid_t *kid, const rg_vectors_t *a, const rg_vectors_t *b, int subs
                        subsets, size, a->n, b->n);
     size_t width = (size_t)a->d, most = a->n > b->n ? a->n : b->n;
     uint32_t *order = rg_alloc(most * sizeof *order);
-    float *of_a = rg_alloc(size * width * sizeof *of_a), *of_b = rg_alloc(size * width * sizeof *of_b);
+    float *picked_a = rg_alloc(size * width * sizeof *picked_a),
+          *picked_b = rg_alloc(size * width * sizeof *picked_b);
     double *products = rg_alloc(size * size * sizeof *products), sum = 0, squares = 0;
     for (int s = 0; s < subsets; s++) {
         rg_rng_t rng;
         rg_rng_init(&rng, seed, RG_RNG_SUBSETS, (uint64_t)s);
-        pick(a, size, order, &rng, of_a);
-        pick(b, size, order, &rng, of_b);
-        double one =
-            discrepancy(&(rg_vectors_t){of_a, size, a->d}, &(rg_vectors_t){of_b, size, b->d}, products);
-        sum += one;
-        squares += one * one;
+        const rg_vectors_t part_a = pick_subset(a, size, order, &rng, picked_a),
+                           part_b = pick_subset(b, size, order, &rng, picked_b);
+        double discrepancy = mean_discrepancy(&part_a, &part_b, products);
+        sum += discrepancy;
+        squares += discrepancy * discrepancy;
     }
-    *kid = conclude(sum, squares, subsets);
+    *kid = rg_estimate(sum, squares, subsets);
     free(order);
-    free(of_a);
-    free(of_b);
+    free(picked_a);
+    free(picked_b);
     free(products);
     return isfinite(sum) ? 0 : rg_fail(RG_ENUMERIC, "features of the images are not finite numbers");
 }
