@@ -1,4 +1,4 @@
-"""Numbers that the C tests compute alike (rg_bench_fill in bench.h), so that fixtures need to hold results only."""
+"""Numbers that the C tests compute alike (rg_fixture_fill in fixture.h), so that fixtures need to hold results only."""
 import numpy as np
 import torch
 

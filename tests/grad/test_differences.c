@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "common/core/alloc.h"
-#include "tests/grad/bench.h"
+#include "tests/grad/fixture.h"
 
 enum { INPUTS_MAX = 3, PARAMS_MAX = 6, DIRECTIONS = 4 };
 
@@ -19,7 +19,7 @@ static const float EPS = 1e-2f;
 static const double TOLERANCE = 3e-4;
 
 typedef struct {
-    rg_bench_t *bench;
+    rg_fixture_t *fixture;
     rg_tape_t *tape;
     rg_tensor_t *x[INPUTS_MAX];
     rg_param_t **p;
@@ -285,7 +285,7 @@ static const case_t CASES[] = {
 
 typedef struct {
     const case_t *of;
-    rg_bench_t *bench;
+    rg_fixture_t *fixture;
     size_t inputs, count; // floats of the inputs; of everything
     float *v;
     float *u; // upstream gradient, NULL for a loss
@@ -316,10 +316,10 @@ static void scale_weights(const rg_param_t *p, float *block)
     for (size_t i = 0; i < p->count; i++) block[p->offset + i] /= sqrtf(fan_in);
 }
 
-static void point_init(point_t *point, const case_t *of, rg_bench_t *bench)
+static void point_init(point_t *point, const case_t *of, rg_fixture_t *fixture)
 {
-    *point = (point_t){.of = of, .bench = bench};
-    rg_params_t *params = &bench->params;
+    *point = (point_t){.of = of, .fixture = fixture};
+    rg_params_t *params = &fixture->params;
     for (int i = 0; i < PARAMS_MAX && of->p[i][0]; i++) {
         char name[8] = {(char)('0' + i)};
         rg_params_add(params, name, rank_of(of->p[i]), of->p[i]);
@@ -328,7 +328,7 @@ static void point_init(point_t *point, const case_t *of, rg_bench_t *bench)
     for (int i = 0; i < INPUTS_MAX; i++) point->inputs += size_of(of->x[i]);
     point->count = point->inputs + params->count;
     point->v = rg_alloc(point->count * sizeof *point->v);
-    rg_bench_normal(point->v, point->count, 1);
+    rg_fixture_normal(point->v, point->count, 1);
     for (int i = 0; i < params->n; i++) scale_weights(params->list[i], point->v + point->inputs);
     if (params->n) {
         const rg_param_t *last = params->list[params->n - 1];
@@ -348,19 +348,19 @@ static void point_fini(point_t *point)
 static double evaluate(point_t *point, const float *v, graph_t *g, rg_tensor_t **out)
 {
     const case_t *of = point->of;
-    rg_params_t *params = &point->bench->params;
-    rg_tape_reset(point->bench->tape);
-    *g = (graph_t){.bench = point->bench, .tape = point->bench->tape, .p = params->list};
+    rg_params_t *params = &point->fixture->params;
+    rg_tape_reset(point->fixture->tape);
+    *g = (graph_t){.fixture = point->fixture, .tape = point->fixture->tape, .p = params->list};
     const float *next = v;
     for (int i = 0; i < INPUTS_MAX && of->x[i][0]; next += size_of(of->x[i++]))
-        g->x[i] = rg_bench_leaf(point->bench, of->x[i], next);
+        g->x[i] = rg_fixture_leaf(point->fixture, of->x[i], next);
     memcpy(params->value, next, params->count * sizeof *next);
     rg_params_changed(params);
     rg_tensor_t *y = *out = of->build(g);
     if (!y) return g->loss;
     if (!point->u) {
         point->u = rg_alloc(rg_tensor_size(y) * sizeof *point->u);
-        rg_bench_normal(point->u, rg_tensor_size(y), 2);
+        rg_fixture_normal(point->u, rg_tensor_size(y), 2);
     }
     double loss = 0;
     for (size_t i = 0; i < rg_tensor_size(y); i++) loss += (double)point->u[i] * y->data[i];
@@ -370,15 +370,15 @@ static double evaluate(point_t *point, const float *v, graph_t *g, rg_tensor_t *
 // dL/dv at the point itself; free() it.
 static float *gradient(point_t *point)
 {
-    const rg_params_t *params = &point->bench->params;
+    const rg_params_t *params = &point->fixture->params;
     float *d = rg_alloc(point->count * sizeof *d), *next = d;
     graph_t g;
     rg_tensor_t *y;
     evaluate(point, point->v, &g, &y);
     if (y)
-        rg_bench_backward(point->bench, y, point->u);
+        rg_fixture_backward(point->fixture, y, point->u);
     else
-        assert_int_equal(rg_tape_backward(point->bench->tape), 0);
+        assert_int_equal(rg_tape_backward(point->fixture->tape), 0);
     for (int i = 0; i < INPUTS_MAX && g.x[i]; next += rg_tensor_size(g.x[i++])) {
         assert_non_null(g.x[i]->grad);
         memcpy(next, g.x[i]->grad, rg_tensor_size(g.x[i]) * sizeof *next);
@@ -416,21 +416,21 @@ static double dot(const float *a, const float *b, size_t n)
 
 typedef struct {
     const case_t *of;
-    rg_bench_t *bench;
+    rg_fixture_t *fixture;
 } subject_t;
 
 static void test_case(void **state)
 {
     const subject_t *subject = *state;
-    void *bench = subject->bench;
+    void *fixture = subject->fixture;
     point_t point;
-    rg_bench_clean(&bench);
-    point_init(&point, subject->of, subject->bench);
+    rg_fixture_clean(&fixture);
+    point_init(&point, subject->of, subject->fixture);
     float *d = gradient(&point), *r = rg_alloc(point.count * sizeof *r);
     double length = sqrt(dot(d, d, point.count));
     assert_true(length > 0);
     for (uint64_t i = 0; i < DIRECTIONS; i++) {
-        rg_bench_normal(r, point.count, 10 + i);
+        rg_fixture_normal(r, point.count, 10 + i);
         double want = slope(&point, r), got = dot(d, r, point.count); // got is N(0, length^2) over directions
         if (!(fabs(got - want) <= TOLERANCE * length))
             fail_msg("%s, direction %d: slope %.6g, gradient says %.6g (length %.3g)", subject->of->name,
@@ -446,14 +446,14 @@ int main(void)
     enum { COUNT = sizeof CASES / sizeof *CASES };
     struct CMUnitTest tests[COUNT] = {0};
     subject_t subjects[COUNT];
-    void *bench = NULL;
-    if (rg_bench_setup(&bench)) return 1;
+    void *fixture = NULL;
+    if (rg_fixture_setup(&fixture)) return 1;
     for (int i = 0; i < COUNT; i++) {
-        subjects[i] = (subject_t){&CASES[i], bench};
+        subjects[i] = (subject_t){&CASES[i], fixture};
         tests[i] =
             (struct CMUnitTest){.name = CASES[i].name, .test_func = test_case, .initial_state = &subjects[i]};
     }
     int failed = cmocka_run_group_tests_name("differences", tests, NULL, NULL);
-    rg_bench_teardown(&bench);
+    rg_fixture_teardown(&fixture);
     return failed;
 }

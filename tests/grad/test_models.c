@@ -15,7 +15,7 @@
 #include "common/model/loss.h"
 #include "common/model/model.h"
 #include "common/model/perceptual.h"
-#include "tests/grad/bench.h"
+#include "tests/grad/fixture.h"
 #include "tests/grad/vgg16.h"
 
 // The sizes of make_model_reference.py.
@@ -32,9 +32,9 @@ static const double LOSS_TOLERANCE = 1e-6;
 // ---- the networks
 
 typedef struct {
-    rg_bench_t bench;
+    rg_fixture_t fixture;
     rg_model_t *model, *masked, *ranked; // masked: with attention; ranked: with a ranked R
-    rg_fixture_t *fixture;
+    rg_reference_t *reference;
 } lab_t;
 
 typedef struct {
@@ -47,13 +47,13 @@ typedef struct {
 
 static int run_content(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 {
-    y[0] = rg_content_encode(lab->bench.tape, &lab->model->content, x[0]);
+    y[0] = rg_content_encode(lab->fixture.tape, &lab->model->content, x[0]);
     return 1;
 }
 
 static int run_attribute(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 {
-    rg_code_t code = rg_attribute_encode_both(lab->bench.tape, &lab->model->attribute, x[0]);
+    rg_code_t code = rg_attribute_encode_both(lab->fixture.tape, &lab->model->attribute, x[0]);
     y[0] = code.mean;
     y[1] = code.logvar;
     return 2;
@@ -61,19 +61,19 @@ static int run_attribute(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 
 static int run_generator(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 {
-    y[0] = rg_generate(lab->bench.tape, &lab->model->generator, x[0], x[1], NULL);
+    y[0] = rg_generate(lab->fixture.tape, &lab->model->generator, x[0], x[1], NULL);
     return 1;
 }
 
 static int run_masked(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 {
-    y[0] = rg_generate(lab->bench.tape, &lab->masked->generator, x[0], x[1], x[2]);
+    y[0] = rg_generate(lab->fixture.tape, &lab->masked->generator, x[0], x[1], x[2]);
     return 1;
 }
 
 static int run_discriminator(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 {
-    rg_verdict_t verdict = rg_discriminate(lab->bench.tape, &lab->model->discriminator, x[0]);
+    rg_verdict_t verdict = rg_discriminate(lab->fixture.tape, &lab->model->discriminator, x[0]);
     for (int s = 0; s < 2; s++) {
         y[2 * s] = verdict.source[s];
         y[2 * s + 1] = verdict.logits[s];
@@ -84,21 +84,21 @@ static int run_discriminator(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 static float *kept(lab_t *lab)
 {
     size_t n = 2 * N * RG_EMBEDDER_HIDDEN;
-    float *keep = rg_tape_alloc(lab->bench.tape, n * sizeof *keep);
-    rg_bench_fill("keep", keep, n, 1);
+    float *keep = rg_tape_alloc(lab->fixture.tape, n * sizeof *keep);
+    rg_fixture_fill("keep", keep, n, 1);
     for (size_t i = 0; i < n; i++) keep[i] = keep[i] < 0.8f ? 1 / 0.9f : 0;
     return keep;
 }
 
 static int run_embedder(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 {
-    y[0] = rg_embed(lab->bench.tape, &lab->model->embedder, x[0], x[1], kept(lab));
+    y[0] = rg_embed(lab->fixture.tape, &lab->model->embedder, x[0], x[1], kept(lab));
     return 1;
 }
 
 static int run_ranked(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 {
-    y[0] = rg_embed(lab->bench.tape, &lab->ranked->embedder, x[0], x[1], kept(lab));
+    y[0] = rg_embed(lab->fixture.tape, &lab->ranked->embedder, x[0], x[1], kept(lab));
     return 1;
 }
 
@@ -106,7 +106,7 @@ static int run_fusion(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 {
     rg_tensor_t *code = NULL;
     y[0] = x[0];
-    rg_fuse(lab->bench.tape, &lab->model->fusion, &y[0], &code, NULL, x[1]);
+    rg_fuse(lab->fixture.tape, &lab->model->fusion, &y[0], &code, NULL, x[1]);
     return 1;
 }
 
@@ -124,9 +124,9 @@ static const network_t NETWORKS[] = {
 static float *filled(lab_t *lab, const char *name, int i, const char *role, size_t n)
 {
     char full[64];
-    float *x = rg_tape_alloc(lab->bench.tape, n * sizeof *x);
+    float *x = rg_tape_alloc(lab->fixture.tape, n * sizeof *x);
     snprintf(full, sizeof full, "%s.%s%d", name, role, i);
-    rg_bench_fill(full, x, n, 1);
+    rg_fixture_fill(full, x, n, 1);
     return x;
 }
 
@@ -141,13 +141,13 @@ static void compare_sample(const lab_t *lab, const char *of, const char *key, co
     char name[96];
     float got[SAMPLES];
     snprintf(name, sizeof name, "%s.%s.sample", of, key);
-    rg_fixture_tensor_t want = rg_fixture_tensor(lab->fixture, "%s", name);
+    rg_reference_tensor_t want = rg_reference_tensor(lab->reference, "%s", name);
     size_t step = n / SAMPLES > 0 ? n / SAMPLES : 1;
     assert_in_range(want.count, 1, SAMPLES);
     assert_true(want.count == SAMPLES || want.count == n);
     for (size_t i = 0; i < want.count; i++) got[i] = grad[i * step];
-    double scale = ZERO * (double)rg_fixture_number(lab->fixture, "%s.scale", of);
-    rg_bench_compare_scaled(name, got, want.data, want.count, scale, tolerance);
+    double scale = ZERO * (double)rg_reference_number(lab->reference, "%s.scale", of);
+    rg_fixture_compare_scaled(name, got, want.data, want.count, scale, tolerance);
 }
 
 static void compare_params(const lab_t *lab, const char *of, const rg_params_t *set, double tolerance)
@@ -162,11 +162,11 @@ static void run_backward(lab_t *lab, const network_t *net, rg_tensor_t **y, int 
 {
     for (int i = 0, add; i < outputs - 1; i++) {
         size_t n = rg_tensor_size(y[i]);
-        memcpy(rg_tape_grad(lab->bench.tape, y[i], &add), filled(lab, net->name, i, "dy", n),
+        memcpy(rg_tape_grad(lab->fixture.tape, y[i], &add), filled(lab, net->name, i, "dy", n),
                n * sizeof(float));
     }
     rg_tensor_t *last = y[outputs - 1];
-    rg_bench_backward(&lab->bench, last, filled(lab, net->name, outputs - 1, "dy", rg_tensor_size(last)));
+    rg_fixture_backward(&lab->fixture, last, filled(lab, net->name, outputs - 1, "dy", rg_tensor_size(last)));
 }
 
 static void check_network(lab_t *lab, const network_t *net)
@@ -176,16 +176,16 @@ static void check_network(lab_t *lab, const network_t *net)
                                                  : lab->model;
     rg_params_t *set = &model->set[net->part];
     rg_tensor_t *x[INPUTS_MAX] = {0}, *y[OUTPUTS_MAX];
-    rg_tape_reset(lab->bench.tape);
-    rg_bench_fill_params(set);
+    rg_tape_reset(lab->fixture.tape);
+    rg_fixture_fill_params(set);
     memset(set->grad, 0, set->count * sizeof *set->grad); // D's lie where those of the others do
     for (int i = 0; i < INPUTS_MAX && net->x[i][0]; i++)
-        x[i] = rg_bench_leaf(&lab->bench, net->x[i], filled(lab, net->name, i, "x", size_of(net->x[i])));
+        x[i] = rg_fixture_leaf(&lab->fixture, net->x[i], filled(lab, net->name, i, "x", size_of(net->x[i])));
     int outputs = net->run(lab, x, y);
     for (int i = 0; i < outputs; i++) {
-        rg_fixture_tensor_t want = rg_fixture_tensor(lab->fixture, "%s.y%d", net->name, i);
+        rg_reference_tensor_t want = rg_reference_tensor(lab->reference, "%s.y%d", net->name, i);
         assert_int_equal(rg_tensor_size(y[i]), want.count);
-        rg_bench_compare(net->name, y[i]->data, want.data, want.count, OUTPUT_TOLERANCE);
+        rg_fixture_compare(net->name, y[i]->data, want.data, want.count, OUTPUT_TOLERANCE);
     }
     run_backward(lab, net, y, outputs);
     for (int i = 0; i < INPUTS_MAX && x[i]; i++) {
@@ -205,7 +205,7 @@ static void test_networks(void **state)
 static void test_embedder_without_dropout(void **state)
 {
     lab_t *lab = *state;
-    rg_tape_t *tape = lab->bench.tape;
+    rg_tape_t *tape = lab->fixture.tape;
     rg_tape_reset(tape);
     float *ones = rg_tape_alloc(tape, 2 * N * RG_EMBEDDER_HIDDEN * sizeof *ones);
     for (int i = 0; i < 2 * N * RG_EMBEDDER_HIDDEN; i++) ones[i] = 1;
@@ -223,19 +223,20 @@ static const float WEIGHT = 2.5f;
 
 static rg_tensor_t *loss_input(lab_t *lab, const char *kind, int i, int n, int c)
 {
-    return rg_bench_leaf(&lab->bench, (int[4]){n, 1, 1, c}, filled(lab, kind, i, "x", (size_t)n * (size_t)c));
+    return rg_fixture_leaf(&lab->fixture, (int[4]){n, 1, 1, c},
+                           filled(lab, kind, i, "x", (size_t)n * (size_t)c));
 }
 
 static void check_loss_within(lab_t *lab, const char *kind, double value, rg_tensor_t *const *x,
                               int gradients, double tolerance, double gradient_tolerance)
 {
-    float got = (float)value, want = rg_fixture_number(lab->fixture, "%s.value", kind);
-    rg_bench_compare(kind, &got, &want, 1, tolerance);
-    assert_int_equal(rg_tape_backward(lab->bench.tape), 0);
+    float got = (float)value, want = rg_reference_number(lab->reference, "%s.value", kind);
+    rg_fixture_compare(kind, &got, &want, 1, tolerance);
+    assert_int_equal(rg_tape_backward(lab->fixture.tape), 0);
     for (int i = 0; i < gradients; i++) {
-        rg_fixture_tensor_t d = rg_fixture_tensor(lab->fixture, "%s.d%d", kind, i);
+        rg_reference_tensor_t d = rg_reference_tensor(lab->reference, "%s.d%d", kind, i);
         for (size_t e = 0; e < d.count; e++) x[i]->grad[e] /= WEIGHT;
-        rg_bench_compare(kind, x[i]->grad, d.data, d.count, gradient_tolerance);
+        rg_fixture_compare(kind, x[i]->grad, d.data, d.count, gradient_tolerance);
     }
 }
 
@@ -246,10 +247,11 @@ static void check_loss(lab_t *lab, const char *kind, double value, rg_tensor_t *
 
 static void check_prior(lab_t *lab, const char *kind, enum rg_prior form)
 {
-    rg_tape_reset(lab->bench.tape);
+    rg_tape_reset(lab->fixture.tape);
     rg_tensor_t *x[3];
     for (int i = 0; i < 3; i++) x[i] = loss_input(lab, kind, i, 3, CODE);
-    double value = rg_loss_prior(lab->bench.tape, &lab->model->config, form, x[0], x[1], x[2]->data, WEIGHT);
+    double value =
+        rg_loss_prior(lab->fixture.tape, &lab->model->config, form, x[0], x[1], x[2]->data, WEIGHT);
     check_loss(lab, kind, value, x, 2);
 }
 
@@ -262,10 +264,10 @@ static void test_prior(void **state)
 static void test_isometry(void **state)
 {
     lab_t *lab = *state;
-    rg_tape_reset(lab->bench.tape);
+    rg_tape_reset(lab->fixture.tape);
     rg_tensor_t *x[4];
     for (int i = 0; i < 4; i++) x[i] = loss_input(lab, "isometry", i, 3, CODE);
-    double value = rg_loss_isometry(lab->bench.tape, x[0], x[1], x[2], x[3], WEIGHT);
+    double value = rg_loss_isometry(lab->fixture.tape, x[0], x[1], x[2], x[3], WEIGHT);
     check_loss(lab, "isometry", value, x, 2);
     assert_null(x[2]->grad);
     assert_null(x[3]->grad);
@@ -276,29 +278,29 @@ static void test_ranking(void **state)
     lab_t *lab = *state;
     rg_param_t *scale = lab->ranked->embedder.scale;
     float relevance[4 * 4];
-    rg_tape_reset(lab->bench.tape);
-    rg_bench_fill("relevance", relevance, 4 * 4, 1);
+    rg_tape_reset(lab->fixture.tape);
+    rg_fixture_fill("relevance", relevance, 4 * 4, 1);
     for (int i = 0; i < 4; i++) {
         double sum = 0;
         for (int j = 0; j < 4; j++) sum += relevance[4 * i + j] = i == j ? 0 : expf(relevance[4 * i + j]);
         for (int j = 0; j < 4; j++) relevance[4 * i + j] /= (float)sum;
     }
     rg_tensor_t *e = loss_input(lab, "ranking", 0, 2 * 4, EMBED);
-    rg_bench_fill("ranking.x1", scale->value, 1, 1);
+    rg_fixture_fill("ranking.x1", scale->value, 1, 1);
     *scale->grad = 0;
-    double value = rg_loss_ranking(lab->bench.tape, e, scale, relevance, WEIGHT);
+    double value = rg_loss_ranking(lab->fixture.tape, e, scale, relevance, WEIGHT);
     check_loss(lab, "ranking", value, &e, 1);
-    rg_fixture_tensor_t d = rg_fixture_tensor(lab->fixture, "ranking.d1");
+    rg_reference_tensor_t d = rg_reference_tensor(lab->reference, "ranking.d1");
     *scale->grad /= WEIGHT;
-    rg_bench_compare("ranking scale", scale->grad, d.data, 1, LOSS_TOLERANCE);
+    rg_fixture_compare("ranking scale", scale->grad, d.data, 1, LOSS_TOLERANCE);
 }
 
 static void test_triplet(void **state)
 {
     lab_t *lab = *state;
-    rg_tape_reset(lab->bench.tape);
+    rg_tape_reset(lab->fixture.tape);
     rg_tensor_t *e = loss_input(lab, "triplet", 0, 3 * 4, EMBED);
-    double value = rg_loss_triplet(lab->bench.tape, e, 3, 2, 0.2f, WEIGHT);
+    double value = rg_loss_triplet(lab->fixture.tape, e, 3, 2, 0.2f, WEIGHT);
     check_loss(lab, "triplet", value, &e, 1);
 }
 
@@ -306,20 +308,20 @@ static void test_triplet(void **state)
 static void test_gradient_penalty(void **state)
 {
     lab_t *lab = *state;
-    rg_tape_t *tape = lab->bench.tape;
+    rg_tape_t *tape = lab->fixture.tape;
     rg_params_t *set = &lab->model->set[RG_DISCRIMINATOR];
     rg_tensor_t *x[2];
     rg_tape_reset(tape);
-    rg_bench_fill_params(set);
+    rg_fixture_fill_params(set);
     memset(set->grad, 0, set->count * sizeof *set->grad);
     for (int i = 0; i < 2; i++)
         x[i] = rg_tape_input(tape, N, IMG, IMG, 3, filled(lab, "penalty", i, "x", N * IMG * IMG * 3));
     float mix[N];
-    rg_bench_fill("penalty.mix", mix, N, 1);
+    rg_fixture_fill("penalty.mix", mix, N, 1);
     for (int i = 0; i < N; i++) mix[i] = (1 + mix[i]) / 2;
     float value = (float)rg_loss_gradient_penalty(tape, &lab->model->discriminator, x[0], x[1], mix, WEIGHT);
-    float want = rg_fixture_number(lab->fixture, "penalty.value");
-    rg_bench_compare("penalty", &value, &want, 1, OUTPUT_TOLERANCE);
+    float want = rg_reference_number(lab->reference, "penalty.value");
+    rg_fixture_compare("penalty", &value, &want, 1, OUTPUT_TOLERANCE);
     assert_int_equal(rg_tape_backward(tape), 0);
     for (size_t i = 0; i < set->count; i++) set->grad[i] /= WEIGHT;
     compare_params(lab, "penalty", set, 1e-4);
@@ -332,15 +334,15 @@ static void test_perceptual(void **state)
     lab_t *lab = *state;
     rg_perceptual_t net;
     rg_tensor_t *x[2];
-    rg_tape_reset(lab->bench.tape);
+    rg_tape_reset(lab->fixture.tape);
     char path[VGG16_PATH];
     vgg16_write(path, widths);
     assert_int_equal(rg_perceptual_init(&net, path, IMG), 0);
     unlink(path);
     for (int i = 0; i < 2; i++)
-        x[i] = rg_bench_leaf(&lab->bench, image, filled(lab, "perceptual", i, "x", size_of(image)));
+        x[i] = rg_fixture_leaf(&lab->fixture, image, filled(lab, "perceptual", i, "x", size_of(image)));
     x[1]->needs_grad = 0;
-    double value = rg_loss_perceptual(lab->bench.tape, &net, x[0], x[1], WEIGHT);
+    double value = rg_loss_perceptual(lab->fixture.tape, &net, x[0], x[1], WEIGHT);
     check_loss_within(lab, "perceptual", value, x, 1, OUTPUT_TOLERANCE, GRADIENT_TOLERANCE);
     assert_null(x[1]->grad);
     rg_perceptual_fini(&net);
@@ -379,18 +381,18 @@ static int setup(void **state)
     rg_model_new(&lab->ranked, &config, RG_PART_BIT(RG_EMBEDDER), RG_PART_BIT(RG_EMBEDDER));
     config.model.attention = 1;
     rg_model_new(&lab->masked, &config, RG_PART_BIT(RG_GENERATOR), RG_PART_BIT(RG_GENERATOR));
-    lab->fixture = rg_fixture_open("tests/grad/fixtures/models.bin");
+    lab->reference = rg_reference_open("tests/grad/fixtures/models.bin");
     *state = lab;
-    if (rg_cpu_backend_new(&lab->bench.backend, 0)) return -1;
-    return rg_tape_new(&lab->bench.tape, lab->bench.backend);
+    if (rg_cpu_backend_new(&lab->fixture.backend, 0)) return -1;
+    return rg_tape_new(&lab->fixture.tape, lab->fixture.backend);
 }
 
 static int teardown(void **state)
 {
     lab_t *lab = *state;
-    rg_fixture_close(&lab->fixture);
-    rg_tape_destroy(&lab->bench.tape);
-    rg_backend_destroy(&lab->bench.backend);
+    rg_reference_close(&lab->reference);
+    rg_tape_destroy(&lab->fixture.tape);
+    rg_backend_destroy(&lab->fixture.backend);
     rg_model_destroy(&lab->model);
     rg_model_destroy(&lab->masked);
     rg_model_destroy(&lab->ranked);

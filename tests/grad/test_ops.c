@@ -8,15 +8,15 @@
 
 #include <cmocka.h>
 
-#include "tests/grad/bench.h"
+#include "tests/grad/fixture.h"
 
 enum { LEAVES_MAX = 4 };
 enum mode { TRAINABLE, FROZEN, ADDING };
 enum parameters { NONE, TRAINED, FIXED }; // FIXED: always frozen
 
 typedef struct {
-    rg_bench_t *bench;
-    const rg_fixture_t *fixture;
+    rg_fixture_t *fixture;
+    const rg_reference_t *reference;
     char name[64]; // "conv.3"
     struct {
         const char *role;
@@ -28,25 +28,25 @@ typedef struct {
 
 static const float *data(const case_t *c, const char *role)
 {
-    return rg_fixture_tensor(c->fixture, "%s.%s", c->name, role).data;
+    return rg_reference_tensor(c->reference, "%s.%s", c->name, role).data;
 }
 
 static int number(const case_t *c, const char *role)
 {
-    return (int)rg_fixture_number(c->fixture, "%s.%s", c->name, role);
+    return (int)rg_reference_number(c->reference, "%s.%s", c->name, role);
 }
 
 static float weight(const case_t *c)
 {
-    return rg_fixture_number(c->fixture, "%s.weight", c->name);
+    return rg_reference_number(c->reference, "%s.weight", c->name);
 }
 
 static rg_tensor_t *input(case_t *c, const char *role)
 {
-    rg_fixture_tensor_t tensor = rg_fixture_tensor(c->fixture, "%s.%s", c->name, role);
+    rg_reference_tensor_t tensor = rg_reference_tensor(c->reference, "%s.%s", c->name, role);
     assert_int_equal(tensor.rank, 4);
     assert_true(c->leaves < LEAVES_MAX);
-    rg_tensor_t *x = rg_bench_leaf(c->bench, tensor.shape, tensor.data);
+    rg_tensor_t *x = rg_fixture_leaf(c->fixture, tensor.shape, tensor.data);
     c->leaf[c->leaves].role = role;
     c->leaf[c->leaves++].x = x;
     return x;
@@ -54,21 +54,21 @@ static rg_tensor_t *input(case_t *c, const char *role)
 
 static rg_tensor_t *input_if_any(case_t *c, const char *role)
 {
-    return rg_fixture_has(c->fixture, "%s.%s", c->name, role) ? input(c, role) : NULL;
+    return rg_reference_has(c->reference, "%s.%s", c->name, role) ? input(c, role) : NULL;
 }
 
 static rg_param_t *param(const case_t *c, const char *role)
 {
     char name[64];
     snprintf(name, sizeof name, "p.%s", role);
-    return rg_params_find(&c->bench->params, name);
+    return rg_params_find(&c->fixture->params, name);
 }
 
 // ---- how each op is called
 
 static rg_tensor_t *build_conv(case_t *c)
 {
-    rg_conv_t *layer = rg_tape_alloc(c->bench->tape, sizeof *layer);
+    rg_conv_t *layer = rg_tape_alloc(c->fixture->tape, sizeof *layer);
     *layer = (rg_conv_t){.weight = param(c, "weight"),
                          .bias = param(c, "bias"),
                          .stride = number(c, "stride"),
@@ -76,48 +76,48 @@ static rg_tensor_t *build_conv(case_t *c)
                          .reflect = number(c, "reflect"),
                          .up = number(c, "up"),
                          .act = (enum rg_act)number(c, "act")};
-    return rg_conv(c->bench->tape, input(c, "x"), layer);
+    return rg_conv(c->fixture->tape, input(c, "x"), layer);
 }
 
 static rg_tensor_t *build_linear(case_t *c)
 {
-    rg_linear_t *layer = rg_tape_alloc(c->bench->tape, sizeof *layer);
+    rg_linear_t *layer = rg_tape_alloc(c->fixture->tape, sizeof *layer);
     *layer = (rg_linear_t){param(c, "weight"), param(c, "bias"), (enum rg_act)number(c, "act")};
-    return rg_linear(c->bench->tape, input(c, "x"), layer);
+    return rg_linear(c->fixture->tape, input(c, "x"), layer);
 }
 
 static rg_tensor_t *build_instance_norm(case_t *c)
 {
     rg_tensor_t *x = input(c, "x"), *residual = input_if_any(c, "residual");
-    return rg_instance_norm(c->bench->tape, x, (enum rg_act)number(c, "act"), residual);
+    return rg_instance_norm(c->fixture->tape, x, (enum rg_act)number(c, "act"), residual);
 }
 
 static rg_tensor_t *build_adain(case_t *c)
 {
     rg_tensor_t *x = input(c, "x"), *style = input(c, "style"), *residual = input_if_any(c, "residual");
-    return rg_adain(c->bench->tape, x, style, number(c, "offset"), (enum rg_act)number(c, "act"), residual);
+    return rg_adain(c->fixture->tape, x, style, number(c, "offset"), (enum rg_act)number(c, "act"), residual);
 }
 
 static rg_tensor_t *build_layer_norm(case_t *c)
 {
-    return rg_layer_norm(c->bench->tape, input(c, "x"), param(c, "gain"), param(c, "bias"),
+    return rg_layer_norm(c->fixture->tape, input(c, "x"), param(c, "gain"), param(c, "bias"),
                          (enum rg_act)number(c, "act"));
 }
 
 static rg_tensor_t *build_unit(case_t *c)
 {
-    return rg_unit(c->bench->tape, input(c, "x"));
+    return rg_unit(c->fixture->tape, input(c, "x"));
 }
 
 static rg_tensor_t *build_pool3(case_t *c)
 {
-    return rg_pool3(c->bench->tape, input(c, "x"));
+    return rg_pool3(c->fixture->tape, input(c, "x"));
 }
 
 static rg_tensor_t *build_max_pool2(case_t *c)
 {
     const rg_window_side_t side = {.k = 2, .stride = 2, .dilation = 1};
-    return rg_pool(c->bench->tape, input(c, "x"),
+    return rg_pool(c->fixture->tape, input(c, "x"),
                    &(rg_pool_t){.window = {side, side}, .kind = RG_POOLING_MAX});
 }
 
@@ -126,7 +126,7 @@ static rg_window_side_t span(const case_t *c, const char *side)
     const char *const roles[] = {"k", "stride", "dilation", "before", "after"};
     int value[5];
     for (int i = 0; i < 5; i++)
-        value[i] = (int)rg_fixture_number(c->fixture, "%s.%s.%s", c->name, side, roles[i]);
+        value[i] = (int)rg_reference_number(c->reference, "%s.%s.%s", c->name, side, roles[i]);
     return (rg_window_side_t){value[0], value[1], value[2], value[3], value[4]};
 }
 
@@ -135,59 +135,59 @@ static rg_tensor_t *build_pool(case_t *c)
     rg_pool_t pool = {.window = {span(c, "h"), span(c, "w")},
                       .partial = number(c, "partial"),
                       .kind = (enum rg_pooling)number(c, "kind")};
-    return rg_pool(c->bench->tape, input(c, "x"), &pool);
+    return rg_pool(c->fixture->tape, input(c, "x"), &pool);
 }
 
 static rg_tensor_t *build_window_conv(case_t *c)
 {
-    rg_window_conv_t *layer = rg_tape_alloc(c->bench->tape, sizeof *layer);
+    rg_window_conv_t *layer = rg_tape_alloc(c->fixture->tape, sizeof *layer);
     *layer = (rg_window_conv_t){.weight = param(c, "weight"),
                                 .bias = param(c, "bias"),
                                 .window = {span(c, "h"), span(c, "w")},
                                 .groups = number(c, "groups"),
                                 .act = (enum rg_act)number(c, "act")};
-    return rg_window_conv(c->bench->tape, input(c, "x"), layer);
+    return rg_window_conv(c->fixture->tape, input(c, "x"), layer);
 }
 
 static rg_tensor_t *build_scale(case_t *c)
 {
-    rg_scale_t *layer = rg_tape_alloc(c->bench->tape, sizeof *layer);
+    rg_scale_t *layer = rg_tape_alloc(c->fixture->tape, sizeof *layer);
     *layer = (rg_scale_t){param(c, "weight"), param(c, "bias"), (enum rg_act)number(c, "act")};
-    return rg_scale(c->bench->tape, input(c, "x"), layer);
+    return rg_scale(c->fixture->tape, input(c, "x"), layer);
 }
 
 static rg_tensor_t *build_add(case_t *c)
 {
     rg_tensor_t *a = input(c, "a"), *b = input(c, "b");
-    return rg_add(c->bench->tape, a, b);
+    return rg_add(c->fixture->tape, a, b);
 }
 
 static rg_tensor_t *build_multiply(case_t *c)
 {
     rg_tensor_t *a = input(c, "a"), *b = input(c, "b");
-    return rg_multiply(c->bench->tape, a, b);
+    return rg_multiply(c->fixture->tape, a, b);
 }
 
 static rg_tensor_t *build_clip(case_t *c)
 {
-    rg_clip_t *clip = rg_tape_alloc(c->bench->tape, sizeof *clip);
+    rg_clip_t *clip = rg_tape_alloc(c->fixture->tape, sizeof *clip);
     *clip = (rg_clip_t){*data(c, "low"), *data(c, "high"), *data(c, "leak")};
-    return rg_clip(c->bench->tape, input(c, "x"), clip);
+    return rg_clip(c->fixture->tape, input(c, "x"), clip);
 }
 
 static rg_tensor_t *build_softmax(case_t *c)
 {
-    return rg_softmax(c->bench->tape, input(c, "x"));
+    return rg_softmax(c->fixture->tape, input(c, "x"));
 }
 
 static rg_tensor_t *build_global_mean(case_t *c)
 {
-    return rg_global_mean(c->bench->tape, input(c, "x"));
+    return rg_global_mean(c->fixture->tape, input(c, "x"));
 }
 
 static rg_tensor_t *build_flatten(case_t *c)
 {
-    return rg_flatten(c->bench->tape, input(c, "x"));
+    return rg_flatten(c->fixture->tape, input(c, "x"));
 }
 
 static rg_tensor_t *build_concat(case_t *c)
@@ -197,74 +197,74 @@ static rg_tensor_t *build_concat(case_t *c)
     int count = number(c, "count");
     assert_in_range(count, 1, 3);
     for (int i = 0; i < count; i++) parts[i] = input(c, roles[i]);
-    return rg_concat(c->bench->tape, parts, count);
+    return rg_concat(c->fixture->tape, parts, count);
 }
 
 static rg_tensor_t *build_stack(case_t *c)
 {
     rg_tensor_t *a = input(c, "a"), *b = input(c, "b");
-    return rg_stack(c->bench->tape, a, b);
+    return rg_stack(c->fixture->tape, a, b);
 }
 
 static rg_tensor_t *build_rows(case_t *c)
 {
-    return rg_rows(c->bench->tape, input(c, "x"), number(c, "first"), number(c, "count"));
+    return rg_rows(c->fixture->tape, input(c, "x"), number(c, "first"), number(c, "count"));
 }
 
 static rg_tensor_t *build_channels(case_t *c)
 {
-    return rg_channels(c->bench->tape, input(c, "x"), number(c, "first"), number(c, "count"));
+    return rg_channels(c->fixture->tape, input(c, "x"), number(c, "first"), number(c, "count"));
 }
 
 static rg_tensor_t *build_select(case_t *c)
 {
     rg_tensor_t *a = input(c, "a"), *b = input(c, "b");
     const float *values = data(c, "mask");
-    unsigned char *mask = rg_tape_alloc(c->bench->tape, rg_tensor_size(a));
+    unsigned char *mask = rg_tape_alloc(c->fixture->tape, rg_tensor_size(a));
     for (size_t i = 0; i < rg_tensor_size(a); i++) mask[i] = values[i] != 0;
-    return rg_select(c->bench->tape, mask, a, b);
+    return rg_select(c->fixture->tape, mask, a, b);
 }
 
 static rg_tensor_t *build_dropout(case_t *c)
 {
-    return rg_dropout(c->bench->tape, input(c, "x"), data(c, "keep"));
+    return rg_dropout(c->fixture->tape, input(c, "x"), data(c, "keep"));
 }
 
 static rg_tensor_t *build_act(case_t *c)
 {
-    return rg_act(c->bench->tape, input(c, "x"), (enum rg_act)number(c, "act"));
+    return rg_act(c->fixture->tape, input(c, "x"), (enum rg_act)number(c, "act"));
 }
 
 static rg_tensor_t *build_blend(case_t *c)
 {
     rg_tensor_t *mask = input(c, "mask"), *a = input(c, "a"), *b = input(c, "b");
-    return rg_blend(c->bench->tape, mask, a, b);
+    return rg_blend(c->fixture->tape, mask, a, b);
 }
 
 static rg_tensor_t *build_l1(case_t *c)
 {
     rg_tensor_t *a = input(c, "a"), *b = input(c, "b");
-    c->loss = rg_loss_l1(c->bench->tape, a, b, weight(c));
+    c->loss = rg_loss_l1(c->fixture->tape, a, b, weight(c));
     return NULL;
 }
 
 static rg_tensor_t *build_l2(case_t *c)
 {
     rg_tensor_t *a = input(c, "a"), *b = input(c, "b");
-    c->loss = rg_loss_l2(c->bench->tape, a, b, weight(c));
+    c->loss = rg_loss_l2(c->fixture->tape, a, b, weight(c));
     return NULL;
 }
 
 static rg_tensor_t *build_square(case_t *c)
 {
-    float target = rg_fixture_number(c->fixture, "%s.target", c->name);
-    c->loss = rg_loss_square(c->bench->tape, input(c, "a"), target, weight(c));
+    float target = rg_reference_number(c->reference, "%s.target", c->name);
+    c->loss = rg_loss_square(c->fixture->tape, input(c, "a"), target, weight(c));
     return NULL;
 }
 
 static rg_tensor_t *build_bce(case_t *c)
 {
-    c->loss = rg_loss_bce(c->bench->tape, input(c, "a"), data(c, "labels"), weight(c));
+    c->loss = rg_loss_bce(c->fixture->tape, input(c, "a"), data(c, "labels"), weight(c));
     return NULL;
 }
 
@@ -313,18 +313,18 @@ static void compare(const case_t *c, const char *prefix, const char *role, const
 {
     char name[80];
     snprintf(name, sizeof name, "%s%s", prefix, role);
-    rg_fixture_tensor_t want = rg_fixture_tensor(c->fixture, "%s.%s", c->name, name);
+    rg_reference_tensor_t want = rg_reference_tensor(c->reference, "%s.%s", c->name, name);
     snprintf(name, sizeof name, "%s.%s%s", c->name, prefix, role);
-    rg_bench_compare(name, got, want.data, want.count, tolerance);
+    rg_fixture_compare(name, got, want.data, want.count, tolerance);
 }
 
 static void load_params(const case_t *c, int frozen)
 {
     static const char *const roles[] = {"weight", "bias", "gain"};
-    rg_params_t *params = &c->bench->params;
+    rg_params_t *params = &c->fixture->params;
     for (int i = 0; i < 3; i++) {
-        if (!rg_fixture_has(c->fixture, "%s.%s", c->name, roles[i])) continue;
-        rg_fixture_tensor_t tensor = rg_fixture_tensor(c->fixture, "%s.%s", c->name, roles[i]);
+        if (!rg_reference_has(c->reference, "%s.%s", c->name, roles[i])) continue;
+        rg_reference_tensor_t tensor = rg_reference_tensor(c->reference, "%s.%s", c->name, roles[i]);
         rg_params_add(params, roles[i], tensor.rank, tensor.shape);
     }
     rg_params_alloc(params, 1);
@@ -341,8 +341,8 @@ static void fill_gradients(const case_t *c)
 {
     int add;
     for (int i = 0; i < c->leaves; i++) {
-        rg_fixture_tensor_t d = rg_fixture_tensor(c->fixture, "%s.d%s", c->name, c->leaf[i].role);
-        memcpy(rg_tape_grad(c->bench->tape, c->leaf[i].x, &add), d.data, d.count * sizeof *d.data);
+        rg_reference_tensor_t d = rg_reference_tensor(c->reference, "%s.d%s", c->name, c->leaf[i].role);
+        memcpy(rg_tape_grad(c->fixture->tape, c->leaf[i].x, &add), d.data, d.count * sizeof *d.data);
     }
 }
 
@@ -359,7 +359,7 @@ static void check_leaves(const case_t *c, enum mode mode, double tolerance)
 
 static void check_params(const case_t *c, int frozen, double tolerance)
 {
-    const rg_params_t *params = &c->bench->params;
+    const rg_params_t *params = &c->fixture->params;
     if (frozen)
         for (size_t i = 0; i < params->count; i++) assert_true(params->grad[i] == 0);
     else
@@ -373,18 +373,18 @@ static void run_case(case_t *c, const struct op *op, enum mode mode)
     c->leaves = 0;
     if (op->parameters) load_params(c, frozen);
     rg_tensor_t *y = op->build(c);
-    assert_int_equal(rg_tape_error(c->bench->tape), 0);
+    assert_int_equal(rg_tape_error(c->fixture->tape), 0);
     if (mode == ADDING) fill_gradients(c);
     if (y) {
-        rg_fixture_tensor_t want = rg_fixture_tensor(c->fixture, "%s.y", c->name);
+        rg_reference_tensor_t want = rg_reference_tensor(c->reference, "%s.y", c->name);
         assert_true(y->n == want.shape[0] && y->h == want.shape[1] && y->w == want.shape[2] &&
                     y->c == want.shape[3]);
         compare(c, "", "y", y->data, op->tolerance);
-        rg_bench_backward(c->bench, y, data(c, "dy"));
+        rg_fixture_backward(c->fixture, y, data(c, "dy"));
     } else {
         float loss = (float)c->loss * weight(c);
         compare(c, "", "y", &loss, op->tolerance);
-        assert_int_equal(rg_tape_backward(c->bench->tape), 0);
+        assert_int_equal(rg_tape_backward(c->fixture->tape), 0);
     }
     check_leaves(c, mode, op->tolerance);
     if (op->parameters) check_params(c, frozen, op->tolerance);
@@ -394,21 +394,21 @@ static void run_case(case_t *c, const struct op *op, enum mode mode)
 
 typedef struct {
     const struct op *op;
-    rg_bench_t *bench;
-    const rg_fixture_t *fixture;
+    rg_fixture_t *fixture;
+    const rg_reference_t *reference;
 } subject_t;
 
 static void test_op(void **state)
 {
     const subject_t *subject = *state;
-    void *bench = subject->bench;
+    void *fixture = subject->fixture;
     int cases = 0;
     for (;; cases++) {
-        case_t c = {.bench = subject->bench, .fixture = subject->fixture};
+        case_t c = {.fixture = subject->fixture, .reference = subject->reference};
         snprintf(c.name, sizeof c.name, "%s.%d", subject->op->name, cases);
-        if (!rg_fixture_has(c.fixture, "%s.y", c.name)) break;
+        if (!rg_reference_has(c.reference, "%s.y", c.name)) break;
         for (enum mode mode = TRAINABLE; mode <= ADDING; mode++) {
-            rg_bench_clean(&bench);
+            rg_fixture_clean(&fixture);
             run_case(&c, subject->op, mode);
         }
     }
@@ -420,16 +420,16 @@ int main(void)
     enum { COUNT = sizeof OPS / sizeof *OPS };
     struct CMUnitTest tests[COUNT] = {0};
     subject_t subjects[COUNT];
-    void *bench = NULL;
-    if (rg_bench_setup(&bench)) return 1;
-    rg_fixture_t *fixture = rg_fixture_open("tests/grad/fixtures/ops.bin");
+    void *fixture = NULL;
+    if (rg_fixture_setup(&fixture)) return 1;
+    rg_reference_t *reference = rg_reference_open("tests/grad/fixtures/ops.bin");
     for (int i = 0; i < COUNT; i++) {
-        subjects[i] = (subject_t){&OPS[i], bench, fixture};
+        subjects[i] = (subject_t){&OPS[i], fixture, reference};
         tests[i] =
             (struct CMUnitTest){.name = OPS[i].name, .test_func = test_op, .initial_state = &subjects[i]};
     }
     int failed = cmocka_run_group_tests_name("ops", tests, NULL, NULL);
-    rg_fixture_close(&fixture);
-    rg_bench_teardown(&bench);
+    rg_reference_close(&reference);
+    rg_fixture_teardown(&fixture);
     return failed;
 }

@@ -11,7 +11,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/nn/optim.h"
-#include "tests/grad/bench.h"
+#include "tests/grad/fixture.h"
 
 static const double TOLERANCE = 1e-6; // a few roundings per step
 
@@ -20,7 +20,7 @@ enum { TENSORS = 3 };
 // Two networks under one gradient norm: the first owns tensors 0 and 1, the second tensor 2.
 typedef struct {
     rg_backend_t *backend;
-    rg_fixture_t *fixture;
+    rg_reference_t *reference;
     rg_params_t sets[2];
     rg_param_t *p[TENSORS];
 } lab_t;
@@ -28,7 +28,7 @@ typedef struct {
 static int setup(void **state)
 {
     lab_t *lab = rg_alloc(sizeof *lab);
-    lab->fixture = rg_fixture_open("tests/grad/fixtures/optim.bin");
+    lab->reference = rg_reference_open("tests/grad/fixtures/optim.bin");
     *state = lab;
     return rg_cpu_backend_new(&lab->backend, 0);
 }
@@ -36,7 +36,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     lab_t *lab = *state;
-    rg_fixture_close(&lab->fixture);
+    rg_reference_close(&lab->reference);
     rg_backend_destroy(&lab->backend);
     free(lab);
     return 0;
@@ -47,14 +47,14 @@ static void load(lab_t *lab, int index)
     rg_params_init(&lab->sets[0], "a");
     rg_params_init(&lab->sets[1], "b");
     for (int i = 0; i < TENSORS; i++) {
-        rg_fixture_tensor_t w = rg_fixture_tensor(lab->fixture, "optim.%d.w%d", index, i);
+        rg_reference_tensor_t w = rg_reference_tensor(lab->reference, "optim.%d.w%d", index, i);
         char name[16];
         snprintf(name, sizeof name, "w%d", i);
         lab->p[i] = rg_params_add(&lab->sets[i / 2], name, w.rank, w.shape);
     }
     for (int s = 0; s < 2; s++) rg_params_alloc(&lab->sets[s], 1);
     for (int i = 0; i < TENSORS; i++) {
-        rg_fixture_tensor_t w = rg_fixture_tensor(lab->fixture, "optim.%d.w%d", index, i);
+        rg_reference_tensor_t w = rg_reference_tensor(lab->reference, "optim.%d.w%d", index, i);
         memcpy(lab->p[i]->value, w.data, w.count * sizeof *w.data);
         rg_params_changed(lab->p[i]->set);
     }
@@ -69,7 +69,7 @@ static void unload(lab_t *lab)
 
 static float setting(const lab_t *lab, int index, const char *key)
 {
-    return rg_fixture_number(lab->fixture, "optim.%d.%s", index, key);
+    return rg_reference_number(lab->reference, "optim.%d.%s", index, key);
 }
 
 static rg_train_config_t config_of(const lab_t *lab, int index)
@@ -92,7 +92,7 @@ static rg_train_config_t config_of(const lab_t *lab, int index)
 static int update(lab_t *lab, int index, int step, const rg_train_config_t *config, double *norm)
 {
     for (int i = 0; i < TENSORS; i++) {
-        rg_fixture_tensor_t g = rg_fixture_tensor(lab->fixture, "optim.%d.step%d.g%d", index, step, i);
+        rg_reference_tensor_t g = rg_reference_tensor(lab->reference, "optim.%d.step%d.g%d", index, step, i);
         memcpy(lab->p[i]->grad, g.data, g.count * sizeof *g.data);
     }
     rg_params_t *sets[2] = {&lab->sets[0], &lab->sets[1]};
@@ -101,16 +101,16 @@ static int update(lab_t *lab, int index, int step, const rg_train_config_t *conf
 
 static void check_step(const lab_t *lab, int index, int step, double norm)
 {
-    float length = rg_fixture_number(lab->fixture, "optim.%d.step%d.norm", index, step);
+    float length = rg_reference_number(lab->reference, "optim.%d.step%d.norm", index, step);
     assert_float_equal(norm, length, 1e-5 * (double)length);
     for (int i = 0; i < TENSORS; i++) {
         const rg_param_t *p = lab->p[i];
         char what[64];
         snprintf(what, sizeof what, "case %d, step %d, tensor %d", index, step, i);
-        rg_fixture_tensor_t w = rg_fixture_tensor(lab->fixture, "optim.%d.step%d.w%d", index, step, i);
-        rg_bench_compare(what, p->value, w.data, w.count, TOLERANCE);
-        rg_fixture_tensor_t e = rg_fixture_tensor(lab->fixture, "optim.%d.step%d.e%d", index, step, i);
-        rg_bench_compare(what, p->set->ema + p->offset, e.data, e.count, TOLERANCE);
+        rg_reference_tensor_t w = rg_reference_tensor(lab->reference, "optim.%d.step%d.w%d", index, step, i);
+        rg_fixture_compare(what, p->value, w.data, w.count, TOLERANCE);
+        rg_reference_tensor_t e = rg_reference_tensor(lab->reference, "optim.%d.step%d.e%d", index, step, i);
+        rg_fixture_compare(what, p->set->ema + p->offset, e.data, e.count, TOLERANCE);
         for (size_t k = 0; k < p->count; k++) assert_true(p->grad[k] == 0);
     }
 }
@@ -119,7 +119,7 @@ static void test_steps_agree_with_torch(void **state)
 {
     lab_t *lab = *state;
     int index = 0;
-    for (; rg_fixture_has(lab->fixture, "optim.%d.kind", index); index++) {
+    for (; rg_reference_has(lab->reference, "optim.%d.kind", index); index++) {
         load(lab, index);
         rg_train_config_t config = config_of(lab, index);
         int steps = (int)setting(lab, index, "steps");
@@ -139,14 +139,14 @@ static void test_schedules(void **state)
 {
     const lab_t *lab = *state;
     int index = 0;
-    for (; rg_fixture_has(lab->fixture, "lr.%d.rates", index); index++) {
-        rg_fixture_tensor_t rates = rg_fixture_tensor(lab->fixture, "lr.%d.rates", index);
+    for (; rg_reference_has(lab->reference, "lr.%d.rates", index); index++) {
+        rg_reference_tensor_t rates = rg_reference_tensor(lab->reference, "lr.%d.rates", index);
         rg_train_config_t config = {.iterations = (int)rates.count,
                                     .lr = 0.01,
-                                    .step_every = (int)rg_fixture_number(lab->fixture, "lr.step_every"),
-                                    .step_factor = rg_fixture_number(lab->fixture, "lr.step_factor")};
-        config.schedule = (int)rg_fixture_number(lab->fixture, "lr.%d.schedule", index);
-        config.warmup = (int)rg_fixture_number(lab->fixture, "lr.%d.warmup", index);
+                                    .step_every = (int)rg_reference_number(lab->reference, "lr.step_every"),
+                                    .step_factor = rg_reference_number(lab->reference, "lr.step_factor")};
+        config.schedule = (int)rg_reference_number(lab->reference, "lr.%d.schedule", index);
+        config.warmup = (int)rg_reference_number(lab->reference, "lr.%d.warmup", index);
         for (int i = 0; i < config.iterations; i++) {
             double rate = rg_optim_lr(&config, i);
             if (fabs(rate - (double)rates.data[i]) > 1e-9)

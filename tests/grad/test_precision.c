@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "common/core/alloc.h"
-#include "tests/grad/bench.h"
+#include "tests/grad/fixture.h"
 
 #define PLAIN    0.006
 #define WINOGRAD 0.025
@@ -54,34 +54,34 @@ static void keep(float **to, size_t *count, const float *from, size_t n)
 static result_t run(const way_t *way, int bf16)
 {
     result_t result;
-    rg_bench_t bench;
+    rg_fixture_t fixture;
     rg_conv_t layer = way->layer;
     int k = kernel_of(way);
-    assert_int_equal(rg_cpu_backend_new(&bench.backend, bf16), 0);
-    assert_int_equal(rg_tape_new(&bench.tape, bench.backend), 0);
-    rg_params_init(&bench.params, "p");
+    assert_int_equal(rg_cpu_backend_new(&fixture.backend, bf16), 0);
+    assert_int_equal(rg_tape_new(&fixture.tape, fixture.backend), 0);
+    rg_params_init(&fixture.params, "p");
     layer.half = 1;
-    layer.weight = rg_params_add(&bench.params, "conv.weight", 4, (int[4]){way->out, way->x[3], k, k});
-    layer.bias = rg_params_add(&bench.params, "conv.bias", 1, (int[4]){way->out});
-    rg_params_alloc(&bench.params, 1);
-    rg_bench_fill_params(&bench.params);
+    layer.weight = rg_params_add(&fixture.params, "conv.weight", 4, (int[4]){way->out, way->x[3], k, k});
+    layer.bias = rg_params_add(&fixture.params, "conv.bias", 1, (int[4]){way->out});
+    rg_params_alloc(&fixture.params, 1);
+    rg_fixture_fill_params(&fixture.params);
     size_t inputs = (size_t)(way->x[0] * way->x[1] * way->x[2] * way->x[3]);
     float *x = rg_alloc(inputs * sizeof *x);
-    rg_bench_normal(x, inputs, 1);
-    rg_tensor_t *leaf = rg_bench_leaf(&bench, way->x, x), *said = rg_conv(bench.tape, leaf, &layer);
+    rg_fixture_normal(x, inputs, 1);
+    rg_tensor_t *leaf = rg_fixture_leaf(&fixture, way->x, x), *said = rg_conv(fixture.tape, leaf, &layer);
     result.half = said->half;
-    rg_tensor_t *y = rg_instance_norm(bench.tape, said, RG_ACT_NONE, NULL);
+    rg_tensor_t *y = rg_instance_norm(fixture.tape, said, RG_ACT_NONE, NULL);
     keep(&result.y, &result.outputs, y->data, rg_tensor_size(y));
     float *dy = rg_alloc(result.outputs * sizeof *dy);
-    rg_bench_normal(dy, result.outputs, 2);
-    rg_bench_backward(&bench, y, dy);
+    rg_fixture_normal(dy, result.outputs, 2);
+    rg_fixture_backward(&fixture, y, dy);
     keep(&result.dx, &result.inputs, leaf->grad, inputs);
     keep(&result.gradients, &result.parameters, layer.weight->grad, layer.weight->count);
     free(x);
     free(dy);
-    rg_params_fini(&bench.params);
-    rg_tape_destroy(&bench.tape);
-    rg_backend_destroy(&bench.backend);
+    rg_params_fini(&fixture.params);
+    rg_tape_destroy(&fixture.tape);
+    rg_backend_destroy(&fixture.backend);
     return result;
 }
 
@@ -103,9 +103,10 @@ static void test_bf16_is_near_f32(void **state)
         assert_int_equal(wide.half, 0);
         assert_int_equal(narrow.half, 1);
         assert_memory_not_equal(narrow.y, wide.y, wide.outputs * sizeof *wide.y);
-        rg_bench_compare(WAYS[i].name, narrow.y, wide.y, wide.outputs, WAYS[i].tolerance);
-        rg_bench_compare(WAYS[i].name, narrow.dx, wide.dx, wide.inputs, WAYS[i].tolerance);
-        rg_bench_compare(WAYS[i].name, narrow.gradients, wide.gradients, wide.parameters, WAYS[i].tolerance);
+        rg_fixture_compare(WAYS[i].name, narrow.y, wide.y, wide.outputs, WAYS[i].tolerance);
+        rg_fixture_compare(WAYS[i].name, narrow.dx, wide.dx, wide.inputs, WAYS[i].tolerance);
+        rg_fixture_compare(WAYS[i].name, narrow.gradients, wide.gradients, wide.parameters,
+                           WAYS[i].tolerance);
         result_fini(&wide);
         result_fini(&narrow);
     }

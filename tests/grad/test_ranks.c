@@ -17,7 +17,7 @@
 #include "common/nn/optim.h"
 #include "services/trainer/classify.h"
 #include "services/trainer/translation.h"
-#include "tests/grad/bench.h"
+#include "tests/grad/fixture.h"
 
 enum { ITERATIONS = 5, N = 4, IMG = 32, PIXELS = IMG * IMG * 3, K = 2 }; // N: of a rank
 
@@ -40,7 +40,7 @@ static const unsigned char *bits(const char *name, size_t n)
 {
     float *x = rg_alloc(n * sizeof *x);
     unsigned char *out = rg_alloc(n);
-    rg_bench_fill(name, x, n, 1);
+    rg_fixture_fill(name, x, n, 1);
     for (size_t i = 0; i < n; i++) out[i] = x[i] > 0;
     free(x);
     return out;
@@ -49,7 +49,7 @@ static const unsigned char *bits(const char *name, size_t n)
 static const float *numbers(const char *name, size_t n)
 {
     float *x = rg_alloc(n * sizeof *x);
-    rg_bench_fill(name, x, n, 1);
+    rg_fixture_fill(name, x, n, 1);
     return x;
 }
 
@@ -110,7 +110,7 @@ static void compare_losses(const lab_t *lab, const rg_losses_t *share, const rg_
 
 static void compare_sets(const rg_params_t *got, const rg_params_t *want)
 {
-    rg_bench_compare(got->name, got->value, want->value, got->count, TOLERANCE);
+    rg_fixture_compare(got->name, got->value, want->value, got->count, TOLERANCE);
 }
 
 // ---- stages 1 and 3
@@ -124,7 +124,7 @@ static int ask(void *self, const float *embeddings, int n, const unsigned char *
     rg_fusion_features(&lab->config, shape);
     size_t row = (size_t)(K * shape[0] * shape[1] * shape[2]);
     for (int i = 0; i < n; i++, features += row, embeddings += width) {
-        rg_bench_fill("ranks.found", features, row, 1);
+        rg_fixture_fill("ranks.found", features, row, 1);
         for (size_t e = 0; e < row; e++) features[e] *= 1 + embeddings[e % (size_t)width];
     }
     return 0;

@@ -19,7 +19,7 @@
 #include "services/trainer/ranking.h"
 #include "services/trainer/translation.h"
 #include "services/trainer/triplet.h"
-#include "tests/grad/bench.h"
+#include "tests/grad/fixture.h"
 #include "tests/grad/vgg16.h"
 
 // The sizes of make_stage_reference.py.
@@ -38,7 +38,7 @@ typedef struct {
     rg_config_t config;
     rg_backend_t *backend;
     rg_model_t *model;
-    rg_fixture_t *fixture;
+    rg_reference_t *reference;
     const char *stage; // whose inputs and losses: stage1, .., masked1: with attention
     int asked;         // how often neighbours were asked for
     int waits;         // how often they were waited for
@@ -52,7 +52,7 @@ static float *numbers(const char *stage, int iteration, const char *role, size_t
     char name[64];
     float *x = rg_alloc(n * sizeof *x);
     snprintf(name, sizeof name, "%s.%d.%s", stage, iteration, role);
-    rg_bench_fill(name, x, n, scale);
+    rg_fixture_fill(name, x, n, scale);
     return x;
 }
 
@@ -95,7 +95,7 @@ static void check_losses(const lab_t *lab, int iteration, const rg_losses_t *los
     for (int i = 0; i < losses->n; i++) {
         const char *name = losses->item[i].name;
         double got = losses->item[i].value;
-        double want = (double)rg_fixture_tensor(lab->fixture, "%s.%s", stage, name).data[iteration];
+        double want = (double)rg_reference_tensor(lab->reference, "%s.%s", stage, name).data[iteration];
         double tolerance = strcmp(name, "isometry") == 0 ? TOLERANCE_ISOMETRY : TOLERANCE;
         if (!(fabs(got - want) <= tolerance * fabs(want)))
             fail_msg("%s, iteration %d: %s is %.6g, the peer's is %.6g", stage, iteration, name, got, want);
@@ -117,7 +117,7 @@ static int ask(void *self, const float *embeddings, int n, const unsigned char *
         if (i % N == 0) {
             assert_int_equal(exclude[i * 16 + 2], 3); // the batch's ids: no image finds itself
             snprintf(name, sizeof name, "%s.found.%d", lab->stage, lab->asked++);
-            rg_bench_fill(name, features + i * row, (size_t)(N * row), 1);
+            rg_fixture_fill(name, features + i * row, (size_t)(N * row), 1);
         }
         double mean = 0;
         for (int d = 0; d < width; d++) mean += (double)embeddings[i * width + d] / width;
@@ -194,7 +194,7 @@ static void model_new(lab_t *lab, const char *stage, unsigned parts, unsigned tr
     lab->config.model.attention = strncmp(stage, "masked", strlen("masked")) == 0;
     rg_model_new(&lab->model, &lab->config, parts, trains);
     int n = rg_model_sets(lab->model, sets);
-    for (int i = 0; i < n; i++) rg_bench_fill_params(sets[i]);
+    for (int i = 0; i < n; i++) rg_fixture_fill_params(sets[i]);
 }
 
 static void run_stage1(lab_t *lab, const char *stage)
@@ -448,7 +448,7 @@ static int setup(void **state)
 {
     lab_t *lab = rg_alloc(sizeof *lab);
     set_config(&lab->config);
-    lab->fixture = rg_fixture_open("tests/grad/fixtures/stages.bin");
+    lab->reference = rg_reference_open("tests/grad/fixtures/stages.bin");
     *state = lab;
     return rg_cpu_backend_new(&lab->backend, 0);
 }
@@ -456,7 +456,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     lab_t *lab = *state;
-    rg_fixture_close(&lab->fixture);
+    rg_reference_close(&lab->reference);
     rg_backend_destroy(&lab->backend);
     free(lab);
     return 0;

@@ -9,7 +9,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "services/trainer/translation.h"
-#include "tests/grad/bench.h"
+#include "tests/grad/fixture.h"
 #include "tests/support/allocations.h"
 
 enum { N = 4, SIDE = 32, WARM_UP = 2, STEPS = 3 };
@@ -34,7 +34,7 @@ static float *pixels(int images, uint64_t seed)
 {
     size_t n = (size_t)(images * SIDE * SIDE * 3);
     float *x = rg_alloc(n * sizeof *x);
-    rg_bench_normal(x, n, seed);
+    rg_fixture_normal(x, n, seed);
     return x;
 }
 

@@ -7,7 +7,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/file.h"
-#include "tests/grad/bench.h"
+#include "tests/grad/fixture.h"
 
 static const int DEPTHS[VGG16_BLOCKS] = {2, 2, 3, 3, 3};
 
@@ -21,8 +21,8 @@ static void put_conv(builder_t *b, const char *x, int position, int in, int out)
     snprintf(y, sizeof y, "%d", position);
     snprintf(relu, sizeof relu, "%d", position + 1);
     Rg__Onnx__Tensor *w = builder_floats(b, weight, 4, (const int64_t[]){out, in, 3, 3});
-    rg_bench_fill(weight, w->float_data, w->n_float_data, (float)sqrt(6.0 / (in * 9)));
-    rg_bench_fill(bias, builder_floats(b, bias, 1, (const int64_t[]){out})->float_data, (size_t)out, 0.5f);
+    rg_fixture_fill(weight, w->float_data, w->n_float_data, (float)sqrt(6.0 / (in * 9)));
+    rg_fixture_fill(bias, builder_floats(b, bias, 1, (const int64_t[]){out})->float_data, (size_t)out, 0.5f);
     builder_ints(b, builder_node(b, "Conv", inputs, y), "pads", 4, (const int64_t[]){1, 1, 1, 1});
     builder_node(b, "Relu", y, relu);
 }

@@ -7,25 +7,25 @@
 #include <cmocka.h>
 
 #include "services/evaluator/metrics/metrics.h"
-#include "tests/support/fixture.h"
+#include "tests/support/reference.h"
 #include "tests/support/near.h"
 #include "tests/support/result.h"
 
 static const double TOLERANCE = 1e-5; // relative: the fixture is in single precision
 
-static rg_fixture_t *fixture;
+static rg_reference_t *reference;
 
 static int set_up(void **state)
 {
     (void)state;
-    fixture = rg_fixture_open("tests/unit/evaluator/fixtures/metrics.bin");
+    reference = rg_reference_open("tests/unit/evaluator/fixtures/metrics.bin");
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    rg_fixture_close(&fixture);
+    rg_reference_close(&reference);
     return 0;
 }
 
@@ -36,7 +36,7 @@ static void agrees(double found, double expected)
 
 static rg_vectors_t vectors(const char *name)
 {
-    rg_fixture_tensor_t tensor = rg_fixture_tensor(fixture, "%s", name);
+    rg_reference_tensor_t tensor = rg_reference_tensor(reference, "%s", name);
     return (rg_vectors_t){tensor.data, (size_t)tensor.shape[0], tensor.shape[1]};
 }
 
@@ -46,7 +46,7 @@ static void the_frechet_distance_agrees(void **state)
     rg_vectors_t real = vectors("real"), generated = vectors("made");
     double distance;
     assert_ok(rg_frechet(&distance, &real, &generated));
-    agrees(distance, rg_fixture_number(fixture, "frechet"));
+    agrees(distance, rg_reference_number(reference, "frechet"));
 }
 
 static void the_kernel_distance_agrees(void **state)
@@ -55,14 +55,14 @@ static void the_kernel_distance_agrees(void **state)
     rg_vectors_t real = vectors("real"), generated = vectors("made");
     rg_estimate_t kid;
     assert_ok(rg_kid(&kid, &real, &generated, 1, real.n, 1));
-    agrees(kid.mean, rg_fixture_number(fixture, "kid"));
+    agrees(kid.mean, rg_reference_number(reference, "kid"));
 }
 
 static void precision_and_the_others_agree(void **state)
 {
     (void)state;
     rg_vectors_t real = vectors("real"), generated = vectors("made");
-    const float *expected = rg_fixture_tensor(fixture, "prdc").data;
+    const float *expected = rg_reference_tensor(reference, "prdc").data;
     rg_prdc_t prdc;
     assert_ok(rg_prdc(&prdc, &real, &generated, 5));
     agrees(prdc.precision, expected[0]);
@@ -75,7 +75,7 @@ static void the_inception_score_agrees(void **state)
 {
     (void)state;
     rg_vectors_t classes = vectors("probability");
-    const float *expected = rg_fixture_tensor(fixture, "inception").data;
+    const float *expected = rg_reference_tensor(reference, "inception").data;
     rg_estimate_t score;
     assert_ok(rg_inception_score(&score, classes.row, classes.n, classes.d, 3));
     agrees(score.mean, expected[0]);
@@ -84,17 +84,17 @@ static void the_inception_score_agrees(void **state)
 
 static rg_lpips_layer_t layer(int i, int weighted)
 {
-    rg_fixture_tensor_t map = rg_fixture_tensor(fixture, "map%d", i);
+    rg_reference_tensor_t map = rg_reference_tensor(reference, "map%d", i);
     return (rg_lpips_layer_t){map.data, map.shape[1], map.shape[2], map.shape[3],
-                              weighted ? rg_fixture_tensor(fixture, "weight%d", i).data : NULL};
+                              weighted ? rg_reference_tensor(reference, "weight%d", i).data : NULL};
 }
 
 static void the_perceptual_distance_agrees(void **state)
 {
     (void)state;
     const rg_lpips_layer_t weighted[] = {layer(0, 1), layer(1, 1)}, plain[] = {layer(0, 0), layer(1, 0)};
-    agrees(rg_lpips_distance(weighted, 2, 0, 1), rg_fixture_number(fixture, "lpips"));
-    agrees(rg_lpips_distance(plain, 2, 1, 0), rg_fixture_number(fixture, "lpips.ones"));
+    agrees(rg_lpips_distance(weighted, 2, 0, 1), rg_reference_number(reference, "lpips"));
+    agrees(rg_lpips_distance(plain, 2, 1, 0), rg_reference_number(reference, "lpips.ones"));
     assert_near(rg_lpips_distance(weighted, 2, 1, 1), 0, 0);
 }
 

@@ -10,7 +10,7 @@
 
 #include "common/onnx/onnx.h"
 #include "tests/support/allocations.h"
-#include "tests/support/fixture.h"
+#include "tests/support/reference.h"
 #include "tests/support/result.h"
 
 enum { VALUES_MAX = 3 };
@@ -35,7 +35,7 @@ typedef struct {
     rg_backend_t *backend;
     rg_tape_t *tape;
     rg_onnx_t *onnx;
-    rg_fixture_t *fixture;
+    rg_reference_t *reference;
     rg_tensor_t *x, *value[VALUES_MAX];
 } lab_t;
 
@@ -47,18 +47,18 @@ static void begin(lab_t *lab, const network_t *network)
     snprintf(path, sizeof path, "tests/unit/onnx/fixtures/%s.onnx", network->name);
     assert_ok(rg_onnx_open(&lab->onnx, path));
     snprintf(path, sizeof path, "tests/unit/onnx/fixtures/%s.bin", network->name);
-    lab->fixture = rg_fixture_open(path);
+    lab->reference = rg_reference_open(path);
 }
 
 static void end(lab_t *lab)
 {
-    rg_fixture_close(&lab->fixture);
+    rg_reference_close(&lab->reference);
     rg_onnx_close(&lab->onnx);
     rg_tape_destroy(&lab->tape);
     rg_backend_destroy(&lab->backend);
 }
 
-static void run_on(lab_t *lab, rg_fixture_tensor_t x, int n, int needs_grad)
+static void run_on(lab_t *lab, rg_reference_tensor_t x, int n, int needs_grad)
 {
     rg_tape_reset(lab->tape);
     lab->x = rg_tape_input(lab->tape, n, x.shape[1], x.shape[2], x.shape[3], x.data);
@@ -70,13 +70,13 @@ static void run_on(lab_t *lab, rg_fixture_tensor_t x, int n, int needs_grad)
 // The first n of the fixture's images; 0: all.
 static void run(lab_t *lab, int n, int needs_grad)
 {
-    rg_fixture_tensor_t x = rg_fixture_tensor(lab->fixture, "x");
+    rg_reference_tensor_t x = rg_reference_tensor(lab->reference, "x");
     run_on(lab, x, n ? n : x.shape[0], needs_grad);
 }
 
 static void plan(lab_t *lab, const char *const *names, int count)
 {
-    rg_fixture_tensor_t image = rg_fixture_tensor(lab->fixture, "x");
+    rg_reference_tensor_t image = rg_reference_tensor(lab->reference, "x");
     assert_ok(rg_onnx_plan(lab->onnx, image.shape[1], image.shape[2], names, count));
 }
 
@@ -93,7 +93,7 @@ static double error_of(const float *got, const float *want, size_t n)
 
 static void compare(const lab_t *lab, const char *network, const char *name, const float *got, size_t n)
 {
-    rg_fixture_tensor_t want = rg_fixture_tensor(lab->fixture, "%s", name);
+    rg_reference_tensor_t want = rg_reference_tensor(lab->reference, "%s", name);
     assert_true(n <= want.count);
     double error = error_of(got, want.data, n);
     print_message("%s %s: %.2g\n", network, name, error);
@@ -102,7 +102,7 @@ static void compare(const lab_t *lab, const char *network, const char *name, con
 
 static void check_value(const lab_t *lab, const network_t *network, int i, const char *name)
 {
-    rg_fixture_tensor_t want = rg_fixture_tensor(lab->fixture, "%s", name);
+    rg_reference_tensor_t want = rg_reference_tensor(lab->reference, "%s", name);
     rg_onnx_shape_t shape = rg_onnx_shape(lab->onnx, i);
     const rg_tensor_t *y = lab->value[i];
     assert_true(y->h == want.shape[1] && y->w == want.shape[2] && y->c == want.shape[3]);
@@ -110,7 +110,7 @@ static void check_value(const lab_t *lab, const network_t *network, int i, const
     compare(lab, network->name, name, y->data, rg_tensor_size(y));
 }
 
-static void back(lab_t *lab, rg_tensor_t *y, rg_fixture_tensor_t dy)
+static void back(lab_t *lab, rg_tensor_t *y, rg_reference_tensor_t dy)
 {
     int add;
     float *grad = rg_tape_grad(lab->tape, y, &add);
@@ -122,7 +122,7 @@ static void back(lab_t *lab, rg_tensor_t *y, rg_fixture_tensor_t dy)
 
 static void check_gradient(lab_t *lab, const network_t *network, rg_tensor_t *y)
 {
-    back(lab, y, rg_fixture_tensor(lab->fixture, "dy"));
+    back(lab, y, rg_reference_tensor(lab->reference, "dy"));
     compare(lab, network->name, "dx", lab->x->grad, rg_tensor_size(lab->x));
 }
 
@@ -165,7 +165,7 @@ static void single_images_agree_without_gradients(void **state)
     end(&lab);
 }
 
-static void step(lab_t *lab, const network_t *network, rg_fixture_tensor_t x, rg_fixture_tensor_t dy)
+static void step(lab_t *lab, const network_t *network, rg_reference_tensor_t x, rg_reference_tensor_t dy)
 {
     run_on(lab, x, x.shape[0], 1);
     back(lab, lab->value[network->count - 1], dy);
@@ -178,7 +178,8 @@ static void later_runs_allocate_nothing(void **state)
     lab_t lab;
     begin(&lab, network);
     plan(&lab, network->values, network->count);
-    rg_fixture_tensor_t x = rg_fixture_tensor(lab.fixture, "x"), dy = rg_fixture_tensor(lab.fixture, "dy");
+    rg_reference_tensor_t x = rg_reference_tensor(lab.reference, "x"),
+                          dy = rg_reference_tensor(lab.reference, "dy");
     for (int i = 0; i < 2; i++) step(&lab, network, x, dy);
     size_t peak = rg_tape_peak_bytes(lab.tape);
     rg_allocations_start();

@@ -1,4 +1,4 @@
-#include "tests/grad/bench.h"
+#include "tests/grad/fixture.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -11,61 +11,61 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 
-int rg_bench_setup(void **state)
+int rg_fixture_setup(void **state)
 {
-    rg_bench_t *bench = rg_alloc(sizeof *bench);
-    if (rg_cpu_backend_new(&bench->backend, 0) || rg_tape_new(&bench->tape, bench->backend)) {
+    rg_fixture_t *fixture = rg_alloc(sizeof *fixture);
+    if (rg_cpu_backend_new(&fixture->backend, 0) || rg_tape_new(&fixture->tape, fixture->backend)) {
         print_error("%s\n", rg_error());
         return -1;
     }
-    rg_params_init(&bench->params, "p");
-    *state = bench;
+    rg_params_init(&fixture->params, "p");
+    *state = fixture;
     return 0;
 }
 
-int rg_bench_teardown(void **state)
+int rg_fixture_teardown(void **state)
 {
-    rg_bench_t *bench = *state;
-    rg_params_fini(&bench->params);
-    rg_tape_destroy(&bench->tape);
-    rg_backend_destroy(&bench->backend);
-    free(bench);
+    rg_fixture_t *fixture = *state;
+    rg_params_fini(&fixture->params);
+    rg_tape_destroy(&fixture->tape);
+    rg_backend_destroy(&fixture->backend);
+    free(fixture);
     return 0;
 }
 
-int rg_bench_clean(void **state)
+int rg_fixture_clean(void **state)
 {
-    rg_bench_t *bench = *state;
-    rg_tape_reset(bench->tape);
-    rg_params_fini(&bench->params);
-    rg_params_init(&bench->params, "p");
+    rg_fixture_t *fixture = *state;
+    rg_tape_reset(fixture->tape);
+    rg_params_fini(&fixture->params);
+    rg_params_init(&fixture->params, "p");
     return 0;
 }
 
-rg_tensor_t *rg_bench_leaf(rg_bench_t *bench, const int shape[4], const float *data)
+rg_tensor_t *rg_fixture_leaf(rg_fixture_t *fixture, const int shape[4], const float *data)
 {
-    rg_tensor_t *x = rg_tape_input(bench->tape, shape[0], shape[1], shape[2], shape[3], data);
+    rg_tensor_t *x = rg_tape_input(fixture->tape, shape[0], shape[1], shape[2], shape[3], data);
     x->needs_grad = 1;
     return x;
 }
 
-void rg_bench_backward(rg_bench_t *bench, rg_tensor_t *y, const float *dy)
+void rg_fixture_backward(rg_fixture_t *fixture, rg_tensor_t *y, const float *dy)
 {
     int add = 0;
-    float *grad = rg_tape_grad(bench->tape, y, &add);
+    float *grad = rg_tape_grad(fixture->tape, y, &add);
     assert_non_null(grad);
     assert_int_equal(add, 0);
     memcpy(grad, dy, rg_tensor_size(y) * sizeof *dy);
-    assert_int_equal(rg_tape_backward(bench->tape), 0);
+    assert_int_equal(rg_tape_backward(fixture->tape), 0);
 }
 
-void rg_bench_compare(const char *what, const float *got, const float *want, size_t n, double tolerance)
+void rg_fixture_compare(const char *what, const float *got, const float *want, size_t n, double tolerance)
 {
-    rg_bench_compare_scaled(what, got, want, n, 0, tolerance);
+    rg_fixture_compare_scaled(what, got, want, n, 0, tolerance);
 }
 
-void rg_bench_compare_scaled(const char *what, const float *got, const float *want, size_t n, double scale,
-                             double tolerance)
+void rg_fixture_compare_scaled(const char *what, const float *got, const float *want, size_t n, double scale,
+                               double tolerance)
 {
     double error = 0;
     for (size_t i = 0; i < n; i++) {
@@ -78,7 +78,7 @@ void rg_bench_compare_scaled(const char *what, const float *got, const float *wa
                  error / scale, tolerance);
 }
 
-void rg_bench_normal(float *x, size_t n, uint64_t seed)
+void rg_fixture_normal(float *x, size_t n, uint64_t seed)
 {
     rg_rng_t rng;
     rg_rng_init(&rng, seed, RG_RNG_INIT, 0);
@@ -86,7 +86,7 @@ void rg_bench_normal(float *x, size_t n, uint64_t seed)
 }
 
 // splitmix64 from the name's FNV-1a hash on
-void rg_bench_fill(const char *name, float *x, size_t n, float scale)
+void rg_fixture_fill(const char *name, float *x, size_t n, float scale)
 {
     uint64_t seed = 14695981039346656037u;
     for (const char *c = name; *c; c++) seed = (seed ^ (unsigned char)*c) * 1099511628211u;
@@ -99,14 +99,14 @@ void rg_bench_fill(const char *name, float *x, size_t n, float scale)
     }
 }
 
-void rg_bench_fill_params(rg_params_t *set)
+void rg_fixture_fill_params(rg_params_t *set)
 {
     for (int i = 0; i < set->n; i++) {
         rg_param_t *p = set->list[i];
         const char *what = strrchr(p->name, '.') + 1;
         double fan_in = (double)(p->count / (size_t)p->shape[0]);
-        rg_bench_fill(p->name, p->value, p->count,
-                      strcmp(what, "weight") == 0 ? (float)sqrt(6 / fan_in) : 0.5f);
+        rg_fixture_fill(p->name, p->value, p->count,
+                        strcmp(what, "weight") == 0 ? (float)sqrt(6 / fan_in) : 0.5f);
         if (strcmp(what, "gain") == 0)
             for (size_t k = 0; k < p->count; k++) p->value[k] += 1;
     }
