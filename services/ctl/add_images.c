@@ -1,4 +1,4 @@
-// rg-ctl add-images: unannotated images into the retrieval set.
+// rg-ctl add-images: adds images without annotation to the retrieval set.
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,15 +6,15 @@
 #include <sys/stat.h>
 
 #include "common/core/alloc.h"
-#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/wire/json.h"
+#include "services/ctl/caller.h"
 #include "services/ctl/command.h"
 #include "services/ctl/ingest.h"
 #include "services/ctl/output.h"
 #include "services/ctl/pictures.h"
 
-static const double look_every_s = 1;
+static const double watch_every_s = 1;
 
 typedef struct {
     char *path[RG_JPEGS_PATHS_MAX + 1]; // NULL at the end, as fts wants it
@@ -50,19 +50,21 @@ static int add_images_check(const void *own)
     return 0;
 }
 
-typedef struct {
-    int list, json;
-    uint64_t files, bytes, problems;
-} survey_t;
+// ---- counting what will be sent
 
-static int count(void *self, const FTSENT *file, const char *problem)
+typedef struct {
+    int list, json; // list: print each file
+    uint64_t files, bytes, problems;
+} count_t;
+
+static int count_file(void *self, const FTSENT *file, const char *problem)
 {
-    survey_t *survey = self;
-    survey->files += !problem;
-    survey->problems += problem != NULL;
-    survey->bytes += problem ? 0 : (uint64_t)file->fts_statp->st_size;
-    if (!survey->list) return 0;
-    if (survey->json) {
+    count_t *count = self;
+    count->files += !problem;
+    count->problems += problem != NULL;
+    count->bytes += problem ? 0 : (uint64_t)file->fts_statp->st_size;
+    if (!count->list) return 0;
+    if (count->json) {
         json_t *line = json_pack("{s:o}", "name", rg_json_text(file->fts_path));
         if (problem) json_object_set_new(line, "reason", json_string(problem));
         rg_output_json(line);
@@ -74,11 +76,19 @@ static int count(void *self, const FTSENT *file, const char *problem)
     return atomic_load(rg_interrupted()) ? rg_fail(RG_ESTOPPED, "stopped") : 0;
 }
 
-static int give(void *self, const FTSENT *file, const char *problem)
+static int print_count(const count_t *count)
+{
+    if (!count->json)
+        printf("%llu files, %.1f MiB\n", (unsigned long long)count->files, (double)count->bytes / (1 << 20));
+    return count->problems
+               ? rg_fail(RG_EINVAL, "%llu paths cannot be read", (unsigned long long)count->problems)
+               : 0;
+}
+
+static int add_file(void *self, const FTSENT *file, const char *problem)
 {
     rg_ingest_t *ingest = self;
     if (!problem) return rg_ingest_file(ingest, file->fts_path, file->fts_path, 0);
-    ingest->given++;
     rg_ingest_refuse(ingest, file->fts_path, problem);
     return 0;
 }
@@ -137,83 +147,68 @@ static void seen_fini(seen_t *seen)
 }
 
 typedef struct {
-    rg_ingest_t ingest;
+    rg_ingest_t *ingest;
     seen_t seen;
 } watch_t;
 
-static int give_new(void *self, const FTSENT *file, const char *problem)
+static int add_new_file(void *self, const FTSENT *file, const char *problem)
 {
-    static const struct stat nothing;
+    static const struct stat no_file; // so that a problem is reported once
     watch_t *watch = self;
-    const struct stat *info = problem ? &nothing : file->fts_statp; // a problem is told once
-    if (!seen_is_new(&watch->seen, file->fts_path, info)) return 0;
-    return give(&watch->ingest, file, problem);
-}
-
-// Until it is time to look again; keeps the loader's connection alive meanwhile.
-static int wait_a_while(rg_ingest_t *ingest)
-{
-    double until = rg_clock_s() + look_every_s;
-    int err = 0;
-    while (!err && rg_clock_s() < until) err = rg_caller_step(ingest->loader);
-    return err;
+    if (!seen_is_new(&watch->seen, file->fts_path, problem ? &no_file : file->fts_statp)) return 0;
+    return add_file(watch->ingest, file, problem);
 }
 
 // An interrupt while everything is acknowledged is the regular end.
-static int look_again_and_again(watch_t *watch, const add_images_t *own)
+static int watch_paths(watch_t *watch, const add_images_t *own)
 {
     for (;;) {
-        int err = rg_jpegs_walk(own->path, give_new, watch);
-        if (!err) err = rg_ingest_settle(&watch->ingest);
+        int err = rg_jpegs_walk(own->path, add_new_file, watch);
+        if (!err) err = rg_ingest_settle(watch->ingest);
         if (err) return err;
-        err = wait_a_while(&watch->ingest);
+        err = rg_ingest_pause(watch->ingest, watch_every_s);
         if (err) return err == RG_ESTOPPED ? 0 : err;
     }
 }
 
-static int keep_adding(const rg_options_t *options, const add_images_t *own)
+static int add_and_watch(const rg_options_t *options, const add_images_t *own)
 {
     watch_t watch = {0};
     int err = rg_ingest_open(&watch.ingest, options, "add-images --watch", 0);
-    if (!err) err = rg_ingest_close(&watch.ingest, look_again_and_again(&watch, own));
+    if (!err) err = rg_ingest_close(&watch.ingest, watch_paths(&watch, own));
     seen_fini(&watch.seen);
     return err;
 }
 
+// ---- the command
+
 static int add_images_run(const rg_options_t *options, const void *input)
 {
     const add_images_t *own = input;
-    rg_ingest_t ingest;
+    rg_ingest_t *ingest;
     if (own->training) return rg_ingest_training(options);
-    if (own->watch) return keep_adding(options, own);
-    survey_t survey = {.list = own->dry_run, .json = options->json};
-    int err = rg_jpegs_walk(own->path, count, &survey);
+    if (own->watch) return add_and_watch(options, own);
+    count_t count = {.list = own->dry_run, .json = options->json};
+    int err = rg_jpegs_walk(own->path, count_file, &count);
     if (err) return err;
-    if (survey.files + survey.problems == 0)
+    if (count.files + count.problems == 0)
         return rg_fail(RG_ENOENT, "no .jpg or .jpeg files in %s%s", own->path[0],
                        own->n > 1 ? " and the other paths" : "");
-    if (own->dry_run) {
-        if (!options->json)
-            printf("%llu files, %.1f MiB\n", (unsigned long long)survey.files,
-                   (double)survey.bytes / (1 << 20));
-        return survey.problems
-                   ? rg_fail(RG_EINVAL, "%llu paths cannot be read", (unsigned long long)survey.problems)
-                   : 0;
-    }
-    err = rg_ingest_open(&ingest, options, "add-images", survey.files + survey.problems);
-    return err ? err : rg_ingest_close(&ingest, rg_jpegs_walk(own->path, give, &ingest));
+    if (own->dry_run) return print_count(&count);
+    err = rg_ingest_open(&ingest, options, "add-images", count.files + count.problems);
+    return err ? err : rg_ingest_close(&ingest, rg_jpegs_walk(own->path, add_file, ingest));
 }
 
 const rg_command_t rg_command_add_images = {
     .name = "add-images",
     .summary = "Add JPEG files or folders of them to the retrieval set",
     .args = "PATH...",
-    .help = "Adds images, which need no annotation, to the retrieval set; also while training runs."
-            " Folders are searched for .jpg and .jpeg files. What is known already (by content) is "
-            "skipped, so an interrupted run is resumed by the same command. Exit code 1 if a file "
-            "was refused; each is named with the reason. With --watch it goes on with a folder that "
-            "keeps growing; a file that was refused because it was still being written is taken once "
-            "it has changed.",
+    .help = "Adds images to the retrieval set. They need no annotation, and training may run meanwhile. "
+            "Folders are searched for .jpg and .jpeg files.\n\n"
+            "An image that the set has already (by content) is skipped, so the same command resumes an "
+            "interrupted run. A file that is refused is named with the reason, and the exit code is 1.\n\n"
+            "With --watch the command goes on with folders that keep growing. A file that was refused while "
+            "another program was still writing it is added once it has changed.",
     .examples = "  rg-ctl add-images --config configs/smoke.yaml out/new\n"
                 "  rg-ctl add-images --config configs/smoke.yaml --dry-run ~/photos portrait.jpg\n"
                 "  rg-ctl add-images --config configs/smoke.yaml --watch camera/ --json\n"

@@ -12,22 +12,26 @@
 
 enum {
     STEP_MS = 100,
-    SILENCE_S = 60
-}; // silence: far more than the supervisor's longest pause before a restart
+    SILENCE_S = 60 // far more than the supervisor's longest pause before a restart
+};
 static const double status_every_s = 0.5, quiet_s = 3;
 
 struct rg_caller {
     rg_link_t *link;
     const char *service;
-    rg_watch_fn *watch;
-    void *watch_self;
+    rg_progress_bar_t progress; // label NULL: not shown
+    rg_caller_status_fn *status;
+    void *status_self;
     int status_pending;
-    double asked_s, heard_s;
+    int timed_out;           // a status request
+    double asked_s, heard_s; // when the status was last asked for, and when it last came
 };
+
+// ---- signals
 
 static atomic_int interrupted;
 
-static void interrupt(int signal)
+static void note_interrupt(int signal)
 {
     (void)signal;
     atomic_store(&interrupted, 1);
@@ -35,28 +39,77 @@ static void interrupt(int signal)
 
 const atomic_int *rg_interrupted(void)
 {
-    struct sigaction action = {.sa_handler = interrupt};
+    struct sigaction action = {.sa_handler = note_interrupt};
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     return &interrupted;
 }
 
-static void take_status(void *self, int err, const rg_msg_t *reply)
+// ---- status
+
+static void caller_take_status(void *self, int err, const rg_msg_t *reply)
 {
     rg_caller_t *caller = self;
     caller->status_pending = 0;
+    if (err == RG_ETIMEOUT) caller->timed_out = 1;
+    if (err == RG_ETIMEOUT) return;
     caller->heard_s = rg_clock_s();
-    if (!err && caller->watch && rg_msg_kind(reply) == RG__V1__ENVELOPE__BODY_STATUS_REPLY)
-        caller->watch(caller->watch_self, rg_msg_body(reply));
+    if (!err && caller->status && rg_msg_kind(reply) == RG__V1__ENVELOPE__BODY_STATUS_REPLY)
+        caller->status(caller->status_self, &caller->progress, rg_msg_body(reply));
 }
 
-static void ask_status(rg_caller_t *caller)
+static void ask_status(rg_caller_t *caller, int timeout_ms)
 {
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST);
-    rg_link_send(caller->link, &request, -1, take_status, caller);
+    rg_link_send(caller->link, &request, timeout_ms, caller_take_status, caller);
     caller->status_pending = 1;
     caller->asked_s = rg_clock_s();
 }
+
+static double silent_s(const rg_caller_t *caller)
+{
+    return rg_clock_s() - caller->heard_s;
+}
+
+static void show_silence(rg_caller_t *caller)
+{
+    char note[64];
+    snprintf(note, sizeof note, "waiting for the %s (%.0f s)", caller->service, silent_s(caller));
+    rg_progress_bar_show(&caller->progress, &(rg_progress_line_t){.done = caller->progress.done,
+                                                                  .total = caller->progress.total,
+                                                                  .rate = -1,
+                                                                  .left_s = -1,
+                                                                  .note = note});
+}
+
+rg_progress_bar_t *rg_caller_show(rg_caller_t *caller, const char *label, const char *unit, int hidden,
+                                  rg_caller_status_fn *fn, void *self)
+{
+    caller->status = fn;
+    caller->status_self = self;
+    rg_progress_bar_init(&caller->progress, label, unit, hidden);
+    return &caller->progress;
+}
+
+const char *rg_status_text(const Rg__V1__StatusReply *status, const char *key)
+{
+    for (size_t i = 0; i < status->n_fields; i++)
+        if (strcmp(status->fields[i]->key, key) == 0) return status->fields[i]->value;
+    return "";
+}
+
+uint64_t rg_status_count(const Rg__V1__StatusReply *status, const char *key)
+{
+    return strtoull(rg_status_text(status, key), NULL, 10);
+}
+
+double rg_status_number(const Rg__V1__StatusReply *status, const char *key)
+{
+    const char *text = rg_status_text(status, key);
+    return *text ? strtod(text, NULL) : -1;
+}
+
+// ---- opening and closing
 
 int rg_caller_open(rg_caller_t **out, const rg_config_t *config, const char *service)
 {
@@ -65,15 +118,11 @@ int rg_caller_open(rg_caller_t **out, const rg_config_t *config, const char *ser
     rg_caller_t *caller = rg_alloc(sizeof *caller);
     caller->service = service;
     int err = rg_link_new(&caller->link, &wire, service, endpoint, rg_interrupted());
-    double deadline = rg_clock_s() + config->limits.timeout_ms / 1000.0;
-    if (!err) ask_status(caller);
-    while (!err && caller->status_pending) {
-        if (rg_clock_s() > deadline)
-            err = rg_fail(RG_ETIMEOUT, "the %s does not answer at %s: is it running? (rg-ctl up)", service,
-                          endpoint);
-        else
-            err = rg_link_poll(caller->link, STEP_MS);
-    }
+    if (!err) ask_status(caller, config->limits.timeout_ms);
+    while (!err && caller->status_pending) err = rg_link_poll(caller->link, STEP_MS);
+    if (!err && caller->timed_out)
+        err = rg_fail(RG_ETIMEOUT, "the %s does not answer at %s: is it running? (rg-ctl up starts it)",
+                      service, endpoint);
     if (err)
         rg_caller_close(&caller);
     else
@@ -85,16 +134,13 @@ void rg_caller_close(rg_caller_t **out)
 {
     rg_caller_t *caller = *out;
     if (!caller) return;
+    if (caller->progress.label) rg_progress_bar_clear(&caller->progress);
     rg_link_destroy(&caller->link);
     free(caller);
     *out = NULL;
 }
 
-void rg_caller_watch(rg_caller_t *caller, rg_watch_fn *fn, void *self)
-{
-    caller->watch = fn;
-    caller->watch_self = self;
-}
+// ---- requests
 
 void rg_caller_send(rg_caller_t *caller, rg_msg_t **request, rg_reply_fn *fn, void *self)
 {
@@ -106,20 +152,25 @@ int rg_caller_pending(const rg_caller_t *caller)
     return rg_link_pending(caller->link) - caller->status_pending;
 }
 
-double rg_caller_silent_s(const rg_caller_t *caller)
-{
-    return rg_clock_s() - caller->heard_s;
-}
-
 int rg_caller_step(rg_caller_t *caller)
 {
-    if (!caller->status_pending && rg_clock_s() - caller->asked_s >= status_every_s) ask_status(caller);
-    if (rg_caller_silent_s(caller) > SILENCE_S)
-        return rg_fail(RG_ETIMEOUT,
-                       "the %s has not answered for %d s: see its log; the same command goes on from here",
-                       caller->service, SILENCE_S);
-    if (caller->watch && rg_caller_silent_s(caller) > quiet_s) caller->watch(caller->watch_self, NULL);
-    return rg_link_poll(caller->link, STEP_MS);
+    if (!caller->status_pending && rg_clock_s() - caller->asked_s >= status_every_s)
+        ask_status(caller, 1000 * SILENCE_S);
+    if (caller->progress.label && silent_s(caller) > quiet_s) show_silence(caller);
+    int err = rg_link_poll(caller->link, STEP_MS);
+    if (!err && caller->timed_out)
+        err = rg_fail(RG_ETIMEOUT,
+                      "the %s has not answered for %d s: see its log; the same command goes on from here",
+                      caller->service, SILENCE_S);
+    return err;
+}
+
+int rg_caller_pause(rg_caller_t *caller, double seconds)
+{
+    double until_s = rg_clock_s() + seconds;
+    int err = 0;
+    while (!err && rg_clock_s() < until_s) err = rg_caller_step(caller);
+    return err;
 }
 
 typedef struct {
@@ -127,19 +178,18 @@ typedef struct {
     Rg__V1__Envelope__BodyCase kind;
     rg_answer_fn *fn;
     void *self;
-    int done, err;
-    char sentence[512];
+    int done;
+    rg_failure_t failure;
 } question_t;
 
-static void take_answer(void *self, int err, const rg_msg_t *reply)
+static void caller_take_answer(void *self, int err, const rg_msg_t *reply)
 {
     question_t *question = self;
     if (!err && rg_msg_kind(reply) != question->kind)
-        err = rg_fail(RG_EFORMAT, "%s: an answer of another kind (%d)", question->service,
+        err = rg_fail(RG_EFORMAT, "the %s sent a reply of another kind (%d)", question->service,
                       (int)rg_msg_kind(reply));
     if (!err) err = question->fn(question->self, reply);
-    if (err) snprintf(question->sentence, sizeof question->sentence, "%s", rg_error());
-    question->err = err;
+    rg_failure_keep(&question->failure, err);
     question->done = 1;
 }
 
@@ -147,17 +197,10 @@ int rg_caller_ask(rg_caller_t *caller, rg_msg_t **request, Rg__V1__Envelope__Bod
                   void *self)
 {
     question_t question = {.service = caller->service, .kind = kind, .fn = fn, .self = self};
-    rg_link_send(caller->link, request, -1, take_answer, &question);
+    rg_link_send(caller->link, request, -1, caller_take_answer, &question);
     while (!question.done) {
         int err = rg_caller_step(caller);
         if (err) return err;
     }
-    return question.err ? rg_fail(question.err, "%s", question.sentence) : 0;
-}
-
-const char *rg_status_value(const Rg__V1__StatusReply *status, const char *key)
-{
-    for (size_t i = 0; i < status->n_fields; i++)
-        if (strcmp(status->fields[i]->key, key) == 0) return status->fields[i]->value;
-    return "";
+    return rg_failure_raise(&question.failure);
 }

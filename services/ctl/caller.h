@@ -1,9 +1,10 @@
-// rg-ctl's side of a conversation: a link to one service that is known to be alive.
+// A caller: rg-ctl's link to one service, which shows what the service does while rg-ctl waits for it.
 //
-// Opening asks for the service's status, so that a service that is not there is reported at once and by name.
-// Afterwards the status is asked twice per second beside whatever else is in flight: it feeds the progress
-// display, and it tells a service that is busy from one that is gone. A service may be restarted meanwhile
-// (the link sends again what was not answered); only silence longer than any restart is given up on.
+// Opening a caller asks the service for its status, so a service that is not running is reported at once and
+// by name. Afterwards the caller asks for the status twice per second, beside all other requests. The status
+// feeds the progress display, and it tells a busy service from a dead one. A service may be restarted
+// meanwhile: the link sends unanswered requests again. The caller gives up only after a silence that is
+// longer than any restart.
 //
 // After an error a caller can only be closed.
 #ifndef RG_CTL_CALLER_H
@@ -11,38 +12,50 @@
 
 #include "common/config/config.h"
 #include "common/wire/wire.h"
+#include "services/ctl/output.h"
 
 typedef struct rg_caller rg_caller_t;
 
-// Reads a reply of the asked kind (borrowed).
-typedef int rg_answer_fn(void *self, const rg_msg_t *reply);
-
-// Told every status that comes (borrowed), and with NULL that none has come for a while (rg_caller_silent_s).
-typedef void rg_watch_fn(void *self, const Rg__V1__StatusReply *status);
-
-// service: as in config/services.h. RG_ETIMEOUT naming the service and its endpoint, RG_ESTOPPED.
+// Connects to a service (a name of config/services.h). RG_ETIMEOUT naming the service and its endpoint,
+// RG_ESTOPPED.
 int rg_caller_open(rg_caller_t **caller, const rg_config_t *config, const char *service);
 void rg_caller_close(rg_caller_t **caller);
 
-void rg_caller_watch(rg_caller_t *caller, rg_watch_fn *fn, void *self);
+// ---- progress
 
-// Sends *request (takes it); fn is called from rg_caller_step. Several may be in flight.
-void rg_caller_send(rg_caller_t *caller, rg_msg_t **request, rg_reply_fn *fn, void *self);
-int rg_caller_pending(const rg_caller_t *caller); // requests sent and not answered
+// Called with each status (borrowed); shows on the progress display what the status says.
+typedef void rg_caller_status_fn(void *self, rg_progress_bar_t *progress, const Rg__V1__StatusReply *status);
 
-// Waits a moment for replies. RG_ETIMEOUT after long silence, RG_ESTOPPED after SIGINT or SIGTERM.
-int rg_caller_step(rg_caller_t *caller);
+// Shows progress until the caller is closed: a status is given to fn (NULL: ignored); a service that is
+// silent for some seconds is shown as "waiting for the loader (5 s)". hidden: nothing is shown. Returns the
+// display, which the caller owns.
+rg_progress_bar_t *rg_caller_show(rg_caller_t *caller, const char *label, const char *unit, int hidden,
+                                  rg_caller_status_fn *fn, void *self);
 
-// Seconds since the service was last heard of.
-double rg_caller_silent_s(const rg_caller_t *caller);
+// The value of a status field: as text ("" if missing), as a count (0), and as a number (-1).
+const char *rg_status_text(const Rg__V1__StatusReply *status, const char *key);
+uint64_t rg_status_count(const Rg__V1__StatusReply *status, const char *key);
+double rg_status_number(const Rg__V1__StatusReply *status, const char *key);
 
-// Sends *request, waits for the reply, which must be of this kind, and gives it to fn. The service's own
-// error, RG_EFORMAT for another kind, and the errors of rg_caller_step and fn.
+// ---- requests
+
+// Reads a reply of the expected kind (borrowed).
+typedef int rg_answer_fn(void *self, const rg_msg_t *reply);
+
+// Sends *request (takes it), waits for the reply and gives it to fn. Returns the service's own error,
+// RG_EFORMAT for a reply of another kind, and the errors of rg_caller_step and fn.
 int rg_caller_ask(rg_caller_t *caller, rg_msg_t **request, Rg__V1__Envelope__BodyCase kind, rg_answer_fn *fn,
                   void *self);
 
-// The value of a status field, or "".
-const char *rg_status_value(const Rg__V1__StatusReply *status, const char *key);
+// Sends *request (takes it); rg_caller_step calls fn with the reply. Several may be in flight.
+void rg_caller_send(rg_caller_t *caller, rg_msg_t **request, rg_reply_fn *fn, void *self);
+int rg_caller_pending(const rg_caller_t *caller); // requests without a reply
+
+// Waits a moment for replies. RG_ETIMEOUT after a long silence, RG_ESTOPPED after SIGINT or SIGTERM.
+int rg_caller_step(rg_caller_t *caller);
+
+// Does that for so many seconds.
+int rg_caller_pause(rg_caller_t *caller, double seconds);
 
 // Nonzero once SIGINT or SIGTERM came; the first call begins to catch them.
 const atomic_int *rg_interrupted(void);

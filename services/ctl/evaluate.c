@@ -1,5 +1,4 @@
-// rg-ctl evaluate: the numbers of a stage's checkpoint.
-
+// rg-ctl evaluate: the measures of a stage's checkpoint.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,80 +24,69 @@ static const rg_command_option_t evaluate_options[] = {
     {0},
 };
 
-typedef struct {
-    rg_progress_bar_t progress;
-    rg_caller_t *evaluator;
-    char *report;
-} asked_t;
-
-static void show(void *self, const Rg__V1__StatusReply *status)
+static void evaluate_show(void *self, rg_progress_bar_t *progress, const Rg__V1__StatusReply *status)
 {
-    asked_t *asked = self;
-    char note[64];
-    if (!status) {
-        snprintf(note, sizeof note, "waiting for the evaluator (%.0f s)",
-                 rg_caller_silent_s(asked->evaluator));
-        rg_progress_bar_show(&asked->progress, &(rg_progress_line_t){.rate = -1, .left_s = -1, .note = note});
-        return;
-    }
-    uint64_t done = strtoull(rg_status_value(status, "done"), NULL, 10);
-    uint64_t total = strtoull(rg_status_value(status, "total"), NULL, 10);
-    rg_progress_bar_update(&asked->progress, done, total, rg_status_value(status, "state"));
+    (void)self;
+    rg_progress_bar_update(progress, rg_status_count(status, "done"), rg_status_count(status, "total"),
+                           rg_status_text(status, "state"));
 }
 
-static int take_report(void *self, const rg_msg_t *reply)
+static int evaluate_take_reply(void *self, const rg_msg_t *reply)
 {
-    asked_t *asked = self;
-    asked->report = rg_strdup(((const Rg__V1__EvaluateReply *)rg_msg_body(reply))->report);
+    char **report = self;
+    *report = rg_strdup(((const Rg__V1__EvaluateReply *)rg_msg_body(reply))->report);
     return 0;
 }
 
-int rg_evaluate_stage(const rg_options_t *options, enum rg_stage stage)
+static void evaluate_print(const rg_options_t *options, const char *title, enum rg_stage stage,
+                           const char *text)
 {
-    asked_t asked = {0};
-    char title[64];
-    int err = rg_caller_open(&asked.evaluator, &options->config, "evaluator");
-    if (err) return err;
-    snprintf(title, sizeof title, "evaluation of %s", rg_stage_name(stage));
-    rg_progress_bar_init(&asked.progress, title, "images", options->json);
-    rg_caller_watch(asked.evaluator, show, &asked);
-    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_EVALUATE_REQUEST);
-    ((Rg__V1__EvaluateRequest *)rg_msg_body(request))->stage =
-        rg_msg_text(request, "%s", rg_stage_name(stage));
-    err =
-        rg_caller_ask(asked.evaluator, &request, RG__V1__ENVELOPE__BODY_EVALUATE_REPLY, take_report, &asked);
-    rg_progress_bar_clear(&asked.progress);
-    rg_caller_close(&asked.evaluator);
-    if (err == RG_ESTOPPED)
-        return rg_fail(err, "detached: the evaluation goes on, the same command waits for it again");
-    if (err) return err;
-    json_t *report = rg_output_parse(asked.report);
+    json_t *report = rg_output_parse(text);
     if (options->json)
         rg_output_json(json_pack("{s:s, s:s, s:O}", "step", "evaluate", "stage", rg_stage_name(stage),
                                  "report", report));
     else
         rg_output_report(title, report);
     json_decref(report);
-    free(asked.report);
-    return 0;
 }
 
-static int evaluate_run(const rg_options_t *options, const void *input)
+int rg_evaluate_stage(const rg_options_t *options, enum rg_stage stage)
 {
-    return rg_evaluate_stage(options, ((const evaluate_t *)input)->stage);
+    rg_caller_t *evaluator;
+    char title[64], *report = NULL;
+    int err = rg_caller_open(&evaluator, &options->config, "evaluator");
+    if (err) return err;
+    snprintf(title, sizeof title, "evaluation of %s", rg_stage_name(stage));
+    rg_caller_show(evaluator, title, "images", options->json, evaluate_show, NULL);
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_EVALUATE_REQUEST);
+    ((Rg__V1__EvaluateRequest *)rg_msg_body(request))->stage =
+        rg_msg_text(request, "%s", rg_stage_name(stage));
+    err = rg_caller_ask(evaluator, &request, RG__V1__ENVELOPE__BODY_EVALUATE_REPLY, evaluate_take_reply,
+                        &report);
+    rg_caller_close(&evaluator);
+    if (err == RG_ESTOPPED)
+        err = rg_fail(err, "detached: the evaluation goes on; the same command waits for it again");
+    if (!err) evaluate_print(options, title, stage, report);
+    free(report);
+    return err;
+}
+
+static int evaluate_run(const rg_options_t *options, const void *own)
+{
+    return rg_evaluate_stage(options, ((const evaluate_t *)own)->stage);
 }
 
 const rg_command_t rg_command_evaluate = {
     .name = "evaluate",
     .summary = "Measure a trained stage on images it has not seen",
-    .help = "Asks the evaluator for the metrics of a stage's checkpoint, with their protocol. The same "
-            "weights are measured once with one protocol: RUN/evaluations.jsonl has all reports, "
-            "RUN/reports the latest of each stage. With evaluation.follow the evaluator also measures "
-            "new checkpoints by itself, on that many images; this command goes before that. How it "
-            "measures (evaluation.*) is the configuration that `rg-ctl up` started it with.",
+    .help = "Asks the evaluator to measure a stage's checkpoint and prints the report: first how it was "
+            "measured, then the numbers. The same weights are measured only once. All reports are kept in "
+            "RUN/evaluations.jsonl, the latest of each stage in RUN/reports. The evaluation.* keys that "
+            "count are those with which `rg-ctl up' started the evaluator.\n\n"
+            "With evaluation.follow the evaluator also measures new checkpoints by itself; this command "
+            "goes before that.",
     .examples = "  rg-ctl evaluate --config configs/smoke.yaml --stage 1\n"
                 "  rg-ctl evaluate --config configs/faces32.yaml --json\n",
-
     .options = evaluate_options,
     .size = sizeof(evaluate_t),
     .defaults = &(const evaluate_t){.stage = RG_STAGE_3},

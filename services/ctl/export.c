@@ -18,10 +18,10 @@ enum { PAGE = 64, NPY_HEAD = 128 };
 
 typedef struct {
     const char *out;
-} own_t;
+} export_input_t;
 
 static const rg_command_option_t export_options[] = {
-    {"out", 'o', "DIR", "The folder to write; it is made if missing", RG_OPTION_TEXT(own_t, out),
+    {"out", 'o', "DIR", "The folder to write; it is made if missing", RG_OPTION_TEXT(export_input_t, out),
      .required = 1},
     {0},
 };
@@ -31,8 +31,8 @@ typedef struct {
     const rg_options_t *options;
     const char *out;
     rg_caller_t *retrieval;
-    rg_progress_bar_t progress;
-    rg_file_t list, rows; // images.jsonl, embeddings.npy
+    rg_progress_bar_t *progress; // of the caller
+    rg_file_t list, rows;        // images.jsonl, embeddings.npy
     uint64_t next, images, total;
     uint32_t dims; // of an embedding; 0 before the first
     char *model;
@@ -40,7 +40,7 @@ typedef struct {
 
 // ---- one page
 
-static int write_line(export_t *task, const Rg__V1__Listed *image)
+static int export_line(export_t *task, const Rg__V1__Listed *image)
 {
     json_t *line = rg_json_image(image);
     char *text = json_dumps(line, JSON_COMPACT);
@@ -52,7 +52,7 @@ static int write_line(export_t *task, const Rg__V1__Listed *image)
 }
 
 // Under a temporary name first; all are synced together before the list that names them is there.
-static int write_thumbnail(const export_t *task, const rg_payload_t *jpeg, const char *hex)
+static int export_thumbnail(const export_t *task, const rg_payload_t *jpeg, const char *hex)
 {
     char *path = rg_format("%s/thumbnails/%s.jpg", task->out, hex), *temporary = rg_format("%s.tmp", path);
     FILE *file = fopen(temporary, "w");
@@ -65,7 +65,7 @@ static int write_thumbnail(const export_t *task, const rg_payload_t *jpeg, const
     return err;
 }
 
-static int write_image(export_t *task, const rg_msg_t *reply, size_t i)
+static int export_image(export_t *task, const rg_msg_t *reply, size_t i)
 {
     const Rg__V1__Listed *image = ((const Rg__V1__ListReply *)rg_msg_body(reply))->images[i];
     char name[24], hex[33];
@@ -75,11 +75,11 @@ static int write_image(export_t *task, const rg_msg_t *reply, size_t i)
     rg_id_hex(image->id.data, hex);
     snprintf(name, sizeof name, "%zu", i);
     int err = rg_msg_payload(reply, name, RG__V1__DTYPE__U8, 1, NULL, &jpeg);
-    if (!err) err = write_thumbnail(task, &jpeg, hex);
-    return err ? err : write_line(task, image);
+    if (!err) err = export_thumbnail(task, &jpeg, hex);
+    return err ? err : export_line(task, image);
 }
 
-static int write_rows(export_t *task, const rg_msg_t *reply, size_t n)
+static int export_rows(export_t *task, const rg_msg_t *reply, size_t n)
 {
     rg_payload_t rows;
     const uint32_t want[] = {(uint32_t)n, task->dims};
@@ -89,7 +89,7 @@ static int write_rows(export_t *task, const rg_msg_t *reply, size_t n)
     return rg_file_append(&task->rows, rows.data, rows.size);
 }
 
-static int take_page(void *self, const rg_msg_t *reply)
+static int export_take_page(void *self, const rg_msg_t *reply)
 {
     export_t *task = self;
     const Rg__V1__ListReply *body = rg_msg_body(reply);
@@ -97,14 +97,14 @@ static int take_page(void *self, const rg_msg_t *reply)
     if (strcmp(task->model, body->model) != 0)
         return rg_fail(RG_EMODEL, "the set switched to model %s while it was exported: export again",
                        body->model);
-    int err = body->n_images ? write_rows(task, reply, body->n_images) : 0;
-    for (size_t i = 0; i < body->n_images && !err; i++) err = write_image(task, reply, i);
+    int err = body->n_images ? export_rows(task, reply, body->n_images) : 0;
+    for (size_t i = 0; i < body->n_images && !err; i++) err = export_image(task, reply, i);
     task->images += body->n_images;
     task->next = body->next;
     return err;
 }
 
-static int take_pages(export_t *task)
+static int export_pages(export_t *task)
 {
     int err = 0;
     do {
@@ -113,8 +113,9 @@ static int take_pages(export_t *task)
         body->from = task->next;
         body->limit = PAGE;
         body->thumbnails = body->embeddings = 1;
-        err = rg_caller_ask(task->retrieval, &request, RG__V1__ENVELOPE__BODY_LIST_REPLY, take_page, task);
-        rg_progress_bar_update(&task->progress, task->images, task->total, NULL);
+        err = rg_caller_ask(task->retrieval, &request, RG__V1__ENVELOPE__BODY_LIST_REPLY, export_take_page,
+                            task);
+        rg_progress_bar_update(task->progress, task->images, task->total, NULL);
     } while (!err && task->next);
     return err;
 }
@@ -133,7 +134,7 @@ static void describe_rows(const export_t *task, char head[NPY_HEAD])
     head[NPY_HEAD - 1] = '\n';
 }
 
-static int begin(export_t *task)
+static int export_begin(export_t *task)
 {
     char *thumbnails = rg_format("%s/thumbnails", task->out), *list = rg_format("%s/images.jsonl", task->out),
          *rows = rg_format("%s/embeddings.npy", task->out), head[NPY_HEAD];
@@ -148,7 +149,7 @@ static int begin(export_t *task)
     return err;
 }
 
-static int finish(export_t *task)
+static int export_finish(export_t *task)
 {
     char head[NPY_HEAD];
     describe_rows(task, head);
@@ -159,19 +160,20 @@ static int finish(export_t *task)
     return err ? err : rg_file_commit(&task->list);
 }
 
-static void abandon(export_t *task)
+static void export_abandon(export_t *task)
 {
     if (task->list.path) rg_file_abandon(&task->list);
     if (task->rows.path) rg_file_abandon(&task->rows);
 }
 
-static void watch(void *self, const Rg__V1__StatusReply *status)
+static void export_take_status(void *self, rg_progress_bar_t *progress, const Rg__V1__StatusReply *status)
 {
     export_t *task = self;
-    if (status) task->total = strtoull(rg_status_value(status, "images"), NULL, 10);
+    (void)progress;
+    task->total = rg_status_count(status, "images");
 }
 
-static void print(const export_t *task)
+static void export_print(const export_t *task)
 {
     if (task->options->json)
         rg_output_json(json_pack("{s:I, s:i, s:s, s:s}", "images", (json_int_t)task->images, "dimension",
@@ -183,20 +185,19 @@ static void print(const export_t *task)
 
 static int export_run(const rg_options_t *options, const void *input)
 {
-    export_t task = {.options = options, .out = ((const own_t *)input)->out};
+    export_t task = {.options = options, .out = ((const export_input_t *)input)->out};
     int err = rg_caller_open(&task.retrieval, &options->config, "retrieval");
     if (err) return err;
-    rg_caller_watch(task.retrieval, watch, &task);
-    rg_progress_bar_init(&task.progress, "export", "images", options->json);
-    err = begin(&task);
-    if (!err) err = take_pages(&task);
-    if (!err) err = finish(&task);
-    rg_progress_bar_clear(&task.progress);
+    task.progress =
+        rg_caller_show(task.retrieval, "export", "images", options->json, export_take_status, &task);
+    err = export_begin(&task);
+    if (!err) err = export_pages(&task);
+    if (!err) err = export_finish(&task);
     rg_caller_close(&task.retrieval);
     if (err)
-        abandon(&task);
+        export_abandon(&task);
     else
-        print(&task);
+        export_print(&task);
     free(task.model);
     return err;
 }
@@ -209,7 +210,7 @@ const rg_command_t rg_command_export = {
             "are there when everything is; an interrupted export is repeated by the same command.",
     .examples = "  rg-ctl export --config configs/smoke.yaml --out backup/\n",
     .options = export_options,
-    .size = sizeof(own_t),
+    .size = sizeof(export_input_t),
     .config = RG_COMMAND_CONFIGURED,
     .run = export_run,
 };

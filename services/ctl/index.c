@@ -46,22 +46,18 @@ static int index_check(const void *own)
 typedef struct {
     const rg_options_t *options;
     const index_t *own;
-    rg_caller_t *retrieval;
-    rg_progress_bar_t progress;
     double begun_s;
+    json_t *report;
     uint64_t problems;
-} task_t;
+} index_task_t;
 
-static void show(void *self, const Rg__V1__StatusReply *status)
+static void index_show(void *self, rg_progress_bar_t *progress, const Rg__V1__StatusReply *status)
 {
-    task_t *task = self;
+    const index_task_t *task = self;
     char note[RG_PROGRESS_SIZE];
-    const rg_progress_line_t line = {.rate = -1, .left_s = -1, .note = note};
+    (void)status;
     snprintf(note, sizeof note, "%.0f s", rg_clock_s() - task->begun_s);
-    if (!status)
-        snprintf(note, sizeof note, "waiting for the retrieval service (%.0f s)",
-                 rg_caller_silent_s(task->retrieval));
-    rg_progress_bar_show(&task->progress, &line);
+    rg_progress_bar_show(progress, &(rg_progress_line_t){.rate = -1, .left_s = -1, .note = note});
 }
 
 // A field that comes several times becomes a list.
@@ -77,41 +73,43 @@ static void add_field(json_t *report, const Rg__V1__Field *field)
     }
 }
 
-static int take_reply(void *self, const rg_msg_t *reply)
+static int index_take_reply(void *self, const rg_msg_t *reply)
 {
-    task_t *task = self;
+    index_task_t *task = self;
     const Rg__V1__IndexReply *body = rg_msg_body(reply);
-    json_t *report =
+    task->report =
         json_pack("{s:s, s:I}", "action", task->own->name, "generation", (json_int_t)body->generation);
     for (size_t i = 0; i < body->n_report; i++) {
-        add_field(report, body->report[i]);
+        add_field(task->report, body->report[i]);
         if (strcmp(body->report[i]->key, "problems") == 0)
             task->problems = strtoull(body->report[i]->value, NULL, 10);
-    }
-    rg_progress_bar_clear(&task->progress);
-    if (task->options->json) {
-        rg_output_json(report);
-    } else {
-        rg_output_report("index", report);
-        json_decref(report);
     }
     return 0;
 }
 
-static int index_run(const rg_options_t *options, const void *input)
+static void index_print(const index_task_t *task)
 {
-    task_t task = {.options = options, .own = input, .begun_s = rg_clock_s()};
-    int err = rg_caller_open(&task.retrieval, &options->config, "retrieval");
+    if (task->options->json)
+        rg_output_json(json_incref(task->report));
+    else
+        rg_output_report("index", task->report);
+}
+
+static int index_run(const rg_options_t *options, const void *own)
+{
+    index_task_t task = {.options = options, .own = own, .begun_s = rg_clock_s()};
+    rg_caller_t *retrieval;
+    int err = rg_caller_open(&retrieval, &options->config, "retrieval");
     if (err) return err;
-    rg_progress_bar_init(&task.progress, task.own->name, "images", options->json);
-    rg_caller_watch(task.retrieval, show, &task);
+    rg_caller_show(retrieval, task.own->name, "images", options->json, index_show, &task);
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_INDEX_REQUEST);
     ((Rg__V1__IndexRequest *)rg_msg_body(request))->action = task.own->action;
-    err = rg_caller_ask(task.retrieval, &request, RG__V1__ENVELOPE__BODY_INDEX_REPLY, take_reply, &task);
-    rg_progress_bar_clear(&task.progress);
-    rg_caller_close(&task.retrieval);
+    err = rg_caller_ask(retrieval, &request, RG__V1__ENVELOPE__BODY_INDEX_REPLY, index_take_reply, &task);
+    rg_caller_close(&retrieval);
+    if (!err) index_print(&task);
     if (!err && task.problems)
         err = rg_fail(RG_EFORMAT, "%llu problems were found", (unsigned long long)task.problems);
+    json_decref(task.report);
     return err;
 }
 

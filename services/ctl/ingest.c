@@ -1,8 +1,17 @@
+// A file goes through three places:
+//
+//     rg_ingest_file ──► filling ──flush──► sent ──take_reply──► counted, reported
+//                     (one request)    (requests in flight)
+//                                         │        ▲
+//                                         └─ busy ─┘  RG_EBUSY: sent again after busy_s
+//
+// A request stays in the list `sent` until the loader has told the fate of its files.
 #include "services/ctl/ingest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
@@ -10,152 +19,176 @@
 #include "common/core/file.h"
 #include "common/data/dataset.h"
 #include "common/wire/json.h"
+#include "services/ctl/caller.h"
 #include "services/ctl/output.h"
 
 enum { FILES_MAX = 16, BYTES_MAX = 8 << 20 };
-static const double busy_s = 0.2; // before a busy loader is asked again
+static const double busy_s = 0.2; // pause before a busy loader is asked again
 
-int rg_ingest_open(rg_ingest_t *ingest, const rg_options_t *options, const char *label, uint64_t total)
+// A request in flight.
+typedef struct sending {
+    LIST_ENTRY(sending) entry;
+    rg_ingest_t *ingest;
+    rg_msg_t *request;
+    int again; // the loader was busy: to be sent again
+} sending_t;
+
+struct rg_ingest {
+    const rg_options_t *options;
+    rg_caller_t *loader;
+    rg_progress_bar_t *progress; // of the caller
+    LIST_HEAD(, sending) sent;
+    int again;           // how many of them are to be sent again
+    double again_s;      // when
+    rg_msg_t *filling;   // the request that takes the next file; NULL: none yet
+    size_t files, bytes; // in filling
+    uint64_t total;      // files to come, for the progress; 0: not known
+    uint64_t given, added, duplicate, refused;
+    uint64_t generation;  // of the index, the newest seen
+    rg_failure_t failure; // of a whole request
+};
+
+int rg_ingest_open(rg_ingest_t **out, const rg_options_t *options, const char *label, uint64_t total)
 {
-    *ingest = (rg_ingest_t){.options = options, .total = total};
-    rg_progress_bar_init(&ingest->progress, label, "images", options->json);
-    return rg_caller_open(&ingest->loader, &options->config, "loader");
+    rg_caller_t *loader;
+    int err = rg_caller_open(&loader, &options->config, "loader");
+    if (err) return err;
+    rg_ingest_t *ingest = rg_alloc(sizeof *ingest);
+    *ingest = (rg_ingest_t){.options = options, .loader = loader, .total = total};
+    ingest->progress = rg_caller_show(loader, label, "images", options->json, NULL, NULL);
+    LIST_INIT(&ingest->sent);
+    *out = ingest;
+    return 0;
 }
 
-static void show(rg_ingest_t *ingest)
+// ---- fates
+
+static uint64_t count_fates(const rg_ingest_t *ingest)
+{
+    return ingest->added + ingest->duplicate + ingest->refused;
+}
+
+static void show_counts(rg_ingest_t *ingest)
 {
     char note[128];
-    uint64_t done = ingest->added + ingest->duplicate + ingest->refused;
-    double silent_s = rg_caller_silent_s(ingest->loader);
-    int n =
-        snprintf(note, sizeof note, "%llu new, %llu known, %llu refused", (unsigned long long)ingest->added,
-                 (unsigned long long)ingest->duplicate, (unsigned long long)ingest->refused);
-    if (silent_s > 3)
-        snprintf(note + n, sizeof note - (size_t)n, ", waiting for the loader (%.0f s)", silent_s);
-    rg_progress_bar_update(&ingest->progress, done, ingest->total, note);
+    snprintf(note, sizeof note, "%llu new, %llu known, %llu refused", (unsigned long long)ingest->added,
+             (unsigned long long)ingest->duplicate, (unsigned long long)ingest->refused);
+    rg_progress_bar_update(ingest->progress, count_fates(ingest), ingest->total, note);
 }
 
-static void report(rg_ingest_t *ingest, const char *name, const char *fate, const char *reason)
+static void report_fate(rg_ingest_t *ingest, const char *name, const char *fate, const char *reason)
 {
     if (ingest->options->json) {
         json_t *line = json_pack("{s:o, s:s}", "name", rg_json_text(name), "fate", fate);
         if (reason) json_object_set_new(line, "reason", rg_json_text(reason));
         rg_output_json(line);
     } else if (reason) {
-        rg_progress_bar_clear(&ingest->progress);
+        rg_progress_bar_clear(ingest->progress);
         printf("refused %s: %s\n", name, reason);
         fflush(stdout);
     }
 }
 
-void rg_ingest_refuse(rg_ingest_t *ingest, const char *name, const char *reason)
+static void count_refused(rg_ingest_t *ingest, const char *name, const char *reason)
 {
     size_t n = strlen(name);
     if (strncmp(reason, name, n) == 0 && strncmp(reason + n, ": ", 2) == 0) reason += n + 2;
     ingest->refused++;
-    report(ingest, name, "refused", reason);
+    report_fate(ingest, name, "refused", reason);
+}
+
+void rg_ingest_refuse(rg_ingest_t *ingest, const char *name, const char *reason)
+{
+    ingest->given++;
+    count_refused(ingest, name, reason);
 }
 
 static void take_outcome(rg_ingest_t *ingest, const Rg__V1__Outcome *outcome)
 {
     if (outcome->fate == RG__V1__FATE__ADDED) {
         ingest->added++;
-        report(ingest, outcome->name, "added", NULL);
+        report_fate(ingest, outcome->name, "added", NULL);
     } else if (outcome->fate == RG__V1__FATE__DUPLICATE) {
         ingest->duplicate++;
-        report(ingest, outcome->name, "duplicate", NULL);
+        report_fate(ingest, outcome->name, "duplicate", NULL);
     } else {
-        rg_ingest_refuse(ingest, outcome->name, outcome->reason);
+        count_refused(ingest, outcome->name, outcome->reason);
     }
 }
 
-// A request on its way, kept until it is answered.
-typedef struct rg__sending {
-    struct rg__sending *next;
-    rg_ingest_t *ingest;
-    rg_msg_t *request;
-    int again; // to be sent once more
-} sending_t;
+// ---- requests
 
-static void forget(sending_t *sending)
+static void sending_destroy(sending_t *sending)
 {
-    sending_t **at = &sending->ingest->sent;
-    while (*at != sending) at = &(*at)->next;
-    *at = sending->next;
+    LIST_REMOVE(sending, entry);
     rg_msg_destroy(&sending->request);
     free(sending);
 }
 
-static void keep_for_later(sending_t *sending)
-{
-    rg_ingest_t *ingest = sending->ingest;
-    sending->again = 1;
-    ingest->again++;
-    ingest->again_s = rg_clock_s() + busy_s;
-}
-
-static void take_reply(void *self, int err, const rg_msg_t *reply)
+static void ingest_take_reply(void *self, int err, const rg_msg_t *reply)
 {
     sending_t *sending = self;
     rg_ingest_t *ingest = sending->ingest;
     if (err == RG_EBUSY) {
-        keep_for_later(sending);
+        sending->again = 1;
+        ingest->again++;
+        ingest->again_s = rg_clock_s() + busy_s;
         return;
     }
-    forget(sending);
+    sending_destroy(sending);
     if (!err && rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_INGEST_REPLY)
-        err = rg_fail(RG_EFORMAT, "loader: an answer of another kind (%d)", (int)rg_msg_kind(reply));
-    if (err) {
-        ingest->err = err;
-        snprintf(ingest->sentence, sizeof ingest->sentence, "%s", rg_error());
-        return;
-    }
+        err = rg_fail(RG_EFORMAT, "the loader sent a reply of another kind (%d)", (int)rg_msg_kind(reply));
+    rg_failure_keep(&ingest->failure, err);
+    if (err) return;
     const Rg__V1__IngestReply *body = rg_msg_body(reply);
     for (size_t i = 0; i < body->n_outcomes; i++) take_outcome(ingest, body->outcomes[i]);
     if (body->generation > ingest->generation) ingest->generation = body->generation;
 }
 
-static void send(sending_t *sending)
+static void sending_send(sending_t *sending)
 {
     rg_msg_t *request = rg_msg_retain(sending->request);
-    rg_caller_send(sending->ingest->loader, &request, take_reply, sending);
+    rg_caller_send(sending->ingest->loader, &request, ingest_take_reply, sending);
 }
 
 static void send_again(rg_ingest_t *ingest)
 {
+    sending_t *sending;
     if (rg_clock_s() < ingest->again_s) return;
-    for (sending_t *sending = ingest->sent; sending; sending = sending->next) {
+    LIST_FOREACH(sending, &ingest->sent, entry)
+    {
         if (!sending->again) continue;
         sending->again = 0;
         ingest->again--;
-        send(sending);
+        sending_send(sending);
     }
 }
 
-// Handles replies until at most `most` requests are in flight, and none waits to be sent again.
+// Handles replies until at most `most` requests are in flight and none waits to be sent again.
 static int drain(rg_ingest_t *ingest, int most)
 {
     int err = 0;
     while (!err && (ingest->again || rg_caller_pending(ingest->loader) > most)) {
         err = rg_caller_step(ingest->loader);
-        if (!err && ingest->err) err = rg_fail(ingest->err, "%s", ingest->sentence);
+        if (!err) err = rg_failure_raise(&ingest->failure);
         if (!err) send_again(ingest);
-        show(ingest);
+        show_counts(ingest);
     }
     return err;
 }
 
+// Sends the request that is being filled.
 static int flush(rg_ingest_t *ingest)
 {
-    if (!ingest->request) return 0;
-    Rg__V1__IngestRequest *body = rg_msg_body(ingest->request);
+    if (!ingest->filling) return 0;
+    Rg__V1__IngestRequest *body = rg_msg_body(ingest->filling);
     body->n_items = ingest->files;
     ingest->files = ingest->bytes = 0;
     sending_t *sending = rg_alloc(sizeof *sending);
-    *sending = (sending_t){.next = ingest->sent, .ingest = ingest, .request = ingest->request};
-    ingest->sent = sending;
-    ingest->request = NULL;
-    send(sending);
+    *sending = (sending_t){.ingest = ingest, .request = ingest->filling};
+    LIST_INSERT_HEAD(&ingest->sent, sending, entry);
+    ingest->filling = NULL;
+    sending_send(sending);
     return drain(ingest, ingest->options->config.limits.credit - 1);
 }
 
@@ -165,53 +198,60 @@ int rg_ingest_settle(rg_ingest_t *ingest)
     return err ? err : drain(ingest, 0);
 }
 
-static void release(void *data, void *hint)
+int rg_ingest_pause(rg_ingest_t *ingest, double seconds)
+{
+    return rg_caller_pause(ingest->loader, seconds);
+}
+
+// ---- files
+
+static void free_payload(void *data, void *hint)
 {
     (void)hint;
     free(data);
 }
 
-// Takes the bytes over.
-static void append(rg_ingest_t *ingest, const char *name, int annotated, unsigned char *jpeg, size_t size)
+// Appends a file to the request that is being filled. Takes the bytes.
+static void append_file(rg_ingest_t *ingest, const char *name, int annotated, unsigned char *jpeg,
+                        size_t size)
 {
     char payload[24];
-    if (!ingest->request) {
-        ingest->request = rg_msg_new(RG__V1__ENVELOPE__BODY_INGEST_REQUEST);
-        Rg__V1__IngestRequest *fresh = rg_msg_body(ingest->request);
-        fresh->items = (Rg__V1__Item **)rg_msg_array(ingest->request, &rg__v1__item__descriptor, FILES_MAX);
+    if (!ingest->filling) {
+        ingest->filling = rg_msg_new(RG__V1__ENVELOPE__BODY_INGEST_REQUEST);
+        Rg__V1__IngestRequest *fresh = rg_msg_body(ingest->filling);
+        fresh->items = (Rg__V1__Item **)rg_msg_array(ingest->filling, &rg__v1__item__descriptor, FILES_MAX);
     }
-    Rg__V1__IngestRequest *body = rg_msg_body(ingest->request);
-    body->items[ingest->files]->name = rg_msg_text(ingest->request, "%s", name);
+    Rg__V1__IngestRequest *body = rg_msg_body(ingest->filling);
+    body->items[ingest->files]->name = rg_msg_text(ingest->filling, "%s", name);
     body->items[ingest->files]->annotated = annotated;
     snprintf(payload, sizeof payload, "%zu", ingest->files);
-    rg_msg_attach(ingest->request, payload, RG__V1__DTYPE__U8, 1, (uint32_t[]){(uint32_t)size}, jpeg, release,
-                  NULL);
+    rg_msg_attach(ingest->filling, payload, RG__V1__DTYPE__U8, 1, (uint32_t[]){(uint32_t)size}, jpeg,
+                  free_payload, NULL);
     ingest->files++;
     ingest->bytes += size;
 }
 
 int rg_ingest_file(rg_ingest_t *ingest, const char *path, const char *name, int annotated)
 {
-    unsigned char *jpeg;
+    unsigned char *jpeg = NULL;
     size_t size, limit = (size_t)ingest->options->config.limits.image_max_mib << 20;
     int err = rg_file_read(path, limit, &jpeg, &size);
-    ingest->given++;
-    if (!err && size == 0) {
-        free(jpeg);
-        err = rg_fail(RG_EFORMAT, "empty file");
-    }
+    if (!err && size == 0) err = rg_fail(RG_EFORMAT, "empty file");
     if (err) {
+        free(jpeg);
         rg_ingest_refuse(ingest, name, rg_error());
         return 0;
     }
-    if (ingest->bytes + size > BYTES_MAX) err = flush(ingest);
-    if (err) {
+    ingest->given++;
+    if (ingest->bytes + size > BYTES_MAX && (err = flush(ingest)) != 0) {
         free(jpeg);
         return err;
     }
-    append(ingest, name, annotated, jpeg, size);
+    append_file(ingest, name, annotated, jpeg, size);
     return ingest->files == FILES_MAX ? flush(ingest) : 0;
 }
+
+// ---- the end
 
 static void print_summary(const rg_ingest_t *ingest)
 {
@@ -226,33 +266,44 @@ static void print_summary(const rg_ingest_t *ingest)
     fflush(stdout);
 }
 
-int rg_ingest_close(rg_ingest_t *ingest, int err)
+// What the counts say about success.
+static int check_counts(const rg_ingest_t *ingest)
 {
-    char sentence[512];
-    if (!err) err = rg_ingest_settle(ingest);
-    snprintf(sentence, sizeof sentence, "%s", rg_error());
-    rg_progress_bar_clear(&ingest->progress);
-    rg_msg_destroy(&ingest->request);
-    rg_caller_close(&ingest->loader);
-    while (ingest->sent) forget(ingest->sent);
-    uint64_t fates = ingest->added + ingest->duplicate + ingest->refused;
-    if (err == RG_ESTOPPED)
-        return rg_fail(err, "stopped after %llu images; the same command goes on from here",
-                       (unsigned long long)fates);
-    if (err) return rg_fail(err, "%s", sentence);
-    print_summary(ingest);
+    uint64_t fates = count_fates(ingest);
     if (fates < ingest->given)
-        return rg_fail(RG_EFORMAT, "loader: it answered for %llu of %llu files", (unsigned long long)fates,
-                       (unsigned long long)ingest->given);
+        return rg_fail(RG_EFORMAT, "the loader answered for only %llu of %llu files",
+                       (unsigned long long)fates, (unsigned long long)ingest->given);
     if (ingest->refused)
         return rg_fail(RG_EINVAL, "%llu files were refused", (unsigned long long)ingest->refused);
     return 0;
 }
 
+int rg_ingest_close(rg_ingest_t **out, int err)
+{
+    rg_ingest_t *ingest = *out;
+    rg_failure_t failure = {0};
+    rg_failure_keep(&failure, err ? err : rg_ingest_settle(ingest));
+    rg_msg_destroy(&ingest->filling);
+    rg_caller_close(&ingest->loader);
+    while (!LIST_EMPTY(&ingest->sent)) sending_destroy(LIST_FIRST(&ingest->sent));
+    if (failure.err == RG_ESTOPPED) {
+        err = rg_fail(RG_ESTOPPED, "stopped after %llu images; the same command goes on from here",
+                      (unsigned long long)count_fates(ingest));
+    } else if (failure.err) {
+        err = rg_failure_raise(&failure);
+    } else {
+        print_summary(ingest);
+        err = check_counts(ingest);
+    }
+    free(ingest);
+    *out = NULL;
+    return err;
+}
+
 int rg_ingest_training(const rg_options_t *options)
 {
     rg_dataset_t set;
-    rg_ingest_t ingest;
+    rg_ingest_t *ingest;
     int err = rg_dataset_open(&set, &options->config);
     if (err) return err;
     err = rg_ingest_open(&ingest, options, "retrieval set", set.n[RG_SPLIT_TRAIN]);
@@ -260,7 +311,7 @@ int rg_ingest_training(const rg_options_t *options)
         for (uint32_t i = 0; i < set.n[RG_SPLIT_TRAIN] && !err; i++) {
             uint32_t image = set.index[RG_SPLIT_TRAIN][i];
             char *path = rg_format("%s/%s", set.folder, set.name[image]);
-            err = rg_ingest_file(&ingest, path, set.name[image], set.annotated[image]);
+            err = rg_ingest_file(ingest, path, set.name[image], set.annotated[image]);
             free(path);
         }
         err = rg_ingest_close(&ingest, err);

@@ -157,6 +157,8 @@ void rg_progress_bar_show(rg_progress_bar_t *bar, const rg_progress_line_t *line
     double last = bar->shown_s > 0 || bar->tty ? bar->shown_s : bar->start_s;
     if (bar->silent || now - last < every) return;
     bar->shown_s = now;
+    bar->done = line->done;
+    bar->total = line->total;
     rg_progress_line_t full = *line;
     if (!full.label) full.label = bar->label;
     if (!full.unit) full.unit = bar->unit;

@@ -46,6 +46,7 @@ typedef struct {
     const char *label, *unit;
     int silent, tty;
     double start_s, shown_s; // shown_s 0: nothing shown yet
+    uint64_t done, total;    // as last shown
 } rg_progress_bar_t;
 
 void rg_progress_bar_init(rg_progress_bar_t *bar, const char *label, const char *unit, int silent);

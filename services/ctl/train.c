@@ -38,50 +38,40 @@ static const rg_command_option_t train_options[] = {
 
 typedef struct {
     const char *stage;
-    rg_progress_bar_t progress;
-    rg_caller_t *trainer;
     char *checkpoint, *report;
     uint64_t iteration;
 } training_t;
 
-static double number(const Rg__V1__StatusReply *status, const char *key)
-{
-    const char *text = rg_status_value(status, key);
-    return *text ? strtod(text, NULL) : -1;
-}
-
 // "waiting 4%  231 MiB  recon 0.12  kl 0.3"
-static void describe(const Rg__V1__StatusReply *status, char *out, size_t size)
+static void describe_training(const Rg__V1__StatusReply *status, char *out, size_t size)
 {
-    size_t n = (size_t)snprintf(out, size, "waiting %.0f%%  %.0f MiB", 100 * number(status, "wait_share"),
-                                number(status, "peak_memory_mib"));
+    size_t n =
+        (size_t)snprintf(out, size, "waiting %.0f%%  %.0f MiB", 100 * rg_status_number(status, "wait_share"),
+                         rg_status_number(status, "peak_memory_mib"));
     for (size_t i = 0; i < status->n_fields && n < size; i++)
         if (strncmp(status->fields[i]->key, "loss.", 5) == 0)
             n += (size_t)snprintf(out + n, size - n, "  %s %s", status->fields[i]->key + 5,
                                   status->fields[i]->value);
 }
 
-static void show(void *self, const Rg__V1__StatusReply *status)
+static void train_show(void *self, rg_progress_bar_t *progress, const Rg__V1__StatusReply *status)
 {
     training_t *training = self;
     char note[RG_PROGRESS_SIZE];
     rg_progress_line_t line = {.rate = -1, .left_s = -1, .note = note};
-    if (!status) {
-        snprintf(note, sizeof note, "waiting for the trainer (%.0f s)",
-                 rg_caller_silent_s(training->trainer));
-    } else if (strcmp(rg_status_value(status, "stage"), training->stage) != 0) {
-        snprintf(note, sizeof note, "%s", rg_status_value(status, "state"));
+    if (strcmp(rg_status_text(status, "stage"), training->stage) != 0) {
+        snprintf(note, sizeof note, "%s", rg_status_text(status, "state"));
     } else {
-        describe(status, note, sizeof note);
-        line.done = strtoull(rg_status_value(status, "iteration"), NULL, 10);
-        line.total = strtoull(rg_status_value(status, "iterations"), NULL, 10);
-        line.rate = number(status, "images_per_s");
-        line.left_s = number(status, "eta_s");
+        describe_training(status, note, sizeof note);
+        line.done = rg_status_count(status, "iteration");
+        line.total = rg_status_count(status, "iterations");
+        line.rate = rg_status_number(status, "images_per_s");
+        line.left_s = rg_status_number(status, "eta_s");
     }
-    rg_progress_bar_show(&training->progress, &line);
+    rg_progress_bar_show(progress, &line);
 }
 
-static int take_reply(void *self, const rg_msg_t *reply)
+static int train_take_reply(void *self, const rg_msg_t *reply)
 {
     training_t *training = self;
     const Rg__V1__TrainReply *body = rg_msg_body(reply);
@@ -114,7 +104,7 @@ static void profile_print(json_t *profile)
     printf("%-44s %7s %6.2f ms\n", "all", "", total);
 }
 
-static void print_text(const training_t *training, json_t *report)
+static void train_print_text(const training_t *training, json_t *report)
 {
     char *title = rg_format("%s: %llu iterations, %s", training->stage,
                             (unsigned long long)training->iteration, training->checkpoint);
@@ -126,7 +116,7 @@ static void print_text(const training_t *training, json_t *report)
     free(title);
 }
 
-static void print_result(const rg_options_t *options, const training_t *training)
+static void train_print(const rg_options_t *options, const training_t *training)
 {
     json_t *report = rg_output_parse(training->report);
     if (options->json)
@@ -134,43 +124,41 @@ static void print_result(const rg_options_t *options, const training_t *training
                                  "checkpoint", rg_json_text(training->checkpoint), "iteration",
                                  (json_int_t)training->iteration, "report", report));
     else
-        print_text(training, report);
+        train_print_text(training, report);
     json_decref(report);
 }
 
 static int train_stage(const rg_options_t *options, int stage, const train_t *own)
 {
     training_t training = {.stage = rg_stage_name(stage)};
-    int err = rg_caller_open(&training.trainer, &options->config, "trainer");
+    rg_caller_t *trainer;
+    int err = rg_caller_open(&trainer, &options->config, "trainer");
     if (err) return err;
-    rg_progress_bar_init(&training.progress, training.stage, "images", options->json);
-    rg_caller_watch(training.trainer, show, &training);
+    rg_caller_show(trainer, training.stage, "images", options->json, train_show, &training);
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_TRAIN_REQUEST);
     Rg__V1__TrainRequest *body = rg_msg_body(request);
     body->stage = rg_msg_text(request, "%s", training.stage);
     body->restart = own->restart;
     body->profile = own->profile;
-    err =
-        rg_caller_ask(training.trainer, &request, RG__V1__ENVELOPE__BODY_TRAIN_REPLY, take_reply, &training);
-    rg_progress_bar_clear(&training.progress);
-    rg_caller_close(&training.trainer);
+    err = rg_caller_ask(trainer, &request, RG__V1__ENVELOPE__BODY_TRAIN_REPLY, train_take_reply, &training);
+    rg_caller_close(&trainer);
     if (err == RG_ESTOPPED)
         err = rg_fail(
             err, "detached: %s goes on training; the same command shows it again, `rg-ctl down' stops it",
             training.stage);
-    if (!err) print_result(options, &training);
+    if (!err) train_print(options, &training);
     free(training.checkpoint);
     free(training.report);
     return err;
 }
 
-static int take_running(void *self, const rg_msg_t *reply)
+static int train_take_running(void *self, const rg_msg_t *reply)
 {
     const Rg__V1__StatusReply *status = rg_msg_body(reply);
     enum rg_stage *stage = self;
-    int idle = strcmp(rg_status_value(status, "state"), "idle") == 0;
+    int idle = strcmp(rg_status_text(status, "state"), "idle") == 0;
     *stage = RG_STAGE_NONE;
-    return idle ? 0 : rg_stage_find(rg_status_value(status, "stage"), stage);
+    return idle ? 0 : rg_stage_find(rg_status_text(status, "stage"), stage);
 }
 
 // The stage that the trainer is at already, for a client that is gone; RG_STAGE_NONE: none.
@@ -180,7 +168,7 @@ static int find_running(const rg_options_t *options, enum rg_stage *stage)
     int err = rg_caller_open(&trainer, &options->config, "trainer");
     if (err) return err;
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST);
-    err = rg_caller_ask(trainer, &request, RG__V1__ENVELOPE__BODY_STATUS_REPLY, take_running, stage);
+    err = rg_caller_ask(trainer, &request, RG__V1__ENVELOPE__BODY_STATUS_REPLY, train_take_running, stage);
     rg_caller_close(&trainer);
     return err;
 }
@@ -194,7 +182,7 @@ static int finish_stage(const rg_options_t *options, int stage)
     return err;
 }
 
-static int train_all(const rg_options_t *options, const train_t *own)
+static int train_all_stages(const rg_options_t *options, const train_t *own)
 {
     enum rg_stage running;
     int err = find_running(options, &running);
@@ -210,7 +198,7 @@ static int train_all(const rg_options_t *options, const train_t *own)
 static int train_run(const rg_options_t *options, const void *input)
 {
     const train_t *own = input;
-    if (own->stage == RG_STAGE_NONE) return train_all(options, own);
+    if (own->stage == RG_STAGE_NONE) return train_all_stages(options, own);
     int err = train_stage(options, own->stage, own);
     return err ? err : finish_stage(options, own->stage);
 }

@@ -68,7 +68,7 @@ static int translate_check(const void *own)
     return 0;
 }
 
-// What is asked of the encoder at once: one set of wanted attributes, `samples` columns.
+// One request to the encoder: one set of wanted attributes, `samples` columns.
 typedef struct {
     rg_edits_t edits;
     char title[RG_EDITS_TITLE];
@@ -78,164 +78,161 @@ typedef struct {
     const rg_options_t *options;
     const translate_t *own;
     group_t group[GROUPS_MAX];
-    int groups, current; // current: the one being asked
+    int groups, current; // current: the one that is being asked for
     int first, cols;     // column of the first translation, columns in all
     uint8_t *sources;    // [N,S,S,3]
     uint8_t *references; // [N,S,S,3] the reference repeated, NULL: none
     uint8_t *cells;      // [N,cols,S,S,3]
     json_t *stage, *generation;
-} asked_t;
+} translation_t;
 
-static int choose_groups(asked_t *asked)
+static int choose_groups(translation_t *task)
 {
-    const rg_config_t *config = &asked->options->config;
-    group_t *only = &asked->group[0];
-    asked->groups = 1;
-    if (asked->own->attributes) {
+    const rg_config_t *config = &task->options->config;
+    group_t *only = &task->group[0];
+    task->groups = 1;
+    if (task->own->attributes) {
         snprintf(only->title, sizeof only->title, "wanted");
-        return rg_edits_parse(&only->edits, config, asked->own->attributes);
+        return rg_edits_parse(&only->edits, config, task->own->attributes);
     }
-    if (asked->own->reference) {
+    if (task->own->reference) {
         snprintf(only->title, sizeof only->title, "translated");
         rg_edits_init(&only->edits);
         for (int i = 0; i < config->data.attributes.count; i++) only->edits.value[i] = 1;
         return 0;
     }
-    asked->groups = rg_edits_domain(config, -1, NULL, NULL);
-    for (int i = 0; i < asked->groups; i++)
-        rg_edits_domain(config, i, &asked->group[i].edits, asked->group[i].title);
+    task->groups = rg_edits_domain(config, -1, NULL, NULL);
+    for (int i = 0; i < task->groups; i++)
+        rg_edits_domain(config, i, &task->group[i].edits, task->group[i].title);
     return 0;
 }
 
-static int load_images(asked_t *asked)
+static int load_images(translation_t *task)
 {
-    const rg_config_t *config = &asked->options->config;
-    const translate_t *own = asked->own;
+    const rg_config_t *config = &task->options->config;
+    const translate_t *own = task->own;
     size_t size = rg_picture_size(config), n = (size_t)own->images.n;
     int err = 0;
-    asked->sources = rg_alloc(n * size);
+    task->sources = rg_alloc(n * size);
     for (size_t i = 0; i < n && !err; i++)
-        err = rg_picture_load(config, own->images.path[i], asked->sources + i * size, NULL);
+        err = rg_picture_load(config, own->images.path[i], task->sources + i * size, NULL);
     if (err || !own->reference) return err;
-    asked->references = rg_alloc(n * size);
-    err = rg_picture_load(config, own->reference, asked->references, NULL);
-    for (size_t i = 1; i < n && !err; i++) memcpy(asked->references + i * size, asked->references, size);
+    task->references = rg_alloc(n * size);
+    err = rg_picture_load(config, own->reference, task->references, NULL);
+    for (size_t i = 1; i < n && !err; i++) memcpy(task->references + i * size, task->references, size);
     return err;
 }
 
-static void put(asked_t *asked, int row, int col, const uint8_t *pixels)
+static void put_cell(translation_t *task, int row, int col, const uint8_t *pixels)
 {
-    size_t size = rg_picture_size(&asked->options->config);
-    memcpy(asked->cells + ((size_t)row * (size_t)asked->cols + (size_t)col) * size, pixels, size);
+    size_t size = rg_picture_size(&task->options->config);
+    memcpy(task->cells + ((size_t)row * (size_t)task->cols + (size_t)col) * size, pixels, size);
 }
 
 static int take_translations(void *self, const rg_msg_t *reply)
 {
-    asked_t *asked = self;
-    const rg_config_t *config = &asked->options->config;
+    translation_t *task = self;
+    const rg_config_t *config = &task->options->config;
     const Rg__V1__TranslateReply *body = rg_msg_body(reply);
-    int samples = asked->own->samples, images = asked->own->images.n;
+    int samples = task->own->samples, images = task->own->images.n;
     uint32_t side = (uint32_t)config->data.img_size, shape[] = {(uint32_t)(images * samples), side, side, 3};
     rg_payload_t pixels;
     int err = rg_msg_payload(reply, "pixels", RG__V1__DTYPE__U8, 4, shape, &pixels);
     if (err) return err;
     for (int i = 0; i < images; i++)
         for (int s = 0; s < samples; s++)
-            put(asked, i, asked->first + asked->current * samples + s,
-                (const uint8_t *)pixels.data + (size_t)(i * samples + s) * rg_picture_size(config));
-    json_decref(asked->stage);
-    json_decref(asked->generation);
-    asked->stage = rg_json_text(body->stage);
-    asked->generation = json_integer((json_int_t)body->generation);
+            put_cell(task, i, task->first + task->current * samples + s,
+                     (const uint8_t *)pixels.data + (size_t)(i * samples + s) * rg_picture_size(config));
+    json_decref(task->stage);
+    json_decref(task->generation);
+    task->stage = rg_json_text(body->stage);
+    task->generation = json_integer((json_int_t)body->generation);
     return 0;
 }
 
-static int ask_group(asked_t *asked, rg_caller_t *encoder)
+static int ask_group(translation_t *task, rg_caller_t *encoder)
 {
-    const rg_config_t *config = &asked->options->config;
-    uint32_t side = (uint32_t)config->data.img_size,
-             shape[] = {(uint32_t)asked->own->images.n, side, side, 3};
+    const rg_config_t *config = &task->options->config;
+    uint32_t side = (uint32_t)config->data.img_size, shape[] = {(uint32_t)task->own->images.n, side, side, 3};
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_TRANSLATE_REQUEST);
     Rg__V1__TranslateRequest *body = rg_msg_body(request);
-    body->edits = rg_edits_message(&asked->group[asked->current].edits, config, request, &body->n_edits);
-    body->samples = (uint32_t)asked->own->samples;
-    body->seed = asked->own->seed;
-    body->guidance = asked->own->guidance;
-    rg_msg_copy(request, "pixels", RG__V1__DTYPE__U8, 4, shape, asked->sources);
-    if (asked->references) rg_msg_copy(request, "references", RG__V1__DTYPE__U8, 4, shape, asked->references);
-    return rg_caller_ask(encoder, &request, RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY, take_translations, asked);
+    body->edits = rg_edits_message(&task->group[task->current].edits, config, request, &body->n_edits);
+    body->samples = (uint32_t)task->own->samples;
+    body->seed = task->own->seed;
+    body->guidance = task->own->guidance;
+    rg_msg_copy(request, "pixels", RG__V1__DTYPE__U8, 4, shape, task->sources);
+    if (task->references) rg_msg_copy(request, "references", RG__V1__DTYPE__U8, 4, shape, task->references);
+    return rg_caller_ask(encoder, &request, RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY, take_translations, task);
 }
 
-static int ask_all(asked_t *asked)
+static int ask_groups(translation_t *task)
 {
     rg_caller_t *encoder;
-    rg_progress_bar_t progress;
-    int err = rg_caller_open(&encoder, &asked->options->config, "encoder");
+    int err = rg_caller_open(&encoder, &task->options->config, "encoder");
     if (err) return err;
-    rg_progress_bar_init(&progress, "translate", "columns", asked->options->json);
-    for (asked->current = 0; asked->current < asked->groups && !err; asked->current++) {
-        rg_progress_bar_update(&progress, (uint64_t)asked->current, (uint64_t)asked->groups, NULL);
-        err = ask_group(asked, encoder);
+    rg_progress_bar_t *progress =
+        rg_caller_show(encoder, "translate", "columns", task->options->json, NULL, NULL);
+    for (task->current = 0; task->current < task->groups && !err; task->current++) {
+        rg_progress_bar_update(progress, (uint64_t)task->current, (uint64_t)task->groups, NULL);
+        err = ask_group(task, encoder);
     }
-    rg_progress_bar_clear(&progress);
     rg_caller_close(&encoder);
     return err;
 }
 
-static int write_grid(asked_t *asked)
+static int translate_write(translation_t *task)
 {
-    const rg_config_t *config = &asked->options->config;
-    const translate_t *own = asked->own;
+    const rg_config_t *config = &task->options->config;
+    const translate_t *own = task->own;
     const char *titles[2 + GROUPS_MAX * SAMPLES_MAX] = {"source"};
     size_t size = rg_picture_size(config);
-    if (asked->references) titles[1] = "reference";
-    for (int i = asked->first; i < asked->cols; i++)
-        titles[i] = asked->group[(i - asked->first) / own->samples].title;
+    if (task->references) titles[1] = "reference";
+    for (int i = task->first; i < task->cols; i++)
+        titles[i] = task->group[(i - task->first) / own->samples].title;
     for (int i = 0; i < own->images.n; i++) {
-        put(asked, i, 0, asked->sources + (size_t)i * size);
-        if (asked->references) put(asked, i, 1, asked->references);
+        put_cell(task, i, 0, task->sources + (size_t)i * size);
+        if (task->references) put_cell(task, i, 1, task->references);
     }
-    return rg_picture_grid(config, asked->cells, own->images.n, asked->cols, titles, own->out);
+    return rg_picture_grid(config, task->cells, own->images.n, task->cols, titles, own->out);
 }
 
-static void report(const asked_t *asked)
+static void translate_print(const translation_t *task)
 {
-    if (!asked->options->json) {
+    if (!task->options->json) {
         printf("%d images translated by the weights of %s, picture: %s\n",
-               asked->own->images.n * (asked->cols - asked->first), json_string_value(asked->stage),
-               asked->own->out);
+               task->own->images.n * (task->cols - task->first), json_string_value(task->stage),
+               task->own->out);
         return;
     }
     json_t *columns = json_array();
-    for (int i = 0; i < asked->groups; i++)
-        json_array_append_new(columns, json_string(asked->group[i].title));
-    rg_output_json(json_pack("{s:o, s:O, s:O, s:i, s:o}", "out", rg_json_text(asked->own->out), "stage",
-                             asked->stage, "generation", asked->generation, "samples", asked->own->samples,
+    for (int i = 0; i < task->groups; i++) json_array_append_new(columns, json_string(task->group[i].title));
+    rg_output_json(json_pack("{s:o, s:O, s:O, s:i, s:o}", "out", rg_json_text(task->own->out), "stage",
+                             task->stage, "generation", task->generation, "samples", task->own->samples,
                              "columns", columns));
 }
 
 static int translate_run(const rg_options_t *options, const void *input)
 {
-    asked_t *asked = rg_alloc(sizeof *asked);
-    asked->options = options;
-    asked->own = input;
-    int err = choose_groups(asked);
-    if (!err) err = load_images(asked);
+    translation_t *task = rg_alloc(sizeof *task);
+    task->options = options;
+    task->own = input;
+    int err = choose_groups(task);
+    if (!err) err = load_images(task);
     if (!err) {
-        asked->first = asked->references ? 2 : 1;
-        asked->cols = asked->first + asked->groups * asked->own->samples;
-        asked->cells =
-            rg_alloc((size_t)asked->own->images.n * (size_t)asked->cols * rg_picture_size(&options->config));
-        err = ask_all(asked);
+        task->first = task->references ? 2 : 1;
+        task->cols = task->first + task->groups * task->own->samples;
+        task->cells =
+            rg_alloc((size_t)task->own->images.n * (size_t)task->cols * rg_picture_size(&options->config));
+        err = ask_groups(task);
     }
-    if (!err) err = write_grid(asked);
-    if (!err) report(asked);
-    json_decref(asked->stage);
-    json_decref(asked->generation);
-    free(asked->sources);
-    free(asked->references);
-    free(asked->cells);
-    free(asked);
+    if (!err) err = translate_write(task);
+    if (!err) translate_print(task);
+    json_decref(task->stage);
+    json_decref(task->generation);
+    free(task->sources);
+    free(task->references);
+    free(task->cells);
+    free(task);
     return err;
 }
 

@@ -85,7 +85,7 @@ static pid_t parent_of(uint32_t pid)
 // Where to look, if this is who serves the page.
 static void print_page(const Rg__V1__StatusReply *status)
 {
-    const char *page = rg_status_value(status, "page"), *token = rg_status_value(status, "token");
+    const char *page = rg_status_text(status, "page"), *token = rg_status_text(status, "token");
     if (*page) printf("%-10s %s\n", "", page);
     if (*token) printf("%-10s it asks for the token in %s\n", "", token);
 }
