@@ -1,4 +1,4 @@
-// rg-ctl keys: who may speak with the services over tcp.
+// rg-ctl keys: the keys that clients need to reach the services over tcp, and their roles.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +14,10 @@ typedef struct {
     const char *name;
     int takes_name, takes_role;
     int (*run)(const rg_options_t *options, const keys_t *own);
-} action_t;
+} keys_action_t;
 
 struct keys {
-    const action_t *action;
+    const keys_action_t *action;
     const char *name;
     enum rg_role role; // RG_ROLE_NONE: not given
 };
@@ -38,8 +38,8 @@ static const rg_command_option_t keys_options[] = {
     {0},
 };
 
-// ------------------------------------------------------------------ actions
-static int init(const rg_options_t *options, const keys_t *own)
+// ---- actions
+static int keys_init(const rg_options_t *options, const keys_t *own)
 {
     const char *folder = options->config.security.keys, *identity = options->config.security.identity;
     char server[RG_CURVE_KEY_SIZE];
@@ -54,7 +54,7 @@ static int init(const rg_options_t *options, const keys_t *own)
     return 0;
 }
 
-static int add(const rg_options_t *options, const keys_t *own)
+static int keys_add(const rg_options_t *options, const keys_t *own)
 {
     const char *folder = options->config.security.keys, *role = rg_role_name(own->role);
     char key[RG_CURVE_KEY_SIZE];
@@ -70,7 +70,7 @@ static int add(const rg_options_t *options, const keys_t *own)
     return 0;
 }
 
-static void print_list(const rg_allow_t *allow, const char *server)
+static void keys_print(const rg_allow_t *allow, const char *server)
 {
     printf("%-20s %-8s %s\n", "name", "role", "public key");
     printf("%-20s %-8s %s\n", RG_CURVE_SERVER, "-", server);
@@ -79,7 +79,7 @@ static void print_list(const rg_allow_t *allow, const char *server)
                allow->entries[i].key);
 }
 
-static void print_list_json(const rg_allow_t *allow, const char *server)
+static void keys_print_json(const rg_allow_t *allow, const char *server)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < allow->count; i++)
@@ -89,7 +89,7 @@ static void print_list_json(const rg_allow_t *allow, const char *server)
     rg_output_json(json_pack("{s:s, s:o}", "server", server, "keys", list));
 }
 
-static int list(const rg_options_t *options, const keys_t *own)
+static int keys_list(const rg_options_t *options, const keys_t *own)
 {
     const char *folder = options->config.security.keys;
     char server[RG_CURVE_KEY_SIZE];
@@ -99,14 +99,14 @@ static int list(const rg_options_t *options, const keys_t *own)
     if (!err) err = rg_allow_read(&allow, folder);
     if (err) return err;
     if (options->json)
-        print_list_json(&allow, server);
+        keys_print_json(&allow, server);
     else
-        print_list(&allow, server);
+        keys_print(&allow, server);
     rg_allow_fini(&allow);
     return 0;
 }
 
-static int withdraw(const rg_options_t *options, const keys_t *own)
+static int keys_remove(const rg_options_t *options, const keys_t *own)
 {
     int err = rg_keyring_remove(options->config.security.keys, own->name);
     if (err) return err;
@@ -117,14 +117,16 @@ static int withdraw(const rg_options_t *options, const keys_t *own)
     return 0;
 }
 
-static const action_t actions[] = {
-    {"init", 0, 0, init}, {"add", 1, 1, add}, {"list", 0, 0, list}, {"remove", 1, 0, withdraw}};
+static const keys_action_t keys_actions[] = {{"init", 0, 0, keys_init},
+                                             {"add", 1, 1, keys_add},
+                                             {"list", 0, 0, keys_list},
+                                             {"remove", 1, 0, keys_remove}};
 
-// ------------------------------------------------------------------ the command line
-static const action_t *find_action(const char *name)
+// ---- the command line
+static const keys_action_t *keys_find_action(const char *name)
 {
-    for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
-        if (strcmp(actions[i].name, name) == 0) return &actions[i];
+    for (size_t i = 0; i < sizeof keys_actions / sizeof *keys_actions; i++)
+        if (strcmp(keys_actions[i].name, name) == 0) return &keys_actions[i];
     return NULL;
 }
 
@@ -134,7 +136,7 @@ static int keys_argument(void *input, char *text)
     if (own->action) {
         if (own->name || !own->action->takes_name) return rg_fail(RG_EUSAGE, "unexpected argument: %s", text);
         own->name = text;
-    } else if (!(own->action = find_action(text))) {
+    } else if (!(own->action = keys_find_action(text))) {
         return rg_fail(RG_EUSAGE, "'%s': expected init, add, list or remove", text);
     }
     return 0;
@@ -143,12 +145,13 @@ static int keys_argument(void *input, char *text)
 static int keys_check(const void *input)
 {
     const keys_t *own = input;
-    const action_t *action = own->action;
+    const keys_action_t *action = own->action;
     if (!action) return rg_fail(RG_EUSAGE, "init, add, list or remove is missing");
     if (action->takes_name && !own->name) return rg_fail(RG_EUSAGE, "%s: NAME is missing", action->name);
-    if (action->takes_role && !own->role)
+    if (action->takes_role && own->role == RG_ROLE_NONE)
         return rg_fail(RG_EUSAGE, "%s: --role reader, writer or admin is missing", action->name);
-    if (!action->takes_role && own->role) return rg_fail(RG_EUSAGE, "%s: takes no --role", action->name);
+    if (!action->takes_role && own->role != RG_ROLE_NONE)
+        return rg_fail(RG_EUSAGE, "%s: takes no --role", action->name);
     return 0;
 }
 
@@ -163,13 +166,15 @@ static int keys_run(const rg_options_t *options, const void *input)
 
 const rg_command_t rg_command_keys = {
     .name = "keys",
-    .summary = "Say who may speak with the services over tcp",
+    .summary = "Decide who may reach the services over tcp",
     .args = "init\nadd NAME --role ROLE\nlist\nremove NAME",
-    .help =
-        "Keeps the folder of keys, security.keys. With it every tcp connection is encrypted, and only keys"
-        " in the folder's file `allowed` are let in. init makes the services' own keys; add makes a key and"
-        " allows it a role; remove withdraws it. Services that run notice by themselves. No service needs to"
-        " run.",
+    .help = "Manages the folder of keys that security.keys names. With such a folder every tcp connection is "
+            "encrypted, and only keys that the folder's file `allowed' lists are accepted. No service needs "
+            "to run; running services notice a change by themselves.\n\n"
+            "  init    make the services' own keys\n"
+            "  add     make a key and give it a role\n"
+            "  list    print all keys and their roles\n"
+            "  remove  delete a key; the services refuse it from then on",
     .examples = "  rg-ctl keys init --set security.keys=keys\n"
                 "  rg-ctl keys add ann --role reader --config configs/mine.yaml\n"
                 "  rg-ctl keys list --json --config configs/mine.yaml\n"
@@ -178,6 +183,7 @@ const rg_command_t rg_command_keys = {
     .argument = keys_argument,
     .check = keys_check,
     .size = sizeof(keys_t),
+    .defaults = &(const keys_t){.role = RG_ROLE_NONE},
     .config = RG_COMMAND_DEFAULTS,
     .run = keys_run,
 };
