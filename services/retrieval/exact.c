@@ -1,3 +1,22 @@
+// How exact search works.
+//
+// |x - q|^2 = |x|^2 - 2 x.q + |q|^2. The squared norms |x|^2 are stored with the rows, and |q|^2 does not
+// change the order of the rows for one query. So many queries are compared with many rows by one matrix
+// product:
+//
+//            SLAB rows ->
+//   queries  [  products = Q X^T, one sgemm  ]  ->  |x|^2 - 2 x.q  ->  one heap of the k nearest per query
+//
+// A slab is small enough that its products stay in the second-level cache between the steps. Most distances
+// are larger than what a heap already holds; therefore only the least distance of each block of BLOCK is
+// compared with the heap, and the block is looked at in detail only if that one is smaller.
+//
+// The products lose digits where vectors are long and close to each other. Therefore the distances of the k
+// rows that were found are computed again from the differences, and the hits are sorted by these. With fewer
+// than PRODUCTS_FROM queries a product does not pay, and all distances are computed from the differences.
+//
+// Threads take slabs one after the other from a shared counter. Each thread fills heaps of its own, and the
+// caller merges them at the end. Every product runs on one thread.
 #include "services/retrieval/exact.h"
 
 #include <assert.h>
@@ -8,17 +27,15 @@
 #include "common/core/hot.h"
 #include "common/nn/linalg.h"
 
-// SLAB rows are compared with QUERIES queries at a time: the distances stay in the second-level cache. In
-// blocks of BLOCK distances only the least is compared with what was found so far. Fewer than PRODUCTS_FROM
-// queries are compared one by one.
 enum { SLAB = 512, QUERIES = 256, BLOCK = 16, PRODUCTS_FROM = 4 };
 
-// Multiplications from which on a search is shared with the pool: about half a millisecond of one thread.
+// Searches with at least this many multiplications use the pool: about half a millisecond of one thread.
 static const double SHARED_FROM = 3e6;
 
-// ---- the nearest so far of one query, a binary heap with the farthest on top. While it is not full, what is
-// missing counts as infinitely far.
+// ---- the heap
 
+// The k nearest rows so far of one query: a binary heap with the farthest hit on top. A new heap is full of
+// hits that are infinitely far.
 typedef struct {
     rg_hit_t *hits; // [k]
     size_t k;
@@ -27,10 +44,10 @@ typedef struct {
 static int is_nearer(const rg_hit_t *a, const rg_hit_t *b)
 {
     if (a->dist_l2sq != b->dist_l2sq) return a->dist_l2sq < b->dist_l2sq;
-    return (size_t)a->row < (size_t)b->row; // -1 is farthest
+    return (size_t)a->row < (size_t)b->row; // -1 becomes the largest value
 }
 
-static void replace_top(heap_t heap, rg_hit_t hit)
+static void heap_replace_top(heap_t heap, rg_hit_t hit)
 {
     size_t at = 0;
     for (size_t child; (child = 2 * at + 1) < heap.k; at = child) {
@@ -41,29 +58,29 @@ static void replace_top(heap_t heap, rg_hit_t hit)
     heap.hits[at] = hit;
 }
 
-static void offer(heap_t heap, rg_hit_t hit)
+static void heap_offer(heap_t heap, rg_hit_t hit)
 {
-    if (is_nearer(&hit, heap.hits)) replace_top(heap, hit);
+    if (is_nearer(&hit, heap.hits)) heap_replace_top(heap, hit);
 }
 
-static int compare(const void *a, const void *b)
+static int compare_hits(const void *a, const void *b)
 {
     return is_nearer(a, b) ? -1 : is_nearer(b, a);
 }
 
 void rg_hits_sort(rg_hit_t *hits, size_t n)
 {
-    qsort(hits, n, sizeof *hits, compare);
+    qsort(hits, n, sizeof *hits, compare_hits);
 }
 
-static void clear(rg_hit_t *hits, size_t n)
+static void clear_hits(rg_hit_t *hits, size_t n)
 {
     for (size_t i = 0; i < n; i++) hits[i] = (rg_hit_t){.dist_l2sq = INFINITY, .row = -1};
 }
 
 // ---- kernels
 
-RG_HOT static float difference2(const float *a, const float *b, size_t n)
+RG_HOT static float squared_distance(const float *a, const float *b, size_t n)
 {
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -71,8 +88,9 @@ RG_HOT static float difference2(const float *a, const float *b, size_t n)
     return sum;
 }
 
-// distances [n] of rows [n,dim] to x
-RG_HOT static void compare_all(float *distances, const float *rows, const float *x, size_t n, size_t dim)
+// Writes the distances [n] of rows [n,dim] to x [dim].
+RG_HOT static void squared_distances(float *distances, const float *rows, const float *x, size_t n,
+                                     size_t dim)
 {
     for (size_t i = 0; i < n; i++) {
         const float *row = rows + i * dim;
@@ -83,14 +101,14 @@ RG_HOT static void compare_all(float *distances, const float *rows, const float 
     }
 }
 
-// Products of rows with a query become distances, less the query's norm.
-RG_HOT static void subtract(float *products, const float *norms2, size_t n)
+// Turns products [n] of rows with a query into |x|^2 - 2 x.q.
+RG_HOT static void distances_from_products(float *products, const float *norms2, size_t n)
 {
     for (size_t i = 0; i < n; i++) products[i] = norms2[i] - 2 * products[i];
 }
 
-// least [n/BLOCK] of each block.
-RG_HOT static void find_least(float *least, const float *distances, size_t n)
+// Writes the least distance of each block to least [n/BLOCK].
+RG_HOT static void find_block_minima(float *least, const float *distances, size_t n)
 {
     for (size_t b = 0; b < n / BLOCK; b++) {
         const float *d = distances + b * BLOCK;
@@ -103,8 +121,8 @@ RG_HOT static void find_least(float *least, const float *distances, size_t n)
 
 float rg_exact_distance(const rg_rows_t *rows, size_t row, const float *query)
 {
-    const float *vectors = rows->chunks[row / rows->room]->vectors;
-    return difference2(vectors + row % rows->room * rows->dim, query, rows->dim);
+    const float *vectors = rows->chunks[row / rows->chunk_rows]->vectors;
+    return squared_distance(vectors + row % rows->chunk_rows * rows->dim, query, rows->dim);
 }
 
 // ---- slabs
@@ -112,44 +130,46 @@ float rg_exact_distance(const rg_rows_t *rows, size_t row, const float *query)
 typedef struct {
     const rg_rows_t *rows;
     size_t from;
-    const rg_marks_t *among;
+    const rg_bitset_t *allowed;
     const float *queries; // [n,D]
     size_t n, k;
-} search_t;
+} exact_search_t;
 
-// Rows of one chunk, SLAB of them or fewer.
+// Up to SLAB neighbouring rows of one chunk.
 typedef struct {
-    const rg_chunk_t *chunk;
-    size_t first, at, n; // first: position in all rows; at: in the chunk
+    const rg_rows_chunk_t *chunk;
+    size_t first; // position of the first row among all rows
+    size_t at;    // position of the first row in its chunk
+    size_t n;     // rows; 0: the slab lies behind the last row
 } slab_t;
 
 static size_t slabs_per_chunk(const rg_rows_t *rows)
 {
-    return (rows->room + SLAB - 1) / SLAB;
+    return (rows->chunk_rows + SLAB - 1) / SLAB;
 }
 
 static slab_t slab_of(const rg_rows_t *rows, size_t i)
 {
     size_t chunk = i / slabs_per_chunk(rows), at = i % slabs_per_chunk(rows) * SLAB;
-    size_t first = chunk * rows->room + at, end = (chunk + 1) * rows->room;
+    size_t first = chunk * rows->chunk_rows + at, end = (chunk + 1) * rows->chunk_rows;
     if (end > rows->count) end = rows->count;
     if (first >= end) return (slab_t){0};
     size_t n = end - first;
     return (slab_t){rows->chunks[chunk], first, at, n < SLAB ? n : SLAB};
 }
 
-static void offer_row(const search_t *s, heap_t heap, size_t row, float distance)
+static void offer_row(const exact_search_t *s, heap_t heap, size_t row, float distance)
 {
-    if (row < s->from || (s->among && !rg_marks_get(s->among, row))) return;
-    offer(heap, (rg_hit_t){distance, (ptrdiff_t)row});
+    if (row < s->from || (s->allowed && !rg_bitset_get(s->allowed, row))) return;
+    heap_offer(heap, (rg_hit_t){distance, (ptrdiff_t)row});
 }
 
-// distances [slab->n] to one query, or all of them less the same number.
-static void take(const search_t *s, heap_t heap, const slab_t *slab, const float *distances)
+// Offers the rows of a slab to the heap of one query. distances [slab->n] may all be less by the same number.
+static void offer_slab(const exact_search_t *s, heap_t heap, const slab_t *slab, const float *distances)
 {
     float least[SLAB / BLOCK];
     size_t whole = slab->n / BLOCK * BLOCK;
-    find_least(least, distances, whole);
+    find_block_minima(least, distances, whole);
     for (size_t b = 0; b < whole / BLOCK; b++) {
         if (least[b] > heap.hits->dist_l2sq) continue;
         for (size_t i = b * BLOCK; i < (b + 1) * BLOCK; i++)
@@ -158,73 +178,77 @@ static void take(const search_t *s, heap_t heap, const slab_t *slab, const float
     for (size_t i = whole; i < slab->n; i++) offer_row(s, heap, slab->first + i, distances[i]);
 }
 
-// distances [m,SLAB] of the slab's rows to m queries [m,D], each query's less the same number.
-static void measure(float *distances, const slab_t *slab, const float *queries, size_t m, size_t dim)
+// Writes distances [m,SLAB] of the rows of a slab to m queries [m,D]; those of one query may all be less by
+// |q|^2.
+static void compute_distances(float *distances, const slab_t *slab, const float *queries, size_t m,
+                              size_t dim)
 {
     const float *vectors = slab->chunk->vectors + slab->at * dim;
     if (m < PRODUCTS_FROM) {
         for (size_t i = 0; i < m; i++)
-            compare_all(distances + i * SLAB, vectors, queries + i * dim, slab->n, dim);
+            squared_distances(distances + i * SLAB, vectors, queries + i * dim, slab->n, dim);
         return;
     }
     rg_matmul_nt_f32(distances, SLAB, queries, vectors, m, slab->n, dim);
-    for (size_t i = 0; i < m; i++) subtract(distances + i * SLAB, slab->chunk->norms2 + slab->at, slab->n);
+    for (size_t i = 0; i < m; i++)
+        distances_from_products(distances + i * SLAB, slab->chunk->norms2 + slab->at, slab->n);
 }
 
-// distances [min(n,QUERIES),SLAB] is room to work in. hits [n,k].
-static void search_slab(const search_t *s, rg_hit_t *hits, const slab_t *slab, float *distances)
+// Offers one slab to the heaps hits [n,k]. distances [min(n,QUERIES),SLAB] is scratch memory.
+static void search_slab(const exact_search_t *s, rg_hit_t *hits, const slab_t *slab, float *distances)
 {
     for (size_t q = 0, m; q < s->n; q += m) {
         m = s->n - q < QUERIES ? s->n - q : QUERIES;
-        measure(distances, slab, s->queries + q * s->rows->dim, m, s->rows->dim);
+        compute_distances(distances, slab, s->queries + q * s->rows->dim, m, s->rows->dim);
         for (size_t i = 0; i < m; i++)
-            take(s, (heap_t){hits + (q + i) * s->k, s->k}, slab, distances + i * SLAB);
+            offer_slab(s, (heap_t){hits + (q + i) * s->k, s->k}, slab, distances + i * SLAB);
     }
 }
 
-// What several threads share: the slabs that none has taken yet. Each keeps hits of its own.
+// What the threads of one search share.
 typedef struct {
-    const search_t *search;
-    rg_hit_t *hits; // [threads,n,k]
-    atomic_size_t next;
-} sharing_t;
+    const exact_search_t *search;
+    rg_hit_t *hits;     // [threads,n,k]
+    atomic_size_t next; // slab that no thread has taken yet
+} shared_search_t;
 
-static void search_slabs(void *self, int thread)
+static void exact_search_slabs(void *self, int thread)
 {
-    sharing_t *sharing = self;
-    const search_t *s = sharing->search;
+    shared_search_t *shared = self;
+    const exact_search_t *s = shared->search;
     const size_t end = s->rows->n_chunks * slabs_per_chunk(s->rows);
     float *distances = rg_alloc_lines((s->n < QUERIES ? s->n : QUERIES) * SLAB * sizeof *distances);
     rg_linalg_threads(1); // the threads of the pool share the slabs; each product runs on one thread
-    for (size_t i; (i = atomic_fetch_add(&sharing->next, 1)) < end;) {
+    for (size_t i; (i = atomic_fetch_add(&shared->next, 1)) < end;) {
         slab_t slab = slab_of(s->rows, i);
         if (slab.n && slab.first + slab.n > s->from)
-            search_slab(s, sharing->hits + (size_t)thread * s->n * s->k, &slab, distances);
+            search_slab(s, shared->hits + (size_t)thread * s->n * s->k, &slab, distances);
     }
     free(distances);
 }
 
-static void search_all(const search_t *s, rg_hit_t *hits, rg_thread_pool_t *pool)
+static void exact_search_all(const exact_search_t *s, rg_hit_t *hits, rg_thread_pool_t *pool)
 {
     const size_t size = s->n * s->k, threads = pool ? (size_t)rg_thread_pool_size(pool) : 1;
     rg_hit_t *all = threads > 1 ? rg_alloc(threads * size * sizeof *all) : hits;
-    sharing_t sharing = {.search = s, .hits = all};
-    atomic_init(&sharing.next, s->from / s->rows->room * slabs_per_chunk(s->rows));
+    shared_search_t shared = {.search = s, .hits = all};
+    atomic_init(&shared.next, s->from / s->rows->chunk_rows * slabs_per_chunk(s->rows));
     int linalg_threads = rg_linalg_threads(1);
-    clear(all, threads * size);
+    clear_hits(all, threads * size);
     if (pool)
-        rg_thread_pool_run(pool, search_slabs, &sharing);
+        rg_thread_pool_run(pool, exact_search_slabs, &shared);
     else
-        search_slabs(&sharing, 0);
+        exact_search_slabs(&shared, 0);
     rg_linalg_threads(linalg_threads);
     for (size_t i = size; i < threads * size; i++)
-        offer((heap_t){all + i % size / s->k * s->k, s->k}, all[i]);
+        heap_offer((heap_t){all + i % size / s->k * s->k, s->k}, all[i]);
     if (all == hits) return;
     memcpy(hits, all, size * sizeof *hits);
     free(all);
 }
 
-static void finish(const search_t *s, rg_hit_t *hits)
+// Computes the distances of the hits again, from the differences.
+static void remeasure_hits(const exact_search_t *s, rg_hit_t *hits)
 {
     for (size_t i = 0; i < s->n; i++) {
         for (rg_hit_t *hit = hits + i * s->k; hit < hits + (i + 1) * s->k; hit++) {
@@ -235,16 +259,16 @@ static void finish(const search_t *s, rg_hit_t *hits)
     }
 }
 
-void rg_exact_search(rg_hit_t *hits, const rg_rows_t *rows, size_t from, const rg_marks_t *among,
+void rg_exact_search(rg_hit_t *hits, const rg_rows_t *rows, size_t from, const rg_bitset_t *allowed,
                      const float *queries, size_t n, size_t k, rg_thread_pool_t *pool)
 {
-    const search_t s = {rows, from, among, queries, n, k};
+    const exact_search_t s = {rows, from, allowed, queries, n, k};
     assert(k >= 1);
     if (from >= rows->count) {
-        clear(hits, n * k);
+        clear_hits(hits, n * k);
         return;
     }
     double work = (double)n * (double)(rows->count - from) * rows->dim;
-    search_all(&s, hits, work < SHARED_FROM ? NULL : pool);
-    finish(&s, hits);
+    exact_search_all(&s, hits, work < SHARED_FROM ? NULL : pool);
+    remeasure_hits(&s, hits);
 }

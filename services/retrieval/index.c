@@ -14,22 +14,23 @@
 #include "common/core/err.h"
 #include "common/nn/linalg.h"
 
-// TRAIN_MAX: clustering needs no more vectors than that, whatever the size of the set. Larger searches than
-// SHARED_FROM queries run on all threads; smaller ones need not wait until a busy machine has run the others.
+// Clustering needs no more than TRAIN_MAX vectors, whatever the size of the set. Rows are added in slices of
+// at most SLICE, so that a build can be stopped. Searches of fewer than SHARED_FROM queries run on one
+// thread: with more, they would wait until a busy machine has run all threads of FAISS.
 enum { TRAIN_MAX = 1 << 18, SLICE = 1024, SHARED_FROM = 8 };
 
 struct rg_index {
     atomic_int owners;
     FaissIndex *faiss;
-    FaissParameterSpace *space; // sets a search's effort
-    pthread_mutex_t one_search; // since the effort is the index's
+    FaissParameterSpace *space; // sets the effort of a search
+    pthread_mutex_t searching;  // one search at a time: FAISS keeps the effort in the index
     uint32_t dim;
-    rg_effort_t fallback; // FAISS's own; 0 where the index has no such parameter
+    rg_index_effort_t defaults; // of FAISS; 0 where this kind of index does not have the parameter
 };
 
-static int fail(int err, const char *what)
+static int faiss_fail(int err, const char *what)
 {
-    return rg_fail(err, "index: cannot %s: %s", what, faiss_get_last_error());
+    return rg_fail(err, "FAISS cannot %s the index: %s", what, faiss_get_last_error());
 }
 
 int rg_index_is_exact(const char *factory)
@@ -37,21 +38,24 @@ int rg_index_is_exact(const char *factory)
     return strcmp(factory, "Flat") == 0;
 }
 
-static int make_faiss(FaissIndex **out, const char *factory, uint32_t dim)
+static int create_faiss_index(FaissIndex **out, const char *factory, uint32_t dim)
 {
     if (faiss_index_factory(out, (int)dim, factory, METRIC_L2) == 0) return 0;
-    return rg_fail(RG_ECONFIG, "index '%s': %s", factory, faiss_get_last_error());
+    return rg_fail(RG_ECONFIG, "retrieval.index: '%s' is not an index that FAISS can make: %s", factory,
+                   faiss_get_last_error());
 }
 
-// A factory string with labels of its own fails only when the first vector is added: try it.
+// A factory string that brings its own labels fails only when the first vector is added. Therefore one is
+// added here.
 int rg_index_check(const char *factory, uint32_t dim)
 {
     FaissIndex *faiss;
-    int err = make_faiss(&faiss, factory, dim);
+    int err = create_faiss_index(&faiss, factory, dim);
     if (err) return err;
     float *zeros = rg_alloc(dim * sizeof *zeros);
     if (faiss_Index_is_trained(faiss) && faiss_Index_add(faiss, 1, zeros) != 0)
-        err = rg_fail(RG_ECONFIG, "index '%s' cannot hold vectors: %s", factory, faiss_get_last_error());
+        err = rg_fail(RG_ECONFIG, "retrieval.index: an index '%s' cannot hold vectors: %s", factory,
+                      faiss_get_last_error());
     free(zeros);
     faiss_Index_free(faiss);
     return err;
@@ -59,47 +63,48 @@ int rg_index_check(const char *factory, uint32_t dim)
 
 // ---- effort
 
-// 1 if the index has that parameter.
+// Returns 1 if the index has that parameter.
 static int set_parameter(const rg_index_t *index, const char *name, uint32_t value)
 {
     return faiss_ParameterSpace_set_index_parameter(index->space, index->faiss, name, value) == 0;
 }
 
-static void set_effort(const rg_index_t *index, rg_effort_t effort)
+static void set_effort(const rg_index_t *index, rg_index_effort_t effort)
 {
-    const rg_effort_t *fallback = &index->fallback;
-    if (fallback->nprobe) set_parameter(index, "nprobe", effort.nprobe ? effort.nprobe : fallback->nprobe);
-    if (fallback->ef_search)
-        set_parameter(index, "efSearch", effort.ef_search ? effort.ef_search : fallback->ef_search);
+    const rg_index_effort_t *defaults = &index->defaults;
+    if (defaults->nprobe) set_parameter(index, "nprobe", effort.nprobe ? effort.nprobe : defaults->nprobe);
+    if (defaults->ef_search)
+        set_parameter(index, "efSearch", effort.ef_search ? effort.ef_search : defaults->ef_search);
 }
 
-// Takes the FAISS index over.
-static int wrap(rg_index_t **out, FaissIndex *faiss, uint32_t dim)
+// Makes an rg_index_t that owns the FAISS index.
+static int wrap_faiss_index(rg_index_t **out, FaissIndex *faiss, uint32_t dim)
 {
-    static const rg_effort_t usual = {.nprobe = 1, .ef_search = 16};
+    static const rg_index_effort_t faiss_defaults = {.nprobe = 1, .ef_search = 16};
     rg_index_t *index = rg_alloc(sizeof *index);
     *index = (rg_index_t){.owners = 1, .faiss = faiss, .dim = dim};
-    pthread_mutex_init(&index->one_search, NULL);
+    pthread_mutex_init(&index->searching, NULL);
     if (faiss_ParameterSpace_new(&index->space) != 0) {
-        int err = fail(RG_EINVAL, "be searched");
+        int err = faiss_fail(RG_EINVAL, "prepare");
         rg_index_destroy(&index);
         return err;
     }
-    if (set_parameter(index, "nprobe", usual.nprobe)) index->fallback.nprobe = usual.nprobe;
-    if (set_parameter(index, "efSearch", usual.ef_search)) index->fallback.ef_search = usual.ef_search;
+    if (set_parameter(index, "nprobe", faiss_defaults.nprobe)) index->defaults.nprobe = faiss_defaults.nprobe;
+    if (set_parameter(index, "efSearch", faiss_defaults.ef_search))
+        index->defaults.ef_search = faiss_defaults.ef_search;
     *out = index;
     return 0;
 }
 
 // ---- building
 
-static int stopped(const atomic_int *stop)
+static int check_stop(const atomic_int *stop)
 {
-    return atomic_load(stop) ? rg_fail(RG_ESTOPPED, "index: stopped while it was built") : 0;
+    return atomic_load(stop) ? rg_fail(RG_ESTOPPED, "the build of the index was stopped") : 0;
 }
 
-// At most TRAIN_MAX rows, evenly spread.
-static int train(FaissIndex *faiss, const char *factory, const rg_rows_t *rows)
+// Trains with at most TRAIN_MAX rows, evenly spread over all.
+static int train_index(FaissIndex *faiss, const char *factory, const rg_rows_t *rows)
 {
     size_t n = rows->count < TRAIN_MAX ? rows->count : TRAIN_MAX, dim = rows->dim;
     float *sample = rg_alloc((n + 1) * dim * sizeof *sample);
@@ -110,21 +115,21 @@ static int train(FaissIndex *faiss, const char *factory, const rg_rows_t *rows)
     int rc = faiss_Index_train(faiss, (faiss_idx_t)n, sample);
     free(sample);
     if (rc)
-        return rg_fail(RG_ELIMIT, "index '%s' cannot be trained from %zu vectors: %s", factory, n,
+        return rg_fail(RG_ELIMIT, "retrieval.index: '%s' cannot be trained from %zu vectors: %s", factory, n,
                        faiss_get_last_error());
     return 0;
 }
 
-static int add(FaissIndex *faiss, const rg_rows_t *rows, const atomic_int *stop)
+static int add_rows(FaissIndex *faiss, const rg_rows_t *rows, const atomic_int *stop)
 {
     int err = 0;
     for (size_t row = 0, n; row < rows->count && !err; row += n) {
-        size_t left = rows->count - row, in_chunk = rows->room - row % rows->room;
+        size_t left = rows->count - row, in_chunk = rows->chunk_rows - row % rows->chunk_rows;
         n = left < SLICE ? left : SLICE;
         if (n > in_chunk) n = in_chunk;
-        err = stopped(stop);
+        err = check_stop(stop);
         if (!err && faiss_Index_add(faiss, (faiss_idx_t)n, rg_rows_at(rows, row).vector) != 0)
-            err = fail(RG_EINVAL, "add");
+            err = faiss_fail(RG_EINVAL, "add rows to");
     }
     return err;
 }
@@ -132,16 +137,16 @@ static int add(FaissIndex *faiss, const rg_rows_t *rows, const atomic_int *stop)
 int rg_index_build(rg_index_t **index, const char *factory, const rg_rows_t *rows, const atomic_int *stop)
 {
     FaissIndex *faiss;
-    int err = make_faiss(&faiss, factory, rows->dim);
+    int err = create_faiss_index(&faiss, factory, rows->dim);
     if (err) return err;
-    if (!faiss_Index_is_trained(faiss)) err = train(faiss, factory, rows);
-    if (!err) err = add(faiss, rows, stop);
-    if (!err) return wrap(index, faiss, rows->dim);
+    if (!faiss_Index_is_trained(faiss)) err = train_index(faiss, factory, rows);
+    if (!err) err = add_rows(faiss, rows, stop);
+    if (!err) return wrap_faiss_index(index, faiss, rows->dim);
     faiss_Index_free(faiss);
     return err;
 }
 
-rg_index_t *rg_index_share(rg_index_t *index)
+rg_index_t *rg_index_retain(rg_index_t *index)
 {
     atomic_fetch_add(&index->owners, 1);
     return index;
@@ -154,7 +159,7 @@ void rg_index_destroy(rg_index_t **out)
     if (!index || atomic_fetch_sub(&index->owners, 1) > 1) return;
     if (index->space) faiss_ParameterSpace_free(index->space);
     faiss_Index_free(index->faiss);
-    pthread_mutex_destroy(&index->one_search);
+    pthread_mutex_destroy(&index->searching);
     free(index);
 }
 
@@ -166,17 +171,17 @@ size_t rg_index_count(const rg_index_t *index)
 // ---- searching
 
 int rg_index_search(rg_index_t *index, int64_t *rows, const float *queries, size_t n, size_t k,
-                    rg_effort_t effort)
+                    rg_index_effort_t effort)
 {
     float *distances = rg_alloc(n * k * sizeof *distances);
     int threads = n < SHARED_FROM ? rg_linalg_threads(1) : 0;
-    pthread_mutex_lock(&index->one_search);
+    pthread_mutex_lock(&index->searching);
     set_effort(index, effort);
     int rc = faiss_Index_search(index->faiss, (faiss_idx_t)n, queries, (faiss_idx_t)k, distances, rows);
     if (threads) rg_linalg_threads(threads);
-    pthread_mutex_unlock(&index->one_search);
+    pthread_mutex_unlock(&index->searching);
     free(distances);
-    return rc ? fail(RG_EINVAL, "search") : 0;
+    return rc ? faiss_fail(RG_EINVAL, "search") : 0;
 }
 
 // ---- files
@@ -185,16 +190,17 @@ int rg_index_write(rg_index_t *index, FILE *file)
 {
     errno = 0;
     if (faiss_write_index(index->faiss, file) == 0) return 0;
-    return errno == ENOSPC ? rg_fail(RG_EFULL, "index: no space left") : fail(RG_EIO, "be written");
+    return errno == ENOSPC ? rg_fail(RG_EFULL, "no space is left to write the index")
+                           : faiss_fail(RG_EIO, "write");
 }
 
 int rg_index_read(rg_index_t **index, FILE *file, uint32_t dim, size_t rows)
 {
     FaissIndex *faiss;
-    if (faiss_read_index(file, 0, &faiss) != 0) return fail(RG_EFORMAT, "be read");
+    if (faiss_read_index(file, 0, &faiss) != 0) return faiss_fail(RG_EFORMAT, "read");
     if ((size_t)faiss_Index_ntotal(faiss) != rows || faiss_Index_d(faiss) != (int)dim) {
         faiss_Index_free(faiss);
-        return rg_fail(RG_EFORMAT, "index: not of %zu vectors of %u", rows, dim);
+        return rg_fail(RG_EFORMAT, "the stored index does not hold %zu vectors of %u floats", rows, dim);
     }
-    return wrap(index, faiss, dim);
+    return wrap_faiss_index(index, faiss, dim);
 }

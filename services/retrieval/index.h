@@ -1,9 +1,9 @@
-// An approximate index over the first rows of the retrieval set: any FAISS index_factory string, through
-// FAISS's C API (the only place that sees it). "Flat" is no such index: rows are searched exactly without
-// one.
+// An approximate index over the first rows of the retrieval set. The index is of any kind that a FAISS
+// factory string names ("HNSW32", "IVF256,Flat"); this is the only place that sees FAISS. The factory string
+// "Flat" means that no index is built and that searches are exact.
 //
-// It is built from rows, in the background if need be, and does not change afterwards. Rows are found by
-// their position. It may be searched from several threads, one after the other.
+// An index is built once, in the background, and does not change afterwards. It returns rows by position.
+// Several threads may search it; their searches run one after the other.
 #ifndef RG_RETRIEVAL_INDEX_H
 #define RG_RETRIEVAL_INDEX_H
 
@@ -13,36 +13,38 @@
 
 typedef struct rg_index rg_index_t;
 
-// "Flat": exact, there is nothing to build.
+// Returns 1 for "Flat": searches are exact, and no index is built.
 int rg_index_is_exact(const char *factory);
 
-// RG_ECONFIG naming the factory string if FAISS doesn't know it for vectors of dim floats, or if it brings
-// labels of its own.
+// RG_ECONFIG naming retrieval.index if FAISS does not accept the factory string for vectors of dim floats, or
+// if the index would assign labels of its own.
 int rg_index_check(const char *factory, uint32_t dim);
 
-// Trains an index, if its kind needs that, and adds the rows. RG_ELIMIT if there are too few rows to train
-// it, RG_ESTOPPED once *stop is nonzero (looked at between steps), RG_EINVAL with FAISS's sentence.
+// Trains an index, if its kind needs training, and adds the rows. RG_ELIMIT if the rows are too few for the
+// training, RG_ESTOPPED once *stop is nonzero (checked between steps), RG_EINVAL with the sentence of FAISS.
 int rg_index_build(rg_index_t **index, const char *factory, const rg_rows_t *rows, const atomic_int *stop);
 
-// One more owner of the same index; destroy ends one's ownership.
-rg_index_t *rg_index_share(rg_index_t *index);
+// retain adds an owner and returns the same index. destroy ends one ownership; the last one frees the index.
+rg_index_t *rg_index_retain(rg_index_t *index);
 void rg_index_destroy(rg_index_t **index);
 
-size_t rg_index_count(const rg_index_t *index);
+size_t rg_index_count(const rg_index_t *index); // rows
 
-// How hard to look; 0: FAISS's default. What an index does not have is passed over.
+// How thoroughly a search goes through the index; 0 means the default of FAISS. An index ignores the
+// parameters that its kind does not have.
 typedef struct {
-    uint32_t nprobe;    // lists an IVF index looks into
-    uint32_t ef_search; // candidates an HNSW index keeps
-} rg_effort_t;
+    uint32_t nprobe;    // inverted lists that an IVF index visits
+    uint32_t ef_search; // candidates that an HNSW index keeps
+} rg_index_effort_t;
 
-// The k nearest of each of n queries [n,D]: rows [n,k], nearest first by the index's own approximate
-// distance, -1 where it found fewer. RG_EINVAL.
+// Finds about the k nearest rows of each of n queries [n,D]. Writes positions rows [n,k], nearest first by
+// the approximate distance of the index, -1 where the index found fewer. RG_EINVAL.
 int rg_index_search(rg_index_t *index, int64_t *rows, const float *queries, size_t n, size_t k,
-                    rg_effort_t effort);
+                    rg_index_effort_t effort);
 
-// To and from an open file at its present position. read: RG_EFORMAT unless it has that many rows of dim
-// floats; what is read must be what write has written, FAISS does not check it. RG_EIO, RG_EFULL.
+// Writes to or reads from an open file at its present position. FAISS does not validate what it reads: pass
+// only what rg_index_write has written. RG_EIO, RG_EFULL; read: RG_EFORMAT unless the index has that many
+// rows of dim floats.
 int rg_index_write(rg_index_t *index, FILE *file);
 int rg_index_read(rg_index_t **index, FILE *file, uint32_t dim, size_t rows);
 

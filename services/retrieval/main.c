@@ -1,9 +1,17 @@
 // rg-retrieval: the retrieval set as a service (proto/search.proto).
 //
-// Three threads. The loop searches and lists; a writer changes the set, one request after the other; a
-// builder builds, saves and verifies the index beside them. A search waits for neither: what it sees is
-// exchanged under it (set.h). What was built is shown by the writer, so that nothing that happened since is
-// lost.
+//   requests --> loop ---- model, add, remove, restore ----> writer:  changes the set
+//                 |  |                                          ^
+//                 |  '--- rebuild, compact, snapshot, verify -> builder: an index, its snapshot, a check
+//                 '------ search, list, served: answered at once in a read view
+//
+// Writer and builder are job queues with one thread each. Neither makes a search wait: a search reads the
+// view that is published when it begins (set.c). A build goes on beside the writer, which publishes its
+// result, so that no change since the beginning of the build is lost. The life of a build, by a request or
+// when it is due:
+//
+//   BUILD on the builder -> the builder is held -> PUBLISH on the writer -> the request is answered
+//                        -> SAVE on the builder (the snapshot) -> the builder is released
 #include <stdlib.h>
 
 #include "common/core/err.h"
@@ -11,23 +19,21 @@
 #include "common/nn/linalg.h"
 #include "common/wire/jobs.h"
 #include "common/wire/service_main.h"
-#include "services/retrieval/announced.h"
-#include "services/retrieval/answer.h"
+#include "services/retrieval/answers.h"
 
 typedef struct {
     rg_config_t config;
-    rg_answerer_t answerer;
+    rg_answers_t answers;
     rg_service_t *service;
     rg_jobs_t *writer, *builder;
-    rg_announced_t announced;
     atomic_int stopping;
-    rg_build_t *built;  // waiting for the writer
-    rg_job_t *asked_by; // the builder's job that it came from; it is answered when the build is shown
+    rg_set_build_t *build; // finished; waits for the writer to publish it
+    rg_job_t *build_job;   // the job that made it; it ends after the publication
 } self_t;
 
-// ---- replies
+// ---- the end of a job
 
-static void end(self_t *self, rg_job_t *job, int err)
+static void finish_job(self_t *self, rg_job_t *job, int err)
 {
     if (job->request && err)
         rg_service_refuse(self->service, &job->peer, err);
@@ -36,7 +42,8 @@ static void end(self_t *self, rg_job_t *job, int err)
     rg_jobs_end(&job);
 }
 
-static void log_failure(const char *event, const rg_job_t *job, int err)
+// Failures of the service's own jobs are logged; failures of a request go to its sender.
+static void log_own_failure(const char *event, const rg_job_t *job, int err)
 {
     if (err && err != RG_ESTOPPED && !job->request) rg_log(RG_LOG_WARN, event, "error=\"%s\"", rg_error());
 }
@@ -46,173 +53,160 @@ static void log_failure(const char *event, const rg_job_t *job, int err)
 static int run_save(void *data, const rg_msg_t *request, rg_msg_t **reply)
 {
     self_t *self = data;
-    int err = rg_set_save(self->answerer.set);
-    return err || !request ? err : rg_answer_index(&self->answerer, reply);
+    int err = rg_set_save(self->answers.set);
+    return err || !request ? err : rg_answer_index(&self->answers, reply);
 }
 
 static void done_save(void *data, rg_job_t *job, int err)
 {
-    log_failure("snapshot_failed", job, err);
-    if (!err) rg_log(RG_LOG_INFO, "snapshot", "asked=%d", job->request != NULL);
-    end(data, job, err);
+    log_own_failure("snapshot-failed", job, err);
+    if (!err) rg_log(RG_LOG_INFO, "snapshot", "requested=%d", job->request != NULL);
+    finish_job(data, job, err);
 }
 
 static int run_verify(void *data, const rg_msg_t *request, rg_msg_t **reply)
 {
     self_t *self = data;
     (void)request;
-    return rg_answer_verify(&self->answerer, &self->stopping, reply);
+    return rg_answer_verify(&self->answers, &self->stopping, reply);
 }
 
 static void done_verify(void *data, rg_job_t *job, int err)
 {
-    end(data, job, err);
+    finish_job(data, job, err);
 }
 
 static const rg_job_kind_t SAVE = {run_save, done_save}, VERIFY = {run_verify, done_verify};
 
-// ---- builder, then writer: build and show
+// ---- builder, then writer: build and publish
 
+// The index action of a request; ACTION_UNSPECIFIED for a job without a request.
 static Rg__V1__IndexAction action_of(const rg_msg_t *request)
 {
     return request ? ((const Rg__V1__IndexRequest *)rg_msg_body(request))->action
                    : RG__V1__INDEX_ACTION__ACTION_UNSPECIFIED;
 }
 
-static int run_take(void *data, const rg_msg_t *request, rg_msg_t **reply)
+static int run_publish(void *data, const rg_msg_t *request, rg_msg_t **reply)
 {
     self_t *self = data;
     (void)request, (void)reply;
-    rg_set_take(self->answerer.set, &self->built);
-    int is_compact = action_of(self->asked_by->request) == RG__V1__INDEX_ACTION__COMPACT;
-    return is_compact ? rg_store_copy(rg_set_store(self->answerer.set)) : 0;
+    rg_set_publish_build(self->answers.set, &self->build);
+    int is_compact = action_of(self->build_job->request) == RG__V1__INDEX_ACTION__COMPACT;
+    return is_compact ? rg_store_copy(rg_set_store(self->answers.set)) : 0;
 }
 
-static void tell_built(const rg_msg_t *reply)
+static void log_build(const rg_msg_t *reply)
 {
     const Rg__V1__IndexReply *body = rg_msg_body(reply);
     rg_log(RG_LOG_INFO, "built", "%s=%s %s=%s", body->report[0]->key, body->report[0]->value,
            body->report[1]->key, body->report[1]->value);
 }
 
-// The loop has no look at the store here, the writer writes nothing and the builder is held: its file can be
-// exchanged. Without a store there is nothing to serve; the next start finds whichever file is there.
-static void adopt_copy(self_t *self)
+// No transaction is open here: the loop runs this and holds no read view, the writer has ended its job, and
+// the builder is held. If the store cannot be opened again, the service ends; the next start opens the file
+// that is in place.
+static void use_store_copy(self_t *self)
 {
-    int err = rg_store_adopt(rg_set_store(self->answerer.set));
+    int err = rg_store_use_copy(rg_set_store(self->answers.set));
     if (err) exit(rg_main_fail(err));
 }
 
-static void done_take(void *data, rg_job_t *job, int err)
+static void done_publish(void *data, rg_job_t *job, int err)
 {
     self_t *self = data;
-    rg_job_t *asked_by = self->asked_by;
-    self->asked_by = NULL;
-    if (!err && action_of(asked_by->request) == RG__V1__INDEX_ACTION__COMPACT) adopt_copy(self);
-    if (!err) err = rg_answer_index(&self->answerer, &asked_by->result);
-    log_failure("build_failed", asked_by, err);
-    if (!err) tell_built(asked_by->result);
-    end(self, asked_by, err);
+    rg_job_t *build_job = self->build_job;
+    self->build_job = NULL;
+    if (!err && action_of(build_job->request) == RG__V1__INDEX_ACTION__COMPACT) use_store_copy(self);
+    if (!err) err = rg_answer_index(&self->answers, &build_job->result);
+    log_own_failure("build-failed", build_job, err);
+    if (!err) log_build(build_job->result);
+    finish_job(self, build_job, err);
     rg_jobs_end(&job);
     rg_jobs_add(self->builder, &SAVE, NULL, NULL);
     rg_jobs_release(self->builder);
 }
 
-static const rg_job_kind_t TAKE = {run_take, done_take};
+static const rg_job_kind_t PUBLISH = {run_publish, done_publish};
 
 static int run_build(void *data, const rg_msg_t *request, rg_msg_t **reply)
 {
     self_t *self = data;
+    int from_store = action_of(request) == RG__V1__INDEX_ACTION__REBUILD;
     (void)reply;
-    return rg_set_build(self->answerer.set, action_of(request) == RG__V1__INDEX_ACTION__REBUILD,
-                        &self->stopping, &self->built);
+    return rg_set_build(self->answers.set, from_store, &self->stopping, &self->build);
 }
 
 static void done_build(void *data, rg_job_t *job, int err)
 {
     self_t *self = data;
     if (err) {
-        log_failure("build_failed", job, err);
-        end(self, job, err);
+        log_own_failure("build-failed", job, err);
+        finish_job(self, job, err);
         return;
     }
-    self->asked_by = job;
+    self->build_job = job;
     rg_jobs_hold(self->builder);
-    rg_jobs_add(self->writer, &TAKE, NULL, NULL);
+    rg_jobs_add(self->writer, &PUBLISH, NULL, NULL);
 }
 
 static const rg_job_kind_t BUILD = {run_build, done_build};
 
 static void build_if_due(self_t *self)
 {
-    if (rg_jobs_count(self->builder) == 0 && rg_set_is_due(self->answerer.set))
+    if (rg_jobs_count(self->builder) == 0 && rg_set_is_due(self->answers.set))
         rg_jobs_add(self->builder, &BUILD, NULL, NULL);
 }
 
-// ---- writer
+// ---- writer: changes of the set
 
-static int run_model(void *data, const rg_msg_t *request, rg_msg_t **reply)
+static int run_change(void *data, const rg_msg_t *request, rg_msg_t **reply)
 {
-    return rg_answer_model(&((self_t *)data)->answerer, request, reply);
-}
-
-static int run_add(void *data, const rg_msg_t *request, rg_msg_t **reply)
-{
-    return rg_answer_add(&((self_t *)data)->answerer, request, reply);
-}
-
-static int run_remove(void *data, const rg_msg_t *request, rg_msg_t **reply)
-{
-    return rg_answer_remove(&((self_t *)data)->answerer, request, reply);
+    rg_answers_t *answers = &((self_t *)data)->answers;
+    switch (rg_msg_kind(request)) {
+    case RG__V1__ENVELOPE__BODY_MODEL_REQUEST:
+        return rg_answer_model(answers, request, reply);
+    case RG__V1__ENVELOPE__BODY_ADD_REQUEST:
+        return rg_answer_add(answers, request, reply);
+    default:
+        return rg_answer_remove(answers, request, reply);
+    }
 }
 
 static int run_restore(void *data, const rg_msg_t *request, rg_msg_t **reply)
 {
     self_t *self = data;
     (void)request;
-    int err = rg_set_restore(self->answerer.set);
-    return err ? err : rg_answer_index(&self->answerer, reply);
+    int err = rg_set_restore(self->answers.set);
+    return err ? err : rg_answer_index(&self->answers, reply);
+}
+
+static void record_announcement(self_t *self, const rg_msg_t *request, rg_msg_t *result)
+{
+    const Rg__V1__ModelRequest *model = rg_msg_body(request);
+    Rg__V1__ModelReply *reply = rg_msg_body(result);
+    reply->serial = rg_announcements_add(&self->answers.announcements, model);
+    rg_log(RG_LOG_INFO, "model", "model=%s generation=%llu images=%llu missing=%llu", model->model,
+           (unsigned long long)reply->generation, (unsigned long long)reply->images,
+           (unsigned long long)reply->missing);
 }
 
 static void done_change(void *data, rg_job_t *job, int err)
 {
     self_t *self = data;
-    end(self, job, err);
+    if (!err && rg_msg_kind(job->request) == RG__V1__ENVELOPE__BODY_MODEL_REQUEST)
+        record_announcement(self, job->request, job->result);
+    finish_job(self, job, err);
     build_if_due(self);
 }
 
-static void done_model(void *data, rg_job_t *job, int err)
+static const rg_job_kind_t CHANGE = {run_change, done_change}, RESTORE = {run_restore, done_change};
+
+// ---- requests, on the loop
+
+static int on_change(void *self, const rg_peer_t *peer, const rg_msg_t *request)
 {
-    self_t *self = data;
-    const Rg__V1__ModelRequest *asked = rg_msg_body(job->request);
-    Rg__V1__ModelReply *reply = err ? NULL : rg_msg_body(job->result);
-    if (reply) {
-        reply->serial = rg_announced_add(&self->announced, asked);
-        rg_log(RG_LOG_INFO, "model", "model=%s generation=%llu images=%llu missing=%llu", asked->model,
-               (unsigned long long)reply->generation, (unsigned long long)reply->images,
-               (unsigned long long)reply->missing);
-    }
-    done_change(data, job, err);
-}
-
-static const rg_job_kind_t MODEL = {run_model, done_model}, ADD = {run_add, done_change},
-                           REMOVE = {run_remove, done_change}, RESTORE = {run_restore, done_change};
-
-// ---- requests
-
-static int on_model(void *self, const rg_peer_t *peer, const rg_msg_t *request)
-{
-    return rg_jobs_add(((self_t *)self)->writer, &MODEL, peer, request);
-}
-
-static int on_add(void *self, const rg_peer_t *peer, const rg_msg_t *request)
-{
-    return rg_jobs_add(((self_t *)self)->writer, &ADD, peer, request);
-}
-
-static int on_remove(void *self, const rg_peer_t *peer, const rg_msg_t *request)
-{
-    return rg_jobs_add(((self_t *)self)->writer, &REMOVE, peer, request);
+    return rg_jobs_add(((self_t *)self)->writer, &CHANGE, peer, request);
 }
 
 static int on_index(void *data, const rg_peer_t *peer, const rg_msg_t *request)
@@ -234,10 +228,10 @@ static int on_index(void *data, const rg_peer_t *peer, const rg_msg_t *request)
 }
 
 static int answer_now(self_t *self, const rg_peer_t *peer, const rg_msg_t *request,
-                      int (*answer)(rg_answerer_t *, const rg_msg_t *, rg_msg_t **))
+                      int (*answer)(rg_answers_t *, const rg_msg_t *, rg_msg_t **))
 {
     rg_msg_t *reply = NULL;
-    int err = answer(&self->answerer, request, &reply);
+    int err = answer(&self->answers, request, &reply);
     if (!err) rg_service_reply(self->service, peer, &reply);
     return err;
 }
@@ -252,48 +246,52 @@ static int on_list(void *self, const rg_peer_t *peer, const rg_msg_t *request)
     return answer_now(self, peer, request, rg_answer_list);
 }
 
-static int on_served(void *data, const rg_peer_t *peer, const rg_msg_t *request)
+static int on_served(void *self, const rg_peer_t *peer, const rg_msg_t *request)
 {
-    self_t *self = data;
-    rg_look_t look;
-    (void)request;
-    int err = rg_set_look(self->answerer.set, &look);
-    if (err) return err;
-    rg_msg_t *reply = rg_announced_reply(&self->announced, look.view->model.name);
-    rg_look_end(&look);
-    rg_service_reply(self->service, peer, &reply);
-    return 0;
+    return answer_now(self, peer, request, rg_answer_served);
 }
 
-// ---- life
+static const rg_route_t ROUTES[] = {
+    {RG__V1__ENVELOPE__BODY_SEARCH_REQUEST, on_search, RG_ROLE_READER},
+    {RG__V1__ENVELOPE__BODY_LIST_REQUEST, on_list, RG_ROLE_READER},
+    {RG__V1__ENVELOPE__BODY_SERVED_REQUEST, on_served, RG_ROLE_READER},
+    {RG__V1__ENVELOPE__BODY_ADD_REQUEST, on_change, RG_ROLE_WRITER},
+    {RG__V1__ENVELOPE__BODY_MODEL_REQUEST, on_change, RG_ROLE_ADMIN},
+    {RG__V1__ENVELOPE__BODY_REMOVE_REQUEST, on_change, RG_ROLE_ADMIN},
+    {RG__V1__ENVELOPE__BODY_INDEX_REQUEST, on_index, RG_ROLE_ADMIN},
+};
+
+// ---- status
 
 static void on_status(void *data, rg_status_t *status)
 {
     self_t *self = data;
-    rg_answerer_t *answerer = &self->answerer;
-    rg_look_t look;
+    rg_answers_t *answers = &self->answers;
+    rg_read_view_t read;
     uint64_t missing = 0;
-    if (rg_set_look(answerer->set, &look) != 0) {
+    if (rg_read_view_begin(&read, answers->set) != 0) {
         rg_status_field(status, "error", "%s", rg_error());
         return;
     }
-    if (rg_look_missing(&look, &missing) != 0) rg_status_field(status, "error", "%s", rg_error());
-    rg_status_field(status, "images", "%zu", rg_view_count(look.view));
+    if (rg_read_view_missing(&read, &missing) != 0) rg_status_field(status, "error", "%s", rg_error());
+    rg_status_field(status, "images", "%zu", rg_view_count(read.view));
     rg_status_field(status, "missing", "%llu", (unsigned long long)missing);
-    rg_status_field(status, "indexed", "%zu", rg_view_indexed(look.view));
-    rg_status_field(status, "dead", "%zu", look.view->dead);
-    rg_status_field(status, "generation", "%llu", (unsigned long long)look.view->generation);
-    rg_status_field(status, "model", "%s", look.view->model.name);
-    rg_status_field(status, "dimension", "%u", look.view->model.embed_dim);
-    rg_look_end(&look);
+    rg_status_field(status, "indexed", "%zu", rg_view_indexed(read.view));
+    rg_status_field(status, "dead", "%zu", read.view->dead);
+    rg_status_field(status, "generation", "%llu", (unsigned long long)read.view->generation);
+    rg_status_field(status, "model", "%s", read.view->model.name);
+    rg_status_field(status, "dimension", "%u", read.view->model.embed_dim);
+    rg_read_view_end(&read);
     rg_status_field(status, "store_bytes", "%llu",
-                    (unsigned long long)rg_store_bytes(rg_set_store(answerer->set)));
-    rg_status_field(status, "read_only", "%d", rg_store_read_only(rg_set_store(answerer->set)));
-    rg_status_field(status, "searches", "%llu", (unsigned long long)atomic_load(&answerer->searches));
-    rg_status_field(status, "adds", "%llu", (unsigned long long)atomic_load(&answerer->adds));
+                    (unsigned long long)rg_store_bytes(rg_set_store(answers->set)));
+    rg_status_field(status, "read_only", "%d", rg_store_read_only(rg_set_store(answers->set)));
+    rg_status_field(status, "searches", "%llu", (unsigned long long)atomic_load(&answers->searches));
+    rg_status_field(status, "adds", "%llu", (unsigned long long)atomic_load(&answers->adds));
     rg_status_field(status, "writing", "%d", rg_jobs_count(self->writer));
     rg_status_field(status, "building", "%d", rg_jobs_count(self->builder));
 }
+
+// ---- start and end
 
 static int open_set(self_t *self)
 {
@@ -302,22 +300,22 @@ static int open_set(self_t *self)
                                       .index = config->retrieval.index,
                                       .embed_dim = (uint32_t)config->model.embed_dim,
                                       .map_bytes = (size_t)config->retrieval.map_size_gib << 30};
-    rg_answerer_t *answerer = &self->answerer;
-    answerer->k_max = (uint32_t)config->retrieval.k_max;
-    answerer->batch_max = (uint32_t)config->retrieval.batch_max;
-    answerer->reply_max = (size_t)config->limits.message_max_mib << 20;
-    answerer->effort =
-        (rg_effort_t){(uint32_t)config->retrieval.nprobe, (uint32_t)config->retrieval.ef_search};
-    int err = rg_thread_pool_new(&answerer->threads, config->threads);
-    if (!err) err = rg_set_open(&answerer->set, &options);
-    if (!err && *rg_set_unfit(answerer->set))
-        rg_log(RG_LOG_WARN, "snapshot_left_aside", "reason=\"%s\"", rg_set_unfit(answerer->set));
-    if (!err && rg_store_read_only(rg_set_store(answerer->set)))
-        rg_log(RG_LOG_WARN, "read_only", "path=\"%s\"", config->retrieval.path);
+    rg_answers_t *answers = &self->answers;
+    answers->k_max = (uint32_t)config->retrieval.k_max;
+    answers->batch_max = (uint32_t)config->retrieval.batch_max;
+    answers->reply_max = (size_t)config->limits.message_max_mib << 20;
+    answers->effort =
+        (rg_index_effort_t){(uint32_t)config->retrieval.nprobe, (uint32_t)config->retrieval.ef_search};
+    int err = rg_thread_pool_new(&answers->threads, config->threads);
+    if (!err) err = rg_set_open(&answers->set, &options);
+    if (!err && *rg_set_snapshot_problem(answers->set))
+        rg_log(RG_LOG_WARN, "snapshot-not-used", "reason=\"%s\"", rg_set_snapshot_problem(answers->set));
+    if (!err && rg_store_read_only(rg_set_store(answers->set)))
+        rg_log(RG_LOG_WARN, "store-read-only", "path=\"%s\"", config->retrieval.path);
     return err;
 }
 
-// Half of the threads, so that searches have the rest.
+// The builder uses half of the threads, so that searches have the others.
 static void prepare_builder(void *self)
 {
     rg_linalg_threads((((self_t *)self)->config.threads + 1) / 2);
@@ -335,23 +333,14 @@ static int open_jobs(self_t *self)
     return 0;
 }
 
-static int run(self_t *self)
+static int retrieval_run(self_t *self)
 {
-    static const rg_route_t routes[] = {
-        {RG__V1__ENVELOPE__BODY_MODEL_REQUEST, on_model, RG_ROLE_ADMIN},
-        {RG__V1__ENVELOPE__BODY_ADD_REQUEST, on_add, RG_ROLE_WRITER},
-        {RG__V1__ENVELOPE__BODY_SEARCH_REQUEST, on_search, RG_ROLE_READER},
-        {RG__V1__ENVELOPE__BODY_REMOVE_REQUEST, on_remove, RG_ROLE_ADMIN},
-        {RG__V1__ENVELOPE__BODY_LIST_REQUEST, on_list, RG_ROLE_READER},
-        {RG__V1__ENVELOPE__BODY_INDEX_REQUEST, on_index, RG_ROLE_ADMIN},
-        {RG__V1__ENVELOPE__BODY_SERVED_REQUEST, on_served, RG_ROLE_READER},
-    };
     const rg_wire_options_t wire = rg_wire_options(&self->config);
     const rg_service_spec_t spec = {.name = "retrieval",
                                     .endpoint = self->config.endpoints.retrieval,
                                     .http_port = self->config.http.retrieval,
-                                    .routes = routes,
-                                    .n_routes = sizeof routes / sizeof *routes,
+                                    .routes = ROUTES,
+                                    .n_routes = sizeof ROUTES / sizeof *ROUTES,
                                     .status = on_status,
                                     .self = self};
     int err = open_set(self);
@@ -367,14 +356,14 @@ int main(int argc, char **argv)
     self_t *self = rg_alloc(sizeof *self);
     rg_main_init(argc, argv, "retrieval", "Keeps the retrieval set: adds, searches and removes images.",
                  &self->config);
-    int err = run(self), code = err ? rg_main_fail(err) : EXIT_SUCCESS;
+    int err = retrieval_run(self), code = err ? rg_main_fail(err) : EXIT_SUCCESS;
     atomic_store(&self->stopping, 1);
-    rg_jobs_destroy(&self->writer); // first: it may hold one of the builder's jobs
+    rg_jobs_destroy(&self->writer); // first: a job of the builder may wait for it
     rg_jobs_destroy(&self->builder);
-    rg_build_destroy(&self->built);
+    rg_set_build_destroy(&self->build);
     rg_service_destroy(&self->service);
-    rg_set_close(&self->answerer.set);
-    rg_thread_pool_destroy(&self->answerer.threads);
+    rg_set_close(&self->answers.set);
+    rg_thread_pool_destroy(&self->answers.threads);
     free(self);
     return code;
 }

@@ -2,27 +2,28 @@
 
 #include <math.h>
 
+#include "common/core/err.h"
 #include "common/core/rng.h"
 
-// Dead rows that an index search leaves room for.
+// An index search asks for this many hits more at most, because some of its rows may be dead.
 enum { DEAD_MAX = 256 };
 
 static const rg_hit_t MISSING = {.dist_l2sq = INFINITY, .row = -1};
 
-static ptrdiff_t excluded(const rg_search_t *search, size_t i)
+static ptrdiff_t excluded_row(const rg_search_t *search, size_t i)
 {
     return search->exclude ? search->exclude[i] : -1;
 }
 
 // ---- exact
 
-// Searches for one more where something is excluded, and leaves that out.
+// Where rows are excluded, finds one hit more than needed and drops the excluded one.
 static void find_exact(rg_hit_t *hits, const rg_view_t *view, size_t from, const rg_search_t *search)
 {
     const size_t n = search->n, k = search->k + (search->exclude != NULL);
-    const rg_marks_t *among = search->among ? search->among : view->alive.words ? &view->alive : NULL;
+    const rg_bitset_t *allowed = search->allowed ? search->allowed : view->alive.words ? &view->alive : NULL;
     rg_hit_t *found = search->exclude ? rg_alloc(n * k * sizeof *found) : hits;
-    rg_exact_search(found, &view->rows, from, among, search->queries, n, k, search->threads);
+    rg_exact_search(found, &view->rows, from, allowed, search->queries, n, k, search->threads);
     for (size_t i = 0; i < n && search->exclude; i++) {
         size_t filled = 0;
         for (size_t j = 0; j < k && filled < search->k; j++)
@@ -32,31 +33,31 @@ static void find_exact(rg_hit_t *hits, const rg_view_t *view, size_t from, const
     if (search->exclude) free(found);
 }
 
-// ---- with an index
+// ---- through the index
 
-// The k nearest of hits [n] into out [k].
+// Writes the k nearest of hits [n] to out [k].
 static void keep_nearest(rg_hit_t *out, size_t k, rg_hit_t *hits, size_t n)
 {
     rg_hits_sort(hits, n);
     for (size_t i = 0; i < k; i++) out[i] = i < n ? hits[i] : MISSING;
 }
 
-// Query i's rows [k] that may be found, with their distances: how many.
-static size_t take_rows(rg_hit_t *out, const rg_view_t *view, const rg_search_t *search, size_t i,
-                        const int64_t *rows, size_t k)
+// Writes those of rows [k], found for query i, that may be found, with their distances. Returns how many.
+static size_t collect_hits(rg_hit_t *out, const rg_view_t *view, const rg_search_t *search, size_t i,
+                           const int64_t *rows, size_t k)
 {
     const float *query = search->queries + i * view->rows.dim;
     size_t n = 0;
     for (size_t j = 0; j < k; j++) {
-        if (rows[j] < 0 || rows[j] == excluded(search, i) || !rg_view_is_alive(view, (size_t)rows[j]))
+        if (rows[j] < 0 || rows[j] == excluded_row(search, i) || !rg_view_is_alive(view, (size_t)rows[j]))
             continue;
         out[n++] = (rg_hit_t){rg_exact_distance(&view->rows, (size_t)rows[j], query), rows[j]};
     }
     return n;
 }
 
-// Query i once more, without the index.
-static void find_again(rg_hit_t *hits, const rg_view_t *view, const rg_search_t *search, size_t i)
+// Searches query i again, without the index.
+static void find_one_exact(rg_hit_t *hits, const rg_view_t *view, const rg_search_t *search, size_t i)
 {
     rg_search_t one = *search;
     one.queries += i * view->rows.dim;
@@ -65,10 +66,10 @@ static void find_again(rg_hit_t *hits, const rg_view_t *view, const rg_search_t 
     find_exact(hits, view, 0, &one);
 }
 
-// As many as there can be.
-static size_t most(const rg_view_t *view, const rg_search_t *search, size_t i)
+// How many hits query i has in an exact search.
+static size_t hits_possible(const rg_view_t *view, const rg_search_t *search, size_t i)
 {
-    ptrdiff_t skip = excluded(search, i);
+    ptrdiff_t skip = excluded_row(search, i);
     size_t left = rg_view_count(view) - (skip >= 0 && rg_view_is_alive(view, (size_t)skip));
     return search->k < left ? search->k : left;
 }
@@ -82,12 +83,12 @@ static int find_indexed(rg_hit_t *hits, const rg_view_t *view, const rg_search_t
     int err = rg_index_search(view->index, rows, search->queries, n, wide, search->effort);
     if (!err) find_exact(tail, view, rg_view_indexed(view), search);
     for (size_t i = 0; i < n && !err; i++) {
-        size_t found = take_rows(all, view, search, i, rows + i * wide, wide);
+        size_t found = collect_hits(all, view, search, i, rows + i * wide, wide);
         for (size_t j = i * k; j < (i + 1) * k && tail[j].row >= 0; j++) all[found++] = tail[j];
-        if (found >= most(view, search, i))
+        if (found >= hits_possible(view, search, i))
             keep_nearest(hits + i * k, k, all, found);
         else
-            find_again(hits + i * k, view, search, i);
+            find_one_exact(hits + i * k, view, search, i);
     }
     free(all);
     free(tail);
@@ -97,36 +98,36 @@ static int find_indexed(rg_hit_t *hits, const rg_view_t *view, const rg_search_t
 
 // ---- random
 
-// Positions [*n] of the rows to choose from.
+// Returns the positions [*n] of the rows to draw from. free() it.
 static uint32_t *list_rows(const rg_view_t *view, const rg_search_t *search, uint32_t *n)
 {
-    const rg_marks_t *among = search->among ? search->among : &view->alive;
+    const rg_bitset_t *allowed = search->allowed ? search->allowed : &view->alive;
     uint32_t *rows = rg_alloc((view->rows.count + 1) * sizeof *rows);
     *n = 0;
     for (uint32_t row = 0; row < view->rows.count; row++)
-        if (!among->words || rg_marks_get(among, row)) rows[(*n)++] = row;
+        if (!allowed->words || rg_bitset_get(allowed, row)) rows[(*n)++] = row;
     return rows;
 }
 
-static int contains(const uint32_t *items, size_t n, uint32_t item)
+static int contains_position(const uint32_t *items, size_t n, uint32_t item)
 {
     for (size_t i = 0; i < n; i++)
         if (items[i] == item) return 1;
     return 0;
 }
 
-// k distinct positions below n >= k: Robert Floyd's sampling (Bentley, "A sample of brilliance", CACM 1987),
-// which draws a uniform subset, then shuffled.
-static void sample(rg_rng_t *rng, uint32_t *positions, uint32_t k, uint32_t n)
+// Draws k distinct positions below n, k <= n, in random order: a uniform subset by the algorithm of Robert
+// Floyd (Bentley, "A sample of brilliance", CACM 1987), then a shuffle.
+static void draw_positions(rg_rng_t *rng, uint32_t *positions, uint32_t k, uint32_t n)
 {
     for (uint32_t i = 0; i < k; i++) {
         uint32_t last = n - k + i, drawn = rg_rng_below(rng, last + 1);
-        positions[i] = contains(positions, i, drawn) ? last : drawn;
+        positions[i] = contains_position(positions, i, drawn) ? last : drawn;
     }
     rg_rng_shuffle(rng, positions, k);
 }
 
-// Position of a row in the ascending list, or n.
+// Returns where the row stands in the ascending list, or n if it is not there.
 static uint32_t place_of(const uint32_t *rows, uint32_t n, ptrdiff_t row)
 {
     uint32_t low = 0, high = n;
@@ -145,11 +146,11 @@ static void find_random(rg_hit_t *hits, const rg_view_t *view, const rg_search_t
     uint32_t n, *rows = list_rows(view, search, &n);
     uint32_t *positions = rg_alloc(search->k * sizeof *positions);
     for (size_t i = 0; i < search->n; i++) {
-        uint32_t skip = place_of(rows, n, excluded(search, i)), left = n - (skip < n);
+        uint32_t skip = place_of(rows, n, excluded_row(search, i)), left = n - (skip < n);
         uint32_t k = search->k < left ? (uint32_t)search->k : left;
         rg_rng_t rng;
         rg_rng_init(&rng, search->seed, RG_RNG_SEARCH, search->number + i);
-        sample(&rng, positions, k, left);
+        draw_positions(&rng, positions, k, left);
         for (size_t j = 0; j < search->k; j++) {
             rg_hit_t *hit = &hits[i * search->k + j];
             *hit = MISSING;
@@ -164,19 +165,19 @@ static void find_random(rg_hit_t *hits, const rg_view_t *view, const rg_search_t
 
 static int find_nearest(rg_hit_t *hits, const rg_view_t *view, const rg_search_t *search)
 {
-    if (view->index && !search->among) return find_indexed(hits, view, search);
+    if (view->index && !search->allowed) return find_indexed(hits, view, search);
     find_exact(hits, view, 0, search);
     return 0;
 }
 
-// k of those found among pool [n], nearest first.
-static void draw(rg_hit_t *hits, size_t k, const rg_hit_t *pool, size_t n, rg_rng_t *rng)
+// Draws k of the hits pool [n] and sorts them, nearest first.
+static void draw_from_pool(rg_hit_t *hits, size_t k, const rg_hit_t *pool, size_t n, rg_rng_t *rng)
 {
     uint32_t *positions = rg_alloc(k * sizeof *positions);
     size_t found = 0;
     while (found < n && pool[found].row >= 0) found++;
     size_t drawn = k < found ? k : found;
-    sample(rng, positions, (uint32_t)drawn, (uint32_t)found);
+    draw_positions(rng, positions, (uint32_t)drawn, (uint32_t)found);
     for (size_t i = 0; i < k; i++) hits[i] = i < drawn ? pool[positions[i]] : MISSING;
     rg_hits_sort(hits, k);
     free(positions);
@@ -191,7 +192,7 @@ static int find_pooled(rg_hit_t *hits, const rg_view_t *view, const rg_search_t 
     for (size_t i = 0; i < search->n && !err; i++) {
         rg_rng_t rng;
         rg_rng_init(&rng, search->seed, RG_RNG_SEARCH, search->number + i);
-        draw(hits + i * search->k, search->k, pool + i * wide.k, wide.k, &rng);
+        draw_from_pool(hits + i * search->k, search->k, pool + i * wide.k, wide.k, &rng);
     }
     free(pool);
     return err;
@@ -203,4 +204,86 @@ int rg_search_run(rg_hit_t *hits, const rg_view_t *view, const rg_search_t *sear
     if (!search->random) return find_nearest(hits, view, search);
     find_random(hits, view, search);
     return 0;
+}
+
+// ---- the filter of a search request
+
+typedef struct {
+    const rg_view_t *view;
+    rg_bitset_t *allowed;
+} prefix_search_t;
+
+static void allow_label(void *data, uint64_t label)
+{
+    const prefix_search_t *self = data;
+    ptrdiff_t row = rg_rows_find(&self->view->rows, (int64_t)label);
+    if (row >= 0 && rg_view_is_alive(self->view, (size_t)row)) rg_bitset_set(self->allowed, (size_t)row);
+}
+
+static void allow_alive(rg_bitset_t *allowed, const rg_view_t *view)
+{
+    if (view->alive.words)
+        rg_bitset_copy(allowed, &view->alive);
+    else
+        rg_bitset_init(allowed, view->rows.count, 1);
+}
+
+static int allow_prefix(rg_bitset_t *allowed, const char *prefix, const rg_view_t *view, rg_store_txn_t *txn)
+{
+    rg_bitset_init(allowed, view->rows.count, 0);
+    return rg_store_find_prefix(txn, prefix, allow_label, &(prefix_search_t){view, allowed});
+}
+
+static int meets_filter(const Rg__V1__Filter *filter, const rg_image_row_t *row)
+{
+    if (filter->annotation == RG__V1__ANNOTATION__ANNOTATED && !row->annotated) return 0;
+    if (filter->annotation == RG__V1__ANNOTATION__UNANNOTATED && row->annotated) return 0;
+    if (row->added_ms < filter->added_from_ms) return 0;
+    return !filter->added_until_ms || row->added_ms < filter->added_until_ms;
+}
+
+static int clear_excluded(rg_bitset_t *allowed, const Rg__V1__Filter *filter, const rg_view_t *view,
+                          rg_store_txn_t *txn)
+{
+    int err = 0;
+    for (size_t i = 0; i < filter->n_exclude && !err; i++) {
+        uint64_t label;
+        if (filter->exclude[i].len != RG_ID_SIZE)
+            return rg_fail(RG_EINVAL, "filter.exclude[%zu] has %zu bytes, not %d", i, filter->exclude[i].len,
+                           RG_ID_SIZE);
+        err = rg_store_find(txn, filter->exclude[i].data, &label);
+        ptrdiff_t row = err ? -1 : rg_rows_find(&view->rows, (int64_t)label);
+        if (row >= 0) rg_bitset_clear(allowed, (size_t)row);
+        if (err == RG_ENOENT) err = 0;
+    }
+    return err;
+}
+
+static int has_no_condition(const Rg__V1__Filter *filter)
+{
+    return !filter || (!*filter->name_prefix && filter->annotation == RG__V1__ANNOTATION__ANY &&
+                       !filter->added_from_ms && !filter->added_until_ms && !filter->n_exclude);
+}
+
+int rg_search_filter(rg_bitset_t *allowed, const Rg__V1__Filter *filter, const rg_view_t *view,
+                     rg_store_txn_t *txn)
+{
+    int err = 0;
+    *allowed = (rg_bitset_t){0};
+    if (has_no_condition(filter)) return 0;
+    if (filter->annotation > RG__V1__ANNOTATION__UNANNOTATED)
+        return rg_fail(RG_EINVAL, "filter.annotation %d is unknown: use ANY, ANNOTATED or UNANNOTATED",
+                       (int)filter->annotation);
+    if (*filter->name_prefix)
+        err = allow_prefix(allowed, filter->name_prefix, view, txn);
+    else
+        allow_alive(allowed, view);
+    for (size_t row = 0; row < view->rows.count && !err; row++) {
+        if (!rg_bitset_get(allowed, row)) continue;
+        rg_image_row_t found = rg_rows_at(&view->rows, row);
+        if (!meets_filter(filter, &found)) rg_bitset_clear(allowed, row);
+    }
+    if (!err) err = clear_excluded(allowed, filter, view, txn);
+    if (err) rg_bitset_fini(allowed);
+    return err;
 }

@@ -1,29 +1,35 @@
-// Finding images in a view: the nearest through its index and exactly among the rows the index does not
-// cover, or random ones.
+// Searches of a view: the nearest images, or random ones, possibly only among the images that pass a filter.
 //
-// Only living rows are found. A search among chosen rows is exact, whatever the index; so is one for which
-// the index, after what it found that is dead, has too little left. Distances are exact in any case.
+// Only rows that are alive are found. The rows that the index covers are searched through it, the rows behind
+// them exactly. A search among allowed rows is exact and does not use the index. So is a query for which the
+// index found too few rows that are alive. Distances are exact in every case.
 #ifndef RG_RETRIEVAL_SEARCH_H
 #define RG_RETRIEVAL_SEARCH_H
 
 #include "services/retrieval/exact.h"
 #include "services/retrieval/view.h"
 
-// n searches for k images.
+// n queries for k images each.
 typedef struct {
-    const float *queries; // [n,D], finite; not read where random is set
+    const float *queries; // [n,D], finite; not read if `random` is set
     size_t n, k;
-    const ptrdiff_t *exclude; // [n] a row each search must not find, -1: none; or NULL
-    const rg_marks_t *among;  // living rows to choose from; NULL: all of them
-    size_t pool;              // more than k: the k are drawn from so many of the nearest
-    int random;               // k distinct images drawn uniformly instead of the nearest, distance 0
-    uint64_t seed;            // of pool and random
-    uint64_t number;          // of the first query there
-    rg_effort_t effort;
+    const ptrdiff_t *exclude;   // [n] a row that the query must not find, -1: none; or NULL
+    const rg_bitset_t *allowed; // rows that may be found, all of them alive; NULL: all rows that are alive
+    size_t pool;                // if larger than k: draw the k at random from this many of the nearest
+    int random;      // draw k distinct images uniformly instead of the nearest; distances are infinite
+    uint64_t seed;   // of the draws for pool and random
+    uint64_t number; // number of the first query in the sequence of draws
+    rg_index_effort_t effort;
     rg_thread_pool_t *threads; // for large searches, or NULL
 } rg_search_t;
 
-// hits [n,k], nearest first; row -1 where there are fewer. RG_EINVAL.
+// Writes hits [n,k], nearest first; row -1 where there are fewer than k. RG_EINVAL.
 int rg_search_run(rg_hit_t *hits, const rg_view_t *view, const rg_search_t *search);
+
+// Sets the bits of the rows that are alive and meet every condition of the filter. Leaves `allowed` zeroed,
+// without words, if the filter has no condition; otherwise the caller ends it with rg_bitset_fini. txn has
+// the generation of the view. RG_EINVAL for an id of a wrong length and for an unknown annotation, RG_EIO.
+int rg_search_filter(rg_bitset_t *allowed, const Rg__V1__Filter *filter, const rg_view_t *view,
+                     rg_store_txn_t *txn);
 
 #endif

@@ -1,154 +1,109 @@
+// How reads, changes and builds of the set go on at the same time.
+//
+//   thread    does                                              main.c runs here
+//   loop      begins and ends read views                        searches, lists, status
+//   writer    changes: models, additions, removals, publishing  one request after the other
+//   builder   builds, snapshots, verifies; changes nothing      rebuild, compact, save, verify
+//
+//   writer    txn = begin_write, view' = copy of the view
+//             put images into txn, append rows to view'     <- readers see nothing of both
+//             commit txn                                    <- durable, generation g+1 in the store
+//             publish view'                                 <- generation g+1 in memory
+//
+//   reader    txn = begin_read (generation a), view = retain (generation b); if a != b, try again
+//
+// What does not change: a published view, except its reference count. A copy shares the chunks of rows and
+// the index with its original (rows.h, view.h), so it costs a few pointers per chunk and one bit per row. The
+// only lock, view_lock, protects the pointer to the published view; it is held to exchange or retain that
+// pointer and never during work. LMDB lets readers read while the writer writes.
+//
+// A reader that comes between commit and publish gets two generations and tries again; this takes
+// microseconds. After that its view and its transaction are of one generation, and labels in the view lead to
+// images in the store.
+//
+// A build works on a read view and keeps its view while additions and removals go on. The writer publishes
+// it: if the rows are still shared, the present view only gets the new index; otherwise the changes since are
+// applied to the built view. If the current model has changed since (`switches`), the build is dropped.
+//
+// Memory: the last owner of a view releases its chunks and its index. A chunk is freed when no view uses it.
+// Disk: LMDB reuses the pages of an old version when the last read transaction that may need them has ended;
+// so a read view is held for one request only, except by a build from the store and by verify.
+#include "services/retrieval/set_private.h"
+
 #include <sched.h>
 #include <stdio.h>
 
 #include "common/core/err.h"
-#include "services/retrieval/set_private.h"
-
+// Limits of models, so that a damaged store or a wrong message cannot ask for absurd memory. DIM_GUESS is the
+// size of the vectors with which the factory string is checked if no other is known.
 enum { EMBED_DIM_MAX = 1 << 14, SIDE_MAX = 1 << 16, FEATURES_BYTES_MAX = 1 << 28, DIM_GUESS = 64 };
 
-// ---- showing a view
+// ---- the published view
 
-rg_view_t *rg__set_view(rg_set_t *set)
+rg_view_t *rg__set_retain_view(rg_set_t *set)
 {
-    pthread_mutex_lock(&set->swap);
-    rg_view_t *view = rg_view_share(set->view);
-    pthread_mutex_unlock(&set->swap);
+    pthread_mutex_lock(&set->view_lock);
+    rg_view_t *view = rg_view_retain(set->view);
+    pthread_mutex_unlock(&set->view_lock);
     return view;
 }
 
-void rg__set_show(rg_set_t *set, rg_view_t *view)
+void rg__set_publish(rg_set_t *set, rg_view_t *view)
 {
-    pthread_mutex_lock(&set->swap);
+    pthread_mutex_lock(&set->view_lock);
     rg_view_t *old = set->view;
     set->view = view;
-    pthread_mutex_unlock(&set->swap);
+    pthread_mutex_unlock(&set->view_lock);
     rg_view_destroy(&old);
-}
-
-int rg__set_commit(rg_set_t *set, rg_store_txn_t **txn, const rg_state_t *state, rg_view_t **view)
-{
-    int err = rg_store_set_state(*txn, state);
-    if (!err) err = rg_store_commit(txn);
-    if (err) {
-        rg_view_destroy(view);
-        return err;
-    }
-    if (state->slot != set->state.slot) atomic_fetch_add(&set->switches, 1);
-    set->state = *state;
-    if (*view) rg__set_show(set, *view);
-    *view = NULL;
-    return 0;
-}
-
-// ---- a view from the store
-
-rg_row_t rg__row_of(const rg_image_t *image, const float *vector)
-{
-    return (rg_row_t){.label = (int64_t)image->label,
-                      .added_ms = image->time_ms,
-                      .generation = image->generation,
-                      .annotated = image->annotated,
-                      .id = image->id,
-                      .name = image->name,
-                      .vector = vector};
-}
-
-// What a row is made of; its vector is the transaction's. RG_ENOENT if the model has not seen the image.
-static int read_row(rg_store_txn_t *txn, const rg_image_t *image, const rg_model_t *model, uint32_t slot,
-                    rg_row_t *row)
-{
-    rg_span_t embedding;
-    int err = rg_store_made(txn, image, slot, RG_MADE_EMBEDDING, rg_model_embedding_bytes(model), &embedding);
-    if (err) return err;
-    *row = rg__row_of(image, embedding.data);
-    return 0;
-}
-
-// Rows that the index knows and the store does not: they were removed since the snapshot. at: the first label
-// not looked at.
-static void append_removed(rg_view_t *view, const rg_snapshot_t *snapshot, size_t *at, int64_t below)
-{
-    for (; *at < snapshot->rows && snapshot->labels[*at] < below; ++*at)
-        rg_view_append(view, &(rg_row_t){.label = snapshot->labels[*at]});
-}
-
-// All images that the model has embedded, in the order of the snapshot's rows as far as these go.
-static int read_rows(rg_view_t *view, rg_store_txn_t *txn, uint32_t slot, const rg_snapshot_t *snapshot)
-{
-    rg_image_t image;
-    rg_row_t row;
-    uint64_t from = 0;
-    size_t at = 0;
-    int err;
-    for (; (err = rg_store_next(txn, from, &image)) == 0; from = image.label + 1) {
-        err = read_row(txn, &image, &view->model, slot, &row);
-        if (err == RG_ENOENT) continue;
-        if (err) return err;
-        append_removed(view, snapshot, &at, row.label);
-        if (at < snapshot->rows && snapshot->labels[at++] != row.label)
-            return rg_fail(RG_EFORMAT, "the snapshot lacks image %lld", (long long)row.label);
-        rg_view_append(view, &row);
-    }
-    if (err == RG_ENOENT) append_removed(view, snapshot, &at, INT64_MAX);
-    return err == RG_ENOENT ? 0 : err;
-}
-
-int rg__view_of_store(rg_view_t **out, rg_store_txn_t *txn, const rg_state_t *state,
-                      const rg_snapshot_t *snapshot)
-{
-    rg_view_t *view = rg_view_new(&state->model, state->generation);
-    int err = *state->model.name ? read_rows(view, txn, state->slot, snapshot) : 0;
-    if (!err && snapshot->index) view->index = rg_index_share(snapshot->index);
-    if (err)
-        rg_view_destroy(&view);
-    else
-        *out = view;
-    return err;
 }
 
 // ---- open and close
 
-int rg__view_of_snapshot(rg_view_t **view, rg_store_txn_t *txn, const rg_set_t *set)
+// Makes a view of what the transaction sees, with the index of the snapshot.
+static int load_with_snapshot(rg_view_t **view, rg_store_txn_t *txn, const rg_set_t *set)
 {
     rg_snapshot_t snapshot = {0};
-    int err = rg_snapshot_read(&snapshot, set->snapshot, &set->state.model, set->factory);
-    if (!err) err = rg__view_of_store(view, txn, &set->state, &snapshot);
+    int err = rg_snapshot_read(&snapshot, set->snapshot_path, &set->state.model, set->factory);
+    if (!err) err = rg_view_load(view, txn, &set->state, &snapshot);
     rg_snapshot_fini(&snapshot);
     return err;
 }
 
-static int check_model(const rg_model_t *model)
+int rg__set_check_model(const rg_store_model_t *model)
 {
     if (!*model->name) return rg_fail(RG_EINVAL, "the model has no name");
     if (model->embed_dim < 1 || model->embed_dim > EMBED_DIM_MAX)
-        return rg_fail(RG_ELIMIT, "embeddings of %u dims: 1 to %d are possible", model->embed_dim,
+        return rg_fail(RG_ELIMIT, "embeddings of %u numbers are not possible: use 1 to %d", model->embed_dim,
                        EMBED_DIM_MAX);
     const uint32_t *s = model->features_shape;
-    int bad = rg_model_features_bytes(model) > FEATURES_BYTES_MAX;
+    int bad = rg_store_features_bytes(model) > FEATURES_BYTES_MAX;
     for (int i = 0; i < 3; i++) bad |= s[i] < 1 || s[i] > SIDE_MAX;
     if (bad)
-        return rg_fail(RG_ELIMIT, "features of %ux%ux%u: sides are 1 to %d, %d bytes in all", s[0], s[1],
-                       s[2], SIDE_MAX, FEATURES_BYTES_MAX);
+        return rg_fail(
+            RG_ELIMIT,
+            "features of %ux%ux%u are not possible: each side is 1 to %d, and all are at most %d bytes", s[0],
+            s[1], s[2], SIDE_MAX, FEATURES_BYTES_MAX);
     return 0;
 }
 
-// Of a state that may come from a damaged disk.
-static int check_state(const rg_state_t *state)
+// Checks the models of a state, which may come from a damaged disk.
+static int check_state(const rg_store_state_t *state)
 {
-    int err = *state->model.name ? check_model(&state->model) : 0;
-    return err || !*state->next.name ? err : check_model(&state->next);
+    int err = *state->model.name ? rg__set_check_model(&state->model) : 0;
+    return err || !*state->next.name ? err : rg__set_check_model(&state->next);
 }
 
-static int open_view(rg_set_t *set)
+static int open_first_view(rg_set_t *set)
 {
     rg_store_txn_t *txn = NULL;
-    int err = rg_store_read(set->store, &txn);
+    int err = rg_store_begin_read(set->store, &txn);
     if (!err) err = rg_store_state(txn, &set->state);
     if (!err) err = check_state(&set->state);
     if (!err) {
-        err = rg__view_of_snapshot(&set->view, txn, set);
-        if (err && err != RG_ENOENT) snprintf(set->unfit, sizeof set->unfit, "%s", rg_error());
-        if (err) err = rg__view_of_store(&set->view, txn, &set->state, &(rg_snapshot_t){0});
+        err = load_with_snapshot(&set->view, txn, set);
+        if (err && err != RG_ENOENT)
+            snprintf(set->snapshot_problem, sizeof set->snapshot_problem, "%s", rg_error());
+        if (err) err = rg_view_load(&set->view, txn, &set->state, NULL);
     }
     rg_store_abort(&txn);
     return err;
@@ -157,12 +112,12 @@ static int open_view(rg_set_t *set)
 int rg_set_open(rg_set_t **out, const rg_set_options_t *options)
 {
     rg_set_t *set = rg_alloc(sizeof *set);
-    pthread_mutex_init(&set->swap, NULL);
+    pthread_mutex_init(&set->view_lock, NULL);
     set->factory = rg_strdup(options->index);
-    set->snapshot = rg_format("%s/index.snapshot", options->path);
+    set->snapshot_path = rg_format("%s/index.snapshot", options->path);
     int err = rg_index_check(set->factory, options->embed_dim ? options->embed_dim : DIM_GUESS);
     if (!err) err = rg_store_open(&set->store, options->path, options->map_bytes);
-    if (!err) err = open_view(set);
+    if (!err) err = open_first_view(set);
     if (err)
         rg_set_close(&set);
     else
@@ -175,16 +130,16 @@ void rg_set_close(rg_set_t **set)
     if (!*set) return;
     rg_view_destroy(&(*set)->view);
     rg_store_close(&(*set)->store);
-    pthread_mutex_destroy(&(*set)->swap);
+    pthread_mutex_destroy(&(*set)->view_lock);
     free((*set)->factory);
-    free((*set)->snapshot);
+    free((*set)->snapshot_path);
     free(*set);
     *set = NULL;
 }
 
-const char *rg_set_unfit(const rg_set_t *set)
+const char *rg_set_snapshot_problem(const rg_set_t *set)
 {
-    return set->unfit;
+    return set->snapshot_problem;
 }
 
 rg_store_t *rg_set_store(rg_set_t *set)
@@ -197,35 +152,33 @@ uint64_t rg_set_generation(const rg_set_t *set)
     return set->state.generation;
 }
 
-// ---- looking
+// ---- reading
 
-// Between a commit and the showing of its view the two are of different generations: only for a moment.
-int rg_set_look(rg_set_t *set, rg_look_t *look)
+int rg_read_view_begin(rg_read_view_t *read, rg_set_t *set)
 {
     for (;;) {
         rg_store_txn_t *txn = NULL;
-        rg_state_t state;
-        int err = rg_store_read(set->store, &txn);
+        rg_store_state_t state;
+        int err = rg_store_begin_read(set->store, &txn);
         if (!err) err = rg_store_state(txn, &state);
         if (err) {
             rg_store_abort(&txn);
             return err;
         }
-        *look = (rg_look_t){rg__set_view(set), txn, state.slot};
-        if (look->view->generation == state.generation) return 0;
-        rg_look_end(look);
+        *read = (rg_read_view_t){rg__set_retain_view(set), txn, state.slot};
+        if (read->view->generation == state.generation) return 0;
+        rg_read_view_end(read);
         sched_yield();
     }
 }
 
-void rg_look_end(rg_look_t *look)
+void rg_read_view_end(rg_read_view_t *read)
 {
-    rg_view_destroy(&look->view);
-    rg_store_abort(&look->txn);
+    rg_view_destroy(&read->view);
+    rg_store_abort(&read->txn);
 }
 
-// How many images the next model of this state has not embedded.
-static int count_missing(rg_store_txn_t *txn, const rg_state_t *state, uint64_t *missing)
+int rg__set_count_missing(rg_store_txn_t *txn, const rg_store_state_t *state, uint64_t *missing)
 {
     uint64_t all, embedded;
     *missing = 0;
@@ -236,48 +189,50 @@ static int count_missing(rg_store_txn_t *txn, const rg_state_t *state, uint64_t 
     return err;
 }
 
-int rg_look_missing(const rg_look_t *look, uint64_t *missing)
+int rg_read_view_missing(const rg_read_view_t *read, uint64_t *missing)
 {
-    rg_state_t state;
-    int err = rg_store_state(look->txn, &state);
-    return err ? err : count_missing(look->txn, &state, missing);
+    rg_store_state_t state;
+    int err = rg_store_state(read->txn, &state);
+    return err ? err : rg__set_count_missing(read->txn, &state, missing);
 }
 
-int rg_look_check(const rg_look_t *look, const char *model)
+int rg_read_view_check_model(const rg_read_view_t *read, const char *model)
 {
-    const char *current = look->view->model.name;
-    rg_state_t state;
+    const char *current = read->view->model.name;
+    rg_store_state_t state;
     uint64_t missing;
-    if (!*current) return rg_fail(RG_EMODEL, "no model is current yet: nothing can be added or searched");
+    if (!*current)
+        return rg_fail(RG_EMODEL, "no model is current yet: start an encoder, which announces its model");
     if (strcmp(model, current) == 0) return 0;
-    int err = rg_store_state(look->txn, &state);
-    if (!err) err = count_missing(look->txn, &state, &missing);
+    int err = rg_store_state(read->txn, &state);
+    if (!err) err = rg__set_count_missing(read->txn, &state, &missing);
     if (err) return err;
     if (strcmp(model, state.next.name) == 0)
-        return rg_fail(RG_EMODEL, "model %.80s has %llu images still to embed; until then %.80s serves",
-                       model, (unsigned long long)missing, current);
-    return rg_fail(RG_EMODEL, "model %.80s is not the current one, %.80s", model, current);
+        return rg_fail(RG_EMODEL,
+                       "model %.80s has %llu images still to embed; until then model %.80s is current", model,
+                       (unsigned long long)missing, current);
+    return rg_fail(RG_EMODEL, "model %.80s is not the current model, which is %.80s", model, current);
 }
 
-// 1 if the slot's model has not embedded it, 0 if it has, or an error.
-static int is_missing(const rg_look_t *look, const rg_image_t *image, uint32_t slot, size_t bytes)
+// Returns 1 if the model of the slot has not embedded the image, 0 if it has, or an error.
+static int is_missing(const rg_read_view_t *read, const rg_store_image_t *image, uint32_t slot, size_t bytes)
 {
-    rg_span_t made;
-    int err = rg_store_made(look->txn, image, slot, RG_MADE_EMBEDDING, bytes, &made);
+    rg_store_value_t embedding;
+    int err = rg_store_derived(read->txn, image, slot, RG_DERIVED_EMBEDDING, bytes, &embedding);
     return err == RG_ENOENT ? 1 : err;
 }
 
-int rg_look_list(const rg_look_t *look, uint64_t from, int missing, rg_image_t *images, size_t limit,
-                 size_t *n, uint64_t *next)
+int rg_read_view_list(const rg_read_view_t *read, uint64_t from, int missing, rg_store_image_t *images,
+                      size_t limit, size_t *n, uint64_t *next)
 {
-    rg_state_t state;
+    rg_store_state_t state;
     size_t count = 0, bytes = 0;
-    int err = rg_store_state(look->txn, &state);
-    if (!err) bytes = rg_model_embedding_bytes(&state.next);
+    int err = rg_store_state(read->txn, &state);
+    if (!err) bytes = rg_store_embedding_bytes(&state.next);
     int listed = !missing || *state.next.name;
-    while (!err && listed && count < limit && (err = rg_store_next(look->txn, from, &images[count])) == 0) {
+    while (!err && listed && count < limit && (err = rg_store_next(read->txn, from, &images[count])) == 0) {
         from = images[count].label + 1;
-        int wanted = missing ? is_missing(look, &images[count], state.slot ^ 1, bytes) : 1;
+        int wanted = missing ? is_missing(read, &images[count], state.slot ^ 1, bytes) : 1;
         if (wanted < 0) return wanted;
         count += (size_t)wanted;
     }
@@ -287,87 +242,175 @@ int rg_look_list(const rg_look_t *look, uint64_t from, int missing, rg_image_t *
     return 0;
 }
 
-int rg_look_image(const rg_look_t *look, const uint8_t id[RG_ID_SIZE], rg_image_t *image)
+int rg_read_view_image(const rg_read_view_t *read, const uint8_t id[RG_ID_SIZE], rg_store_image_t *image)
 {
     uint64_t label;
-    int err = rg_store_find(look->txn, id, &label);
-    return err ? err : rg_store_image(look->txn, label, image);
+    int err = rg_store_find(read->txn, id, &label);
+    return err ? err : rg_store_image(read->txn, label, image);
 }
 
-// ---- the model
+// ---- building
 
-// 1 if known is this model, RG_ESHAPE if it only has its name.
-static int is_model(const rg_model_t *known, const rg_model_t *model)
+// A build is due when at least TAIL_MIN rows, and a quarter of the indexed ones, lie behind the index, or
+// when at least DEAD_MIN rows, and a tenth of those alive, are dead.
+enum { TAIL_MIN = 4096, TAIL_SHARE = 4, DEAD_MIN = 1024, DEAD_SHARE = 10 };
+
+struct rg_set_build {
+    rg_view_t *view;   // what was built
+    int64_t last;      // label of the last row of the view that the build began with
+    unsigned switches; // of the set when the build began
+    int shares_rows;   // its rows are those of the view that the build began with, dead ones included
+};
+
+static int64_t last_label(const rg_view_t *view)
 {
-    if (strcmp(known->name, model->name) != 0) return 0;
-    if (known->embed_dim == model->embed_dim &&
-        memcmp(known->features_shape, model->features_shape, sizeof known->features_shape) == 0)
-        return 1;
-    return rg_fail(RG_ESHAPE, "model %.80s is known with other sizes", model->name);
+    return view->rows.count ? rg_rows_at(&view->rows, view->rows.count - 1).label : -1;
 }
 
-int rg_set_find_model(const rg_set_t *set, const char *name, const rg_model_t **model)
+int rg_set_is_due(rg_set_t *set)
 {
-    const rg_state_t *state = &set->state;
-    if (!*state->model.name)
-        return rg_fail(RG_EMODEL, "no model is current yet: nothing can be added or searched");
-    if (strcmp(name, state->model.name) == 0)
-        *model = &state->model;
-    else if (*state->next.name && strcmp(name, state->next.name) == 0)
-        *model = &state->next;
+    rg_view_t *view = rg__set_retain_view(set);
+    size_t rows = view->rows.count, indexed = rg_view_indexed(view), alive = rg_view_count(view);
+    int due = view->dead >= DEAD_MIN && view->dead >= alive / DEAD_SHARE;
+    if (!rg_index_is_exact(set->factory) && rows >= 2 * atomic_load(&set->untrainable))
+        due |= rows - indexed >= TAIL_MIN && rows - indexed >= indexed / TAIL_SHARE;
+    rg_view_destroy(&view);
+    return due;
+}
+
+static rg_view_t *copy_alive(const rg_view_t *view)
+{
+    rg_view_t *copy = rg_view_new(&view->model, view->generation);
+    for (size_t i = 0; i < view->rows.count; i++) {
+        rg_image_row_t row = rg_rows_at(&view->rows, i);
+        if (rg_view_is_alive(view, i)) rg_view_append(copy, &row);
+    }
+    return copy;
+}
+
+// Begins with the rows that will be indexed.
+static int begin_build(rg_set_t *set, int from_store, rg_set_build_t *build)
+{
+    rg_read_view_t read;
+    rg_store_state_t state;
+    build->switches = atomic_load(&set->switches);
+    int err = rg_read_view_begin(&read, set);
+    if (err) return err;
+    build->last = last_label(read.view);
+    if (from_store) {
+        err = rg_store_state(read.txn, &state);
+        if (!err) err = rg_view_load(&build->view, read.txn, &state, NULL);
+    } else if (read.view->dead) {
+        build->view = copy_alive(read.view);
+    } else {
+        build->view = rg_view_copy(read.view);
+        build->shares_rows = 1;
+    }
+    rg_read_view_end(&read);
+    return err;
+}
+
+// Too few rows to train the index are not a failure: they are searched exactly until there are twice as many.
+static int index_rows(rg_set_t *set, rg_view_t *view, const atomic_int *stop)
+{
+    rg_index_destroy(&view->index);
+    if (rg_index_is_exact(set->factory) || !view->rows.count) return 0;
+    int err = rg_index_build(&view->index, set->factory, &view->rows, stop);
+    if (err == RG_ELIMIT) atomic_store(&set->untrainable, view->rows.count);
+    return err == RG_ELIMIT ? 0 : err;
+}
+
+int rg_set_build(rg_set_t *set, int from_store, const atomic_int *stop, rg_set_build_t **out)
+{
+    rg_set_build_t *build = rg_alloc(sizeof *build);
+    int err = begin_build(set, from_store, build);
+    if (!err) err = index_rows(set, build->view, stop);
+    if (err)
+        rg_set_build_destroy(&build);
     else
-        return rg_fail(RG_EMODEL, "model %.80s is not the current one, %.80s", name, state->model.name);
-    return 0;
+        *out = build;
+    return err;
 }
 
-// The next model takes over with this transaction: the old one's slot is given back.
-static int switch_models(rg_store_txn_t *txn, rg_state_t *state, rg_view_t **view)
+void rg_set_build_destroy(rg_set_build_t **build)
 {
-    int err = rg_store_clear(txn, state->slot);
-    state->model = state->next;
-    state->next = (rg_model_t){0};
-    state->slot ^= 1;
-    state->generation++;
-    return err ? err : rg__view_of_store(view, txn, state, &(rg_snapshot_t){0});
+    if (!*build) return;
+    rg_view_destroy(&(*build)->view);
+    free(*build);
+    *build = NULL;
 }
 
-int rg__set_switch_if_complete(rg_store_txn_t *txn, rg_state_t *state, rg_view_t **view)
+// Applies to the built view what has changed since: kills removed rows and appends those with labels after
+// `last`.
+static void catch_up(rg_view_t *built, const rg_view_t *now, int64_t last)
 {
-    uint64_t missing;
-    int err = count_missing(txn, state, &missing);
-    if (err || missing || !*state->next.name) return err;
-    rg_view_destroy(view);
-    return switch_models(txn, state, view);
+    for (size_t i = 0; i < built->rows.count; i++) {
+        ptrdiff_t row = rg_rows_find(&now->rows, rg_rows_at(&built->rows, i).label);
+        if (row < 0 || !rg_view_is_alive(now, (size_t)row)) rg_view_kill(built, i);
+    }
+    for (size_t i = 0; i < now->rows.count; i++) {
+        rg_image_row_t row = rg_rows_at(&now->rows, i);
+        if (row.label > last && rg_view_is_alive(now, i)) rg_view_append(built, &row);
+    }
 }
 
-// Announces it in this transaction.
-static int announce(rg_store_txn_t *txn, const rg_model_t *model, rg_state_t *state, rg_view_t **view)
+// Returns 1 if `rows` are still the first rows of `of`.
+static int are_first_rows(const rg_rows_t *rows, const rg_rows_t *of)
 {
-    int known = is_model(&state->model, model), is_next = known ? 0 : is_model(&state->next, model);
-    if (known < 0 || is_next < 0) return known < 0 ? known : is_next;
-    if (is_next) return 0;
-    int err = rg_store_clear(txn, state->slot ^ 1);
-    state->next = known ? (rg_model_t){0} : *model;
-    return err ? err : rg__set_switch_if_complete(txn, state, view);
+    int same = rows->count <= of->count;
+    for (size_t i = 0; i < rows->n_chunks && same; i++) same = rows->chunks[i] == of->chunks[i];
+    return same;
 }
 
-int rg_set_use_model(rg_set_t *set, const rg_model_t *model, uint64_t *missing)
+static rg_view_t *copy_with_index(const rg_view_t *now, rg_index_t *index)
+{
+    rg_view_t *view = rg_view_copy(now);
+    rg_index_destroy(&view->index);
+    if (index) view->index = rg_index_retain(index);
+    return view;
+}
+
+void rg_set_publish_build(rg_set_t *set, rg_set_build_t **out)
+{
+    rg_set_build_t *build = *out;
+    rg_view_t *now = set->view, *built = build->view;
+    int fits = build->switches == atomic_load(&set->switches);
+    if (fits && build->shares_rows && are_first_rows(&built->rows, &now->rows)) {
+        rg__set_publish(set, copy_with_index(now, built->index));
+    } else if (fits && !build->shares_rows) {
+        catch_up(built, now, build->last);
+        built->generation = now->generation;
+        rg__set_publish(set, rg_view_retain(built));
+    }
+    rg_set_build_destroy(out);
+}
+
+// ---- the snapshot of the index
+
+int rg_set_save(rg_set_t *set)
+{
+    rg_view_t *view = rg__set_retain_view(set);
+    int err = rg_snapshot_write(set->snapshot_path, view, set->factory);
+    rg_view_destroy(&view);
+    return err;
+}
+
+int rg_set_restore(rg_set_t *set)
 {
     rg_store_txn_t *txn = NULL;
     rg_view_t *view = NULL;
-    rg_state_t state = set->state;
-    int err = check_model(model);
-    if (!err && rg_store_read_only(set->store) && is_model(&state.model, model) == 1) {
-        *missing = 0;
-        return 0;
-    }
-    if (!err) err = rg_store_write(set->store, &txn);
-    if (!err) err = announce(txn, model, &state, &view);
-    if (!err) err = count_missing(txn, &state, missing);
-    if (!err)
-        err = rg__set_commit(set, &txn, &state, &view);
-    else
-        rg_view_destroy(&view);
+    int err = rg_store_begin_read(set->store, &txn);
+    if (!err) err = load_with_snapshot(&view, txn, set);
     rg_store_abort(&txn);
+    if (!err) rg__set_publish(set, view);
+    return err;
+}
+
+int rg_set_check_snapshot(const rg_set_t *set, const rg_view_t *view, size_t *rows)
+{
+    rg_snapshot_t snapshot = {0};
+    int err = rg_snapshot_read(&snapshot, set->snapshot_path, &view->model, set->factory);
+    if (!err) *rows = snapshot.rows;
+    rg_snapshot_fini(&snapshot);
     return err;
 }

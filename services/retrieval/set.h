@@ -1,13 +1,15 @@
-// The retrieval set: the store, and the view of it that is searched.
+// The retrieval set: all images that a search can find, on disk (store.h) and in memory (view.h).
 //
-// One embedding model is current. Another one becomes the next one: what it makes of the images is stored
-// beside what is there, which goes on being searched, and with the last missing image the set switches, so
-// that embeddings of two models never mix. The generation grows whenever what can be found changes: a batch
-// that added something, a removal, another model. What an acknowledged add brought is durable, and every
-// later search sees it. View and index live in memory and are caches: they are built from the store.
+// The generation is the version number of the set. It grows with every change of what searches find: a batch
+// that adds images, a removal, another model. An addition that was acknowledged is durable, and every later
+// search finds it. View and index are caches in memory; they are built from the store.
 //
-// Threads: any may look at the set and build; of those that change it (use_model, add, remove, take, reload)
-// one at a time. A look never waits for them longer than it takes to exchange two pointers.
+// One embedding model is current. Any other model that is announced becomes the next model: its embeddings
+// are stored beside the current ones, which are still searched. When the last image is embedded, the set
+// switches to the next model at once. So a search never mixes embeddings of two models.
+//
+// Threads: any thread may read and build at any time. Functions that change the set (use_model, add, remove,
+// publish_build, restore) are called from one thread at a time. set.c explains how they work together.
 #ifndef RG_RETRIEVAL_SET_H
 #define RG_RETRIEVAL_SET_H
 
@@ -16,111 +18,119 @@
 typedef struct rg_set rg_set_t;
 
 typedef struct {
-    const char *path;   // store folder
-    const char *index;  // FAISS index_factory string
-    uint32_t embed_dim; // to check that string before the first model says its size
-    size_t map_bytes;   // upper bound of the store
+    const char *path;   // folder of the store
+    const char *index;  // FAISS factory string
+    uint32_t embed_dim; // to check the factory string before the first model is announced; 0: any
+    size_t map_bytes;   // largest size of the store
 } rg_set_options_t;
 
-// Opens or makes the set. RG_ECONFIG for a bad factory string, RG_ELIMIT for a
-// stored model of impossible sizes, and the errors of rg_store_open. The index
-// comes from its snapshot if that fits; rg_set_unfit says why it doesn't.
+// Opens the set, or creates it. The index comes from its snapshot if that fits; otherwise
+// rg_set_snapshot_problem says why. RG_ECONFIG for a bad factory string, RG_ELIMIT for a stored model of
+// impossible sizes, and the errors of rg_store_open.
 int rg_set_open(rg_set_t **set, const rg_set_options_t *options);
 void rg_set_close(rg_set_t **set);
 
-const char *rg_set_unfit(const rg_set_t *set); // "" if the snapshot fitted, or there was none
+// "" if the snapshot was used, or if there was none.
+const char *rg_set_snapshot_problem(const rg_set_t *set);
 
-// ---- looking
+rg_store_t *rg_set_store(rg_set_t *set);
+uint64_t rg_set_generation(const rg_set_t *set);
 
-// A view and the store as it was in the view's generation.
+// ---- reading
+
+// A read view: a view and a read transaction of the store, both of the same generation. Changes of the set do
+// not affect it.
 typedef struct {
     rg_view_t *view;
     rg_store_txn_t *txn;
-    uint32_t slot; // of the view's model
-} rg_look_t;
+    uint32_t slot; // of the view's model in the store
+} rg_read_view_t;
 
-// RG_EIO. End it on the same thread.
-int rg_set_look(rg_set_t *set, rg_look_t *look);
-void rg_look_end(rg_look_t *look);
+// Begin and end on the same thread. RG_EIO.
+int rg_read_view_begin(rg_read_view_t *read, rg_set_t *set);
+void rg_read_view_end(rg_read_view_t *read);
 
-// That model is the view's: RG_EMODEL, saying how far the next one is if it is that.
-int rg_look_check(const rg_look_t *look, const char *model);
+// RG_EMODEL unless the named model is current. If it is the next model, the sentence says how many images are
+// missing.
+int rg_read_view_check_model(const rg_read_view_t *read, const char *model);
 
-// Images that the next model has not embedded yet, 0 if there is none.
-int rg_look_missing(const rg_look_t *look, uint64_t *missing);
+// The number of images that the next model has not embedded yet; 0 without a next model.
+int rg_read_view_missing(const rg_read_view_t *read, uint64_t *missing);
 
-// The first at most limit images from label `from` on, n of them; with `missing` only those the next model
-// has not embedded. *next: where to go on, 0 after the last.
-int rg_look_list(const rg_look_t *look, uint64_t from, int missing, rg_image_t *images, size_t limit,
-                 size_t *n, uint64_t *next);
+// Lists at most `limit` images from label `from` on; with `missing` only those that the next model has not
+// embedded. Writes their number to *n, and the label to go on from to *next; 0 after the last image.
+int rg_read_view_list(const rg_read_view_t *read, uint64_t from, int missing, rg_store_image_t *images,
+                      size_t limit, size_t *n, uint64_t *next);
 
-// The image of that content id. RG_ENOENT (without a sentence) if it is not stored.
-int rg_look_image(const rg_look_t *look, const uint8_t id[RG_ID_SIZE], rg_image_t *image);
-
-rg_store_t *rg_set_store(rg_set_t *set);
+// The image of a content id. RG_ENOENT, without a sentence, if it is not stored.
+int rg_read_view_image(const rg_read_view_t *read, const uint8_t id[RG_ID_SIZE], rg_store_image_t *image);
 
 // ---- changing
 
-// Makes a model current at once if no image is stored, the next one otherwise; the current one again: there
-// is no next one any more. missing: images it has not embedded yet. RG_EINVAL for a name that is empty or too
-// long, RG_ELIMIT for sizes that are zero or absurd, RG_ESHAPE if a model of that name has other sizes.
-int rg_set_use_model(rg_set_t *set, const rg_model_t *model, uint64_t *missing);
+// Announces a model. It becomes current at once if no image is stored, otherwise the next model. If it is the
+// current model, a next model is dropped. Writes the number of images that it has not embedded to *missing.
+// RG_EINVAL for a name that is empty, RG_ELIMIT for impossible sizes, RG_ESHAPE if a model of that name has
+// other sizes.
+int rg_set_use_model(rg_set_t *set, const rg_store_model_t *model, uint64_t *missing);
 
-// The current or next model of that name. RG_EMODEL.
-int rg_set_find_model(const rg_set_t *set, const char *name, const rg_model_t **model);
+// The current or the next model of that name. RG_EMODEL.
+int rg_set_find_model(const rg_set_t *set, const char *name, const rg_store_model_t **model);
 
-// One image to add, borrowed. D, h, w, C are those of the model.
+// One image to add. All pointers are borrowed. D, h, w, C are those of the model. "Refused" means that only
+// this image is not added.
 typedef struct {
-    const uint8_t *id;      // [RG_ID_SIZE] content id
-    const char *name;       // 1..RG_TEXT_MAX bytes, or the item is refused
-    const float *embedding; // [D], finite, or the item is refused
-    const void *features;   // [h,w,C] f16
-    rg_span_t thumbnail;    // JPEG; empty: refused, unless the model is the next one
+    const uint8_t *id;          // [RG_ID_SIZE] content id
+    const char *name;           // 1..RG_TEXT_MAX bytes, otherwise refused
+    const float *embedding;     // [D], finite, otherwise refused
+    const void *features;       // [h,w,C] f16
+    rg_store_value_t thumbnail; // JPEG; if empty: refused, unless the model is the next one
     int annotated;
 } rg_set_item_t;
 
 typedef struct {
     Rg__V1__Fate fate;
     char reason[160]; // of a refusal
-} rg_outcome_t;
+} rg_set_outcome_t;
 
-// Adds n images in one transaction; outcomes [n]. An image that is there is DUPLICATE and keeps its name and
-// thumbnail. For the next model only images that are there are taken. RG_EMODEL if the model is neither,
-// RG_EFULL, RG_EIO: nothing of the batch is stored.
+// Adds n images in one transaction and writes outcomes [n]. An image that is stored already is a DUPLICATE
+// and keeps its name and thumbnail. For the next model only images are accepted that are stored already.
+// RG_EMODEL if the model is neither current nor next, RG_EFULL, RG_EIO: nothing of the batch is stored.
 int rg_set_add(rg_set_t *set, const char *model, const rg_set_item_t *items, size_t n,
-               rg_outcome_t *outcomes);
+               rg_set_outcome_t *outcomes);
 
-// Removes images; ids [n,RG_ID_SIZE], those not there are passed over. RG_EFULL, RG_EIO: as before.
+// Removes images by their ids [n,RG_ID_SIZE]; ignores ids that are not stored. RG_EFULL, RG_EIO: nothing is
+// removed.
 int rg_set_remove(rg_set_t *set, const uint8_t *ids, size_t n, size_t *removed);
 
-uint64_t rg_set_generation(const rg_set_t *set);
+// ---- building: makes an index over the present rows, and rows without the dead ones
 
-// ---- building: an index over the rows there are, and rows without the dead ones
+typedef struct rg_set_build rg_set_build_t;
 
-typedef struct rg_build rg_build_t;
-
-// 1 if a build is worth its time: so much was added since the last one, or is dead.
+// Returns 1 if a build is worth its time: enough rows were added since the last build, or are dead.
 int rg_set_is_due(rg_set_t *set);
 
-// Builds from the view, or from the store; *stop nonzero ends it. Changes nothing until it is taken.
-// RG_ESTOPPED, RG_EIO, RG_EFORMAT.
-int rg_set_build(rg_set_t *set, int from_store, const atomic_int *stop, rg_build_t **build);
+// Builds from the view, or from the store if from_store is nonzero; *stop nonzero ends the build. The set
+// does not change until rg_set_publish_build. RG_ESTOPPED, RG_EIO, RG_EFORMAT.
+int rg_set_build(rg_set_t *set, int from_store, const atomic_int *stop, rg_set_build_t **build);
 
-// Shows what was built, with all that happened since; drops it if the model has changed since. Takes *build.
-void rg_set_take(rg_set_t *set, rg_build_t **build);
+// Publishes a view with what was built and with all changes since. Drops the build if the model has changed
+// since. Takes *build.
+void rg_set_publish_build(rg_set_t *set, rg_set_build_t **build);
 
-// Drops a build that will not be taken.
-void rg_build_destroy(rg_build_t **build);
+// Drops a build that is not published.
+void rg_set_build_destroy(rg_set_build_t **build);
 
-// ---- the index on the disk
+// ---- the snapshot of the index
 
-// Writes the present index. RG_EFULL, RG_EIO: the last snapshot stays. restore: everything as if the set had
-// just been opened, but the snapshot must fit: RG_ENOENT, RG_EFORMAT, RG_EVERSION, RG_EMODEL, otherwise the
-// set is as before.
+// Writes the present index to the snapshot file. RG_EFULL, RG_EIO: the last snapshot stays.
 int rg_set_save(rg_set_t *set);
+
+// Publishes a view with the index of the snapshot, as at the start. RG_ENOENT, RG_EFORMAT, RG_EVERSION,
+// RG_EMODEL: the snapshot cannot be used, and the set is as before.
 int rg_set_restore(rg_set_t *set);
 
-// The snapshot can be read and is of the view's model: how many rows it covers. The errors of restore.
+// Checks that the snapshot can be read and belongs to the view's model; writes the number of its rows. The
+// errors of rg_set_restore.
 int rg_set_check_snapshot(const rg_set_t *set, const rg_view_t *view, size_t *rows);
 
 #endif

@@ -1,3 +1,14 @@
+// The format of a snapshot, little-endian:
+//
+//   offset  size
+//   0       48        head_t: magic "RGINDEX", version, dim, lengths of the texts, rows, file size, checksum
+//   48      ...       name of the model, factory string of the index; both without a final 0
+//           8 rows    labels, i64, ascending: row i of the index is the image with labels[i]
+//           ...       the index in the format of FAISS; missing if rows is 0
+//
+// The checksum (xxh3-64) covers everything behind the head. FAISS trusts what it reads, so a file is checked
+// completely before FAISS sees it. The file is written under another name, synced and renamed: a kill leaves
+// the last snapshot.
 #include "services/retrieval/snapshot.h"
 
 #include <errno.h>
@@ -17,16 +28,17 @@ static const char MAGIC[8] = "RGINDEX";
 typedef struct {
     char magic[8];
     uint32_t version, dim, model_length, factory_length;
-    uint64_t rows, size; // size: of the whole file
-    uint64_t checksum;   // of what follows
+    uint64_t rows;
+    uint64_t size;     // of the whole file
+    uint64_t checksum; // of everything behind the head
 } head_t;
 
 _Static_assert(sizeof(head_t) == 48, "the head has no padding");
 
 // ---- checksum
 
-// Of the file from after the head on.
-static int sum(int fd, const char *path, uint64_t *checksum)
+// The checksum of everything behind the head.
+static int checksum_body(int fd, const char *path, uint64_t *checksum)
 {
     rg_hasher_t *hasher = rg_hasher_new();
     unsigned char *piece = rg_alloc(PIECE);
@@ -61,19 +73,19 @@ static int write_body(FILE *file, const char *path, head_t *head, const rg_view_
     return err;
 }
 
-// The head goes in last, with the checksum of what is in the file by then.
+// Completes the head with the size and the checksum of what the file holds by then.
 static int write_head(int fd, const char *path, head_t *head)
 {
     struct stat info;
     if (fstat(fd, &info) != 0) return rg_fail_errno(RG_EIO, "%s: cannot read", path);
     head->size = (uint64_t)info.st_size;
-    int err = sum(fd, path, &head->checksum);
+    int err = checksum_body(fd, path, &head->checksum);
     if (!err && pwrite(fd, head, sizeof *head, 0) != sizeof *head)
         err = rg_fail_errno(RG_EIO, "%s: cannot write", path);
     return err;
 }
 
-static int write_file(const char *path, head_t *head, const rg_view_t *view, const char *factory)
+static int write_snapshot_file(const char *path, head_t *head, const rg_view_t *view, const char *factory)
 {
     FILE *file = fopen(path, "r+");
     if (!file) return rg_fail_errno(RG_EIO, "%s: cannot write", path);
@@ -94,7 +106,7 @@ int rg_snapshot_write(const char *path, const rg_view_t *view, const char *facto
     int err = rg_file_begin(&out, path);
     if (err) return err;
     memcpy(head.magic, MAGIC, sizeof MAGIC);
-    err = write_file(out.temporary, &head, view, factory);
+    err = write_snapshot_file(out.temporary, &head, view, factory);
     if (!err) return rg_file_commit(&out);
     rg_file_abandon(&out);
     return err;
@@ -102,9 +114,9 @@ int rg_snapshot_write(const char *path, const rg_view_t *view, const char *facto
 
 // ---- reading
 
-static int torn(const char *path, const char *what)
+static int fail_damaged(const char *path, const char *what)
 {
-    return rg_fail(RG_EFORMAT, "%s: the snapshot is torn: %s", path, what);
+    return rg_fail(RG_EFORMAT, "%s: the snapshot of the index is damaged: %s", path, what);
 }
 
 static int check_head(int fd, const char *path, head_t *head)
@@ -112,25 +124,26 @@ static int check_head(int fd, const char *path, head_t *head)
     struct stat info;
     uint64_t checksum;
     if (fstat(fd, &info) != 0 || pread(fd, head, sizeof *head, 0) != sizeof *head)
-        return torn(path, "it has no head");
+        return fail_damaged(path, "it is shorter than its head");
     if (memcmp(head->magic, MAGIC, sizeof MAGIC) != 0)
-        return rg_fail(RG_EFORMAT, "%s: this is no snapshot of an index", path);
+        return rg_fail(RG_EFORMAT, "%s: the file is not a snapshot of an index", path);
     if (head->version != VERSION)
-        return rg_fail(RG_EVERSION, "%s: snapshot version %u, this program reads %d", path, head->version,
-                       VERSION);
-    if (head->size != (uint64_t)info.st_size) return torn(path, "its size is another");
-    uint64_t room = head->size - sizeof *head;
+        return rg_fail(RG_EVERSION, "%s: the snapshot has version %u, but this program reads version %d",
+                       path, head->version, VERSION);
+    if (head->size != (uint64_t)info.st_size)
+        return fail_damaged(path, "its size is not the size in its head");
+    uint64_t body_size = head->size - sizeof *head;
     if (head->model_length > RG_TEXT_MAX || head->factory_length > FACTORY_MAX ||
-        head->rows > room / sizeof(int64_t) ||
-        head->model_length + head->factory_length + head->rows * sizeof(int64_t) > room)
-        return torn(path, "it is shorter than its head says");
-    int err = sum(fd, path, &checksum);
-    if (!err && checksum != head->checksum) err = torn(path, "its checksum is another");
+        head->rows > body_size / sizeof(int64_t) ||
+        head->model_length + head->factory_length + head->rows * sizeof(int64_t) > body_size)
+        return fail_damaged(path, "its head describes more than the file holds");
+    int err = checksum_body(fd, path, &checksum);
+    if (!err && checksum != head->checksum) err = fail_damaged(path, "its checksum is wrong");
     return err;
 }
 
-static int check_kind(FILE *file, const char *path, const head_t *head, const rg_model_t *model,
-                      const char *factory)
+static int check_model_and_index(FILE *file, const char *path, const head_t *head,
+                                 const rg_store_model_t *model, const char *factory)
 {
     char name[RG_TEXT_MAX + 1] = "", kind[FACTORY_MAX + 1] = "";
     if (fseek(file, sizeof *head, SEEK_SET) != 0 ||
@@ -138,32 +151,35 @@ static int check_kind(FILE *file, const char *path, const head_t *head, const rg
         fread(kind, 1, head->factory_length, file) != head->factory_length)
         return rg_fail_errno(RG_EIO, "%s: cannot read", path);
     if (strcmp(name, model->name) != 0 || head->dim != model->embed_dim)
-        return rg_fail(RG_EMODEL, "%s: a snapshot of model %.80s, not of %.80s", path, name, model->name);
+        return rg_fail(RG_EMODEL, "%s: the snapshot belongs to model %.80s, not to %.80s", path, name,
+                       model->name);
     if (strcmp(kind, factory) != 0)
-        return rg_fail(RG_EMODEL, "%s: a snapshot of an index '%.80s', not '%.80s'", path, kind, factory);
+        return rg_fail(RG_EMODEL, "%s: the snapshot holds an index '%.80s', but retrieval.index is '%.80s'",
+                       path, kind, factory);
     return 0;
 }
 
-static int read_rows(FILE *file, const char *path, const head_t *head, rg_snapshot_t *snapshot)
+static int read_labels_and_index(FILE *file, const char *path, const head_t *head, rg_snapshot_t *snapshot)
 {
     snapshot->rows = head->rows;
     snapshot->labels = rg_alloc((head->rows + 1) * sizeof *snapshot->labels);
     if (fread(snapshot->labels, sizeof *snapshot->labels, head->rows, file) != head->rows)
         return rg_fail_errno(RG_EIO, "%s: cannot read", path);
     for (size_t i = 1; i < head->rows; i++)
-        if (snapshot->labels[i - 1] >= snapshot->labels[i]) return torn(path, "its labels do not ascend");
+        if (snapshot->labels[i - 1] >= snapshot->labels[i])
+            return fail_damaged(path, "its labels do not ascend");
     return head->rows ? rg_index_read(&snapshot->index, file, head->dim, head->rows) : 0;
 }
 
-int rg_snapshot_read(rg_snapshot_t *out, const char *path, const rg_model_t *model, const char *factory)
+int rg_snapshot_read(rg_snapshot_t *out, const char *path, const rg_store_model_t *model, const char *factory)
 {
     rg_snapshot_t snapshot = {0};
     head_t head;
     FILE *file = fopen(path, "r");
     if (!file) return rg_fail_errno(errno == ENOENT ? RG_ENOENT : RG_EIO, "%s: cannot open", path);
     int err = check_head(fileno(file), path, &head);
-    if (!err) err = check_kind(file, path, &head, model, factory);
-    if (!err) err = read_rows(file, path, &head, &snapshot);
+    if (!err) err = check_model_and_index(file, path, &head, model, factory);
+    if (!err) err = read_labels_and_index(file, path, &head, &snapshot);
     fclose(file);
     if (err)
         rg_snapshot_fini(&snapshot);

@@ -1,3 +1,28 @@
+// The LMDB database of the store.
+//
+//   FOLDER/data.mdb         all tables          FOLDER/lock.mdb        readers of LMDB
+//   FOLDER/owner.lock       flock: one owner    FOLDER/compacting/     the copy of a compaction
+//   FOLDER/index.snapshot   of the set (snapshot.c), not of the store
+//
+//   table          key                  value
+//   meta           "state"              versions, generation, slot, current and next model (state_head_t)
+//   meta           "next"               the next label, u64
+//   ids            content id, 16 bytes label, u64
+//   names          name                 labels of that name, sorted
+//   images         label                id, name, generation, time, annotated (image_head_t in store_images.c)
+//   thumbnails     label                JPEG
+//   embeddings.S   label                f32 [D]        S: slot, 0 or 1
+//   features.S     label                f16 [h,w,C]
+//
+// Numbers are little-endian, as on the wire; the program runs on little-endian machines only.
+//
+// Durability: mdb_txn_commit writes the changed pages and syncs the file before it switches to the new root
+// page. So a batch of additions costs one sync, and a kill or a power failure leaves the state of the last
+// commit. The copy of a compaction is synced before it is renamed to data.mdb; then the folder is synced.
+//
+// A read transaction sees the state of the commit before its beginning, for as long as it is open (MVCC).
+// Pages that it may still need are not reused meanwhile. MDB_NOTLS binds readers to transactions and not to
+// threads, so one thread may hold several.
 #include "services/retrieval/store_private.h"
 
 #include <errno.h>
@@ -13,18 +38,18 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 
-enum { TABLES = 5 + RG_SLOTS * RG_MADES };
+enum { TABLES = 5 + RG_STORE_SLOTS * RG_DERIVED_KINDS };
 
-static const char COPY[] = "compacting"; // folder of rg_store_copy
+static const char COPY_FOLDER[] = "compacting";
 
-// The fixed part of a model in the state.
+// A model in the value of the state, without its name.
 typedef struct {
     uint32_t name_length;
     uint32_t embed_dim;
     uint32_t features_shape[3];
 } model_head_t;
 
-// The fixed part of the state; the names of the current and the next model follow.
+// The beginning of the value of the state; the names of the current and of the next model follow.
 typedef struct {
     uint32_t version;
     uint32_t slot;
@@ -32,14 +57,14 @@ typedef struct {
     model_head_t model, next;
 } state_head_t;
 
-_Static_assert(sizeof(state_head_t) == 56, "the stored head has no padding");
+_Static_assert(sizeof(state_head_t) == 56, "the record has no padding");
 
-size_t rg_model_embedding_bytes(const rg_model_t *model)
+size_t rg_store_embedding_bytes(const rg_store_model_t *model)
 {
     return model->embed_dim * sizeof(float);
 }
 
-size_t rg_model_features_bytes(const rg_model_t *model)
+size_t rg_store_features_bytes(const rg_store_model_t *model)
 {
     const uint32_t *s = model->features_shape;
     return (size_t)s[0] * s[1] * s[2] * sizeof(uint16_t);
@@ -47,8 +72,8 @@ size_t rg_model_features_bytes(const rg_model_t *model)
 
 // ---- errors
 
-// LMDB reports a write cut short by a full disk as a plain EIO: look at the disk.
-static int is_full(const char *path, int rc)
+// LMDB reports a write that a full disk cut short as EIO. Then the free space of the disk decides.
+static int is_full_disk(const char *path, int rc)
 {
     struct statvfs disk;
     if (rc == EIO && statvfs(path, &disk) == 0) return disk.f_bavail * disk.f_frsize < 1 << 20;
@@ -58,19 +83,23 @@ static int is_full(const char *path, int rc)
 int rg__store_fail(const rg_store_t *store, int rc, const char *what)
 {
     int err = RG_EIO;
-    if (is_full(store->path, rc))
+    if (is_full_disk(store->path, rc))
         err = RG_EFULL;
     else if (rc == MDB_INVALID || rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND || rc == MDB_INCOMPATIBLE)
         err = RG_EFORMAT;
     else if (rc == MDB_VERSION_MISMATCH)
         err = RG_EVERSION;
+    if (rc == MDB_MAP_FULL)
+        return rg_fail(err,
+                       "%s: the retrieval store has reached its largest size: raise retrieval.map_size_gib",
+                       store->path);
     return rg_fail(err, "%s: cannot %s the retrieval store: %s", store->path, what, mdb_strerror(rc));
 }
 
 // ---- open and close
 
-// A folder that cannot be written has no owner: any number of processes may read it.
-static int lock(rg_store_t *store)
+// A folder that cannot be written is not locked: any number of processes may read it.
+static int lock_store(rg_store_t *store)
 {
     char *path = rg_format("%s/owner.lock", store->path);
     int err = 0;
@@ -80,7 +109,10 @@ static int lock(rg_store_t *store)
         err = rg_fail_errno(RG_EIO, "%s: cannot open for writing", path);
     else if (store->owner >= 0 && flock(store->owner, LOCK_EX | LOCK_NB) != 0)
         err = errno == EWOULDBLOCK
-                  ? rg_fail(RG_EBUSY, "%s: another process has this retrieval store open", store->path)
+                  ? rg_fail(RG_EBUSY,
+                            "%s: another process has this retrieval store open: stop it, or set another "
+                            "retrieval.path",
+                            store->path)
                   : rg_fail_errno(RG_EIO, "%s: cannot lock", path);
     free(path);
     return err;
@@ -91,14 +123,15 @@ static int open_table(rg_store_t *store, MDB_txn *txn, const char *name, unsigne
     return mdb_dbi_open(txn, name, flags | (store->read_only ? 0 : MDB_CREATE), table);
 }
 
-static int open_made(rg_store_t *store, MDB_txn *txn)
+static int open_derived_tables(rg_store_t *store, MDB_txn *txn)
 {
-    static const char *const names[RG_MADES] = {"embeddings", "features"};
+    static const char *const names[RG_DERIVED_KINDS] = {"embeddings", "features"};
     int rc = 0;
-    for (int i = 0; i < RG_SLOTS * RG_MADES && !rc; i++) {
+    for (int i = 0; i < RG_STORE_SLOTS * RG_DERIVED_KINDS && !rc; i++) {
         char name[32];
-        snprintf(name, sizeof name, "%s.%d", names[i % RG_MADES], i / RG_MADES);
-        rc = open_table(store, txn, name, MDB_INTEGERKEY, &store->made[i / RG_MADES][i % RG_MADES]);
+        snprintf(name, sizeof name, "%s.%d", names[i % RG_DERIVED_KINDS], i / RG_DERIVED_KINDS);
+        rc = open_table(store, txn, name, MDB_INTEGERKEY,
+                        &store->derived[i / RG_DERIVED_KINDS][i % RG_DERIVED_KINDS]);
     }
     return rc;
 }
@@ -113,7 +146,7 @@ static int open_tables(rg_store_t *store)
     if (!rc) rc = open_table(store, txn, "names", MDB_DUPSORT | MDB_DUPFIXED | MDB_INTEGERDUP, &store->names);
     if (!rc) rc = open_table(store, txn, "images", MDB_INTEGERKEY, &store->images);
     if (!rc) rc = open_table(store, txn, "thumbnails", MDB_INTEGERKEY, &store->thumbnails);
-    if (!rc) rc = open_made(store, txn);
+    if (!rc) rc = open_derived_tables(store, txn);
     if (rc)
         mdb_txn_abort(txn);
     else
@@ -121,7 +154,7 @@ static int open_tables(rg_store_t *store)
     return rc ? rg__store_fail(store, rc, "open") : 0;
 }
 
-// Read-only: nobody writes, so no locks are needed either.
+// A read-only store needs no lock table, because no process writes to it.
 static int open_env(rg_store_t *store)
 {
     unsigned flags = MDB_NOTLS | (store->read_only ? MDB_RDONLY | MDB_NOLOCK : 0);
@@ -129,16 +162,16 @@ static int open_env(rg_store_t *store)
     if (!rc) rc = mdb_env_set_mapsize(store->env, store->map_bytes);
     if (!rc) rc = mdb_env_set_maxdbs(store->env, TABLES);
     if (!rc) rc = mdb_env_open(store->env, store->path, flags, 0644);
-    int dead = 0; // readers that were killed
+    int dead = 0; // frees the table entries of readers that were killed
     if (!rc) rc = mdb_reader_check(store->env, &dead);
     return rc ? rg__store_fail(store, rc, "open") : open_tables(store);
 }
 
-static int check_version(rg_store_t *store)
+static int check_store_version(rg_store_t *store)
 {
     rg_store_txn_t *txn = NULL;
-    rg_state_t state;
-    int err = rg_store_read(store, &txn);
+    rg_store_state_t state;
+    int err = rg_store_begin_read(store, &txn);
     if (!err) err = rg_store_state(txn, &state);
     rg_store_abort(&txn);
     return err;
@@ -150,9 +183,9 @@ int rg_store_open(rg_store_t **out, const char *path, size_t map_bytes)
     if (err) return err;
     rg_store_t *store = rg_alloc(sizeof *store);
     *store = (rg_store_t){.path = rg_strdup(path), .map_bytes = map_bytes, .owner = -1};
-    err = lock(store);
+    err = lock_store(store);
     if (!err) err = open_env(store);
-    if (!err) err = check_version(store);
+    if (!err) err = check_store_version(store);
     if (err)
         rg_store_close(&store);
     else
@@ -184,7 +217,7 @@ uint64_t rg_store_bytes(const rg_store_t *store)
     return (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
 }
 
-// ---- a smaller copy in the store's place
+// ---- compaction
 
 static int sync_file(const char *path)
 {
@@ -197,8 +230,8 @@ static int sync_file(const char *path)
 
 int rg_store_copy(rg_store_t *store)
 {
-    char *folder = rg_format("%s/%s", store->path, COPY), *data = rg_format("%s/data.mdb", folder);
-    unlink(data); // of a compaction that was killed
+    char *folder = rg_format("%s/%s", store->path, COPY_FOLDER), *data = rg_format("%s/data.mdb", folder);
+    unlink(data); // left by a compaction that was killed
     int err = rg_mkdirs(folder);
     int rc = err ? 0 : mdb_env_copy2(store->env, folder, MDB_CP_COMPACT);
     if (rc) err = rg__store_fail(store, rc, "copy");
@@ -209,13 +242,13 @@ int rg_store_copy(rg_store_t *store)
     return err;
 }
 
-int rg_store_adopt(rg_store_t *store)
+int rg_store_use_copy(rg_store_t *store)
 {
-    char *copy = rg_format("%s/%s/data.mdb", store->path, COPY);
+    char *copy = rg_format("%s/%s/data.mdb", store->path, COPY_FOLDER);
     char *data = rg_format("%s/data.mdb", store->path);
     mdb_env_close(store->env);
     store->env = NULL;
-    int err = rename(copy, data) ? rg_fail_errno(RG_EIO, "%s: cannot take its place", copy) : 0;
+    int err = rename(copy, data) ? rg_fail_errno(RG_EIO, "%s: cannot rename it to data.mdb", copy) : 0;
     if (!err) err = sync_file(store->path);
     int reopened = open_env(store);
     free(copy);
@@ -225,7 +258,7 @@ int rg_store_adopt(rg_store_t *store)
 
 // ---- transactions
 
-static int begin(rg_store_t *store, unsigned flags, rg_store_txn_t **out)
+static int begin_txn(rg_store_t *store, unsigned flags, rg_store_txn_t **out)
 {
     MDB_txn *txn;
     int rc = mdb_txn_begin(store->env, NULL, flags, &txn);
@@ -235,16 +268,18 @@ static int begin(rg_store_t *store, unsigned flags, rg_store_txn_t **out)
     return 0;
 }
 
-int rg_store_read(rg_store_t *store, rg_store_txn_t **txn)
+int rg_store_begin_read(rg_store_t *store, rg_store_txn_t **txn)
 {
-    return begin(store, MDB_RDONLY, txn);
+    return begin_txn(store, MDB_RDONLY, txn);
 }
 
-int rg_store_write(rg_store_t *store, rg_store_txn_t **txn)
+int rg_store_begin_write(rg_store_t *store, rg_store_txn_t **txn)
 {
     if (store->read_only)
-        return rg_fail(RG_EIO, "%s: the folder is read-only: nothing can change", store->path);
-    return begin(store, 0, txn);
+        return rg_fail(
+            RG_EIO, "%s: the folder is read-only, so nothing can be changed: allow writing and start again",
+            store->path);
+    return begin_txn(store, 0, txn);
 }
 
 int rg_store_commit(rg_store_txn_t **txn)
@@ -266,17 +301,19 @@ void rg_store_abort(rg_store_txn_t **txn)
     *txn = NULL;
 }
 
-int rg__store_get(rg_store_txn_t *txn, MDB_dbi table, const void *key, size_t key_size, rg_span_t *value)
+int rg__store_get(rg_store_txn_t *txn, MDB_dbi table, const void *key, size_t key_size,
+                  rg_store_value_t *value)
 {
     MDB_val k = {.mv_size = key_size, .mv_data = (void *)key}, v;
     int rc = mdb_get(txn->txn, table, &k, &v);
     if (rc == MDB_NOTFOUND) return RG_ENOENT;
     if (rc) return rg__store_fail(txn->store, rc, "read");
-    *value = (rg_span_t){.data = v.mv_data, .size = v.mv_size};
+    *value = (rg_store_value_t){.data = v.mv_data, .size = v.mv_size};
     return 0;
 }
 
-int rg__store_put(rg_store_txn_t *txn, MDB_dbi table, const void *key, size_t key_size, rg_span_t value)
+int rg__store_put(rg_store_txn_t *txn, MDB_dbi table, const void *key, size_t key_size,
+                  rg_store_value_t value)
 {
     MDB_val k = {.mv_size = key_size, .mv_data = (void *)key};
     MDB_val v = {.mv_size = value.size, .mv_data = (void *)value.data};
@@ -294,54 +331,54 @@ int rg__store_del(rg_store_txn_t *txn, MDB_dbi table, const void *key, size_t ke
 
 // ---- state
 
-// Reads the model of this head, whose name is at text.
-static void read_model(const model_head_t *head, const char *text, rg_model_t *model)
+// Reads a model of the state whose name is at text.
+static void unpack_model(const model_head_t *head, const char *text, rg_store_model_t *model)
 {
-    *model = (rg_model_t){.embed_dim = head->embed_dim};
+    *model = (rg_store_model_t){.embed_dim = head->embed_dim};
     memcpy(model->features_shape, head->features_shape, sizeof head->features_shape);
     memcpy(model->name, text, head->name_length);
 }
 
-static model_head_t head_of(const rg_model_t *model)
+static model_head_t pack_model(const rg_store_model_t *model)
 {
     model_head_t head = {.name_length = (uint32_t)strlen(model->name), .embed_dim = model->embed_dim};
     memcpy(head.features_shape, model->features_shape, sizeof head.features_shape);
     return head;
 }
 
-int rg_store_state(rg_store_txn_t *txn, rg_state_t *state)
+int rg_store_state(rg_store_txn_t *txn, rg_store_state_t *state)
 {
-    rg_span_t value = {0};
+    rg_store_value_t value = {0};
     int err = rg__store_get(txn, txn->store->meta, "state", 5, &value);
-    if (err == RG_ENOENT) *state = (rg_state_t){0};
+    if (err == RG_ENOENT) *state = (rg_store_state_t){0};
     if (err) return err == RG_ENOENT ? 0 : err;
     state_head_t head = {0};
     const char *path = txn->store->path, *text = (const char *)value.data + sizeof head;
     memcpy(&head, value.data, value.size < sizeof head ? value.size : sizeof head);
     if (value.size >= sizeof head.version && head.version != RG__STORE_VERSION)
-        return rg_fail(RG_EVERSION, "%s: store version %u, this program reads %d", path, head.version,
-                       RG__STORE_VERSION);
-    if (value.size < sizeof head || head.slot >= RG_SLOTS || head.model.name_length > RG_TEXT_MAX ||
+        return rg_fail(RG_EVERSION, "%s: the store has version %u, but this program reads version %d", path,
+                       head.version, RG__STORE_VERSION);
+    if (value.size < sizeof head || head.slot >= RG_STORE_SLOTS || head.model.name_length > RG_TEXT_MAX ||
         head.next.name_length > RG_TEXT_MAX ||
         value.size != sizeof head + head.model.name_length + head.next.name_length)
-        return rg_fail(RG_EFORMAT, "%s: its state has %zu bytes", path, value.size);
-    *state = (rg_state_t){.slot = head.slot, .generation = head.generation};
-    read_model(&head.model, text, &state->model);
-    read_model(&head.next, text + head.model.name_length, &state->next);
+        return rg_fail(RG_EFORMAT, "%s: the store is corrupt: its state has %zu bytes", path, value.size);
+    *state = (rg_store_state_t){.slot = head.slot, .generation = head.generation};
+    unpack_model(&head.model, text, &state->model);
+    unpack_model(&head.next, text + head.model.name_length, &state->next);
     return 0;
 }
 
-int rg_store_set_state(rg_store_txn_t *txn, const rg_state_t *state)
+int rg_store_set_state(rg_store_txn_t *txn, const rg_store_state_t *state)
 {
     state_head_t head = {.version = RG__STORE_VERSION,
                          .slot = state->slot,
                          .generation = state->generation,
-                         .model = head_of(&state->model),
-                         .next = head_of(&state->next)};
+                         .model = pack_model(&state->model),
+                         .next = pack_model(&state->next)};
     char value[sizeof head + 2 * RG_TEXT_MAX], *text = value + sizeof head;
     memcpy(value, &head, sizeof head);
     memcpy(text, state->model.name, head.model.name_length);
     memcpy(text + head.model.name_length, state->next.name, head.next.name_length);
     size_t size = sizeof head + head.model.name_length + head.next.name_length;
-    return rg__store_put(txn, txn->store->meta, "state", 5, (rg_span_t){value, size});
+    return rg__store_put(txn, txn->store->meta, "state", 5, (rg_store_value_t){value, size});
 }

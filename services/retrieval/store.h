@@ -1,19 +1,16 @@
-// The durable part of the retrieval set: images by content id, in LMDB (the only place that sees it).
+// The store of the retrieval set: all images on disk, in an LMDB database. This is the only place that sees
+// LMDB.
 //
-// Every image has a label, a number that is never given twice: what is added later has the larger label. The
-// index carries labels, so it can always be rebuilt from here. What a model made of an image lies in one of
-// two slots: the current model's, and the one of the next model while it embeds everything anew. Tables:
-//   meta          "state" -> rg_state_t, "next" -> next label
-//   ids           content id, 16 bytes -> label
-//   names         name -> labels
-//   images        label -> version, id, generation, time, annotated, name
-//   thumbnails    label -> JPEG bytes
-//   embeddings.S  label -> f32 [D]        features.S  label -> f16 [h,w,C]        S: slot 0 or 1
-// Numbers are in the byte order of the machine (little-endian, as is the wire's payload).
+// Every image has a content id (common/core/hash.h) and a label. Labels are numbers in the order of the
+// additions and are never used twice. In memory, rows and index carry labels, so they can always be rebuilt
+// from the store. An embedding model derives two things from an image: an embedding for searches, and
+// features for the generator. This derived data lies in one of two slots: one belongs to the current model,
+// the other to the next model while it embeds all images again.
 //
-// A write transaction that was committed is on the disk; one that was not leaves no trace, whatever is
-// killed. Every length is checked on reading: a corrupt record is RG_EFORMAT naming the image. One process at
-// a time owns a store (a lock file beside the data). One thread writes, any number read.
+// A committed transaction is on the disk; an uncommitted one leaves no trace, whenever the process is killed.
+// Every length is checked when it is read: a corrupt record gives RG_EFORMAT and names the image. One process
+// at a time owns a store, by a lock file beside the data. One thread at a time writes, any number of threads
+// read.
 #ifndef RG_RETRIEVAL_STORE_H
 #define RG_RETRIEVAL_STORE_H
 
@@ -22,116 +19,131 @@
 
 #include "common/wire/msg.h"
 
-enum { RG_TEXT_MAX = 255 }; // longest name and model id, bytes
+enum { RG_TEXT_MAX = 255 }; // bytes of the longest name of an image or model
+enum { RG_STORE_SLOTS = 2 };
 
-// The embedding model that is current.
+// ---- what is stored
+
+// An embedding model.
 typedef struct {
-    char name[RG_TEXT_MAX + 1]; // "" before the first one
-    uint32_t embed_dim;
-    uint32_t features_shape[3]; // h, w, C of what the generator reads of a neighbour
-} rg_model_t;
+    char name[RG_TEXT_MAX + 1]; // "": no model
+    uint32_t embed_dim;         // D
+    uint32_t features_shape[3]; // h, w, C of the features that the generator reads of a neighbour
+} rg_store_model_t;
 
-size_t rg_model_embedding_bytes(const rg_model_t *model);
-size_t rg_model_features_bytes(const rg_model_t *model);
+size_t rg_store_embedding_bytes(const rg_store_model_t *model); // of one image
+size_t rg_store_features_bytes(const rg_store_model_t *model);  // of one image
 
-// What has to survive a restart besides the images. The current model's slot is `slot`, the next one's the
-// other.
+// The state of the set: what has to survive a restart besides the images.
 typedef struct {
-    rg_model_t model, next; // next: "" unless a reindex is under way
-    uint32_t slot;
-    uint64_t generation;
-} rg_state_t;
+    rg_store_model_t model; // current; name "" before the first one
+    rg_store_model_t next;  // name "" unless the images are being embedded again
+    uint32_t slot;          // of the current model; the next model has the other slot
+    uint64_t generation;    // version of the set (set.h)
+} rg_store_state_t;
 
-typedef struct {
-    const void *data;
-    size_t size;
-} rg_span_t;
-
-// One stored image without its bulk data.
+// One image without its bulk data.
 typedef struct {
     uint64_t label;
     uint8_t id[RG_ID_SIZE];
     char name[RG_TEXT_MAX + 1];
-    uint64_t generation; // in which it was added
+    uint64_t generation; // in which the image was added
     uint64_t time_ms;    // of the addition, since 1970
     int annotated;
-} rg_image_t;
+} rg_store_image_t;
 
-// What a model made of an image.
-enum rg_made { RG_MADE_EMBEDDING, RG_MADE_FEATURES, RG_MADES };
-enum { RG_SLOTS = 2 };
+// What a model derives from an image.
+enum rg_derived { RG_DERIVED_EMBEDDING, RG_DERIVED_FEATURES, RG_DERIVED_KINDS };
+
+// Bytes of a stored value. Those that a function of this header returns are borrowed until the transaction
+// ends.
+typedef struct {
+    const void *data;
+    size_t size;
+} rg_store_value_t;
+
+// ---- open and close
 
 typedef struct rg_store rg_store_t;
 typedef struct rg_store_txn rg_store_txn_t;
 
-// Opens or makes the store in the folder path, which may grow to map_bytes. A store in a folder that cannot
-// be written is opened for reading. RG_EBUSY if another process has it open, RG_EIO, RG_EFULL, RG_EFORMAT if
-// it is no store.
+// Opens the store in the folder `path`, or creates it; it may grow to map_bytes. If the folder cannot be
+// written, the store is opened read-only. RG_EBUSY if another process has it open, RG_EIO, RG_EFULL,
+// RG_EVERSION, RG_EFORMAT if the files are not a store.
 int rg_store_open(rg_store_t **store, const char *path, size_t map_bytes);
 void rg_store_close(rg_store_t **store);
 
 int rg_store_read_only(const rg_store_t *store);
 uint64_t rg_store_bytes(const rg_store_t *store); // on disk
 
-// Writes what is used of the store to a file beside it, which adopt then puts in the store's place; between
-// the two nothing may be written, and for adopt no transaction be open. RG_EFULL, RG_EIO: the store is as
-// before. adopt: RG_EIO or RG_EFORMAT if the store cannot be opened again; it can only be closed then.
+// Compaction in two steps. copy writes the used pages of the store to a second file; use_copy puts that file in
+// the place of the store. Between the two calls nothing may be written, and during use_copy no transaction may be
+// open. RG_EFULL, RG_EIO: the store is as before. If use_copy cannot open the store again, it gives RG_EIO or
+// RG_EFORMAT, and the store can only be closed.
 int rg_store_copy(rg_store_t *store);
-int rg_store_adopt(rg_store_t *store);
+int rg_store_use_copy(rg_store_t *store);
 
-// Transactions: begin, then commit or abort; both take the transaction and null the pointer, on the thread
-// that began it. One writing transaction at a time. Commit returns when the data is on the disk: RG_EFULL,
-// RG_EIO, then nothing of the transaction is stored. write: RG_EIO if the store is read-only.
-int rg_store_read(rg_store_t *store, rg_store_txn_t **txn);
-int rg_store_write(rg_store_t *store, rg_store_txn_t **txn);
+// ---- transactions
+
+// begin, then commit or abort, on the same thread. Commit and abort take the transaction and null the
+// pointer; abort accepts NULL. Only one write transaction at a time. commit returns when the data is on the
+// disk; RG_EFULL, RG_EIO: nothing of the transaction is stored. begin_write: RG_EIO if the store is
+// read-only.
+int rg_store_begin_read(rg_store_t *store, rg_store_txn_t **txn);
+int rg_store_begin_write(rg_store_t *store, rg_store_txn_t **txn);
 int rg_store_commit(rg_store_txn_t **txn);
 void rg_store_abort(rg_store_txn_t **txn);
 
 // The state; all zero in a new store. RG_EFORMAT, RG_EVERSION.
-int rg_store_state(rg_store_txn_t *txn, rg_state_t *state);
-int rg_store_set_state(rg_store_txn_t *txn, const rg_state_t *state);
+int rg_store_state(rg_store_txn_t *txn, rg_store_state_t *state);
+int rg_store_set_state(rg_store_txn_t *txn, const rg_store_state_t *state);
 
-// The label of a content id. RG_ENOENT (without a sentence) if it is not stored.
+// ---- reading images. RG_ENOENT below comes without a sentence unless it is said otherwise.
+
+// The label of a content id. RG_ENOENT if the image is not stored.
 int rg_store_find(rg_store_txn_t *txn, const uint8_t id[RG_ID_SIZE], uint64_t *label);
 
-// The image of that label. RG_ENOENT, RG_EFORMAT.
-int rg_store_image(rg_store_txn_t *txn, uint64_t label, rg_image_t *image);
+// The image of a label. RG_ENOENT with a sentence, RG_EFORMAT.
+int rg_store_image(rg_store_txn_t *txn, uint64_t label, rg_store_image_t *image);
 
-// The first image whose label is at least from. RG_ENOENT (without a sentence) after the last.
-int rg_store_next(rg_store_txn_t *txn, uint64_t from, rg_image_t *image);
+// The first image whose label is at least `from`. RG_ENOENT after the last image.
+int rg_store_next(rg_store_txn_t *txn, uint64_t from, rg_store_image_t *image);
 
-// Number of images stored, and how many of them the slot's model has embedded. RG_EIO.
+// Calls fn with the labels of all images whose name begins with `prefix`, in the order of the names.
+int rg_store_find_prefix(rg_store_txn_t *txn, const char *prefix, void (*fn)(void *self, uint64_t label),
+                         void *self);
+
+// The number of images, and the number of those that the model of a slot has embedded. RG_EIO.
 int rg_store_count(rg_store_txn_t *txn, uint64_t *count);
 int rg_store_embedded(rg_store_txn_t *txn, uint32_t slot, uint64_t *count);
 
-// Entries of the tables that have one for every image. RG_EIO.
+// The number of entries in the tables that have one entry per image. RG_EIO.
 typedef struct {
     uint64_t ids, names, thumbnails;
-} rg_entries_t;
-int rg_store_entries(rg_store_txn_t *txn, rg_entries_t *entries);
+} rg_store_entries_t;
+int rg_store_entries(rg_store_txn_t *txn, rg_store_entries_t *entries);
 
-// Calls fn with the labels of all images whose name begins with prefix, in the order of the names.
-int rg_store_named(rg_store_txn_t *txn, const char *prefix, void (*fn)(void *self, uint64_t label),
-                   void *self);
+// Derived data of an image, 2-byte aligned. RG_ENOENT if the model of the slot has not embedded the image,
+// RG_EFORMAT if the data does not have `want` bytes.
+int rg_store_derived(rg_store_txn_t *txn, const rg_store_image_t *image, uint32_t slot, enum rg_derived kind,
+                     size_t want, rg_store_value_t *value);
 
-// Bulk data of an image, borrowed until the transaction ends; 2-byte aligned. What a model made: RG_ENOENT
-// (without a sentence) if that model has not seen the image, RG_EFORMAT if it is not want bytes long.
-// Thumbnail: RG_EFORMAT if it is missing or empty.
-int rg_store_made(rg_store_txn_t *txn, const rg_image_t *image, uint32_t slot, enum rg_made kind, size_t want,
-                  rg_span_t *made);
-int rg_store_thumbnail(rg_store_txn_t *txn, const rg_image_t *image, rg_span_t *jpeg);
+// The thumbnail of an image, a JPEG. RG_EFORMAT if it is missing or empty.
+int rg_store_thumbnail(rg_store_txn_t *txn, const rg_store_image_t *image, rg_store_value_t *jpeg);
 
-// Stores an image that is not there yet under a new label, which is set in image->label. RG_EFULL, RG_EIO:
-// abort the transaction.
-int rg_store_put(rg_store_txn_t *txn, rg_image_t *image, rg_span_t thumbnail);
+// ---- writing images. After an error, RG_EFULL or RG_EIO, abort the transaction.
 
-// Stores what the slot's model made of an image, in place of what it had made.
-int rg_store_make(rg_store_txn_t *txn, uint64_t label, uint32_t slot, const rg_span_t made[RG_MADES]);
+// Stores an image that is not stored yet, under a new label, which is written to image->label.
+int rg_store_put(rg_store_txn_t *txn, rg_store_image_t *image, rg_store_value_t thumbnail);
 
-// Forgets all that the slot's model made.
-int rg_store_clear(rg_store_txn_t *txn, uint32_t slot);
+// Stores the derived data of an image in a slot; replaces what was there.
+int rg_store_put_derived(rg_store_txn_t *txn, uint64_t label, uint32_t slot,
+                         const rg_store_value_t values[RG_DERIVED_KINDS]);
 
-// Removes the image of that label. RG_ENOENT.
+// Deletes all derived data of a slot.
+int rg_store_clear_slot(rg_store_txn_t *txn, uint32_t slot);
+
+// Deletes an image with all its data. RG_ENOENT with a sentence.
 int rg_store_delete(rg_store_txn_t *txn, uint64_t label);
 
 #endif

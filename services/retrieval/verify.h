@@ -1,20 +1,22 @@
-// Reading everything that is stored, and comparing the view with it.
+// The check of the whole retrieval set: reads all that is stored, compares the view in memory with it, and
+// measures the recall of the index.
 #ifndef RG_RETRIEVAL_VERIFY_H
 #define RG_RETRIEVAL_VERIFY_H
 
 #include "services/retrieval/set.h"
 
-enum { RG_PROBLEMS_MAX = 20 };
+enum { RG_VERIFY_PROBLEMS_MAX = 20 };
 
 typedef struct {
-    uint64_t images;                    // stored
-    uint64_t bytes;                     // of thumbnails, features and embeddings
-    uint64_t problems;                  // in all
-    char problem[RG_PROBLEMS_MAX][256]; // the first of them
-    double recall;                      // at 10, of the index against exact search; 1 where there is no index
-} rg_verified_t;
+    uint64_t images;                           // stored
+    uint64_t bytes;                            // of thumbnails, features and embeddings
+    uint64_t problems;                         // all of them
+    char problem[RG_VERIFY_PROBLEMS_MAX][256]; // sentences of the first ones
+    double recall;                             // at 10, of the index against exact search; 1 without an index
+} rg_verify_report_t;
 
-// Of a look's generation. RG_ESTOPPED once *stop is nonzero, RG_EIO.
-int rg_verify(rg_verified_t *verified, const rg_look_t *look, const atomic_int *stop);
+// Checks the generation of the read view. A problem of the data is part of the report, not an error.
+// RG_ESTOPPED once *stop is nonzero, RG_EIO, RG_EFORMAT if an image record cannot be read.
+int rg_verify(rg_verify_report_t *report, const rg_read_view_t *read, const atomic_int *stop);
 
 #endif

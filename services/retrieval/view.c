@@ -1,6 +1,9 @@
 #include "services/retrieval/view.h"
 
-rg_view_t *rg_view_new(const rg_model_t *model, uint64_t generation)
+#include "common/core/err.h"
+#include "services/retrieval/snapshot.h"
+
+rg_view_t *rg_view_new(const rg_store_model_t *model, uint64_t generation)
 {
     rg_view_t *view = rg_alloc(sizeof *view);
     *view = (rg_view_t){.owners = 1, .model = *model, .generation = generation};
@@ -8,20 +11,17 @@ rg_view_t *rg_view_new(const rg_model_t *model, uint64_t generation)
     return view;
 }
 
-rg_view_t *rg_view_next(const rg_view_t *of)
+rg_view_t *rg_view_copy(const rg_view_t *of)
 {
     rg_view_t *view = rg_view_new(&of->model, of->generation);
-    rg_rows_share(&view->rows, &of->rows);
-    if (of->index) view->index = rg_index_share(of->index);
-    if (of->alive.words) {
-        rg_marks_init(&view->alive, of->alive.count, 1);
-        memcpy(view->alive.words, of->alive.words, rg_marks_words(of->alive.count) * sizeof *of->alive.words);
-    }
+    rg_rows_retain(&view->rows, &of->rows);
+    if (of->index) view->index = rg_index_retain(of->index);
+    if (of->alive.words) rg_bitset_copy(&view->alive, &of->alive);
     view->dead = of->dead;
     return view;
 }
 
-rg_view_t *rg_view_share(rg_view_t *view)
+rg_view_t *rg_view_retain(rg_view_t *view)
 {
     atomic_fetch_add(&view->owners, 1);
     return view;
@@ -33,29 +33,29 @@ void rg_view_destroy(rg_view_t **out)
     *out = NULL;
     if (!view || atomic_fetch_sub(&view->owners, 1) > 1) return;
     rg_rows_fini(&view->rows);
-    rg_marks_fini(&view->alive);
+    rg_bitset_fini(&view->alive);
     rg_index_destroy(&view->index);
     free(view);
 }
 
-void rg_view_append(rg_view_t *view, const rg_row_t *row)
+void rg_view_append(rg_view_t *view, const rg_image_row_t *row)
 {
     rg_rows_append(&view->rows, row);
-    if (view->alive.words) rg_marks_grow(&view->alive, view->rows.count);
+    if (view->alive.words) rg_bitset_grow(&view->alive, view->rows.count);
     if (!row->vector) rg_view_kill(view, view->rows.count - 1);
 }
 
 void rg_view_kill(rg_view_t *view, size_t row)
 {
-    if (!view->alive.words) rg_marks_init(&view->alive, view->rows.count, 1);
-    if (!rg_marks_get(&view->alive, row)) return;
-    rg_marks_clear(&view->alive, row);
+    if (!view->alive.words) rg_bitset_init(&view->alive, view->rows.count, 1);
+    if (!rg_bitset_get(&view->alive, row)) return;
+    rg_bitset_clear(&view->alive, row);
     view->dead++;
 }
 
 int rg_view_is_alive(const rg_view_t *view, size_t row)
 {
-    return !view->alive.words || rg_marks_get(&view->alive, row);
+    return !view->alive.words || rg_bitset_get(&view->alive, row);
 }
 
 size_t rg_view_count(const rg_view_t *view)
@@ -66,4 +66,77 @@ size_t rg_view_count(const rg_view_t *view)
 size_t rg_view_indexed(const rg_view_t *view)
 {
     return view->index ? rg_index_count(view->index) : 0;
+}
+
+// ---- loading from the store
+
+rg_image_row_t rg_view_row(const rg_store_image_t *image, const float *vector)
+{
+    return (rg_image_row_t){.label = (int64_t)image->label,
+                            .added_ms = image->time_ms,
+                            .generation = image->generation,
+                            .annotated = image->annotated,
+                            .id = image->id,
+                            .name = image->name,
+                            .vector = vector};
+}
+
+// Reads an image as a row; the transaction owns its vector. RG_ENOENT if the model has not embedded the
+// image.
+static int read_image_row(rg_store_txn_t *txn, const rg_store_image_t *image, const rg_store_model_t *model,
+                          uint32_t slot, rg_image_row_t *row)
+{
+    rg_store_value_t embedding;
+    int err =
+        rg_store_derived(txn, image, slot, RG_DERIVED_EMBEDDING, rg_store_embedding_bytes(model), &embedding);
+    if (err) return err;
+    *row = rg_view_row(image, embedding.data);
+    return 0;
+}
+
+// Appends dead rows for the labels of the snapshot from *at on that are less than `below`: these images were
+// removed from the store since the snapshot was written. *at moves on.
+static void append_removed(rg_view_t *view, const rg_snapshot_t *snapshot, size_t *at, int64_t below)
+{
+    for (; *at < snapshot->rows && snapshot->labels[*at] < below; ++*at)
+        rg_view_append(view, &(rg_image_row_t){.label = snapshot->labels[*at]});
+}
+
+// Appends all images that the model has embedded. The first rows are exactly those of the snapshot, because
+// the index finds rows by position.
+static int read_image_rows(rg_view_t *view, rg_store_txn_t *txn, uint32_t slot, const rg_snapshot_t *snapshot)
+{
+    rg_store_image_t image;
+    rg_image_row_t row;
+    uint64_t from = 0;
+    size_t at = 0;
+    int err;
+    for (; (err = rg_store_next(txn, from, &image)) == 0; from = image.label + 1) {
+        err = read_image_row(txn, &image, &view->model, slot, &row);
+        if (err == RG_ENOENT) continue;
+        if (err) return err;
+        append_removed(view, snapshot, &at, row.label);
+        if (at < snapshot->rows && snapshot->labels[at++] != row.label)
+            return rg_fail(RG_EFORMAT,
+                           "the snapshot of the index lacks image %lld: it belongs to another store",
+                           (long long)row.label);
+        rg_view_append(view, &row);
+    }
+    if (err == RG_ENOENT) append_removed(view, snapshot, &at, INT64_MAX);
+    return err == RG_ENOENT ? 0 : err;
+}
+
+int rg_view_load(rg_view_t **out, rg_store_txn_t *txn, const rg_store_state_t *state,
+                 const rg_snapshot_t *snapshot)
+{
+    static const rg_snapshot_t none = {0};
+    if (!snapshot) snapshot = &none;
+    rg_view_t *view = rg_view_new(&state->model, state->generation);
+    int err = *state->model.name ? read_image_rows(view, txn, state->slot, snapshot) : 0;
+    if (!err && snapshot->index) view->index = rg_index_retain(snapshot->index);
+    if (err)
+        rg_view_destroy(&view);
+    else
+        *out = view;
+    return err;
 }

@@ -1,37 +1,53 @@
-// What a search sees of the retrieval set: the rows of one generation, which of them are alive, and the index
-// over the first of them. A view never changes; the next one shares its rows and index.
+// A view: one version of the retrieval set in memory, as a search sees it.
+//
+//   rows    0 .......... indexed .......... count        all images of one model, in the order of their labels
+//           |-- index --||-- exact search --|            the index covers the first rows
+//   alive   1 1 0 1 1 1   1 1 0 1                        0: the image was removed, its row is dead
+//
+// A view that has been published never changes. A change makes a copy that shares the rows and the index
+// (rg_view_copy), changes the copy, and publishes it. Views are counted by owners; the last one frees the
+// view.
 #ifndef RG_RETRIEVAL_VIEW_H
 #define RG_RETRIEVAL_VIEW_H
 
+#include "services/retrieval/bitset.h"
 #include "services/retrieval/index.h"
-#include "services/retrieval/marks.h"
 #include "services/retrieval/store.h"
 
 typedef struct {
     atomic_int owners;
-    rg_model_t model; // "" before the first one: then there are no rows
-    uint64_t generation;
+    rg_store_model_t
+        model;           // that made the embeddings; name "" before the first model: then there are no rows
+    uint64_t generation; // version of the set
     rg_rows_t rows;
-    rg_marks_t alive;  // no words: all rows are
+    rg_bitset_t alive; // without words: all rows are alive
     size_t dead;       // rows that are not alive
     rg_index_t *index; // over the first rows, or NULL
 } rg_view_t;
 
-// An empty view, and a copy of another that may be changed until it is shown to others.
-rg_view_t *rg_view_new(const rg_model_t *model, uint64_t generation);
-rg_view_t *rg_view_next(const rg_view_t *of);
+// new makes an empty view. copy makes a copy that may be changed until it is published.
+rg_view_t *rg_view_new(const rg_store_model_t *model, uint64_t generation);
+rg_view_t *rg_view_copy(const rg_view_t *of);
 
-rg_view_t *rg_view_share(rg_view_t *view); // one more owner
-void rg_view_destroy(rg_view_t **view);    // ends one's ownership
+// retain adds an owner and returns the same view. destroy ends one ownership.
+rg_view_t *rg_view_retain(rg_view_t *view);
+void rg_view_destroy(rg_view_t **view);
 
-// Appends a row, dead if it has no vector.
-void rg_view_append(rg_view_t *view, const rg_row_t *row);
+// Reads all images that the model of the state has embedded into a new view. `snapshot` may be NULL;
+// otherwise its index becomes the index of the view, and images that only the index knows become dead rows.
+// RG_EFORMAT if the snapshot lacks an image that it would have to cover, and the errors of store.h.
+struct rg_snapshot;
+int rg_view_load(rg_view_t **view, rg_store_txn_t *txn, const rg_store_state_t *state,
+                 const struct rg_snapshot *snapshot);
 
-// The row at this position is found no more.
-void rg_view_kill(rg_view_t *view, size_t row);
+// An image as a row. The row borrows from both.
+rg_image_row_t rg_view_row(const rg_store_image_t *image, const float *vector);
+
+void rg_view_append(rg_view_t *view, const rg_image_row_t *row); // without a vector, the row is dead
+void rg_view_kill(rg_view_t *view, size_t row);                  // searches do not find the row any longer
 
 int rg_view_is_alive(const rg_view_t *view, size_t row);
-size_t rg_view_count(const rg_view_t *view);   // of the living
+size_t rg_view_count(const rg_view_t *view);   // rows that are alive
 size_t rg_view_indexed(const rg_view_t *view); // rows that the index covers
 
 #endif

@@ -1,4 +1,4 @@
-# The index on the disk: saved, restored, torn, rebuilt, verified and compacted; the set exported; and embedded anew by
+# The index on the disk: saved, restored, damaged, rebuilt, verified and compacted; the set exported; and embedded again by
 # another model.
 . tests/support/flow.sh
 write_flow_config
@@ -30,14 +30,14 @@ run 0 index restore
 out_has '^ *images +56$'
 out_has '^ *indexed +32$'
 
-# A torn snapshot is left aside; a full one takes its place.
+# A truncated snapshot is not used; a complete one is.
 truncate -s -1 "$store/index.snapshot"
 restart_retrieval
-[ "$(field retrieval images)" -eq 56 ] || fail "$(field retrieval images) of 56 images are there after a torn snapshot"
-[ "$(field retrieval indexed)" -eq 0 ] || fail "a torn snapshot was taken"
-grep -q 'snapshot_left_aside.*torn: its size is another' "$work/run/logs/retrieval.log" || fail "the log says nothing of it"
+[ "$(field retrieval images)" -eq 56 ] || fail "$(field retrieval images) of 56 images are there after a truncated snapshot"
+[ "$(field retrieval indexed)" -eq 0 ] || fail "a truncated snapshot was used"
+grep -q 'snapshot-not-used.*damaged: its size is not the size in its head' "$work/run/logs/retrieval.log" || fail "the log says nothing of it"
 run 1 index restore
-err_has 'index.snapshot: the snapshot is torn: its size is another$'
+err_has 'index.snapshot: the snapshot of the index is damaged: its size is not the size in its head$'
 run 0 index rebuild
 run 0 index verify
 out_has '^ *snapshot +56 images$'

@@ -7,7 +7,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/nn/linalg.h"
-#include "services/retrieval/answer.h"
+#include "services/retrieval/answers.h"
 #include "services/retrieval/verify.h"
 #include "tests/fuzz/frames.h"
 
@@ -15,7 +15,7 @@ enum { MAP_BYTES = 256 << 20, D = 4, C = 2, PAGE = 32 };
 
 static const atomic_int GO = 0;
 
-static rg_answerer_t answerer = {.k_max = 10, .batch_max = 40, .reply_max = 64 << 10, .effort = {1, 8}};
+static rg_answers_t answers = {.k_max = 10, .batch_max = 40, .reply_max = 64 << 10, .effort = {1, 8}};
 static char folder[256];
 
 static void give_up(const char *what)
@@ -32,7 +32,7 @@ static int remove_entry(const char *path, const struct stat *info, int type, str
 
 static void close_set(void)
 {
-    rg_set_close(&answerer.set);
+    rg_set_close(&answers.set);
     nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -43,59 +43,59 @@ static void open_set(void)
     const rg_set_options_t options = {
         .path = folder, .index = "HNSW4", .embed_dim = D, .map_bytes = MAP_BYTES};
     rg_linalg_threads(1);
-    if (!mkdtemp(folder) || rg_set_open(&answerer.set, &options) != 0) give_up("open");
+    if (!mkdtemp(folder) || rg_set_open(&answers.set, &options) != 0) give_up("open");
     atexit(close_set);
 }
 
 // Walks the list to its end.
-static size_t list(uint64_t from, rg_image_t images[PAGE], uint64_t *next)
+static size_t list(uint64_t from, rg_store_image_t images[PAGE], uint64_t *next)
 {
-    rg_look_t look;
+    rg_read_view_t read;
     size_t n;
-    if (rg_set_look(answerer.set, &look) != 0) give_up("look");
-    if (rg_look_list(&look, from, 0, images, PAGE, &n, next) != 0) give_up("list");
-    rg_look_end(&look);
+    if (rg_read_view_begin(&read, answers.set) != 0) give_up("look");
+    if (rg_read_view_list(&read, from, 0, images, PAGE, &n, next) != 0) give_up("list");
+    rg_read_view_end(&read);
     return n;
 }
 
 // No images, and a model that no message has named.
 static void empty_set(void)
 {
-    rg_image_t images[PAGE];
+    rg_store_image_t images[PAGE];
     uint64_t next, missing;
     for (size_t n; (n = list(0, images, &next)) > 0;) {
         uint8_t ids[PAGE * RG_ID_SIZE];
         size_t removed;
         for (size_t i = 0; i < n; i++) memcpy(ids + i * RG_ID_SIZE, images[i].id, RG_ID_SIZE);
-        if (rg_set_remove(answerer.set, ids, n, &removed) != 0 || removed != n) give_up("remove");
+        if (rg_set_remove(answers.set, ids, n, &removed) != 0 || removed != n) give_up("remove");
     }
-    rg_model_t model = {.name = "\1a", .embed_dim = 1, .features_shape = {1, 1, 1}};
-    while (rg_set_use_model(answerer.set, &model, &missing) != 0 && model.name[1]++ < 'z') continue;
+    rg_store_model_t model = {.name = "\1a", .embed_dim = 1, .features_shape = {1, 1, 1}};
+    while (rg_set_use_model(answers.set, &model, &missing) != 0 && model.name[1]++ < 'z') continue;
 }
 
 static void build(int from_store)
 {
-    rg_build_t *built = NULL;
-    if (rg_set_build(answerer.set, from_store, &GO, &built) != 0) give_up("build");
-    rg_set_take(answerer.set, &built);
+    rg_set_build_t *built = NULL;
+    if (rg_set_build(answers.set, from_store, &GO, &built) != 0) give_up("build");
+    rg_set_publish_build(answers.set, &built);
 }
 
 static int answer(const rg_msg_t *request, rg_msg_t **reply)
 {
     switch (rg_msg_kind(request)) {
     case RG__V1__ENVELOPE__BODY_MODEL_REQUEST:
-        return rg_answer_model(&answerer, request, reply);
+        return rg_answer_model(&answers, request, reply);
     case RG__V1__ENVELOPE__BODY_ADD_REQUEST:
-        return rg_answer_add(&answerer, request, reply);
+        return rg_answer_add(&answers, request, reply);
     case RG__V1__ENVELOPE__BODY_REMOVE_REQUEST:
-        return rg_answer_remove(&answerer, request, reply);
+        return rg_answer_remove(&answers, request, reply);
     case RG__V1__ENVELOPE__BODY_SEARCH_REQUEST:
-        return rg_answer_search(&answerer, request, reply);
+        return rg_answer_search(&answers, request, reply);
     case RG__V1__ENVELOPE__BODY_LIST_REQUEST:
-        return rg_answer_list(&answerer, request, reply);
+        return rg_answer_list(&answers, request, reply);
     case RG__V1__ENVELOPE__BODY_INDEX_REQUEST:
         build(((const Rg__V1__IndexRequest *)rg_msg_body(request))->action == RG__V1__INDEX_ACTION__REBUILD);
-        return rg_answer_index(&answerer, reply);
+        return rg_answer_index(&answers, reply);
     default:
         return RG_EINVAL;
     }
@@ -109,29 +109,29 @@ static void check_reply(rg_msg_t *reply)
     rg_frame_t frame;
     if (rg_msg_pack(reply, 1, &envelope, &size) != 0) give_up("pack");
     for (size_t i = 0; rg_msg_frame(reply, i, &frame); i++) bytes += frame.size;
-    if (bytes > answerer.reply_max) give_up("the reply is over the limit");
+    if (bytes > answers.reply_max) give_up("the reply is over the limit");
     free(envelope);
     rg_msg_destroy(&reply);
 }
 
 static void check_set(void)
 {
-    static rg_verified_t verified;
-    rg_look_t look;
-    if (rg_set_look(answerer.set, &look) != 0) give_up("look");
-    if (rg_verify(&verified, &look, &GO) != 0) give_up("verify");
-    if (verified.problems) {
-        fprintf(stderr, "%s\n", verified.problem[0]);
+    static rg_verify_report_t report;
+    rg_read_view_t read;
+    if (rg_read_view_begin(&read, answers.set) != 0) give_up("look");
+    if (rg_verify(&report, &read, &GO) != 0) give_up("verify");
+    if (report.problems) {
+        fprintf(stderr, "%s\n", report.problem[0]);
         abort();
     }
-    rg_look_end(&look);
+    rg_read_view_end(&read);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     frames_input_t input = {data, size};
     rg_msg_t *request;
-    if (!answerer.set) open_set();
+    if (!answers.set) open_set();
     empty_set();
     while ((request = frames_next(&input)) != NULL) {
         rg_msg_t *reply = NULL;

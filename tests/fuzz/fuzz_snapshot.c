@@ -17,7 +17,7 @@ static const char FACTORY[] = "HNSW8", MODEL[] = "m";
 
 static void read_file(const uint8_t *bytes, size_t size)
 {
-    const rg_model_t model = {.name = "m", .embed_dim = DIM, .features_shape = {1, 1, 1}};
+    const rg_store_model_t model = {.name = "m", .embed_dim = DIM, .features_shape = {1, 1, 1}};
     rg_snapshot_t snapshot = {0};
     char path[64];
     int fd = memfd_create("snapshot", MFD_CLOEXEC);

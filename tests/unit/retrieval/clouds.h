@@ -26,10 +26,10 @@ static inline void cloud_rows(rg_rows_t *rows, size_t n, uint32_t dim, uint64_t 
     float *x = cloud(n, dim, seed);
     rg_rows_init(rows, dim);
     for (size_t i = 0; i < n; i++)
-        rg_rows_append(rows, &(rg_row_t){.label = cloud_label(i),
-                                         .added_ms = i,
-                                         .annotated = i % 3 == 0,
-                                         .vector = x + i * dim});
+        rg_rows_append(rows, &(rg_image_row_t){.label = cloud_label(i),
+                                               .added_ms = i,
+                                               .annotated = i % 3 == 0,
+                                               .vector = x + i * dim});
     free(x);
 }
 

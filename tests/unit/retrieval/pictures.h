@@ -61,9 +61,9 @@ static inline void picture(picture_t *p, unsigned n)
     memset(p->thumbnail, (int)(n & 255), sizeof p->thumbnail);
 }
 
-static inline rg_model_t model_of(const char *name)
+static inline rg_store_model_t model_of(const char *name)
 {
-    rg_model_t model = {.embed_dim = D, .features_shape = {H, W, C}};
+    rg_store_model_t model = {.embed_dim = D, .features_shape = {H, W, C}};
     strcpy(model.name, name);
     return model;
 }

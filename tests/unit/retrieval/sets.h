@@ -25,7 +25,7 @@ static inline rg_set_t *open_set(const char *path)
 // Images that the model has not embedded.
 static inline uint64_t use(rg_set_t *set, const char *name)
 {
-    const rg_model_t model = model_of(name);
+    const rg_store_model_t model = model_of(name);
     uint64_t missing = UINT64_MAX;
     assert_ok(rg_set_use_model(set, &model, &missing));
     return missing;
@@ -47,7 +47,7 @@ static inline int add_scaled(rg_set_t *set, const char *model, unsigned first, u
 {
     picture_t *pictures = rg_alloc(n * sizeof *pictures);
     rg_set_item_t *items = rg_alloc(n * sizeof *items);
-    rg_outcome_t *outcomes = rg_alloc(n * sizeof *outcomes);
+    rg_set_outcome_t *outcomes = rg_alloc(n * sizeof *outcomes);
     for (unsigned i = 0; i < n; i++) {
         picture(&pictures[i], first + i);
         items[i] = item_of(&pictures[i]);
@@ -81,53 +81,53 @@ static inline size_t take_out(rg_set_t *set, unsigned first, unsigned n)
     return removed;
 }
 
-static inline rg_look_t look_at(rg_set_t *set)
+static inline rg_read_view_t read_view_of(rg_set_t *set)
 {
-    rg_look_t look;
-    assert_ok(rg_set_look(set, &look));
-    return look;
+    rg_read_view_t read;
+    assert_ok(rg_read_view_begin(&read, set));
+    return read;
 }
 
 static inline size_t count_of(rg_set_t *set)
 {
-    rg_look_t look = look_at(set);
-    size_t n = rg_view_count(look.view);
-    rg_look_end(&look);
+    rg_read_view_t read = read_view_of(set);
+    size_t n = rg_view_count(read.view);
+    rg_read_view_end(&read);
     return n;
 }
 
 static inline size_t indexed_of(rg_set_t *set)
 {
-    rg_look_t look = look_at(set);
-    size_t n = rg_view_indexed(look.view);
-    rg_look_end(&look);
+    rg_read_view_t read = read_view_of(set);
+    size_t n = rg_view_indexed(read.view);
+    rg_read_view_end(&read);
     return n;
 }
 
 static inline uint64_t missing_of(rg_set_t *set)
 {
-    rg_look_t look = look_at(set);
+    rg_read_view_t read = read_view_of(set);
     uint64_t missing;
-    assert_ok(rg_look_missing(&look, &missing));
-    rg_look_end(&look);
+    assert_ok(rg_read_view_missing(&read, &missing));
+    rg_read_view_end(&read);
     return missing;
 }
 
 // Number of the picture in that row, -1 for none.
-static inline int number_in(const rg_look_t *look, ptrdiff_t row)
+static inline int number_in(const rg_read_view_t *read, ptrdiff_t row)
 {
-    rg_image_t image;
+    rg_store_image_t image;
     if (row < 0) return -1;
-    assert_ok(rg_store_image(look->txn, (uint64_t)rg_rows_at(&look->view->rows, (size_t)row).label, &image));
+    assert_ok(rg_store_image(read->txn, (uint64_t)rg_rows_at(&read->view->rows, (size_t)row).label, &image));
     return atoi(image.name);
 }
 
-static inline ptrdiff_t row_of(const rg_look_t *look, unsigned n)
+static inline ptrdiff_t row_of(const rg_read_view_t *read, unsigned n)
 {
     picture_t p;
     uint64_t label;
     picture(&p, n);
-    return rg_store_find(look->txn, p.id, &label) ? -1 : rg_rows_find(&look->view->rows, (int64_t)label);
+    return rg_store_find(read->txn, p.id, &label) ? -1 : rg_rows_find(&read->view->rows, (int64_t)label);
 }
 
 typedef struct {
@@ -138,18 +138,18 @@ typedef struct {
 // The k nearest of an embedding [D], without picture number `without` (-1: all).
 static inline void nearest_to(rg_set_t *set, const float *query, int without, size_t k, near_t *near)
 {
-    rg_look_t look = look_at(set);
+    rg_read_view_t read = read_view_of(set);
     rg_hit_t *hits = rg_alloc(k * sizeof *hits);
-    const ptrdiff_t exclude = without < 0 ? -1 : row_of(&look, (unsigned)without);
+    const ptrdiff_t exclude = without < 0 ? -1 : row_of(&read, (unsigned)without);
     const rg_search_t search = {.queries = query,
                                 .n = 1,
                                 .k = k,
                                 .exclude = without < 0 ? NULL : &exclude,
                                 .effort = {.nprobe = 64, .ef_search = 512}};
-    assert_ok(rg_search_run(hits, look.view, &search));
-    for (size_t i = 0; i < k; i++) near[i] = (near_t){number_in(&look, hits[i].row), hits[i].dist_l2sq};
+    assert_ok(rg_search_run(hits, read.view, &search));
+    for (size_t i = 0; i < k; i++) near[i] = (near_t){number_in(&read, hits[i].row), hits[i].dist_l2sq};
     free(hits);
-    rg_look_end(&look);
+    rg_read_view_end(&read);
 }
 
 static inline void nearest(rg_set_t *set, unsigned n, int without, size_t k, near_t *near)

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "services/retrieval/answer.h"
+#include "services/retrieval/answers.h"
 
 static const atomic_int GO = 0, STOP = 1;
 
@@ -10,35 +10,35 @@ enum { K_MAX = 10, BATCH_MAX = 40, REPLY_MAX = 64 << 10 };
 
 typedef struct {
     void *folder;
-    rg_answerer_t answerer;
+    rg_answers_t answers;
 } fixture_t;
 
-static int open_answerer(void **state)
+static int open_answers(void **state)
 {
     fixture_t *f = rg_alloc(sizeof *f);
     if (folder_make(&f->folder) != 0) return -1;
     const rg_set_options_t options = {.path = f->folder, .index = "Flat", .map_bytes = MAP_BYTES};
-    f->answerer = (rg_answerer_t){.k_max = K_MAX, .batch_max = BATCH_MAX, .reply_max = REPLY_MAX};
+    f->answers = (rg_answers_t){.k_max = K_MAX, .batch_max = BATCH_MAX, .reply_max = REPLY_MAX};
     *state = f;
-    return rg_set_open(&f->answerer.set, &options);
+    return rg_set_open(&f->answers.set, &options);
 }
 
-static int close_answerer(void **state)
+static int close_answers(void **state)
 {
     fixture_t *f = *state;
-    rg_set_close(&f->answerer.set);
+    rg_set_close(&f->answers.set);
     int rc = folder_remove(&f->folder);
     free(f);
     return rc;
 }
 
-typedef int answer_fn(rg_answerer_t *, const rg_msg_t *, rg_msg_t **);
+typedef int answer_fn(rg_answers_t *, const rg_msg_t *, rg_msg_t **);
 
 // Answers and destroys the request; *reply is NULL on an error.
 static int ask(fixture_t *f, answer_fn *answer, rg_msg_t *request, rg_msg_t **reply)
 {
     *reply = NULL;
-    int err = answer(&f->answerer, request, reply);
+    int err = answer(&f->answers, request, reply);
     rg_msg_destroy(&request);
     return err;
 }
@@ -135,9 +135,9 @@ static void a_model_is_made_current(void **state)
     assert_fails(ask(f, rg_answer_model, model_request(name, 3), &reply), RG_EINVAL);
     assert_fails(ask(f, rg_answer_model, model_request("", 3), &reply), RG_EINVAL);
     assert_null(reply);
-    const rg_model_t *model;
-    assert_ok(rg_set_find_model(f->answerer.set, "m", &model));
-    assert_int_equal(rg_set_generation(f->answerer.set), 2);
+    const rg_store_model_t *model;
+    assert_ok(rg_set_find_model(f->answers.set, "m", &model));
+    assert_int_equal(rg_set_generation(f->answers.set), 2);
 }
 
 static void the_next_model_says_what_is_missing(void **state)
@@ -147,15 +147,15 @@ static void the_next_model_says_what_is_missing(void **state)
     announce(f, "m");
     add_some(f, 0, 3);
     assert_ok(ask(f, rg_answer_model, model_request("new", 3), &reply));
-    const Rg__V1__ModelReply *announced = rg_msg_body(reply);
-    assert_int_equal(announced->generation, 2);
-    assert_int_equal(announced->images, 3);
-    assert_int_equal(announced->missing, 3);
+    const Rg__V1__ModelReply *announcements = rg_msg_body(reply);
+    assert_int_equal(announcements->generation, 2);
+    assert_int_equal(announcements->images, 3);
+    assert_int_equal(announcements->missing, 3);
     rg_msg_destroy(&reply);
     rg_msg_t *request = search_request(1, 1);
     ((Rg__V1__SearchRequest *)rg_msg_body(request))->model = rg_msg_text(request, "new");
     assert_fails(ask(f, rg_answer_search, request, &reply), RG_EMODEL);
-    assert_says("model new has 3 images still to embed; until then m serves");
+    assert_says("model new has 3 images still to embed; until then model m is current");
     assert_ok(ask(f, rg_answer_add, add_request_of("new", 1, 3, 0), &reply)); // thumbnails need not come
     const Rg__V1__IngestReply *body = rg_msg_body(reply);
     assert_int_equal(body->outcomes[0]->fate, RG__V1__FATE__ADDED);
@@ -166,7 +166,7 @@ static void the_next_model_says_what_is_missing(void **state)
     assert_int_equal(((const Rg__V1__IngestReply *)rg_msg_body(reply))->generation, 3);
     rg_msg_destroy(&reply);
     assert_fails(ask(f, rg_answer_search, search_request(1, 1), &reply), RG_EMODEL);
-    assert_says("model m is not the current one, new");
+    assert_says("model m is not the current model, which is new");
 }
 
 static void adds_report_each_image(void **state)
@@ -187,7 +187,7 @@ static void adds_report_each_image(void **state)
     picture(&p, 3);
     assert_int_equal(body->outcomes[2]->id.len, RG_ID_SIZE);
     assert_memory_equal(body->outcomes[2]->id.data, p.id, RG_ID_SIZE);
-    assert_int_equal(f->answerer.adds, 3);
+    assert_int_equal(f->answers.adds, 3);
     rg_msg_destroy(&reply);
 }
 
@@ -213,7 +213,7 @@ static void bad_adds_are_refused_whole(void **state)
     assert_fails(ask(f, rg_answer_add, add_request(0, BATCH_MAX + 1, 1), &reply), RG_ELIMIT);
     assert_says("41 items: 1 to 40");
     assert_null(reply);
-    assert_int_equal(count_of(f->answerer.set), 0);
+    assert_int_equal(count_of(f->answers.set), 0);
 }
 
 static void an_image_without_thumbnail_is_refused_alone(void **state)
@@ -227,7 +227,7 @@ static void an_image_without_thumbnail_is_refused_alone(void **state)
     assert_int_equal(body->outcomes[2]->fate, RG__V1__FATE__REFUSED);
     assert_string_equal(body->outcomes[2]->reason, "its thumbnail is empty");
     rg_msg_destroy(&reply);
-    assert_int_equal(count_of(f->answerer.set), 2);
+    assert_int_equal(count_of(f->answers.set), 2);
 }
 
 static void a_search_brings_maps_and_thumbnails(void **state)
@@ -266,7 +266,7 @@ static void a_search_brings_maps_and_thumbnails(void **state)
     assert_ok(rg_msg_payload(reply, "2", RG__V1__DTYPE__U8, 1, NULL, &thumbnail));
     assert_memory_equal(thumbnail.data, p.thumbnail, sizeof p.thumbnail);
     assert_false(rg_msg_has(reply, "5"));
-    assert_int_equal(f->answerer.searches, 2);
+    assert_int_equal(f->answers.searches, 2);
     rg_msg_destroy(&reply);
 }
 
@@ -352,12 +352,12 @@ static void bad_searches_are_refused(void **state)
     ((Rg__V1__SearchRequest *)rg_msg_body(request))->pool = K_MAX + 1;
     assert_fails(ask(f, rg_answer_search, request, &reply), RG_ELIMIT);
     assert_says("pool is");
-    f->answerer.reply_max = 3 * FEATURES * 2 - 1;
+    f->answers.reply_max = 3 * FEATURES * 2 - 1;
     request = search_request(3, 1);
     ((Rg__V1__SearchRequest *)rg_msg_body(request))->features = 1;
     assert_fails(ask(f, rg_answer_search, request, &reply), RG_ELIMIT);
     assert_says("3 features");
-    f->answerer.reply_max = 31; // two thumbnails of 16 bytes
+    f->answers.reply_max = 31; // two thumbnails of 16 bytes
     request = search_request(1, 2);
     ((Rg__V1__SearchRequest *)rg_msg_body(request))->thumbnails = 1;
     assert_fails(ask(f, rg_answer_search, request, &reply), RG_ELIMIT);
@@ -393,7 +393,7 @@ static void removals_are_counted(void **state)
     assert_says("ids[0] has 3 bytes");
     assert_fails(ask(f, rg_answer_remove, remove_request(0, BATCH_MAX + 1, RG_ID_SIZE), &reply), RG_ELIMIT);
     assert_fails(ask(f, rg_answer_remove, remove_request(0, 0, RG_ID_SIZE), &reply), RG_ELIMIT);
-    assert_int_equal(count_of(f->answerer.set), 2);
+    assert_int_equal(count_of(f->answers.set), 2);
 }
 
 static rg_msg_t *list_request(uint64_t from, uint32_t limit)
@@ -413,7 +413,7 @@ static void images_are_listed_with_all_they_have(void **state)
     ((Rg__V1__ListRequest *)rg_msg_body(request))->embeddings = 1;
     announce(f, "m");
     add_some(f, 0, 4);
-    take_out(f->answerer.set, 1, 1);
+    take_out(f->answers.set, 1, 1);
     assert_ok(ask(f, rg_answer_list, request, &reply));
     const Rg__V1__ListReply *body = rg_msg_body(reply);
     assert_int_equal(body->n_images, 3);
@@ -454,7 +454,7 @@ static void page_through(fixture_t *f, int embeddings, size_t reply_max)
     rg_msg_t *reply;
     uint64_t from = 0;
     unsigned number = 0, pages = 0;
-    f->answerer.reply_max = reply_max;
+    f->answers.reply_max = reply_max;
     do {
         rg_msg_t *request = list_request(from, 3);
         ((Rg__V1__ListRequest *)rg_msg_body(request))->embeddings = embeddings;
@@ -520,7 +520,7 @@ static void images_are_listed_by_their_ids(void **state)
     asked->limit = BATCH_MAX + 1;
     announce(f, "m");
     add_some(f, 0, 4);
-    take_out(f->answerer.set, 1, 1);
+    take_out(f->answers.set, 1, 1);
     assert_ok(ask(f, rg_answer_list, request, &reply));
     static const unsigned want[] = {3, 0, 3}; // 9 never was there, 1 is there no more
     assert_listed(reply, want, 3);
@@ -548,12 +548,12 @@ static void a_list_of_ids_goes_on_where_the_last_one_ended(void **state)
     unsigned many[MANY] = {0};
     announce(f, "m");
     add_some(f, 0, 4);
-    f->answerer.batch_max = MANY;
+    f->answers.batch_max = MANY;
     assert_ok(ask(f, rg_answer_list, named_request(many, MANY, RG_ID_SIZE), &reply));
     assert_listed(reply, many, RG_MSG_PAYLOADS_MAX - 1);
     assert_int_equal(((const Rg__V1__ListReply *)rg_msg_body(reply))->next, RG_MSG_PAYLOADS_MAX - 1);
     rg_msg_destroy(&reply);
-    f->answerer.reply_max = 40; // two thumbnails
+    f->answers.reply_max = 40; // two thumbnails
     static const unsigned ids[] = {9, 2, 8, 1, 7, 3, 0};
     assert_ok(ask(f, rg_answer_list, named_request(ids, 7, RG_ID_SIZE), &reply));
     assert_listed(reply, (const unsigned[]){2, 1}, 2);
@@ -621,30 +621,30 @@ static void index_actions_report(void **state)
     rg_msg_t *reply;
     announce(f, "m");
     add_some(f, 0, 5);
-    take_out(f->answerer.set, 2, 1);
-    assert_ok(rg_answer_index(&f->answerer, &reply));
+    take_out(f->answers.set, 2, 1);
+    assert_ok(rg_answer_index(&f->answers, &reply));
     assert_int_equal(((const Rg__V1__IndexReply *)rg_msg_body(reply))->generation, 3);
     assert_string_equal(said(reply, "images"), "4");
     assert_string_equal(said(reply, "indexed"), "0");
     assert_string_equal(said(reply, "dead"), "1");
     assert_true(atoi(said(reply, "store_bytes")) > 0);
     rg_msg_destroy(&reply);
-    assert_ok(rg_answer_verify(&f->answerer, &GO, &reply));
+    assert_ok(rg_answer_verify(&f->answers, &GO, &reply));
     assert_string_equal(said(reply, "snapshot"), "none");
     assert_string_equal(said(reply, "stored"), "4");
     assert_string_equal(said(reply, "problems"), "0");
     assert_string_equal(said(reply, "recall_at_10"), "1.0000");
     assert_null(said(reply, "problem"));
     rg_msg_destroy(&reply);
-    assert_ok(rg_set_save(f->answerer.set));
-    assert_ok(rg_answer_verify(&f->answerer, &GO, &reply));
+    assert_ok(rg_set_save(f->answers.set));
+    assert_ok(rg_answer_verify(&f->answers, &GO, &reply));
     assert_string_equal(said(reply, "snapshot"), "0 images");
     rg_msg_destroy(&reply);
-    assert_fails(rg_answer_verify(&f->answerer, &STOP, &reply), RG_ESTOPPED);
+    assert_fails(rg_answer_verify(&f->answers, &STOP, &reply), RG_ESTOPPED);
     assert_null(reply);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, open_answerer, close_answerer)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_answers, close_answers)
 
 int main(void)
 {

@@ -3,16 +3,16 @@
 static const atomic_int GO = 0, STOP = 1;
 static const char HNSW[] = "HNSW16", IVF[] = "IVF4,Flat";
 
-static rg_build_t *build(rg_set_t *set, int from_store)
+static rg_set_build_t *build(rg_set_t *set, int from_store)
 {
-    rg_build_t *made = NULL;
+    rg_set_build_t *made = NULL;
     assert_ok(rg_set_build(set, from_store, &GO, &made));
     return made;
 }
 
-static void take(rg_set_t *set, rg_build_t *made)
+static void take(rg_set_t *set, rg_set_build_t *made)
 {
-    rg_set_take(set, &made);
+    rg_set_publish_build(set, &made);
     assert_null(made);
 }
 
@@ -26,9 +26,9 @@ static rg_set_t *filled(const char *path, const char *index, unsigned n)
 
 static size_t rows_of(rg_set_t *set)
 {
-    rg_look_t look = look_at(set);
-    size_t n = look.view->rows.count;
-    rg_look_end(&look);
+    rg_read_view_t read = read_view_of(set);
+    size_t n = read.view->rows.count;
+    rg_read_view_end(&read);
     return n;
 }
 
@@ -66,14 +66,14 @@ static void a_build_changes_nothing_until_it_is_taken(void **state)
 {
     rg_set_t *set = filled(*state, HNSW, 200);
     uint64_t generation = rg_set_generation(set);
-    rg_build_t *made = build(set, 0);
+    rg_set_build_t *made = build(set, 0);
     assert_int_equal(indexed_of(set), 0);
     take(set, made);
     assert_int_equal(indexed_of(set), 200);
     assert_int_equal(rg_set_generation(set), generation); // what can be found is the same
     assert_exactly(set, &(numbers_t){0, 200, 0, 0});
     made = build(set, 0);
-    rg_build_destroy(&made);
+    rg_set_build_destroy(&made);
     assert_null(made);
     assert_int_equal(indexed_of(set), 200);
     rg_set_close(&set);
@@ -86,17 +86,17 @@ static void change_during_a_build(const char *path, const char *index, int from_
         assert_int_equal(take_out(set, 140, 10), 10);
         assert_ok(add(set, "m", 140, 10, NULL)); // come back with new labels
     }
-    rg_build_t *made = build(set, from_store);
+    rg_set_build_t *made = build(set, from_store);
     assert_ok(add(set, "m", 150, 50, NULL));
     assert_int_equal(take_out(set, 60, 15), 15);
     assert_int_equal(take_out(set, 160, 5), 5);
     assert_ok(add(set, "m", 160, 5, NULL));
-    rg_look_t before = look_at(set);
+    rg_read_view_t before = read_view_of(set);
     take(set, made);
     assert_exactly(set, &(numbers_t){0, 200, 60, 75});
     assert_int_equal(before.view->generation, rg_set_generation(set));
-    assert_int_equal(rg_view_count(before.view), 185); // the look of before is as it was
-    rg_look_end(&before);
+    assert_int_equal(rg_view_count(before.view), 185); // the read of before is as it was
+    rg_read_view_end(&before);
     assert_int_equal(indexed_of(set), strcmp(index, "Flat") == 0 ? 0 : 150);
     take(set, build(set, from_store)); // and once more, over what came meanwhile
     assert_exactly(set, &(numbers_t){0, 200, 60, 75});
@@ -123,7 +123,7 @@ static void all_may_be_removed_during_a_build(void **state)
 {
     rg_set_t *set = filled(*state, HNSW, 50);
     for (int from_store = 0; from_store < 2; from_store++) {
-        rg_build_t *made = build(set, from_store);
+        rg_set_build_t *made = build(set, from_store);
         assert_int_equal(take_out(set, 0, 50), 50);
         take(set, made);
         assert_int_equal(count_of(set), 0);
@@ -148,7 +148,7 @@ static void compaction_gives_back_space(void **state)
     assert_int_equal(rows_of(set), 300);
     uint64_t before = rg_store_bytes(rg_set_store(set));
     assert_ok(rg_store_copy(rg_set_store(set)));
-    assert_ok(rg_store_adopt(rg_set_store(set)));
+    assert_ok(rg_store_use_copy(rg_set_store(set)));
     assert_true(rg_store_bytes(rg_set_store(set)) < before / 2);
     for (int reopened = 0; reopened < 2; reopened++) {
         assert_exactly(set, &(numbers_t){0, 1400, 100, 1200});
@@ -191,7 +191,7 @@ static void training_is_tried_again_with_twice_as_many(void **state)
 static void a_build_can_be_stopped(void **state)
 {
     rg_set_t *set = filled(*state, HNSW, 100);
-    rg_build_t *made = NULL;
+    rg_set_build_t *made = NULL;
     assert_fails(rg_set_build(set, 0, &STOP, &made), RG_ESTOPPED);
     assert_fails(rg_set_build(set, 1, &STOP, &made), RG_ESTOPPED);
     assert_null(made);
@@ -203,16 +203,16 @@ static void a_build_of_another_model_is_dropped(void **state)
 {
     rg_set_t *set = filled(*state, HNSW, 30);
     for (int from_store = 0; from_store < 2; from_store++) {
-        rg_build_t *made = build(set, from_store);
+        rg_set_build_t *made = build(set, from_store);
         const char *now = from_store ? "m" : "n", *then = from_store ? "n" : "m";
         assert_int_equal(use(set, now), 30);
         assert_ok(add(set, now, 0, 30, NULL));
         assert_fails(add(set, then, 40, 1, NULL), RG_EMODEL);
         take(set, made);
         assert_int_equal(indexed_of(set), 0);
-        rg_look_t look = look_at(set);
-        assert_string_equal(look.view->model.name, now);
-        rg_look_end(&look);
+        rg_read_view_t read = read_view_of(set);
+        assert_string_equal(read.view->model.name, now);
+        rg_read_view_end(&read);
         assert_exactly(set, &(numbers_t){0, 30, 0, 0});
     }
     rg_set_close(&set);
@@ -224,7 +224,7 @@ static void a_build_from_before_two_switches_is_dropped(void **state)
     rg_set_t *set = filled(*state, HNSW, 30);
     for (int from_store = 0; from_store < 2; from_store++) {
         const float times = from_store ? 3 : 2;
-        rg_build_t *made = build(set, from_store);
+        rg_set_build_t *made = build(set, from_store);
         use(set, "n");
         assert_ok(add(set, "n", 0, 30, NULL));
         use(set, "m");
@@ -254,7 +254,7 @@ static void the_snapshot_is_taken_at_the_next_start(void **state)
     nearest(set, 77, -1, 20, near);
     rg_set_close(&set);
     set = open_indexed(*state, HNSW);
-    assert_string_equal(rg_set_unfit(set), "");
+    assert_string_equal(rg_set_snapshot_problem(set), "");
     assert_int_equal(indexed_of(set), 200);
     nearest(set, 77, -1, 20, again);
     assert_memory_equal(near, again, sizeof near);
@@ -276,7 +276,7 @@ static void what_happened_since_the_snapshot_counts(void **state)
     for (int restored = 0; restored < 2; restored++) {
         rg_set_close(&set);
         set = open_indexed(*state, HNSW);
-        assert_string_equal(rg_set_unfit(set), "");
+        assert_string_equal(rg_set_snapshot_problem(set), "");
         assert_int_equal(indexed_of(set), 200);
         assert_exactly(set, &(numbers_t){0, 210, 50, 75});
         assert_ok(rg_set_restore(set));
@@ -297,19 +297,19 @@ static void an_unfit_snapshot_is_left_aside(void **state)
     assert_ok(rg_set_save(set));
     rg_set_close(&set);
     set = open_indexed(*state, "HNSW32");
-    assert_non_null(strstr(rg_set_unfit(set), "HNSW16"));
+    assert_non_null(strstr(rg_set_snapshot_problem(set), "HNSW16"));
     assert_int_equal(indexed_of(set), 0);
     assert_exactly(set, &(numbers_t){0, 100, 0, 0});
     assert_fails(rg_set_restore(set), RG_EMODEL);
-    rg_look_t look = look_at(set);
-    assert_fails(rg_set_check_snapshot(set, look.view, &rows), RG_EMODEL);
-    rg_look_end(&look);
+    rg_read_view_t read = read_view_of(set);
+    assert_fails(rg_set_check_snapshot(set, read.view, &rows), RG_EMODEL);
+    rg_read_view_end(&read);
     rg_set_close(&set);
 
     char *path = rg_format("%s/index.snapshot", (char *)*state);
     assert_ok(rg_file_write(path, "junk", 4));
     set = open_indexed(*state, HNSW);
-    assert_non_null(strstr(rg_set_unfit(set), "torn"));
+    assert_non_null(strstr(rg_set_snapshot_problem(set), "damaged"));
     assert_fails(rg_set_restore(set), RG_EFORMAT);
     assert_exactly(set, &(numbers_t){0, 100, 0, 0});
     unlink(path);
@@ -328,10 +328,10 @@ static void a_snapshot_of_another_store_is_left_aside(void **state)
     assert_int_equal(take_out(set, 5, 1), 1);
     take(set, build(set, 0));
     assert_ok(rg_set_save(set));
-    rg_look_t look = look_at(set);
-    assert_ok(rg_set_check_snapshot(set, look.view, &rows));
+    rg_read_view_t read = read_view_of(set);
+    assert_ok(rg_set_check_snapshot(set, read.view, &rows));
     assert_int_equal(rows, 19);
-    rg_look_end(&look);
+    rg_read_view_end(&read);
     rg_set_close(&set);
     assert_int_equal(rename(path, kept), 0);
     char *other = rg_format("%s/other", (char *)*state), *moved = rg_format("%s/index.snapshot", other);
@@ -339,7 +339,7 @@ static void a_snapshot_of_another_store_is_left_aside(void **state)
     rg_set_close(&set);
     assert_int_equal(rename(kept, moved), 0);
     set = open_indexed(other, HNSW);
-    assert_non_null(strstr(rg_set_unfit(set), "lacks image 6"));
+    assert_non_null(strstr(rg_set_snapshot_problem(set), "lacks image 6"));
     assert_exactly(set, &(numbers_t){0, 20, 0, 0});
     rg_set_close(&set);
     free(moved);

@@ -26,18 +26,18 @@ static int compare(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
-static int is_wanted(size_t from, const rg_marks_t *among, size_t row)
+static int is_wanted(size_t from, const rg_bitset_t *allowed, size_t row)
 {
-    return row >= from && (!among || rg_marks_get(among, row));
+    return row >= from && (!allowed || rg_bitset_get(allowed, row));
 }
 
 // All rows that may be found, nearest first, by the plain formula: how many.
-static size_t brute_force(reference_t *all, const rg_rows_t *rows, size_t from, const rg_marks_t *among,
+static size_t brute_force(reference_t *all, const rg_rows_t *rows, size_t from, const rg_bitset_t *allowed,
                           const float *query)
 {
     size_t n = 0;
     for (size_t row = 0; row < rows->count; row++)
-        if (is_wanted(from, among, row))
+        if (is_wanted(from, allowed, row))
             all[n++] = (reference_t){dist2(rg_rows_at(rows, row).vector, query, rows->dim), (ptrdiff_t)row};
     qsort(all, n, sizeof *all, compare);
     return n;
@@ -62,17 +62,17 @@ static void check_hits(const rg_hit_t *hits, size_t k, const reference_t *all, s
     }
 }
 
-static void compare_with_brute_force(const rg_rows_t *rows, size_t from, const rg_marks_t *among,
+static void compare_with_brute_force(const rg_rows_t *rows, size_t from, const rg_bitset_t *allowed,
                                      const float *queries, size_t n, size_t k)
 {
     rg_hit_t *hits = rg_alloc(n * k * sizeof *hits);
     reference_t *all = rg_alloc((rows->count + 1) * sizeof *all);
-    rg_exact_search(hits, rows, from, among, queries, n, k, NULL);
+    rg_exact_search(hits, rows, from, allowed, queries, n, k, NULL);
     for (size_t i = 0; i < n; i++) {
         const float *query = queries + i * rows->dim;
-        size_t left = brute_force(all, rows, from, among, query);
+        size_t left = brute_force(all, rows, from, allowed, query);
         for (size_t j = 0; j < k && j < left; j++)
-            assert_true(is_wanted(from, among, (size_t)hits[i * k + j].row));
+            assert_true(is_wanted(from, allowed, (size_t)hits[i * k + j].row));
         check_hits(hits + i * k, k, all, left, rows, query);
     }
     free(hits);
@@ -130,16 +130,16 @@ static void looks_among_chosen_rows(void **state)
 {
     (void)state;
     rg_rows_t rows;
-    rg_marks_t among;
+    rg_bitset_t allowed;
     float *queries = cloud(5, 20, 2);
     cloud_rows(&rows, 700, 20, 1);
     for (int chosen = 0; chosen < 3; chosen++) { // none, every seventh, all
-        rg_marks_init(&among, rows.count, chosen == 2);
-        for (size_t i = 0; i < rows.count && chosen == 1; i += 7) rg_marks_set(&among, i);
-        compare_with_brute_force(&rows, 0, &among, queries, 1, 10);
-        compare_with_brute_force(&rows, 0, &among, queries, 5, 110);
-        compare_with_brute_force(&rows, 350, &among, queries, 5, 60);
-        rg_marks_fini(&among);
+        rg_bitset_init(&allowed, rows.count, chosen == 2);
+        for (size_t i = 0; i < rows.count && chosen == 1; i += 7) rg_bitset_set(&allowed, i);
+        compare_with_brute_force(&rows, 0, &allowed, queries, 1, 10);
+        compare_with_brute_force(&rows, 0, &allowed, queries, 5, 110);
+        compare_with_brute_force(&rows, 350, &allowed, queries, 5, 60);
+        rg_bitset_fini(&allowed);
     }
     rg_rows_fini(&rows);
     free(queries);
@@ -165,7 +165,7 @@ static void equal_vectors_are_at_distance_zero_in_order(void **state)
     rg_hit_t hits[8 * (SAME + 1)];
     rg_rows_init(&rows, DIM);
     for (size_t i = 0; i < 60 * SAME; i++) // each vector SAME times, apart from each other
-        rg_rows_append(&rows, &(rg_row_t){.label = (int64_t)i, .vector = vectors + i % 60 * DIM});
+        rg_rows_append(&rows, &(rg_image_row_t){.label = (int64_t)i, .vector = vectors + i % 60 * DIM});
     for (size_t n = 1; n <= 8; n += 7) {
         rg_exact_search(hits, &rows, 0, NULL, vectors, n, SAME + 1, NULL);
         for (size_t i = 0; i < n; i++) {
@@ -193,7 +193,7 @@ static void distances_are_computed_from_differences(void **state)
     for (int i = 0; i < 4; i++) {
         for (int d = 0; d < DIM; d++) vector[d] = 1000;
         vector[3] += (float)i / 8;
-        rg_rows_append(&rows, &(rg_row_t){.label = i, .vector = vector});
+        rg_rows_append(&rows, &(rg_image_row_t){.label = i, .vector = vector});
     }
     rg_exact_search(hits, &rows, 0, NULL, vector, 1, 4, NULL); // the last one
     for (int i = 0; i < 4; i++) {

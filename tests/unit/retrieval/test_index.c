@@ -13,7 +13,7 @@ static void indexes_find_nearly_all(void **state)
     (void)state;
     static const struct {
         const char *factory;
-        rg_effort_t effort;
+        rg_index_effort_t effort;
     } kinds[] = {{"HNSW32", {0, 64}}, {"HNSW32,Flat", {0, 64}}, {"IVF16,Flat", {8, 0}}};
     rg_rows_t rows;
     float *queries = cloud(QUERIES, DIM, 2);
@@ -45,7 +45,7 @@ static void missing_neighbours_are_minus_one(void **state)
     int64_t found[3];
     cloud_rows(&rows, 1, DIM, 1);
     assert_ok(rg_index_build(&index, "HNSW32", &rows, &GO));
-    assert_ok(rg_index_search(index, found, rg_rows_at(&rows, 0).vector, 1, 3, (rg_effort_t){0}));
+    assert_ok(rg_index_search(index, found, rg_rows_at(&rows, 0).vector, 1, 3, (rg_index_effort_t){0}));
     assert_int_equal(found[0], 0);
     assert_int_equal(found[1], -1);
     assert_int_equal(found[2], -1);
@@ -112,8 +112,8 @@ static void an_index_is_written_and_read(void **state)
     fclose(file);
     assert_null(wrong);
     assert_int_equal(rg_index_count(back), N);
-    assert_ok(rg_index_search(index, found, queries, QUERIES, K, (rg_effort_t){0}));
-    assert_ok(rg_index_search(back, again, queries, QUERIES, K, (rg_effort_t){0}));
+    assert_ok(rg_index_search(index, found, queries, QUERIES, K, (rg_index_effort_t){0}));
+    assert_ok(rg_index_search(back, again, queries, QUERIES, K, (rg_index_effort_t){0}));
     assert_memory_equal(found, again, sizeof found);
     rg_index_destroy(&index);
     rg_index_destroy(&back);
@@ -130,9 +130,9 @@ static void the_last_owner_destroys(void **state)
     int64_t found[1];
     cloud_rows(&rows, 10, DIM, 1);
     assert_ok(rg_index_build(&index, "HNSW32", &rows, &GO));
-    rg_index_t *other = rg_index_share(index);
+    rg_index_t *other = rg_index_retain(index);
     rg_index_destroy(&index);
-    assert_ok(rg_index_search(other, found, rg_rows_at(&rows, 4).vector, 1, 1, (rg_effort_t){0}));
+    assert_ok(rg_index_search(other, found, rg_rows_at(&rows, 4).vector, 1, 1, (rg_index_effort_t){0}));
     assert_int_equal(found[0], 4);
     rg_index_destroy(&other);
     rg_rows_fini(&rows);

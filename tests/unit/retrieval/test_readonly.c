@@ -58,24 +58,24 @@ static rg_set_t *open_readable(const char *path, const char *index)
 static void search_all(const char *path)
 {
     rg_set_t *set = open_readable(path, "HNSW16"), *other = open_readable(path, "Flat"); // any number
-    rg_look_t look;
-    rg_verified_t verified;
-    rg_image_t images[N];
+    rg_read_view_t read;
+    rg_verify_report_t report;
+    rg_store_image_t images[N];
     size_t n;
     uint64_t next;
-    CHECK(rg_set_look(set, &look) == 0);
-    CHECK(rg_view_count(look.view) == N && rg_view_indexed(look.view) == N);
+    CHECK(rg_read_view_begin(&read, set) == 0);
+    CHECK(rg_view_count(read.view) == N && rg_view_indexed(read.view) == N);
     for (unsigned i = 0; i < N; i++) {
         picture_t p;
         rg_hit_t hit;
         picture(&p, i);
         const rg_search_t search = {.queries = p.embedding, .n = 1, .k = 1};
-        CHECK(rg_search_run(&hit, look.view, &search) == 0);
-        CHECK(hit.dist_l2sq == 0 && hit.row == row_of(&look, i));
+        CHECK(rg_search_run(&hit, read.view, &search) == 0);
+        CHECK(hit.dist_l2sq == 0 && hit.row == row_of(&read, i));
     }
-    CHECK(rg_look_list(&look, 0, 0, images, N, &n, &next) == 0 && n == N);
-    CHECK(rg_verify(&verified, &look, &GO) == 0 && verified.problems == 0);
-    rg_look_end(&look);
+    CHECK(rg_read_view_list(&read, 0, 0, images, N, &n, &next) == 0 && n == N);
+    CHECK(rg_verify(&report, &read, &GO) == 0 && report.problems == 0);
+    rg_read_view_end(&read);
     rg_set_close(&set);
     rg_set_close(&other);
 }
@@ -83,8 +83,8 @@ static void search_all(const char *path)
 static void change_nothing(const char *path)
 {
     rg_set_t *set = open_readable(path, "HNSW16");
-    const rg_model_t current = model_of("m"), other = model_of("n");
-    rg_build_t *build = NULL;
+    const rg_store_model_t current = model_of("m"), other = model_of("n");
+    rg_set_build_t *build = NULL;
     picture_t p;
     uint64_t missing;
     size_t removed = 0;
@@ -95,7 +95,7 @@ static void change_nothing(const char *path)
     CHECK(rg_set_use_model(set, &current, &missing) == 0 && missing == 0); // it is already
     CHECK(rg_set_save(set) == RG_EIO);
     CHECK(rg_set_build(set, 1, &GO, &build) == 0); // in memory
-    rg_set_take(set, &build);
+    rg_set_publish_build(set, &build);
     CHECK(rg_set_restore(set) == 0);
     CHECK(rg_store_copy(rg_set_store(set)) != 0);
     CHECK(removed == 0 && rg_set_generation(set) == 2);
@@ -106,12 +106,12 @@ static int make_set(void **state)
 {
     if (folder_make(state) != 0) return -1;
     rg_set_t *set = open_indexed(*state, "HNSW16");
-    rg_build_t *build = NULL;
+    rg_set_build_t *build = NULL;
     rg_linalg_threads(1); // so that the children may be forked
     use(set, "m");
     assert_ok(add(set, "m", 0, N, NULL));
     assert_ok(rg_set_build(set, 0, &GO, &build));
-    rg_set_take(set, &build);
+    rg_set_publish_build(set, &build);
     assert_ok(rg_set_save(set));
     rg_set_close(&set);
     allow_writing(*state, 0);

@@ -14,23 +14,23 @@ static rg_set_t *filled(const char *path)
 
 static void assert_model(rg_set_t *set, const char *name)
 {
-    rg_look_t look = look_at(set);
-    assert_string_equal(look.view->model.name, name);
-    assert_ok(rg_look_check(&look, name));
-    rg_look_end(&look);
+    rg_read_view_t read = read_view_of(set);
+    assert_string_equal(read.view->model.name, name);
+    assert_ok(rg_read_view_check_model(&read, name));
+    rg_read_view_end(&read);
 }
 
 // What is stored of picture n.
-static rg_image_t image_of(rg_set_t *set, unsigned n)
+static rg_store_image_t image_of(rg_set_t *set, unsigned n)
 {
-    rg_look_t look = look_at(set);
-    rg_image_t image;
+    rg_read_view_t read = read_view_of(set);
+    rg_store_image_t image;
     uint64_t label;
     picture_t p;
     picture(&p, n);
-    assert_ok(rg_store_find(look.txn, p.id, &label));
-    assert_ok(rg_store_image(look.txn, label, &image));
-    rg_look_end(&look);
+    assert_ok(rg_store_find(read.txn, p.id, &label));
+    assert_ok(rg_store_image(read.txn, label, &image));
+    rg_read_view_end(&read);
     return image;
 }
 
@@ -48,17 +48,17 @@ static int is_found_at(rg_set_t *set, unsigned n, float times)
 // Images that are embedded in the slot that serves, or in the other one.
 static uint64_t embedded_in(rg_set_t *set, uint32_t other)
 {
-    rg_look_t look = look_at(set);
+    rg_read_view_t read = read_view_of(set);
     uint64_t count;
-    assert_ok(rg_store_embedded(look.txn, look.slot ^ other, &count));
-    rg_look_end(&look);
+    assert_ok(rg_store_embedded(read.txn, read.slot ^ other, &count));
+    rg_read_view_end(&read);
     return count;
 }
 
 static void the_old_model_serves_until_the_last_image(void **state)
 {
     rg_set_t *set = filled(*state);
-    rg_image_t before = image_of(set, 7);
+    rg_store_image_t before = image_of(set, 7);
     assert_int_equal(use(set, "new"), N);
     for (unsigned n = 0; n < N; n++) {
         assert_model(set, "old");
@@ -71,7 +71,7 @@ static void the_old_model_serves_until_the_last_image(void **state)
     assert_int_equal(rg_set_generation(set), 3);
     assert_int_equal(missing_of(set), 0);
     assert_int_equal(count_of(set), N);
-    rg_image_t after = image_of(set, 7);
+    rg_store_image_t after = image_of(set, 7);
     assert_memory_equal(&before, &after, sizeof before); // label, name, generation and time
     for (int reopened = 0; reopened < 2; reopened++) {
         for (unsigned n = 0; n < N; n++) assert_true(is_found_at(set, n, 2));
@@ -81,7 +81,7 @@ static void the_old_model_serves_until_the_last_image(void **state)
         set = open_set(*state);
     }
     assert_fails(add(set, "old", 99, 1, NULL), RG_EMODEL);
-    assert_says("model old is not the current one, new");
+    assert_says("model old is not the current model, which is new");
     rg_set_close(&set);
 }
 
@@ -94,24 +94,24 @@ static void thumbnails_and_names_stay(void **state)
     assert_ok(add(set, "new", 0, 3, NULL));
     rg_set_item_t item = item_of(&p);
     item.name = "renamed.jpg";
-    item.thumbnail = (rg_span_t){0};
+    item.thumbnail = (rg_store_value_t){0};
     item.annotated = 1;
-    rg_outcome_t outcome;
+    rg_set_outcome_t outcome;
     assert_ok(rg_set_add(set, "new", &item, 1, &outcome));
     assert_int_equal(outcome.fate, RG__V1__FATE__ADDED);
     assert_ok(rg_set_add(set, "new", &item, 1, &outcome));
     assert_int_equal(outcome.fate, RG__V1__FATE__DUPLICATE);
     assert_ok(add(set, "new", 4, N - 4, NULL));
     assert_model(set, "new");
-    rg_image_t image = image_of(set, 3);
+    rg_store_image_t image = image_of(set, 3);
     assert_string_equal(image.name, "000003.jpg");
     assert_int_equal(image.annotated, 0);
-    rg_look_t look = look_at(set);
-    rg_span_t jpeg;
-    assert_ok(rg_store_thumbnail(look.txn, &image, &jpeg));
+    rg_read_view_t read = read_view_of(set);
+    rg_store_value_t jpeg;
+    assert_ok(rg_store_thumbnail(read.txn, &image, &jpeg));
     assert_int_equal(jpeg.size, sizeof p.thumbnail);
     assert_memory_equal(jpeg.data, p.thumbnail, sizeof p.thumbnail);
-    rg_look_end(&look);
+    rg_read_view_end(&read);
     rg_set_close(&set);
 }
 
@@ -122,7 +122,7 @@ static void only_stored_images_are_taken(void **state)
     picture_t p;
     picture(&p, N);
     const rg_set_item_t item = item_of(&p);
-    rg_outcome_t outcome;
+    rg_set_outcome_t outcome;
     assert_ok(rg_set_add(set, "new", &item, 1, &outcome));
     assert_int_equal(outcome.fate, RG__V1__FATE__REFUSED);
     assert_non_null(strstr(outcome.reason, "not stored"));
@@ -134,7 +134,7 @@ static void only_stored_images_are_taken(void **state)
 static void what_the_old_model_adds_becomes_missing(void **state)
 {
     rg_set_t *set = filled(*state);
-    rg_image_t images[N];
+    rg_store_image_t images[N];
     size_t n;
     uint64_t next;
     use(set, "new");
@@ -142,11 +142,11 @@ static void what_the_old_model_adds_becomes_missing(void **state)
     assert_ok(add(set, "old", N, 3, NULL));
     assert_int_equal(missing_of(set), 4);
     assert_true(is_found_at(set, N + 1, 1));
-    rg_look_t look = look_at(set);
-    assert_ok(rg_look_list(&look, 0, 1, images, N, &n, &next));
+    rg_read_view_t read = read_view_of(set);
+    assert_ok(rg_read_view_list(&read, 0, 1, images, N, &n, &next));
     assert_int_equal(n, 4);
     for (unsigned i = 0; i < 4; i++) assert_int_equal(atoi(images[i].name), N - 1 + i);
-    rg_look_end(&look);
+    rg_read_view_end(&read);
     assert_ok(add_scaled(set, "new", N - 1, 3, 2, NULL));
     assert_model(set, "old");
     assert_ok(add_scaled(set, "new", N + 2, 1, 2, NULL));
@@ -158,15 +158,15 @@ static void what_the_old_model_adds_becomes_missing(void **state)
 static void missing_images_are_listed_until_none_is_left(void **state)
 {
     rg_set_t *set = filled(*state);
-    rg_image_t images[7];
+    rg_store_image_t images[7];
     uint64_t from = 0;
     unsigned number = 0;
     size_t n;
     use(set, "new");
     do { // as the encoder does
-        rg_look_t look = look_at(set);
-        assert_ok(rg_look_list(&look, from, 1, images, 7, &n, &from));
-        rg_look_end(&look);
+        rg_read_view_t read = read_view_of(set);
+        assert_ok(rg_read_view_list(&read, from, 1, images, 7, &n, &from));
+        rg_read_view_end(&read);
         for (size_t i = 0; i < n; i++) assert_int_equal(atoi(images[i].name), number + i);
         if (n) assert_ok(add(set, "new", number, (unsigned)n, NULL));
         number += (unsigned)n;
@@ -216,7 +216,7 @@ static void a_restart_goes_on(void **state)
     assert_model(set, "old");
     assert_int_equal(missing_of(set), N - 15);
     for (unsigned n = 0; n < N; n++) assert_true(is_found_at(set, n, 1));
-    assert_int_equal(use(set, "new"), N - 15); // announced again: goes on
+    assert_int_equal(use(set, "new"), N - 15); // announcements again: goes on
     assert_ok(add_scaled(set, "new", 15, N - 15, 2, NULL));
     assert_model(set, "new");
     rg_set_close(&set);
@@ -243,12 +243,12 @@ static void a_third_model_takes_the_next_ones_place(void **state)
     assert_ok(add(set, "new", 0, 15, NULL));
     assert_int_equal(use(set, "newer"), N);
     assert_fails(add(set, "new", 15, 1, NULL), RG_EMODEL);
-    rg_look_t look = look_at(set);
-    assert_fails(rg_look_check(&look, "new"), RG_EMODEL);
-    assert_says("model new is not the current one, old");
-    assert_fails(rg_look_check(&look, "newer"), RG_EMODEL);
-    assert_says("model newer has 40 images still to embed; until then old serves");
-    rg_look_end(&look);
+    rg_read_view_t read = read_view_of(set);
+    assert_fails(rg_read_view_check_model(&read, "new"), RG_EMODEL);
+    assert_says("model new is not the current model, which is old");
+    assert_fails(rg_read_view_check_model(&read, "newer"), RG_EMODEL);
+    assert_says("model newer has 40 images still to embed; until then model old is current");
+    rg_read_view_end(&read);
     assert_ok(add_scaled(set, "newer", 0, N, 3, NULL));
     assert_model(set, "newer");
     assert_true(is_found_at(set, 20, 3));
@@ -258,23 +258,23 @@ static void a_third_model_takes_the_next_ones_place(void **state)
 static void the_next_model_may_have_other_sizes(void **state)
 {
     rg_set_t *set = filled(*state);
-    rg_model_t model = {.name = "small", .embed_dim = 3, .features_shape = {1, 2, 1}};
+    rg_store_model_t model = {.name = "small", .embed_dim = 3, .features_shape = {1, 2, 1}};
     uint64_t missing;
     assert_ok(rg_set_use_model(set, &model, &missing));
     assert_int_equal(missing, N);
     model.embed_dim = 4;
     assert_fails(rg_set_use_model(set, &model, &missing), RG_ESHAPE);
-    const rg_model_t *next;
+    const rg_store_model_t *next;
     assert_ok(rg_set_find_model(set, "small", &next));
     assert_int_equal(next->embed_dim, 3);
     assert_ok(add(set, "small", 0, N, NULL)); // the first dims of each
-    rg_look_t look = look_at(set);
-    assert_int_equal(look.view->rows.dim, 3);
-    rg_image_t image = {0};
-    rg_span_t map;
-    assert_ok(rg_store_next(look.txn, 0, &image));
-    assert_ok(rg_store_made(look.txn, &image, look.slot, RG_MADE_FEATURES, 4, &map));
-    rg_look_end(&look);
+    rg_read_view_t read = read_view_of(set);
+    assert_int_equal(read.view->rows.dim, 3);
+    rg_store_image_t image = {0};
+    rg_store_value_t map;
+    assert_ok(rg_store_next(read.txn, 0, &image));
+    assert_ok(rg_store_derived(read.txn, &image, read.slot, RG_DERIVED_FEATURES, 4, &map));
+    rg_read_view_end(&read);
     assert_true(is_found(set, 17));
     rg_set_close(&set);
 }
@@ -300,11 +300,11 @@ static void the_store_does_not_grow_forever(void **state)
 static void an_index_of_the_old_model_goes_with_it(void **state)
 {
     rg_set_t *set = open_indexed(*state, "HNSW16");
-    rg_build_t *build = NULL;
+    rg_set_build_t *build = NULL;
     use(set, "old");
     assert_ok(add(set, "old", 0, N, NULL));
     assert_ok(rg_set_build(set, 0, &GO, &build));
-    rg_set_take(set, &build);
+    rg_set_publish_build(set, &build);
     assert_ok(rg_set_save(set));
     use(set, "new");
     assert_ok(add_scaled(set, "new", 0, N / 2, 2, NULL));
@@ -315,7 +315,7 @@ static void an_index_of_the_old_model_goes_with_it(void **state)
     assert_fails(rg_set_restore(set), RG_EMODEL);
     rg_set_close(&set);
     set = open_indexed(*state, "HNSW16");
-    assert_non_null(strstr(rg_set_unfit(set), "a snapshot of model old, not of new"));
+    assert_non_null(strstr(rg_set_snapshot_problem(set), "belongs to model old, not to new"));
     for (unsigned n = 0; n < N; n++) assert_true(is_found_at(set, n, 2));
     rg_set_close(&set);
 }

@@ -1,6 +1,6 @@
 #include "tests/unit/retrieval/pictures.h"
 
-#include "services/retrieval/marks.h"
+#include "services/retrieval/bitset.h"
 #include "services/retrieval/rows.h"
 #include "tests/unit/retrieval/clouds.h"
 
@@ -12,13 +12,13 @@ static void append(rg_rows_t *rows, int64_t label, float first)
     uint8_t id[RG_ID_SIZE] = {(uint8_t)label};
     char name[24];
     snprintf(name, sizeof name, "%lld", (long long)label);
-    rg_rows_append(rows, &(rg_row_t){.label = label,
-                                     .added_ms = (uint64_t)label + 1,
-                                     .generation = (uint64_t)label + 2,
-                                     .annotated = label % 2,
-                                     .id = id,
-                                     .name = name,
-                                     .vector = vector});
+    rg_rows_append(rows, &(rg_image_row_t){.label = label,
+                                           .added_ms = (uint64_t)label + 1,
+                                           .generation = (uint64_t)label + 2,
+                                           .annotated = label % 2,
+                                           .id = id,
+                                           .name = name,
+                                           .vector = vector});
 }
 
 static void rows_are_what_was_appended(void **state)
@@ -26,12 +26,12 @@ static void rows_are_what_was_appended(void **state)
     (void)state;
     rg_rows_t rows;
     rg_rows_init(&rows, WIDE);
-    assert_int_equal(rows.room, ROOM);
+    assert_int_equal(rows.chunk_rows, ROOM);
     for (int i = 0; i < 3 * ROOM + 1; i++) append(&rows, 10 + i, (float)i);
     assert_int_equal(rows.count, 3 * ROOM + 1);
     assert_int_equal(rows.n_chunks, 4);
     for (int i = 0; i < 3 * ROOM + 1; i++) {
-        rg_row_t row = rg_rows_at(&rows, (size_t)i);
+        rg_image_row_t row = rg_rows_at(&rows, (size_t)i);
         assert_int_equal(row.label, 10 + i);
         assert_int_equal(row.added_ms, 11 + i);
         assert_int_equal(row.generation, 12 + i);
@@ -50,7 +50,7 @@ static void a_row_without_anything_is_zeros(void **state)
     (void)state;
     rg_rows_t rows;
     rg_rows_init(&rows, D);
-    rg_rows_append(&rows, &(rg_row_t){.label = 3});
+    rg_rows_append(&rows, &(rg_image_row_t){.label = 3});
     const float zeros[D] = {0};
     assert_memory_equal(rg_rows_at(&rows, 0).vector, zeros, sizeof zeros);
     assert_memory_equal(rg_rows_at(&rows, 0).id, zeros, RG_ID_SIZE);
@@ -80,11 +80,11 @@ static void shared_rows_outlive_each_other(void **state)
     rg_rows_t first, second, third;
     rg_rows_init(&first, WIDE);
     for (int i = 0; i < ROOM + 3; i++) append(&first, i, (float)i);
-    rg_rows_share(&second, &first);
+    rg_rows_retain(&second, &first);
     for (int i = ROOM + 3; i < 3 * ROOM; i++) append(&second, i, (float)i);
     assert_ptr_equal(first.chunks[1], second.chunks[1]); // without a copy
     assert_int_equal(first.count, ROOM + 3);
-    rg_rows_share(&third, &second);
+    rg_rows_retain(&third, &second);
     rg_rows_fini(&second);
     for (int i = 0; i < ROOM + 3; i++) assert_true(rg_rows_at(&first, (size_t)i).vector[0] == (float)i);
     rg_rows_fini(&first);
@@ -100,10 +100,10 @@ static void the_older_rows_can_be_appended_to_again(void **state)
     rg_rows_t rows, failed, next;
     rg_rows_init(&rows, WIDE);
     for (int i = 0; i < ROOM - 1; i++) append(&rows, i, (float)i);
-    rg_rows_share(&failed, &rows);
+    rg_rows_retain(&failed, &rows);
     for (int i = 0; i < 2 * ROOM; i++) append(&failed, 1000 + i, -1); // beyond the chunk they share
     rg_rows_fini(&failed);
-    rg_rows_share(&next, &rows);
+    rg_rows_retain(&next, &rows);
     append(&next, 500, 500);
     append(&next, 501, 501);
     assert_int_equal(rows.count, ROOM - 1);
@@ -121,15 +121,15 @@ static void marks_grow_set(void **state)
 {
     (void)state;
     for (size_t from = 0; from < 140; from += 7) {
-        rg_marks_t marks;
-        rg_marks_init(&marks, from, 0);
-        rg_marks_grow(&marks, from + 70);
-        for (size_t i = 0; i < from + 70; i++) assert_int_equal(rg_marks_get(&marks, i), i >= from);
-        if (from > 0) rg_marks_set(&marks, from - 1);
-        rg_marks_clear(&marks, from + 69);
+        rg_bitset_t marks;
+        rg_bitset_init(&marks, from, 0);
+        rg_bitset_grow(&marks, from + 70);
+        for (size_t i = 0; i < from + 70; i++) assert_int_equal(rg_bitset_get(&marks, i), i >= from);
+        if (from > 0) rg_bitset_set(&marks, from - 1);
+        rg_bitset_clear(&marks, from + 69);
         for (size_t i = 0; i < from + 70; i++)
-            assert_int_equal(rg_marks_get(&marks, i), i + 1 >= from && i != from + 69);
-        rg_marks_fini(&marks);
+            assert_int_equal(rg_bitset_get(&marks, i), i + 1 >= from && i != from + 69);
+        rg_bitset_fini(&marks);
         assert_null(marks.words);
     }
 }

@@ -2,23 +2,23 @@
 
 #include <math.h>
 
-#include "services/retrieval/filter.h"
+#include "services/retrieval/search.h"
 #include "tests/unit/retrieval/clouds.h"
 
 enum { DIM = 24, N = 3000, MORE = 500, QUERIES = 60, K = 10 };
 
 static const atomic_int GO = 0;
-static const rg_effort_t HARD = {.nprobe = 24, .ef_search = 96};
+static const rg_index_effort_t HARD = {.nprobe = 24, .ef_search = 96};
 
 // A view of N rows of a cloud, indexed.
 static rg_view_t *indexed_view(const char *factory)
 {
-    rg_model_t model = model_of("m");
+    rg_store_model_t model = model_of("m");
     model.embed_dim = DIM;
     rg_view_t *view = rg_view_new(&model, 1);
     float *x = cloud(N, DIM, 1);
     for (size_t i = 0; i < N; i++)
-        rg_view_append(view, &(rg_row_t){.label = cloud_label(i), .vector = x + i * DIM});
+        rg_view_append(view, &(rg_image_row_t){.label = cloud_label(i), .vector = x + i * DIM});
     free(x);
     if (strcmp(factory, "Flat") != 0) assert_ok(rg_index_build(&view->index, factory, &view->rows, &GO));
     return view;
@@ -28,18 +28,18 @@ static void append_more(rg_view_t *view)
 {
     float *x = cloud(MORE, DIM, 7);
     for (size_t i = 0; i < MORE; i++)
-        rg_view_append(view, &(rg_row_t){.label = cloud_label(N + i), .vector = x + i * DIM});
+        rg_view_append(view, &(rg_image_row_t){.label = cloud_label(N + i), .vector = x + i * DIM});
     free(x);
 }
 
-static void run(rg_hit_t *hits, const rg_view_t *view, const float *queries, rg_effort_t effort)
+static void run(rg_hit_t *hits, const rg_view_t *view, const float *queries, rg_index_effort_t effort)
 {
     const rg_search_t search = {.queries = queries, .n = QUERIES, .k = K, .effort = effort};
     assert_ok(rg_search_run(hits, view, &search));
 }
 
-// Of what an exact search among the living finds, the part that the view's search finds.
-static double recall(const rg_view_t *view, rg_effort_t effort)
+// Of what an exact search allowed the living finds, the part that the view's search finds.
+static double recall(const rg_view_t *view, rg_index_effort_t effort)
 {
     float *queries = cloud(QUERIES, DIM, 2);
     rg_hit_t hits[QUERIES * K], exact[QUERIES * K];
@@ -97,14 +97,14 @@ static void effort_raises_recall(void **state)
     (void)state;
     static const struct {
         const char *factory;
-        rg_effort_t little, much;
+        rg_index_effort_t little, much;
     } kinds[] = {{"IVF32,Flat", {1, 0}, {32, 0}}, {"HNSW8", {0, 1}, {0, 400}}};
     for (int i = 0; i < 2; i++) {
         rg_view_t *view = indexed_view(kinds[i].factory);
         double little = recall(view, kinds[i].little), much = recall(view, kinds[i].much);
         assert_true(much >= little + 0.02);
         assert_true(much >= 0.99);
-        assert_true(recall(view, (rg_effort_t){0}) < much); // each search has its own
+        assert_true(recall(view, (rg_index_effort_t){0}) < much); // each search has its own
         rg_view_destroy(&view);
     }
 }
@@ -179,24 +179,25 @@ static void the_last_one_excluded_leaves_none(void **state)
     rg_view_destroy(&view);
 }
 
-// A search among chosen rows is exact, and finds no others.
+// A search allowed chosen rows is exact, and finds no others.
 static void looks_among_chosen_rows(void **state)
 {
     (void)state;
     rg_view_t *view = indexed_view("IVF32,Flat");
-    rg_marks_t among;
+    rg_bitset_t allowed;
     float *queries = cloud(QUERIES, DIM, 2);
     rg_hit_t hits[QUERIES * K], exact[QUERIES * K];
-    rg_marks_init(&among, view->rows.count, 0);
-    for (size_t i = 0; i < 7 * (K - 1); i += 7) rg_marks_set(&among, i); // one fewer than asked for
-    const rg_search_t search = {.queries = queries, .n = QUERIES, .k = K, .among = &among, .effort = {1, 0}};
+    rg_bitset_init(&allowed, view->rows.count, 0);
+    for (size_t i = 0; i < 7 * (K - 1); i += 7) rg_bitset_set(&allowed, i); // one fewer than asked for
+    const rg_search_t search = {
+        .queries = queries, .n = QUERIES, .k = K, .allowed = &allowed, .effort = {1, 0}};
     assert_ok(rg_search_run(hits, view, &search));
-    rg_exact_search(exact, &view->rows, 0, &among, queries, QUERIES, K, NULL);
+    rg_exact_search(exact, &view->rows, 0, &allowed, queries, QUERIES, K, NULL);
     for (int i = 0; i < QUERIES * K; i++) {
         assert_int_equal(hits[i].row, exact[i].row);
         if (i % K == K - 1) assert_int_equal(hits[i].row, -1);
     }
-    rg_marks_fini(&among);
+    rg_bitset_fini(&allowed);
     free(queries);
     rg_view_destroy(&view);
 }
@@ -206,11 +207,11 @@ static void looks_among_chosen_rows(void **state)
 // A view of n rows, of which every third is dead.
 static rg_view_t *small_view(size_t n)
 {
-    const rg_model_t model = model_of("m");
+    const rg_store_model_t model = model_of("m");
     rg_view_t *view = rg_view_new(&model, 1);
     const float zeros[D] = {0};
     for (size_t i = 0; i < n; i++)
-        rg_view_append(view, &(rg_row_t){.label = (int64_t)i, .vector = i % 3 == 2 ? NULL : zeros});
+        rg_view_append(view, &(rg_image_row_t){.label = (int64_t)i, .vector = i % 3 == 2 ? NULL : zeros});
     return view;
 }
 
@@ -268,12 +269,12 @@ static void random_ones_are_chosen_ones(void **state)
 {
     (void)state;
     rg_view_t *view = small_view(90);
-    rg_marks_t among;
+    rg_bitset_t allowed;
     rg_hit_t hits[200 * 4];
     int seen[90] = {0};
-    rg_marks_init(&among, 90, 0);
-    for (size_t i = 0; i < 90; i += 30) rg_marks_set(&among, i);
-    const rg_search_t search = {.n = 200, .k = 4, .among = &among, .random = 1};
+    rg_bitset_init(&allowed, 90, 0);
+    for (size_t i = 0; i < 90; i += 30) rg_bitset_set(&allowed, i);
+    const rg_search_t search = {.n = 200, .k = 4, .allowed = &allowed, .random = 1};
     assert_ok(rg_search_run(hits, view, &search));
     for (int i = 0; i < 200 * 4; i++) {
         if (i % 4 == 3)
@@ -282,7 +283,7 @@ static void random_ones_are_chosen_ones(void **state)
             seen[hits[i].row]++;
     }
     for (int i = 0; i < 90; i += 30) assert_int_equal(seen[i], 200);
-    rg_marks_fini(&among);
+    rg_bitset_fini(&allowed);
     rg_view_destroy(&view);
 }
 
@@ -293,10 +294,10 @@ static void a_pool_is_drawn_from(void **state)
 {
     (void)state;
     enum { ROWS = 50, POOL = 10, PICK = 3, TIMES = 3000 };
-    const rg_model_t model = model_of("m");
+    const rg_store_model_t model = model_of("m");
     rg_view_t *view = rg_view_new(&model, 1);
     for (size_t i = 0; i < ROWS; i++)
-        rg_view_append(view, &(rg_row_t){.label = (int64_t)i, .vector = (const float[D]){(float)i}});
+        rg_view_append(view, &(rg_image_row_t){.label = (int64_t)i, .vector = (const float[D]){(float)i}});
     rg_hit_t *hits = rg_alloc(TIMES * PICK * sizeof *hits), *again = rg_alloc(TIMES * PICK * sizeof *again);
     float *queries = rg_alloc(TIMES * D * sizeof *queries);
     ptrdiff_t *exclude = rg_alloc(TIMES * sizeof *exclude);
@@ -350,7 +351,7 @@ static rg_set_t *filtered_set(const char *path)
     for (unsigned batch = 0; batch < 2; batch++) {
         picture_t p[10];
         rg_set_item_t items[10];
-        rg_outcome_t outcomes[10];
+        rg_set_outcome_t outcomes[10];
         for (unsigned i = 0; i < 10; i++) {
             picture(&p[i], 10 * batch + i);
             items[i] = item_of(&p[i]);
@@ -366,15 +367,15 @@ static rg_set_t *filtered_set(const char *path)
 // The chosen rows as bits; ~0: there is no condition.
 static unsigned chosen(rg_set_t *set, const Rg__V1__Filter *filter)
 {
-    rg_look_t look = look_at(set);
-    rg_marks_t marks;
+    rg_read_view_t read = read_view_of(set);
+    rg_bitset_t marks;
     unsigned bits = 0;
-    assert_ok(rg_filter_apply(&marks, filter, look.view, look.txn));
+    assert_ok(rg_search_filter(&marks, filter, read.view, read.txn));
     if (!marks.words) bits = ~0u;
     for (size_t row = 0; marks.words && row < marks.count; row++)
-        bits |= (unsigned)rg_marks_get(&marks, row) << row;
-    rg_marks_fini(&marks);
-    rg_look_end(&look);
+        bits |= (unsigned)rg_bitset_get(&marks, row) << row;
+    rg_bitset_fini(&marks);
+    rg_read_view_end(&read);
     return bits;
 }
 
@@ -423,43 +424,43 @@ static void filters_combine(void **state)
     filter.name_prefix = "00000";
     assert_int_equal(chosen(set, &filter), ODD & 0x3ff & ~(1 << 1));
     exclude[2].len = 15;
-    rg_look_t look = look_at(set);
-    rg_marks_t marks;
-    assert_fails(rg_filter_apply(&marks, &filter, look.view, look.txn), RG_EINVAL);
+    rg_read_view_t read = read_view_of(set);
+    rg_bitset_t marks;
+    assert_fails(rg_search_filter(&marks, &filter, read.view, read.txn), RG_EINVAL);
     assert_says("filter.exclude[2] has 15 bytes");
     assert_null(marks.words);
     filter.annotation = 3;
-    assert_fails(rg_filter_apply(&marks, &filter, look.view, look.txn), RG_EINVAL);
+    assert_fails(rg_search_filter(&marks, &filter, read.view, read.txn), RG_EINVAL);
     assert_says("filter.annotation 3 is unknown");
-    rg_look_end(&look);
+    rg_read_view_end(&read);
     rg_set_close(&set);
 }
 
 static void filters_choose_by_time(void **state)
 {
-    const rg_model_t model = model_of("m");
+    const rg_store_model_t model = model_of("m");
     const float zeros[D] = {0};
     rg_set_t *set = open_set(*state);
-    rg_look_t look = look_at(set);
+    rg_read_view_t read = read_view_of(set);
     rg_view_t *view = rg_view_new(&model, 1);
     for (int i = 0; i < 6; i++)
-        rg_view_append(view, &(rg_row_t){.label = i, .added_ms = 100 + (uint64_t)i, .vector = zeros});
+        rg_view_append(view, &(rg_image_row_t){.label = i, .added_ms = 100 + (uint64_t)i, .vector = zeros});
     static const struct {
         uint64_t from, until;
         unsigned want;
     } cases[] = {{102, 0, 0x3c}, {0, 102, 0x03}, {101, 104, 0x0e}, {103, 103, 0}, {106, 0, 0}, {1, 0, 0x3f}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         Rg__V1__Filter filter = RG__V1__FILTER__INIT;
-        rg_marks_t marks;
+        rg_bitset_t marks;
         filter.added_from_ms = cases[i].from;
         filter.added_until_ms = cases[i].until;
-        assert_ok(rg_filter_apply(&marks, &filter, view, look.txn));
+        assert_ok(rg_search_filter(&marks, &filter, view, read.txn));
         for (size_t row = 0; row < 6; row++)
-            assert_int_equal(rg_marks_get(&marks, row), cases[i].want >> row & 1);
-        rg_marks_fini(&marks);
+            assert_int_equal(rg_bitset_get(&marks, row), cases[i].want >> row & 1);
+        rg_bitset_fini(&marks);
     }
     rg_view_destroy(&view);
-    rg_look_end(&look);
+    rg_read_view_end(&read);
     rg_set_close(&set);
 }
 

@@ -28,17 +28,17 @@ static void a_look_stays_as_it_was(void **state)
     rg_set_t *set = open_set(*state);
     use(set, "m");
     assert_ok(add(set, "m", 0, 3, NULL));
-    rg_look_t look = look_at(set);
+    rg_read_view_t read = read_view_of(set);
     assert_ok(add(set, "m", 3, 3, NULL));
     assert_int_equal(take_out(set, 1, 1), 1);
-    assert_int_equal(look.view->generation, 2);
-    assert_int_equal(rg_view_count(look.view), 3);
+    assert_int_equal(read.view->generation, 2);
+    assert_int_equal(rg_view_count(read.view), 3);
     for (unsigned n = 0; n < 3; n++) {
-        assert_true(rg_view_is_alive(look.view, (size_t)row_of(&look, n)));
-        assert_int_equal(number_in(&look, row_of(&look, n)), n);
+        assert_true(rg_view_is_alive(read.view, (size_t)row_of(&read, n)));
+        assert_int_equal(number_in(&read, row_of(&read, n)), n);
     }
-    assert_int_equal(row_of(&look, 3), -1);
-    rg_look_end(&look);
+    assert_int_equal(row_of(&read, 3), -1);
+    rg_read_view_end(&read);
     assert_int_equal(count_of(set), 5);
     rg_set_close(&set);
 }
@@ -51,7 +51,7 @@ static void a_duplicate_keeps_its_name(void **state)
     picture(&p, 1);
     rg_set_item_t twice[2] = {item_of(&p), item_of(&p)};
     twice[1].name = "again.jpg";
-    rg_outcome_t outcomes[2];
+    rg_set_outcome_t outcomes[2];
     assert_ok(rg_set_add(set, "m", twice, 2, outcomes)); // within one batch
     assert_int_equal(outcomes[0].fate, RG__V1__FATE__ADDED);
     assert_int_equal(outcomes[1].fate, RG__V1__FATE__DUPLICATE);
@@ -90,11 +90,11 @@ static void everything_survives_a_restart(void **state)
     uint64_t before = rg_set_generation(set);
     rg_set_close(&set);
     set = open_set(*state);
-    rg_look_t look = look_at(set);
-    assert_int_equal(rg_view_count(look.view), 300);
-    assert_int_equal(look.view->generation, before);
-    assert_string_equal(look.view->model.name, "m");
-    rg_look_end(&look);
+    rg_read_view_t read = read_view_of(set);
+    assert_int_equal(rg_view_count(read.view), 300);
+    assert_int_equal(read.view->generation, before);
+    assert_string_equal(read.view->model.name, "m");
+    rg_read_view_end(&read);
     nearest(set, 7, 7, 2, again);
     assert_memory_equal(near, again, sizeof near);
     assert_int_equal(use(set, "m"), 0); // current already
@@ -112,10 +112,10 @@ static void the_generation_grows_with_every_change(void **state)
     assert_int_equal(rg_set_generation(set), 2);
     assert_ok(add(set, "m", 0, 3, NULL));
     assert_int_equal(rg_set_generation(set), 2);
-    rg_look_t look = look_at(set);
-    rg_image_t image;
-    assert_ok(rg_store_next(look.txn, 0, &image));
-    rg_look_end(&look);
+    rg_read_view_t read = read_view_of(set);
+    rg_store_image_t image;
+    assert_ok(rg_store_next(read.txn, 0, &image));
+    rg_read_view_end(&read);
     assert_int_equal(image.generation, 2);
     assert_int_equal(take_out(set, 99, 1), 0);
     assert_int_equal(rg_set_generation(set), 2);
@@ -152,46 +152,46 @@ static void removed_images_are_gone(void **state)
 static void lists_page_by_page(void **state)
 {
     rg_set_t *set = open_set(*state);
-    rg_image_t images[4];
+    rg_store_image_t images[4];
     size_t n;
     uint64_t next = 0;
     use(set, "m");
-    rg_look_t look = look_at(set);
-    assert_ok(rg_look_list(&look, 0, 0, images, 4, &n, &next));
+    rg_read_view_t read = read_view_of(set);
+    assert_ok(rg_read_view_list(&read, 0, 0, images, 4, &n, &next));
     assert_int_equal(n, 0);
     assert_int_equal(next, 0);
-    rg_look_end(&look);
+    rg_read_view_end(&read);
     assert_ok(add(set, "m", 0, 7, NULL));
     assert_int_equal(take_out(set, 2, 1), 1);
-    look = look_at(set);
+    read = read_view_of(set);
     int number = 0;
     do {
-        assert_ok(rg_look_list(&look, next, 0, images, 4, &n, &next));
+        assert_ok(rg_read_view_list(&read, next, 0, images, 4, &n, &next));
         for (size_t i = 0; i < n; i++) {
             number += number == 2;
             assert_int_equal(atoi(images[i].name), number++);
         }
     } while (next);
     assert_int_equal(number, 7);
-    assert_ok(rg_look_list(&look, 0, 1, images, 4, &n, &next)); // there is no next model
+    assert_ok(rg_read_view_list(&read, 0, 1, images, 4, &n, &next)); // there is no next model
     assert_int_equal(n, 0);
     assert_int_equal(next, 0);
-    rg_look_end(&look);
+    rg_read_view_end(&read);
     rg_set_close(&set);
 }
 
 static void nothing_goes_before_the_first_model(void **state)
 {
     rg_set_t *set = open_set(*state);
-    const rg_model_t *model;
+    const rg_store_model_t *model;
     assert_fails(add(set, "m", 0, 1, NULL), RG_EMODEL);
     assert_fails(add(set, "", 0, 1, NULL), RG_EMODEL);
     assert_fails(rg_set_find_model(set, "", &model), RG_EMODEL);
-    rg_look_t look = look_at(set);
-    assert_fails(rg_look_check(&look, ""), RG_EMODEL);
+    rg_read_view_t read = read_view_of(set);
+    assert_fails(rg_read_view_check_model(&read, ""), RG_EMODEL);
     assert_says("no model is current");
-    assert_int_equal(rg_view_count(look.view), 0);
-    rg_look_end(&look);
+    assert_int_equal(rg_view_count(read.view), 0);
+    rg_read_view_end(&read);
     assert_int_equal(take_out(set, 0, 1), 0);
     use(set, "m");
     assert_fails(add(set, "", 0, 1, NULL), RG_EMODEL);
@@ -204,7 +204,7 @@ static void bad_models_change_nothing(void **state)
     uint64_t missing;
     use(set, "m");
     assert_ok(add(set, "m", 0, 1, NULL));
-    rg_model_t bad = model_of("");
+    rg_store_model_t bad = model_of("");
     assert_fails(rg_set_use_model(set, &bad, &missing), RG_EINVAL);
     bad = model_of("m");
     bad.embed_dim++;
@@ -219,11 +219,11 @@ static void bad_models_change_nothing(void **state)
     assert_fails(rg_set_use_model(set, &bad, &missing), RG_ELIMIT);
     for (int i = 0; i < 3; i++) bad.features_shape[i] = 1u << 31; // the product overflows
     assert_fails(rg_set_use_model(set, &bad, &missing), RG_ELIMIT);
-    rg_look_t look = look_at(set);
-    assert_string_equal(look.view->model.name, "m");
-    assert_int_equal(look.view->generation, 2);
-    assert_int_equal(rg_view_count(look.view), 1);
-    rg_look_end(&look);
+    rg_read_view_t read = read_view_of(set);
+    assert_string_equal(read.view->model.name, "m");
+    assert_int_equal(read.view->generation, 2);
+    assert_int_equal(rg_view_count(read.view), 1);
+    rg_read_view_end(&read);
     rg_set_close(&set);
 }
 
@@ -233,7 +233,7 @@ static void bad_items_are_refused_alone(void **state)
     use(set, "m");
     picture_t p[7];
     rg_set_item_t items[7];
-    rg_outcome_t outcomes[7];
+    rg_set_outcome_t outcomes[7];
     char long_name[RG_TEXT_MAX + 2] = {0}, full_name[RG_TEXT_MAX + 1] = {0};
     for (unsigned i = 0; i < 7; i++) {
         picture(&p[i], i);
@@ -302,10 +302,10 @@ static void a_stored_model_of_impossible_sizes_is_told_at_open(void **state)
         rg_store_txn_t *txn = NULL;
         rg_set_t *set = NULL;
         const rg_set_options_t options = {.path = *state, .index = "Flat", .map_bytes = MAP_BYTES};
-        rg_state_t written = {.model = model_of("m"), .next = model_of("n")};
+        rg_store_state_t written = {.model = model_of("m"), .next = model_of("n")};
         (next ? &written.next : &written.model)->embed_dim = 0;
         assert_ok(rg_store_open(&store, *state, MAP_BYTES));
-        assert_ok(rg_store_write(store, &txn));
+        assert_ok(rg_store_begin_write(store, &txn));
         assert_ok(rg_store_set_state(txn, &written));
         assert_ok(rg_store_commit(&txn));
         rg_store_close(&store);
@@ -320,12 +320,12 @@ static void add_until_killed(const char *path, int acknowledge)
     rg_set_t *set = NULL;
     const rg_set_options_t options = {.path = path, .index = "Flat", .map_bytes = MAP_BYTES};
     if (rg_set_open(&set, &options) != 0) _exit(1);
-    const rg_model_t model = model_of("m");
+    const rg_store_model_t model = model_of("m");
     uint64_t missing;
-    rg_look_t look;
-    if (rg_set_use_model(set, &model, &missing) != 0 || rg_set_look(set, &look) != 0) _exit(1);
-    unsigned n = (unsigned)rg_view_count(look.view);
-    rg_look_end(&look);
+    rg_read_view_t read;
+    if (rg_set_use_model(set, &model, &missing) != 0 || rg_read_view_begin(&read, set) != 0) _exit(1);
+    unsigned n = (unsigned)rg_view_count(read.view);
+    rg_read_view_end(&read);
     for (;; n += 7) {
         if (add(set, "m", n, 7, NULL) != 0) _exit(1);
         if (write(acknowledge, &n, sizeof n) != sizeof n) _exit(1);
@@ -362,14 +362,14 @@ static void a_kill_loses_nothing_acknowledged(void **state)
         assert_in_range(stored, acknowledged, acknowledged + 7);
         assert_int_equal(stored % 7, 0); // whole batches
         uint8_t *seen = rg_alloc(stored);
-        rg_look_t look = look_at(set);
-        rg_image_t image = {0};
-        while (rg_store_next(look.txn, image.label + 1, &image) == 0) {
+        rg_read_view_t read = read_view_of(set);
+        rg_store_image_t image = {0};
+        while (rg_store_next(read.txn, image.label + 1, &image) == 0) {
             unsigned number = (unsigned)atoi(image.name);
             assert_true(number < stored);
             assert_int_equal(seen[number]++, 0); // none twice
         }
-        rg_look_end(&look);
+        rg_read_view_end(&read);
         for (size_t i = 0; i < stored; i++) assert_int_equal(seen[i], 1);
         free(seen);
         rg_set_close(&set);

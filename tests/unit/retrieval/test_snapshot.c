@@ -16,13 +16,13 @@ static const char HNSW[] = "HNSW8";
 // n rows with an index over them, and one row behind it.
 static rg_view_t *view_of(const char *model, size_t n)
 {
-    const rg_model_t known = model_of(model);
+    const rg_store_model_t known = model_of(model);
     rg_view_t *view = rg_view_new(&known, 1);
     float *x = cloud(n + 1, D, 1);
     for (size_t i = 0; i < n; i++)
-        rg_view_append(view, &(rg_row_t){.label = cloud_label(i), .vector = x + i * D});
+        rg_view_append(view, &(rg_image_row_t){.label = cloud_label(i), .vector = x + i * D});
     assert_ok(rg_index_build(&view->index, HNSW, &view->rows, &GO));
-    rg_view_append(view, &(rg_row_t){.label = cloud_label(n), .vector = x + n * D});
+    rg_view_append(view, &(rg_image_row_t){.label = cloud_label(n), .vector = x + n * D});
     free(x);
     return view;
 }
@@ -38,7 +38,7 @@ static char *write_one(void *folder)
 
 static int read_as(const char *path, const char *model, const char *factory)
 {
-    const rg_model_t known = model_of(model);
+    const rg_store_model_t known = model_of(model);
     rg_snapshot_t snapshot = {0};
     int err = rg_snapshot_read(&snapshot, path, &known, factory);
     if (err) assert_null(snapshot.labels);
@@ -57,8 +57,8 @@ static void what_is_written_is_read(void **state)
     assert_int_equal(snapshot.rows, N);
     for (size_t i = 0; i < N; i++) assert_int_equal(snapshot.labels[i], cloud_label(i));
     assert_int_equal(rg_index_count(snapshot.index), N);
-    assert_ok(rg_index_search(view->index, found, queries, N, 5, (rg_effort_t){0}));
-    assert_ok(rg_index_search(snapshot.index, again, queries, N, 5, (rg_effort_t){0}));
+    assert_ok(rg_index_search(view->index, found, queries, N, 5, (rg_index_effort_t){0}));
+    assert_ok(rg_index_search(snapshot.index, again, queries, N, 5, (rg_index_effort_t){0}));
     assert_memory_equal(found, again, sizeof found);
     rg_snapshot_fini(&snapshot);
     rg_view_destroy(&view);
@@ -69,7 +69,7 @@ static void what_is_written_is_read(void **state)
 static void a_view_without_index_is_written_and_read(void **state)
 {
     char *path = rg_format("%s/index.snapshot", (char *)*state);
-    const rg_model_t models[] = {model_of("m"), {{0}}};
+    const rg_store_model_t models[] = {model_of("m"), {{0}}};
     for (int i = 0; i < 2; i++) {
         rg_view_t *view = rg_view_new(&models[i], 1);
         rg_snapshot_t snapshot = {0};
@@ -89,7 +89,7 @@ static void none_is_told_from_a_bad_one(void **state)
     assert_fails(read_as(path, "m", HNSW), RG_ENOENT);
     assert_ok(rg_file_write(path, "", 0));
     assert_fails(read_as(path, "m", HNSW), RG_EFORMAT);
-    assert_says("torn");
+    assert_says("damaged");
     free(path);
     assert_fails(read_as(*state, "m", HNSW), RG_EFORMAT); // a folder
 }
@@ -99,11 +99,11 @@ static void another_kind_is_left_aside(void **state)
     char *path = write_one(*state);
     assert_ok(read_as(path, "m", HNSW));
     assert_fails(read_as(path, "n", HNSW), RG_EMODEL);
-    assert_says("a snapshot of model m, not of n");
+    assert_says("the snapshot belongs to model m, not to n");
     assert_fails(read_as(path, "m", "HNSW16"), RG_EMODEL);
-    assert_says("an index 'HNSW8', not 'HNSW16'");
+    assert_says("an index 'HNSW8', but retrieval.index is 'HNSW16'");
     assert_fails(read_as(path, "m", "Flat"), RG_EMODEL);
-    rg_model_t wide = model_of("m");
+    rg_store_model_t wide = model_of("m");
     wide.embed_dim++;
     rg_snapshot_t snapshot = {0};
     assert_fails(rg_snapshot_read(&snapshot, path, &wide, HNSW), RG_EMODEL);
@@ -131,7 +131,7 @@ static void the_head_is_checked(void **state)
 {
     char *path = write_one(*state);
     assert_fails(read_changed(path, 0, "X", 1), RG_EFORMAT);
-    assert_says("no snapshot of an index");
+    assert_says("not a snapshot of an index");
     assert_fails(read_changed(path, 8, &(uint32_t){2}, 4), RG_EVERSION);
     assert_fails(read_changed(path, 12, &(uint32_t){D + 1}, 4), RG_EMODEL); // dim
     for (size_t at = 16; at <= 20; at += 4) {                               // lengths of the texts
@@ -142,7 +142,7 @@ static void the_head_is_checked(void **state)
     assert_fails(read_changed(path, 24, &(uint64_t){1 << 20}, 8), RG_EFORMAT);
     assert_fails(read_changed(path, 32, &(uint64_t){48}, 8), RG_EFORMAT); // size
     assert_fails(read_changed(path, 40, &(uint64_t){0}, 8), RG_EFORMAT);  // checksum
-    assert_says("its checksum is another");
+    assert_says("its checksum is wrong");
     free(path);
 }
 

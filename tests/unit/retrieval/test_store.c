@@ -18,18 +18,19 @@ static int make_picture(rg_store_txn_t *txn, unsigned n, uint64_t label, uint32_
 {
     picture_t p;
     picture(&p, n);
-    const rg_span_t made[RG_MADES] = {{p.embedding, sizeof p.embedding}, {p.features, sizeof p.features}};
-    return rg_store_make(txn, label, slot, made);
+    const rg_store_value_t made[RG_DERIVED_KINDS] = {{p.embedding, sizeof p.embedding},
+                                                     {p.features, sizeof p.features}};
+    return rg_store_put_derived(txn, label, slot, made);
 }
 
 static int put_picture(rg_store_txn_t *txn, unsigned n, uint64_t *label)
 {
     picture_t p;
     picture(&p, n);
-    rg_image_t image = {.generation = 7, .time_ms = 1000 + n, .annotated = n % 2};
+    rg_store_image_t image = {.generation = 7, .time_ms = 1000 + n, .annotated = n % 2};
     memcpy(image.id, p.id, sizeof p.id);
     strcpy(image.name, p.name);
-    int err = rg_store_put(txn, &image, (rg_span_t){p.thumbnail, sizeof p.thumbnail});
+    int err = rg_store_put(txn, &image, (rg_store_value_t){p.thumbnail, sizeof p.thumbnail});
     if (!err) err = make_picture(txn, n, image.label, 0);
     if (!err) *label = image.label;
     return err;
@@ -39,7 +40,7 @@ static uint64_t store_one(rg_store_t *store, unsigned n)
 {
     rg_store_txn_t *txn = NULL;
     uint64_t label = 0;
-    assert_ok(rg_store_write(store, &txn));
+    assert_ok(rg_store_begin_write(store, &txn));
     assert_ok(put_picture(txn, n, &label));
     assert_ok(rg_store_commit(&txn));
     return label;
@@ -49,7 +50,7 @@ static uint64_t count_of(rg_store_t *store)
 {
     rg_store_txn_t *txn = NULL;
     uint64_t count;
-    assert_ok(rg_store_read(store, &txn));
+    assert_ok(rg_store_begin_read(store, &txn));
     assert_ok(rg_store_count(txn, &count));
     rg_store_abort(&txn);
     return count;
@@ -62,9 +63,9 @@ static void puts_and_gets(void **state)
     rg_store_txn_t *txn = NULL;
     picture_t p;
     picture(&p, 5);
-    rg_image_t image;
-    rg_span_t span;
-    assert_ok(rg_store_read(store, &txn));
+    rg_store_image_t image;
+    rg_store_value_t span;
+    assert_ok(rg_store_begin_read(store, &txn));
     assert_ok(rg_store_find(txn, p.id, &found));
     assert_int_equal(found, label);
     assert_ok(rg_store_image(txn, label, &image));
@@ -73,11 +74,11 @@ static void puts_and_gets(void **state)
     assert_int_equal(image.generation, 7);
     assert_int_equal(image.time_ms, 1005);
     assert_int_equal(image.annotated, 1);
-    assert_ok(rg_store_made(txn, &image, 0, RG_MADE_EMBEDDING, sizeof p.embedding, &span));
+    assert_ok(rg_store_derived(txn, &image, 0, RG_DERIVED_EMBEDDING, sizeof p.embedding, &span));
     assert_memory_equal(span.data, p.embedding, sizeof p.embedding);
-    assert_ok(rg_store_made(txn, &image, 0, RG_MADE_FEATURES, sizeof p.features, &span));
+    assert_ok(rg_store_derived(txn, &image, 0, RG_DERIVED_FEATURES, sizeof p.features, &span));
     assert_memory_equal(span.data, p.features, sizeof p.features);
-    assert_fails(rg_store_made(txn, &image, 1, RG_MADE_FEATURES, sizeof p.features, &span), RG_ENOENT);
+    assert_fails(rg_store_derived(txn, &image, 1, RG_DERIVED_FEATURES, sizeof p.features, &span), RG_ENOENT);
     assert_ok(rg_store_thumbnail(txn, &image, &span));
     assert_int_equal(span.size, sizeof p.thumbnail);
     p.id[0]++;
@@ -91,17 +92,17 @@ static void the_longest_texts_fit(void **state)
 {
     rg_store_t *store = open_store(*state);
     rg_store_txn_t *txn = NULL;
-    rg_image_t image = {0}, back;
+    rg_store_image_t image = {0}, back;
     memset(image.name, 'n', RG_TEXT_MAX);
-    rg_state_t written = {.generation = 3,
-                          .slot = 1,
-                          .model = {.embed_dim = 4, .features_shape = {1, 2, 3}},
-                          .next = {.embed_dim = 5, .features_shape = {3, 2, 1}}},
-               read;
+    rg_store_state_t written = {.generation = 3,
+                                .slot = 1,
+                                .model = {.embed_dim = 4, .features_shape = {1, 2, 3}},
+                                .next = {.embed_dim = 5, .features_shape = {3, 2, 1}}},
+                     read;
     memset(written.model.name, 'm', RG_TEXT_MAX);
     memset(written.next.name, 'x', RG_TEXT_MAX);
-    assert_ok(rg_store_write(store, &txn));
-    assert_ok(rg_store_put(txn, &image, (rg_span_t){"t", 1}));
+    assert_ok(rg_store_begin_write(store, &txn));
+    assert_ok(rg_store_put(txn, &image, (rg_store_value_t){"t", 1}));
     assert_ok(rg_store_set_state(txn, &written));
     assert_ok(rg_store_image(txn, image.label, &back));
     assert_ok(rg_store_state(txn, &read));
@@ -117,8 +118,8 @@ static void labels_ascend_and_are_never_given_twice(void **state)
     uint64_t first = store_one(store, 1), second = store_one(store, 2);
     assert_true(first < second);
     rg_store_txn_t *txn = NULL;
-    rg_image_t image;
-    assert_ok(rg_store_write(store, &txn));
+    rg_store_image_t image;
+    assert_ok(rg_store_begin_write(store, &txn));
     assert_ok(rg_store_delete(txn, second));
     assert_fails(rg_store_delete(txn, second), RG_ENOENT);
     assert_fails(rg_store_image(txn, second, &image), RG_ENOENT);
@@ -137,18 +138,18 @@ static void a_deleted_image_leaves_nothing_behind(void **state)
     picture_t p;
     picture(&p, 1);
     rg_store_txn_t *txn = NULL;
-    assert_ok(rg_store_write(store, &txn));
+    assert_ok(rg_store_begin_write(store, &txn));
     assert_ok(make_picture(txn, 1, label, 1));
     assert_ok(rg_store_delete(txn, label));
     assert_ok(rg_store_commit(&txn));
-    assert_ok(rg_store_read(store, &txn));
+    assert_ok(rg_store_begin_read(store, &txn));
     assert_fails(rg_store_find(txn, p.id, &found), RG_ENOENT);
-    const rg_image_t image = {.label = label};
-    rg_span_t span;
-    for (uint32_t slot = 0; slot < RG_SLOTS; slot++) {
+    const rg_store_image_t image = {.label = label};
+    rg_store_value_t span;
+    for (uint32_t slot = 0; slot < RG_STORE_SLOTS; slot++) {
         assert_ok(rg_store_embedded(txn, slot, &count));
         assert_int_equal(count, 0);
-        assert_fails(rg_store_made(txn, &image, slot, RG_MADE_FEATURES, 1, &span), RG_ENOENT);
+        assert_fails(rg_store_derived(txn, &image, slot, RG_DERIVED_FEATURES, 1, &span), RG_ENOENT);
     }
     assert_fails(rg_store_thumbnail(txn, &image, &span), RG_EFORMAT);
     rg_store_abort(&txn);
@@ -161,8 +162,8 @@ static void next_walks_in_order(void **state)
     uint64_t labels[5], from = 0;
     for (unsigned i = 0; i < 5; i++) labels[i] = store_one(store, i);
     rg_store_txn_t *txn = NULL;
-    rg_image_t image;
-    assert_ok(rg_store_read(store, &txn));
+    rg_store_image_t image;
+    assert_ok(rg_store_begin_read(store, &txn));
     for (unsigned i = 0; i < 5; i++) {
         assert_ok(rg_store_next(txn, from, &image));
         assert_int_equal(image.label, labels[i]);
@@ -176,24 +177,26 @@ static void next_walks_in_order(void **state)
 static void the_slots_are_apart(void **state)
 {
     rg_store_t *store = open_store(*state);
-    uint64_t label = store_one(store, 5), embedded[RG_SLOTS];
+    uint64_t label = store_one(store, 5), embedded[RG_STORE_SLOTS];
     rg_store_txn_t *txn = NULL;
-    rg_image_t image;
-    rg_span_t span;
+    rg_store_image_t image;
+    rg_store_value_t span;
     picture_t p, other;
     picture(&p, 5);
     picture(&other, 6);
-    assert_ok(rg_store_write(store, &txn));
+    assert_ok(rg_store_begin_write(store, &txn));
     assert_ok(make_picture(txn, 6, label, 1));
-    for (uint32_t slot = 0; slot < RG_SLOTS; slot++) assert_ok(rg_store_embedded(txn, slot, &embedded[slot]));
+    for (uint32_t slot = 0; slot < RG_STORE_SLOTS; slot++)
+        assert_ok(rg_store_embedded(txn, slot, &embedded[slot]));
     assert_int_equal(embedded[0], 1);
     assert_int_equal(embedded[1], 1);
     assert_ok(rg_store_image(txn, label, &image));
-    assert_ok(rg_store_made(txn, &image, 1, RG_MADE_EMBEDDING, sizeof p.embedding, &span));
+    assert_ok(rg_store_derived(txn, &image, 1, RG_DERIVED_EMBEDDING, sizeof p.embedding, &span));
     assert_memory_equal(span.data, other.embedding, sizeof other.embedding);
-    assert_ok(rg_store_clear(txn, 0));
-    assert_fails(rg_store_made(txn, &image, 0, RG_MADE_EMBEDDING, sizeof p.embedding, &span), RG_ENOENT);
-    assert_ok(rg_store_made(txn, &image, 1, RG_MADE_FEATURES, sizeof p.features, &span));
+    assert_ok(rg_store_clear_slot(txn, 0));
+    assert_fails(rg_store_derived(txn, &image, 0, RG_DERIVED_EMBEDDING, sizeof p.embedding, &span),
+                 RG_ENOENT);
+    assert_ok(rg_store_derived(txn, &image, 1, RG_DERIVED_FEATURES, sizeof p.features, &span));
     assert_memory_equal(span.data, other.features, sizeof other.features);
     rg_store_abort(&txn);
     rg_store_close(&store);
@@ -215,8 +218,8 @@ static unsigned named(rg_store_t *store, const char *prefix, labels_t *labels)
 {
     rg_store_txn_t *txn = NULL;
     *labels = (labels_t){0};
-    assert_ok(rg_store_read(store, &txn));
-    assert_ok(rg_store_named(txn, prefix, keep_label, labels));
+    assert_ok(rg_store_begin_read(store, &txn));
+    assert_ok(rg_store_find_prefix(txn, prefix, keep_label, labels));
     rg_store_abort(&txn);
     return labels->n;
 }
@@ -229,11 +232,11 @@ static void names_are_found_by_their_beginning(void **state)
     labels_t labels;
     char longest[2 * RG_TEXT_MAX + 1] = {0};
     assert_int_equal(named(store, "", &labels), 0);
-    assert_ok(rg_store_write(store, &txn));
+    assert_ok(rg_store_begin_write(store, &txn));
     for (int i = 0; i < 5; i++) {
-        rg_image_t image = {.id = {(uint8_t)i}};
+        rg_store_image_t image = {.id = {(uint8_t)i}};
         strcpy(image.name, names[i]);
-        assert_ok(rg_store_put(txn, &image, (rg_span_t){"t", 1}));
+        assert_ok(rg_store_put(txn, &image, (rg_store_value_t){"t", 1}));
     }
     assert_ok(rg_store_commit(&txn));
     assert_int_equal(named(store, "cat/", &labels), 3); // in the order of the names, then of the labels
@@ -246,7 +249,7 @@ static void names_are_found_by_their_beginning(void **state)
     assert_int_equal(named(store, "dogs", &labels), 0);
     assert_int_equal(named(store, "zebra", &labels), 0);
     assert_int_equal(named(store, memset(longest, 'c', 2 * RG_TEXT_MAX), &labels), 0);
-    assert_ok(rg_store_write(store, &txn));
+    assert_ok(rg_store_begin_write(store, &txn));
     assert_ok(rg_store_delete(txn, 3)); // of two of that name
     assert_ok(rg_store_commit(&txn));
     assert_int_equal(named(store, "cat/1", &labels), 1);
@@ -259,7 +262,7 @@ static void an_aborted_transaction_leaves_no_trace(void **state)
     rg_store_t *store = open_store(*state);
     rg_store_txn_t *txn = NULL;
     uint64_t label;
-    assert_ok(rg_store_write(store, &txn));
+    assert_ok(rg_store_begin_write(store, &txn));
     assert_ok(put_picture(txn, 1, &label));
     rg_store_abort(&txn);
     assert_null(txn);
@@ -271,9 +274,9 @@ static void a_reader_sees_its_own_moment(void **state)
 {
     rg_store_t *store = open_store(*state);
     rg_store_txn_t *txn = NULL;
-    rg_image_t image;
+    rg_store_image_t image;
     uint64_t count;
-    assert_ok(rg_store_read(store, &txn));
+    assert_ok(rg_store_begin_read(store, &txn));
     uint64_t label = store_one(store, 1);
     assert_ok(rg_store_count(txn, &count));
     assert_int_equal(count, 0);
@@ -292,7 +295,7 @@ static void a_full_map_is_an_error_and_no_half(void **state)
     int err = 0;
     assert_ok(rg_store_open(&store, *state, 256 << 10));
     store_one(store, 1000000);
-    assert_ok(rg_store_write(store, &txn));
+    assert_ok(rg_store_begin_write(store, &txn));
     while (!err && n < 100000) err = put_picture(txn, n++, &label);
     assert_fails(err, RG_EFULL);
     assert_says(*state);
@@ -326,7 +329,7 @@ static void a_full_disk_is_an_error_and_no_half(void **state)
     rg_store_txn_t *txn = NULL;
     uint64_t label;
     store_one(store, 1000000);
-    assert_ok(rg_store_write(store, &txn));
+    assert_ok(rg_store_begin_write(store, &txn));
     for (unsigned i = 0; i < 500; i++) assert_ok(put_picture(txn, i, &label));
     struct rlimit old = limit_files(rg_store_bytes(store) + 8192);
     int err = rg_store_commit(&txn);
@@ -344,10 +347,10 @@ static void fill_and_empty(rg_store_t *store, unsigned n, unsigned keep)
 {
     rg_store_txn_t *txn = NULL;
     uint64_t label;
-    assert_ok(rg_store_write(store, &txn));
+    assert_ok(rg_store_begin_write(store, &txn));
     for (unsigned i = 0; i < n; i++) assert_ok(put_picture(txn, i, &label));
     assert_ok(rg_store_commit(&txn));
-    assert_ok(rg_store_write(store, &txn));
+    assert_ok(rg_store_begin_write(store, &txn));
     for (uint64_t i = 1 + keep; i <= n; i++) assert_ok(rg_store_delete(txn, i));
     assert_ok(rg_store_commit(&txn));
 }
@@ -369,20 +372,20 @@ static void a_copy_takes_the_place_and_is_smaller(void **state)
     assert_ok(rg_store_copy(store));
     assert_int_equal(rg_store_bytes(store), before);
     assert_ok(rg_store_copy(store)); // in place of one that was left behind
-    assert_ok(rg_store_adopt(store));
+    assert_ok(rg_store_use_copy(store));
     assert_true(rg_store_bytes(store) < before / 2);
     assert_true(file_bytes(*state) < on_disk / 2);
     for (int reopened = 0; reopened < 2; reopened++) {
         rg_store_txn_t *txn = NULL;
-        rg_image_t image;
-        rg_span_t span;
+        rg_store_image_t image;
+        rg_store_value_t span;
         picture_t p;
         picture(&p, 2);
         assert_int_equal(count_of(store), 3);
-        assert_ok(rg_store_read(store, &txn));
+        assert_ok(rg_store_begin_read(store, &txn));
         assert_ok(rg_store_image(txn, 3, &image));
         assert_string_equal(image.name, p.name);
-        assert_ok(rg_store_made(txn, &image, 0, RG_MADE_FEATURES, sizeof p.features, &span));
+        assert_ok(rg_store_derived(txn, &image, 0, RG_DERIVED_FEATURES, sizeof p.features, &span));
         assert_memory_equal(span.data, p.features, sizeof p.features);
         rg_store_abort(&txn);
         rg_store_t *other = NULL;
@@ -406,7 +409,7 @@ static void a_copy_that_finds_no_room_changes_nothing(void **state)
     char *copy = rg_format("%s/compacting/data.mdb", (char *)*state);
     assert_int_not_equal(access(copy, F_OK), 0);
     free(copy);
-    assert_fails(rg_store_adopt(store), RG_EIO); // there is none
+    assert_fails(rg_store_use_copy(store), RG_EIO); // there is none
     assert_int_equal(count_of(store), 100);
     store_one(store, 1000);
     rg_store_close(&store);
@@ -477,11 +480,12 @@ static void corrupt_records_name_the_image(void **state)
     overwrite(*state, "thumbnails", key, none);
     store = open_store(*state);
     rg_store_txn_t *txn = NULL;
-    rg_image_t image;
-    rg_span_t span;
-    assert_ok(rg_store_read(store, &txn));
+    rg_store_image_t image;
+    rg_store_value_t span;
+    assert_ok(rg_store_begin_read(store, &txn));
     assert_ok(rg_store_image(txn, label, &image));
-    assert_fails(rg_store_made(txn, &image, 0, RG_MADE_EMBEDDING, sizeof p.embedding, &span), RG_EFORMAT);
+    assert_fails(rg_store_derived(txn, &image, 0, RG_DERIVED_EMBEDDING, sizeof p.embedding, &span),
+                 RG_EFORMAT);
     assert_says("0500000000000000000000000000");
     assert_says("embedding of 3 bytes");
     assert_fails(rg_store_thumbnail(txn, &image, &span), RG_EFORMAT);
@@ -493,7 +497,7 @@ static void corrupt_records_name_the_image(void **state)
     overwrite(*state, "images", key, three);
     overwrite(*state, "ids", id, three);
     store = open_store(*state);
-    assert_ok(rg_store_read(store, &txn));
+    assert_ok(rg_store_begin_read(store, &txn));
     assert_fails(rg_store_image(txn, label, &image), RG_EFORMAT);
     assert_fails(rg_store_next(txn, 0, &image), RG_EFORMAT);
     assert_fails(rg_store_find(txn, p.id, &found), RG_EFORMAT);
@@ -514,8 +518,8 @@ static void lengths_in_a_record_are_checked(void **state)
         overwrite(*state, "images", (MDB_val){sizeof label, &label}, (MDB_val){48, records[i]});
         store = open_store(*state);
         rg_store_txn_t *txn = NULL;
-        rg_image_t image;
-        assert_ok(rg_store_read(store, &txn));
+        rg_store_image_t image;
+        assert_ok(rg_store_begin_read(store, &txn));
         assert_fails(rg_store_image(txn, label, &image), RG_EFORMAT);
         rg_store_abort(&txn);
         rg_store_close(&store);
@@ -526,8 +530,8 @@ static void the_state_is_checked(void **state)
 {
     rg_store_t *store = open_store(*state);
     rg_store_txn_t *txn = NULL;
-    rg_state_t back;
-    assert_ok(rg_store_read(store, &txn));
+    rg_store_state_t back;
+    assert_ok(rg_store_begin_read(store, &txn));
     assert_ok(rg_store_state(txn, &back));
     assert_int_equal(back.generation, 0);
     assert_string_equal(back.model.name, "");

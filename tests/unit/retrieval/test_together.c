@@ -1,4 +1,4 @@
-// Everything at once: one thread changes the set and takes what was built, one builds, two look. Each does a
+// Everything at once: one thread changes the set and takes what was built, one builds, two read. Each does a
 // given number of things, so that the test ends however the threads run.
 #include "tests/unit/retrieval/sets.h"
 
@@ -12,7 +12,7 @@ typedef struct {
     rg_set_t *set;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    rg_build_t *built; // waiting for the writer
+    rg_set_build_t *built; // waiting for the writer
     int builder_is_done;
 } together_t;
 
@@ -34,38 +34,39 @@ static float times_of(const char *model)
 // ---- looking
 
 // The nearest image of picture n's embedding is this one.
-static void check_image(const rg_look_t *look, const rg_image_t *image)
+static void check_image(const rg_read_view_t *read, const rg_store_image_t *image)
 {
     picture_t p;
     rg_hit_t hit;
     picture(&p, (unsigned)atoi(image->name));
-    for (int d = 0; d < D; d++) p.embedding[d] *= times_of(look->view->model.name);
+    for (int d = 0; d < D; d++) p.embedding[d] *= times_of(read->view->model.name);
     const rg_search_t search = {.queries = p.embedding, .n = 1, .k = 1, .effort = {.ef_search = 512}};
-    CHECK(rg_search_run(&hit, look->view, &search) == 0);
+    CHECK(rg_search_run(&hit, read->view, &search) == 0);
     CHECK(hit.row >= 0 && hit.dist_l2sq == 0);
-    CHECK(rg_rows_at(&look->view->rows, (size_t)hit.row).label == (int64_t)image->label);
+    CHECK(rg_rows_at(&read->view->rows, (size_t)hit.row).label == (int64_t)image->label);
 }
 
 // All images of the generation are there, and found; nothing else is.
 static uint64_t check_look(rg_set_t *set)
 {
-    rg_look_t look;
-    rg_image_t image = {0};
-    rg_span_t made;
+    rg_read_view_t read;
+    rg_store_image_t image = {0};
+    rg_store_value_t made;
     uint64_t count, n = 0;
-    CHECK(rg_set_look(set, &look) == 0);
-    CHECK(rg_store_count(look.txn, &count) == 0);
-    CHECK(rg_view_count(look.view) == count);
-    while (rg_store_next(look.txn, image.label + 1, &image) == 0) {
-        ptrdiff_t row = rg_rows_find(&look.view->rows, (int64_t)image.label);
-        CHECK(row >= 0 && rg_view_is_alive(look.view, (size_t)row));
-        CHECK(rg_store_made(look.txn, &image, look.slot, RG_MADE_EMBEDDING, sizeof(float[D]), &made) == 0);
-        CHECK(memcmp(made.data, rg_rows_at(&look.view->rows, (size_t)row).vector, made.size) == 0);
-        if (n++ % 7 == count % 7) check_image(&look, &image);
+    CHECK(rg_read_view_begin(&read, set) == 0);
+    CHECK(rg_store_count(read.txn, &count) == 0);
+    CHECK(rg_view_count(read.view) == count);
+    while (rg_store_next(read.txn, image.label + 1, &image) == 0) {
+        ptrdiff_t row = rg_rows_find(&read.view->rows, (int64_t)image.label);
+        CHECK(row >= 0 && rg_view_is_alive(read.view, (size_t)row));
+        CHECK(rg_store_derived(read.txn, &image, read.slot, RG_DERIVED_EMBEDDING, sizeof(float[D]), &made) ==
+              0);
+        CHECK(memcmp(made.data, rg_rows_at(&read.view->rows, (size_t)row).vector, made.size) == 0);
+        if (n++ % 7 == count % 7) check_image(&read, &image);
     }
     CHECK(n == count);
-    uint64_t generation = look.view->generation;
-    rg_look_end(&look);
+    uint64_t generation = read.view->generation;
+    rg_read_view_end(&read);
     return generation;
 }
 
@@ -87,7 +88,7 @@ static void *keep_building(void *data)
 {
     together_t *t = data;
     for (int i = 0; i < BUILDS; i++) {
-        rg_build_t *built = NULL;
+        rg_set_build_t *built = NULL;
         CHECK(rg_set_build(t->set, i % 3 == 2, &GO, &built) == 0);
         if (i % 5 == 4) CHECK(rg_set_save(t->set) == 0);
         pthread_mutex_lock(&t->lock);
@@ -107,7 +108,7 @@ static void take_built(together_t *t)
 {
     pthread_mutex_lock(&t->lock);
     if (t->built) {
-        rg_set_take(t->set, &t->built);
+        rg_set_publish_build(t->set, &t->built);
         pthread_cond_signal(&t->changed);
     }
     pthread_mutex_unlock(&t->lock);
@@ -118,7 +119,7 @@ static void take_the_rest(together_t *t)
     pthread_mutex_lock(&t->lock);
     while (!t->builder_is_done || t->built) {
         if (t->built) {
-            rg_set_take(t->set, &t->built);
+            rg_set_publish_build(t->set, &t->built);
             pthread_cond_signal(&t->changed);
         } else {
             pthread_cond_wait(&t->changed, &t->lock);
@@ -131,11 +132,11 @@ static void take_the_rest(together_t *t)
 
 static int holds(rg_set_t *set, unsigned n)
 {
-    rg_look_t look;
-    CHECK(rg_set_look(set, &look) == 0);
-    ptrdiff_t row = row_of(&look, n);
-    int found = row >= 0 && rg_view_is_alive(look.view, (size_t)row);
-    rg_look_end(&look);
+    rg_read_view_t read;
+    CHECK(rg_read_view_begin(&read, set) == 0);
+    ptrdiff_t row = row_of(&read, n);
+    int found = row >= 0 && rg_view_is_alive(read.view, (size_t)row);
+    rg_read_view_end(&read);
     return found;
 }
 
@@ -159,10 +160,10 @@ static void reindex(together_t *t, const char *model)
         CHECK(add_scaled(t->set, model, n, BATCH, times_of(model), NULL) == 0);
         take_built(t);
     }
-    rg_look_t look;
-    CHECK(rg_set_look(t->set, &look) == 0);
-    CHECK(strcmp(look.view->model.name, model) == 0);
-    rg_look_end(&look);
+    rg_read_view_t read;
+    CHECK(rg_read_view_begin(&read, t->set) == 0);
+    CHECK(strcmp(read.view->model.name, model) == 0);
+    rg_read_view_end(&read);
 }
 
 static void change(together_t *t)

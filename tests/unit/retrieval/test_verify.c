@@ -55,19 +55,19 @@ static void damage_image(const char *path, const char *table, unsigned n, const 
     damage(path, table, &label, sizeof label, value, size);
 }
 
-static rg_verified_t verified(rg_set_t *set)
+static rg_verify_report_t report(rg_set_t *set)
 {
-    rg_look_t look = look_at(set);
-    rg_verified_t found;
-    assert_ok(rg_verify(&found, &look, &GO));
-    rg_look_end(&look);
+    rg_read_view_t read = read_view_of(set);
+    rg_verify_report_t found;
+    assert_ok(rg_verify(&found, &read, &GO));
+    rg_read_view_end(&read);
     return found;
 }
 
 // That many problems, and the first says this.
 static void assert_problem(rg_set_t *set, uint64_t problems, const char *text)
 {
-    rg_verified_t found = verified(set);
+    rg_verify_report_t found = report(set);
     assert_int_equal(found.problems, problems);
     if (!strstr(found.problem[0], text)) fail_msg("'%s' is not in: %s", text, found.problem[0]);
 }
@@ -78,17 +78,17 @@ static void a_sound_set_has_no_problems(void **state)
     for (int i = 0; i < 2; i++) {
         char *path = rg_format("%s/%s", (char *)*state, kinds[i]);
         rg_set_t *set = filled(path, kinds[i]);
-        rg_build_t *build = NULL;
+        rg_set_build_t *build = NULL;
         for (int changed = 0; changed < 2; changed++) {
             picture_t p;
-            rg_verified_t found = verified(set);
+            rg_verify_report_t found = report(set);
             assert_int_equal(found.problems, 0);
             assert_int_equal(found.images, N - 2 * (unsigned)changed);
             assert_int_equal(found.bytes,
                              found.images * (sizeof p.embedding + sizeof p.features + sizeof p.thumbnail));
             assert_true(found.recall == 1);
             assert_ok(rg_set_build(set, 0, &GO, &build));
-            rg_set_take(set, &build);
+            rg_set_publish_build(set, &build);
             assert_int_equal(take_out(set, 3, 2), changed ? 0 : 2);
             if (!changed) use(set, "next"); // half embedded anew is sound too
             if (!changed) assert_ok(add(set, "next", 0, N / 2, NULL));
@@ -101,10 +101,10 @@ static void a_sound_set_has_no_problems(void **state)
 static void an_empty_set_is_sound(void **state)
 {
     rg_set_t *set = open_set(*state);
-    assert_int_equal(verified(set).problems, 0);
+    assert_int_equal(report(set).problems, 0);
     use(set, "m");
-    assert_int_equal(verified(set).problems, 0);
-    assert_true(verified(set).recall == 1);
+    assert_int_equal(report(set).problems, 0);
+    assert_true(report(set).recall == 1);
     rg_set_close(&set);
 }
 
@@ -187,7 +187,7 @@ static void an_id_without_an_image_is_no_obstacle(void **state)
         assert_ok(add(set, "m", 100 + (unsigned)again, 1, &fate));
         assert_int_equal(fate, RG__V1__FATE__ADDED);
         assert_true(is_found(set, 100 + (unsigned)again));
-        assert_int_equal(verified(set).problems, 0);
+        assert_int_equal(report(set).problems, 0);
     }
     rg_set_close(&set);
 }
@@ -203,13 +203,13 @@ static void images_that_are_gone_are_counted(void **state)
 static void a_record_that_cannot_be_read_is_an_error(void **state)
 {
     rg_set_t *set = filled(*state, "Flat");
-    rg_look_t look;
-    rg_verified_t found;
+    rg_read_view_t read;
+    rg_verify_report_t found;
     damage_image(*state, "images", 7, "abc", 3);
-    look = look_at(set);
-    assert_fails(rg_verify(&found, &look, &GO), RG_EFORMAT);
+    read = read_view_of(set);
+    assert_fails(rg_verify(&found, &read, &GO), RG_EFORMAT);
     assert_says("image 8 is corrupt");
-    rg_look_end(&look);
+    rg_read_view_end(&read);
     rg_set_close(&set);
 }
 
@@ -218,9 +218,9 @@ static void many_problems_are_counted(void **state)
     rg_set_t *set = filled(*state, "Flat");
     assert_ok(add(set, "m", N, N, NULL));
     for (unsigned n = 0; n < 2 * N; n++) damage_image(*state, "features.1", n, "abc", 3);
-    rg_verified_t found = verified(set);
+    rg_verify_report_t found = report(set);
     assert_int_equal(found.problems, 2 * N);
-    assert_non_null(strstr(found.problem[RG_PROBLEMS_MAX - 1], "features of 3 bytes"));
+    assert_non_null(strstr(found.problem[RG_VERIFY_PROBLEMS_MAX - 1], "features of 3 bytes"));
     rg_set_close(&set);
 }
 
@@ -229,18 +229,18 @@ static void an_image_behind_the_sets_back_is_named(void **state)
     rg_set_t *set = filled(*state, "Flat"), *other = NULL;
     char *path = rg_format("%s/other", (char *)*state);
     other = filled(path, "Flat");
-    rg_look_t look = look_at(other), mixed = look_at(set);
+    rg_read_view_t read = read_view_of(other), mixed = read_view_of(set);
     assert_int_equal(take_out(set, 3, 1), 1); // the view of one, the store of the other
-    rg_look_t now = look_at(set);
-    rg_look_t wrong = {now.view, mixed.txn, mixed.slot};
-    rg_verified_t found;
+    rg_read_view_t now = read_view_of(set);
+    rg_read_view_t wrong = {now.view, mixed.txn, mixed.slot};
+    rg_verify_report_t found;
     assert_ok(rg_verify(&found, &wrong, &GO));
     assert_int_equal(found.problems, 1);
     assert_non_null(strstr(found.problem[0], "000003.jpg: it is stored, but cannot be found"));
-    assert_fails(rg_verify(&found, &look, &STOP), RG_ESTOPPED);
-    rg_look_end(&look);
-    rg_look_end(&mixed);
-    rg_look_end(&now);
+    assert_fails(rg_verify(&found, &read, &STOP), RG_ESTOPPED);
+    rg_read_view_end(&read);
+    rg_read_view_end(&mixed);
+    rg_read_view_end(&now);
     rg_set_close(&set);
     rg_set_close(&other);
     free(path);
