@@ -19,8 +19,9 @@ static pid_t read_pid(int fd)
     return n > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
 }
 
-// Whether fd is still the file of that name: a supervisor that ends removes it.
-static int current(int fd, const char *path)
+// Returns 1 if fd is still the file of that name. A supervisor that ends removes the file, and another one may
+// have made it again since fd was opened.
+static int is_current(int fd, const char *path)
 {
     struct stat opened, named;
     return fstat(fd, &opened) == 0 && stat(path, &named) == 0 && opened.st_ino == named.st_ino;
@@ -38,7 +39,7 @@ int rg_pidfile_take(const rg_config_t *config, int *out)
             err = errno == EWOULDBLOCK
                       ? rg_fail(RG_EBUSY, "already running (pid %d), %s", (int)read_pid(fd), path)
                       : rg_fail_errno(RG_EIO, "%s: cannot lock", path);
-        } else if (current(fd, path)) {
+        } else if (is_current(fd, path)) {
             *out = fd;
             return 0;
         }
@@ -63,8 +64,8 @@ void rg_pidfile_remove(const rg_config_t *config)
     unlink(path);
 }
 
-// The pidfd is opened before the lock is tried: if the lock is still held then, the id cannot have been
-// reused.
+// The order matters: pidfd first, then the lock. If the lock is still held, the process has not ended, so the
+// pidfd is its own and not that of a later process with the same id.
 int rg_pidfile_owner(const rg_config_t *config, pid_t *out_pid, int *out_pidfd)
 {
     char path[RG_PATH_SIZE];
@@ -76,10 +77,10 @@ int rg_pidfile_owner(const rg_config_t *config, pid_t *out_pid, int *out_pidfd)
     pid_t pid = read_pid(fd);
     int err = 0, pidfd = pid > 0 ? pidfd_open(pid, 0) : -1;
     if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-        if (current(fd, path)) unlink(path);
+        if (is_current(fd, path)) unlink(path);
         err = rg_fail(RG_ENOENT, "nothing is running in %s", config->run);
     } else if (pidfd < 0) {
-        err = rg_fail(RG_EBUSY, "%s: its supervisor is just starting; try again", path);
+        err = rg_fail(RG_EBUSY, "%s: the supervisor is just starting: try again", path);
     }
     close(fd);
     if (err) {

@@ -1,3 +1,23 @@
+// The supervisor is a process that `rg-ctl up` forks. The services are its children:
+//
+//     rg-ctl up ──fork──► supervisor ──fork, exec──► rg-retrieval, rg-encoder, rg-loader, ...
+//         ▲                   │
+//         └── report pipe ◄───┘  one sentence if a service cannot start
+//
+// Signals. The supervisor blocks SIGCHLD, SIGTERM and SIGINT and reads them from a signalfd, so its loop waits
+// for one descriptor and nothing runs in a signal handler.
+//   SIGCHLD          a service ended: collect it (waitpid) and plan its restart
+//   SIGTERM, SIGINT  stop: send SIGTERM to all services, and SIGKILL after patience_s to those still alive;
+//                    the supervisor ends after the last of them
+//
+// Restarts. A service that ends is started again after pause_min_s. If it ends within young_s of a restart,
+// the pause doubles, up to pause_max_s, so a service that keeps failing does not use up the machine. Only a
+// failure at the very first start is different: `up` still waits then, so the supervisor sends it the
+// service's last log line and stops everything.
+//
+// Sudden death. Each service asks the kernel for SIGTERM when its parent dies (PR_SET_PDEATHSIG), so kill -9
+// of the supervisor leaves no service behind. The lock on RUN/rg.pid (pidfile.h) is taken before the fork, and
+// the supervisor inherits it; the kernel drops it when the supervisor ends, however it ends.
 #include "services/ctl/supervisor.h"
 
 #include <errno.h>
@@ -26,7 +46,7 @@ typedef struct {
     const char *name;
     pid_t pid; // 0: not running
     int starts;
-    double started_s, pause_s, restart_s; // restart_s: when to start again, if not running
+    double started_s, pause_s, restart_s; // restart_s: when to start it again, if it is not running
 } child_t;
 
 typedef struct {
@@ -34,9 +54,9 @@ typedef struct {
     child_t child[RG_SERVICES];
     int n;
     int signals; // signalfd
-    int report;  // pipe to `up`, -1 once it is over
+    int report;  // pipe to `up`; -1 once it is closed
     int stopping;
-    double kill_s; // when patience with the ending services is over; 0: killed already
+    double kill_s; // while stopping: when to send SIGKILL; 0: sent already
 } supervisor_t;
 
 void rg_supervisor_log(const rg_config_t *config, const char *name, char out[RG_PATH_SIZE])
@@ -46,7 +66,7 @@ void rg_supervisor_log(const rg_config_t *config, const char *name, char out[RG_
     rg_config_path(config, file, out);
 }
 
-// Standard input from nowhere, output and errors to the end of the log.
+// Standard input reads nothing; standard output and error are appended to the log.
 static int redirect(const rg_config_t *config, const char *name)
 {
     char path[RG_PATH_SIZE];
@@ -62,26 +82,26 @@ static int redirect(const rg_config_t *config, const char *name)
     return 0;
 }
 
-// In the forked child: becomes the service.
-__attribute__((noreturn)) static void become(const rg_supervisor_spec_t *spec, const char *name,
-                                             pid_t supervisor)
+// In the forked child: turns it into the service.
+__attribute__((noreturn)) static void exec_service(const rg_supervisor_spec_t *spec, const char *name,
+                                                   pid_t supervisor)
 {
     char path[4096];
     const rg_options_t *options = spec->options;
     const char *argv[4 + 2 * RG_SETS_MAX];
     int n = 0;
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != supervisor) _exit(1); // it died before the line above
+    if (getppid() != supervisor) _exit(1); // the supervisor died before the line above
     if (redirect(&options->config, name) != 0) _exit(1);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
-    // The services share the cores: a compute thread that waits for another hands its core over after some
-    // microseconds, not milliseconds. Alone as fast, half again as fast where encoder and trainer compute at
-    // once.
+    // The services share the cores, so a compute thread that waits for another gives up its core after some
+    // microseconds instead of milliseconds. That costs nothing when a service computes alone, and makes encoder
+    // and trainer half again as fast when both compute.
     setenv("GOMP_SPINCOUNT", "2000", 0);
-    // An approximate index reads vectors from all over its memory: large pages make it a quarter faster.
+    // An approximate index reads vectors from everywhere in its memory; large pages make it a quarter faster.
     if (strcmp(name, "retrieval") == 0) setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 0);
     snprintf(path, sizeof path, "%s/rg-%s", spec->folder, name);
     argv[n++] = path;
@@ -97,14 +117,14 @@ __attribute__((noreturn)) static void become(const rg_supervisor_spec_t *spec, c
     _exit(127);
 }
 
-static void start(supervisor_t *self, child_t *child)
+static void start_service(supervisor_t *self, child_t *child)
 {
     pid_t supervisor = getpid(), pid = fork();
-    if (pid == 0) become(self->spec, child->name, supervisor);
+    if (pid == 0) exec_service(self->spec, child->name, supervisor);
     child->started_s = rg_clock_s();
     if (pid < 0) {
         child->restart_s = child->started_s + pause_max_s;
-        rg_log(RG_LOG_ERROR, "fork", "service=%s reason=\"%s\"", child->name, strerror(errno));
+        rg_log(RG_LOG_ERROR, "fork-failed", "service=%s reason=\"%s\"", child->name, strerror(errno));
         return;
     }
     child->pid = pid;
@@ -112,7 +132,7 @@ static void start(supervisor_t *self, child_t *child)
     rg_log(RG_LOG_INFO, "started", "service=%s pid=%d starts=%d", child->name, (int)pid, child->starts);
 }
 
-static void end_all(supervisor_t *self)
+static void stop_all(supervisor_t *self)
 {
     if (self->stopping) return;
     self->stopping = 1;
@@ -121,7 +141,7 @@ static void end_all(supervisor_t *self)
         if (self->child[i].pid) kill(self->child[i].pid, SIGTERM);
 }
 
-// The end of a service's log, at most size - 1 bytes.
+// Reads the end of a log, at most size - 1 bytes.
 static void read_tail(const char *path, char *out, size_t size)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -131,8 +151,8 @@ static void read_tail(const char *path, char *out, size_t size)
     out[n > 0 ? n : 0] = 0;
 }
 
-// What a service said when it failed: the error="..." of its last log line, or that line. free() it.
-static char *last_words(const rg_config_t *config, const char *name)
+// Why a service failed: the error="..." of its last log line, or the whole line, as a sentence. free() it.
+static char *describe_failure(const rg_config_t *config, const char *name)
 {
     char path[RG_PATH_SIZE], tail[2048];
     rg_supervisor_log(config, name, path);
@@ -148,20 +168,19 @@ static char *last_words(const rg_config_t *config, const char *name)
     return rg_format("the %s failed: %s (log: %s)", name, line, path);
 }
 
-// A service that cannot even start once is reported to the `up` that still waits, and nothing is left
-// running.
+// If this service failed at its first start, tells the `up` that still waits. Returns 1 if `up` was told.
 static int report_failure(supervisor_t *self, const child_t *child, int status)
 {
     if (self->report < 0 || child->starts > 1 || !WIFEXITED(status) || WEXITSTATUS(status) == 0) return 0;
-    char *sentence = last_words(&self->spec->options->config, child->name);
+    char *sentence = describe_failure(&self->spec->options->config, child->name);
     ssize_t n = write(self->report, sentence, strlen(sentence));
     free(sentence);
     close(self->report);
     self->report = -1;
-    return n > 0; // EPIPE: `up` is over, every service had answered
+    return n > 0; // EPIPE: `up` has ended, so every service had answered
 }
 
-static void bury(supervisor_t *self, child_t *child, int status)
+static void plan_restart(supervisor_t *self, child_t *child, int status)
 {
     double now = rg_clock_s();
     child->pid = 0;
@@ -170,7 +189,7 @@ static void bury(supervisor_t *self, child_t *child, int status)
            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     if (self->stopping) return;
     if (report_failure(self, child, status)) {
-        end_all(self);
+        stop_all(self);
         return;
     }
     int young = child->starts > 1 && now - child->started_s < young_s;
@@ -179,29 +198,30 @@ static void bury(supervisor_t *self, child_t *child, int status)
     child->restart_s = now + child->pause_s;
 }
 
-static void reap(supervisor_t *self)
+static void collect_ended(supervisor_t *self)
 {
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
         for (int i = 0; i < self->n; i++)
-            if (self->child[i].pid == pid) bury(self, &self->child[i], status);
+            if (self->child[i].pid == pid) plan_restart(self, &self->child[i], status);
 }
 
-static void take_signals(supervisor_t *self)
+static void read_signals(supervisor_t *self)
 {
     struct signalfd_siginfo info;
     while (read(self->signals, &info, sizeof info) == sizeof info)
-        if (info.ssi_signo != SIGCHLD) end_all(self);
-    reap(self);
+        if (info.ssi_signo != SIGCHLD) stop_all(self);
+    collect_ended(self);
 }
 
-// Does what is due; gives the milliseconds until the next thing is, -1: nothing is planned.
-static int act(supervisor_t *self)
+// Starts services whose pause is over, and kills those that do not end in time. Returns the milliseconds until
+// this is to be called again; -1: when a signal comes.
+static int do_what_is_due(supervisor_t *self)
 {
     double now = rg_clock_s(), next = -1;
     for (int i = 0; i < self->n && !self->stopping; i++) {
         child_t *child = &self->child[i];
-        if (!child->pid && child->restart_s <= now) start(self, child);
+        if (!child->pid && child->restart_s <= now) start_service(self, child);
         if (!child->pid && (next < 0 || child->restart_s < next)) next = child->restart_s;
     }
     if (self->stopping && self->kill_s > 0) {
@@ -213,7 +233,7 @@ static int act(supervisor_t *self)
     return next < 0 ? -1 : next <= now ? 0 : (int)(1000 * (next - now)) + 1;
 }
 
-static int alive(const supervisor_t *self)
+static int count_alive(const supervisor_t *self)
 {
     int n = 0;
     for (int i = 0; i < self->n; i++) n += self->child[i].pid != 0;
@@ -226,13 +246,14 @@ static void supervise(supervisor_t *self)
         if (self->spec->services & 1u << i) self->child[self->n++].name = rg_services_name(i);
     do {
         struct pollfd ready = {.fd = self->signals, .events = POLLIN};
-        int wait = act(self);
-        if (poll(&ready, 1, wait) > 0) take_signals(self);
-    } while (!self->stopping || alive(self));
+        int wait = do_what_is_due(self);
+        if (poll(&ready, 1, wait) > 0) read_signals(self);
+    } while (!self->stopping || count_alive(self));
 }
 
-// The supervisor process, from fork to exit.
-__attribute__((noreturn)) static void run(const rg_supervisor_spec_t *spec, int pidfile, int report)
+// The supervisor process from fork to exit.
+__attribute__((noreturn)) static void supervisor_main(const rg_supervisor_spec_t *spec, int pidfile,
+                                                      int report)
 {
     supervisor_t self = {.spec = spec, .report = report};
     const rg_config_t *config = &spec->options->config;
@@ -270,7 +291,7 @@ int rg_supervisor_start(const rg_supervisor_spec_t *spec, pid_t *out_pid, int *o
     pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
-        run(spec, pidfile, ends[1]);
+        supervisor_main(spec, pidfile, ends[1]);
     }
     close(ends[1]);
     if (pid < 0) {
@@ -281,6 +302,6 @@ int rg_supervisor_start(const rg_supervisor_spec_t *spec, pid_t *out_pid, int *o
         *out_report = ends[0];
     }
 out:
-    close(pidfile); // the supervisor's copy keeps the lock
+    close(pidfile); // the supervisor's copy of the descriptor keeps the lock
     return err;
 }

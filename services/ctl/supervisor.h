@@ -1,8 +1,8 @@
-// The process that keeps the services of one run directory alive on this machine: it starts them, restarts
-// one that dies (after 0.2 s, doubling to 5 s while it keeps dying young), and ends them all on SIGTERM. Each
-// service writes to RUN/logs/SERVICE.log, the supervisor itself to RUN/logs/supervisor.log.
+// The supervisor: a process that keeps the services of one run directory running on this machine. It starts
+// them, starts one again that ends (after 0.2 s, doubling to 5 s while it keeps ending soon), and stops them
+// all on SIGTERM. If the supervisor is killed, the kernel ends the services with it.
 //
-// If the supervisor is killed, the kernel ends the services with it (PR_SET_PDEATHSIG).
+// Each service writes to RUN/logs/SERVICE.log, the supervisor to RUN/logs/supervisor.log.
 #ifndef RG_CTL_SUPERVISOR_H
 #define RG_CTL_SUPERVISOR_H
 
@@ -11,16 +11,16 @@
 #include "services/ctl/command.h"
 
 typedef struct {
-    const rg_options_t *options; // passed on: --config, --set
+    const rg_options_t *options; // --config and --set are passed on to the services
     const char *folder;          // of the executables rg-SERVICE
     unsigned services;           // mask of 1 << service (config/services.h)
-    int attached;                // 1: stays in the caller's session and writes to its standard error
+    int attached;                // 1: stay in the caller's session and write to its standard error
 } rg_supervisor_spec_t;
 
-// Forks the supervisor. *report is a descriptor to read: a sentence comes if a service fails at its first
-// start (all are ended then), end of file with nothing if the supervisor itself ends. Keep it open until the
-// services answer: a failure after it is closed is an ordinary death. RG_EBUSY if the run directory is
-// supervised already.
+// Forks the supervisor and gives its process id. *report is the reading end of a pipe: a sentence comes if a
+// service fails at its first start (all services are stopped then), end of file without a sentence if the
+// supervisor itself ends. Close it once every service has answered; a later failure only causes a restart.
+// RG_EBUSY if the run directory has a supervisor already.
 int rg_supervisor_start(const rg_supervisor_spec_t *spec, pid_t *pid, int *report);
 
 // RUN/logs/NAME.log.

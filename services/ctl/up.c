@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "common/config/services.h"
-#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/wire/wire.h"
 #include "services/ctl/caller.h"
@@ -19,12 +18,10 @@
 #include "services/ctl/supervisor.h"
 
 enum {
-    READY_S = 120,
+    READY_S = 120, // for the first answer of a service
     STEP_MS = 50,
-    DOWN_MS = 30000 // more than the supervisor waits for the services
+    DOWN_MS = 30000 // longer than the supervisor waits for its services
 };
-
-// ---- up
 
 typedef struct {
     unsigned only; // mask of services; 0: all
@@ -44,7 +41,7 @@ static const rg_command_option_t up_options[] = {
     {0},
 };
 
-// The folder of this executable, where the services lie too.
+// Finds the folder of this executable, which holds the services' executables as well.
 static int find_folder(unsigned services, char folder[4096])
 {
     char path[4096 + 32];
@@ -55,18 +52,25 @@ static int find_folder(unsigned services, char folder[4096])
     for (int i = 0; i < RG_SERVICES; i++) {
         if (!(services & 1u << i)) continue;
         snprintf(path, sizeof path, "%s/rg-%s", folder, rg_services_name(i));
-        if (access(path, X_OK) != 0) return rg_fail_errno(RG_ENOENT, "%s: cannot run", path);
+        if (access(path, X_OK) != 0)
+            return rg_fail_errno(RG_ENOENT, "%s: cannot run; it must lie beside rg-ctl", path);
     }
     return 0;
 }
 
-// One service's first answer.
+// ---- waiting until each service answers
+
+// A service that was started, until its first answer. Another process may answer at the same endpoint: a
+// service of another run directory. Ours then fails, because it cannot have the endpoint, and its sentence
+// comes over the report pipe; until then the question is repeated.
 typedef struct {
     rg_link_t *link;
+    const rg_config_t *config;
     const char *name;
     pid_t supervisor;
-    int json, ready, foreign; // foreign: another process answers at this endpoint
-} waiting_t;
+    int json, ready, foreign; // foreign: another process answered
+    rg_failure_t failure;     // no answer in time
+} starting_t;
 
 static pid_t parent_of(uint32_t pid)
 {
@@ -82,39 +86,44 @@ static pid_t parent_of(uint32_t pid)
     return name_end && sscanf(name_end + 1, " %*c %d", &parent) == 1 ? parent : 0;
 }
 
-// Where to look, if this is who serves the page.
-static void print_page(const Rg__V1__StatusReply *status)
+static void print_ready(const starting_t *starting, const Rg__V1__StatusReply *status)
 {
-    const char *page = rg_status_text(status, "page"), *token = rg_status_text(status, "token");
-    if (*page) printf("%-10s %s\n", "", page);
-    if (*token) printf("%-10s it asks for the token in %s\n", "", token);
-}
-
-static void take_status(void *self, int err, const rg_msg_t *reply)
-{
-    waiting_t *waiting = self;
-    const Rg__V1__StatusReply *status = err ? NULL : rg_msg_body(reply);
-    waiting->foreign = !status || rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_STATUS_REPLY ||
-                       parent_of(status->pid) != waiting->supervisor;
-    if (waiting->foreign) return;
-    waiting->ready = 1;
-    if (waiting->json) {
-        rg_output_json(json_pack("{s:s, s:i}", "service", waiting->name, "pid", (int)status->pid));
-    } else {
-        printf("%-10s ready (pid %u)\n", waiting->name, status->pid);
-        print_page(status);
-        fflush(stdout);
+    if (starting->json) {
+        rg_output_json(json_pack("{s:s, s:i}", "service", starting->name, "pid", (int)status->pid));
+        return;
     }
+    printf("%-10s ready (pid %u)\n", starting->name, status->pid);
+    const char *page = rg_status_text(status, "page"), *token = rg_status_text(status, "token");
+    if (*page) printf("%-10s %s\n", "", page); // the gateway's
+    if (*token) printf("%-10s it asks for the token in %s\n", "", token);
+    fflush(stdout);
 }
 
-static void ask(waiting_t *waiting)
+static void up_take_status(void *self, int err, const rg_msg_t *reply)
+{
+    starting_t *starting = self;
+    if (err == RG_ETIMEOUT) {
+        err = rg_fail(err, "the %s does not answer after %d s: see its log in %s/logs", starting->name,
+                      READY_S, starting->config->run);
+        rg_failure_keep(&starting->failure, err);
+        return;
+    }
+    const Rg__V1__StatusReply *status = err ? NULL : rg_msg_body(reply);
+    starting->foreign = !status || rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_STATUS_REPLY ||
+                        parent_of(status->pid) != starting->supervisor;
+    if (starting->foreign) return;
+    starting->ready = 1;
+    print_ready(starting, status);
+}
+
+static void ask_whether_ready(starting_t *starting)
 {
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST);
-    waiting->foreign = 0;
-    rg_link_send(waiting->link, &request, -1, take_status, waiting);
+    starting->foreign = 0;
+    rg_link_send(starting->link, &request, READY_S * 1000, up_take_status, starting);
 }
 
-// What the supervisor has to say within that time, if anything: its end is an error too.
+// Waits for the supervisor's report. A sentence is an error, and so is the end of the supervisor.
 static int check_report(int report, int timeout_ms, const rg_config_t *config)
 {
     char sentence[2048], log[RG_PATH_SIZE];
@@ -129,58 +138,50 @@ static int check_report(int report, int timeout_ms, const rg_config_t *config)
     return rg_fail(RG_EREMOTE, "the supervisor ended: see %s", log);
 }
 
-// If another process answers, ours is about to fail for the endpoint it cannot have, and to say so.
-static int wait_a_moment(waiting_t *waiting, const rg_config_t *config, int report)
+static int wait_a_moment(starting_t *starting, int report)
 {
-    int err = rg_link_poll(waiting->link, STEP_MS);
-    if (!err) err = check_report(report, waiting->foreign ? STEP_MS : 0, config);
-    if (!err && waiting->foreign) ask(waiting);
+    int err = rg_link_poll(starting->link, STEP_MS);
+    if (!err) err = check_report(report, starting->foreign ? STEP_MS : 0, starting->config);
+    if (!err) err = rg_failure_raise(&starting->failure);
+    if (!err && starting->foreign) ask_whether_ready(starting);
     return err;
 }
 
-static int wait_ready(waiting_t *waiting, const rg_config_t *config, int report)
+static int wait_until_ready(const rg_supervisor_spec_t *spec, pid_t supervisor, int report)
 {
-    double deadline = rg_clock_s() + READY_S;
-    int left = 1, err = 0;
+    starting_t starting[RG_SERVICES] = {0};
+    const rg_config_t *config = &spec->options->config;
+    const rg_wire_options_t wire = rg_wire_options(config);
+    int err = 0, left = 1;
+    for (int i = 0; i < RG_SERVICES && !err; i++) {
+        if (!(spec->services & 1u << i)) continue;
+        starting[i] = (starting_t){.config = config,
+                                   .name = rg_services_name(i),
+                                   .supervisor = supervisor,
+                                   .json = spec->options->json};
+        err = rg_link_new(&starting[i].link, &wire, starting[i].name, rg_services_endpoint(config, i),
+                          rg_interrupted());
+        if (!err) ask_whether_ready(&starting[i]);
+    }
     while (!err && left) {
         left = 0;
         for (int i = 0; i < RG_SERVICES && !err; i++) {
-            if (!waiting[i].link || waiting[i].ready) continue;
-            err = wait_a_moment(&waiting[i], config, report);
-            left += !waiting[i].ready;
-            if (!err && !waiting[i].ready && rg_clock_s() > deadline)
-                err = rg_fail(RG_ETIMEOUT, "the %s does not answer after %d s: see its log in %s/logs",
-                              waiting[i].name, READY_S, config->run);
+            if (!starting[i].link || starting[i].ready) continue;
+            err = wait_a_moment(&starting[i], report);
+            left += !starting[i].ready;
         }
     }
+    for (int i = 0; i < RG_SERVICES; i++) rg_link_destroy(&starting[i].link);
     return err;
 }
 
-static int ask_all(const rg_supervisor_spec_t *spec, pid_t supervisor, int report)
-{
-    waiting_t waiting[RG_SERVICES] = {0};
-    const rg_config_t *config = &spec->options->config;
-    const rg_wire_options_t wire = rg_wire_options(config);
-    int err = 0;
-    for (int i = 0; i < RG_SERVICES && !err; i++) {
-        if (!(spec->services & 1u << i)) continue;
-        waiting[i] =
-            (waiting_t){.name = rg_services_name(i), .supervisor = supervisor, .json = spec->options->json};
-        err = rg_link_new(&waiting[i].link, &wire, waiting[i].name, rg_services_endpoint(config, i),
-                          rg_interrupted());
-        if (!err) ask(&waiting[i]);
-    }
-    if (!err) err = wait_ready(waiting, config, report);
-    for (int i = 0; i < RG_SERVICES; i++) rg_link_destroy(&waiting[i].link);
-    return err;
-}
+// ---- up
 
-// Waits for the supervisor's end, passing SIGINT and SIGTERM on.
-static int attend(pid_t supervisor)
+// Waits for the end of the supervisor and passes SIGINT and SIGTERM on to it.
+static int stay_attached(pid_t supervisor)
 {
-    // Without SA_RESTART a signal interrupts waitpid.
     int status, told = 0;
-    while (waitpid(supervisor, &status, 0) < 0)
+    while (waitpid(supervisor, &status, 0) < 0) // a signal ends waitpid: SA_RESTART is not set
         if (atomic_load(rg_interrupted()) && !told++) kill(supervisor, SIGTERM);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0
                                                          : rg_fail(RG_EREMOTE, "the supervisor was killed");
@@ -199,23 +200,23 @@ static int up_run(const rg_options_t *options, const void *input)
     rg_supervisor_spec_t spec = {
         .options = options, .folder = folder, .services = services, .attached = own->foreground};
     if ((err = rg_supervisor_start(&spec, &supervisor, &report)) != 0) return err;
-    err = ask_all(&spec, supervisor, report);
+    rg_failure_t failure = {0};
+    rg_failure_keep(&failure, wait_until_ready(&spec, supervisor, report));
     close(report);
-    if (err) {
-        char sentence[512];
-        snprintf(sentence, sizeof sentence, "%s", rg_error());
-        kill(supervisor, SIGTERM);
-        waitpid(supervisor, NULL, 0);
-        return rg_fail(err, "%s", sentence);
-    }
-    return own->foreground ? attend(supervisor) : 0;
+    if (!failure.err) return own->foreground ? stay_attached(supervisor) : 0;
+    kill(supervisor, SIGTERM);
+    waitpid(supervisor, NULL, 0);
+    return rg_failure_raise(&failure);
 }
 
 const rg_command_t rg_command_up = {
     .name = "up",
-    .summary = "Start the services on this machine and keep them alive",
-    .help = "Starts the services as children of a supervisor that restarts one that dies, and "
-            "returns when each answers. Logs go to RUN/logs.",
+    .summary = "Start the services on this machine and keep them running",
+    .help = "Starts all services, or those of --only, and returns when each of them answers. A supervisor "
+            "process stays behind; it starts a service again that dies. If a service cannot start, its own "
+            "error is printed and nothing is left running.\n\n"
+            "The logs are RUN/logs/SERVICE.log, where RUN is the key `run' of the configuration. `rg-ctl "
+            "down' stops everything.",
     .examples = "  rg-ctl up --config configs/smoke.yaml\n"
                 "  rg-ctl up --config configs/faces32.yaml --set threads=4\n"
                 "  rg-ctl up --config configs/smoke.yaml --only retrieval,encoder\n",
@@ -232,7 +233,8 @@ static int down_stop(pid_t pid, int pidfd)
     struct pollfd ended = {.fd = pidfd, .events = POLLIN};
     if (pidfd_send_signal(pidfd, SIGTERM, NULL, 0) != 0) return 0; // it has ended by itself
     if (poll(&ended, 1, DOWN_MS) == 1) return 0;
-    return rg_fail(RG_ETIMEOUT, "the supervisor (pid %d) did not end within %d s", (int)pid, DOWN_MS / 1000);
+    return rg_fail(RG_ETIMEOUT, "the supervisor (pid %d) did not end within %d s: see its log in RUN/logs",
+                   (int)pid, DOWN_MS / 1000);
 }
 
 static int down_run(const rg_options_t *options, const void *own)
@@ -258,8 +260,9 @@ static int down_run(const rg_options_t *options, const void *own)
 const rg_command_t rg_command_down = {
     .name = "down",
     .summary = "Stop the services that `up' started",
-    .help = "Stops the services of the run directory and waits until they are gone. What was "
-            "acknowledged stays; an interrupted training goes on at the next `up' and `train'.",
+    .help = "Stops the services of the run directory and waits until they have ended. Nothing that was "
+            "acknowledged is lost. An interrupted training goes on where it was with the next `up' and "
+            "`train'.",
     .examples = "  rg-ctl down --config configs/smoke.yaml\n",
     .config = RG_COMMAND_CONFIGURED,
     .run = down_run,
