@@ -1,4 +1,4 @@
-// The clocks: a monotonic one for durations and deadlines, and the time of day.
+// Time: a monotonic clock for durations and deadlines, the time of day, and a stopwatch.
 #ifndef RG_CORE_CLOCK_H
 #define RG_CORE_CLOCK_H
 
@@ -25,5 +25,36 @@ static inline uint64_t rg_clock_wall_ms(void)
     clock_gettime(CLOCK_REALTIME, &now);
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
+
+// A stopwatch of a program's parts, such as the layers of a network. One part runs at a time, so the times of
+// the parts add up to the whole. Each part has two times: of its forward and of its backward pass.
+enum { RG_STOPWATCH_PARTS = 256, RG_STOPWATCH_NAME = 48 };
+enum rg_stopwatch_pass { RG_STOPWATCH_FORWARD, RG_STOPWATCH_BACKWARD };
+
+typedef struct {
+    char name[RG_STOPWATCH_NAME];
+    uint64_t calls; // forward passes
+    double ms[2];   // by enum rg_stopwatch_pass
+} rg_stopwatch_part_t;
+
+typedef struct {
+    rg_stopwatch_part_t part[RG_STOPWATCH_PARTS]; // the last one, "other", counts all parts that do not fit
+    int n;
+    int running;                 // the part whose time runs; -1: no part
+    enum rg_stopwatch_pass pass; // of the running part
+    double since_ms;
+} rg_stopwatch_t;
+
+void rg_stopwatch_init(rg_stopwatch_t *watch);
+
+// Ends the running part and begins the forward pass of the part with this name. Returns the part's number.
+int rg_stopwatch_begin(rg_stopwatch_t *watch, const char *name);
+
+// Ends the running part and continues a part by its number.
+void rg_stopwatch_continue(rg_stopwatch_t *watch, int part, enum rg_stopwatch_pass pass);
+
+void rg_stopwatch_stop(rg_stopwatch_t *watch); // ends the running part
+
+void rg_stopwatch_sort(rg_stopwatch_t *watch); // slowest part first
 
 #endif

@@ -12,7 +12,9 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 
-static int read_all(int fd, const char *path, unsigned char *data, size_t size)
+// ---- reading
+
+static int file_read(int fd, const char *path, unsigned char *data, size_t size)
 {
     for (size_t done = 0; done < size;) {
         ssize_t n = read(fd, data + done, size - done);
@@ -27,7 +29,7 @@ static int read_all(int fd, const char *path, unsigned char *data, size_t size)
 int rg_file_read(const char *path, size_t limit, unsigned char **data, size_t *size)
 {
     struct stat info;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a pipe is refused, not waited for
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a pipe is refused at once
     if (fd < 0) return rg_fail_errno(errno == ENOENT ? RG_ENOENT : RG_EIO, "%s: cannot open", path);
     int err = 0;
     if (fstat(fd, &info) != 0)
@@ -39,7 +41,7 @@ int rg_file_read(const char *path, size_t limit, unsigned char **data, size_t *s
                       limit);
     if (!err) {
         unsigned char *bytes = rg_alloc((size_t)info.st_size + 1);
-        err = read_all(fd, path, bytes, (size_t)info.st_size);
+        err = file_read(fd, path, bytes, (size_t)info.st_size);
         if (err) {
             free(bytes);
         } else {
@@ -51,7 +53,9 @@ int rg_file_read(const char *path, size_t limit, unsigned char **data, size_t *s
     return err;
 }
 
-static int begin(rg_file_t *file, const char *path, mode_t mode)
+// ---- writing
+
+static int file_begin(rg_file_t *file, const char *path, mode_t mode)
 {
     char *temporary = rg_format("%s.tmp.%d", path, (int)getpid());
     int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
@@ -66,7 +70,7 @@ static int begin(rg_file_t *file, const char *path, mode_t mode)
 
 int rg_file_begin(rg_file_t *file, const char *path)
 {
-    return begin(file, path, 0644);
+    return file_begin(file, path, 0644);
 }
 
 int rg_write_all(int fd, const char *path, const void *data, size_t size)
@@ -87,7 +91,7 @@ int rg_file_append(rg_file_t *file, const void *data, size_t size)
     return rg_write_all(file->fd, file->path, data, size);
 }
 
-// A rename is durable once the folder that holds the name is.
+// Makes a rename durable: the name lies in the folder.
 static int sync_folder_of(const char *path)
 {
     char *folder = rg_strdup(path);
@@ -100,7 +104,7 @@ static int sync_folder_of(const char *path)
     return err;
 }
 
-static void finish(rg_file_t *file)
+static void file_finish(rg_file_t *file)
 {
     free(file->path);
     free(file->temporary);
@@ -118,7 +122,7 @@ int rg_file_commit(rg_file_t *file)
         unlink(file->temporary);
     else
         err = sync_folder_of(file->path);
-    finish(file);
+    file_finish(file);
     return err;
 }
 
@@ -126,13 +130,13 @@ void rg_file_abandon(rg_file_t *file)
 {
     close(file->fd);
     unlink(file->temporary);
-    finish(file);
+    file_finish(file);
 }
 
-static int write_all(const char *path, mode_t mode, const void *data, size_t size)
+static int file_write(const char *path, mode_t mode, const void *data, size_t size)
 {
     rg_file_t file = {.fd = -1};
-    int err = begin(&file, path, mode);
+    int err = file_begin(&file, path, mode);
     if (err) return err;
     if ((err = rg_file_append(&file, data, size)) != 0) {
         rg_file_abandon(&file);
@@ -143,13 +147,15 @@ static int write_all(const char *path, mode_t mode, const void *data, size_t siz
 
 int rg_file_write(const char *path, const void *data, size_t size)
 {
-    return write_all(path, 0644, data, size);
+    return file_write(path, 0644, data, size);
 }
 
 int rg_file_write_secret(const char *path, const void *data, size_t size)
 {
-    return write_all(path, 0600, data, size);
+    return file_write(path, 0600, data, size);
 }
+
+// ---- folders
 
 int rg_mkdirs(const char *path)
 {
@@ -198,10 +204,10 @@ int rg_list_dir(const char *path, char ***names, size_t *count)
     DIR *dir = opendir(path);
     if (!dir) return rg_fail_errno(errno == ENOENT ? RG_ENOENT : RG_EIO, "%s: cannot open folder", path);
     char **list = NULL;
-    size_t n = 0, room = 0;
+    size_t n = 0, capacity = 0;
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         if (entry->d_name[0] == '.') continue;
-        if (n == room) list = rg_realloc(list, (room = room ? 2 * room : 64) * sizeof *list);
+        if (n == capacity) list = rg_realloc(list, (capacity = capacity ? 2 * capacity : 64) * sizeof *list);
         list[n++] = rg_strdup(entry->d_name);
     }
     closedir(dir);
@@ -217,4 +223,47 @@ void rg_names_free(char ***names, size_t count)
     for (size_t i = 0; i < count; i++) free((*names)[i]);
     free(*names);
     *names = NULL;
+}
+
+// ---- journal
+
+// Ends the last line of the file if a crash cut it off.
+static int journal_end_line(const rg_journal_t *journal)
+{
+    char last = '\n';
+    off_t size = lseek(journal->fd, 0, SEEK_END);
+    if (size > 0 && pread(journal->fd, &last, 1, size - 1) != 1)
+        return rg_fail_errno(RG_EIO, "%s: cannot read", journal->path);
+    return last == '\n' ? 0 : rg_write_all(journal->fd, journal->path, "\n", 1);
+}
+
+int rg_journal_open(rg_journal_t *journal, const char *path)
+{
+    int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) return rg_fail_errno(RG_EIO, "%s: cannot append", path);
+    *journal = (rg_journal_t){.fd = fd, .path = rg_strdup(path)};
+    int err = journal_end_line(journal);
+    if (err) rg_journal_close(journal);
+    return err;
+}
+
+void rg_journal_close(rg_journal_t *journal)
+{
+    if (!journal->path) return;
+    close(journal->fd);
+    free(journal->path);
+    journal->path = NULL;
+}
+
+int rg_journal_add(rg_journal_t *journal, const char *line)
+{
+    char *whole = rg_format("%s\n", line);
+    int err = rg_write_all(journal->fd, journal->path, whole, strlen(whole));
+    free(whole);
+    return err;
+}
+
+int rg_journal_sync(rg_journal_t *journal)
+{
+    return fsync(journal->fd) == 0 ? 0 : rg_fail_errno(RG_EIO, "%s: cannot sync", journal->path);
 }

@@ -1,4 +1,5 @@
-// Files: whole reads with a bound, and writes that are either there completely or not at all.
+// Files and folders. A file is read as a whole, up to a limit, and written as a whole: after a crash it has
+// either its old or its new content. Errors name the path; RG_EFULL means that the disk is full.
 #ifndef RG_CORE_FILE_H
 #define RG_CORE_FILE_H
 
@@ -6,40 +7,58 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
-// Reads the whole file into *data (free() it; a zero byte follows the last). RG_ENOENT, RG_EIO, RG_ELIMIT if
-// larger than limit.
+// Reads the whole file into *data (free() it; a zero byte follows the last). RG_ENOENT, RG_EIO; RG_ELIMIT if
+// the file is larger than limit.
 int rg_file_read(const char *path, size_t limit, unsigned char **data, size_t *size);
 
-// Writes to a temporary name beside path, syncs, renames, syncs the folder. RG_EFULL, RG_EIO: path is as
-// before.
+// Writes a temporary file beside path, syncs it, renames it to path and syncs the folder. On failure path is
+// unchanged. RG_EFULL, RG_EIO.
 int rg_file_write(const char *path, const void *data, size_t size);
 
-// The same for what nobody else may read: mode 0600 from the first byte on.
+// The same for a secret: only the owner can read the file (mode 0600), from its first byte on.
 int rg_file_write_secret(const char *path, const void *data, size_t size);
 
-// The same in pieces: begin gives a descriptor to write to; commit syncs and renames; abandon removes.
+// The same in pieces.
 typedef struct {
     int fd;
     char *path, *temporary; // owned
 } rg_file_t;
 int rg_file_begin(rg_file_t *file, const char *path);
 int rg_file_append(rg_file_t *file, const void *data, size_t size);
-int rg_file_commit(rg_file_t *file);   // ends the object, also on failure
-void rg_file_abandon(rg_file_t *file); // ends the object
+int rg_file_commit(rg_file_t *file);   // syncs and renames; ends the object, also on failure
+void rg_file_abandon(rg_file_t *file); // removes the temporary file; ends the object
 
-// All of it to a descriptor; path for errors. RG_EIO, RG_EFULL.
+// Writes all bytes to a descriptor. path: for the error sentence. RG_EIO, RG_EFULL.
 int rg_write_all(int fd, const char *path, const void *data, size_t size);
 
-// Makes the folder and its parents. RG_EIO, RG_EFULL.
+// Makes the folder and its parents; existing ones are fine. RG_EIO, RG_EFULL.
 int rg_mkdirs(const char *path);
-int rg_mkdirs_for(const char *path); // the folders that a file of this path lies in
+int rg_mkdirs_for(const char *path); // the folders that the file of this path lies in
 
 int rg_exists(const char *path); // 1 or 0
 
-int64_t rg_modified_ms(const struct stat *info); // since 1970
+int64_t rg_modified_ms(const struct stat *info); // milliseconds since 1970
 
-// Sorted names of the regular files and folders in a folder, dot names left out. Free with rg_names_free.
+// Sorted names of the files and folders in a folder, without names that begin with a dot. Free them with
+// rg_names_free. RG_ENOENT, RG_EIO.
 int rg_list_dir(const char *path, char ***names, size_t *count);
 void rg_names_free(char ***names, size_t count);
+
+// A journal: a file of lines that are only appended. If a crash cut off the last line, the next line still
+// begins on a line of its own.
+typedef struct {
+    int fd;
+    char *path; // owned
+} rg_journal_t;
+
+// Creates the file if it is missing. RG_EIO, RG_EFULL.
+int rg_journal_open(rg_journal_t *journal, const char *path);
+void rg_journal_close(rg_journal_t *journal); // accepts a zeroed struct
+
+// Appends a line; `line` does not contain the line end. RG_EIO, RG_EFULL.
+int rg_journal_add(rg_journal_t *journal, const char *line);
+
+// Returns when all appended lines are on the disk. RG_EIO, RG_EFULL.
+int rg_journal_sync(rg_journal_t *journal);
 
 #endif

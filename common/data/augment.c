@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
-#include "common/core/hot.h"
+#include "common/core/simd.h"
 
 enum { RUN = 48 }; // bytes of sixteen pixels
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
-#include "common/core/hot.h"
+#include "common/core/simd.h"
 
 // Which source positions one axis of the output draws on.
 typedef struct {

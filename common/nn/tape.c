@@ -123,7 +123,7 @@ int rg_tape_backward(rg_tape_t *tape)
 {
     for (node_t *node = tape->last; node; node = node->before) {
         rg_tensor_t *y = node->y;
-        if (tape->watch) rg_stopwatch_again(tape->watch, node->op, 1);
+        if (tape->watch) rg_stopwatch_continue(tape->watch, node->op, RG_STOPWATCH_BACKWARD);
         node->backward(tape, node->ctx);
         if (!y) continue;
         if (y->grad) rg_arena_give(&tape->arena, y->grad, grad_bytes(y));

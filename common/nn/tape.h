@@ -19,7 +19,7 @@
 #ifndef RG_NN_TAPE_H
 #define RG_NN_TAPE_H
 
-#include "common/core/stopwatch.h"
+#include "common/core/clock.h"
 #include "common/nn/backend.h"
 #include "common/nn/tensor.h"
 

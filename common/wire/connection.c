@@ -12,7 +12,7 @@
 #include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
-#include "common/core/worker.h"
+#include "common/core/thread.h"
 
 enum { REFUSED_MS = 1000, AGAIN_MS = 2000, AGAIN_ALONE_MS = 500, PORT_DIGITS = 5 };
 

@@ -5,7 +5,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "common/core/worker.h"
+#include "common/core/thread.h"
 
 struct rg_jobs {
     rg_jobs_options_t options;

@@ -6,7 +6,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "common/core/half.h"
+#include "common/core/simd.h"
 
 enum { REPLY_BYTES = 16 << 20 }; // about the most a reply's features should take
 

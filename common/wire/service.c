@@ -12,7 +12,6 @@
 #include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
-#include "common/core/version.h"
 #include "common/wire/http.h"
 #include "common/wire/outbox.h"
 #include "common/wire/socket.h"
@@ -191,7 +190,7 @@ static rg_msg_t *make_status(rg_service_t *service)
     rg_status_t status = {.reply = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REPLY)};
     Rg__V1__StatusReply *body = rg_msg_body(status.reply);
     body->service = rg_msg_text(status.reply, "%s", service->spec.name);
-    body->version = rg_msg_text(status.reply, "%s", rg_version());
+    body->version = rg_msg_text(status.reply, "%s", RG_VERSION);
     body->pid = (uint32_t)getpid();
     body->uptime_s = (rg_clock_ms() - service->started_ms) / 1e3;
     if (service->spec.status) service->spec.status(service->spec.self, &status);

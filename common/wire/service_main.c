@@ -8,7 +8,6 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
-#include "common/core/version.h"
 #include "common/wire/service_main.h"
 
 enum { OWN_FILES = 256 }; // descriptors beside connections
@@ -71,7 +70,7 @@ static void bound_connections(const rg_config_t *config)
 
 static void print_version(FILE *out, struct argp_state *state)
 {
-    fprintf(out, "%s %s\n", state->name, rg_version());
+    fprintf(out, "%s %s\n", state->name, RG_VERSION);
 }
 
 void rg_main_init(int argc, char **argv, const char *service, const char *doc, rg_config_t *config)

@@ -6,7 +6,6 @@
 
 #include "common/core/alloc.h"
 #include "common/core/log.h"
-#include "common/core/version.h"
 #include "services/ctl/command.h"
 
 static void usage(FILE *out)
@@ -33,7 +32,7 @@ int main(int argc, char **argv)
         return 0;
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
-        printf("rg-ctl %s\n", rg_version());
+        printf("rg-ctl %s\n", RG_VERSION);
         return 0;
     }
     const rg_command_t *command = rg_command_find(argv[1]);

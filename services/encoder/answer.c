@@ -6,8 +6,8 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "common/core/half.h"
 #include "common/core/log.h"
+#include "common/core/simd.h"
 #include "common/data/image.h"
 #include "common/data/picture.h"
 #include "services/encoder/wanted.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "common/core/err.h"
-#include "common/core/journal.h"
+#include "common/core/file.h"
 #include "common/data/lines.h"
 
 int rg_history_recall(rg_report_t *report, const char *path)

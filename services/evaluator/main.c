@@ -6,7 +6,7 @@
 
 #include "common/core/err.h"
 #include "common/core/log.h"
-#include "common/core/worker.h"
+#include "common/core/thread.h"
 #include "common/wire/service_main.h"
 #include "services/evaluator/evaluate.h"
 #include "services/evaluator/follow.h"

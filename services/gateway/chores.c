@@ -5,7 +5,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "common/core/worker.h"
+#include "common/core/thread.h"
 
 struct rg_chores {
     rg_worker_t *worker;

@@ -4,7 +4,6 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "common/core/version.h"
 #include "services/gateway/gateway.h"
 #include "services/gateway/reply.h"
 
@@ -110,7 +109,7 @@ void rg_get_system(void *self, rg_http_request_t *request)
     json_t *limits = json_pack(
         "{s:I, s:i, s:i, s:i}", "image_bytes", (json_int_t)config->limits.image_max_mib << 20, "image_side",
         config->limits.image_max_side, "k", config->retrieval.k_max, "samples", RG_GATEWAY_SAMPLES);
-    rg_reply_json(request, json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:o}", "version", rg_version(), "run",
+    rg_reply_json(request, json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:o}", "version", RG_VERSION, "run",
                                      gateway->runs.entry[0].name, "img_size", config->data.img_size, "k",
                                      config->model.k, "attributes", names_json(&config->data.attributes),
                                      "exclusive", names_json(&config->data.exclusive), "limits", limits));

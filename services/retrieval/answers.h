@@ -7,7 +7,7 @@
 #define RG_RETRIEVAL_ANSWERS_H
 
 #include "common/config/config.h"
-#include "common/core/thread_pool.h"
+#include "common/core/thread.h"
 #include "services/retrieval/set.h"
 
 // ---- announcements: which checkpoint the current model was announced with (ServedReply)

@@ -24,7 +24,7 @@
 #include <stdlib.h>
 
 #include "common/core/alloc.h"
-#include "common/core/hot.h"
+#include "common/core/simd.h"
 #include "common/nn/linalg.h"
 
 enum { SLAB = 512, QUERIES = 256, BLOCK = 16, PRODUCTS_FROM = 4 };

@@ -5,7 +5,7 @@
 #ifndef RG_RETRIEVAL_EXACT_H
 #define RG_RETRIEVAL_EXACT_H
 
-#include "common/core/thread_pool.h"
+#include "common/core/thread.h"
 #include "services/retrieval/bitset.h"
 #include "services/retrieval/rows.h"
 

@@ -11,7 +11,7 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/core/log.h"
-#include "common/core/worker.h"
+#include "common/core/thread.h"
 #include "common/wire/service_main.h"
 #include "services/trainer/order.h"
 

@@ -4,7 +4,7 @@
 #define RG_TRAINER_METRICS_H
 
 #include "common/config/config.h"
-#include "common/core/journal.h"
+#include "common/core/file.h"
 #include "services/trainer/progress.h"
 
 // Adds to what earlier runs wrote. RG_EIO, RG_EFULL.

@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "common/core/stopwatch.h"
+#include "common/core/clock.h"
 
 // {"conv 3x3/1 64->64 at 8x8": {"calls":, "forward_ms":, "backward_ms":, "share":}, ...}, means over
 // iterations, slowest first (sorts the watch). New reference.

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "common/core/hot.h"
+#include "common/core/simd.h"
 #include "common/nn/backend.h"
 
 static inline float rg__act_value(float x, enum rg_act act)

@@ -160,6 +160,61 @@ static void a_listing_is_sorted_without_dot_names(void **state)
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
 
+// ---- journal
+
+static char journal_path[600];
+
+static int journal_setup(void **state)
+{
+    int failed = folder_make(state);
+    snprintf(journal_path, sizeof journal_path, "%s/journal", (char *)*state);
+    return failed;
+}
+
+static void journal_add(const char *line)
+{
+    rg_journal_t journal;
+    assert_int_equal(rg_journal_open(&journal, journal_path), 0);
+    assert_int_equal(rg_journal_add(&journal, line), 0);
+    assert_int_equal(rg_journal_sync(&journal), 0);
+    rg_journal_close(&journal);
+}
+
+static void assert_content(const char *want)
+{
+    unsigned char *text;
+    size_t size;
+    assert_int_equal(rg_file_read(journal_path, 1000, &text, &size), 0);
+    assert_string_equal((char *)text, want);
+    free(text);
+}
+
+static void lines_are_added(void **state)
+{
+    (void)state;
+    journal_add("one");
+    journal_add("two");
+    assert_content("one\ntwo\n");
+}
+
+static void a_cut_line_is_ended(void **state)
+{
+    (void)state;
+    assert_int_equal(rg_file_write(journal_path, "one\ntw", 6), 0);
+    journal_add("three");
+    assert_content("one\ntw\nthree\n");
+}
+
+static void what_cannot_be_added_to_is_named(void **state)
+{
+    rg_journal_t journal;
+    assert_int_equal(rg_journal_open(&journal, *state), RG_EIO); // a folder
+    assert_non_null(strstr(rg_error(), *state));
+    assert_int_equal(rg_journal_open(&journal, "/dev/full"), 0);
+    assert_int_equal(rg_journal_add(&journal, "one"), RG_EFULL);
+    rg_journal_close(&journal);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +228,9 @@ int main(void)
         IN_FOLDER(a_full_disk_is_told_and_leaves_the_old_file),
         IN_FOLDER(folders_are_made_with_their_parents),
         IN_FOLDER(a_listing_is_sorted_without_dot_names),
+        cmocka_unit_test_setup_teardown(lines_are_added, journal_setup, folder_remove),
+        cmocka_unit_test_setup_teardown(a_cut_line_is_ended, journal_setup, folder_remove),
+        cmocka_unit_test_setup_teardown(what_cannot_be_added_to_is_named, journal_setup, folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

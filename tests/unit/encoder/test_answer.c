@@ -4,7 +4,7 @@
 #include <semaphore.h>
 #include <signal.h>
 
-#include "common/core/half.h"
+#include "common/core/simd.h"
 #include "common/data/image.h"
 #include "services/encoder/answer.h"
 

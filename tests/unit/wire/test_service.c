@@ -8,7 +8,6 @@
 
 #include "common/core/err.h"
 #include "common/core/file.h"
-#include "common/core/version.h"
 #include "tests/support/folder.h"
 #include "tests/unit/wire/fixture.h"
 
@@ -59,7 +58,7 @@ static void status_is_answered_by_the_loop(void **state)
     rg_msg_t *reply = ask_status(bench);
     const Rg__V1__StatusReply *status = rg_msg_body(reply);
     assert_string_equal(status->service, "fixture");
-    assert_string_equal(status->version, rg_version());
+    assert_string_equal(status->version, RG_VERSION);
     assert_int_equal(status->pid, getpid());
     assert_true(status->uptime_s >= 0 && status->uptime_s < 3600);
     assert_int_equal(status->n_fields, 2);

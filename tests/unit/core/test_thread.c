@@ -6,9 +6,76 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 
 #include "common/core/err.h"
-#include "common/core/worker.h"
+#include "common/core/thread.h"
+
+enum { ITEMS = 1000, CALLS = 200 };
+
+typedef struct {
+    atomic_int next, calls[4];
+    atomic_int taken[ITEMS];
+} work_t;
+
+static void take_items(void *self, int i)
+{
+    work_t *work = self;
+    atomic_fetch_add(&work->calls[i], 1);
+    for (int item; (item = atomic_fetch_add(&work->next, 1)) < ITEMS;)
+        atomic_fetch_add(&work->taken[item], 1);
+}
+
+static void all_work_is_done_once(void **state)
+{
+    (void)state;
+    rg_thread_pool_t *pool;
+    assert_int_equal(rg_thread_pool_new(&pool, 4), 0);
+    assert_int_equal(rg_thread_pool_size(pool), 4);
+    for (int call = 0; call < CALLS; call++) {
+        static work_t empty, work;
+        work = empty;
+        rg_thread_pool_run(pool, take_items, &work);
+        for (int i = 0; i < ITEMS; i++) assert_int_equal(work.taken[i], 1);
+        assert_int_equal(work.calls[0], 1);
+        for (int i = 1; i < 4; i++) assert_true(work.calls[i] <= 1);
+    }
+    rg_thread_pool_destroy(&pool);
+    assert_null(pool);
+    rg_thread_pool_destroy(&pool);
+}
+
+// The calling thread waits inside its own part until the other thread has joined.
+static void wait_for_the_other(void *self, int i)
+{
+    work_t *work = self;
+    atomic_fetch_add(&work->calls[i], 1);
+    while (!atomic_load(&work->calls[1])) sched_yield();
+}
+
+static void a_pool_thread_joins(void **state)
+{
+    (void)state;
+    rg_thread_pool_t *pool;
+    work_t work = {0};
+    assert_int_equal(rg_thread_pool_new(&pool, 2), 0);
+    rg_thread_pool_run(pool, wait_for_the_other, &work);
+    assert_int_equal(work.calls[0], 1);
+    assert_int_equal(work.calls[1], 1);
+    rg_thread_pool_destroy(&pool);
+}
+
+static void a_pool_of_one_thread_works(void **state)
+{
+    (void)state;
+    rg_thread_pool_t *pool;
+    work_t work = {0};
+    assert_int_equal(rg_thread_pool_new(&pool, 1), 0);
+    rg_thread_pool_run(pool, take_items, &work);
+    assert_int_equal(work.calls[0], 1);
+    assert_int_equal(work.next, ITEMS + 1);
+    rg_thread_pool_destroy(&pool);
+}
 
 typedef struct {
     atomic_int begun, calls;
@@ -129,6 +196,9 @@ static void signals_stay_with_the_loop(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_work_is_done_once),
+        cmocka_unit_test(a_pool_thread_joins),
+        cmocka_unit_test(a_pool_of_one_thread_works),
         cmocka_unit_test(a_job_runs_and_says_so),
         cmocka_unit_test(a_failure_comes_with_its_sentence),
         cmocka_unit_test(a_second_job_is_refused_while_one_runs),

@@ -1,11 +1,11 @@
-#include "common/core/half.h"
+#include "common/core/simd.h"
 
 #include <string.h>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-// Eight at a time where the processor converts them; how many were.
+// Converts eight values at a time. Returns how many values it converted.
 __attribute__((target("avx,f16c"))) static size_t convert_eights(float *out, const uint16_t *in, size_t n)
 {
     size_t i = 0;
