@@ -32,7 +32,7 @@ typedef struct {
     double annotated;          // fraction of the training images whose annotation may be used
     int crop;       // side of the square in source pixels; 0: 178 for 178x218, else the largest square
     int img_size;   // side of the images that the networks see
-    int references; // enum rg_references (services/trainer/stage.h), of stages 1 and 3
+    int references; // enum rg_references (services/trainer/translation.h), of stages 1 and 3
     double jitter;  // largest relative change of brightness and contrast
 } rg_data_config_t;
 

@@ -1,8 +1,7 @@
-// rg-trainer: trains a stage on a worker thread while this loop answers `train` and `status`. The job is
-// written to RUN/job before it begins, so that a trainer that was killed goes on with it when it is started
-// again.
+// rg-trainer: trains a stage on a worker thread while the service loop answers `train` and `status`. It writes the job to
+// RUN/job before it begins, so that a trainer that was killed resumes the job when it is started again.
 //
-// Started by mpirun, rank 0 is this service; the other ranks train with it and end with it.
+// Of several ranks (ranks.h), rank 0 is this service. The others train with it, answer nobody, and end with it.
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +12,7 @@
 #include "common/core/log.h"
 #include "common/core/thread.h"
 #include "common/wire/service_main.h"
-#include "services/trainer/order.h"
+#include "services/trainer/rank_commands.h"
 
 enum { WAITING_MAX = 16 };
 
@@ -21,12 +20,12 @@ typedef struct {
     rg_config_t config;
     rg_service_t *service;
     rg_worker_t *worker;
-    rg_ranks_t *ranks; // NULL: one
-    rg_progress_t progress;
+    rg_ranks_t *ranks; // NULL: this process trains alone
+    rg_training_t training;
     enum rg_stage stage; // of the running job
     rg_stage_options_t options;
     rg_stage_result_t result;
-    rg_peer_t waiting[WAITING_MAX]; // who is told when the job ends
+    rg_peer_t waiting[WAITING_MAX]; // clients that get an answer when the job ends
     int n_waiting;
 } trainer_t;
 
@@ -35,16 +34,16 @@ static void job_path(const trainer_t *self, char path[RG_PATH_SIZE])
     rg_config_path(&self->config, "job", path);
 }
 
-static int work(void *context, const atomic_int *stop)
+static int train_stage(void *context, const atomic_int *stop)
 {
     trainer_t *self = context;
-    return rg_order_train(&(rg_stage_job_t){.config = &self->config,
-                                            .stage = self->stage,
-                                            .options = self->options,
-                                            .progress = &self->progress,
-                                            .stop = stop,
-                                            .ranks = self->ranks},
-                          &self->result);
+    return rg_rank_commands_train(&(rg_stage_job_t){.config = &self->config,
+                                                    .stage = self->stage,
+                                                    .options = self->options,
+                                                    .training = &self->training,
+                                                    .stop = stop,
+                                                    .ranks = self->ranks},
+                                  &self->result);
 }
 
 static int start_job(trainer_t *self, enum rg_stage stage, rg_stage_options_t options)
@@ -56,7 +55,7 @@ static int start_job(trainer_t *self, enum rg_stage stage, rg_stage_options_t op
     if (!err) err = rg_file_write(path, name, strlen(name));
     self->stage = stage;
     self->options = options;
-    return err ? err : rg_worker_start(self->worker, work, self);
+    return err ? err : rg_worker_start(self->worker, train_stage, self);
 }
 
 static void reply_done(trainer_t *self, const rg_peer_t *peer)
@@ -69,8 +68,8 @@ static void reply_done(trainer_t *self, const rg_peer_t *peer)
     rg_service_reply(self->service, peer, &reply);
 }
 
-// The job's thread has returned: tell who waits. A job that was stopped stays written down and goes on next
-// time.
+// The job's thread has returned: answers the waiting clients. The file of a job that was stopped stays, so that the next
+// process resumes it.
 static void job_done(void *context)
 {
     trainer_t *self = context;
@@ -115,8 +114,8 @@ static int on_train(void *context, const rg_peer_t *peer, const rg_msg_t *reques
 static void on_status(void *context, rg_status_t *status)
 {
     trainer_t *self = context;
-    rg_progress_values_t v;
-    rg_progress_get(&self->progress, &v);
+    rg_training_values_t v;
+    rg_training_get(&self->training, &v);
     rg_status_field(status, "state", "%s", v.state);
     if (!*v.stage) return;
     rg_status_field(status, "stage", "%s", v.stage);
@@ -138,8 +137,8 @@ static void on_status(void *context, rg_status_t *status)
     }
 }
 
-// The job a killed or stopped trainer left behind.
-static int take_up_job(trainer_t *self)
+// Resumes the job that a killed or stopped trainer left behind.
+static int resume_job(trainer_t *self)
 {
     char path[RG_PATH_SIZE], name[32] = "";
     unsigned char *text;
@@ -151,17 +150,18 @@ static int take_up_job(trainer_t *self)
     if (err) return err;
     memcpy(name, text, size);
     free(text);
-    if (rg_stage_find(name, &stage) != 0) return rg_fail(RG_EFORMAT, "%s: names no stage", path);
+    if (rg_stage_find(name, &stage) != 0)
+        return rg_fail(RG_EFORMAT, "%s: '%.16s' is not a stage; delete the file", path, name);
     rg_log(RG_LOG_INFO, "resume", "stage=%s", name);
     return start_job(self, stage, (rg_stage_options_t){0});
 }
 
-// Until it is stopped, as rank 0 or the only one.
+// As rank 0 or the only process, until it is stopped.
 static int serve(trainer_t *self)
 {
     static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_TRAIN_REQUEST, on_train, RG_ROLE_ADMIN}};
     const rg_wire_options_t wire = rg_wire_options(&self->config);
-    rg_progress_init(&self->progress);
+    rg_training_init(&self->training);
     int err = rg_worker_new(&self->worker);
     if (!err)
         err = rg_service_new(&self->service, &wire,
@@ -174,12 +174,12 @@ static int serve(trainer_t *self)
                                                   .self = self});
     if (!err) {
         rg_service_add_fd(self->service, rg_worker_fd(self->worker), job_done, self);
-        err = take_up_job(self);
+        err = resume_job(self);
     }
     if (!err) err = rg_service_run(self->service);
     rg_worker_destroy(&self->worker); // stops a running job, which saves its state
     rg_service_destroy(&self->service);
-    rg_progress_fini(&self->progress);
+    rg_training_fini(&self->training);
     return err;
 }
 
@@ -192,10 +192,10 @@ int main(int argc, char **argv)
         &self->config);
     int err = rg_ranks_open(&self->ranks);
     if (!err && rg_ranks_rank(self->ranks) > 0) {
-        rg_order_follow(self->ranks);
+        rg_rank_commands_follow(self->ranks);
     } else if (!err) {
         err = serve(self);
-        rg_order_end(self->ranks);
+        rg_rank_commands_end(self->ranks);
     }
     rg_ranks_close(&self->ranks);
     free(self);

@@ -1,4 +1,4 @@
-// Built without MPI: every process is alone.
+// Ranks of a program that is built without MPI: every process trains alone, so that all ranks are NULL.
 #include <stdlib.h>
 
 #include "common/core/err.h"
@@ -41,7 +41,7 @@ void rg_ranks_watch(rg_ranks_t *ranks, const atomic_int *stop)
     (void)ranks, (void)stop;
 }
 
-void rg_ranks_begin(rg_ranks_t *ranks, float *x, size_t n)
+void rg_ranks_begin_mean(rg_ranks_t *ranks, float *x, size_t n)
 {
     (void)ranks, (void)x, (void)n;
 }
@@ -57,7 +57,7 @@ void rg_ranks_mean(rg_ranks_t *ranks, double *x, int n)
     (void)ranks, (void)x, (void)n;
 }
 
-void rg_ranks_give(rg_ranks_t *ranks, void *data, size_t bytes)
+void rg_ranks_broadcast(rg_ranks_t *ranks, void *data, size_t bytes)
 {
     (void)ranks, (void)data, (void)bytes;
 }

@@ -1,3 +1,22 @@
+// One iteration, in the order of this file. The letters are those of translation.h.
+//
+//   on self->tape (G's graph)                               on self->tape_d (D's graph)
+//   1 draw       sampled codes, kept dimensions
+//   2 encode     c, z, z_t
+//   3 ask        neighbours of (c, z_t) and (c, z)     ->
+//                                                           4 judge x       while the service searches
+//   5 decode     fake, recon                           <-
+//   6 ask        neighbours of (E_c(fake), z)          ->
+//                                                           7 judge fake    while the service searches
+//                                                             backward: D's gradients
+//   8 decode     cycle                                 <-
+//   9                                                       update D
+//   10 losses    D (updated) judges fake; all G losses
+//      backward, update of G and what trains with it
+//
+// D's graph begins with the pixels of fake: no gradient of D's losses reaches G. In 10 D is frozen, so that G's losses
+// flow through D without changing it. Everything that waits for another process comes before the first update:
+// an iteration that is interrupted while it waits has changed no weights.
 #include "services/trainer/translation.h"
 
 #include <string.h>
@@ -6,7 +25,6 @@
 #include "common/model/critic.h"
 #include "common/model/loss.h"
 #include "common/nn/optim.h"
-#include "services/trainer/reduce.h"
 
 int rg_translation_init(rg_translation_t *self, rg_model_t *model, rg_backend_t *backend,
                         const rg_train_config_t *train, const rg_loss_weights_t *weight,
@@ -34,15 +52,81 @@ int rg_translation_targets(const rg_translation_t *self, const rg_batch_t *batch
     return self->model->config.targets == RG_TARGETS_BOTH ? 2 * batch->n : batch->n;
 }
 
-// The rows of an array [n,width] for T targets: target i has row i % n.
-static void *for_targets(rg_tape_t *tape, const void *rows, size_t bytes, int times)
+// What an iteration knows so far. Of tensors with T rows, row i belongs to target i.
+typedef struct {
+    const rg_batch_t *batch;
+    const rg_draws_t *draws;
+    int number; // of the iteration
+    rg_losses_t *losses;
+    int targets, latent;                           // T, and how many of them are latent
+    rg_tensor_t *x, *content;                      // [n]
+    rg_code_t code;                                // [n], of x; logvar only where the prior counts
+    rg_tensor_t *sources, *own_content, *own_code; // [T] x, content and code.mean of each target's image
+    rg_tensor_t *wanted;                           // [T] z_t
+    rg_decode_t decode;                            // [T + n] of fake and recon
+    rg_tensor_t *fake, *recon;                     // [T], [n]
+    rg_tensor_t *fake_content;                     // [T] E_c(fake)
+    rg_decode_t decode_back;                       // [T] of cycle
+    rg_tensor_t *cycle;                            // [T] G(E_c(fake), z)
+    double real_adversarial, real_classify;        // D's losses on x
+} iteration_t;
+
+// The rows of an array of `bytes`, [n,width], for T targets: target i has row i % n.
+static void *repeat_rows(rg_tape_t *tape, const void *rows, size_t bytes, int times)
 {
     char *out = rg_tape_alloc(tape, bytes * (size_t)times);
     for (int i = 0; i < times; i++) memcpy(out + (size_t)i * bytes, rows, bytes);
     return out;
 }
 
-static void draw(const rg_translation_t *self, const rg_batch_t *batch, rg_rng_t *rng, rg_draws_t *draws)
+// ---- several ranks
+//
+// Each rank makes this iteration with its share of the batch, and all update with the mean of their gradients. That
+// takes three things. Random numbers are drawn for the whole batch, and a rank takes its rows. The mean of a network's
+// gradients is begun as soon as they are complete: D's while the translations are translated back, those of G's step
+// when the backward pass leaves the network. And the ranks agree whether to go on before anything is updated. All of
+// this does nothing where one process trains alone.
+
+// A share's rows of draws for the whole batch.
+static void take_own_rows(const rg_translation_t *self, const rg_batch_t *share, rg_draws_t *draws)
+{
+    rg_tape_t *tape = self->tape;
+    int targets = rg_translation_targets(self, share), n = share->n;
+    size_t width = (size_t)rg_code_width(&self->model->config), row = width * sizeof(float);
+    const rg_draws_t whole = *draws;
+    draws->codes = rg_tape_alloc(tape, (size_t)targets * row);
+    draws->component = rg_tape_alloc(tape, (size_t)n * row);
+    draws->keep = rg_tape_alloc(tape, (size_t)targets * width);
+    draws->mix = rg_tape_alloc(tape, (size_t)targets * sizeof(float));
+    rg_batch_take_rows(share, targets, whole.codes, row, draws->codes);
+    rg_batch_take_rows(share, n, whole.component, row, draws->component);
+    rg_batch_take_rows(share, targets, whole.keep, width, draws->keep);
+    rg_batch_take_rows(share, targets, whole.mix, sizeof(float), draws->mix);
+}
+
+// Called before the first use of a network. When the backward pass is back here, its gradients are complete.
+static void begin_network(rg_translation_t *self, enum rg_part part)
+{
+    if (self->model->parts & RG_PART_BIT(part))
+        rg_learner_average(self->tape, self->ranks, &self->model->set[part]);
+}
+
+static void average_discriminator(rg_translation_t *self)
+{
+    rg_params_t *set = &self->model->set[RG_DISCRIMINATOR];
+    rg_ranks_begin_mean(self->ranks, set->grad, set->count);
+}
+
+// The error of any rank; waits for the averages that were begun.
+static int agree(rg_translation_t *self, int err)
+{
+    return rg_ranks_agree(self->ranks, err);
+}
+
+// ---- 1: drawing
+
+static void draw_batch(const rg_translation_t *self, const rg_batch_t *batch, rg_rng_t *rng,
+                       rg_draws_t *draws)
 {
     const rg_config_t *config = &self->model->config;
     rg_tape_t *tape = self->tape;
@@ -53,8 +137,8 @@ static void draw(const rg_translation_t *self, const rg_batch_t *batch, rg_rng_t
     draws->component = rg_tape_alloc(tape, (size_t)batch->n * width * sizeof *draws->component);
     draws->keep = rg_tape_alloc(tape, count);
     draws->mix = rg_tape_alloc(tape, (size_t)targets * sizeof *draws->mix);
-    const unsigned char *source = for_targets(tape, batch->labels, labels, times),
-                        *wanted = for_targets(tape, batch->target_labels, labels, times);
+    const unsigned char *source = repeat_rows(tape, batch->labels, labels, times),
+                        *wanted = repeat_rows(tape, batch->target_labels, labels, times);
     rg_code_of_labels(config, wanted, targets, rng, draws->codes);
     rg_code_of_labels(config, batch->labels, batch->n, NULL, draws->component);
     rg_code_keep(config, source, wanted, targets, draws->keep);
@@ -63,142 +147,119 @@ static void draw(const rg_translation_t *self, const rg_batch_t *batch, rg_rng_t
     for (int i = 0; i < targets; i++) draws->mix[i] = rg_rng_uniform(rng);
 }
 
-// The rows of this batch, of n, among those of the whole batch.
-static void *own_rows(rg_tape_t *tape, const rg_batch_t *batch, int n, const void *whole, size_t bytes)
-{
-    void *rows = rg_tape_alloc(tape, (size_t)n * bytes);
-    rg_batch_take(batch, n, whole, bytes, rows);
-    return rows;
-}
-
 void rg_translation_draw(rg_translation_t *self, const rg_batch_t *batch, rg_rng_t *rng, rg_draws_t *draws)
 {
-    rg_tape_t *tape = self->tape;
-    int targets = rg_translation_targets(self, batch);
-    size_t width = (size_t)rg_code_width(&self->model->config);
-    rg_tape_reset(tape);
-    draw(self, batch->whole ? batch->whole : batch, rng, draws);
-    if (!batch->whole) return;
-    draws->codes = own_rows(tape, batch, targets, draws->codes, width * sizeof *draws->codes);
-    draws->component = own_rows(tape, batch, batch->n, draws->component, width * sizeof *draws->component);
-    draws->keep = own_rows(tape, batch, targets, draws->keep, width);
-    draws->mix = own_rows(tape, batch, targets, draws->mix, sizeof *draws->mix);
+    rg_tape_reset(self->tape);
+    draw_batch(self, batch->whole ? batch->whole : batch, rng, draws);
+    if (batch->whole) take_own_rows(self, batch, draws);
 }
 
-// What the steps of an iteration share. Of tensors with T rows, row i belongs to target i.
-typedef struct {
-    const rg_batch_t *batch;
-    const rg_draws_t *draws;
-    int targets, latent;               // T, and how many of them are latent
-    rg_tensor_t *x, *content;          // [n]
-    rg_code_t code;                    // [n], of x; logvar only where the prior counts
-    rg_tensor_t *sources, *own_code;   // [T] x and code.mean of each target's image
-    rg_tensor_t *own_content, *target; // [T] its content, and the codes it is given
-    rg_tensor_t *fake, *recon;         // [T], [n]
-} shared_t;
+// ---- 2: encoding
 
-static rg_tensor_t *images(rg_tape_t *tape, const rg_model_t *model, int n, const float *pixels)
+static rg_tensor_t *images_input(rg_tape_t *tape, const rg_model_t *model, int n, const float *pixels)
 {
     int side = model->config.data.img_size;
     return rg_tape_input(tape, n, side, side, 3, pixels);
 }
 
 // [T] from [n]
-static rg_tensor_t *of_targets(rg_tape_t *tape, const shared_t *s, rg_tensor_t *x)
+static rg_tensor_t *for_targets(rg_tape_t *tape, const iteration_t *it, rg_tensor_t *x)
 {
-    return s->targets == x->n ? x : rg_stack(tape, x, x);
+    return it->targets == x->n ? x : rg_stack(tape, x, x);
 }
 
-// Wanted codes: latent rows from the draws, reference rows from E_a, kept dims from the source.
-static rg_tensor_t *wanted_codes(rg_tape_t *tape, const shared_t *s, rg_tensor_t *of_references)
+// z_t: latent rows from the draws, reference rows from E_a, kept dimensions from the source.
+static rg_tensor_t *wanted_codes(rg_tape_t *tape, const iteration_t *it, rg_tensor_t *reference_codes)
 {
-    rg_tensor_t *codes = of_references;
-    if (s->latent > 0) {
-        codes = rg_tape_input(tape, s->latent, 1, 1, s->code.mean->c, s->draws->codes);
-        if (of_references) codes = rg_stack(tape, codes, of_references);
+    rg_tensor_t *codes = reference_codes;
+    if (it->latent > 0) {
+        codes = rg_tape_input(tape, it->latent, 1, 1, it->code.mean->c, it->draws->codes);
+        if (reference_codes) codes = rg_stack(tape, codes, reference_codes);
     }
-    return rg_select(tape, s->draws->keep, s->own_code, codes);
+    return rg_select(tape, it->draws->keep, it->own_code, codes);
 }
 
-// Here, before its first use, a network's gradients are complete on the way back.
-static void reduce(rg_translation_t *self, enum rg_part part)
-{
-    rg_params_t *set = &self->model->set[part];
-    if (self->model->parts & RG_PART_BIT(part)) rg_reduce_when_complete(self->tape, self->ranks, set);
-}
-
-static void encode(rg_translation_t *self, shared_t *s)
+static void encode_batch(rg_translation_t *self, iteration_t *it)
 {
     rg_tape_t *tape = self->tape;
     const rg_model_t *model = self->model;
-    int n = s->batch->n, references = s->targets - s->latent;
-    s->x = images(tape, model, n, s->batch->pixels);
-    reduce(self, RG_CONTENT);
-    s->content = rg_content_encode(tape, &model->content, s->x);
-    rg_tensor_t *coded = s->x; // one batch for E_a: the images, then the references
+    int n = it->batch->n, references = it->targets - it->latent;
+    it->x = images_input(tape, model, n, it->batch->pixels);
+    begin_network(self, RG_CONTENT);
+    it->content = rg_content_encode(tape, &model->content, it->x);
+    rg_tensor_t *coded = it->x; // one batch for E_a: the images, then the references
     if (references > 0)
-        coded = rg_stack(tape, s->x, images(tape, model, references, s->batch->reference_pixels));
+        coded = rg_stack(tape, it->x, images_input(tape, model, references, it->batch->reference_pixels));
     rg_code_t codes = {0};
-    reduce(self, RG_ATTRIBUTE);
+    begin_network(self, RG_ATTRIBUTE);
     if (self->weight->kl > 0)
         codes = rg_attribute_encode_both(tape, &model->attribute, coded);
     else
         codes.mean = rg_attribute_encode(tape, &model->attribute, coded);
-    s->code.mean = rg_rows(tape, codes.mean, 0, n);
-    if (codes.logvar) s->code.logvar = rg_rows(tape, codes.logvar, 0, n);
-    s->sources = of_targets(tape, s, s->x);
-    s->own_content = of_targets(tape, s, s->content);
-    s->own_code = of_targets(tape, s, s->code.mean);
-    s->target = wanted_codes(tape, s, references > 0 ? rg_rows(tape, codes.mean, n, references) : NULL);
+    it->code.mean = rg_rows(tape, codes.mean, 0, n);
+    if (codes.logvar) it->code.logvar = rg_rows(tape, codes.logvar, 0, n);
+    it->sources = for_targets(tape, it, it->x);
+    it->own_content = for_targets(tape, it, it->content);
+    it->own_code = for_targets(tape, it, it->code.mean);
+    it->wanted = wanted_codes(tape, it, references > 0 ? rg_rows(tape, codes.mean, n, references) : NULL);
 }
 
-// ---- decoding
+// ---- 3, 5, 6, 8: decoding
 
-// No image may find itself: ids of `rows` images, the batch's over and over.
-static const unsigned char *excluded(rg_tape_t *tape, const shared_t *s, int rows)
+// Asks for the neighbours of a source. No image may be its own neighbour: the ids of the batch's images are excluded.
+static rg_decode_t ask_neighbours(rg_translation_t *self, const iteration_t *it, rg_source_t source)
 {
-    size_t batch = (size_t)s->batch->n * RG_BATCH_ID;
-    return s->batch->ids ? for_targets(tape, s->batch->ids, batch, rows / s->batch->n) : NULL;
-}
-
-static rg_decode_t ask(rg_translation_t *self, const shared_t *s, rg_source_t source)
-{
-    return rg_translate_ask(self->tape, self->model, source, self->retriever,
-                            excluded(self->tape, s, source.content->n));
+    const rg_batch_t *batch = it->batch;
+    const unsigned char *exclude = NULL;
+    if (batch->ids)
+        exclude =
+            repeat_rows(self->tape, batch->ids, (size_t)batch->n * RG_BATCH_ID, source.content->n / batch->n);
+    return rg_translate_ask(self->tape, self->model, source, self->retriever, exclude);
 }
 
 // The translations and the reconstructions are one decode of T + n images.
-static rg_decode_t ask_for_images(rg_translation_t *self, const shared_t *s)
+static void ask_for_images(rg_translation_t *self, iteration_t *it)
 {
     rg_tape_t *tape = self->tape;
-    return ask(self, s,
-               (rg_source_t){.content = rg_stack(tape, s->own_content, s->content),
-                             .code = rg_stack(tape, s->target, s->code.mean),
-                             .own = rg_stack(tape, s->own_code, s->code.mean),
-                             .image = rg_stack(tape, s->sources, s->x)});
+    it->decode = ask_neighbours(self, it,
+                                (rg_source_t){.content = rg_stack(tape, it->own_content, it->content),
+                                              .code = rg_stack(tape, it->wanted, it->code.mean),
+                                              .own = rg_stack(tape, it->own_code, it->code.mean),
+                                              .image = rg_stack(tape, it->sources, it->x)});
 }
 
-static void translate(rg_translation_t *self, shared_t *s, rg_decode_t *decode)
+static void decode_images(rg_translation_t *self, iteration_t *it)
 {
-    reduce(self, RG_GENERATOR);
-    reduce(self, RG_FUSION);
-    rg_tensor_t *y = rg_translate_finish(self->tape, self->model, decode);
-    s->fake = rg_rows(self->tape, y, 0, s->targets);
-    s->recon = rg_rows(self->tape, y, s->targets, s->batch->n);
-    s->target = rg_rows(self->tape, decode->code, 0, s->targets);
+    rg_tape_t *tape = self->tape;
+    begin_network(self, RG_GENERATOR);
+    begin_network(self, RG_FUSION);
+    rg_tensor_t *y = rg_translate_finish(tape, self->model, &it->decode);
+    it->fake = rg_rows(tape, y, 0, it->targets);
+    it->recon = rg_rows(tape, y, it->targets, it->batch->n);
+    it->wanted = rg_rows(tape, it->decode.code, 0, it->targets); // as the decoder changed it
 }
 
-// What was translated, asked for its own code again.
-static rg_source_t back(const shared_t *s, rg_tensor_t *content)
+// Translates back: the content of the translation, with the source's own code.
+static void ask_for_cycle(rg_translation_t *self, iteration_t *it)
 {
-    return (rg_source_t){.content = content, .code = s->own_code, .own = s->own_code, .image = s->fake};
+    it->fake_content = rg_content_encode(self->tape, &self->model->content, it->fake);
+    it->decode_back = ask_neighbours(
+        self, it,
+        (rg_source_t){
+            .content = it->fake_content, .code = it->own_code, .own = it->own_code, .image = it->fake});
 }
 
-// ---- the steps
+static void decode_cycle(rg_translation_t *self, iteration_t *it)
+{
+    it->cycle = rg_translate_finish(self->tape, self->model, &it->decode_back);
+}
+
+// ---- 4, 7, 9: the step of D
 
 // The real/fake game and attribute classification, summed over D's scales.
-static void judge(rg_tape_t *tape, const rg_model_t *model, rg_tensor_t *x, int wanted, const float *labels,
-                  const rg_loss_weights_t *weight, double *adversarial, double *classify)
+static void judge_images(rg_tape_t *tape, const rg_model_t *model, rg_tensor_t *x, int wanted,
+                         const float *labels, const rg_loss_weights_t *weight, double *adversarial,
+                         double *classify)
 {
     const rg_discriminator_t *net = &model->discriminator;
     rg_verdict_t verdict = rg_discriminate(tape, net, x);
@@ -215,73 +276,112 @@ static float *float_labels(rg_tape_t *tape, const unsigned char *labels, int n)
     return out;
 }
 
-typedef struct {
-    double adversarial, classify;
-} verdict_t;
-
-// What D learns from the real images, which needs no translation yet.
-static verdict_t learn_real(rg_translation_t *self, const shared_t *s)
+// What D learns from the real images needs no translation: its backward pass runs while the service searches.
+static void judge_real(rg_translation_t *self, iteration_t *it)
 {
     rg_tape_t *tape = self->tape_d;
-    verdict_t verdict = {0};
+    const rg_batch_t *batch = it->batch;
     rg_tape_reset(tape);
-    rg_tensor_t *real = images(tape, self->model, s->batch->n, s->batch->pixels);
-    const float *labels = float_labels(tape, s->batch->labels, s->batch->n * s->batch->columns);
-    judge(tape, self->model, real, 1, labels, self->weight, &verdict.adversarial, &verdict.classify);
+    rg_tensor_t *real = images_input(tape, self->model, batch->n, batch->pixels);
+    const float *labels = float_labels(tape, batch->labels, batch->n * batch->columns);
+    judge_images(tape, self->model, real, 1, labels, self->weight, &it->real_adversarial, &it->real_classify);
     int err = rg_tape_backward(tape);
     if (err) rg_tape_fail(self->tape, err);
-    return verdict;
 }
 
-// The rest of D's gradients, whose mean over the ranks is under way afterwards. Its update waits until
-// nothing can interrupt the iteration any more.
-static int learn_fake(rg_translation_t *self, const shared_t *s, verdict_t verdict, int iteration,
-                      rg_losses_t *losses)
+// D's losses on the translations, of which it sees the pixels only.
+static int judge_fake(rg_translation_t *self, iteration_t *it)
 {
     rg_tape_t *tape = self->tape_d;
-    rg_params_t *set = &self->model->set[RG_DISCRIMINATOR];
-    rg_tensor_t *fake = images(tape, self->model, s->targets, s->fake->data);
-    judge(tape, self->model, fake, 0, NULL, self->weight, &verdict.adversarial, NULL);
-    rg_losses_add(losses, "d_adversarial", verdict.adversarial);
-    rg_losses_add(losses, "d_classify", verdict.classify);
-    if (self->weight->gan == RG_GAN_WGAN_GP) {
-        const rg_tensor_t *sources = s->sources; // of self->tape: D sees their pixels only
-        rg_losses_add(losses, "d_penalty",
-                      rg_loss_gradient_penalty(tape, &self->model->discriminator,
-                                               images(tape, self->model, s->targets, sources->data), fake,
-                                               s->draws->mix, (float)self->weight->penalty));
-    }
+    double adversarial = it->real_adversarial;
+    rg_tensor_t *fake = images_input(tape, self->model, it->targets, it->fake->data);
+    judge_images(tape, self->model, fake, 0, NULL, self->weight, &adversarial, NULL);
+    rg_losses_add(it->losses, "d_adversarial", adversarial);
+    rg_losses_add(it->losses, "d_classify", it->real_classify);
+    if (self->weight->gan == RG_GAN_WGAN_GP)
+        rg_losses_add(
+            it->losses, "d_penalty",
+            rg_loss_gradient_penalty(tape, &self->model->discriminator,
+                                     images_input(tape, self->model, it->targets, it->sources->data), fake,
+                                     it->draws->mix, (float)self->weight->penalty));
     int err = rg_tape_error(self->tape);
-    if (!err) err = rg_losses_check(losses, iteration);
-    err = rg_ranks_agree(self->ranks, err);
-    if (err) return err;
-    rg_tape_backward(tape);
-    rg_ranks_begin(self->ranks, set->grad, set->count);
-    return 0; // an error of the tape stays there until the ranks agree on it
+    return err ? err : rg_losses_check(it->losses, it->number);
 }
+
+// The rest of D's gradients. An error of the tape stays there until the ranks agree before the update.
+static void learn_discriminator(rg_translation_t *self)
+{
+    rg_tape_backward(self->tape_d);
+    average_discriminator(self);
+}
+
+static int update_discriminator(rg_translation_t *self, int iteration)
+{
+    rg_params_t *set = &self->model->set[RG_DISCRIMINATOR];
+    rg_tape_op(self->tape, "update");
+    return rg_optim_step(self->backend, self->train, iteration, &set, 1, NULL);
+}
+
+// ---- 10: the step of G
 
 // Codes read back from translations, of the latent targets only (as MUNIT reconstructs sampled styles): a
 // reference's code may be ambiguous, and asking it back would hold the generator to the ambiguity. Isometry
 // compares two translations of one content: the reconstruction (code z) and the fake (code z_t).
-static void read_back_codes(rg_translation_t *self, const shared_t *s, rg_losses_t *losses)
+static void read_back_codes(rg_translation_t *self, const iteration_t *it)
 {
     const rg_attribute_encoder_t *encoder = &self->model->attribute;
     rg_tape_t *tape = self->tape;
-    if (s->latent == 0) return;
-    int isometry = self->weight->isometry > 0;
-    rg_tensor_t *images_read = rg_rows(tape, s->fake, 0, s->latent);
-    if (isometry) images_read = rg_stack(tape, images_read, rg_rows(tape, s->recon, 0, s->latent));
+    int latent = it->latent, isometry = self->weight->isometry > 0;
+    if (latent == 0) return;
+    rg_tensor_t *images_read = rg_rows(tape, it->fake, 0, latent);
+    if (isometry) images_read = rg_stack(tape, images_read, rg_rows(tape, it->recon, 0, latent));
     rg_tensor_t *codes = rg_attribute_encode(tape, encoder, images_read);
-    rg_tensor_t *of_fake = rg_rows(tape, codes, 0, s->latent),
-                *target = rg_rows(tape, s->target, 0, s->latent);
-    rg_losses_add(losses, "attribute", rg_loss_l1(tape, of_fake, target, (float)self->weight->attribute));
+    rg_tensor_t *of_fake = rg_rows(tape, codes, 0, latent), *wanted = rg_rows(tape, it->wanted, 0, latent);
+    rg_losses_add(it->losses, "attribute", rg_loss_l1(tape, of_fake, wanted, (float)self->weight->attribute));
     if (isometry)
-        rg_losses_add(losses, "isometry",
-                      rg_loss_isometry(tape, rg_rows(tape, codes, s->latent, s->latent), of_fake,
-                                       rg_rows(tape, s->code.mean, 0, s->latent), target,
+        rg_losses_add(it->losses, "isometry",
+                      rg_loss_isometry(tape, rg_rows(tape, codes, latent, latent), of_fake,
+                                       rg_rows(tape, it->code.mean, 0, latent), wanted,
                                        (float)self->weight->isometry));
 }
 
+// The losses that need no translation back.
+static void add_translation_losses(rg_translation_t *self, const iteration_t *it)
+{
+    rg_tape_t *tape = self->tape;
+    const rg_loss_weights_t *weight = self->weight;
+    double adversarial = 0, classify = 0;
+    int count = it->batch->n * it->batch->columns;
+    float *labels = float_labels(tape, it->batch->target_labels, count);
+    labels = repeat_rows(tape, labels, (size_t)count * sizeof *labels, it->targets / it->batch->n);
+    judge_images(tape, self->model, it->fake, 1, labels, weight, &adversarial, &classify);
+    rg_losses_add(it->losses, "g_adversarial", adversarial);
+    rg_losses_add(it->losses, "g_classify", classify);
+    rg_losses_add(it->losses, "recon", rg_loss_l1(tape, it->recon, it->x, (float)weight->recon));
+    read_back_codes(self, it);
+    if (weight->kl > 0)
+        rg_losses_add(it->losses, weight->prior == RG_PRIOR_KL ? "kl" : "earth_mover",
+                      rg_loss_prior(tape, &self->model->config, (enum rg_prior)weight->prior, it->code.mean,
+                                    it->code.logvar, it->draws->component, (float)weight->kl));
+    if (weight->perceptual > 0)
+        rg_losses_add(
+            it->losses, "perceptual",
+            rg_loss_perceptual(tape, &self->perceptual, it->fake, it->sources, (float)weight->perceptual));
+}
+
+static int generator_losses(rg_translation_t *self, const iteration_t *it)
+{
+    rg_tape_t *tape = self->tape;
+    const rg_loss_weights_t *weight = self->weight;
+    add_translation_losses(self, it);
+    rg_losses_add(it->losses, "content",
+                  rg_loss_l1(tape, it->fake_content, it->own_content, (float)weight->content));
+    rg_losses_add(it->losses, "cycle", rg_loss_l1(tape, it->cycle, it->sources, (float)weight->cycle));
+    int err = rg_tape_error(tape);
+    return err ? err : rg_losses_check(it->losses, it->number);
+}
+
+// Updates all that trains but D: G, and as the stage has it E_c, E_a and the fusion.
 static int update_generator(rg_translation_t *self, int iteration)
 {
     rg_params_t *sets[RG_PARTS];
@@ -294,76 +394,43 @@ static int update_generator(rg_translation_t *self, int iteration)
     return rg_optim_step(self->backend, self->train, iteration, sets, n, NULL);
 }
 
-// What G's losses say of the translations before they are translated back.
-static void judge_fake(rg_translation_t *self, const shared_t *s, rg_losses_t *losses)
+// ---- the iteration
+
+static int tape_errors(const rg_translation_t *self)
 {
-    rg_tape_t *tape = self->tape;
-    verdict_t verdict = {0};
-    int count = s->batch->n * s->batch->columns;
-    float *labels = float_labels(tape, s->batch->target_labels, count);
-    labels = for_targets(tape, labels, (size_t)count * sizeof *labels, s->targets / s->batch->n);
-    judge(tape, self->model, s->fake, 1, labels, self->weight, &verdict.adversarial, &verdict.classify);
-    rg_losses_add(losses, "g_adversarial", verdict.adversarial);
-    rg_losses_add(losses, "g_classify", verdict.classify);
-    rg_losses_add(losses, "recon", rg_loss_l1(tape, s->recon, s->x, (float)self->weight->recon));
-    read_back_codes(self, s, losses);
-    if (self->weight->kl > 0)
-        rg_losses_add(losses, self->weight->prior == RG_PRIOR_KL ? "kl" : "earth_mover",
-                      rg_loss_prior(tape, &self->model->config, (enum rg_prior)self->weight->prior,
-                                    s->code.mean, s->code.logvar, s->draws->component,
-                                    (float)self->weight->kl));
-    if (self->weight->perceptual > 0)
-        rg_losses_add(losses, "perceptual",
-                      rg_loss_perceptual(tape, &self->perceptual, s->fake, s->sources,
-                                         (float)self->weight->perceptual));
+    int err = rg_tape_error(self->tape_d);
+    return err ? err : rg_tape_error(self->tape);
 }
 
-static int generator_step(rg_translation_t *self, const shared_t *s, rg_tensor_t *content, rg_tensor_t *cycle,
-                          int iteration, rg_losses_t *losses)
-{
-    rg_tape_t *tape = self->tape;
-    judge_fake(self, s, losses);
-    rg_losses_add(losses, "content", rg_loss_l1(tape, content, s->own_content, (float)self->weight->content));
-    rg_losses_add(losses, "cycle", rg_loss_l1(tape, cycle, s->sources, (float)self->weight->cycle));
-    int err = rg_tape_error(tape);
-    if (!err) err = rg_losses_check(losses, iteration);
-    err = rg_ranks_agree(self->ranks, err);
-    if (err) return err;
-    err = rg_ranks_agree(self->ranks, rg_tape_backward(tape));
-    return err ? err : update_generator(self, iteration);
-}
-
-// Both updates. Whatever waits for somebody else lies before them: an iteration is done or it never was.
-static int update(rg_translation_t *self, const shared_t *s, rg_tensor_t *content, rg_tensor_t *cycle,
-                  int iteration, rg_losses_t *losses)
+// Both updates.
+static int update_networks(rg_translation_t *self, iteration_t *it)
 {
     rg_params_t *discriminator = &self->model->set[RG_DISCRIMINATOR];
-    rg_tape_op(self->tape, "update");
-    int err = rg_optim_step(self->backend, self->train, iteration, &discriminator, 1, NULL);
+    int err = update_discriminator(self, it->number);
     if (err) return err;
-    discriminator->frozen = 1; // G's step judges with the updated D, whose weights get no gradient from it
-    err = generator_step(self, s, content, cycle, iteration, losses);
+    discriminator->frozen = 1;
+    err = agree(self, generator_losses(self, it));
+    if (!err) err = agree(self, rg_tape_backward(self->tape));
     discriminator->frozen = 0;
-    return err;
+    return err ? err : update_generator(self, it->number);
 }
 
 int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const rg_draws_t *draws,
                         int iteration, rg_losses_t *losses)
 {
-    shared_t s = {.batch = batch, .draws = draws, .targets = rg_translation_targets(self, batch)};
-    s.latent = s.targets - batch->references;
+    iteration_t it = {.batch = batch, .draws = draws, .number = iteration, .losses = losses};
+    it.targets = rg_translation_targets(self, batch);
+    it.latent = it.targets - batch->references;
     losses->n = 0;
-    encode(self, &s);
-    rg_decode_t there = ask_for_images(self, &s);
-    verdict_t real = learn_real(self, &s);
-    translate(self, &s, &there);
-    rg_tensor_t *content = rg_content_encode(self->tape, &self->model->content, s.fake);
-    rg_decode_t again = ask(self, &s, back(&s, content));
-    int err = learn_fake(self, &s, real, iteration, losses);
+    encode_batch(self, &it);
+    ask_for_images(self, &it);
+    judge_real(self, &it);
+    decode_images(self, &it);
+    ask_for_cycle(self, &it);
+    int err = agree(self, judge_fake(self, &it));
     if (err) return err;
-    rg_tensor_t *cycle = rg_translate_finish(self->tape, self->model, &again);
-    err = rg_tape_error(self->tape_d);
-    if (!err) err = rg_tape_error(self->tape);
-    err = rg_ranks_agree(self->ranks, err);
-    return err ? err : update(self, &s, content, cycle, iteration, losses);
+    learn_discriminator(self);
+    decode_cycle(self, &it);
+    err = agree(self, tape_errors(self));
+    return err ? err : update_networks(self, &it);
 }

@@ -1,6 +1,7 @@
-// One training iteration of stage 1 (GMM-UNIT) and of stage 3 (RG-UNIT): a D step and a G step that share the
-// encodings and the translated images. Each of T targets translates one image of the batch; the first are
-// latent (sampled codes), the last `references` are codes of real images (rg-unit sections 4 and 5):
+// One training iteration of stage 1 (GMM-UNIT) and of stage 3 (RG-UNIT): an update of D and an update of G, which share
+// the encodings and the translated images. There are T targets; each translates one image of the batch. The first
+// targets are latent: they are given sampled codes. The last `references` targets are given the codes of real images
+// (rg-unit sections 4 and 5):
 //
 //   targets: half   T = n,   target i translates image i      half of the images each way
 //   targets: both   T = 2n,  target i translates image i % n  every image both ways, as the papers do
@@ -11,29 +12,22 @@
 //       + |E_a(fake) - z_t| + isometry (latent targets) + distance of E_a(x) from the component of x
 //       + perceptual(fake, x)
 //
-// In stage 3 E_c and E_a are frozen and every decode asks for neighbours (model/translate.h). Searches run
-// while D learns from what is there already: the real images during the first, the translated ones during the
-// second.
-//
-// Of several ranks each has its share of a batch: losses are those of the share, both updates are made with
-// the mean of the ranks' gradients. D's are averaged while the translations are translated back, a network's
-// of G's step from the moment on when the backward pass has left it.
+// In stage 3 E_c and E_a are frozen, and G decodes with neighbours (model/translate.h).
 #ifndef RG_TRAINER_TRANSLATION_H
 #define RG_TRAINER_TRANSLATION_H
 
 #include "common/model/perceptual.h"
 #include "common/model/translate.h"
-#include "services/trainer/batch.h"
-#include "services/trainer/losses.h"
-#include "services/trainer/ranks.h"
+#include "services/trainer/learner.h"
 
-enum rg_targets { RG_TARGETS_HALF, RG_TARGETS_BOTH }; // key targets
+enum rg_targets { RG_TARGETS_HALF, RG_TARGETS_BOTH };               // key targets
+enum rg_references { RG_REFERENCES_RANDOM, RG_REFERENCES_FLIPPED }; // key data.references
 
 typedef struct {
-    rg_model_t *model; // borrowed; with the fusion layers every decode asks
+    rg_model_t *model; // borrowed; a model with fusion layers asks for neighbours whenever it decodes
     const rg_train_config_t *train;
     const rg_loss_weights_t *weight;
-    const rg_retriever_t *retriever; // NULL without them
+    const rg_retriever_t *retriever; // NULL for a model without fusion layers
     rg_backend_t *backend;           // borrowed
     rg_ranks_t *ranks;               // borrowed; NULL, as after init: this process trains alone
     rg_tape_t *tape, *tape_d;        // generator and discriminator graphs
@@ -61,8 +55,9 @@ int rg_translation_targets(const rg_translation_t *self, const rg_batch_t *batch
 // attributes that do not change. A share of a batch gets its rows of what the whole batch would have got.
 void rg_translation_draw(rg_translation_t *self, const rg_batch_t *batch, rg_rng_t *rng, rg_draws_t *draws);
 
-// Losses as named in losses, then both updates. What the retriever returned (nothing was updated then), or
-// RG_ENUMERIC (nothing was updated by the step, D's or G's, that found it), of whichever rank.
+// Writes the losses, then makes both updates. Returns the retriever's error, and nothing was updated then; or
+// RG_ENUMERIC, and the network whose losses or gradients are not finite was not updated. With several ranks: the
+// error of any of them.
 int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const rg_draws_t *draws,
                         int iteration, rg_losses_t *losses);
 

@@ -3,7 +3,7 @@
 #define RG_BENCH_TIMING_H
 
 #include "common/config/config.h"
-#include "services/trainer/batch.h"
+#include "services/trainer/batch_stream.h"
 
 // Takes --config FILE and --set KEY=VALUE, which may be repeated, and sets the number of threads. doc: what
 // --help says of the bench. Ends the process where they are wrong.

@@ -83,7 +83,7 @@ same 1
 with=$mpi train 2 ranks
 with= train 2 alone
 cmp "$work/ranks.safetensors" "$work/alone.safetensors" || fail "stage 2 is not what rank 0 trains alone"
-grep -q " alone stage=stage2 " "$log" || fail "nobody says that rank 0 trains stage 2 alone"
+grep -q " single-rank stage=stage2 " "$log" || fail "the log does not say that rank 0 trains stage 2 alone"
 same 3
 
 # An error ends the job, not the ranks.

@@ -15,7 +15,6 @@
 #include "common/core/err.h"
 #include "common/model/critic.h"
 #include "common/nn/optim.h"
-#include "services/trainer/classify.h"
 #include "services/trainer/translation.h"
 #include "tests/grad/fixture.h"
 
@@ -56,7 +55,7 @@ static const float *numbers(const char *name, size_t n)
 static void *take(const rg_batch_t *share, int n, const void *whole, size_t bytes)
 {
     void *out = rg_alloc((size_t)n * bytes);
-    rg_batch_take(share, n, whole, bytes, out);
+    rg_batch_take_rows(share, n, whole, bytes, out);
     return out;
 }
 
@@ -231,31 +230,57 @@ static void test_stage3(void **state)
 
 // ---- the classifier
 
+// State of the learner of the classifier.
+typedef struct {
+    rg_learner_spec_t spec;
+    void *state;
+} classifier_t;
+
+static void classifier_init(classifier_t *classifier, const lab_t *lab, rg_ranks_t *ranks)
+{
+    const rg_learner_t *learner = &rg_classification_learner;
+    classifier->spec = (rg_learner_spec_t){.config = &lab->config,
+                                           .attributes = lab->config.data.attributes.count,
+                                           .backend = lab->backend,
+                                           .ranks = ranks};
+    classifier->state = rg_alloc(learner->size);
+    assert_int_equal(learner->init(classifier->state, &classifier->spec), 0);
+}
+
+static void classifier_fini(classifier_t *classifier)
+{
+    rg_classification_learner.fini(classifier->state);
+    free(classifier->state);
+}
+
 static void test_classifier(void **state)
 {
     lab_t *lab = *state;
-    rg_classify_t alone, one_of;
+    const rg_learner_t *learner = &rg_classification_learner;
+    classifier_t alone, one_of;
     double worst = 0;
-    int err = 0, columns = lab->config.data.attributes.count;
+    int err = 0;
     lab->references = 0;
-    assert_int_equal(rg_classify_init(&alone, &lab->config, columns, lab->backend), 0);
-    assert_int_equal(rg_classify_init(&one_of, &lab->config, columns, lab->backend), 0);
-    one_of.ranks = lab->ranks;
+    classifier_init(&alone, lab, NULL);
+    classifier_init(&one_of, lab, lab->ranks);
     for (int i = 0; i < ITERATIONS && !err; i++) {
         batches_t b;
         rg_losses_t whole, share;
         batches_init(&b, lab, i);
-        err = rg_classify_step(&alone, &b.whole, i, &whole);
-        if (!err) err = rg_classify_step(&one_of, &b.share, i, &share);
+        err = learner->step(alone.state, &b.whole, NULL, i, &whole);
+        if (!err) err = learner->step(one_of.state, &b.share, NULL, i, &share);
         if (!err) compare_losses(lab, &share, &whole, &worst);
         batch_fini(&b.whole);
         batch_fini(&b.share);
     }
     assert_int_equal(err, 0);
     assert_true(worst <= TOLERANCE);
-    compare_sets(&one_of.set, &alone.set);
-    rg_classify_fini(&alone);
-    rg_classify_fini(&one_of);
+    rg_params_t *got[RG_PARTS], *want[RG_PARTS];
+    assert_int_equal(learner->sets(one_of.state, got), 1);
+    assert_int_equal(learner->sets(alone.state, want), 1);
+    compare_sets(got[0], want[0]);
+    classifier_fini(&alone);
+    classifier_fini(&one_of);
 }
 
 // ---- agreement

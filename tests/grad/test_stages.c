@@ -16,9 +16,8 @@
 #include "common/model/critic.h"
 #include "common/model/loss.h"
 #include "common/nn/optim.h"
-#include "services/trainer/ranking.h"
+#include "services/trainer/embedding.h"
 #include "services/trainer/translation.h"
-#include "services/trainer/triplet.h"
 #include "tests/grad/fixture.h"
 #include "tests/grad/vgg16.h"
 
@@ -337,9 +336,9 @@ static void triplet_draws(rg_triplet_draws_t *draws, const char *stage, int iter
 
 static void run_stage2(lab_t *lab, const char *stage)
 {
-    rg_triplet_t triplet;
+    rg_embedding_t triplet;
     model_new(lab, stage, RG_STAGE2_PARTS, RG_STAGE2_TRAINS);
-    assert_int_equal(rg_triplet_init(&triplet, lab->model, lab->backend), 0);
+    assert_int_equal(rg_embedding_init(&triplet, lab->model, lab->backend), 0);
     for (int i = 0; i < ITERATIONS; i++) {
         rg_batch_t batch;
         rg_triplet_draws_t draws;
@@ -354,7 +353,7 @@ static void run_stage2(lab_t *lab, const char *stage)
         for (size_t e = 0; e < sizeof owned / sizeof *owned; e++) free(owned[e]);
         batch_fini(&batch);
     }
-    rg_triplet_fini(&triplet);
+    rg_embedding_fini(&triplet);
 }
 
 static void test_stage2(void **state)
@@ -371,9 +370,9 @@ static void test_stage2_of_a_ranked_r(void **state)
 {
     enum { UNITS = 2 * 2 * N * RG_EMBEDDER_HIDDEN };
     lab_t *lab = *state;
-    rg_ranking_t ranking;
+    rg_embedding_t ranking;
     model_new(lab, "ranked2", RG_STAGE2_PARTS, RG_STAGE2_TRAINS);
-    assert_int_equal(rg_ranking_init(&ranking, lab->model, lab->backend), 0);
+    assert_int_equal(rg_embedding_init(&ranking, lab->model, lab->backend), 0);
     for (int i = 0; i < ITERATIONS; i++) {
         rg_batch_t batch;
         rg_losses_t losses;
@@ -388,7 +387,7 @@ static void test_stage2_of_a_ranked_r(void **state)
         free(draws.dropout);
         batch_fini(&batch);
     }
-    rg_ranking_fini(&ranking);
+    rg_embedding_fini(&ranking);
 }
 
 // ---- life

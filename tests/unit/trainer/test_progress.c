@@ -1,4 +1,4 @@
-// What the trainer says of itself: a stage that begins has done nothing of what the one before did.
+// Throughput, and the progress that status requests read.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,29 +8,78 @@
 
 #include "services/trainer/progress.h"
 
-static void a_stage_begins_with_nothing(void **state)
+// ---- throughput
+
+static rg_throughput_t throughput;
+
+static void nothing_is_known_before_the_first_iteration(void **state)
 {
     (void)state;
-    rg_progress_t progress;
-    rg_progress_values_t values = {
+    rg_throughput_begin(&throughput, 1000, 50);
+    assert_true(rg_throughput_recent(&throughput).iterations_per_s == 0 &&
+                rg_throughput_total(&throughput).wait_share == 0);
+    assert_true(rg_throughput_seconds(&throughput) == 0);
+    rg_throughput_add(&throughput, 1000, 50); // a clock that has not moved
+    assert_true(rg_throughput_recent(&throughput).iterations_per_s == 0);
+}
+
+static void waiting_before_the_begin_is_not_counted(void **state)
+{
+    (void)state;
+    rg_throughput_begin(&throughput, 1000, 900);
+    rg_throughput_add(&throughput, 1100, 925);
+    assert_float_equal(rg_throughput_total(&throughput).iterations_per_s, 10, 1e-9);
+    assert_float_equal(rg_throughput_total(&throughput).wait_share, 0.25, 1e-9);
+    assert_float_equal(rg_throughput_seconds(&throughput), 0.1, 1e-9);
+}
+
+// 100 slow iterations that wait half their time, then as many quick ones that do not wait as the window
+// holds.
+static void the_recent_rate_covers_a_window_and_the_total_everything(void **state)
+{
+    (void)state;
+    double now = 0, waited = 0;
+    rg_throughput_begin(&throughput, now, waited);
+    for (int i = 0; i < 100; i++) rg_throughput_add(&throughput, now += 100, waited += 50);
+    assert_float_equal(rg_throughput_recent(&throughput).wait_share, 0.5, 1e-9);
+    for (int i = 0; i < RG_THROUGHPUT_WINDOW; i++) rg_throughput_add(&throughput, now += 10, waited);
+    assert_float_equal(rg_throughput_recent(&throughput).iterations_per_s, 100, 1e-9);
+    assert_float_equal(rg_throughput_recent(&throughput).wait_share, 0, 1e-9);
+    assert_float_equal(rg_throughput_total(&throughput).wait_share, 5000 / now, 1e-9);
+    assert_float_equal(rg_throughput_total(&throughput).iterations_per_s,
+                       (100 + RG_THROUGHPUT_WINDOW) / now * 1e3, 1e-9);
+}
+
+// ---- progress
+
+static void a_new_stage_clears_the_values_of_the_one_before(void **state)
+{
+    (void)state;
+    rg_training_t training;
+    rg_training_values_t values = {
         .state = "training", .stage = "stage2", .iteration = 6, .iterations = 6, .retrieved = 9};
-    rg_progress_init(&progress);
-    rg_progress_set(&progress, &values);
-    rg_progress_state(&progress, "saving", NULL);
-    rg_progress_get(&progress, &values);
+    rg_training_init(&training);
+    rg_training_set(&training, &values);
+    rg_training_set_state(&training, "saving", NULL);
+    rg_training_get(&training, &values);
     assert_string_equal(values.state, "saving");
     assert_int_equal(values.iteration, 6);
-    rg_progress_state(&progress, "waiting", "stage3");
-    rg_progress_get(&progress, &values);
+    rg_training_set_state(&training, "waiting", "stage3");
+    rg_training_get(&training, &values);
     assert_string_equal(values.state, "waiting");
     assert_string_equal(values.stage, "stage3");
     assert_int_equal(values.iteration, 0);
     assert_int_equal(values.retrieved, 0);
-    rg_progress_fini(&progress);
+    rg_training_fini(&training);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_stage_begins_with_nothing)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_known_before_the_first_iteration),
+        cmocka_unit_test(waiting_before_the_begin_is_not_counted),
+        cmocka_unit_test(the_recent_rate_covers_a_window_and_the_total_everything),
+        cmocka_unit_test(a_new_stage_clears_the_values_of_the_one_before),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

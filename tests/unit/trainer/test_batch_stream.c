@@ -5,13 +5,13 @@
 
 #include <cmocka.h>
 
-#include "services/trainer/batch.h"
+#include "services/trainer/batch_stream.h"
 
-static void take(int n, int references, int rank, const char *rows, char *out)
+static void take_share(int n, int references, int rank, const char *rows, char *out)
 {
     const rg_batch_t whole = {.n = 8},
                      share = {.n = 4, .references = references, .whole = &whole, .rank = rank};
-    rg_batch_take(&share, n, rows, 1, out);
+    rg_batch_take_rows(&share, n, rows, 1, out);
     out[n] = 0;
 }
 
@@ -19,11 +19,11 @@ static void a_share_has_its_part_of_both_kinds(void **state)
 {
     char out[16];
     (void)state;
-    take(4, 2, 0, "abcdWXYZ", out);
+    take_share(4, 2, 0, "abcdWXYZ", out);
     assert_string_equal(out, "abWX");
-    take(4, 2, 1, "abcdWXYZ", out);
+    take_share(4, 2, 1, "abcdWXYZ", out);
     assert_string_equal(out, "cdYZ");
-    take(4, 1, 1, "abcdefYZ", out);
+    take_share(4, 1, 1, "abcdefYZ", out);
     assert_string_equal(out, "defZ");
 }
 
@@ -31,9 +31,9 @@ static void a_share_of_one_kind_is_a_piece(void **state)
 {
     char out[16];
     (void)state;
-    take(4, 0, 1, "abcdefgh", out);
+    take_share(4, 0, 1, "abcdefgh", out);
     assert_string_equal(out, "efgh");
-    take(4, 4, 1, "STUVWXYZ", out);
+    take_share(4, 4, 1, "STUVWXYZ", out);
     assert_string_equal(out, "WXYZ");
 }
 
@@ -42,7 +42,7 @@ static void targets_of_both_kinds(void **state)
 {
     char out[16];
     (void)state;
-    take(8, 4, 1, "abcdefghSTUVWXYZ", out);
+    take_share(8, 4, 1, "abcdefghSTUVWXYZ", out);
     assert_string_equal(out, "efghWXYZ");
 }
 
@@ -53,5 +53,5 @@ int main(void)
         cmocka_unit_test(a_share_of_one_kind_is_a_piece),
         cmocka_unit_test(targets_of_both_kinds),
     };
-    return cmocka_run_group_tests_name("batch", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("shares of a batch", tests, NULL, NULL);
 }

@@ -1,0 +1,60 @@
+#include "services/trainer/learner.h"
+
+#include <assert.h>
+#include <math.h>
+
+#include "common/core/err.h"
+
+const rg_learner_t *rg_learner_find(enum rg_stage stage, const rg_config_t *config)
+{
+    static const rg_learner_t *const learners[RG_STAGES] = {
+        [RG_STAGE_CLASSIFIER] = &rg_classification_learner,
+        [RG_STAGE_1] = &rg_stage1_learner,
+        [RG_STAGE_2] = &rg_ranking_learner,
+        [RG_STAGE_3] = &rg_stage3_learner,
+    };
+    if (stage == RG_STAGE_2 && config->model.retrieval == RG_RETRIEVAL_TRIPLET) return &rg_triplet_learner;
+    return learners[stage];
+}
+
+// ---- losses
+
+void rg_losses_add(rg_losses_t *losses, const char *name, double value)
+{
+    assert(losses->n < RG_LOSSES_MAX);
+    losses->item[losses->n].name = name;
+    losses->item[losses->n].value = value;
+    losses->n++;
+}
+
+int rg_losses_check(const rg_losses_t *losses, int iteration)
+{
+    for (int i = 0; i < losses->n; i++)
+        if (!isfinite(losses->item[i].value))
+            return rg_fail(RG_ENUMERIC, "loss %s is not finite at iteration %d", losses->item[i].name,
+                           iteration);
+    return 0;
+}
+
+// ---- gradients of several ranks
+
+typedef struct {
+    rg_ranks_t *ranks;
+    const rg_params_t *set;
+} average_ctx_t;
+
+static void begin_average(rg_tape_t *tape, void *ctx)
+{
+    const average_ctx_t *op = ctx;
+    (void)tape;
+    rg_ranks_begin_mean(op->ranks, op->set->grad, op->set->count);
+}
+
+void rg_learner_average(rg_tape_t *tape, rg_ranks_t *ranks, const rg_params_t *set)
+{
+    if (!ranks || !rg_tape_wants(tape, !set->frozen)) return;
+    rg_tape_op(tape, "average gradients");
+    average_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
+    *op = (average_ctx_t){ranks, set};
+    rg_tape_record(tape, NULL, begin_average, op);
+}

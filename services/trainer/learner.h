@@ -1,0 +1,78 @@
+// A learner: what an iteration of one stage of training does. The training loop (stage.h) knows nothing else of
+// a stage: it draws batches, calls step, logs the losses, and saves the parameter sets.
+//
+//   learner         stage                                     file
+//   classification  classifier                                classification.c
+//   translation     stage1 and stage3                         translation.h, translation_learner.c
+//   triplet         stage2 with model.retrieval: triplet      triplet.h
+//   ranking         stage2 with model.retrieval: ranked       ranking.h
+#ifndef RG_TRAINER_LEARNER_H
+#define RG_TRAINER_LEARNER_H
+
+#include "common/model/model.h"
+#include "common/nn/tape.h"
+#include "services/trainer/batch_stream.h"
+#include "services/trainer/neighbour_source.h"
+#include "services/trainer/ranks.h"
+
+// ---- losses
+
+enum { RG_LOSSES_MAX = 16 };
+
+// The named loss values of one step, for logs, status and tests.
+typedef struct {
+    int n;
+    struct {
+        const char *name; // static
+        double value;     // unweighted
+    } item[RG_LOSSES_MAX];
+} rg_losses_t;
+
+void rg_losses_add(rg_losses_t *losses, const char *name, double value);
+
+// RG_ENUMERIC naming the loss if one is not finite.
+int rg_losses_check(const rg_losses_t *losses, int iteration);
+
+// ---- learners
+
+// What a learner borrows for its life.
+typedef struct {
+    const rg_config_t *config;
+    rg_model_t *model; // NULL: the classifier, which has a network of its own
+    int attributes;    // columns of the data set's labels, which the classifier learns
+    rg_backend_t *backend;
+    rg_ranks_t *ranks;                 // NULL: this process trains alone
+    rg_neighbour_source_t *neighbours; // read by steps, not by init; NULL: the stage needs none
+} rg_learner_spec_t;
+
+enum { RG_LEARNER_TAPES = 2 };
+
+typedef struct {
+    size_t size;     // bytes of its state, zeroed before init
+    int single_rank; // 1: it compares all images of a batch, so that ranks cannot share one; rank 0 trains alone
+    // What a batch of so many images must hold beside them.
+    void (*needs)(const rg_config_t *config, int images, rg_batch_needs_t *needs);
+    int (*init)(void *state, const rg_learner_spec_t *spec);
+    void (*fini)(void *state); // tolerates a zeroed state, and one that init failed to fill
+    // The parameter sets that the stage's checkpoint holds. Returns their number.
+    int (*sets)(void *state, rg_params_t *sets[RG_PARTS]);
+    // Its tapes, for timing. The first one also times the work between steps. Returns their number.
+    int (*tapes)(void *state, rg_tape_t *tapes[RG_LEARNER_TAPES]);
+    // One iteration: losses, gradients and update. rng is this iteration's own. On an error nothing was updated,
+    // or the training cannot go on: RG_ESTOPPED, RG_ENUMERIC, errors of the neighbour source.
+    int (*step)(void *state, const rg_batch_t *batch, rg_rng_t *rng, int iteration, rg_losses_t *losses);
+    // Writes sample images of the batch; NULL: it has none to show. RG_EIO, RG_EFULL, errors of the neighbour source.
+    int (*sample)(void *state, const rg_batch_t *batch, const char *stage, int iteration);
+} rg_learner_t;
+
+extern const rg_learner_t rg_classification_learner, rg_stage1_learner, rg_stage3_learner, rg_triplet_learner,
+    rg_ranking_learner;
+
+const rg_learner_t *rg_learner_find(enum rg_stage stage, const rg_config_t *config);
+
+// Records, before the first op that reads the set, that its gradients are complete when the backward pass is back
+// here: their mean over the ranks is begun then (rg_ranks_begin_mean), while the pass goes on. Does nothing for frozen
+// sets, or without ranks.
+void rg_learner_average(rg_tape_t *tape, rg_ranks_t *ranks, const rg_params_t *set);
+
+#endif
