@@ -1,6 +1,6 @@
-// A document: headings, paragraphs, tables, drawings and pictures. It is written as one HTML page that needs no
-// other file, as Markdown with its pictures as files beside it, and its tables as CSV. All text is escaped: nothing
-// in it becomes markup.
+// A document: headings, paragraphs, tables, drawings and pictures. It is written as one HTML page that
+// needs no other file, as Markdown with its pictures as files beside it, and its tables as CSV. All text is
+// escaped: nothing in it becomes markup.
 #ifndef RG_REPORT_DOCUMENT_H
 #define RG_REPORT_DOCUMENT_H
 
@@ -42,8 +42,8 @@ void rg_document_figure(rg_document_t *document, const char *id, char *svg, cons
 // Reads a PNG file. RG_ENOENT, RG_EIO, RG_ELIMIT.
 int rg_document_picture(rg_document_t *document, const char *id, const char *path, const char *caption);
 
-// Writes folder/NAME.html, folder/NAME.md, and the files named by ids: folder/ID.csv, ID.svg and ID.png. Makes the
-// folder. RG_EIO, RG_EFULL.
+// Writes folder/NAME.html, folder/NAME.md, and the files named by ids: folder/ID.csv, ID.svg and ID.png.
+// Makes the folder. RG_EIO, RG_EFULL.
 int rg_document_write(const rg_document_t *document, const char *folder, const char *name);
 
 #endif

@@ -1,6 +1,6 @@
 // The forms of a document.
 //
-//   HTML      one page: its style sheet is inline, drawings are inline SVG, pictures are data: URIs, no script
+//   HTML      one page: style sheet and drawings (SVG) are inline, pictures are data: URIs, no script
 //   Markdown  CommonMark with GitHub's pipe tables; drawings and pictures are links to files beside it
 //   CSV       one file per table
 #include <sodium.h>

@@ -1,5 +1,5 @@
-// Drawings as SVG text: curves over a horizontal axis, and groups of bars. Lines and text have the page's colour.
-// The colours of the series differ for colour-blind readers too, on light and on dark pages.
+// Drawings as SVG text: curves over a horizontal axis, and groups of bars. Lines and text have the page's
+// colour. The colours of the series differ for colour-blind readers too, on light and on dark pages.
 #ifndef RG_REPORT_SVG_H
 #define RG_REPORT_SVG_H
 

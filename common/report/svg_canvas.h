@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-// Writes text for HTML and SVG: escaped for elements and for quoted attributes. Control characters that XML does
-// not allow, and bytes that are not UTF-8, become '?'.
+// Writes text for HTML and SVG: escaped for elements and for quoted attributes. Control characters that XML
+// does not allow, and bytes that are not UTF-8, become '?'.
 void rg__markup_text(const char *text, FILE *out);
 
 // ---- the vertical or horizontal axis: a range with round ends, and the numbers beside it
@@ -19,8 +19,9 @@ typedef struct {
     double tick[RG__SVG_TICKS];
 } rg__svg_axis_t;
 
-// An axis that contains low..high, with about `wanted` ticks at 1, 2 or 5 times a power of ten. With log set, and low
-// above 0, the ticks are powers of ten. An empty range is widened; a range that is not finite becomes 0..1.
+// An axis that contains low..high, with about `wanted` ticks at 1, 2 or 5 times a power of ten. With log
+// set, and low above 0, the ticks are powers of ten. An empty range is widened; a range that is not finite
+// becomes 0..1.
 void rg__svg_axis_init(rg__svg_axis_t *axis, double low, double high, int wanted, int log);
 
 // The position of a value: 0 at the low end, 1 at the high end.

@@ -1,4 +1,4 @@
-// /images: what is in the retrieval set, and what is added to it.
+// /images: lists the retrieval set, sends thumbnails, adds images.
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,13 +6,12 @@
 #include "common/core/err.h"
 #include "common/core/hash.h"
 #include "common/wire/json.h"
-#include "services/gateway/ask.h"
-#include "services/gateway/params.h"
-#include "services/gateway/reply.h"
+#include "services/gateway/gateway.h"
+#include "services/gateway/http_api.h"
 
 enum { LIMIT = 100, LIMIT_MAX = 1000 };
 
-// ------------------------------------------------------------------ the list
+// ---- the list
 static void take_list(void *self, int err, const rg_msg_t *reply)
 {
     if (err) {
@@ -39,16 +38,17 @@ void rg_get_images(void *self, rg_http_request_t *request)
         Rg__V1__ListRequest *body = rg_msg_body(list);
         body->from = from;
         body->limit = (uint32_t)(limit < most ? limit : most);
-        err = rg_ask(gateway, "retrieval", &list, RG__V1__ENVELOPE__BODY_LIST_REPLY, take_list, request);
+        err = rg_backend_ask(gateway->backend, "retrieval", &list, RG__V1__ENVELOPE__BODY_LIST_REPLY,
+                             take_list, request);
     }
     if (err) rg_reply_fail(request, err);
 }
 
-// ------------------------------------------------------------------ one image
+// ---- one image
 static void take_thumbnail(void *self, int err, const rg_msg_t *reply)
 {
     rg_payload_t jpeg;
-    if (!err) err = rg_ask_image_taken(reply, &jpeg);
+    if (!err) err = rg_backend_thumbnail(reply, &jpeg);
     if (err) {
         rg_reply_fail(self, err);
         return;
@@ -65,21 +65,22 @@ static void take_thumbnail(void *self, int err, const rg_msg_t *reply)
 
 void rg_get_image(void *self, rg_http_request_t *request)
 {
+    const rg_gateway_t *gateway = self;
     uint8_t id[RG_ID_SIZE];
     int err = rg_param_id("id", rg_http_parameter(request), id);
-    if (!err) err = rg_ask_image(self, id, take_thumbnail, request);
+    if (!err) err = rg_backend_get_image(gateway->backend, id, take_thumbnail, request);
     if (err) rg_reply_fail(request, err);
 }
 
-// ------------------------------------------------------------------ adding one
+// ---- adding an image
 static const char *fate_name(Rg__V1__Fate fate)
 {
     if (fate == RG__V1__FATE__ADDED) return "added";
     return fate == RG__V1__FATE__DUPLICATE ? "duplicate" : "refused";
 }
 
-// A loader's reason begins with the name, which is told apart from it.
-static const char *reason_of(const Rg__V1__Outcome *outcome)
+// The loader's reason without the name that it begins with.
+static const char *outcome_reason(const Rg__V1__Outcome *outcome)
 {
     size_t n = strlen(outcome->name);
     int named = strncmp(outcome->reason, outcome->name, n) == 0 && strncmp(outcome->reason + n, ": ", 2) == 0;
@@ -95,7 +96,7 @@ static json_t *outcome_json(const Rg__V1__Outcome *outcome, uint64_t generation)
     if (outcome->fate == RG__V1__FATE__ADDED || outcome->fate == RG__V1__FATE__DUPLICATE)
         json_object_set_new(object, "generation", json_integer((json_int_t)generation));
     else
-        json_object_set_new(object, "reason", rg_json_text(reason_of(outcome)));
+        json_object_set_new(object, "reason", rg_json_text(outcome_reason(outcome)));
     return object;
 }
 
@@ -103,14 +104,14 @@ static void take_outcome(void *self, int err, const rg_msg_t *reply)
 {
     const Rg__V1__IngestReply *body = err ? NULL : rg_msg_body(reply);
     if (body && body->n_outcomes != 1)
-        err = rg_fail(RG_EIO, "loader: it answered for %zu images of one", body->n_outcomes);
+        err = rg_fail(RG_EIO, "loader: expected one outcome, got %zu", body->n_outcomes);
     if (err)
         rg_reply_fail(self, err);
     else
         rg_reply_json(self, outcome_json(body->outcomes[0], body->generation));
 }
 
-static void release(void *data, void *hint)
+static void free_jpeg(void *data, void *hint)
 {
     (void)hint;
     free(data);
@@ -118,19 +119,21 @@ static void release(void *data, void *hint)
 
 void rg_post_image(void *self, rg_http_request_t *request)
 {
+    const rg_gateway_t *gateway = self;
     const char *name = rg_http_query(request, "name");
     size_t size;
     int err = rg_param_text("name", name);
     if (!err && !rg_http_body(request, &size))
-        err = rg_fail(RG_EINVAL, "an image is missing: a JPEG as the body");
+        err = rg_fail(RG_EINVAL, "an image is missing: send a JPEG as the body");
     if (!err) {
         rg_msg_t *ingest = rg_msg_new(RG__V1__ENVELOPE__BODY_INGEST_REQUEST);
         Rg__V1__IngestRequest *body = rg_msg_body(ingest);
         body->items = (Rg__V1__Item **)rg_msg_array(ingest, &rg__v1__item__descriptor, body->n_items = 1);
         body->items[0]->name = rg_msg_text(ingest, "%s", name);
         unsigned char *jpeg = rg_http_take_body(request, &size);
-        rg_msg_attach(ingest, "0", RG__V1__DTYPE__U8, 1, (uint32_t[]){(uint32_t)size}, jpeg, release, NULL);
-        err = rg_ask(self, "loader", &ingest, RG__V1__ENVELOPE__BODY_INGEST_REPLY, take_outcome, request);
+        rg_msg_attach(ingest, "0", RG__V1__DTYPE__U8, 1, (uint32_t[]){(uint32_t)size}, jpeg, free_jpeg, NULL);
+        err = rg_backend_ask(gateway->backend, "loader", &ingest, RG__V1__ENVELOPE__BODY_INGEST_REPLY,
+                             take_outcome, request);
     }
     if (err) rg_reply_fail(request, err);
 }

@@ -1,5 +1,10 @@
-// rg-gateway: the page, and the HTTP interface that it and other programs use (openapi.yaml). Optional: it
-// runs where http.gateway names a port. Whatever browsers ask for, training goes first: the process is nice.
+// rg-gateway: serves the page, and the HTTP interface for the page and for other programs (openapi.yaml).
+// It runs if http.gateway names a port. The process is nice, so training has priority over browsers.
+//
+//   browser -> HTTP server (common/wire/http) -> rg_gateway_admit -> handler
+//     handler reads files                      runs.c (journals and pictures), system.c
+//     handler calls a service, replies later   images.c, status.c
+//     handler decodes an image on a job, calls services, replies later     search.c, translate.c
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,11 +14,11 @@
 #include "common/core/file.h"
 #include "common/wire/service_main.h"
 #include "services/gateway/gateway.h"
-#include "services/gateway/reply.h"
+#include "services/gateway/http_api.h"
 
 enum { NICENESS = 10, TOKEN_BODY = 256, ROUTES = 16 };
 
-// Of bodies and answers: this much, or a few of the largest images.
+// The memory of request bodies and answers: this much, or four of the largest images.
 static const size_t memory = 128 << 20, images_at_once = 4;
 
 static const rg_http_header_t headers[] = {
@@ -26,55 +31,55 @@ static const rg_http_header_t headers[] = {
     {NULL, NULL},
 };
 
-// ------------------------------------------------------------------ routes
+// ---- routes
 typedef struct {
     rg_http_route_t route[ROUTES + RG_PAGE_FILES];
     size_t n;
 } routes_t;
 
-static void add(routes_t *routes, const char *method, const char *path, rg_http_handler_fn *handle,
-                size_t body_max)
+static void routes_add(routes_t *routes, const char *method, const char *path, rg_http_handler_fn *handle,
+                       size_t body_max)
 {
     routes->route[routes->n++] = (rg_http_route_t){method, path, handle, body_max};
 }
 
-static void make_routes(const rg_gateway_t *self, routes_t *routes)
+static void routes_init(const rg_gateway_t *self, routes_t *routes)
 {
     const size_t image = (size_t)self->config.limits.image_max_mib << 20;
-    add(routes, "POST", "/api/v1/session", rg_post_session, TOKEN_BODY);
-    add(routes, "GET", "/api/v1/system", rg_get_system, 0);
-    add(routes, "GET", "/api/v1/status", rg_get_status, 0);
-    add(routes, "GET", "/api/v1/runs", rg_get_runs, 0);
-    add(routes, "GET", "/api/v1/training", rg_get_training, 0);
-    add(routes, "GET", "/api/v1/evaluations", rg_get_evaluations, 0);
-    add(routes, "GET", "/api/v1/samples", rg_get_samples, 0);
-    add(routes, "GET", "/api/v1/samples/*", rg_get_sample, 0);
-    add(routes, "POST", "/api/v1/search", rg_post_search, image);
-    add(routes, "POST", "/api/v1/translate", rg_post_translate, image);
-    add(routes, "GET", "/api/v1/images", rg_get_images, 0);
-    add(routes, "POST", "/api/v1/images", rg_post_image, image);
-    add(routes, "GET", "/api/v1/images/*", rg_get_image, 0);
+    routes_add(routes, "POST", "/api/v1/session", rg_post_session, TOKEN_BODY);
+    routes_add(routes, "GET", "/api/v1/system", rg_get_system, 0);
+    routes_add(routes, "GET", "/api/v1/status", rg_get_status, 0);
+    routes_add(routes, "GET", "/api/v1/runs", rg_get_runs, 0);
+    routes_add(routes, "GET", "/api/v1/training", rg_get_training, 0);
+    routes_add(routes, "GET", "/api/v1/evaluations", rg_get_evaluations, 0);
+    routes_add(routes, "GET", "/api/v1/samples", rg_get_samples, 0);
+    routes_add(routes, "GET", "/api/v1/samples/*", rg_get_sample, 0);
+    routes_add(routes, "POST", "/api/v1/search", rg_post_search, image);
+    routes_add(routes, "POST", "/api/v1/translate", rg_post_translate, image);
+    routes_add(routes, "GET", "/api/v1/images", rg_get_images, 0);
+    routes_add(routes, "POST", "/api/v1/images", rg_post_image, image);
+    routes_add(routes, "GET", "/api/v1/images/*", rg_get_image, 0);
     for (size_t i = 0; i < self->page.n; i++)
-        add(routes, "GET", self->page.file[i].source->path, rg_get_page, 0);
+        routes_add(routes, "GET", self->page.file[i].source->path, rg_get_page, 0);
 }
 
-// ------------------------------------------------------------------ life
+// ---- start and end
 static void on_status(void *data, rg_status_t *status)
 {
     const rg_gateway_t *self = data;
     const char *address = self->config.http.address, *open = "", *close = "";
     if (strchr(address, ':')) open = "[", close = "]"; // IPv6
     rg_status_field(status, "page", "http://%s%s%s:%d/", open, address, close, self->config.http.gateway);
-    if (!self->gate.loopback) rg_status_field(status, "token", "%s", self->config.http.token);
+    if (!self->access.loopback) rg_status_field(status, "token", "%s", self->config.http.token);
     rg_status_field(status, "runs", "%d", self->runs.n);
 }
 
-static int open_gate(rg_gateway_t *self)
+static int open_access(rg_gateway_t *self)
 {
     const char *path = self->config.http.token;
-    self->gate.loopback = rg_gate_is_loopback(self->config.http.address);
-    if (self->gate.loopback && !rg_exists(path)) return 0;
-    return rg_token_load(path, !self->gate.loopback, self->gate.token);
+    self->access.loopback = rg_address_is_loopback(self->config.http.address);
+    if (self->access.loopback && !rg_exists(path)) return 0;
+    return rg_token_load(path, !self->access.loopback, self->access.token);
 }
 
 static int open_service(rg_gateway_t *self, const routes_t *routes)
@@ -85,8 +90,7 @@ static int open_service(rg_gateway_t *self, const routes_t *routes)
                                  .admit = rg_gateway_admit,
                                  .refuse = rg_reply_refuse,
                                  .headers = headers,
-                                 .elsewhere =
-                                     "there is nothing here; /api/v1/openapi.yaml says what there is",
+                                 .elsewhere = "there is nothing at this path; see /api/v1/openapi.yaml",
                                  .connections = RG_GATEWAY_CONNECTIONS,
                                  .memory = images > memory ? images : memory,
                                  .self = self};
@@ -100,33 +104,33 @@ static int open_service(rg_gateway_t *self, const routes_t *routes)
     return rg_service_new(&self->service, &wire, &spec);
 }
 
-static int run(rg_gateway_t *self, routes_t *routes)
+static int gateway_run(rg_gateway_t *self, routes_t *routes)
 {
     if (self->config.http.gateway == 0)
-        return rg_fail(RG_ECONFIG, "http.gateway is 0: it names the port of the page");
-    int err = open_gate(self);
+        return rg_fail(RG_ECONFIG, "http.gateway is 0: set it to the port of the page");
+    int err = open_access(self);
     if (!err) err = rg_runs_open(&self->runs, self->config.run);
     if (err) return err;
     rg_page_init(&self->page);
-    make_routes(self, routes);
+    routes_init(self, routes);
     err = open_service(self, routes);
     if (!err) err = rg_chores_new(&self->chores, RG_GATEWAY_CHORES);
-    if (!err) err = rg_peers_new(&self->peers, &self->config);
+    if (!err) err = rg_backend_new(&self->backend, &self->config);
     if (err) return err;
-    rg_overview_new(&self->overview, &self->config, self->peers);
+    rg_status_cache_new(&self->status, &self->config, self->backend);
     rg_service_add_fd(self->service, rg_chores_fd(self->chores), rg_chores_step, self->chores);
-    rg_peers_add_to(self->peers, self->service);
+    rg_backend_add_to(self->backend, self->service);
     return rg_service_run(self->service);
 }
 
-// Whoever waits for a service is answered before the services are let go.
-static void end(rg_gateway_t *self)
+// Answers all open requests before it destroys the links to the services.
+static void gateway_end(rg_gateway_t *self)
 {
-    rg_peers_stop(self->peers);
+    rg_backend_stop(self->backend);
     rg_chores_destroy(&self->chores);
     rg_service_destroy(&self->service);
-    rg_overview_destroy(&self->overview);
-    rg_peers_destroy(&self->peers);
+    rg_status_cache_destroy(&self->status);
+    rg_backend_destroy(&self->backend);
     rg_runs_close(&self->runs);
 }
 
@@ -135,9 +139,9 @@ int main(int argc, char **argv)
     rg_gateway_t *self = rg_alloc(sizeof *self);
     routes_t *routes = rg_alloc(sizeof *routes);
     rg_main_init(argc, argv, "gateway", "Serves the page and the HTTP interface.", &self->config);
-    if (nice(NICENESS) < 0) rg_log(RG_LOG_WARN, "not_nice", "niceness=%d", NICENESS);
-    int err = run(self, routes), code = err ? rg_main_fail(err) : EXIT_SUCCESS;
-    end(self);
+    if (nice(NICENESS) < 0) rg_log(RG_LOG_WARN, "nice-failed", "niceness=%d", NICENESS);
+    int err = gateway_run(self, routes), code = err ? rg_main_fail(err) : EXIT_SUCCESS;
+    gateway_end(self);
     free(routes);
     free(self);
     return code;

@@ -9,7 +9,7 @@
 
 static const struct {
     const char *ending, *type;
-} types[] = {
+} page_types[] = {
     {".html", "text/html; charset=utf-8"},
     {".css", "text/css; charset=utf-8"},
     {".js", "text/javascript; charset=utf-8"},
@@ -17,12 +17,12 @@ static const struct {
     {".yaml", "application/yaml"},
 };
 
-static const char *type_of(const char *path)
+static const char *page_type(const char *path)
 {
     const char *ending = strrchr(path, '.');
-    for (size_t i = 0; ending && i < sizeof types / sizeof *types; i++)
-        if (strcmp(types[i].ending, ending) == 0) return types[i].type;
-    return types[0].type; // "/"
+    for (size_t i = 0; ending && i < sizeof page_types / sizeof *page_types; i++)
+        if (strcmp(page_types[i].ending, ending) == 0) return page_types[i].type;
+    return page_types[0].type; // "/"
 }
 
 void rg_page_init(rg_page_t *page)
@@ -31,7 +31,7 @@ void rg_page_init(rg_page_t *page)
     for (const rg_page_source_t *source = rg_page_sources; source->path; source++) {
         assert(page->n < RG_PAGE_FILES);
         rg_page_file_t *file = &page->file[page->n++];
-        *file = (rg_page_file_t){.source = source, .type = type_of(source->path)};
+        *file = (rg_page_file_t){.source = source, .type = page_type(source->path)};
         uint64_t hash = rg_hash(source->data, (size_t)(source->stop - source->data), 0);
         snprintf(file->etag, sizeof file->etag, "\"%016" PRIx64 "\"", hash);
     }

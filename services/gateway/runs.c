@@ -1,160 +1,109 @@
-#include "services/gateway/runs.h"
-
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
+// GET /runs, /training, /evaluations, /samples: what runs wrote to the disk.
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
-#include "common/core/file.h"
+#include "services/gateway/gateway.h"
+#include "services/gateway/http_api.h"
 
-static void add(rg_runs_t *runs, const char *name, int64_t modified)
+static const double runs_fresh_s = 1;
+
+// Lists the runs again, at most once a second. Reading a run that is gone meanwhile reports that.
+static int refresh_runs(rg_gateway_t *gateway)
 {
-    if (runs->n > 0 && strcmp(runs->entry[0].name, name) == 0) return; // the one that is served
-    if (runs->n < RG_RUNS_MAX)
-        runs->entry[runs->n++] = (rg_run_entry_t){.name = rg_strdup(name), .modified_ms = modified};
-}
-
-static int open_folder(int parent, const char *name)
-{
-    return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-}
-
-// When this folder's metrics were written; 0: it is no run.
-static int64_t find_metrics(int folder)
-{
-    struct stat info;
-    if (fstatat(folder, "metrics.jsonl", &info, AT_SYMLINK_NOFOLLOW) != 0) return 0;
-    return S_ISREG(info.st_mode) ? rg_modified_ms(&info) : 0;
-}
-
-static void look_below(rg_runs_t *runs, int folder, const char *name, int depth);
-
-// Takes over the open folder of this name; of one that is deep enough only itself is looked at.
-static void look_at(rg_runs_t *runs, int folder, const char *name, int depth)
-{
-    int64_t modified = find_metrics(folder);
-    if (modified) add(runs, name, modified);
-    if (depth > 0)
-        look_below(runs, folder, name, depth - 1);
-    else
-        close(folder);
-}
-
-// A name is worth a look if it can be shown.
-static int can_be_shown(const char *name)
-{
-    json_t *string = json_string(name);
-    json_decref(string);
-    return string && *name != '.';
-}
-
-static void look_below(rg_runs_t *runs, int folder, const char *name, int depth)
-{
-    DIR *dir = fdopendir(folder);
-    if (!dir) {
-        close(folder);
-        return;
-    }
-    for (struct dirent *entry; runs->looks > 0 && (entry = readdir(dir)) != NULL;) {
-        runs->looks--;
-        if (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN) continue;
-        int below = can_be_shown(entry->d_name) ? open_folder(folder, entry->d_name) : -1;
-        if (below < 0) continue;
-        char *path = *name ? rg_format("%s/%s", name, entry->d_name) : rg_strdup(entry->d_name);
-        look_at(runs, below, path, depth);
-        free(path);
-    }
-    closedir(dir);
-}
-
-static void look_at_experiment(rg_runs_t *runs, const char *name)
-{
-    char *path = rg_format("%s/%s/experiment", runs->base, name), *below = rg_format("%s/experiment", name);
-    int folder = open_folder(AT_FDCWD, path);
-    if (folder >= 0) look_below(runs, folder, below, RG_RUNS_DEPTH - 1);
-    free(path);
-    free(below);
-}
-
-static int by_age(const void *left, const void *right)
-{
-    const rg_run_entry_t *a = left, *b = right;
-    if (a->modified_ms != b->modified_ms) return a->modified_ms < b->modified_ms ? 1 : -1;
-    return strcmp(a->name, b->name);
-}
-
-// The served run's experiments before other runs: they are what is looked at most.
-static void look(rg_runs_t *runs)
-{
-    runs->looks = RG_RUNS_LOOKS;
-    look_at_experiment(runs, runs->entry[0].name);
-    int folder = open_folder(AT_FDCWD, runs->base), own = runs->n;
-    if (folder >= 0) look_below(runs, folder, "", 0);
-    for (int i = own, beside = runs->n; i < beside; i++) look_at_experiment(runs, runs->entry[i].name);
-    qsort(runs->entry + 1, (size_t)runs->n - 1, sizeof *runs->entry, by_age);
-}
-
-// Where the path leads, which a run's folder that is not there yet does not say.
-static int resolve(const char *served, char path[PATH_MAX])
-{
-    if (realpath(served, path)) return 0;
-    if (errno != ENOENT) return rg_fail_errno(RG_EIO, "%s: cannot find this folder", served);
-    size_t size = strlen(served);
-    while (size > 1 && served[size - 1] == '/') size--;
-    int whole = snprintf(path, PATH_MAX, "%s%.*s", memchr(served, '/', size) ? "" : "./", (int)size, served);
-    return whole < PATH_MAX ? 0 : rg_fail(RG_EIO, "%s: the path is too long", served);
-}
-
-int rg_runs_open(rg_runs_t *runs, const char *served)
-{
-    char path[PATH_MAX];
-    *runs = (rg_runs_t){0};
-    int err = resolve(served, path);
+    if (rg_clock_s() - gateway->runs_s < runs_fresh_s) return 0;
+    rg_runs_t found;
+    int err = rg_runs_open(&found, gateway->config.run);
     if (err) return err;
-    int folder = open_folder(AT_FDCWD, path);
-    if (folder < 0 && errno != ENOENT) return rg_fail_errno(RG_EIO, "%s: cannot open this folder", served);
-    char *slash = strrchr(path, '/');
-    runs->entry[0] = (rg_run_entry_t){.name = rg_strdup(slash + 1), .served = 1};
-    if (folder >= 0) runs->entry[0].modified_ms = find_metrics(folder);
-    if (folder >= 0) close(folder);
-    runs->n = 1;
-    *slash = 0;
-    runs->base = rg_strdup(path);
-    look(runs);
+    rg_runs_close(&gateway->runs);
+    gateway->runs = found;
+    gateway->runs_s = rg_clock_s();
     return 0;
 }
 
-void rg_runs_close(rg_runs_t *runs)
+// The path of a file in the run that the request names. free() it.
+static int find_run_file(rg_gateway_t *gateway, const rg_http_request_t *request, const char *file,
+                         char **path)
 {
-    for (int i = 0; i < runs->n; i++) free(runs->entry[i].name);
-    free(runs->base);
-    *runs = (rg_runs_t){0};
+    int err = refresh_runs(gateway);
+    return err ? err : rg_runs_path(&gateway->runs, rg_http_query(request, "run"), file, path);
 }
 
-int rg_runs_path(const rg_runs_t *runs, const char *name, const char *file, char **path)
+void rg_get_runs(void *self, rg_http_request_t *request)
 {
-    for (int i = 0; i < runs->n; i++) {
-        if (name ? strcmp(runs->entry[i].name, name) != 0 : !runs->entry[i].served) continue;
-        *path = rg_format("%s/%s/%s", runs->base, runs->entry[i].name, file);
-        return 0;
-    }
-    return rg_fail(RG_ENOENT, "run: there is no such run; /api/v1/runs lists them");
+    rg_gateway_t *gateway = self;
+    int err = refresh_runs(gateway);
+    if (err)
+        rg_reply_fail(request, err);
+    else
+        rg_reply_json(request, rg_runs_json(&gateway->runs));
 }
 
-json_t *rg_runs_json(const rg_runs_t *runs)
+// ---- journals
+static void reply_journal(rg_gateway_t *gateway, rg_http_request_t *request, const char *file)
 {
-    json_t *list = json_array();
-    for (int i = 0; i < runs->n; i++) {
-        const rg_run_entry_t *entry = &runs->entry[i];
-        json_array_append_new(list, json_pack("{s:s, s:b, s:I}", "name", entry->name, "served", entry->served,
-                                              "modified_ms", (json_int_t)entry->modified_ms));
+    char *path = NULL, *text;
+    uint64_t from;
+    int err = rg_param_number("from", rg_http_query(request, "from"), 0, INT64_MAX, 0, &from);
+    if (!err) err = find_run_file(gateway, request, file, &path);
+    if (!err) err = rg_journal_read_part(path, from, &text);
+    if (err)
+        rg_reply_fail(request, err);
+    else
+        rg_reply_text(request, text);
+    free(path);
+}
+
+void rg_get_training(void *self, rg_http_request_t *request)
+{
+    reply_journal(self, request, "metrics.jsonl");
+}
+
+void rg_get_evaluations(void *self, rg_http_request_t *request)
+{
+    reply_journal(self, request, "evaluations.jsonl");
+}
+
+// ---- samples
+void rg_get_samples(void *self, rg_http_request_t *request)
+{
+    char *folder;
+    int err = find_run_file(self, request, "samples", &folder);
+    if (err) {
+        rg_reply_fail(request, err);
+        return;
     }
-    return json_pack("{s:o}", "runs", list);
+    rg_reply_json(request, rg_samples_json(folder));
+    free(folder);
+}
+
+static void reply_sample(rg_http_request_t *request, int fd, size_t size, int64_t modified_ms)
+{
+    char etag[48];
+    snprintf(etag, sizeof etag, "\"%llx-%zx\"", (unsigned long long)modified_ms, size);
+    int known = rg_page_known(rg_http_header(request, "If-None-Match"), etag);
+    if (known) close(fd);
+    rg_http_reply(request,
+                  &(rg_http_reply_t){.status = known ? 304 : 200,
+                                     .type = "image/png",
+                                     .fd = known ? 0 : fd,
+                                     .size = known ? 0 : size,
+                                     .headers = {{"ETag", etag}, {"Cache-Control", "private, no-cache"}}});
+}
+
+void rg_get_sample(void *self, rg_http_request_t *request)
+{
+    char *folder = NULL;
+    int fd;
+    size_t size;
+    int64_t modified_ms;
+    int err = find_run_file(self, request, "samples", &folder);
+    if (!err) err = rg_sample_open(folder, rg_http_parameter(request), &fd, &size, &modified_ms);
+    if (err)
+        rg_reply_fail(request, err);
+    else
+        reply_sample(request, fd, size, modified_ms);
+    free(folder);
 }

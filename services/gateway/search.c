@@ -6,17 +6,15 @@
 #include "common/core/err.h"
 #include "common/wire/edits.h"
 #include "common/wire/json.h"
-#include "services/gateway/ask.h"
-#include "services/gateway/params.h"
-#include "services/gateway/reply.h"
-#include "services/gateway/subject.h"
+#include "services/gateway/http_api.h"
+#include "services/gateway/request_image.h"
 
 enum { TRIES = 8 };
 
 typedef struct {
     rg_gateway_t *gateway;
     rg_http_request_t *request;
-    rg_subject_t subject;
+    rg_request_image_t image;
     rg_edits_t edits;
     uint64_t k;
     int annotation; // Rg__V1__Annotation
@@ -26,7 +24,7 @@ typedef struct {
 
 static void end(search_t *search)
 {
-    rg_subject_fini(&search->subject);
+    rg_request_image_fini(&search->image);
     free(search);
 }
 
@@ -36,7 +34,7 @@ static void fail(search_t *search, int err)
     end(search);
 }
 
-// ------------------------------------------------------------------ the search
+// ---- the search
 static json_t *result_json(const Rg__V1__SearchReply *body)
 {
     json_t *list = json_array();
@@ -83,12 +81,12 @@ static int ask_neighbours(search_t *search, const char *model, const rg_payload_
     body->k = (uint32_t)search->k;
     if (search->prefix || search->annotation) body->filter = make_filter(search, request);
     rg_msg_copy(request, "queries", RG__V1__DTYPE__F32, 2, embedding->shape, embedding->data);
-    rg_msg_copy(request, "exclude", RG__V1__DTYPE__U8, 2, (uint32_t[]){1, RG_ID_SIZE}, search->subject.id);
-    return rg_ask(search->gateway, "retrieval", &request, RG__V1__ENVELOPE__BODY_SEARCH_REPLY,
-                  take_neighbours, search);
+    rg_msg_copy(request, "exclude", RG__V1__DTYPE__U8, 2, (uint32_t[]){1, RG_ID_SIZE}, search->image.id);
+    return rg_backend_ask(search->gateway->backend, "retrieval", &request,
+                          RG__V1__ENVELOPE__BODY_SEARCH_REPLY, take_neighbours, search);
 }
 
-// ------------------------------------------------------------------ the embedding
+// ---- the embedding
 static void take_embedding(void *self, int err, const rg_msg_t *reply)
 {
     search_t *search = self;
@@ -109,13 +107,13 @@ static void embed(search_t *search)
     Rg__V1__EmbedRequest *body = rg_msg_body(request);
     body->edits = rg_edits_message(&search->edits, config, request, &body->n_edits);
     rg_msg_copy(request, "pixels", RG__V1__DTYPE__U8, 4, (uint32_t[]){1, side, side, 3},
-                search->subject.pixels);
-    int err = rg_ask(search->gateway, "encoder", &request, RG__V1__ENVELOPE__BODY_EMBED_REPLY, take_embedding,
-                     search);
+                search->image.pixels);
+    int err = rg_backend_ask(search->gateway->backend, "encoder", &request,
+                             RG__V1__ENVELOPE__BODY_EMBED_REPLY, take_embedding, search);
     if (err) fail(search, err);
 }
 
-static void take_subject(void *self, int err)
+static void take_image(void *self, int err)
 {
     if (err)
         fail(self, err);
@@ -123,7 +121,7 @@ static void take_subject(void *self, int err)
         embed(self);
 }
 
-// ------------------------------------------------------------------ the request
+// ---- the request
 static int read_parameters(search_t *search)
 {
     static const char *const annotations[] = {"any", "annotated", "unannotated", NULL}; // as the enum
@@ -147,8 +145,9 @@ void rg_post_search(void *self, rg_http_request_t *request)
 {
     search_t *search = rg_alloc(sizeof *search);
     *search = (search_t){.gateway = self, .request = request};
-    search->subject = (rg_subject_t){.gateway = self, .request = request, .fn = take_subject, .self = search};
+    search->image =
+        (rg_request_image_t){.gateway = self, .request = request, .fn = take_image, .self = search};
     int err = read_parameters(search);
-    if (!err) err = rg_subject_load(&search->subject);
+    if (!err) err = rg_request_image_load(&search->image);
     if (err) fail(search, err);
 }

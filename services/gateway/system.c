@@ -1,11 +1,11 @@
-// The page, who is let in, and what does not change while the system runs.
+// The page, access control, /session, /system and /status.
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "services/gateway/gateway.h"
-#include "services/gateway/reply.h"
+#include "services/gateway/http_api.h"
 
 void rg_get_page(void *self, rg_http_request_t *request)
 {
@@ -20,79 +20,79 @@ void rg_get_page(void *self, rg_http_request_t *request)
                                      .headers = {{"ETag", file->etag}, {"Cache-Control", "no-cache"}}});
 }
 
-// ------------------------------------------------------------------ who is let in
+// ---- access
 static const struct {
     unsigned status;
     const char *sentence;
-} verdicts[] = {
-    [RG_GATE_TOKEN] = {401, "show the token of this gateway, as a bearer or by a session's cookie"},
-    [RG_GATE_HOST] = {403, "this is not the name of this machine: use localhost, or show the token"},
-    [RG_GATE_ORIGIN] = {403, "a request of another page"},
+} refusals[] = {
+    [RG_ACCESS_TOKEN] = {401, "send the token of this gateway, as a bearer or in the cookie of a session"},
+    [RG_ACCESS_HOST] = {403, "this is not a name of this machine: use localhost, or send the token"},
+    [RG_ACCESS_ORIGIN] = {403, "the request comes from a page of another origin"},
 };
 
-static void log_turned_away(rg_gateway_t *gateway)
+static void log_wrong_token(rg_gateway_t *gateway)
 {
     unsigned unlogged;
-    if (rg_log_limit_pass(&gateway->turned_away, &unlogged))
-        rg_log(RG_LOG_WARN, "wrong_token", "unlogged=%u", unlogged);
+    if (rg_log_limit_pass(&gateway->wrong_tokens, &unlogged))
+        rg_log(RG_LOG_WARN, "wrong-token", "unlogged=%u", unlogged);
 }
 
-static enum rg_verdict ask_gate(const rg_gateway_t *gateway, const rg_http_request_t *request,
-                                const char *path, rg_visit_t *visit)
+static enum rg_access_verdict check_access(const rg_gateway_t *gateway, const rg_http_request_t *request,
+                                           const char *path, rg_access_request_t *head)
 {
-    *visit = (rg_visit_t){.method = rg_http_method(request),
-                          .path = path,
-                          .host = rg_http_header(request, "Host"),
-                          .origin = rg_http_header(request, "Origin"),
-                          .fetch_site = rg_http_header(request, "Sec-Fetch-Site"),
-                          .authorization = rg_http_header(request, "Authorization"),
-                          .cookie = rg_http_header(request, "Cookie")};
-    return rg_gate_ask(&gateway->gate, visit);
+    *head = (rg_access_request_t){.method = rg_http_method(request),
+                                  .path = path,
+                                  .host = rg_http_header(request, "Host"),
+                                  .origin = rg_http_header(request, "Origin"),
+                                  .fetch_site = rg_http_header(request, "Sec-Fetch-Site"),
+                                  .authorization = rg_http_header(request, "Authorization"),
+                                  .cookie = rg_http_header(request, "Cookie")};
+    return rg_http_access_check(&gateway->access, head);
 }
 
 int rg_gateway_admit(void *self, rg_http_request_t *request)
 {
     rg_gateway_t *gateway = self;
-    rg_visit_t visit;
-    enum rg_verdict verdict = ask_gate(gateway, request, rg_http_path(request), &visit);
-    if (verdict == RG_GATE_OPEN) return 1;
-    if (verdict == RG_GATE_TOKEN && rg_gate_claims(&visit)) log_turned_away(gateway);
-    rg_reply_refuse(self, request, verdicts[verdict].status, verdicts[verdict].sentence);
+    rg_access_request_t head;
+    enum rg_access_verdict verdict = check_access(gateway, request, rg_http_path(request), &head);
+    if (verdict == RG_ACCESS_ALLOWED) return 1;
+    if (verdict == RG_ACCESS_TOKEN && rg_http_access_has_credentials(&head)) log_wrong_token(gateway);
+    rg_reply_refuse(self, request, refusals[verdict].status, refusals[verdict].sentence);
     return 0;
 }
 
-// The cookie is for who has shown what it holds.
-static void open_session(const rg_gateway_t *gateway, rg_http_request_t *request, int shown)
+// Sets the cookie only if the client sent the token.
+static void open_session(const rg_gateway_t *gateway, rg_http_request_t *request, int has_token)
 {
-    char *cookie = rg_format(RG_TOKEN_COOKIE "=%s; HttpOnly; SameSite=Strict; Path=/", gateway->gate.token);
+    char *cookie = rg_format(RG_TOKEN_COOKIE "=%s; HttpOnly; SameSite=Strict; Path=/", gateway->access.token);
     rg_http_reply(request, &(rg_http_reply_t){.status = 204,
                                               .headers = {{"Cache-Control", "no-store"},
-                                                          {shown ? "Set-Cookie" : NULL, cookie}}});
+                                                          {has_token ? "Set-Cookie" : NULL, cookie}}});
     free(cookie);
 }
 
-// The body is the token, perhaps with the end of its line.
+// The body is the token, with or without a line end.
 void rg_post_session(void *self, rg_http_request_t *request)
 {
     rg_gateway_t *gateway = self;
-    rg_visit_t visit;
+    rg_access_request_t head;
     size_t size;
     const char *body = (const char *)rg_http_body(request, &size);
     while (size > 0 && strchr(" \r\n", body[size - 1])) size--;
-    int shown = body && rg_gate_knows(&gateway->gate, body, size);
-    if (shown || ask_gate(gateway, request, "/api/v1/system", &visit) == RG_GATE_OPEN) {
-        open_session(gateway, request, shown);
+    int has_token = body && rg_http_access_is_token(&gateway->access, body, size);
+    if (has_token || check_access(gateway, request, "/api/v1/system", &head) == RG_ACCESS_ALLOWED) {
+        open_session(gateway, request, has_token);
         return;
     }
-    log_turned_away(gateway);
+    log_wrong_token(gateway);
     rg_reply_refuse(self, request, 401, "this is not the token of this gateway");
 }
 
-// ------------------------------------------------------------------ the system
+// ---- the system
 void rg_get_status(void *self, rg_http_request_t *request)
 {
     rg_gateway_t *gateway = self;
-    rg_overview_get(gateway->overview, request);
+    rg_status_cache_get(gateway->status, request);
 }
 
 static json_t *names_json(const rg_names_t *names)

@@ -1,4 +1,6 @@
-// POST /translate: the encoder translates, and a chore makes pictures of what it sends.
+// POST /translate: the encoder translates; a job writes its samples as PNG.
+//
+//   request -> load the image -> TranslateRequest to the encoder -> job: PNG and JSON -> reply
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,15 +11,13 @@
 #include "common/data/picture.h"
 #include "common/wire/edits.h"
 #include "common/wire/json.h"
-#include "services/gateway/ask.h"
-#include "services/gateway/params.h"
-#include "services/gateway/reply.h"
-#include "services/gateway/subject.h"
+#include "services/gateway/http_api.h"
+#include "services/gateway/request_image.h"
 
 typedef struct {
     rg_gateway_t *gateway;
     rg_http_request_t *request;
-    rg_subject_t subject;
+    rg_request_image_t image;
     rg_edits_t edits;
     uint64_t samples, seed;
     int guidance; // Rg__V1__Guidance
@@ -26,26 +26,26 @@ typedef struct {
     char *text;          // the answer
 } translation_t;
 
-static void end(translation_t *translation)
+static void translation_end(translation_t *translation)
 {
-    rg_subject_fini(&translation->subject);
+    rg_request_image_fini(&translation->image);
     rg_msg_destroy(&translation->reply);
     free(translation->text);
     free(translation);
 }
 
-static void fail(translation_t *translation, int err)
+static void translation_fail(translation_t *translation, int err)
 {
     rg_reply_fail(translation->request, err);
-    end(translation);
+    translation_end(translation);
 }
 
-// ------------------------------------------------------------------ the answer
+// ---- the answer
 static char *to_base64(const uint8_t *bytes, size_t size)
 {
-    size_t room = sodium_base64_ENCODED_LEN(size, sodium_base64_VARIANT_ORIGINAL);
-    char *text = rg_alloc(room);
-    return sodium_bin2base64(text, room, bytes, size, sodium_base64_VARIANT_ORIGINAL);
+    size_t size_max = sodium_base64_ENCODED_LEN(size, sodium_base64_VARIANT_ORIGINAL);
+    char *text = rg_alloc(size_max);
+    return sodium_bin2base64(text, size_max, bytes, size, sodium_base64_VARIANT_ORIGINAL);
 }
 
 // Pixels [S,S,3] as base64 of a PNG, a new reference.
@@ -64,7 +64,7 @@ static int png_json(const rg_config_t *config, const void *pixels, json_t **out)
     return 0;
 }
 
-// The neighbours that guided sample i: as many of all as there are for each.
+// The neighbours that guided sample i: every sample has the same number of them.
 static json_t *guides_json(const translation_t *translation, size_t i)
 {
     const Rg__V1__TranslateReply *body = rg_msg_body(translation->reply);
@@ -77,7 +77,7 @@ static json_t *guides_json(const translation_t *translation, size_t i)
     return list;
 }
 
-static int add_samples(const translation_t *translation, json_t *samples)
+static int samples_json(const translation_t *translation, json_t *samples)
 {
     const rg_config_t *config = &translation->gateway->config;
     int err = 0;
@@ -91,17 +91,17 @@ static int add_samples(const translation_t *translation, json_t *samples)
     return err;
 }
 
-// On the chores' thread.
-static int write_answer(void *self)
+// On the job's thread.
+static int translation_write(void *self)
 {
     translation_t *translation = self;
     const Rg__V1__TranslateReply *body = rg_msg_body(translation->reply);
     json_t *source, *samples = json_array();
     json_t *whole = json_pack("{s:o, s:I, s:o}", "stage", rg_json_text(body->stage), "generation",
                               (json_int_t)body->generation, "samples", samples);
-    int err = png_json(&translation->gateway->config, translation->subject.pixels, &source);
+    int err = png_json(&translation->gateway->config, translation->image.pixels, &source);
     if (!err) err = json_object_set_new(whole, "source", source);
-    if (!err) err = add_samples(translation, samples);
+    if (!err) err = samples_json(translation, samples);
     if (err)
         json_decref(whole);
     else
@@ -109,36 +109,36 @@ static int write_answer(void *self)
     return err;
 }
 
-static void send_answer(void *self, int err)
+static void translation_send(void *self, int err)
 {
     translation_t *translation = self;
     if (err) {
-        fail(translation, err);
+        translation_fail(translation, err);
         return;
     }
     rg_reply_text(translation->request, translation->text);
     translation->text = NULL;
-    end(translation);
+    translation_end(translation);
 }
 
-// ------------------------------------------------------------------ the translation
+// ---- the translation
 static void take_translation(void *self, int err, const rg_msg_t *reply)
 {
     translation_t *translation = self;
     const uint32_t side = (uint32_t)translation->gateway->config.data.img_size,
                    shape[] = {(uint32_t)translation->samples, side, side, 3};
-    if (err == RG_ENOENT) err = rg_fail(RG_EMODEL, "%s", rg_error()); // none is trained
+    if (err == RG_ENOENT) err = rg_fail(RG_EMODEL, "%s", rg_error()); // no stage is trained yet
     if (!err && rg_msg_payload(reply, "pixels", RG__V1__DTYPE__U8, 4, shape, &translation->pixels))
         err = rg_fail(RG_EIO, "encoder: %s", rg_error());
     if (!err) {
         translation->reply = rg_msg_retain(reply);
         err = rg_chores_add(translation->gateway->chores,
-                            &(rg_chore_t){write_answer, send_answer, translation});
+                            &(rg_chore_t){translation_write, translation_send, translation});
     }
-    if (err) fail(translation, err);
+    if (err) translation_fail(translation, err);
 }
 
-static int ask(translation_t *translation)
+static int translation_ask(translation_t *translation)
 {
     const rg_config_t *config = &translation->gateway->config;
     const uint32_t side = (uint32_t)config->data.img_size;
@@ -149,19 +149,19 @@ static int ask(translation_t *translation)
     body->seed = translation->seed;
     body->guidance = (Rg__V1__Guidance)translation->guidance;
     rg_msg_copy(request, "pixels", RG__V1__DTYPE__U8, 4, (uint32_t[]){1, side, side, 3},
-                translation->subject.pixels);
-    return rg_ask(translation->gateway, "encoder", &request, RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY,
-                  take_translation, translation);
+                translation->image.pixels);
+    return rg_backend_ask(translation->gateway->backend, "encoder", &request,
+                          RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY, take_translation, translation);
 }
 
-static void take_subject(void *self, int err)
+static void translation_take_image(void *self, int err)
 {
-    if (!err) err = ask(self);
-    if (err) fail(self, err);
+    if (!err) err = translation_ask(self);
+    if (err) translation_fail(self, err);
 }
 
-// ------------------------------------------------------------------ the request
-static int read_parameters(translation_t *translation)
+// ---- the request
+static int translation_parse(translation_t *translation)
 {
     static const char *const guidances[] = {"retrieved", "none", NULL}; // as the enum
     const rg_http_request_t *request = translation->request;
@@ -185,9 +185,9 @@ void rg_post_translate(void *self, rg_http_request_t *request)
 {
     translation_t *translation = rg_alloc(sizeof *translation);
     *translation = (translation_t){.gateway = self, .request = request};
-    translation->subject =
-        (rg_subject_t){.gateway = self, .request = request, .fn = take_subject, .self = translation};
-    int err = read_parameters(translation);
-    if (!err) err = rg_subject_load(&translation->subject);
-    if (err) fail(translation, err);
+    translation->image = (rg_request_image_t){
+        .gateway = self, .request = request, .fn = translation_take_image, .self = translation};
+    int err = translation_parse(translation);
+    if (!err) err = rg_request_image_load(&translation->image);
+    if (err) translation_fail(translation, err);
 }

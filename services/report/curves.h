@@ -15,8 +15,9 @@ typedef struct {
     const char *key;     // the entry of a line that is drawn
 } rg_run_curve_t;
 
-// Adds a figure of the curves that have points, at most RG_SVG_CURVES; adds nothing if every curve has fewer than two
-// points. Long curves are averaged to a few hundred points. log: a logarithmic vertical axis, if all values are above 0.
+// Adds a figure of the curves that have points, at most RG_SVG_CURVES; adds nothing if every curve has
+// fewer than two points. Long curves are averaged to a few hundred points. log: a logarithmic vertical
+// axis, if all values are above 0.
 void rg_run_curves_draw(rg_document_t *document, const char *id, const char *title, int log,
                         const rg_run_curve_t *curve, int n);
 

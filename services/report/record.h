@@ -12,9 +12,9 @@
 #include "common/model/stage.h"
 
 // Reads a journal. *stages is an object, STAGE -> array of lines with ascending iterations; json_decref it.
-// Iterations that were repeated after a restart or a crash count once, as they were done last. Of evaluations, the
-// largest group of comparable ones is taken (common/report/evaluation_report.h). A missing file has no stages. Lines
-// that are not JSON are skipped. RG_EIO, RG_ELIMIT.
+// Iterations that were repeated after a restart or a crash count once, as they were done last. Of
+// evaluations, the largest group of comparable ones is taken (common/report/evaluation_report.h). A missing
+// file has no stages. Lines that are not JSON are skipped. RG_EIO, RG_ELIMIT.
 int rg_run_read_training(json_t **stages, const char *run);
 int rg_run_read_evaluations(json_t **stages, const char *run);
 
@@ -26,7 +26,8 @@ typedef struct {
     size_t n_pictures;
 } rg_run_record_t;
 
-// RG_ENOENT if the folder has neither metrics nor evaluations, RG_EFORMAT naming a report that cannot be read.
+// RG_ENOENT if the folder has neither metrics nor evaluations, RG_EFORMAT naming a report that cannot be
+// read.
 int rg_run_record_open(rg_run_record_t *record, const char *run);
 void rg_run_record_close(rg_run_record_t *record); // accepts a zeroed struct
 

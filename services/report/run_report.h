@@ -1,5 +1,5 @@
-// The report of a run: one page with its curves, measures and pictures, written from the run's folder alone. The run
-// may be training meanwhile.
+// The report of a run: one page with its curves, measures and pictures, written from the run's folder
+// alone. The run may be training meanwhile.
 #ifndef RG_RUN_REPORT_H
 #define RG_RUN_REPORT_H
 

@@ -64,7 +64,7 @@ cmp -s "$work/out" services/gateway/openapi.yaml || fail "the description is ano
 get 200 $here/metrics
 get 200 $here/healthz
 get 404 $here/nothing
-says not_found "there is nothing here"
+says not_found "there is nothing at this path"
 get 405 -X DELETE $api/images
 says method "only GET, POST is answered"
 head_has "^allow: GET, POST"
@@ -79,12 +79,12 @@ out_has '"service":"retrieval","answers":true,"version":"[0-9.]+","pid":[0-9]+.*
 get 200 $api/runs
 out_has '^\{"runs":\[\{"name":"run","served":true,"modified_ms":[0-9]+\}\]\}$'
 get 200 $api/training
-out_has '"anew":false,"lines":\[\{"stage":"classifier","iteration":6,'
+out_has '"restarted":false,"lines":\[\{"stage":"classifier","iteration":6,'
 next=$(value next)
 get 200 "$api/training?from=$next&run=run"
-out_has "^\{\"next\":$next,\"more\":false,\"anew\":false,\"lines\":\[\]\}"
+out_has "^\{\"next\":$next,\"more\":false,\"restarted\":false,\"lines\":\[\]\}"
 get 200 "$api/training?from=999999999"
-out_has '"anew":true'
+out_has '"restarted":true'
 get 200 $api/evaluations
 out_has '"lines":\[\{"stage":"stage3",'
 get 200 $api/samples
@@ -168,11 +168,11 @@ wait $adding
 
 # ---- whose requests these are
 get 403 -H "Origin: http://evil.example" $api/system
-says forbidden "a request of another page"
+says forbidden "the request comes from a page of another origin"
 get 403 -H "Sec-Fetch-Site: cross-site" "$api/images?name=x" --data-binary @"$face"
 get 200 -H "Origin: $here" $api/system
 get 403 -H "Host: evil.example:$port" $api/system
-says forbidden "this is not the name of this machine"
+says forbidden "this is not a name of this machine"
 get 403 -H "Host: evil.example" $here/
 get 200 -H "Host: localhost:$port" $api/system
 get 204 -d whatever $api/session
@@ -210,7 +210,7 @@ get 200 $here/healthz
 for path in $api/system $api/openapi.yaml $here/metrics; do
     get 401 "$path"
     head_has "^www-authenticate: Bearer"
-    says token "show the token"
+    says token "send the token of this gateway"
     get 401 -H "Authorization: Bearer x$token" "$path"
     get 401 -b "rg_token=x" "$path"
     get 200 -H "Authorization: Bearer $token" "$path"
@@ -237,6 +237,6 @@ get 401 -H "Host: box.example" -d wrong $api/session
 get 204 -H "Host: box.example" -d "$token" $api/session
 head_has "^set-cookie: rg_token=$token; "
 get 200 -H "Host: box.example" -b "rg_token=$token" -H "Origin: https://box.example" $api/system
-grep -q "wrong_token" "$work/run/logs/gateway.log" || fail "wrong tokens are not logged"
+grep -q "wrong-token" "$work/run/logs/gateway.log" || fail "wrong tokens are not logged"
 grep -q "$token" "$work"/run/logs/*.log && fail "the token is in a log"
 exit 0

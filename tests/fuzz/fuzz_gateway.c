@@ -1,5 +1,5 @@
-// What a request brings that the gateway takes apart: the query string's escapes, parameters, the host, the
-// origin, the token in headers, names of runs and pictures, and lines of a journal.
+// Everything in a request that the gateway parses: escapes of the query string, parameters, host, origin and token in
+// headers, names of runs and pictures; and lines of a journal.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,32 +7,30 @@
 
 #include "common/wire/edits.h"
 #include "common/wire/http.h"
-#include "services/gateway/gate.h"
-#include "services/gateway/journal.h"
-#include "services/gateway/params.h"
-#include "services/gateway/runs.h"
-#include "services/gateway/samples.h"
+#include "services/gateway/http_access.h"
+#include "services/gateway/http_api.h"
+#include "services/gateway/run_files.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { PARTS = 6 };
 
 #define TOKEN "0123456789abcdef0123456789abcdef"
 
-// Only the token itself opens the gate beyond loopback.
-static void visit(char *const part[PARTS])
+// Beyond loopback, only a request with the token is allowed.
+static void check_access(char *const part[PARTS])
 {
-    const rg_gate_t remote = {.token = TOKEN}, local = {.loopback = 1};
-    const rg_visit_t visit = {.method = "POST",
-                              .path = "/api/v1/images",
-                              .host = part[0],
-                              .origin = *part[1] ? part[1] : NULL,
-                              .authorization = part[2],
-                              .cookie = part[3]};
-    int shown = strstr(part[2], TOKEN) || strstr(part[3], TOKEN);
-    if (rg_gate_ask(&remote, &visit) == RG_GATE_OPEN && !shown) abort();
-    rg_gate_ask(&local, &visit);
-    rg_gate_claims(&visit);
-    rg_gate_is_loopback(part[0]);
+    const rg_http_access_t remote = {.token = TOKEN}, local = {.loopback = 1};
+    const rg_access_request_t request = {.method = "POST",
+                                         .path = "/api/v1/images",
+                                         .host = part[0],
+                                         .origin = *part[1] ? part[1] : NULL,
+                                         .authorization = part[2],
+                                         .cookie = part[3]};
+    int has_token = strstr(part[2], TOKEN) || strstr(part[3], TOKEN);
+    if (rg_http_access_check(&remote, &request) == RG_ACCESS_ALLOWED && !has_token) abort();
+    rg_http_access_check(&local, &request);
+    rg_http_access_has_credentials(&request);
+    rg_address_is_loopback(part[0]);
 }
 
 static void read_parameters(const char *text)
@@ -51,7 +49,7 @@ static void read_parameters(const char *text)
     rg_edits_parse(&edits, &config, text);
 }
 
-// A name that is no run's or picture's leads nowhere.
+// A name that is not of a run or a picture has no path.
 static void find_files(const char *text)
 {
     rg_run_entry_t served = {.name = "served", .served = 1};
@@ -72,7 +70,7 @@ static void view_journal(const uint8_t *data, size_t size)
     FILE *file = fopen(path, "w");
     if (!file || fwrite(data, 1, size, file) != size) abort();
     fclose(file);
-    if (rg_journal_view(path, size / 3, &text) != 0) abort();
+    if (rg_journal_read_part(path, size / 3, &text) != 0) abort();
     json_t *object = json_loads(text, 0, NULL);
     if (!object) abort();
     json_decref(object);
@@ -93,13 +91,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         read_parameters(part[i]);
         find_files(part[i]);
     }
-    visit(part);
+    check_access(part);
     view_journal(data, size);
     free(text);
     return 0;
 }
 
-size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t room)
+size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t capacity)
 {
     static const char *const seeds[] = {
         "localhost:8080\nhttp://localhost:8080\nBearer " TOKEN "\nrg_token=" TOKEN "\nBlond_Hair=1,Young=0\n",
@@ -108,6 +106,6 @@ size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t room)
         "{\"stage\":\"stage1\",\"iteration\":10,\"recon\":0.5}\n{\"stage\":\n[1]\n{\"a\":1}\n{\"b\":",
     };
     if (i >= sizeof seeds / sizeof *seeds) return 0;
-    int n = snprintf((char *)out, room, "%s", seeds[i]);
-    return (size_t)n < room ? (size_t)n : room - 1;
+    int n = snprintf((char *)out, capacity, "%s", seeds[i]);
+    return (size_t)n < capacity ? (size_t)n : capacity - 1;
 }

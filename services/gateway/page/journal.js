@@ -25,9 +25,9 @@ export class Journal {
     let grew = false;
     for (let more = true; more;) {
       const answer = await get(this.#path, { run: this.#run, from: this.#from });
-      if (answer.anew) this.#forget();
+      if (answer.restarted) this.#forget();
       for (const line of answer.lines) this.#take(line);
-      grew ||= answer.anew === true || answer.lines.length > 0;
+      grew ||= answer.restarted === true || answer.lines.length > 0;
       more = answer.more && answer.next !== this.#from; // what does not move on cannot be asked for again and again
       this.#from = answer.next;
     }

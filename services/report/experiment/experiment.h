@@ -7,8 +7,9 @@
 // "table1"
 const char *rg_experiment_name(enum rg_plan_table table);
 
-// Trains and measures in RUN/experiment, then writes report.html, report.md and numbers.csv into RUN/experiment/TABLE.
-// *folder is that folder; free() it. The errors of rg_runner_run, rg_results_open and rg_document_write.
+// Trains and measures in RUN/experiment, then writes report.html, report.md and numbers.csv into
+// RUN/experiment/TABLE. *folder is that folder; free() it. The errors of rg_runner_run, rg_results_open and
+// rg_document_write.
 int rg_experiment_run(const rg_runner_options_t *options, const rg_config_t *config, enum rg_plan_table table,
                       int seeds, char **folder);
 

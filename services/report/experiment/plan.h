@@ -1,15 +1,15 @@
-// The plan of an experiment: the runs to train, each in a folder of its own below RUN/experiment. A run comes after
-// the runs whose stages it takes.
+// The plan of an experiment: the runs to train, each in a folder of its own below RUN/experiment. A run
+// comes after the runs whose stages it takes.
 //
 // The paper's three tables (RG-UNIT, section 4), with controls:
 //
 //   table1   stage 2 with the paper's triplets: each kind of negatives alone, all kinds, and ranking
-//   table2   stage 3 of RG-UNIT; the same with random neighbours; GMM-UNIT continued for as long, with its encoders
-//            trained or frozen
+//   table2   stage 3 of RG-UNIT; the same with random neighbours; GMM-UNIT continued for as long, with its
+//            encoders trained or frozen
 //   table3   table 2 without random neighbours, with a quarter, half and all of the annotation
 //
-// Runs of one seed and fraction of annotation share stages 1 and 2, so rows are compared in pairs. All runs share one
-// classifier: it measures, and is not measured. Tables share runs.
+// Runs of one seed and fraction of annotation share stages 1 and 2, so rows are compared in pairs. All runs
+// share one classifier: it measures, and is not measured. Tables share runs.
 #ifndef RG_EXPERIMENT_PLAN_H
 #define RG_EXPERIMENT_PLAN_H
 
@@ -57,12 +57,14 @@ typedef struct {
     int seeds;
 } rg_plan_t;
 
-// Plans a table with the seeds config->seed and those after it. root: the folder that holds the runs' folders.
+// Plans a table with the seeds config->seed and those after it. root: the folder that holds the runs'
+// folders.
 void rg_plan_init(rg_plan_t *plan, enum rg_plan_table table, const rg_config_t *config, int seeds,
                   const char *root);
 void rg_plan_fini(rg_plan_t *plan);
 
-// The run of a row (or RG_PLAN_BASE), of a fraction and of a seed, all by position; NULL if the plan has none.
+// The run of a row (or RG_PLAN_BASE), of a fraction and of a seed, all by position; NULL if the plan has
+// none.
 const rg_plan_run_t *rg_plan_find(const rg_plan_t *plan, int row, int annotated, int seed);
 
 #endif

@@ -1,4 +1,5 @@
-// The results of an experiment: the numbers in the reports of a finished plan, and their statistics over seeds.
+// The results of an experiment: the numbers in the reports of a finished plan, and their statistics over
+// seeds.
 #ifndef RG_EXPERIMENT_RESULTS_H
 #define RG_EXPERIMENT_RESULTS_H
 
@@ -38,8 +39,9 @@ typedef struct {
 int rg_results_open(rg_results_t *results, const rg_plan_t *plan, const char *root);
 void rg_results_close(rg_results_t *results); // accepts a zeroed struct
 
-// Which number: of a row (or RG_PLAN_BASE) at a fraction of annotation, both by position, and of a stage; one value
-// per seed. A key that ends in ".*" is the mean of a number's parts: "frechet_latent.*" averages all domains.
+// Which number: of a row (or RG_PLAN_BASE) at a fraction of annotation, both by position, and of a stage;
+// one value per seed. A key that ends in ".*" is the mean of a number's parts: "frechet_latent.*" averages
+// all domains.
 typedef struct {
     int row, annotated, stage;
     const char *key;

@@ -168,8 +168,9 @@ static int is_same_file(const char *a, const char *b)
            of_a.st_ino == of_b.st_ino;
 }
 
-// Links a checkpoint of the base into this folder: checkpoints are replaced and never overwritten, so a link is as good
-// as a copy. An existing one must be the same file: pairs of rows need the same initial weights.
+// Links a checkpoint of the base into this folder: checkpoints are replaced and never overwritten, so a
+// link is as good as a copy. An existing one must be the same file: pairs of rows need the same initial
+// weights.
 static int take_checkpoint(const work_t *work, const char *from, const char *stage)
 {
     char source[PATH], target[PATH];

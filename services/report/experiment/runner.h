@@ -1,7 +1,8 @@
-// The runner of a plan. For each run, in the run's folder, it starts the services, trains and evaluates the stages,
-// and stops the services, all with commands of rg-ctl. Their output goes to the folder's log.
+// The runner of a plan. For each run, in the run's folder, it starts the services, trains and evaluates the
+// stages, and stops the services, all with commands of rg-ctl. Their output goes to the folder's log.
 //
-// A finished run is skipped. A folder remembers the configuration that it was begun with and refuses another one.
+// A finished run is skipped. A folder remembers the configuration that it was begun with and refuses
+// another one.
 #ifndef RG_EXPERIMENT_RUNNER_H
 #define RG_EXPERIMENT_RUNNER_H
 
@@ -19,8 +20,9 @@ typedef struct {
     const atomic_int *interrupted; // nonzero after SIGINT or SIGTERM
 } rg_runner_options_t;
 
-// Carries out every run of the plan that is not finished. RG_ESTOPPED after a signal (the same call continues the
-// plan), RG_EREMOTE naming the failed command and the log, RG_ECONFIG naming the folder of another configuration.
+// Carries out every run of the plan that is not finished. RG_ESTOPPED after a signal (the same call
+// continues the plan), RG_EREMOTE naming the failed command and the log, RG_ECONFIG naming the folder of
+// another configuration.
 int rg_runner_run(const rg_runner_options_t *options, const rg_plan_t *plan, const char *root);
 
 #endif

@@ -1,5 +1,5 @@
-// The tables of an experiment as parts of a document: the table as in the paper, differences within seeds with their
-// intervals, and the controls beside them. Missing numbers are dashes.
+// The tables of an experiment as parts of a document: the table as in the paper, differences within seeds
+// with their intervals, and the controls beside them. Missing numbers are dashes.
 #ifndef RG_EXPERIMENT_TABLES_H
 #define RG_EXPERIMENT_TABLES_H
 
@@ -24,7 +24,8 @@ extern const char *const rg__modes[RG__MODES]; // "latent", "reference"
 const char *rg__precision_key(char out[RG__KEY], int k, const char *space, const char *what);
 const char *rg__mode_key(char out[RG__KEY], const char *pattern, const char *mode);
 
-// A cell. mean: "1.20 ± 0.10", mean and standard deviation. difference: "+0.20 [-0.10, +0.50]", mean and 95 % interval.
+// A cell. mean: "1.20 ± 0.10", mean and standard deviation. difference: "+0.20 [-0.10, +0.50]", mean and 95
+// % interval.
 void rg__put_mean(rg_table_t *table, rg_statistic_t s, int decimals);
 void rg__put_difference(rg_table_t *table, rg_statistic_t s, int decimals);
 

@@ -1,4 +1,5 @@
-// Tables 2 and 3: translations by every model, with differences, the swap test and the precision of the neighbours.
+// Tables 2 and 3: translations by every model, with differences, the swap test and the precision of the
+// neighbours.
 #include "services/report/experiment/tables.h"
 
 #include <math.h>

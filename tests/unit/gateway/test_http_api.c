@@ -1,4 +1,4 @@
-// Parameters as anybody may write them.
+// Parameters of requests, and the HTTP status of each error.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,8 +11,11 @@
 
 #include <cmocka.h>
 
-#include "services/gateway/params.h"
+#include "common/core/err.h"
+#include "services/gateway/http_api.h"
 #include "tests/support/result.h"
+
+// ---- parameters
 
 static void numbers_are_whole_and_in_range(void **state)
 {
@@ -31,7 +34,7 @@ static void numbers_are_whole_and_in_range(void **state)
     assert_true(n == UINT64_MAX);
 }
 
-static void choices_are_among_their_own(void **state)
+static void only_listed_choices_are_accepted(void **state)
 {
     (void)state;
     static const char *const choices[] = {"any", "some", NULL};
@@ -81,13 +84,33 @@ static void names_are_text(void **state)
     assert_fails(rg_param_text("name", NULL), RG_EINVAL, "name");
 }
 
+// ---- replies
+
+static void every_error_has_a_status(void **state)
+{
+    (void)state;
+    static const struct {
+        int err;
+        unsigned status;
+    } cases[] = {{RG_EINVAL, 400},  {RG_EUSAGE, 400},   {RG_ENOENT, 404},  {RG_EMODEL, 409},
+                 {RG_ELIMIT, 413},  {RG_EFORMAT, 415},  {RG_EBUSY, 503},   {RG_ETIMEOUT, 504},
+                 {RG_EFULL, 507},   {RG_EACCES, 403},   {RG_EIO, 500},     {RG_ESHAPE, 500},
+                 {RG_ECONFIG, 500}, {RG_ENUMERIC, 500}, {RG_EREMOTE, 422}, {RG_ESTOPPED, 503}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(rg_reply_status(cases[i].err), cases[i].status);
+#define ASSERT_STATUS(name, code, sentence) assert_in_range(rg_reply_status(name), 400, 599);
+    RG_ERRORS(ASSERT_STATUS)
+    assert_int_equal(rg_reply_status(-999), 500);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_whole_and_in_range),
-        cmocka_unit_test(choices_are_among_their_own),
+        cmocka_unit_test(only_listed_choices_are_accepted),
         cmocka_unit_test(ids_have_32_digits),
         cmocka_unit_test(names_are_text),
+        cmocka_unit_test(every_error_has_a_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

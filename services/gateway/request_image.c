@@ -1,0 +1,71 @@
+#include "services/gateway/request_image.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/core/hash.h"
+#include "common/data/picture.h"
+#include "services/gateway/http_api.h"
+
+void rg_request_image_fini(rg_request_image_t *image)
+{
+    free(image->pixels);
+    free(image->jpeg);
+}
+
+static int image_decode(void *self)
+{
+    rg_request_image_t *image = self;
+    const rg_config_t *config = &image->gateway->config;
+    if (image->stored)
+        return rg_picture_decode_stored(config, image->jpeg, image->size, "the stored image", image->pixels);
+    return rg_picture_decode(config, image->jpeg, image->size, "the image", image->pixels);
+}
+
+static void image_decoded(void *self, int err)
+{
+    rg_request_image_t *image = self;
+    free(image->jpeg);
+    image->jpeg = NULL;
+    image->fn(image->self, err);
+}
+
+static int image_start_decoding(rg_request_image_t *image)
+{
+    image->pixels = rg_alloc(rg_picture_size(&image->gateway->config));
+    return rg_chores_add(image->gateway->chores, &(rg_chore_t){image_decode, image_decoded, image});
+}
+
+static void image_take_thumbnail(void *self, int err, const rg_msg_t *reply)
+{
+    rg_request_image_t *image = self;
+    rg_payload_t jpeg;
+    if (!err) err = rg_backend_thumbnail(reply, &jpeg);
+    if (!err) {
+        image->size = jpeg.size;
+        image->jpeg = rg_alloc(jpeg.size + 1);
+        memcpy(image->jpeg, jpeg.data, jpeg.size);
+        err = image_start_decoding(image);
+    }
+    if (err) image->fn(image->self, err);
+}
+
+int rg_request_image_load(rg_request_image_t *image)
+{
+    const char *id = rg_http_query(image->request, "image");
+    size_t size;
+    if (id) {
+        int err = rg_param_id("image", id, image->id);
+        if (err) return err;
+        image->stored = 1;
+        return rg_backend_get_image(image->gateway->backend, image->id, image_take_thumbnail, image);
+    }
+    if (!rg_http_body(image->request, &size))
+        return rg_fail(RG_EINVAL,
+                       "an image is missing: send a JPEG as the body, or name a stored image with `image`");
+    image->jpeg = rg_http_take_body(image->request, &image->size);
+    rg_content_id(image->jpeg, image->size, image->id);
+    return image_start_decoding(image);
+}
