@@ -96,12 +96,8 @@ double rg__svg_axis_place(const rg__svg_axis_t *axis, double value)
 
 // ---- the drawing
 
-enum {
-    WIDTH = 690,
-    LETTER = 7,
-    KEY = 24,
-    ROW = 18
-}; // of the drawing, a letter, a colour key, a row of the legend
+// Sizes in pixels: the drawing's width, a letter, a colour key and a row of the legend.
+enum { WIDTH = 690, LETTER = 7, KEY = 24, ROW = 18 };
 
 const char *rg__svg_colour(int series)
 {

@@ -1,28 +1,21 @@
 #include "services/gateway/backend.h"
 
 #include <stdlib.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
+#include <sys/queue.h>
 
 #include "common/core/alloc.h"
-#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/hash.h"
 
-enum { TICK_MS = 100 };
-
 // A call without its reply.
 typedef struct open_call {
-    struct open_call *next;
-    rg_backend_t *backend;
+    LIST_ENTRY(open_call) entry;
     rg_call_t call;
-    double deadline_s;
 } open_call_t;
 
 struct rg_backend {
     rg_link_t *link[RG_SERVICES]; // NULL: the system has no such service
-    open_call_t *first;
-    int timer; // ticks while there are open calls
+    LIST_HEAD(, open_call) open;
     int timeout_ms, stopping;
 };
 
@@ -30,9 +23,8 @@ int rg_backend_new(rg_backend_t **out, const rg_config_t *config)
 {
     const rg_wire_options_t wire = rg_wire_options(config);
     rg_backend_t *backend = rg_alloc(sizeof *backend);
+    int err = 0;
     backend->timeout_ms = config->limits.timeout_ms;
-    backend->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    int err = backend->timer < 0 ? rg_fail_errno(RG_ELIMIT, "cannot make a timer") : 0;
     for (int i = 0; i < RG_SERVICES && !err; i++)
         err =
             rg_link_new(&backend->link[i], &wire, rg_services_name(i), rg_services_endpoint(config, i), NULL);
@@ -48,90 +40,66 @@ void rg_backend_destroy(rg_backend_t **out)
     rg_backend_t *backend = *out;
     if (!backend) return;
     for (int i = 0; i < RG_SERVICES; i++) rg_link_destroy(&backend->link[i]);
-    if (backend->timer >= 0) close(backend->timer);
     free(backend);
     *out = NULL;
-}
-
-// ---- deadlines
-static void backend_set_timer(rg_backend_t *backend)
-{
-    const struct timespec tick = {.tv_nsec = backend->first ? TICK_MS * 1000000L : 0};
-    timerfd_settime(backend->timer, 0, &(struct itimerspec){tick, tick}, NULL);
-}
-
-// Ends the call with err and rg_error(), or with the reply.
-static void call_end(open_call_t *open, int err, const rg_msg_t *reply)
-{
-    rg_call_t call = open->call;
-    open_call_t **at = &open->backend->first;
-    while (*at != open) at = &(*at)->next;
-    *at = open->next;
-    if (!open->backend->first) backend_set_timer(open->backend);
-    free(open);
-    call.fn(call.self, err, reply);
-}
-
-// Ends the call without waiting for the reply.
-static void call_abandon(open_call_t *open, int err)
-{
-    rg_link_forget(open->backend->link[open->call.service], open);
-    call_end(open, err, NULL);
-}
-
-static open_call_t *backend_overdue(rg_backend_t *backend)
-{
-    open_call_t *open = backend->first;
-    while (open && open->deadline_s > rg_clock_s()) open = open->next;
-    return open;
-}
-
-static void backend_tick(void *self)
-{
-    rg_backend_t *backend = self;
-    uint64_t ticks;
-    if (read(backend->timer, &ticks, sizeof ticks) != sizeof ticks) return;
-    for (open_call_t *open; (open = backend_overdue(backend)) != NULL;)
-        call_abandon(open,
-                     rg_fail(RG_ETIMEOUT, "the %s does not answer", rg_services_name(open->call.service)));
-}
-
-void rg_backend_stop(rg_backend_t *backend)
-{
-    if (!backend) return;
-    backend->stopping = 1;
-    while (backend->first) call_abandon(backend->first, rg_fail(RG_ESTOPPED, "the gateway is stopping"));
 }
 
 void rg_backend_add_to(rg_backend_t *backend, rg_service_t *service)
 {
     for (int i = 0; i < RG_SERVICES; i++) rg_service_add_link(service, backend->link[i]);
-    rg_service_add_fd(service, backend->timer, backend_tick, backend);
+}
+
+int rg_backend_connected(const rg_backend_t *backend, int service)
+{
+    return rg_link_connected(backend->link[service]);
 }
 
 // ---- calls
-// A malformed reply is a failure of the service, not of what the client sent.
+
+// Ends the call with err and rg_error(), or with the reply.
+static void call_end(open_call_t *open, int err, const rg_msg_t *reply)
+{
+    rg_call_t call = open->call;
+    LIST_REMOVE(open, entry);
+    free(open);
+    call.fn(call.self, err, reply);
+}
+
+// Translates errors for the HTTP client: a timeout without the endpoint, and a malformed reply as a failure
+// of the service, not of what the client sent.
 static void call_take_reply(void *self, int err, const rg_msg_t *reply)
 {
     open_call_t *open = self;
     const char *service = rg_services_name(open->call.service);
+    if (err == RG_ETIMEOUT) err = rg_fail(err, "the %s does not answer", service);
     if (err == RG_EFORMAT || err == RG_ESHAPE) err = rg_fail(RG_EIO, "%s", rg_error());
     if (!err && rg_msg_kind(reply) != open->call.reply)
         err = rg_fail(RG_EIO, "%s: a reply of another kind (%d)", service, (int)rg_msg_kind(reply));
     call_end(open, err, err ? NULL : reply);
 }
 
-static int backend_count(const rg_backend_t *backend, const rg_call_t *call)
+void rg_backend_stop(rg_backend_t *backend)
 {
+    if (!backend) return;
+    backend->stopping = 1;
+    for (open_call_t *open; (open = LIST_FIRST(&backend->open)) != NULL;) {
+        rg_link_forget(backend->link[open->call.service], open);
+        call_end(open, rg_fail(RG_ESTOPPED, "the gateway is stopping"), NULL);
+    }
+}
+
+static int backend_count_alike(const rg_backend_t *backend, const rg_call_t *call)
+{
+    const open_call_t *open;
     int n = 0;
-    for (const open_call_t *open = backend->first; open; open = open->next)
-        n += open->call.service == call->service && open->call.reply == call->reply;
+    LIST_FOREACH(open, &backend->open, entry)
+    n += open->call.service == call->service && open->call.reply == call->reply;
     return n;
 }
 
 int rg_backend_call(rg_backend_t *backend, const rg_call_t *call, rg_msg_t **request)
 {
-    int err = 0, waiting = backend_count(backend, call);
+    int err = 0, waiting = backend_count_alike(backend, call);
     if (backend->stopping)
         err = rg_fail(RG_ESTOPPED, "the gateway is stopping");
     else if (waiting >= RG_BACKEND_WAITING)
@@ -142,19 +110,10 @@ int rg_backend_call(rg_backend_t *backend, const rg_call_t *call, rg_msg_t **req
         return err;
     }
     open_call_t *open = rg_alloc(sizeof *open);
-    *open = (open_call_t){.next = backend->first,
-                          .backend = backend,
-                          .call = *call,
-                          .deadline_s = rg_clock_s() + call->timeout_ms / 1e3};
-    backend->first = open;
-    if (!open->next) backend_set_timer(backend);
-    rg_link_send(backend->link[call->service], request, call_take_reply, open);
+    *open = (open_call_t){.call = *call};
+    LIST_INSERT_HEAD(&backend->open, open, entry);
+    rg_link_send(backend->link[call->service], request, call->timeout_ms, call_take_reply, open);
     return 0;
-}
-
-int rg_backend_connected(const rg_backend_t *backend, int service)
-{
-    return rg_link_connected(backend->link[service]);
 }
 
 int rg_backend_ask(rg_backend_t *backend, const char *service, rg_msg_t **request,

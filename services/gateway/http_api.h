@@ -9,8 +9,8 @@
 
 // ---- parameters
 //
-// Each function parses the text of a query or path parameter; NULL: the request lacks it. All return RG_EINVAL
-// with a sentence that names the parameter and says what is expected.
+// Each function parses the text of a query or path parameter; NULL: the request lacks it. All return
+// RG_EINVAL with a sentence that names the parameter and says what is expected.
 
 // A whole number from min to max; `missing` if the request lacks it.
 int rg_param_number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t missing,

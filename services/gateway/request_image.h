@@ -11,8 +11,8 @@ typedef struct {
     // set by the caller
     rg_gateway_t *gateway;      // borrowed
     rg_http_request_t *request; // borrowed
-    void (*fn)(void *self,
-               int err); // called once, on the loop's thread: pixels and id are set, or err and rg_error()
+    // Called once, on the loop's thread: pixels and id are set, or err and rg_error() say why not.
+    void (*fn)(void *self, int err);
     void *self;
     // the result
     uint8_t *pixels; // [S,S,3], owned

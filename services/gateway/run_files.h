@@ -52,8 +52,8 @@ int rg_journal_read_part(const char *path, uint64_t from, char **text);
 
 // ---- samples
 //
-// Samples are the pictures in RUN/samples. The trainer writes STAGE-ITERATION.png, the evaluator eval-STAGE.png
-// and eval-STAGE-PART.png.
+// Samples are the pictures in RUN/samples. The trainer writes STAGE-ITERATION.png, the evaluator
+// eval-STAGE.png and eval-STAGE-PART.png.
 
 enum { RG_SAMPLES_MAX = 2000, RG_SAMPLES_BYTES = 64 << 20, RG_SAMPLES_NAME = 128 };
 

@@ -15,10 +15,8 @@
 #include "common/wire/json.h"
 #include "services/gateway/http_api.h"
 
-enum {
-    ANSWER_MS = 2000,
-    ABSENT_MS = 300
-}; // deadline for a connected service, and for one without a connection
+// Deadlines for a connected service, and for one without a connection.
+enum { CONNECTED_MS = 2000, ABSENT_MS = 300 };
 static const double status_fresh_s = 1;
 
 // The replies of one service in this round.
@@ -120,7 +118,7 @@ static void take_stats(void *self, int err, const rg_msg_t *reply)
 
 static void round_ask(rg_status_cache_t *cache, int service)
 {
-    int timeout_ms = rg_backend_connected(cache->backend, service) ? ANSWER_MS : ABSENT_MS;
+    int timeout_ms = rg_backend_connected(cache->backend, service) ? CONNECTED_MS : ABSENT_MS;
     rg_call_t status = {service, RG__V1__ENVELOPE__BODY_STATUS_REPLY, timeout_ms, take_status,
                         &cache->row[service]};
     rg_call_t stats = {service, RG__V1__ENVELOPE__BODY_STATS_REPLY, timeout_ms, take_stats,
