@@ -5,6 +5,7 @@
 #include "common/client/client_private.h"
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/wire/search_request.h"
 
 // What has to be remembered to read the reply of a search.
 typedef struct {
@@ -21,32 +22,30 @@ struct rg__sent {
 };
 
 // ------------------------------------------------------------------ the request
-static Rg__V1__Filter *make_filter(rg_msg_t *request, const rg_client_filter_t *filter)
+static rg_msg_t *make_message(const rg_client_search_t *search)
 {
-    void **made = rg_msg_array(request, &rg__v1__filter__descriptor, 1);
-    Rg__V1__Filter *body = made[0];
-    if (filter->name_prefix) body->name_prefix = rg_msg_text(request, "%s", filter->name_prefix);
-    body->annotation = (Rg__V1__Annotation)filter->annotation;
-    body->added_from_ms = filter->added_from_ms;
-    body->added_until_ms = filter->added_until_ms;
-    body->n_exclude = filter->n_exclude;
-    body->exclude = rg__client_ids(request, filter->exclude, filter->n_exclude);
-    return body;
-}
-
-static void fill_request(rg_msg_t *request, const rg_client_search_t *search)
-{
-    Rg__V1__SearchRequest *body = rg_msg_body(request);
-    body->model = rg_msg_text(request, "%s", search->model);
-    body->k = search->k;
-    body->features = search->features != 0;
-    body->thumbnails = search->thumbnails != 0;
-    body->random = search->random != 0;
-    body->seed = search->seed;
-    body->queries = search->n;
-    body->filter = make_filter(request, &search->filter);
-    body->nprobe = search->nprobe;
-    body->ef_search = search->ef_search;
+    const rg_client_filter_t *conditions = &search->filter;
+    Rg__V1__SearchRequest fields = RG__V1__SEARCH_REQUEST__INIT;
+    Rg__V1__Filter filter = RG__V1__FILTER__INIT;
+    if (conditions->name_prefix)
+        filter.name_prefix = (char *)conditions->name_prefix; // copied, as all of this
+    filter.annotation = (Rg__V1__Annotation)conditions->annotation;
+    filter.added_from_ms = conditions->added_from_ms;
+    filter.added_until_ms = conditions->added_until_ms;
+    fields.model = (char *)search->model;
+    fields.k = search->k;
+    fields.features = search->features != 0;
+    fields.thumbnails = search->thumbnails != 0;
+    fields.random = search->random != 0;
+    fields.seed = search->seed;
+    fields.filter = &filter;
+    fields.nprobe = search->nprobe;
+    fields.ef_search = search->ef_search;
+    rg_msg_t *request = rg_search_request(&fields, search->n, search->dimension, NULL, NULL);
+    Rg__V1__Filter *body = ((Rg__V1__SearchRequest *)rg_msg_body(request))->filter;
+    body->n_exclude = conditions->n_exclude;
+    body->exclude = rg__client_ids(request, conditions->exclude, conditions->n_exclude);
+    return request;
 }
 
 static int put_arrays(const rg_client_t *client, rg_msg_t *request, const rg_client_search_t *search)
@@ -67,8 +66,7 @@ static int make_request(const rg_client_t *client, const rg_client_search_t *sea
         err =
             rg__client_check_ids(client, "filter.exclude", search->filter.exclude, search->filter.n_exclude);
     if (err) return err;
-    rg_msg_t *made = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REQUEST);
-    fill_request(made, search);
+    rg_msg_t *made = make_message(search);
     err = put_arrays(client, made, search);
     if (err)
         rg_msg_destroy(&made);

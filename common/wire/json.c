@@ -61,7 +61,7 @@ json_t *rg_json_image(const Rg__V1__Listed *image)
                      image->annotated);
 }
 
-json_t *rg_json_neighbour(const Rg__V1__Neighbour *neighbour, int rank)
+static json_t *neighbour_json(const Rg__V1__Neighbour *neighbour, int rank)
 {
     char hex[33];
     if (neighbour->id.len != RG_ID_SIZE) return NULL;
@@ -70,4 +70,21 @@ json_t *rg_json_neighbour(const Rg__V1__Neighbour *neighbour, int rank)
                      rg_json_text(neighbour->name), "id", hex, "dist_l2sq", (double)neighbour->dist_l2sq,
                      "generation", (json_int_t)neighbour->generation, "added_ms",
                      (json_int_t)neighbour->added_ms, "annotated", neighbour->annotated);
+}
+
+json_t *rg_json_neighbours(Rg__V1__Neighbour *const *neighbours, size_t n)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_t *neighbour = neighbour_json(neighbours[i], (int)i + 1);
+        if (neighbour) json_array_append_new(list, neighbour);
+    }
+    return list;
+}
+
+json_t *rg_json_search(const Rg__V1__SearchReply *reply)
+{
+    return json_pack("{s:I, s:I, s:o}", "generation", (json_int_t)reply->generation, "images",
+                     (json_int_t)reply->images, "neighbours",
+                     rg_json_neighbours(reply->neighbours, reply->n_neighbours));
 }

@@ -21,7 +21,11 @@ void rg_json_stats(json_t *object, const Rg__V1__StatsReply *stats);
 // A stored image: "id", "name", "generation", "added_ms", "annotated". NULL if its id is none.
 json_t *rg_json_image(const Rg__V1__Listed *image);
 
-// A neighbour: "rank" (1 is the nearest), "dist_l2sq", and what a stored image has. NULL if it is missing.
-json_t *rg_json_neighbour(const Rg__V1__Neighbour *neighbour, int rank);
+// A list of those of the n neighbours that are not missing, each with "rank" (1 is the nearest), "dist_l2sq"
+// and what a stored image has.
+json_t *rg_json_neighbours(Rg__V1__Neighbour *const *neighbours, size_t n);
+
+// The reply to a search with one query: "generation", "images", "neighbours".
+json_t *rg_json_search(const Rg__V1__SearchReply *reply);
 
 #endif

@@ -7,6 +7,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/simd.h"
+#include "common/wire/search_request.h"
 
 enum { REPLY_BYTES = 16 << 20 }; // about the most a reply's features should take
 
@@ -43,21 +44,16 @@ static rg_msg_t *make_request(const rg_neighbours_t *self, uint64_t number, cons
                               const unsigned char *exclude)
 {
     uint64_t per_request = (uint64_t)self->per_request;
-    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REQUEST);
-    Rg__V1__SearchRequest *body = rg_msg_body(request);
-    body->model = rg_msg_text(request, "%s", self->model);
-    body->k = (uint32_t)self->k;
-    body->features = 1;
-    body->thumbnails = self->thumbnails;
-    body->pool = (uint32_t)self->pool;
-    body->random = self->random;
-    body->seed = self->seed + number / per_request;
-    body->number = (uint32_t)(number % per_request);
-    body->queries = (uint32_t)n;
-    const uint32_t queries[] = {(uint32_t)n, (uint32_t)self->embed_dim}, ids[] = {(uint32_t)n, RG_ID_SIZE};
-    rg_msg_copy(request, "queries", RG__V1__DTYPE__F32, 2, queries, embeddings);
-    if (exclude) rg_msg_copy(request, "exclude", RG__V1__DTYPE__U8, 2, ids, exclude);
-    return request;
+    Rg__V1__SearchRequest fields = RG__V1__SEARCH_REQUEST__INIT;
+    fields.model = (char *)self->model; // copied
+    fields.k = (uint32_t)self->k;
+    fields.features = 1;
+    fields.thumbnails = self->thumbnails;
+    fields.pool = (uint32_t)self->pool;
+    fields.random = self->random;
+    fields.seed = self->seed + number / per_request;
+    fields.number = (uint32_t)(number % per_request);
+    return rg_search_request(&fields, (uint32_t)n, (uint32_t)self->embed_dim, embeddings, exclude);
 }
 
 // Maps [n*k,h,w,C] f16 -> features [n,h,w,k*C] f32.

@@ -1,12 +1,10 @@
 // rg-ctl query: real images with the content of one image and the wanted attributes.
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "common/core/alloc.h"
-#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/hash.h"
 #include "common/data/dataset.h"
@@ -18,7 +16,7 @@
 #include "services/ctl/output.h"
 #include "services/ctl/pictures.h"
 
-enum { PER_ROW = 10, AGAIN_MS = 100 };
+enum { PER_ROW = 10 };
 
 // ---- filter: options that say which images may be found
 
@@ -134,42 +132,7 @@ typedef struct {
     rg_edits_t edits;
     uint8_t *cells; // [1+k,S,S,3]: the source, then the neighbours; white where missing
     uint8_t id[RG_ID_SIZE];
-    char *model;
-    float *embedding;
-    uint32_t dims;
 } asked_t;
-
-static int take_embedding(void *self, const rg_msg_t *reply)
-{
-    asked_t *asked = self;
-    rg_payload_t embeddings;
-    const Rg__V1__EmbedReply *body = rg_msg_body(reply);
-    int err = rg_msg_payload(reply, "embeddings", RG__V1__DTYPE__F32, 2, (uint32_t[]){1, 0}, &embeddings);
-    if (err) return err;
-    free(asked->model);
-    free(asked->embedding);
-    asked->model = rg_strdup(body->model);
-    asked->dims = embeddings.shape[1];
-    asked->embedding = rg_alloc(embeddings.size);
-    memcpy(asked->embedding, embeddings.data, embeddings.size);
-    return 0;
-}
-
-static int embed(asked_t *asked)
-{
-    const rg_config_t *config = &asked->options->config;
-    rg_caller_t *encoder;
-    uint32_t side = (uint32_t)config->data.img_size;
-    int err = rg_caller_open(&encoder, config, "encoder");
-    if (err) return err;
-    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REQUEST);
-    Rg__V1__EmbedRequest *body = rg_msg_body(request);
-    body->edits = rg_edits_message(&asked->edits, config, request, &body->n_edits);
-    rg_msg_copy(request, "pixels", RG__V1__DTYPE__U8, 4, (uint32_t[]){1, side, side, 3}, asked->cells);
-    err = rg_caller_ask(encoder, &request, RG__V1__ENVELOPE__BODY_EMBED_REPLY, take_embedding, asked);
-    rg_caller_close(&encoder);
-    return err;
-}
 
 static int take_thumbnail(asked_t *asked, const rg_msg_t *reply, size_t i)
 {
@@ -196,17 +159,6 @@ static void print_table(const Rg__V1__SearchReply *body)
            (unsigned long long)body->generation);
 }
 
-static void print_json(const Rg__V1__SearchReply *body)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; i < body->n_neighbours; i++) {
-        json_t *found = rg_json_neighbour(body->neighbours[i], (int)i + 1);
-        if (found) json_array_append_new(list, found);
-    }
-    rg_output_json(json_pack("{s:I, s:I, s:o}", "generation", (json_int_t)body->generation, "images",
-                             (json_int_t)body->images, "neighbours", list));
-}
-
 static int take_neighbours(void *self, const rg_msg_t *reply)
 {
     asked_t *asked = self;
@@ -219,43 +171,33 @@ static int take_neighbours(void *self, const rg_msg_t *reply)
         if (body->neighbours[i]->id.len) err = take_thumbnail(asked, reply, i);
     if (err) return err;
     if (asked->options->json)
-        print_json(body);
+        rg_output_json(rg_json_search(body));
     else
         print_table(body);
     return 0;
 }
 
-static int search(asked_t *asked)
+static int find(asked_t *asked)
 {
-    rg_caller_t *retrieval;
-    int err = rg_caller_open(&retrieval, &asked->options->config, "retrieval");
+    const rg_config_t *config = &asked->options->config;
+    const uint32_t side = (uint32_t)config->data.img_size;
+    rg_caller_t *encoder;
+    int err = rg_caller_open(&encoder, config, "encoder");
     if (err) return err;
-    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REQUEST);
-    Rg__V1__SearchRequest *body = rg_msg_body(request);
-    body->model = rg_msg_text(request, "%s", asked->model);
-    body->k = (uint32_t)asked->own->k;
-    body->thumbnails = asked->own->out != NULL;
-    body->nprobe = asked->own->nprobe;
-    body->ef_search = asked->own->ef_search;
-    body->filter = filter_message(&asked->own->filter, request);
-    rg_msg_copy(request, "queries", RG__V1__DTYPE__F32, 2, (uint32_t[]){1, asked->dims}, asked->embedding);
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_FIND_REQUEST);
+    Rg__V1__FindRequest *body = rg_msg_body(request);
+    body->edits = rg_edits_message(&asked->edits, config, request, &body->n_edits);
+    body->search = rg_msg_array(request, &rg__v1__search_request__descriptor, 1)[0];
+    body->search->k = (uint32_t)asked->own->k;
+    body->search->thumbnails = asked->own->out != NULL;
+    body->search->nprobe = asked->own->nprobe;
+    body->search->ef_search = asked->own->ef_search;
+    body->search->filter = filter_message(&asked->own->filter, request);
+    rg_msg_copy(request, "pixels", RG__V1__DTYPE__U8, 4, (uint32_t[]){1, side, side, 3}, asked->cells);
     rg_msg_copy(request, "exclude", RG__V1__DTYPE__U8, 2, (uint32_t[]){1, RG_ID_SIZE}, asked->id);
-    err = rg_caller_ask(retrieval, &request, RG__V1__ENVELOPE__BODY_SEARCH_REPLY, take_neighbours, asked);
-    rg_caller_close(&retrieval);
+    err = rg_caller_ask(encoder, &request, RG__V1__ENVELOPE__BODY_SEARCH_REPLY, take_neighbours, asked);
+    rg_caller_close(&encoder);
     return err;
-}
-
-// If the set switches to another model between the two, both are asked again, until the encoder that answers
-// has switched, too.
-static int embed_and_search(asked_t *asked)
-{
-    const double until_s = rg_clock_s() + asked->options->config.limits.timeout_ms / 1e3;
-    for (;;) {
-        int err = embed(asked);
-        if (!err) err = search(asked);
-        if (err != RG_EMODEL || rg_clock_s() > until_s) return err;
-        poll(NULL, 0, AGAIN_MS);
-    }
 }
 
 // Rows of ten; the source stands before the first.
@@ -293,11 +235,9 @@ static int query_run(const rg_options_t *options, const void *input)
     asked.cells = rg_alloc(bytes);
     memset(asked.cells, 255, bytes);
     err = rg_picture_load(config, asked.own->image, asked.cells, asked.id);
-    if (!err) err = embed_and_search(&asked);
+    if (!err) err = find(&asked);
     if (!err && asked.own->out) err = write_grid(&asked);
     free(asked.cells);
-    free(asked.embedding);
-    free(asked.model);
     return err;
 }
 

@@ -10,6 +10,7 @@
 #include "common/core/simd.h"
 #include "common/data/image.h"
 #include "common/data/picture.h"
+#include "common/wire/search_request.h"
 #include "services/encoder/wanted.h"
 
 enum { INDEX_TEXT = 12 }; // "0", "1", ...: payload names
@@ -255,36 +256,83 @@ int rg_answer_missing(rg_inference_t *networks, const rg_msg_t *list, rg_msg_t *
     return err;
 }
 
-// ---- embed
+// ---- embed and find
 
-int rg_answer_embed(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t **reply)
+// The embeddings [n,D] of a request's pixels, free() them; with edits as queries for images that show them.
+static int embed_pixels(rg_inference_t *networks, const rg_msg_t *request, Rg__V1__Edit *const *edits,
+                        size_t n_edits, uint32_t *count, float **embeddings)
 {
-    const Rg__V1__EmbedRequest *asked = rg_msg_body(request);
     rg_wanted_t wanted;
     rg_payload_t pixels;
     int err = rg_inference_can_embed(networks);
-    if (!err) err = rg_wanted_read(&wanted, networks->config, asked->edits, asked->n_edits);
+    if (!err) err = rg_wanted_read(&wanted, networks->config, edits, n_edits);
     if (!err) err = rg_answer_pixels(networks, request, "pixels", &pixels);
     if (err) return err;
     const rg_config_t *config = networks->config;
     const size_t width = (size_t)rg_code_width(config);
-    const uint32_t n = pixels.shape[0], rows[] = {n, (uint32_t)config->model.embed_dim};
+    const uint32_t n = pixels.shape[0];
+    float *queries = rg_alloc(n * (size_t)config->model.embed_dim * sizeof *queries);
     float *images = rg_answer_floats(&pixels);
     float *content = rg_alloc(n * rg_content_size(config) * sizeof *content);
     float *code = rg_alloc((n + 1) * width * sizeof *code), *means = code + n * width;
     err = rg_inference_encode(networks, content, code, images, (int)n);
     rg_wanted_draw(&wanted, config, 0, 0, means);
     for (uint32_t i = 0; i < n; i++) rg_wanted_apply(&wanted, config, means, code + i * width);
-    rg_msg_t *made = rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REPLY);
-    ((Rg__V1__EmbedReply *)rg_msg_body(made))->model = rg_msg_text(made, "%s", networks->embedding);
-    float *embeddings = rg_msg_room(made, "embeddings", RG__V1__DTYPE__F32, 2, rows);
-    if (!err) err = rg_inference_embed(networks, NULL, embeddings, content, code, (int)n, asked->n_edits > 0);
+    if (!err) err = rg_inference_embed(networks, NULL, queries, content, code, (int)n, n_edits > 0);
     free(code);
     free(content);
     free(images);
-    if (err)
-        rg_msg_destroy(&made);
-    else
-        *reply = made;
+    if (err) {
+        free(queries);
+        return err;
+    }
+    *count = n;
+    *embeddings = queries;
+    return 0;
+}
+
+int rg_answer_embed(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t **reply)
+{
+    const Rg__V1__EmbedRequest *asked = rg_msg_body(request);
+    float *embeddings;
+    uint32_t n;
+    int err = embed_pixels(networks, request, asked->edits, asked->n_edits, &n, &embeddings);
+    if (err) return err;
+    const uint32_t shape[] = {n, (uint32_t)networks->config->model.embed_dim};
+    *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REPLY);
+    ((Rg__V1__EmbedReply *)rg_msg_body(*reply))->model = rg_msg_text(*reply, "%s", networks->embedding);
+    rg_msg_copy(*reply, "embeddings", RG__V1__DTYPE__F32, 2, shape, embeddings);
+    free(embeddings);
+    return 0;
+}
+
+// What the search must not find: [n,RG_ID_SIZE], or NULL.
+static int read_exclude(const rg_msg_t *request, uint32_t n, const uint8_t **exclude)
+{
+    const uint32_t want[] = {n, RG_ID_SIZE};
+    rg_payload_t ids = {0};
+    int err = rg_msg_has(request, "exclude")
+                  ? rg_msg_payload(request, "exclude", RG__V1__DTYPE__U8, 2, want, &ids)
+                  : 0;
+    if (!err) *exclude = ids.data;
+    return err;
+}
+
+int rg_answer_find(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t **search)
+{
+    const Rg__V1__FindRequest *asked = rg_msg_body(request);
+    const uint8_t *exclude = NULL;
+    float *embeddings;
+    uint32_t n;
+    if (!asked->search) return rg_fail(RG_EINVAL, "search: missing, it says how many images to find");
+    int err = embed_pixels(networks, request, asked->edits, asked->n_edits, &n, &embeddings);
+    if (err) return err;
+    err = read_exclude(request, n, &exclude);
+    Rg__V1__SearchRequest fields = *asked->search;
+    fields.model = networks->embedding;
+    if (!err)
+        *search =
+            rg_search_request(&fields, n, (uint32_t)networks->config->model.embed_dim, embeddings, exclude);
+    free(embeddings);
     return err;
 }

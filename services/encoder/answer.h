@@ -40,6 +40,9 @@ int rg_answer_store(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t 
 // Those that cannot be decoded are logged and left out; *add is NULL if none is left.
 int rg_answer_missing(rg_inference_t *networks, const rg_msg_t *list, rg_msg_t **add);
 
+// FindRequest -> SearchRequest for the retrieval service. What the search may ask for is checked there.
+int rg_answer_find(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t **search);
+
 // EmbedRequest -> EmbedReply.
 int rg_answer_embed(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t **reply);
 

@@ -11,15 +11,19 @@
 #include "common/wire/service_main.h"
 #include "services/encoder/self.h"
 
-// ---- store
+// ---- store and find: what the job made is a request to the retrieval service, whose reply is the sender's
 
 static int run_store(void *data, const rg_msg_t *request, rg_msg_t **add)
 {
     return rg_answer_store(((rg_encoder_t *)data)->networks, request, add);
 }
 
-// The retrieval service's reply is the sender's, as it is.
-static void on_added(void *data, int err, const rg_msg_t *reply)
+static int run_find(void *data, const rg_msg_t *request, rg_msg_t **search)
+{
+    return rg_answer_find(((rg_encoder_t *)data)->networks, request, search);
+}
+
+static void on_retrieval(void *data, int err, const rg_msg_t *reply)
 {
     rg_job_t *job = data;
     rg_encoder_t *self = job->self;
@@ -31,22 +35,38 @@ static void on_added(void *data, int err, const rg_msg_t *reply)
     rg_encoder_reply(self, job);
 }
 
-static void done_store(void *data, rg_job_t *job, int err)
+static void pass_on(rg_encoder_t *self, rg_job_t *job, int err, int timeout_ms)
 {
-    rg_encoder_t *self = data;
     if (err) {
         rg_encoder_refuse(self, job, err);
         return;
     }
     rg_encoder_count(self, job->result);
-    rg_link_send(self->retrieval, &job->result, -1, on_added, job);
+    rg_link_send(self->retrieval, &job->result, timeout_ms, on_retrieval, job);
 }
 
-static const rg_job_kind_t STORE = {run_store, done_store};
+// An add is worth waiting for: the retrieval service may be restarting.
+static void done_store(void *data, rg_job_t *job, int err)
+{
+    pass_on(data, job, err, -1);
+}
+
+// A search is not. The client waits longer than this, and so it learns that the retrieval service is silent.
+static void done_find(void *data, rg_job_t *job, int err)
+{
+    pass_on(data, job, err, ((rg_encoder_t *)data)->config.limits.timeout_ms * 3 / 4);
+}
+
+static const rg_job_kind_t STORE = {run_store, done_store}, FIND = {run_find, done_find};
 
 static int on_store(void *data, const rg_peer_t *peer, const rg_msg_t *request)
 {
     return rg_jobs_add(((rg_encoder_t *)data)->jobs, &STORE, peer, request);
+}
+
+static int on_find(void *data, const rg_peer_t *peer, const rg_msg_t *request)
+{
+    return rg_jobs_add(((rg_encoder_t *)data)->jobs, &FIND, peer, request);
 }
 
 // ---- embed and translate
@@ -120,6 +140,7 @@ static int run(rg_encoder_t *self)
     static const rg_route_t routes[] = {
         {RG__V1__ENVELOPE__BODY_LOAD_REQUEST, rg_encoder_load, RG_ROLE_ADMIN},
         {RG__V1__ENVELOPE__BODY_STORE_REQUEST, on_store, RG_ROLE_WRITER},
+        {RG__V1__ENVELOPE__BODY_FIND_REQUEST, on_find, RG_ROLE_READER},
         {RG__V1__ENVELOPE__BODY_EMBED_REQUEST, on_embed, RG_ROLE_READER},
         {RG__V1__ENVELOPE__BODY_TRANSLATE_REQUEST, on_translate, RG_ROLE_READER},
     };

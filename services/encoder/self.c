@@ -20,6 +20,7 @@ static uint32_t rows_of(const rg_msg_t *msg, const char *name, Rg__V1__Dtype dty
 
 void rg_encoder_count(rg_encoder_t *self, const rg_msg_t *made)
 {
-    self->embedded += rows_of(made, "embeddings", RG__V1__DTYPE__F32, 2);
+    self->embedded +=
+        rows_of(made, "embeddings", RG__V1__DTYPE__F32, 2) + rows_of(made, "queries", RG__V1__DTYPE__F32, 2);
     self->translated += rows_of(made, "pixels", RG__V1__DTYPE__U8, 4);
 }

@@ -68,13 +68,8 @@ static int png_json(const rg_config_t *config, const void *pixels, json_t **out)
 static json_t *guides_json(const translation_t *translation, size_t i)
 {
     const Rg__V1__TranslateReply *body = rg_msg_body(translation->reply);
-    size_t k = body->n_neighbours / translation->samples;
-    json_t *list = json_array();
-    for (size_t j = 0; j < k; j++) {
-        json_t *neighbour = rg_json_neighbour(body->neighbours[i * k + j], (int)j + 1);
-        if (neighbour) json_array_append_new(list, neighbour);
-    }
-    return list;
+    const size_t k = body->n_neighbours / translation->samples;
+    return rg_json_neighbours(body->neighbours + i * k, k);
 }
 
 static int samples_json(const translation_t *translation, json_t *samples)

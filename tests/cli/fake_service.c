@@ -2,8 +2,7 @@
 // of rg-ctl can be tested without training anything.
 // - ingest: a file beginning with BAD is refused, DUP known before, FAIL fails the whole request, else added
 // - train: the first life of the process never answers stage2: it has to be killed
-// - embed: [1,4] zeros
-// - search: k neighbours but the last
+// - find: k neighbours but the last
 // - translate: the negative of the pixels
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,24 +116,6 @@ static int load(void *self, const rg_peer_t *peer, const rg_msg_t *request)
     return 0;
 }
 
-static int embed(void *self, const rg_peer_t *peer, const rg_msg_t *request)
-{
-    fake_t *fake = self;
-    const Rg__V1__EmbedRequest *body = rg_msg_body(request);
-    uint32_t side = (uint32_t)fake->config.data.img_size;
-    rg_payload_t pixels;
-    int err =
-        rg_msg_payload(request, "pixels", RG__V1__DTYPE__U8, 4, (uint32_t[]){1, side, side, 3}, &pixels);
-    if (!err && body->n_edits != 3)
-        err = rg_fail(RG_EINVAL, "%zu edits", body->n_edits); // one hair colour set
-    if (err) return err;
-    rg_msg_t *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REPLY);
-    ((Rg__V1__EmbedReply *)rg_msg_body(reply))->model = "m1";
-    rg_msg_room(reply, "embeddings", RG__V1__DTYPE__F32, 2, (uint32_t[]){1, 4});
-    send(fake, peer, reply);
-    return 0;
-}
-
 static void put_neighbour(rg_msg_t *reply, Rg__V1__Neighbour *neighbour, size_t i, int side)
 {
     char payload[24];
@@ -153,15 +134,20 @@ static void put_neighbour(rg_msg_t *reply, Rg__V1__Neighbour *neighbour, size_t 
     rg_image_fini(&image);
 }
 
-static int search(void *self, const rg_peer_t *peer, const rg_msg_t *request)
+static int find(void *self, const rg_peer_t *peer, const rg_msg_t *request)
 {
     fake_t *fake = self;
-    const Rg__V1__SearchRequest *body = rg_msg_body(request);
-    rg_payload_t queries, exclude;
-    int err = rg_msg_payload(request, "queries", RG__V1__DTYPE__F32, 2, (uint32_t[]){1, 4}, &queries);
+    const Rg__V1__FindRequest *asked = rg_msg_body(request);
+    const Rg__V1__SearchRequest *body = asked->search;
+    uint32_t side = (uint32_t)fake->config.data.img_size;
+    rg_payload_t pixels, exclude;
+    int err =
+        rg_msg_payload(request, "pixels", RG__V1__DTYPE__U8, 4, (uint32_t[]){1, side, side, 3}, &pixels);
     if (!err)
         err = rg_msg_payload(request, "exclude", RG__V1__DTYPE__U8, 2, (uint32_t[]){1, RG_ID_SIZE}, &exclude);
-    if (!err && strcmp(body->model, "m1") != 0) err = rg_fail(RG_EMODEL, "model %s", body->model);
+    if (!err && asked->n_edits != 3)
+        err = rg_fail(RG_EINVAL, "%zu edits", asked->n_edits); // one hair colour set
+    if (!err && !body) err = rg_fail(RG_EINVAL, "no search");
     if (err) return err;
     rg_msg_t *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REPLY);
     Rg__V1__SearchReply *answer = rg_msg_body(reply);
@@ -213,8 +199,7 @@ int main(int argc, char **argv)
         {RG__V1__ENVELOPE__BODY_TRAIN_REQUEST, train, RG_ROLE_ADMIN},
         {RG__V1__ENVELOPE__BODY_EVALUATE_REQUEST, evaluate, RG_ROLE_ADMIN},
         {RG__V1__ENVELOPE__BODY_LOAD_REQUEST, load, RG_ROLE_ADMIN},
-        {RG__V1__ENVELOPE__BODY_EMBED_REQUEST, embed, RG_ROLE_READER},
-        {RG__V1__ENVELOPE__BODY_SEARCH_REQUEST, search, RG_ROLE_READER},
+        {RG__V1__ENVELOPE__BODY_FIND_REQUEST, find, RG_ROLE_READER},
         {RG__V1__ENVELOPE__BODY_TRANSLATE_REQUEST, translate, RG_ROLE_READER},
     };
     static fake_t fake = {.stage = "none"};

@@ -77,6 +77,8 @@ static int answer(const rg_msg_t *msg, rg_msg_t **out)
         return rg_answer_store(networks, msg, out);
     case RG__V1__ENVELOPE__BODY_LIST_REPLY:
         return rg_answer_missing(networks, msg, out);
+    case RG__V1__ENVELOPE__BODY_FIND_REQUEST:
+        return rg_answer_find(networks, msg, out);
     case RG__V1__ENVELOPE__BODY_EMBED_REQUEST:
         return rg_answer_embed(networks, msg, out);
     case RG__V1__ENVELOPE__BODY_TRANSLATE_REQUEST:
@@ -170,6 +172,25 @@ static rg_msg_t *embed_request(void)
     return msg;
 }
 
+static rg_msg_t *find_request(void)
+{
+    const uint8_t ids[3][RG_ID_SIZE] = {{1}, {2}, {3}};
+    rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_FIND_REQUEST);
+    Rg__V1__FindRequest *body = rg_msg_body(msg);
+    body->n_edits = 2;
+    body->edits = edits(msg);
+    body->search = rg_msg_array(msg, &rg__v1__search_request__descriptor, 1)[0];
+    body->search->k = 5;
+    body->search->filter = rg_msg_array(msg, &rg__v1__filter__descriptor, 1)[0];
+    body->search->filter->name_prefix = rg_msg_text(msg, "%s", "album/");
+    body->search->filter->n_exclude = 1;
+    body->search->filter->exclude = rg_msg_alloc(msg, sizeof *body->search->filter->exclude);
+    rg_msg_bytes(msg, body->search->filter->exclude, ids[0], RG_ID_SIZE);
+    put_pixels(msg, "pixels", 3);
+    rg_msg_copy(msg, "exclude", RG__V1__DTYPE__U8, 2, (const uint32_t[]){3, RG_ID_SIZE}, ids);
+    return msg;
+}
+
 static rg_msg_t *translate_request(uint32_t samples)
 {
     rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_TRANSLATE_REQUEST);
@@ -195,6 +216,8 @@ size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t room)
     case 3:
     case 4:
         return frames_put(out, 0, room, translate_request(i == 3 ? 1 : 5));
+    case 5:
+        return frames_put(out, 0, room, find_request());
     default:
         return 0;
     }

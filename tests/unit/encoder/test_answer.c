@@ -269,6 +269,79 @@ static void queries_are_embedded_with_the_wanted_code(void **state)
     assert_fails(ask(f, rg_answer_embed, embed_request(f, "Hat"), &plain), RG_ECONFIG, "Hat");
 }
 
+static rg_msg_t *find_request(const tiny_t *f)
+{
+    const uint8_t ids[3][RG_ID_SIZE] = {{1}, {2}, {3}};
+    rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_FIND_REQUEST);
+    Rg__V1__FindRequest *body = rg_msg_body(msg);
+    set_edit(msg, &body->edits, &body->n_edits, "Male", 1);
+    body->search = rg_msg_array(msg, &rg__v1__search_request__descriptor, 1)[0];
+    body->search->model = rg_msg_text(msg, "%s", "of another age");
+    body->search->k = 5;
+    body->search->thumbnails = 1;
+    body->search->nprobe = 6;
+    body->search->ef_search = 7;
+    body->search->filter = rg_msg_array(msg, &rg__v1__filter__descriptor, 1)[0];
+    body->search->filter->name_prefix = rg_msg_text(msg, "%s", "album/");
+    body->search->filter->annotation = RG__V1__ANNOTATION__UNANNOTATED;
+    body->search->filter->added_from_ms = 8;
+    body->search->filter->added_until_ms = 9;
+    body->search->filter->n_exclude = 1;
+    body->search->filter->exclude = rg_msg_alloc(msg, sizeof *body->search->filter->exclude);
+    rg_msg_bytes(msg, body->search->filter->exclude, ids[2], RG_ID_SIZE);
+    put_pixels(f, msg, "pixels", 0, 2);
+    rg_msg_copy(msg, "exclude", RG__V1__DTYPE__U8, 2, (const uint32_t[]){2, RG_ID_SIZE}, ids);
+    return msg;
+}
+
+// All that was asked for comes along, but for the model and the queries, which are the encoder's to say.
+static void a_find_becomes_a_search(void **state)
+{
+    tiny_t *f = *state;
+    rg_msg_t *search, *edited;
+    tiny_save_stage2(f);
+    assert_ok(tiny_load(f, ""));
+    assert_ok(ask(f, rg_answer_find, find_request(f), &search)); // the request is gone
+    assert_ok(ask(f, rg_answer_embed, embed_request(f, "Male"), &edited));
+    const Rg__V1__SearchRequest *body = rg_msg_body(search);
+    const uint32_t rows[] = {2, D}, ids[] = {2, RG_ID_SIZE};
+    assert_string_equal(body->model, f->networks->embedding);
+    assert_memory_equal(payload(search, "queries", RG__V1__DTYPE__F32, 2, rows),
+                        payload(edited, "embeddings", RG__V1__DTYPE__F32, 2, rows), 2 * D * sizeof(float));
+    assert_int_equal(((const uint8_t *)payload(search, "exclude", RG__V1__DTYPE__U8, 2, ids))[RG_ID_SIZE], 2);
+    assert_int_equal(body->k, 5);
+    assert_true(body->thumbnails && !body->features);
+    assert_int_equal(body->nprobe, 6);
+    assert_int_equal(body->ef_search, 7);
+    assert_string_equal(body->filter->name_prefix, "album/");
+    assert_int_equal(body->filter->annotation, RG__V1__ANNOTATION__UNANNOTATED);
+    assert_int_equal(body->filter->added_from_ms, 8);
+    assert_int_equal(body->filter->added_until_ms, 9);
+    assert_int_equal(body->filter->n_exclude, 1);
+    assert_int_equal(body->filter->exclude[0].data[0], 3);
+    rg_msg_destroy(&search);
+    rg_msg_destroy(&edited);
+}
+
+static void bad_finds_are_refused(void **state)
+{
+    tiny_t *f = *state;
+    rg_msg_t *out, *request;
+    assert_fails(ask(f, rg_answer_find, find_request(f), &out), RG_ENOENT, "train stages 1 and 2 first");
+    tiny_save_stage2(f);
+    assert_ok(tiny_load(f, ""));
+    request = find_request(f);
+    ((Rg__V1__FindRequest *)rg_msg_body(request))->search = NULL;
+    assert_fails(ask(f, rg_answer_find, request, &out), RG_EINVAL, "search: missing");
+    request = rg_msg_new(RG__V1__ENVELOPE__BODY_FIND_REQUEST);
+    Rg__V1__FindRequest *body = rg_msg_body(request);
+    body->search = rg_msg_array(request, &rg__v1__search_request__descriptor, 1)[0];
+    put_pixels(f, request, "pixels", 0, 2);
+    rg_msg_room(request, "exclude", RG__V1__DTYPE__U8, 2, (const uint32_t[]){3, RG_ID_SIZE});
+    assert_fails(ask(f, rg_answer_find, request, &out), RG_ESHAPE, "has 3 in dim 0, not 2");
+    assert_null(out);
+}
+
 static rg_msg_t *translate_request(const tiny_t *f, uint32_t n, uint32_t samples)
 {
     rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_TRANSLATE_REQUEST);
@@ -535,6 +608,8 @@ int main(void)
         TEST(missing_images_are_embedded_from_thumbnails),
         TEST(bad_lists_are_refused),
         TEST(queries_are_embedded_with_the_wanted_code),
+        TEST(a_find_becomes_a_search),
+        TEST(bad_finds_are_refused),
         TEST(samples_of_an_image_are_adjacent),
         TEST(every_sample_is_masked_with_its_own_source),
         TEST(references_give_the_named_codes),

@@ -95,15 +95,18 @@ static void an_image_is_shown_by_its_id(void **state)
 static void a_neighbour_has_a_rank_unless_it_is_missing(void **state)
 {
     (void)state;
-    Rg__V1__Neighbour neighbour = RG__V1__NEIGHBOUR__INIT;
-    assert_null(rg_json_neighbour(&neighbour, 1));
+    Rg__V1__Neighbour missing = RG__V1__NEIGHBOUR__INIT, neighbour = RG__V1__NEIGHBOUR__INIT;
+    Rg__V1__Neighbour *found[] = {&missing, &neighbour};
+    Rg__V1__SearchReply reply = RG__V1__SEARCH_REPLY__INIT;
+    reply.generation = 7, reply.images = 1, reply.neighbours = found, reply.n_neighbours = 2;
     neighbour.id = (ProtobufCBinaryData){sizeof id, id};
     neighbour.name = "a.jpg";
     neighbour.dist_l2sq = 0.5f;
     neighbour.generation = 3, neighbour.added_ms = 1700000000000;
-    assert_json(rg_json_neighbour(&neighbour, 2),
+    assert_json(rg_json_search(&reply),
+                "{\"generation\":7,\"images\":1,\"neighbours\":["
                 "{\"rank\":2,\"name\":\"a.jpg\",\"id\":\"ab010000000000000000000000000000\","
-                "\"dist_l2sq\":0.5,\"generation\":3,\"added_ms\":1700000000000,\"annotated\":false}");
+                "\"dist_l2sq\":0.5,\"generation\":3,\"added_ms\":1700000000000,\"annotated\":false}]}");
 }
 
 int main(void)
