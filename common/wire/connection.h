@@ -5,8 +5,9 @@
 #include "common/wire/socket.h"
 
 // ---- connections
-// One connection: a DEALER socket to one endpoint and a monitor of its events. ZeroMQ connects again by itself.
-// What a broken connection has taken is lost; nothing is handed to ZeroMQ before the next handshake succeeded.
+// One connection: a DEALER socket to one endpoint and a monitor of its events. ZeroMQ connects again by
+// itself. What a broken connection has taken is lost; nothing is handed to ZeroMQ before the next handshake
+// succeeded.
 typedef struct {
     const char *peer; // borrowed
     char *endpoint;
@@ -24,20 +25,22 @@ int rg__connection_new(rg__connection_t **connection, const rg_wire_options_t *o
                        const char *endpoint);
 void rg__connection_destroy(rg__connection_t **connection);
 
-// Checks endpoint and keys without connecting: the errors of rg__connection_new. Only ZeroMQ's own complaints about
-// a malformed address are left to rg__connection_new.
+// Checks endpoint and keys without connecting: the errors of rg__connection_new. Only ZeroMQ's own
+// complaints about a malformed address are left to rg__connection_new.
 int rg__connection_check(const rg_wire_options_t *options, const char *endpoint);
 
 // What to poll. sending 1: also wait until the socket takes a message.
 void rg__connection_items(const rg__connection_t *connection, int sending,
                           zmq_pollitem_t items[RG__CONNECTION_ITEMS]);
 
-// Follows the events since the last call and logs them. 1: the connection broke, even if it is back already.
+// Follows the events since the last call and logs them. 1: the connection broke, even if it is back
+// already.
 int rg__connection_step(rg__connection_t *connection, int pending);
 
 // ---- lookup of host names
-// Finds the addresses of tcp://NAME:PORT; each address is a replica of the service. A worker thread looks the name
-// up every two seconds, or twice a second while no replica is connected, so replicas may come and go.
+// Finds the addresses of tcp://NAME:PORT; each address is a replica of the service. A worker thread looks
+// the name up every two seconds, or twice a second while no replica is connected, so replicas may come and
+// go.
 enum { RG__ENDPOINT_SIZE = 32, RG__REPLICAS_MAX = 16 };
 
 // Numeric: "tcp://10.0.0.3:9100".
@@ -55,8 +58,8 @@ void rg__lookup_destroy(rg__lookup_t **lookup); // waits for a lookup in progres
 // Readable when an answer is there.
 int rg__lookup_fd(const rg__lookup_t *lookup);
 
-// Starts a lookup if one is due. 1: *addresses is the latest answer; 0: no new answer. A failed lookup gives 0 and
-// is logged once. connected: whether any replica is connected.
+// Starts a lookup if one is due. 1: *addresses is the latest answer; 0: no new answer. A failed lookup
+// gives 0 and is logged once. connected: whether any replica is connected.
 int rg__lookup_step(rg__lookup_t *lookup, int connected, rg__addresses_t *addresses);
 
 #endif

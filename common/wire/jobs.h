@@ -1,8 +1,13 @@
-// Requests that compute: queued, run one at a time on a thread of their own, and finished on the loop's
-// thread, so that the loop answers meanwhile. A job stays counted until it is ended, also while it waits for
-// another service's reply: the count is what bounds the memory that senders can take.
+// A queue of jobs that compute. Jobs run one at a time on a thread of their own and are finished on the
+// loop's thread, so that the service answers meanwhile.
+//
+// A job is a request of a peer (rg_jobs_add) or any other work (rg_jobs_add_task). It counts until it is
+// ended, also while it waits for another service's reply: the count bounds the memory that peers can make a
+// service hold.
 #ifndef RG_WIRE_JOBS_H
 #define RG_WIRE_JOBS_H
+
+#include <sys/queue.h>
 
 #include "common/wire/wire.h"
 
@@ -10,51 +15,65 @@ typedef struct rg_jobs rg_jobs_t;
 typedef struct rg_job rg_job_t;
 
 typedef struct {
-    // On the job's thread. The request is borrowed (NULL: the job has none); *result is the job's.
+    int max;                     // jobs at a time; one peer may have half of them
+    void (*prepare)(void *self); // called on each job's thread, which is new, before the job; or NULL
+    void *self;                  // for prepare and for every run and done of a request
+} rg_jobs_options_t;
+
+// RG_ELIMIT.
+int rg_jobs_new(rg_jobs_t **jobs, const rg_jobs_options_t *options);
+
+// Waits for the running job and ends all jobs: requests without calling done, tasks with RG_ESTOPPED.
+void rg_jobs_destroy(rg_jobs_t **jobs);
+
+// For rg_service_add_fd: readable when a job has run; rg_jobs_step (jobs as self) then finishes it.
+int rg_jobs_fd(const rg_jobs_t *jobs);
+void rg_jobs_step(void *jobs);
+
+int rg_jobs_count(const rg_jobs_t *jobs);
+
+// ---- requests
+typedef struct {
+    // On the job's thread. request is borrowed (NULL: the job has none); *result becomes the job's.
     int (*run)(void *self, const rg_msg_t *request, rg_msg_t **result);
     // On the loop's thread, with what run returned and its rg_error(). Ends the job, now or later.
     void (*done)(void *self, rg_job_t *job, int err);
 } rg_job_kind_t;
 
 struct rg_job {
-    void *self;        // of whoever made the queue
-    rg_peer_t peer;    // whom to answer; zeroed where it is the service's own job
+    void *self;        // of rg_jobs_options_t
+    rg_peer_t peer;    // to answer; zeroed for a job of the service itself
     rg_msg_t *request; // or NULL
     rg_msg_t *result;  // owned; NULL after a failure
-    // the queue's own
-    const rg_job_kind_t *kind;
+    // private
+    TAILQ_ENTRY(rg_job) entry;
+    const rg_job_kind_t *kind; // NULL: a task
+    int (*run_task)(void *self);
+    void (*task_done)(void *self, int err);
     rg_jobs_t *jobs;
-    rg_job_t *next;
     int begun, parked;
     int runs; // how often it was begun
 };
 
-typedef struct {
-    int max;                     // jobs at a time, of all senders; one sender may have half of them
-    void (*prepare)(void *self); // on each job's thread, which is new, before it runs; or NULL
-    void *self;                  // handed to prepare and to every run and done
-} rg_jobs_options_t;
-
-int rg_jobs_new(rg_jobs_t **jobs, const rg_jobs_options_t *options);
-void rg_jobs_destroy(rg_jobs_t **jobs); // waits for the running job, ends all
-
-// RG_EBUSY if there are too many already; the service's own jobs (peer NULL) are always taken. Keeps a
-// reference to the request, which may be NULL.
+// Queues a request and keeps a reference to it (NULL: none). RG_EBUSY if too many jobs wait already; jobs
+// of the service itself (peer NULL) are always taken.
 int rg_jobs_add(rg_jobs_t *jobs, const rg_job_kind_t *kind, const rg_peer_t *peer, const rg_msg_t *request);
 void rg_jobs_end(rg_job_t **job);
-int rg_jobs_count(const rg_jobs_t *jobs);
 
-// Puts a job aside that has run, to run again from its beginning when all that were put aside are resumed.
-// Its result, if it has one, is dropped.
+// Puts a job that has run aside. rg_jobs_resume makes all such jobs run again from the beginning, for
+// example after another model was loaded. The result of a parked job is dropped.
 void rg_jobs_park(rg_job_t *job);
 void rg_jobs_resume(rg_jobs_t *jobs);
 
-// While held no further job begins.
+// No job begins between hold and release. The running one is not affected.
 void rg_jobs_hold(rg_jobs_t *jobs);
 void rg_jobs_release(rg_jobs_t *jobs);
 
-// For rg_service_add_fd: readable when a job has run; rg_jobs_step (jobs as self) then finishes it.
-int rg_jobs_fd(const rg_jobs_t *jobs);
-void rg_jobs_step(void *jobs);
+// ---- tasks
+// Queues work that is not a message request. run(self) is called on the job's thread, done(self, err) on
+// the loop's thread with what run returned and its rg_error(); the job has ended then. When the queue is
+// destroyed, done gets RG_ESTOPPED. RG_EBUSY if too many jobs wait already, RG_ESTOPPED, RG_ELIMIT: done is
+// not called.
+int rg_jobs_add_task(rg_jobs_t *jobs, int (*run)(void *self), void (*done)(void *self, int err), void *self);
 
 #endif

@@ -11,16 +11,16 @@
 // The link owns a request from rg_link_send to its callback. All requests are in one list, in the order of
 // sending. `sent` names the connection that a request went to. A connection that breaks may have lost any
 // request that it took, so all of its requests become unsent again and go out in order to the replicas that
-// are connected: a request may arrive twice, which is why requests are idempotent. A reply is matched by its
-// id; a reply to a request that is not in the list (timed out, forgotten, answered by another replica) is
-// dropped.
+// are connected: a request may arrive twice, which is why requests are idempotent. A reply is matched by
+// its id; a reply to a request that is not in the list (timed out, forgotten, answered by another replica)
+// is dropped.
 //
-// Callbacks run only from rg_link_poll, rg_link_ask and the service loop, never from rg_link_send. A callback
-// may send, ask and forget on the same link. `receiving` counts these nested calls: meanwhile the array of
-// replicas does not change.
+// Callbacks run only from rg_link_poll, rg_link_ask and the service loop, never from rg_link_send. A
+// callback may send, ask and forget on the same link. `receiving` counts these nested calls: meanwhile the
+// array of replicas does not change.
 //
-// A link has no thread. The caller or the service loop polls its sockets; an optional worker thread only looks
-// up host names (connection.h).
+// A link has no thread. The caller or the service loop polls its sockets; an optional worker thread only
+// looks up host names (connection.h).
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-// The settings of links and services: the part of the configuration that common/wire needs. Plain values, so
-// that a program without a configuration file (the client library) fills them in itself.
+// The settings of links and services: the part of the configuration that common/wire needs. Plain values,
+// so that a program without a configuration file (the client library) fills them in itself.
 #ifndef RG_WIRE_OPTIONS_H
 #define RG_WIRE_OPTIONS_H
 

@@ -11,8 +11,8 @@
 zsock_t *rg__socket_new(int type, const rg_wire_options_t *options, int linger_ms);
 
 // Sends msg (borrowed; payloads by reference) to peer (NULL: a DEALER's only one) under this id. Never
-// blocks. RG_EBUSY: the queue is full or gone, nothing was sent; RG_ENOENT: no such peer; RG_ELIMIT: a frame
-// is too large.
+// blocks. RG_EBUSY: the queue is full or gone, nothing was sent; RG_ENOENT: no such peer; RG_ELIMIT: a
+// frame is too large.
 int rg__socket_send(zsock_t *socket, const rg_peer_t *peer, rg_msg_t *msg, uint64_t id, size_t frame_max);
 
 // One multipart message as it came, at most RG_MSG_PAYLOADS_MAX + 2 frames of it.
@@ -26,13 +26,13 @@ rg__parts_t *rg__parts_recv(zsock_t *socket); // NULL: nothing there
 void rg__parts_destroy(rg__parts_t **parts);
 size_t rg__parts_size(const rg__parts_t *parts); // bytes of all of them
 
-// Parses the parts from `first` on; the message takes *parts over. On failure they stay the caller's, and *id
-// is the request id or 0 if that could not be read.
+// Parses the parts from `first` on; the message takes *parts over. On failure they stay the caller's, and
+// *id is the request id or 0 if that could not be read.
 int rg__parts_parse(rg__parts_t **parts, size_t first, rg_msg_t **msg, uint64_t *id);
 
 // ------------------------------------------------------------------ endpoint.c
-// ipc with a path that fits a socket address, or tcp on loopback, or anywhere with keys or if the config says
-// insecure. RG_ECONFIG.
+// ipc with a path that fits a socket address, or tcp on loopback, or anywhere with keys or if the config
+// says insecure. RG_ECONFIG.
 int rg__endpoint_check(const rg_wire_options_t *options, const char *endpoint);
 
 // 1: connections are encrypted there, which is all of tcp once there are keys.

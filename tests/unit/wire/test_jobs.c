@@ -4,6 +4,7 @@
 #include <cmocka.h>
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 
 #include "common/wire/jobs.h"
@@ -143,7 +144,7 @@ static void the_only_job_may_be_anyones(void **state)
     rg_jobs_destroy(&f->jobs);
     const rg_jobs_options_t options = {.max = 1, .self = f};
     assert_ok(rg_jobs_new(&f->jobs, &options));
-    f->prepares = 1; // nobody does
+    f->prepares = 1; // this queue does not count them
     assert_ok(add_from(f, 1));
     assert_fails(add_from(f, 2), RG_EBUSY, "1 requests are waiting");
     step(f);
@@ -203,6 +204,63 @@ static void destroying_ends_what_is_left(void **state)
     assert_int_equal(f->dones, 0);
 }
 
+// ---- tasks
+typedef struct {
+    pthread_t thread;
+    int fails, runs, ends, err;
+} task_t;
+
+static int run_task(void *self)
+{
+    task_t *task = self;
+    task->thread = pthread_self();
+    task->runs++;
+    return task->fails ? rg_fail(RG_EFORMAT, "spoilt") : 0;
+}
+
+static void end_task(void *self, int err)
+{
+    task_t *task = self;
+    task->ends++;
+    task->err = err;
+}
+
+static int add_task(fixture_t *f, task_t *task)
+{
+    return rg_jobs_add_task(f->jobs, run_task, end_task, task);
+}
+
+static void tasks_run_in_order_and_are_bounded(void **state)
+{
+    fixture_t *f = *state;
+    task_t task[MAX + 1] = {{.fails = 0}, {.fails = 1}};
+    for (int i = 0; i < MAX; i++) assert_ok(add_task(f, &task[i]));
+    assert_fails(add_task(f, &task[MAX]), RG_EBUSY, "3 tasks are waiting");
+    for (int i = 0; i < MAX; i++) {
+        step(f);
+        assert_int_equal(task[i].runs, 1);
+        assert_int_equal(task[i].ends, 1);
+        assert_int_equal(task[i].err, i == 1 ? RG_EFORMAT : 0);
+        assert_false(pthread_equal(task[i].thread, pthread_self()));
+    }
+    assert_ok(add_task(f, &task[MAX]));
+    step(f);
+    assert_int_equal(task[MAX].ends, 1);
+}
+
+static void destroying_the_queue_stops_its_tasks(void **state)
+{
+    fixture_t *f = *state;
+    task_t task[MAX] = {0};
+    for (int i = 0; i < MAX; i++) assert_ok(add_task(f, &task[i]));
+    rg_jobs_destroy(&f->jobs);
+    for (int i = 0; i < MAX; i++) {
+        assert_int_equal(task[i].ends, 1);
+        assert_int_equal(task[i].err, RG_ESTOPPED);
+        assert_int_equal(task[i].runs, i == 0);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_jobs, close_jobs)
 
 int main(void)
@@ -216,6 +274,8 @@ int main(void)
         TEST(held_jobs_wait),
         TEST(parked_jobs_run_again),
         TEST(destroying_ends_what_is_left),
+        TEST(tasks_run_in_order_and_are_bounded),
+        TEST(destroying_the_queue_stops_its_tasks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
