@@ -1,5 +1,6 @@
-// Snapshots of an index as they may lie on the disk: the bytes as they are, and with a head that fits them,
-// so that what lies behind the checksum is reached. FAISS is not: the head then says that there are no rows.
+// Snapshot files of an index with arbitrary bytes. Each input is read twice: as it is, and with a head whose
+// size and checksum fit the bytes, so that the code behind the checksum is reached. FAISS is never reached,
+// because that head says that there are no rows.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,7 @@ static void read_file(const uint8_t *bytes, size_t size)
     if (fd < 0 || write(fd, bytes, size) != (ssize_t)size) abort();
     if (rg_snapshot_read(&snapshot, path, &model, FACTORY) == 0) {
         if (snapshot.rows || snapshot.index)
-            abort(); // the seeds have none, and mutations do not get that far
+            abort(); // the seeds have no rows, and mutations do not pass the checksum
         rg_snapshot_fini(&snapshot);
     }
     if (snapshot.labels || snapshot.index) abort();
@@ -53,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-// Without rows; with texts alone, and with bytes behind them.
+// Snapshots without rows; the second one has bytes behind the texts.
 size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t room)
 {
     const uint32_t fields[] = {1, DIM, sizeof MODEL - 1, sizeof FACTORY - 1};

@@ -1,4 +1,4 @@
-// What the retrieval tests share: images whose bytes follow from a number, in a folder of their own.
+// Pictures: images for the retrieval tests whose bytes follow from a number.
 #ifndef RG_TEST_RETRIEVAL_PICTURES_H
 #define RG_TEST_RETRIEVAL_PICTURES_H
 
@@ -13,34 +13,22 @@
 #include <unistd.h>
 
 #include "common/core/alloc.h"
-#include "common/core/err.h"
 #include "common/core/file.h"
 #include "services/retrieval/set.h"
 #include "tests/support/folder.h"
+#include "tests/support/result.h"
 
-#define assert_ok(call)                                                                                      \
-    do {                                                                                                     \
-        int err_ = (call);                                                                                   \
-        if (err_) fail_msg("%s: %s: %s", #call, rg_errname(err_), rg_error());                               \
-    } while (0)
-
-#define assert_fails(call, code)                                                                             \
-    do {                                                                                                     \
-        int err_ = (call);                                                                                   \
-        if (err_ != (code))                                                                                  \
-            fail_msg("%s: expected %s, got %s: %s", #call, rg_errname(code), rg_errname(err_), rg_error());  \
-    } while (0)
-
-// Of the error the call before gave.
+// The sentence of the last error has this text in it.
 #define assert_says(text)                                                                                    \
     do {                                                                                                     \
         if (!strstr(rg_error(), text)) fail_msg("'%s' is not in: %s", text, rg_error());                     \
     } while (0)
 
+#define IN_FOLDER(name) cmocka_unit_test_setup_teardown(name, folder_make, folder_remove)
+
 enum { MAP_BYTES = 64 << 20, D = 8, H = 2, W = 2, C = 4, FEATURES = H * W * C };
 
-// Image number n: its id, name, embedding (all n, but for the first dim, 1), features and thumbnail. Up to
-// 1500 their products are exact in float.
+// The embedding of picture n is 1, n, n, ..., n. Products of embeddings are exact in float up to number 1500.
 typedef struct {
     uint8_t id[RG_ID_SIZE];
     char name[32];
@@ -61,10 +49,32 @@ static inline void picture(picture_t *p, unsigned n)
     memset(p->thumbnail, (int)(n & 255), sizeof p->thumbnail);
 }
 
+static inline rg_set_item_t item_of(const picture_t *p)
+{
+    return (rg_set_item_t){.id = p->id,
+                           .name = p->name,
+                           .embedding = p->embedding,
+                           .features = p->features,
+                           .thumbnail = {p->thumbnail, sizeof p->thumbnail}};
+}
+
+// The ids [n,RG_ID_SIZE] of these pictures. free() it.
+static inline uint8_t *ids_of(const unsigned *numbers, size_t n)
+{
+    uint8_t *ids = rg_alloc((n + 1) * RG_ID_SIZE);
+    for (size_t i = 0; i < n; i++) {
+        picture_t p;
+        picture(&p, numbers[i]);
+        memcpy(ids + i * RG_ID_SIZE, p.id, RG_ID_SIZE);
+    }
+    return ids;
+}
+
+// A model of that name with the sizes of pictures.
 static inline rg_store_model_t model_of(const char *name)
 {
     rg_store_model_t model = {.embed_dim = D, .features_shape = {H, W, C}};
-    strcpy(model.name, name);
+    snprintf(model.name, sizeof model.name, "%s", name);
     return model;
 }
 

@@ -1,4 +1,4 @@
-// Retrieval sets of pictures, and looks into them by the pictures' numbers.
+// Retrieval sets of pictures; what they hold and what searches find is told by the numbers of the pictures.
 #ifndef RG_TEST_RETRIEVAL_SETS_H
 #define RG_TEST_RETRIEVAL_SETS_H
 
@@ -7,7 +7,11 @@
 #include "services/retrieval/set.h"
 #include "tests/unit/retrieval/pictures.h"
 
-// A graph that several threads build is another one each time, and may leave a vector out of reach.
+// For rg_set_build and rg_verify: go on, or stop.
+static const atomic_int GO = 0, STOP = 1;
+
+// Builds on one thread: a graph that several threads build differs each time, and may leave a vector out of
+// reach. One thread also allows the process to fork afterwards.
 static inline rg_set_t *open_indexed(const char *path, const char *index)
 {
     rg_linalg_threads(1);
@@ -22,7 +26,7 @@ static inline rg_set_t *open_set(const char *path)
     return open_indexed(path, "Flat");
 }
 
-// Images that the model has not embedded.
+// Announces a model. Returns the number of images that it has not embedded.
 static inline uint64_t use(rg_set_t *set, const char *name)
 {
     const rg_store_model_t model = model_of(name);
@@ -31,17 +35,7 @@ static inline uint64_t use(rg_set_t *set, const char *name)
     return missing;
 }
 
-static inline rg_set_item_t item_of(const picture_t *p)
-{
-    return (rg_set_item_t){.id = p->id,
-                           .name = p->name,
-                           .embedding = p->embedding,
-                           .features = p->features,
-                           .thumbnail = {p->thumbnail, sizeof p->thumbnail}};
-}
-
-// Adds pictures first..first+n-1 with embeddings `times` theirs; the fates go to fates [n] where it is not
-// NULL.
+// Adds pictures first..first+n-1, their embeddings multiplied by `times`. Writes fates [n] unless it is NULL.
 static inline int add_scaled(rg_set_t *set, const char *model, unsigned first, unsigned n, float times,
                              Rg__V1__Fate *fates)
 {
@@ -66,18 +60,39 @@ static inline int add(rg_set_t *set, const char *model, unsigned first, unsigned
     return add_scaled(set, model, first, n, 1, fates);
 }
 
-// How many of pictures first..first+n-1 there were.
+// A set with pictures 0..n-1 of this model.
+static inline rg_set_t *filled_set(const char *path, const char *index, const char *model, unsigned n)
+{
+    rg_set_t *set = open_indexed(path, index);
+    use(set, model);
+    assert_ok(add(set, model, 0, n, NULL));
+    return set;
+}
+
+static inline rg_set_build_t *build(rg_set_t *set, int from_store)
+{
+    rg_set_build_t *built = NULL;
+    assert_ok(rg_set_build(set, from_store, &GO, &built));
+    return built;
+}
+
+static inline void build_and_publish(rg_set_t *set, int from_store)
+{
+    rg_set_build_t *built = build(set, from_store);
+    rg_set_publish_build(set, &built);
+    assert_null(built);
+}
+
+// Removes pictures first..first+n-1. Returns how many were stored.
 static inline size_t take_out(rg_set_t *set, unsigned first, unsigned n)
 {
-    uint8_t *ids = rg_alloc(n * RG_ID_SIZE);
+    unsigned *numbers = rg_alloc(n * sizeof *numbers);
+    for (unsigned i = 0; i < n; i++) numbers[i] = first + i;
+    uint8_t *ids = ids_of(numbers, n);
     size_t removed;
-    for (unsigned i = 0; i < n; i++) {
-        picture_t p;
-        picture(&p, first + i);
-        memcpy(ids + i * RG_ID_SIZE, p.id, RG_ID_SIZE);
-    }
     assert_ok(rg_set_remove(set, ids, n, &removed));
     free(ids);
+    free(numbers);
     return removed;
 }
 
@@ -113,7 +128,7 @@ static inline uint64_t missing_of(rg_set_t *set)
     return missing;
 }
 
-// Number of the picture in that row, -1 for none.
+// The number of the picture in a row; -1 for row -1.
 static inline int number_in(const rg_read_view_t *read, ptrdiff_t row)
 {
     rg_store_image_t image;
@@ -122,6 +137,7 @@ static inline int number_in(const rg_read_view_t *read, ptrdiff_t row)
     return atoi(image.name);
 }
 
+// The row of picture n, or -1.
 static inline ptrdiff_t row_of(const rg_read_view_t *read, unsigned n)
 {
     picture_t p;
@@ -135,7 +151,7 @@ typedef struct {
     float dist_l2sq;
 } near_t;
 
-// The k nearest of an embedding [D], without picture number `without` (-1: all).
+// Finds the k nearest pictures to an embedding [D], except picture `without` (-1: none is excluded).
 static inline void nearest_to(rg_set_t *set, const float *query, int without, size_t k, near_t *near)
 {
     rg_read_view_t read = read_view_of(set);
@@ -166,27 +182,12 @@ static inline int nearest_number(rg_set_t *set, unsigned n)
     return near.number;
 }
 
-// Picture n is found at distance 0.
+// 1 if picture n is found at distance 0.
 static inline int is_found(rg_set_t *set, unsigned n)
 {
     near_t near;
     nearest(set, n, -1, 1, &near);
     return near.number == (int)n && near.dist_l2sq == 0;
-}
-
-// Pictures first..first+n-1 and no others are found, each once.
-static inline void assert_found(rg_set_t *set, unsigned first, unsigned n)
-{
-    near_t *near = rg_alloc((n + 1) * sizeof *near);
-    uint8_t *seen = rg_alloc(n + 1);
-    nearest(set, first, -1, n + 1, near);
-    for (unsigned i = 0; i < n; i++) {
-        assert_in_range(near[i].number, first, first + n - 1);
-        assert_int_equal(seen[(unsigned)near[i].number - first]++, 0);
-    }
-    assert_int_equal(near[n].number, -1);
-    free(near);
-    free(seen);
 }
 
 #endif

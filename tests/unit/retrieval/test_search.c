@@ -7,7 +7,6 @@
 
 enum { DIM = 24, N = 3000, MORE = 500, QUERIES = 60, K = 10 };
 
-static const atomic_int GO = 0;
 static const rg_index_effort_t HARD = {.nprobe = 24, .ef_search = 96};
 
 // A view of N rows of a cloud, indexed.
@@ -426,12 +425,12 @@ static void filters_combine(void **state)
     exclude[2].len = 15;
     rg_read_view_t read = read_view_of(set);
     rg_bitset_t marks;
-    assert_fails(rg_search_filter(&marks, &filter, read.view, read.txn), RG_EINVAL);
-    assert_says("filter.exclude[2] has 15 bytes");
+    assert_fails(rg_search_filter(&marks, &filter, read.view, read.txn), RG_EINVAL,
+                 "filter.exclude[2] has 15 bytes");
     assert_null(marks.words);
     filter.annotation = 3;
-    assert_fails(rg_search_filter(&marks, &filter, read.view, read.txn), RG_EINVAL);
-    assert_says("filter.annotation 3 is unknown");
+    assert_fails(rg_search_filter(&marks, &filter, read.view, read.txn), RG_EINVAL,
+                 "filter.annotation 3 is unknown");
     rg_read_view_end(&read);
     rg_set_close(&set);
 }
@@ -464,8 +463,6 @@ static void filters_choose_by_time(void **state)
     rg_set_close(&set);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_make, folder_remove)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -482,9 +479,9 @@ int main(void)
         cmocka_unit_test(random_ones_are_chosen_ones),
         cmocka_unit_test(a_pool_is_drawn_from),
         cmocka_unit_test(a_pool_of_a_small_set_may_lack_some),
-        TEST(filters_choose),
-        TEST(filters_combine),
-        TEST(filters_choose_by_time),
+        IN_FOLDER(filters_choose),
+        IN_FOLDER(filters_combine),
+        IN_FOLDER(filters_choose_by_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

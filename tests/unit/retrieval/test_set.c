@@ -1,8 +1,8 @@
 #include "tests/unit/retrieval/sets.h"
 
 #include <math.h>
-#include <signal.h>
-#include <sys/wait.h>
+
+#include "tests/unit/retrieval/process.h"
 
 static void an_added_image_is_found_by_the_next_search(void **state)
 {
@@ -23,7 +23,7 @@ static void an_added_image_is_found_by_the_next_search(void **state)
     rg_set_close(&set);
 }
 
-static void a_look_stays_as_it_was(void **state)
+static void a_read_view_stays_as_it_was(void **state)
 {
     rg_set_t *set = open_set(*state);
     use(set, "m");
@@ -184,17 +184,16 @@ static void nothing_goes_before_the_first_model(void **state)
 {
     rg_set_t *set = open_set(*state);
     const rg_store_model_t *model;
-    assert_fails(add(set, "m", 0, 1, NULL), RG_EMODEL);
-    assert_fails(add(set, "", 0, 1, NULL), RG_EMODEL);
-    assert_fails(rg_set_find_model(set, "", &model), RG_EMODEL);
+    assert_fails(add(set, "m", 0, 1, NULL), RG_EMODEL, "");
+    assert_fails(add(set, "", 0, 1, NULL), RG_EMODEL, "");
+    assert_fails(rg_set_find_model(set, "", &model), RG_EMODEL, "");
     rg_read_view_t read = read_view_of(set);
-    assert_fails(rg_read_view_check_model(&read, ""), RG_EMODEL);
-    assert_says("no model is current");
+    assert_fails(rg_read_view_check_model(&read, ""), RG_EMODEL, "no model is current");
     assert_int_equal(rg_view_count(read.view), 0);
     rg_read_view_end(&read);
     assert_int_equal(take_out(set, 0, 1), 0);
     use(set, "m");
-    assert_fails(add(set, "", 0, 1, NULL), RG_EMODEL);
+    assert_fails(add(set, "", 0, 1, NULL), RG_EMODEL, "");
     rg_set_close(&set);
 }
 
@@ -205,20 +204,20 @@ static void bad_models_change_nothing(void **state)
     use(set, "m");
     assert_ok(add(set, "m", 0, 1, NULL));
     rg_store_model_t bad = model_of("");
-    assert_fails(rg_set_use_model(set, &bad, &missing), RG_EINVAL);
+    assert_fails(rg_set_use_model(set, &bad, &missing), RG_EINVAL, "");
     bad = model_of("m");
     bad.embed_dim++;
-    assert_fails(rg_set_use_model(set, &bad, &missing), RG_ESHAPE);
+    assert_fails(rg_set_use_model(set, &bad, &missing), RG_ESHAPE, "");
     bad = model_of("n");
     bad.embed_dim = 0;
-    assert_fails(rg_set_use_model(set, &bad, &missing), RG_ELIMIT);
+    assert_fails(rg_set_use_model(set, &bad, &missing), RG_ELIMIT, "");
     bad.embed_dim = UINT32_MAX;
-    assert_fails(rg_set_use_model(set, &bad, &missing), RG_ELIMIT);
+    assert_fails(rg_set_use_model(set, &bad, &missing), RG_ELIMIT, "");
     bad = model_of("n");
     bad.features_shape[1] = 0;
-    assert_fails(rg_set_use_model(set, &bad, &missing), RG_ELIMIT);
+    assert_fails(rg_set_use_model(set, &bad, &missing), RG_ELIMIT, "");
     for (int i = 0; i < 3; i++) bad.features_shape[i] = 1u << 31; // the product overflows
-    assert_fails(rg_set_use_model(set, &bad, &missing), RG_ELIMIT);
+    assert_fails(rg_set_use_model(set, &bad, &missing), RG_ELIMIT, "");
     rg_read_view_t read = read_view_of(set);
     assert_string_equal(read.view->model.name, "m");
     assert_int_equal(read.view->generation, 2);
@@ -271,8 +270,7 @@ static void a_full_store_takes_no_half_batch(void **state)
     assert_ok(rg_set_open(&set, &options));
     use(set, "m");
     while ((err = add(set, "m", n, 50, NULL)) == 0 && n < 1400) n += 50;
-    assert_fails(err, RG_EFULL);
-    assert_says(*state);
+    assert_fails(err, RG_EFULL, *state);
     assert_true(n > 0);
     uint64_t before = rg_set_generation(set);
     for (int reopened = 0; reopened < 2; reopened++) {
@@ -290,8 +288,7 @@ static void a_bad_index_is_told_at_open(void **state)
 {
     rg_set_t *set = NULL;
     const rg_set_options_t options = {.path = *state, .index = "Nonsense", .map_bytes = MAP_BYTES};
-    assert_fails(rg_set_open(&set, &options), RG_ECONFIG);
-    assert_says("Nonsense");
+    assert_fails(rg_set_open(&set, &options), RG_ECONFIG, "Nonsense");
     assert_null(set);
 }
 
@@ -309,54 +306,33 @@ static void a_stored_model_of_impossible_sizes_is_told_at_open(void **state)
         assert_ok(rg_store_set_state(txn, &written));
         assert_ok(rg_store_commit(&txn));
         rg_store_close(&store);
-        assert_fails(rg_set_open(&set, &options), RG_ELIMIT);
+        assert_fails(rg_set_open(&set, &options), RG_ELIMIT, "");
         assert_null(set);
     }
 }
 
-// The child adds batches of 7 without end and writes each one's first number when it is acknowledged.
-static void add_until_killed(const char *path, int acknowledge)
+// Adds batches of 7 without end and reports the first number of each one that is acknowledged.
+static void add_without_end(const char *path, int report)
 {
     rg_set_t *set = NULL;
     const rg_set_options_t options = {.path = path, .index = "Flat", .map_bytes = MAP_BYTES};
-    if (rg_set_open(&set, &options) != 0) _exit(1);
     const rg_store_model_t model = model_of("m");
     uint64_t missing;
     rg_read_view_t read;
-    if (rg_set_use_model(set, &model, &missing) != 0 || rg_read_view_begin(&read, set) != 0) _exit(1);
+    CHECK(rg_set_open(&set, &options) == 0);
+    CHECK(rg_set_use_model(set, &model, &missing) == 0 && rg_read_view_begin(&read, set) == 0);
     unsigned n = (unsigned)rg_view_count(read.view);
     rg_read_view_end(&read);
     for (;; n += 7) {
-        if (add(set, "m", n, 7, NULL) != 0) _exit(1);
-        if (write(acknowledge, &n, sizeof n) != sizeof n) _exit(1);
+        CHECK(add(set, "m", n, 7, NULL) == 0);
+        CHECK(write(report, &n, sizeof n) == sizeof n);
     }
-}
-
-static unsigned run_and_kill(const char *path, unsigned batches)
-{
-    int ends[2];
-    unsigned last = 0, n;
-    assert_int_equal(pipe(ends), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        close(ends[0]);
-        add_until_killed(path, ends[1]);
-    }
-    close(ends[1]);
-    for (unsigned i = 0; i < batches; i++) {
-        assert_int_equal(read(ends[0], &last, sizeof last), sizeof last);
-    }
-    kill(child, SIGKILL); // somewhere in a later batch
-    assert_int_equal(waitpid(child, NULL, 0), child);
-    while (read(ends[0], &n, sizeof n) == sizeof n) last = n;
-    close(ends[0]);
-    return last + 7; // images acknowledged
 }
 
 static void a_kill_loses_nothing_acknowledged(void **state)
 {
     for (unsigned round = 0; round < 4; round++) {
-        unsigned acknowledged = run_and_kill(*state, 5 + 3 * round);
+        unsigned acknowledged = kill_after(5 + 3 * round, add_without_end, *state) + 7;
         rg_set_t *set = open_set(*state);
         size_t stored = count_of(set);
         assert_in_range(stored, acknowledged, acknowledged + 7);
@@ -376,26 +352,24 @@ static void a_kill_loses_nothing_acknowledged(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_make, folder_remove)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_kill_loses_nothing_acknowledged), // first: it forks before FAISS has threads
-        TEST(an_added_image_is_found_by_the_next_search),
-        TEST(a_look_stays_as_it_was),
-        TEST(a_duplicate_keeps_its_name),
-        TEST(the_excluded_image_is_not_found),
-        TEST(everything_survives_a_restart),
-        TEST(the_generation_grows_with_every_change),
-        TEST(removed_images_are_gone),
-        TEST(lists_page_by_page),
-        TEST(nothing_goes_before_the_first_model),
-        TEST(bad_models_change_nothing),
-        TEST(bad_items_are_refused_alone),
-        TEST(a_full_store_takes_no_half_batch),
-        TEST(a_bad_index_is_told_at_open),
-        TEST(a_stored_model_of_impossible_sizes_is_told_at_open),
+        IN_FOLDER(a_kill_loses_nothing_acknowledged), // first: it forks before FAISS has threads
+        IN_FOLDER(an_added_image_is_found_by_the_next_search),
+        IN_FOLDER(a_read_view_stays_as_it_was),
+        IN_FOLDER(a_duplicate_keeps_its_name),
+        IN_FOLDER(the_excluded_image_is_not_found),
+        IN_FOLDER(everything_survives_a_restart),
+        IN_FOLDER(the_generation_grows_with_every_change),
+        IN_FOLDER(removed_images_are_gone),
+        IN_FOLDER(lists_page_by_page),
+        IN_FOLDER(nothing_goes_before_the_first_model),
+        IN_FOLDER(bad_models_change_nothing),
+        IN_FOLDER(bad_items_are_refused_alone),
+        IN_FOLDER(a_full_store_takes_no_half_batch),
+        IN_FOLDER(a_bad_index_is_told_at_open),
+        IN_FOLDER(a_stored_model_of_impossible_sizes_is_told_at_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,10 @@
 #include "tests/unit/retrieval/pictures.h"
 
 #include <lmdb.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "services/retrieval/store.h"
+#include "tests/unit/retrieval/process.h"
 
 static rg_store_t *open_store(const char *path)
 {
@@ -78,12 +77,13 @@ static void puts_and_gets(void **state)
     assert_memory_equal(span.data, p.embedding, sizeof p.embedding);
     assert_ok(rg_store_derived(txn, &image, 0, RG_DERIVED_FEATURES, sizeof p.features, &span));
     assert_memory_equal(span.data, p.features, sizeof p.features);
-    assert_fails(rg_store_derived(txn, &image, 1, RG_DERIVED_FEATURES, sizeof p.features, &span), RG_ENOENT);
+    assert_fails(rg_store_derived(txn, &image, 1, RG_DERIVED_FEATURES, sizeof p.features, &span), RG_ENOENT,
+                 "");
     assert_ok(rg_store_thumbnail(txn, &image, &span));
     assert_int_equal(span.size, sizeof p.thumbnail);
     p.id[0]++;
-    assert_fails(rg_store_find(txn, p.id, &found), RG_ENOENT);
-    assert_fails(rg_store_image(txn, label + 1, &image), RG_ENOENT);
+    assert_fails(rg_store_find(txn, p.id, &found), RG_ENOENT, "");
+    assert_fails(rg_store_image(txn, label + 1, &image), RG_ENOENT, "");
     rg_store_abort(&txn);
     rg_store_close(&store);
 }
@@ -121,8 +121,8 @@ static void labels_ascend_and_are_never_given_twice(void **state)
     rg_store_image_t image;
     assert_ok(rg_store_begin_write(store, &txn));
     assert_ok(rg_store_delete(txn, second));
-    assert_fails(rg_store_delete(txn, second), RG_ENOENT);
-    assert_fails(rg_store_image(txn, second, &image), RG_ENOENT);
+    assert_fails(rg_store_delete(txn, second), RG_ENOENT, "");
+    assert_fails(rg_store_image(txn, second, &image), RG_ENOENT, "");
     assert_ok(rg_store_commit(&txn));
     assert_int_equal(count_of(store), 1);
     rg_store_close(&store);
@@ -143,15 +143,15 @@ static void a_deleted_image_leaves_nothing_behind(void **state)
     assert_ok(rg_store_delete(txn, label));
     assert_ok(rg_store_commit(&txn));
     assert_ok(rg_store_begin_read(store, &txn));
-    assert_fails(rg_store_find(txn, p.id, &found), RG_ENOENT);
+    assert_fails(rg_store_find(txn, p.id, &found), RG_ENOENT, "");
     const rg_store_image_t image = {.label = label};
     rg_store_value_t span;
     for (uint32_t slot = 0; slot < RG_STORE_SLOTS; slot++) {
         assert_ok(rg_store_embedded(txn, slot, &count));
         assert_int_equal(count, 0);
-        assert_fails(rg_store_derived(txn, &image, slot, RG_DERIVED_FEATURES, 1, &span), RG_ENOENT);
+        assert_fails(rg_store_derived(txn, &image, slot, RG_DERIVED_FEATURES, 1, &span), RG_ENOENT, "");
     }
-    assert_fails(rg_store_thumbnail(txn, &image, &span), RG_EFORMAT);
+    assert_fails(rg_store_thumbnail(txn, &image, &span), RG_EFORMAT, "");
     rg_store_abort(&txn);
     rg_store_close(&store);
 }
@@ -169,7 +169,7 @@ static void next_walks_in_order(void **state)
         assert_int_equal(image.label, labels[i]);
         from = image.label + 1;
     }
-    assert_fails(rg_store_next(txn, from, &image), RG_ENOENT);
+    assert_fails(rg_store_next(txn, from, &image), RG_ENOENT, "");
     rg_store_abort(&txn);
     rg_store_close(&store);
 }
@@ -194,8 +194,8 @@ static void the_slots_are_apart(void **state)
     assert_ok(rg_store_derived(txn, &image, 1, RG_DERIVED_EMBEDDING, sizeof p.embedding, &span));
     assert_memory_equal(span.data, other.embedding, sizeof other.embedding);
     assert_ok(rg_store_clear_slot(txn, 0));
-    assert_fails(rg_store_derived(txn, &image, 0, RG_DERIVED_EMBEDDING, sizeof p.embedding, &span),
-                 RG_ENOENT);
+    assert_fails(rg_store_derived(txn, &image, 0, RG_DERIVED_EMBEDDING, sizeof p.embedding, &span), RG_ENOENT,
+                 "");
     assert_ok(rg_store_derived(txn, &image, 1, RG_DERIVED_FEATURES, sizeof p.features, &span));
     assert_memory_equal(span.data, other.features, sizeof other.features);
     rg_store_abort(&txn);
@@ -280,7 +280,7 @@ static void a_reader_sees_its_own_moment(void **state)
     uint64_t label = store_one(store, 1);
     assert_ok(rg_store_count(txn, &count));
     assert_int_equal(count, 0);
-    assert_fails(rg_store_image(txn, label, &image), RG_ENOENT);
+    assert_fails(rg_store_image(txn, label, &image), RG_ENOENT, "");
     rg_store_abort(&txn);
     assert_int_equal(count_of(store), 1);
     rg_store_close(&store);
@@ -297,29 +297,10 @@ static void a_full_map_is_an_error_and_no_half(void **state)
     store_one(store, 1000000);
     assert_ok(rg_store_begin_write(store, &txn));
     while (!err && n < 100000) err = put_picture(txn, n++, &label);
-    assert_fails(err, RG_EFULL);
-    assert_says(*state);
+    assert_fails(err, RG_EFULL, *state);
     rg_store_abort(&txn);
     assert_int_equal(count_of(store), 1);
     rg_store_close(&store);
-}
-
-// A limit on the size of files stands in for a full disk.
-static struct rlimit limit_files(uint64_t bytes)
-{
-    struct rlimit old, limit;
-    signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &old);
-    limit = old;
-    limit.rlim_cur = bytes;
-    setrlimit(RLIMIT_FSIZE, &limit);
-    return old;
-}
-
-static void lift_limit(struct rlimit old)
-{
-    setrlimit(RLIMIT_FSIZE, &old);
-    signal(SIGXFSZ, SIG_DFL);
 }
 
 // The commit itself fails.
@@ -333,7 +314,7 @@ static void a_full_disk_is_an_error_and_no_half(void **state)
     for (unsigned i = 0; i < 500; i++) assert_ok(put_picture(txn, i, &label));
     struct rlimit old = limit_files(rg_store_bytes(store) + 8192);
     int err = rg_store_commit(&txn);
-    lift_limit(old);
+    lift_file_limit(old);
     assert_true(err == RG_EFULL || err == RG_EIO); // EIO: the write was cut short
     assert_says(*state);
     rg_store_close(&store);
@@ -389,7 +370,7 @@ static void a_copy_takes_the_place_and_is_smaller(void **state)
         assert_memory_equal(span.data, p.features, sizeof p.features);
         rg_store_abort(&txn);
         rg_store_t *other = NULL;
-        assert_fails(rg_store_open(&other, *state, MAP_BYTES), RG_EBUSY); // still the owner
+        assert_fails(rg_store_open(&other, *state, MAP_BYTES), RG_EBUSY, ""); // still the owner
         rg_store_close(&store);
         store = open_store(*state);
     }
@@ -403,13 +384,13 @@ static void a_copy_that_finds_no_room_changes_nothing(void **state)
     fill_and_empty(store, 200, 100);
     struct rlimit old = limit_files(16384);
     int err = rg_store_copy(store);
-    lift_limit(old);
+    lift_file_limit(old);
     assert_true(err == RG_EFULL || err == RG_EIO);
     assert_int_equal(count_of(store), 100);
     char *copy = rg_format("%s/compacting/data.mdb", (char *)*state);
     assert_int_not_equal(access(copy, F_OK), 0);
     free(copy);
-    assert_fails(rg_store_use_copy(store), RG_EIO); // there is none
+    assert_fails(rg_store_use_copy(store), RG_EIO, ""); // there is none
     assert_int_equal(count_of(store), 100);
     store_one(store, 1000);
     rg_store_close(&store);
@@ -418,8 +399,7 @@ static void a_copy_that_finds_no_room_changes_nothing(void **state)
 static void a_second_owner_is_refused(void **state)
 {
     rg_store_t *store = open_store(*state), *other = NULL;
-    assert_fails(rg_store_open(&other, *state, MAP_BYTES), RG_EBUSY);
-    assert_says("another process");
+    assert_fails(rg_store_open(&other, *state, MAP_BYTES), RG_EBUSY, "another process");
     assert_says(*state);
     assert_null(other);
     rg_store_close(&store);
@@ -432,10 +412,8 @@ static void bad_folders_are_named(void **state)
     char *file = rg_format("%s/file", (char *)*state);
     rg_store_t *store = NULL;
     assert_ok(rg_file_write(file, "x", 1));
-    assert_fails(rg_store_open(&store, file, MAP_BYTES), RG_EIO);
-    assert_says(file);
-    assert_fails(rg_store_open(&store, "/proc/self/store", MAP_BYTES), RG_EIO);
-    assert_says("/proc/self/store");
+    assert_fails(rg_store_open(&store, file, MAP_BYTES), RG_EIO, file);
+    assert_fails(rg_store_open(&store, "/proc/self/store", MAP_BYTES), RG_EIO, "/proc/self/store");
     assert_null(store);
     free(file);
 }
@@ -447,8 +425,7 @@ static void garbage_is_no_store(void **state)
     rg_store_t *store = NULL;
     memset(garbage, 'g', sizeof garbage);
     assert_ok(rg_file_write(file, garbage, sizeof garbage));
-    assert_fails(rg_store_open(&store, *state, MAP_BYTES), RG_EFORMAT);
-    assert_says(*state);
+    assert_fails(rg_store_open(&store, *state, MAP_BYTES), RG_EFORMAT, *state);
     free(file);
 }
 
@@ -485,11 +462,9 @@ static void corrupt_records_name_the_image(void **state)
     assert_ok(rg_store_begin_read(store, &txn));
     assert_ok(rg_store_image(txn, label, &image));
     assert_fails(rg_store_derived(txn, &image, 0, RG_DERIVED_EMBEDDING, sizeof p.embedding, &span),
-                 RG_EFORMAT);
-    assert_says("0500000000000000000000000000");
+                 RG_EFORMAT, "0500000000000000000000000000");
     assert_says("embedding of 3 bytes");
-    assert_fails(rg_store_thumbnail(txn, &image, &span), RG_EFORMAT);
-    assert_says("0500000000000000000000000000");
+    assert_fails(rg_store_thumbnail(txn, &image, &span), RG_EFORMAT, "0500000000000000000000000000");
     assert_says("thumbnail of 0 bytes");
     rg_store_abort(&txn);
     rg_store_close(&store);
@@ -498,9 +473,9 @@ static void corrupt_records_name_the_image(void **state)
     overwrite(*state, "ids", id, three);
     store = open_store(*state);
     assert_ok(rg_store_begin_read(store, &txn));
-    assert_fails(rg_store_image(txn, label, &image), RG_EFORMAT);
-    assert_fails(rg_store_next(txn, 0, &image), RG_EFORMAT);
-    assert_fails(rg_store_find(txn, p.id, &found), RG_EFORMAT);
+    assert_fails(rg_store_image(txn, label, &image), RG_EFORMAT, "");
+    assert_fails(rg_store_next(txn, 0, &image), RG_EFORMAT, "");
+    assert_fails(rg_store_find(txn, p.id, &found), RG_EFORMAT, "");
     rg_store_abort(&txn);
     rg_store_close(&store);
 }
@@ -520,7 +495,7 @@ static void lengths_in_a_record_are_checked(void **state)
         rg_store_txn_t *txn = NULL;
         rg_store_image_t image;
         assert_ok(rg_store_begin_read(store, &txn));
-        assert_fails(rg_store_image(txn, label, &image), RG_EFORMAT);
+        assert_fails(rg_store_image(txn, label, &image), RG_EFORMAT, "");
         rg_store_abort(&txn);
         rg_store_close(&store);
     }
@@ -551,35 +526,32 @@ static void the_state_is_checked(void **state)
                {{3}, 57, RG_EFORMAT}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         overwrite(*state, "meta", (MDB_val){5, "state"}, (MDB_val){bad[i].size, (void *)bad[i].bytes});
-        assert_fails(rg_store_open(&store, *state, MAP_BYTES), bad[i].err);
-        assert_says(*state);
+        assert_fails(rg_store_open(&store, *state, MAP_BYTES), bad[i].err, *state);
     }
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_make, folder_remove)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(puts_and_gets),
-        TEST(the_longest_texts_fit),
-        TEST(labels_ascend_and_are_never_given_twice),
-        TEST(a_deleted_image_leaves_nothing_behind),
-        TEST(next_walks_in_order),
-        TEST(the_slots_are_apart),
-        TEST(names_are_found_by_their_beginning),
-        TEST(an_aborted_transaction_leaves_no_trace),
-        TEST(a_reader_sees_its_own_moment),
-        TEST(a_full_map_is_an_error_and_no_half),
-        TEST(a_full_disk_is_an_error_and_no_half),
-        TEST(a_copy_takes_the_place_and_is_smaller),
-        TEST(a_copy_that_finds_no_room_changes_nothing),
-        TEST(a_second_owner_is_refused),
-        TEST(bad_folders_are_named),
-        TEST(garbage_is_no_store),
-        TEST(corrupt_records_name_the_image),
-        TEST(lengths_in_a_record_are_checked),
-        TEST(the_state_is_checked),
+        IN_FOLDER(puts_and_gets),
+        IN_FOLDER(the_longest_texts_fit),
+        IN_FOLDER(labels_ascend_and_are_never_given_twice),
+        IN_FOLDER(a_deleted_image_leaves_nothing_behind),
+        IN_FOLDER(next_walks_in_order),
+        IN_FOLDER(the_slots_are_apart),
+        IN_FOLDER(names_are_found_by_their_beginning),
+        IN_FOLDER(an_aborted_transaction_leaves_no_trace),
+        IN_FOLDER(a_reader_sees_its_own_moment),
+        IN_FOLDER(a_full_map_is_an_error_and_no_half),
+        IN_FOLDER(a_full_disk_is_an_error_and_no_half),
+        IN_FOLDER(a_copy_takes_the_place_and_is_smaller),
+        IN_FOLDER(a_copy_that_finds_no_room_changes_nothing),
+        IN_FOLDER(a_second_owner_is_refused),
+        IN_FOLDER(bad_folders_are_named),
+        IN_FOLDER(garbage_is_no_store),
+        IN_FOLDER(corrupt_records_name_the_image),
+        IN_FOLDER(lengths_in_a_record_are_checked),
+        IN_FOLDER(the_state_is_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

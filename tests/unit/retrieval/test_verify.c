@@ -1,23 +1,11 @@
-#include "common/nn/linalg.h"
 #include "tests/unit/retrieval/sets.h"
 
 #include <lmdb.h>
-#include <sys/wait.h>
 
 #include "services/retrieval/verify.h"
+#include "tests/unit/retrieval/process.h"
 
 enum { N = 20 };
-
-static const atomic_int GO = 0, STOP = 1;
-
-static rg_set_t *filled(const char *path, const char *index)
-{
-    rg_set_t *set = open_indexed(path, index);
-    rg_linalg_threads(1); // so that children may be forked
-    use(set, "m");
-    assert_ok(add(set, "m", 0, N, NULL));
-    return set;
-}
 
 static uint64_t label_of(unsigned n)
 {
@@ -44,9 +32,7 @@ static void damage(const char *path, const char *table, const void *key, size_t 
         if (!rc) rc = mdb_txn_commit(txn);
         _exit(rc != 0);
     }
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    wait_for_success(child);
 }
 
 static void damage_image(const char *path, const char *table, unsigned n, const void *value, size_t size)
@@ -77,8 +63,7 @@ static void a_sound_set_has_no_problems(void **state)
     static const char *const kinds[] = {"Flat", "HNSW16"};
     for (int i = 0; i < 2; i++) {
         char *path = rg_format("%s/%s", (char *)*state, kinds[i]);
-        rg_set_t *set = filled(path, kinds[i]);
-        rg_set_build_t *build = NULL;
+        rg_set_t *set = filled_set(path, kinds[i], "m", N);
         for (int changed = 0; changed < 2; changed++) {
             picture_t p;
             rg_verify_report_t found = report(set);
@@ -87,8 +72,7 @@ static void a_sound_set_has_no_problems(void **state)
             assert_int_equal(found.bytes,
                              found.images * (sizeof p.embedding + sizeof p.features + sizeof p.thumbnail));
             assert_true(found.recall == 1);
-            assert_ok(rg_set_build(set, 0, &GO, &build));
-            rg_set_publish_build(set, &build);
+            build_and_publish(set, 0);
             assert_int_equal(take_out(set, 3, 2), changed ? 0 : 2);
             if (!changed) use(set, "next"); // half embedded anew is sound too
             if (!changed) assert_ok(add(set, "next", 0, N / 2, NULL));
@@ -129,7 +113,7 @@ static void damaged_images_are_named(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *path = rg_format("%s/%zu", (char *)*state, i);
-        rg_set_t *set = filled(path, "Flat");
+        rg_set_t *set = filled_set(path, "Flat", "m", N);
         damage_image(path, cases[i].table, 7, cases[i].value, cases[i].size);
         assert_problem(set, cases[i].problems, cases[i].says);
         rg_set_close(&set);
@@ -139,7 +123,7 @@ static void damaged_images_are_named(void **state)
 
 static void damaged_ids_are_named(void **state)
 {
-    rg_set_t *set = filled(*state, "Flat");
+    rg_set_t *set = filled_set(*state, "Flat", "m", N);
     picture_t p;
     uint64_t wrong = label_of(9);
     picture(&p, 7);
@@ -154,7 +138,7 @@ static void damaged_ids_are_named(void **state)
 
 static void entries_without_an_image_are_counted(void **state)
 {
-    rg_set_t *set = filled(*state, "Flat");
+    rg_set_t *set = filled_set(*state, "Flat", "m", N);
     picture_t p;
     uint64_t none = 12345;
     picture(&p, 12345);
@@ -176,7 +160,7 @@ static void entries_without_an_image_are_counted(void **state)
 // An id whose image is gone can be removed, and the image added again.
 static void an_id_without_an_image_is_no_obstacle(void **state)
 {
-    rg_set_t *set = filled(*state, "Flat");
+    rg_set_t *set = filled_set(*state, "Flat", "m", N);
     picture_t p;
     uint64_t none = 12345;
     Rg__V1__Fate fate;
@@ -194,7 +178,7 @@ static void an_id_without_an_image_is_no_obstacle(void **state)
 
 static void images_that_are_gone_are_counted(void **state)
 {
-    rg_set_t *set = filled(*state, "Flat");
+    rg_set_t *set = filled_set(*state, "Flat", "m", N);
     damage_image(*state, "images", 7, NULL, 0);
     assert_problem(set, 4, "20 images can be found, of which only 19 are stored");
     rg_set_close(&set);
@@ -202,20 +186,19 @@ static void images_that_are_gone_are_counted(void **state)
 
 static void a_record_that_cannot_be_read_is_an_error(void **state)
 {
-    rg_set_t *set = filled(*state, "Flat");
+    rg_set_t *set = filled_set(*state, "Flat", "m", N);
     rg_read_view_t read;
     rg_verify_report_t found;
     damage_image(*state, "images", 7, "abc", 3);
     read = read_view_of(set);
-    assert_fails(rg_verify(&found, &read, &GO), RG_EFORMAT);
-    assert_says("image 8 is corrupt");
+    assert_fails(rg_verify(&found, &read, &GO), RG_EFORMAT, "image 8 is corrupt");
     rg_read_view_end(&read);
     rg_set_close(&set);
 }
 
 static void many_problems_are_counted(void **state)
 {
-    rg_set_t *set = filled(*state, "Flat");
+    rg_set_t *set = filled_set(*state, "Flat", "m", N);
     assert_ok(add(set, "m", N, N, NULL));
     for (unsigned n = 0; n < 2 * N; n++) damage_image(*state, "features.1", n, "abc", 3);
     rg_verify_report_t found = report(set);
@@ -226,9 +209,9 @@ static void many_problems_are_counted(void **state)
 
 static void an_image_behind_the_sets_back_is_named(void **state)
 {
-    rg_set_t *set = filled(*state, "Flat"), *other = NULL;
+    rg_set_t *set = filled_set(*state, "Flat", "m", N), *other = NULL;
     char *path = rg_format("%s/other", (char *)*state);
-    other = filled(path, "Flat");
+    other = filled_set(path, "Flat", "m", N);
     rg_read_view_t read = read_view_of(other), mixed = read_view_of(set);
     assert_int_equal(take_out(set, 3, 1), 1); // the view of one, the store of the other
     rg_read_view_t now = read_view_of(set);
@@ -237,7 +220,7 @@ static void an_image_behind_the_sets_back_is_named(void **state)
     assert_ok(rg_verify(&found, &wrong, &GO));
     assert_int_equal(found.problems, 1);
     assert_non_null(strstr(found.problem[0], "000003.jpg: it is stored, but cannot be found"));
-    assert_fails(rg_verify(&found, &read, &STOP), RG_ESTOPPED);
+    assert_fails(rg_verify(&found, &read, &STOP), RG_ESTOPPED, "");
     rg_read_view_end(&read);
     rg_read_view_end(&mixed);
     rg_read_view_end(&now);
@@ -246,21 +229,19 @@ static void an_image_behind_the_sets_back_is_named(void **state)
     free(path);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_make, folder_remove)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(damaged_images_are_named),
-        TEST(damaged_ids_are_named),
-        TEST(entries_without_an_image_are_counted),
-        TEST(an_id_without_an_image_is_no_obstacle),
-        TEST(images_that_are_gone_are_counted),
-        TEST(a_record_that_cannot_be_read_is_an_error),
-        TEST(many_problems_are_counted),
-        TEST(an_image_behind_the_sets_back_is_named),
-        TEST(an_empty_set_is_sound),
-        TEST(a_sound_set_has_no_problems),
+        IN_FOLDER(damaged_images_are_named),
+        IN_FOLDER(damaged_ids_are_named),
+        IN_FOLDER(entries_without_an_image_are_counted),
+        IN_FOLDER(an_id_without_an_image_is_no_obstacle),
+        IN_FOLDER(images_that_are_gone_are_counted),
+        IN_FOLDER(a_record_that_cannot_be_read_is_an_error),
+        IN_FOLDER(many_problems_are_counted),
+        IN_FOLDER(an_image_behind_the_sets_back_is_named),
+        IN_FOLDER(an_empty_set_is_sound),
+        IN_FOLDER(a_sound_set_has_no_problems),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,26 +1,14 @@
 // A store in a folder that cannot be written. The tests run in a child that gives up root, who may write
 // everywhere.
-#include "common/nn/linalg.h"
 #include "tests/unit/retrieval/sets.h"
 
 #include <grp.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "services/retrieval/verify.h"
+#include "tests/unit/retrieval/process.h"
 
 enum { N = 30, NOBODY = 65534 };
-
-static const atomic_int GO = 0;
-
-// In the child, where cmocka cannot unwind.
-#define CHECK(truth)                                                                                         \
-    do {                                                                                                     \
-        if (!(truth)) {                                                                                      \
-            fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #truth, rg_error());                      \
-            _exit(1);                                                                                        \
-        }                                                                                                    \
-    } while (0)
 
 static void allow_writing(const char *path, int allow)
 {
@@ -41,9 +29,7 @@ static void run_as_nobody(void (*run)(const char *path), const char *path)
         run(path);
         _exit(0);
     }
-    int status;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    wait_for_success(child);
 }
 
 static rg_set_t *open_readable(const char *path, const char *index)
@@ -105,13 +91,8 @@ static void change_nothing(const char *path)
 static int make_set(void **state)
 {
     if (folder_make(state) != 0) return -1;
-    rg_set_t *set = open_indexed(*state, "HNSW16");
-    rg_set_build_t *build = NULL;
-    rg_linalg_threads(1); // so that the children may be forked
-    use(set, "m");
-    assert_ok(add(set, "m", 0, N, NULL));
-    assert_ok(rg_set_build(set, 0, &GO, &build));
-    rg_set_publish_build(set, &build);
+    rg_set_t *set = filled_set(*state, "HNSW16", "m", N);
+    build_and_publish(set, 0);
     assert_ok(rg_set_save(set));
     rg_set_close(&set);
     allow_writing(*state, 0);

@@ -2,16 +2,6 @@
 
 enum { N = 40 };
 
-static const atomic_int GO = 0;
-
-static rg_set_t *filled(const char *path)
-{
-    rg_set_t *set = open_set(path);
-    use(set, "old");
-    assert_ok(add(set, "old", 0, N, NULL));
-    return set;
-}
-
 static void assert_model(rg_set_t *set, const char *name)
 {
     rg_read_view_t read = read_view_of(set);
@@ -57,7 +47,7 @@ static uint64_t embedded_in(rg_set_t *set, uint32_t other)
 
 static void the_old_model_serves_until_the_last_image(void **state)
 {
-    rg_set_t *set = filled(*state);
+    rg_set_t *set = filled_set(*state, "Flat", "old", N);
     rg_store_image_t before = image_of(set, 7);
     assert_int_equal(use(set, "new"), N);
     for (unsigned n = 0; n < N; n++) {
@@ -80,14 +70,13 @@ static void the_old_model_serves_until_the_last_image(void **state)
         rg_set_close(&set);
         set = open_set(*state);
     }
-    assert_fails(add(set, "old", 99, 1, NULL), RG_EMODEL);
-    assert_says("model old is not the current model, which is new");
+    assert_fails(add(set, "old", 99, 1, NULL), RG_EMODEL, "model old is not the current model, which is new");
     rg_set_close(&set);
 }
 
 static void thumbnails_and_names_stay(void **state)
 {
-    rg_set_t *set = filled(*state);
+    rg_set_t *set = filled_set(*state, "Flat", "old", N);
     picture_t p;
     picture(&p, 3);
     use(set, "new");
@@ -117,7 +106,7 @@ static void thumbnails_and_names_stay(void **state)
 
 static void only_stored_images_are_taken(void **state)
 {
-    rg_set_t *set = filled(*state);
+    rg_set_t *set = filled_set(*state, "Flat", "old", N);
     use(set, "new");
     picture_t p;
     picture(&p, N);
@@ -133,7 +122,7 @@ static void only_stored_images_are_taken(void **state)
 
 static void what_the_old_model_adds_becomes_missing(void **state)
 {
-    rg_set_t *set = filled(*state);
+    rg_set_t *set = filled_set(*state, "Flat", "old", N);
     rg_store_image_t images[N];
     size_t n;
     uint64_t next;
@@ -157,7 +146,7 @@ static void what_the_old_model_adds_becomes_missing(void **state)
 
 static void missing_images_are_listed_until_none_is_left(void **state)
 {
-    rg_set_t *set = filled(*state);
+    rg_set_t *set = filled_set(*state, "Flat", "old", N);
     rg_store_image_t images[7];
     uint64_t from = 0;
     unsigned number = 0;
@@ -178,7 +167,7 @@ static void missing_images_are_listed_until_none_is_left(void **state)
 
 static void removing_the_last_missing_image_switches(void **state)
 {
-    rg_set_t *set = filled(*state);
+    rg_set_t *set = filled_set(*state, "Flat", "old", N);
     use(set, "new");
     assert_ok(add_scaled(set, "new", 2, N - 2, 2, NULL));
     assert_int_equal(take_out(set, 5, 1), 1); // one that is embedded
@@ -196,7 +185,7 @@ static void removing_the_last_missing_image_switches(void **state)
 
 static void removing_all_images_switches(void **state)
 {
-    rg_set_t *set = filled(*state);
+    rg_set_t *set = filled_set(*state, "Flat", "old", N);
     use(set, "new");
     assert_int_equal(take_out(set, 0, N), N);
     assert_model(set, "new");
@@ -208,7 +197,7 @@ static void removing_all_images_switches(void **state)
 
 static void a_restart_goes_on(void **state)
 {
-    rg_set_t *set = filled(*state);
+    rg_set_t *set = filled_set(*state, "Flat", "old", N);
     use(set, "new");
     assert_ok(add_scaled(set, "new", 0, 15, 2, NULL));
     rg_set_close(&set);
@@ -224,13 +213,13 @@ static void a_restart_goes_on(void **state)
 
 static void going_back_forgets_the_next(void **state)
 {
-    rg_set_t *set = filled(*state);
+    rg_set_t *set = filled_set(*state, "Flat", "old", N);
     use(set, "new");
     assert_ok(add(set, "new", 0, 15, NULL));
     assert_int_equal(use(set, "old"), 0);
     assert_int_equal(missing_of(set), 0);
     assert_int_equal(rg_set_generation(set), 2);
-    assert_fails(add(set, "new", 15, 1, NULL), RG_EMODEL);
+    assert_fails(add(set, "new", 15, 1, NULL), RG_EMODEL, "");
     assert_int_equal(embedded_in(set, 1), 0);
     assert_int_equal(use(set, "new"), N); // from the start
     rg_set_close(&set);
@@ -238,16 +227,16 @@ static void going_back_forgets_the_next(void **state)
 
 static void a_third_model_takes_the_next_ones_place(void **state)
 {
-    rg_set_t *set = filled(*state);
+    rg_set_t *set = filled_set(*state, "Flat", "old", N);
     use(set, "new");
     assert_ok(add(set, "new", 0, 15, NULL));
     assert_int_equal(use(set, "newer"), N);
-    assert_fails(add(set, "new", 15, 1, NULL), RG_EMODEL);
+    assert_fails(add(set, "new", 15, 1, NULL), RG_EMODEL, "");
     rg_read_view_t read = read_view_of(set);
-    assert_fails(rg_read_view_check_model(&read, "new"), RG_EMODEL);
-    assert_says("model new is not the current model, which is old");
-    assert_fails(rg_read_view_check_model(&read, "newer"), RG_EMODEL);
-    assert_says("model newer has 40 images still to embed; until then model old is current");
+    assert_fails(rg_read_view_check_model(&read, "new"), RG_EMODEL,
+                 "model new is not the current model, which is old");
+    assert_fails(rg_read_view_check_model(&read, "newer"), RG_EMODEL,
+                 "model newer has 40 images still to embed; until then model old is current");
     rg_read_view_end(&read);
     assert_ok(add_scaled(set, "newer", 0, N, 3, NULL));
     assert_model(set, "newer");
@@ -257,13 +246,13 @@ static void a_third_model_takes_the_next_ones_place(void **state)
 
 static void the_next_model_may_have_other_sizes(void **state)
 {
-    rg_set_t *set = filled(*state);
+    rg_set_t *set = filled_set(*state, "Flat", "old", N);
     rg_store_model_t model = {.name = "small", .embed_dim = 3, .features_shape = {1, 2, 1}};
     uint64_t missing;
     assert_ok(rg_set_use_model(set, &model, &missing));
     assert_int_equal(missing, N);
     model.embed_dim = 4;
-    assert_fails(rg_set_use_model(set, &model, &missing), RG_ESHAPE);
+    assert_fails(rg_set_use_model(set, &model, &missing), RG_ESHAPE, "");
     const rg_store_model_t *next;
     assert_ok(rg_set_find_model(set, "small", &next));
     assert_int_equal(next->embed_dim, 3);
@@ -283,7 +272,7 @@ static void the_next_model_may_have_other_sizes(void **state)
 static void the_store_does_not_grow_forever(void **state)
 {
     static const char *const names[] = {"old", "new"};
-    rg_set_t *set = filled(*state);
+    rg_set_t *set = filled_set(*state, "Flat", "old", N);
     assert_ok(add(set, "old", N, 500, NULL));
     uint64_t bytes[7];
     for (int i = 1; i < 7; i++) {
@@ -300,11 +289,9 @@ static void the_store_does_not_grow_forever(void **state)
 static void an_index_of_the_old_model_goes_with_it(void **state)
 {
     rg_set_t *set = open_indexed(*state, "HNSW16");
-    rg_set_build_t *build = NULL;
     use(set, "old");
     assert_ok(add(set, "old", 0, N, NULL));
-    assert_ok(rg_set_build(set, 0, &GO, &build));
-    rg_set_publish_build(set, &build);
+    build_and_publish(set, 0);
     assert_ok(rg_set_save(set));
     use(set, "new");
     assert_ok(add_scaled(set, "new", 0, N / 2, 2, NULL));
@@ -312,7 +299,7 @@ static void an_index_of_the_old_model_goes_with_it(void **state)
     assert_ok(add_scaled(set, "new", N / 2, N / 2, 2, NULL));
     assert_int_equal(indexed_of(set), 0);
     assert_true(is_found_at(set, 5, 2));
-    assert_fails(rg_set_restore(set), RG_EMODEL);
+    assert_fails(rg_set_restore(set), RG_EMODEL, "");
     rg_set_close(&set);
     set = open_indexed(*state, "HNSW16");
     assert_non_null(strstr(rg_set_snapshot_problem(set), "belongs to model old, not to new"));
@@ -320,24 +307,22 @@ static void an_index_of_the_old_model_goes_with_it(void **state)
     rg_set_close(&set);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_make, folder_remove)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_old_model_serves_until_the_last_image),
-        TEST(thumbnails_and_names_stay),
-        TEST(only_stored_images_are_taken),
-        TEST(what_the_old_model_adds_becomes_missing),
-        TEST(missing_images_are_listed_until_none_is_left),
-        TEST(removing_the_last_missing_image_switches),
-        TEST(removing_all_images_switches),
-        TEST(a_restart_goes_on),
-        TEST(going_back_forgets_the_next),
-        TEST(a_third_model_takes_the_next_ones_place),
-        TEST(the_next_model_may_have_other_sizes),
-        TEST(the_store_does_not_grow_forever),
-        TEST(an_index_of_the_old_model_goes_with_it),
+        IN_FOLDER(the_old_model_serves_until_the_last_image),
+        IN_FOLDER(thumbnails_and_names_stay),
+        IN_FOLDER(only_stored_images_are_taken),
+        IN_FOLDER(what_the_old_model_adds_becomes_missing),
+        IN_FOLDER(missing_images_are_listed_until_none_is_left),
+        IN_FOLDER(removing_the_last_missing_image_switches),
+        IN_FOLDER(removing_all_images_switches),
+        IN_FOLDER(a_restart_goes_on),
+        IN_FOLDER(going_back_forgets_the_next),
+        IN_FOLDER(a_third_model_takes_the_next_ones_place),
+        IN_FOLDER(the_next_model_may_have_other_sizes),
+        IN_FOLDER(the_store_does_not_grow_forever),
+        IN_FOLDER(an_index_of_the_old_model_goes_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

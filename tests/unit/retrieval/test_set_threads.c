@@ -1,12 +1,12 @@
-// Everything at once: one thread changes the set and takes what was built, one builds, two read. Each does a
-// given number of things, so that the test ends however the threads run.
+// Threads of the set: one changes it and publishes what was built, one builds, two read. Each does a fixed
+// number of steps, so that the test ends however the threads run.
 #include "tests/unit/retrieval/sets.h"
 
 #include <pthread.h>
 
-enum { BATCH = 10, ROUNDS = 40, BUILDS = 60, LOOKS = 200, READERS = 2, SPAN = ROUNDS * BATCH };
+#include "tests/unit/retrieval/process.h"
 
-static const atomic_int GO = 0;
+enum { BATCH = 10, ROUNDS = 40, BUILDS = 60, READS = 200, READERS = 2, SPAN = ROUNDS * BATCH };
 
 typedef struct {
     rg_set_t *set;
@@ -16,24 +16,15 @@ typedef struct {
     int builder_is_done;
 } together_t;
 
-// Threads other than the test's end the program: cmocka cannot unwind them.
-#define CHECK(truth)                                                                                         \
-    do {                                                                                                     \
-        if (!(truth)) {                                                                                      \
-            fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #truth, rg_error());                      \
-            abort();                                                                                         \
-        }                                                                                                    \
-    } while (0)
-
-// Embeddings of the two models are apart.
+// The embeddings of the two models have opposite signs.
 static float times_of(const char *model)
 {
     return *model == 'b' ? -1 : 1;
 }
 
-// ---- looking
+// ---- reading
 
-// The nearest image of picture n's embedding is this one.
+// The nearest image to the embedding of this image is the image itself.
 static void check_image(const rg_read_view_t *read, const rg_store_image_t *image)
 {
     picture_t p;
@@ -46,12 +37,12 @@ static void check_image(const rg_read_view_t *read, const rg_store_image_t *imag
     CHECK(rg_rows_at(&read->view->rows, (size_t)hit.row).label == (int64_t)image->label);
 }
 
-// All images of the generation are there, and found; nothing else is.
-static uint64_t check_look(rg_set_t *set)
+// All images of the generation are stored and found, and no others.
+static uint64_t check_read_view(rg_set_t *set)
 {
     rg_read_view_t read;
     rg_store_image_t image = {0};
-    rg_store_value_t made;
+    rg_store_value_t embedding;
     uint64_t count, n = 0;
     CHECK(rg_read_view_begin(&read, set) == 0);
     CHECK(rg_store_count(read.txn, &count) == 0);
@@ -59,9 +50,9 @@ static uint64_t check_look(rg_set_t *set)
     while (rg_store_next(read.txn, image.label + 1, &image) == 0) {
         ptrdiff_t row = rg_rows_find(&read.view->rows, (int64_t)image.label);
         CHECK(row >= 0 && rg_view_is_alive(read.view, (size_t)row));
-        CHECK(rg_store_derived(read.txn, &image, read.slot, RG_DERIVED_EMBEDDING, sizeof(float[D]), &made) ==
-              0);
-        CHECK(memcmp(made.data, rg_rows_at(&read.view->rows, (size_t)row).vector, made.size) == 0);
+        CHECK(rg_store_derived(read.txn, &image, read.slot, RG_DERIVED_EMBEDDING, sizeof(float[D]),
+                               &embedding) == 0);
+        CHECK(memcmp(embedding.data, rg_rows_at(&read.view->rows, (size_t)row).vector, embedding.size) == 0);
         if (n++ % 7 == count % 7) check_image(&read, &image);
     }
     CHECK(n == count);
@@ -70,12 +61,12 @@ static uint64_t check_look(rg_set_t *set)
     return generation;
 }
 
-static void *keep_looking(void *data)
+static void *keep_reading(void *data)
 {
     together_t *t = data;
     uint64_t last = 0;
-    for (int i = 0; i < LOOKS; i++) {
-        uint64_t generation = check_look(t->set);
+    for (int i = 0; i < READS; i++) {
+        uint64_t generation = check_read_view(t->set);
         CHECK(generation >= last);
         last = generation;
     }
@@ -104,7 +95,7 @@ static void *keep_building(void *data)
     return NULL;
 }
 
-static void take_built(together_t *t)
+static void publish_built(together_t *t)
 {
     pthread_mutex_lock(&t->lock);
     if (t->built) {
@@ -114,7 +105,7 @@ static void take_built(together_t *t)
     pthread_mutex_unlock(&t->lock);
 }
 
-static void take_the_rest(together_t *t)
+static void publish_the_rest(together_t *t)
 {
     pthread_mutex_lock(&t->lock);
     while (!t->builder_is_done || t->built) {
@@ -140,7 +131,7 @@ static int holds(rg_set_t *set, unsigned n)
     return found;
 }
 
-// Whoever was told that it is added or removed sees it so.
+// After an acknowledged addition or removal, every new read view shows it.
 static void add_and_see(together_t *t, const char *model, unsigned first)
 {
     CHECK(add_scaled(t->set, model, first, BATCH, times_of(model), NULL) == 0);
@@ -158,7 +149,7 @@ static void reindex(together_t *t, const char *model)
     use(t->set, model);
     for (unsigned n = 0; n < SPAN; n += BATCH) {
         CHECK(add_scaled(t->set, model, n, BATCH, times_of(model), NULL) == 0);
-        take_built(t);
+        publish_built(t);
     }
     rg_read_view_t read;
     CHECK(rg_read_view_begin(&read, t->set) == 0);
@@ -175,9 +166,9 @@ static void change(together_t *t)
         if (round % 3 == 2) remove_and_see(t, first - BATCH);
         if (round % 4 == 3) add_and_see(t, model, first - 2 * BATCH); // duplicates, or come back
         if (round % 8 == 7) reindex(t, model = *model == 'a' ? "b" : "a");
-        take_built(t);
+        publish_built(t);
     }
-    take_the_rest(t);
+    publish_the_rest(t);
 }
 
 static void everything_holds_at_once(void **state)
@@ -189,15 +180,15 @@ static void everything_holds_at_once(void **state)
     use(t.set, "a");
     assert_int_equal(pthread_create(&builder, NULL, keep_building, &t), 0);
     for (int i = 0; i < READERS; i++)
-        assert_int_equal(pthread_create(&readers[i], NULL, keep_looking, &t), 0);
+        assert_int_equal(pthread_create(&readers[i], NULL, keep_reading, &t), 0);
     change(&t);
     pthread_join(builder, NULL);
     for (int i = 0; i < READERS; i++) pthread_join(readers[i], NULL);
-    uint64_t generation = check_look(t.set);
+    uint64_t generation = check_read_view(t.set);
     size_t count = count_of(t.set);
     rg_set_close(&t.set);
     t.set = open_indexed(*state, "HNSW16");
-    assert_int_equal(check_look(t.set), generation);
+    assert_int_equal(check_read_view(t.set), generation);
     assert_int_equal(count_of(t.set), count);
     rg_set_close(&t.set);
 }
@@ -205,7 +196,7 @@ static void everything_holds_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(everything_holds_at_once, folder_make, folder_remove),
+        IN_FOLDER(everything_holds_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,28 +1,6 @@
 #include "tests/unit/retrieval/sets.h"
 
-static const atomic_int GO = 0, STOP = 1;
 static const char HNSW[] = "HNSW16", IVF[] = "IVF4,Flat";
-
-static rg_set_build_t *build(rg_set_t *set, int from_store)
-{
-    rg_set_build_t *made = NULL;
-    assert_ok(rg_set_build(set, from_store, &GO, &made));
-    return made;
-}
-
-static void take(rg_set_t *set, rg_set_build_t *made)
-{
-    rg_set_publish_build(set, &made);
-    assert_null(made);
-}
-
-static rg_set_t *filled(const char *path, const char *index, unsigned n)
-{
-    rg_set_t *set = open_indexed(path, index);
-    use(set, "m");
-    assert_ok(add(set, "m", 0, n, NULL));
-    return set;
-}
 
 static size_t rows_of(rg_set_t *set)
 {
@@ -62,43 +40,43 @@ static void assert_exactly(rg_set_t *set, const numbers_t *numbers)
     free(seen);
 }
 
-static void a_build_changes_nothing_until_it_is_taken(void **state)
+static void a_build_changes_nothing_until_it_is_published(void **state)
 {
-    rg_set_t *set = filled(*state, HNSW, 200);
+    rg_set_t *set = filled_set(*state, HNSW, "m", 200);
     uint64_t generation = rg_set_generation(set);
-    rg_set_build_t *made = build(set, 0);
+    rg_set_build_t *built = build(set, 0);
     assert_int_equal(indexed_of(set), 0);
-    take(set, made);
+    rg_set_publish_build(set, &built);
     assert_int_equal(indexed_of(set), 200);
     assert_int_equal(rg_set_generation(set), generation); // what can be found is the same
     assert_exactly(set, &(numbers_t){0, 200, 0, 0});
-    made = build(set, 0);
-    rg_set_build_destroy(&made);
-    assert_null(made);
+    built = build(set, 0);
+    rg_set_build_destroy(&built);
+    assert_null(built);
     assert_int_equal(indexed_of(set), 200);
     rg_set_close(&set);
 }
 
 static void change_during_a_build(const char *path, const char *index, int from_store, int some_are_dead)
 {
-    rg_set_t *set = filled(path, index, 150);
+    rg_set_t *set = filled_set(path, index, "m", 150);
     if (some_are_dead) {
         assert_int_equal(take_out(set, 140, 10), 10);
         assert_ok(add(set, "m", 140, 10, NULL)); // come back with new labels
     }
-    rg_set_build_t *made = build(set, from_store);
+    rg_set_build_t *built = build(set, from_store);
     assert_ok(add(set, "m", 150, 50, NULL));
     assert_int_equal(take_out(set, 60, 15), 15);
     assert_int_equal(take_out(set, 160, 5), 5);
     assert_ok(add(set, "m", 160, 5, NULL));
     rg_read_view_t before = read_view_of(set);
-    take(set, made);
+    rg_set_publish_build(set, &built);
     assert_exactly(set, &(numbers_t){0, 200, 60, 75});
     assert_int_equal(before.view->generation, rg_set_generation(set));
     assert_int_equal(rg_view_count(before.view), 185); // the read of before is as it was
     rg_read_view_end(&before);
     assert_int_equal(indexed_of(set), strcmp(index, "Flat") == 0 ? 0 : 150);
-    take(set, build(set, from_store)); // and once more, over what came meanwhile
+    build_and_publish(set, from_store); // and once more, over what came meanwhile
     assert_exactly(set, &(numbers_t){0, 200, 60, 75});
     assert_int_equal(rows_of(set), 185);
     assert_int_equal(indexed_of(set), strcmp(index, "Flat") == 0 ? 0 : 185);
@@ -121,14 +99,14 @@ static void nothing_is_lost_during_a_build(void **state)
 
 static void all_may_be_removed_during_a_build(void **state)
 {
-    rg_set_t *set = filled(*state, HNSW, 50);
+    rg_set_t *set = filled_set(*state, HNSW, "m", 50);
     for (int from_store = 0; from_store < 2; from_store++) {
-        rg_set_build_t *made = build(set, from_store);
+        rg_set_build_t *built = build(set, from_store);
         assert_int_equal(take_out(set, 0, 50), 50);
-        take(set, made);
+        rg_set_publish_build(set, &built);
         assert_int_equal(count_of(set), 0);
         assert_int_equal(nearest_number(set, 3), -1);
-        take(set, build(set, from_store)); // of nothing
+        build_and_publish(set, from_store); // of nothing
         assert_int_equal(rows_of(set), 0);
         assert_ok(add(set, "m", 0, 50, NULL));
         assert_exactly(set, &(numbers_t){0, 50, 0, 0});
@@ -138,12 +116,12 @@ static void all_may_be_removed_during_a_build(void **state)
 
 static void compaction_gives_back_space(void **state)
 {
-    rg_set_t *set = filled(*state, HNSW, 1400);
+    rg_set_t *set = filled_set(*state, HNSW, "m", 1400);
     assert_false(rg_set_is_due(set));
     assert_int_equal(take_out(set, 100, 1100), 1100);
     assert_true(rg_set_is_due(set)); // so many are dead
     assert_int_equal(rows_of(set), 1400);
-    take(set, build(set, 0));
+    build_and_publish(set, 0);
     assert_false(rg_set_is_due(set));
     assert_int_equal(rows_of(set), 300);
     uint64_t before = rg_store_bytes(rg_set_store(set));
@@ -162,8 +140,8 @@ static void compaction_gives_back_space(void **state)
 
 static void too_few_rows_to_train_are_searched_exactly(void **state)
 {
-    rg_set_t *set = filled(*state, "IVF256,Flat", 100);
-    take(set, build(set, 0));
+    rg_set_t *set = filled_set(*state, "IVF256,Flat", "m", 100);
+    build_and_publish(set, 0);
     assert_int_equal(indexed_of(set), 0);
     assert_exactly(set, &(numbers_t){0, 100, 0, 0});
     rg_set_close(&set);
@@ -178,7 +156,7 @@ static void training_is_tried_again_with_twice_as_many(void **state)
         assert_ok(add(set, "m", n, 1024, NULL));
     }
     assert_true(rg_set_is_due(set)); // so many are without an index
-    take(set, build(set, 0));
+    build_and_publish(set, 0);
     assert_int_equal(indexed_of(set), 0);
     assert_false(rg_set_is_due(set));
     assert_ok(add(set, "m", 4096, 1024, NULL));
@@ -190,25 +168,25 @@ static void training_is_tried_again_with_twice_as_many(void **state)
 
 static void a_build_can_be_stopped(void **state)
 {
-    rg_set_t *set = filled(*state, HNSW, 100);
-    rg_set_build_t *made = NULL;
-    assert_fails(rg_set_build(set, 0, &STOP, &made), RG_ESTOPPED);
-    assert_fails(rg_set_build(set, 1, &STOP, &made), RG_ESTOPPED);
-    assert_null(made);
+    rg_set_t *set = filled_set(*state, HNSW, "m", 100);
+    rg_set_build_t *built = NULL;
+    assert_fails(rg_set_build(set, 0, &STOP, &built), RG_ESTOPPED, "");
+    assert_fails(rg_set_build(set, 1, &STOP, &built), RG_ESTOPPED, "");
+    assert_null(built);
     assert_exactly(set, &(numbers_t){0, 100, 0, 0});
     rg_set_close(&set);
 }
 
 static void a_build_of_another_model_is_dropped(void **state)
 {
-    rg_set_t *set = filled(*state, HNSW, 30);
+    rg_set_t *set = filled_set(*state, HNSW, "m", 30);
     for (int from_store = 0; from_store < 2; from_store++) {
-        rg_set_build_t *made = build(set, from_store);
+        rg_set_build_t *built = build(set, from_store);
         const char *now = from_store ? "m" : "n", *then = from_store ? "n" : "m";
         assert_int_equal(use(set, now), 30);
         assert_ok(add(set, now, 0, 30, NULL));
-        assert_fails(add(set, then, 40, 1, NULL), RG_EMODEL);
-        take(set, made);
+        assert_fails(add(set, then, 40, 1, NULL), RG_EMODEL, "");
+        rg_set_publish_build(set, &built);
         assert_int_equal(indexed_of(set), 0);
         rg_read_view_t read = read_view_of(set);
         assert_string_equal(read.view->model.name, now);
@@ -218,18 +196,18 @@ static void a_build_of_another_model_is_dropped(void **state)
     rg_set_close(&set);
 }
 
-// There and back: the name is the same again, but what the model made of the images is new.
+// There and back: the name is the same again, but what the model built of the images is new.
 static void a_build_from_before_two_switches_is_dropped(void **state)
 {
-    rg_set_t *set = filled(*state, HNSW, 30);
+    rg_set_t *set = filled_set(*state, HNSW, "m", 30);
     for (int from_store = 0; from_store < 2; from_store++) {
         const float times = from_store ? 3 : 2;
-        rg_set_build_t *made = build(set, from_store);
+        rg_set_build_t *built = build(set, from_store);
         use(set, "n");
         assert_ok(add(set, "n", 0, 30, NULL));
         use(set, "m");
         assert_ok(add_scaled(set, "m", 0, 30, times, NULL));
-        take(set, made);
+        rg_set_publish_build(set, &built);
         for (unsigned n = 0; n < 30; n++) {
             near_t near;
             picture_t p;
@@ -245,11 +223,11 @@ static void a_build_from_before_two_switches_is_dropped(void **state)
 
 // ---- the index on the disk
 
-static void the_snapshot_is_taken_at_the_next_start(void **state)
+static void the_snapshot_is_used_at_the_next_start(void **state)
 {
-    rg_set_t *set = filled(*state, HNSW, 200);
+    rg_set_t *set = filled_set(*state, HNSW, "m", 200);
     near_t near[20], again[20];
-    take(set, build(set, 0));
+    build_and_publish(set, 0);
     assert_ok(rg_set_save(set));
     nearest(set, 77, -1, 20, near);
     rg_set_close(&set);
@@ -264,10 +242,10 @@ static void the_snapshot_is_taken_at_the_next_start(void **state)
 
 static void what_happened_since_the_snapshot_counts(void **state)
 {
-    rg_set_t *set = filled(*state, HNSW, 200);
+    rg_set_t *set = filled_set(*state, HNSW, "m", 200);
     assert_int_equal(take_out(set, 0, 5), 5); // dead rows of the snapshot
     assert_ok(add(set, "m", 0, 5, NULL));
-    take(set, build(set, 0));
+    build_and_publish(set, 0);
     assert_ok(rg_set_save(set));
     assert_int_equal(take_out(set, 50, 25), 25);
     assert_ok(add(set, "m", 200, 10, NULL));
@@ -284,25 +262,25 @@ static void what_happened_since_the_snapshot_counts(void **state)
         assert_exactly(set, &(numbers_t){0, 210, 50, 75});
         assert_ok(rg_set_save(set)); // with dead rows in it
     }
-    take(set, build(set, 1));
+    build_and_publish(set, 1);
     assert_exactly(set, &(numbers_t){0, 210, 50, 75});
     rg_set_close(&set);
 }
 
-static void an_unfit_snapshot_is_left_aside(void **state)
+static void an_unfit_snapshot_is_not_used(void **state)
 {
-    rg_set_t *set = filled(*state, HNSW, 100);
+    rg_set_t *set = filled_set(*state, HNSW, "m", 100);
     size_t rows;
-    take(set, build(set, 0));
+    build_and_publish(set, 0);
     assert_ok(rg_set_save(set));
     rg_set_close(&set);
     set = open_indexed(*state, "HNSW32");
     assert_non_null(strstr(rg_set_snapshot_problem(set), "HNSW16"));
     assert_int_equal(indexed_of(set), 0);
     assert_exactly(set, &(numbers_t){0, 100, 0, 0});
-    assert_fails(rg_set_restore(set), RG_EMODEL);
+    assert_fails(rg_set_restore(set), RG_EMODEL, "");
     rg_read_view_t read = read_view_of(set);
-    assert_fails(rg_set_check_snapshot(set, read.view, &rows), RG_EMODEL);
+    assert_fails(rg_set_check_snapshot(set, read.view, &rows), RG_EMODEL, "");
     rg_read_view_end(&read);
     rg_set_close(&set);
 
@@ -310,23 +288,23 @@ static void an_unfit_snapshot_is_left_aside(void **state)
     assert_ok(rg_file_write(path, "junk", 4));
     set = open_indexed(*state, HNSW);
     assert_non_null(strstr(rg_set_snapshot_problem(set), "damaged"));
-    assert_fails(rg_set_restore(set), RG_EFORMAT);
+    assert_fails(rg_set_restore(set), RG_EFORMAT, "");
     assert_exactly(set, &(numbers_t){0, 100, 0, 0});
     unlink(path);
-    assert_fails(rg_set_restore(set), RG_ENOENT);
+    assert_fails(rg_set_restore(set), RG_ENOENT, "");
     assert_exactly(set, &(numbers_t){0, 100, 0, 0});
     free(path);
     rg_set_close(&set);
 }
 
 // A snapshot that knows fewer images than there are before its last one is of another store.
-static void a_snapshot_of_another_store_is_left_aside(void **state)
+static void a_snapshot_of_another_store_is_not_used(void **state)
 {
-    rg_set_t *set = filled(*state, HNSW, 20);
+    rg_set_t *set = filled_set(*state, HNSW, "m", 20);
     char *path = rg_format("%s/index.snapshot", (char *)*state), *kept = rg_format("%s.kept", path);
     size_t rows;
     assert_int_equal(take_out(set, 5, 1), 1);
-    take(set, build(set, 0));
+    build_and_publish(set, 0);
     assert_ok(rg_set_save(set));
     rg_read_view_t read = read_view_of(set);
     assert_ok(rg_set_check_snapshot(set, read.view, &rows));
@@ -335,7 +313,7 @@ static void a_snapshot_of_another_store_is_left_aside(void **state)
     rg_set_close(&set);
     assert_int_equal(rename(path, kept), 0);
     char *other = rg_format("%s/other", (char *)*state), *moved = rg_format("%s/index.snapshot", other);
-    set = filled(other, HNSW, 20);
+    set = filled_set(other, HNSW, "m", 20);
     rg_set_close(&set);
     assert_int_equal(rename(kept, moved), 0);
     set = open_indexed(other, HNSW);
@@ -348,24 +326,22 @@ static void a_snapshot_of_another_store_is_left_aside(void **state)
     free(path);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_make, folder_remove)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_build_changes_nothing_until_it_is_taken),
-        TEST(nothing_is_lost_during_a_build),
-        TEST(all_may_be_removed_during_a_build),
-        TEST(compaction_gives_back_space),
-        TEST(too_few_rows_to_train_are_searched_exactly),
-        TEST(training_is_tried_again_with_twice_as_many),
-        TEST(a_build_can_be_stopped),
-        TEST(a_build_of_another_model_is_dropped),
-        TEST(a_build_from_before_two_switches_is_dropped),
-        TEST(the_snapshot_is_taken_at_the_next_start),
-        TEST(what_happened_since_the_snapshot_counts),
-        TEST(an_unfit_snapshot_is_left_aside),
-        TEST(a_snapshot_of_another_store_is_left_aside),
+        IN_FOLDER(a_build_changes_nothing_until_it_is_published),
+        IN_FOLDER(nothing_is_lost_during_a_build),
+        IN_FOLDER(all_may_be_removed_during_a_build),
+        IN_FOLDER(compaction_gives_back_space),
+        IN_FOLDER(too_few_rows_to_train_are_searched_exactly),
+        IN_FOLDER(training_is_tried_again_with_twice_as_many),
+        IN_FOLDER(a_build_can_be_stopped),
+        IN_FOLDER(a_build_of_another_model_is_dropped),
+        IN_FOLDER(a_build_from_before_two_switches_is_dropped),
+        IN_FOLDER(the_snapshot_is_used_at_the_next_start),
+        IN_FOLDER(what_happened_since_the_snapshot_counts),
+        IN_FOLDER(an_unfit_snapshot_is_not_used),
+        IN_FOLDER(a_snapshot_of_another_store_is_not_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
