@@ -44,6 +44,23 @@ int64_t rg_modified_ms(const struct stat *info); // milliseconds since 1970
 int rg_list_dir(const char *path, char ***names, size_t *count);
 void rg_names_free(char ***names, size_t count);
 
+// The lines of a text file, numbered for error sentences.
+typedef struct {
+    const char *path; // borrowed
+    char *text, *next;
+    int number; // of the line returned last, from 1
+} rg_lines_t;
+
+int rg_lines_open(rg_lines_t *lines, const char *path); // RG_ENOENT, RG_EIO, RG_ELIMIT
+void rg_lines_close(rg_lines_t *lines);
+
+// The next line that is not empty, without its end (\n or \r\n); NULL at the end of the file. The caller may
+// change the characters of the line until close.
+char *rg_lines_next(rg_lines_t *lines);
+
+// The next word of a line, NULL at its end. Words are separated by blanks and tabs; *rest begins as the line.
+char *rg_lines_word(char **rest);
+
 // A journal: a file of lines that are only appended. If a crash cut off the last line, the next line still
 // begins on a line of its own.
 typedef struct {

@@ -1,11 +1,14 @@
 #include "common/data/image.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/core/simd.h"
 
-enum { CELEBA_WIDTH = 178, CELEBA_HEIGHT = 218 };
+enum { CELEBA_WIDTH = 178, CELEBA_HEIGHT = 218, CROP_LARGEST = 0 };
 
 void rg_image_init(rg_image_t *image, int width, int height)
 {
@@ -17,6 +20,119 @@ void rg_image_fini(rg_image_t *image)
     free(image->rgb);
     *image = (rg_image_t){0};
 }
+
+// ---- resizing
+//
+// As BILINEAR of Pillow: the weights of an output pixel are a triangle over the source, as wide as two output
+// pixels and at least two source pixels, sampled at the source pixels and normalised. For each output row,
+// the source rows are summed first and the columns of the sum second: the inner loop of the first step, which
+// does most of the work, runs over whole rows in memory.
+
+// The source pixels that each output pixel of one axis reads, and their weights.
+typedef struct {
+    int taps;      // capacity of `weight` per output pixel
+    int most;      // the largest count; weights from an output's count up to `most` are 0
+    int *first;    // [size]
+    int *count;    // [size]
+    float *weight; // [size,taps]
+} axis_t;
+
+static double triangle(double at)
+{
+    double height = 1 - fabs(at);
+    return height > 0 ? height : 0;
+}
+
+static void axis_init(axis_t *axis, int length, double origin, double extent, int size)
+{
+    double scale = extent / size, support = scale > 1 ? scale : 1;
+    axis->most = 0;
+    axis->taps = (int)ceil(support) * 2 + 1;
+    axis->first = rg_alloc(2 * (size_t)size * sizeof *axis->first);
+    axis->count = axis->first + size;
+    axis->weight = rg_alloc((size_t)size * (size_t)axis->taps * sizeof *axis->weight);
+    for (int i = 0; i < size; i++) {
+        double centre = origin + (i + 0.5) * scale, total = 0;
+        int first = (int)fmax(centre - support + 0.5, 0), end = (int)fmin(centre + support + 0.5, length);
+        float *weight = axis->weight + (size_t)i * (size_t)axis->taps;
+        for (int j = first; j < end; j++) total += triangle((j + 0.5 - centre) / support);
+        for (int j = first; j < end; j++)
+            weight[j - first] = (float)(triangle((j + 0.5 - centre) / support) / total);
+        axis->first[i] = first;
+        axis->count[i] = end - first;
+        if (end - first > axis->most) axis->most = end - first;
+    }
+}
+
+static void axis_fini(axis_t *axis)
+{
+    free(axis->first);
+    free(axis->weight);
+}
+
+// row [width*3]: the weighted sum of the source rows of output row y.
+RG_HOT static void sum_rows(const rg_image_t *source, const axis_t *axis, int y, float *row)
+{
+    size_t n = (size_t)source->width * 3;
+    const uint8_t *pixels = source->rgb + (size_t)axis->first[y] * n;
+    const float *weight = axis->weight + y * axis->taps;
+    for (size_t i = 0; i < n; i++) row[i] = *weight * pixels[i];
+    for (int t = 1; t < axis->count[y]; t++) {
+        pixels += n;
+        for (size_t i = 0; i < n; i++) row[i] += weight[t] * pixels[i];
+    }
+}
+
+// The three channels of a pixel and the value after them.
+typedef float pixel_t __attribute__((vector_size(16), aligned(4), may_alias));
+
+static inline __attribute__((always_inline)) void sum_taps(const int taps, const float *row,
+                                                           const axis_t *axis, int size, float *sums)
+{
+    for (int x = 0; x < size; x++) {
+        pixel_t sum = {0.5f, 0.5f, 0.5f};
+        const float *weight = axis->weight + x * axis->taps, *pixel = row + axis->first[x] * 3;
+        for (int t = 0; t < taps; t++) sum += weight[t] * *(const pixel_t *)(pixel + 3 * t);
+        *(pixel_t *)(sums + 3 * x) = sum;
+    }
+}
+
+// sums [size*3] has space for one more value, row for axis->taps more pixels.
+RG_HOT static void sum_columns(const float *row, const axis_t *axis, int size, float *sums)
+{
+    if (axis->most <= 3) // taps is at least 3
+        sum_taps(3, row, axis, size, sums);
+    else if (axis->most == 4)
+        sum_taps(4, row, axis, size, sums);
+    else
+        sum_taps(axis->most, row, axis, size, sums);
+}
+
+RG_HOT static void floor_bytes(uint8_t *out, const float *values, size_t n)
+{
+    for (size_t i = 0; i < n; i++) out[i] = (uint8_t)(int)values[i];
+}
+
+void rg_image_resize(const rg_image_t *source, double x, double y, double w, double h, int size, uint8_t *out)
+{
+    axis_t columns, rows;
+    axis_init(&columns, source->width, x, w, size);
+    axis_init(&rows, source->height, y, h, size);
+    size_t width = (size_t)size * 3;
+    float *row = rg_alloc((size_t)(source->width + columns.taps + 1) * 3 * sizeof *row);
+    float *sums = rg_alloc((width + 1) * sizeof *sums);
+    for (int i = 0; i < size; i++) {
+        sum_rows(source, &rows, i, row);
+        sum_columns(row, &columns, size, sums);
+        floor_bytes(out + (size_t)i * width, sums, width);
+    }
+    free(row);
+    free(sums);
+    axis_fini(&columns);
+    axis_fini(&rows);
+}
+
+// ---- decoding, cropping and resizing
 
 static int crop_side(int crop, int width, int height, const char *origin, int *side)
 {
@@ -45,4 +161,107 @@ int rg_image_load(const uint8_t *jpeg, size_t bytes, const rg_jpeg_limits_t *lim
     rg_image_resize(&image, x * scale, y * scale, side * scale, side * scale, size, out);
     rg_image_fini(&image);
     return 0;
+}
+
+size_t rg_image_bytes(const rg_config_t *config)
+{
+    return (size_t)config->data.img_size * (size_t)config->data.img_size * 3;
+}
+
+static int image_decode(const rg_config_t *config, const uint8_t *jpeg, size_t size, int crop,
+                        const char *origin, uint8_t *out)
+{
+    const rg_jpeg_limits_t limits = {.max_bytes = (size_t)config->limits.image_max_mib << 20,
+                                     .max_side = config->limits.image_max_side};
+    return rg_image_load(jpeg, size, &limits, crop, config->data.img_size, origin, out);
+}
+
+int rg_image_decode(const rg_config_t *config, const uint8_t *jpeg, size_t size, const char *origin,
+                    uint8_t *out)
+{
+    return image_decode(config, jpeg, size, config->data.crop, origin, out);
+}
+
+int rg_image_decode_stored(const rg_config_t *config, const uint8_t *jpeg, size_t size, const char *origin,
+                           uint8_t *out)
+{
+    return image_decode(config, jpeg, size, CROP_LARGEST, origin, out);
+}
+
+// ---- augmentation
+
+enum { RUN = 48 }; // bytes of sixteen pixels
+
+// sum [RUN] += the bytes that lie RUN apart.
+RG_HOT static void sum_runs(uint32_t *sum, const uint8_t *pixels, size_t runs)
+{
+    for (size_t i = 0; i < runs; i++, pixels += RUN)
+        for (int j = 0; j < RUN; j++) sum[j] += pixels[j];
+}
+
+static float mean_grey(const uint8_t *pixels, int size)
+{
+    uint64_t sum[3] = {0};
+    uint32_t run[RUN] = {0};
+    size_t n = (size_t)size * (size_t)size, runs = n * 3 / RUN;
+    sum_runs(run, pixels, runs); // at most 8192^2/16 bytes a sum
+    for (size_t j = 0; j < RUN; j++) sum[j % 3] += run[j];
+    for (size_t i = runs * RUN; i < n * 3; i++) sum[i % 3] += pixels[i];
+    return (0.299f * (float)sum[0] + 0.587f * (float)sum[1] + 0.114f * (float)sum[2]) / (float)n;
+}
+
+static inline float clamp_byte(float value)
+{
+    return value < 0 ? 0 : value > 255 ? 255 : value;
+}
+
+static inline float centred(float byte)
+{
+    return byte * (2.0f / 255.0f) - 1.0f;
+}
+
+// A change of grey levels: brightness first, then contrast around the mean.
+typedef struct {
+    float brightness, contrast, mean;
+} tone_t;
+
+RG_HOT static void change_tone(const uint8_t *bytes, size_t n, tone_t tone, float *out)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = centred(clamp_byte(
+            tone.mean + tone.contrast * (clamp_byte((float)bytes[i] * tone.brightness) - tone.mean)));
+}
+
+static void mirror_row(const uint8_t *row, int size, uint8_t *out)
+{
+    for (int x = 0; x < size; x++) memcpy(out + 3 * x, row + 3 * (size - 1 - x), 3);
+}
+
+void rg_image_augment(const uint8_t *pixels, int size, double jitter, rg_rng_t *rng, float *out)
+{
+    int flip = rg_rng_uniform(rng) < 0.5f;
+    tone_t tone;
+    tone.brightness = 1 + (float)jitter * (2 * rg_rng_uniform(rng) - 1);
+    tone.contrast = 1 + (float)jitter * (2 * rg_rng_uniform(rng) - 1);
+    tone.mean = mean_grey(pixels, size) * tone.brightness;
+    size_t width = (size_t)size * 3;
+    uint8_t *mirrored = rg_alloc(width);
+    for (int y = 0; y < size; y++, pixels += width, out += width) {
+        if (flip) mirror_row(pixels, size, mirrored);
+        change_tone(flip ? mirrored : pixels, width, tone, out);
+    }
+    free(mirrored);
+}
+
+void rg_pixels_to_float(const uint8_t *pixels, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++) out[i] = centred(pixels[i]);
+}
+
+void rg_pixels_to_u8(const float *values, size_t n, uint8_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        float byte = (values[i] + 1.0f) * 127.5f;
+        out[i] = byte >= 255 ? 255 : byte > 0 ? (uint8_t)(byte + 0.5f) : 0; // NaN gives 0
+    }
 }

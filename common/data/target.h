@@ -1,6 +1,7 @@
-// What is wanted of an image: its labels with one attribute flipped, and a real image that shows that.
+// Translation targets: the labels that an image shall get, and a real image that shows them.
 //
-// `column` gives the columns of the config's attributes in the data set's labels (rg_dataset_columns).
+// Labels are bytes of 0 or 1 in the order of data.attributes; A is the number of these attributes. `column`
+// maps them to the columns of the labels of a data set (rg_dataset_columns).
 #ifndef RG_DATA_TARGET_H
 #define RG_DATA_TARGET_H
 
@@ -12,27 +13,29 @@
 
 typedef struct {
     uint32_t image;     // position in the data set
-    uint32_t reference; // of the real image, or RG_NO_REFERENCE
+    uint32_t reference; // position of the real image, or RG_NO_REFERENCE
     int asked;          // the attribute that is flipped
-    unsigned char source[RG_ATTRIBUTES_MAX], wanted[RG_ATTRIBUTES_MAX]; // in the config's order
+    unsigned char source[RG_ATTRIBUTES_MAX], wanted[RG_ATTRIBUTES_MAX];
 } rg_target_t;
 
-// wanted [A] = source with attribute `flip` turned. Turning a member of the exclusive group on (a hair
-// colour) turns the others off; turning one off leaves none of them, as many annotated images have it.
-void rg_labels_flip(const rg_config_t *config, const unsigned char *source, int flip, unsigned char *wanted);
+// wanted [A] = source [A] with the attribute `flip` flipped. If an attribute of the exclusive group (a hair
+// colour) is turned on, the others of the group are turned off. If it is turned off, the image has no
+// attribute of the group, as many annotated images do.
+void rg_labels_flip(const rg_data_config_t *data, const unsigned char *source, int flip,
+                    unsigned char *wanted);
 
-// The column `attribute` of a sample grid: a member of the exclusive group is turned on, any other attribute
-// flipped.
-void rg_labels_column(const rg_config_t *config, const unsigned char *source, int attribute,
+// wanted [A]: the labels of the column `attribute` of a sample grid. An attribute of the exclusive group is
+// turned on; any other is flipped.
+void rg_labels_column(const rg_data_config_t *data, const unsigned char *source, int attribute,
                       unsigned char *wanted);
 
-// Labels of an image for the config's attributes, in their order.
-void rg_labels_read(const rg_dataset_t *set, const int *column, const rg_config_t *config, uint32_t image,
+// Reads the labels [A] of an image of the data set.
+void rg_labels_read(const rg_dataset_t *set, const int *column, const rg_data_config_t *data, uint32_t image,
                     unsigned char *out);
 
-// Flips a random attribute of the image and draws a reference from the annotated training images: one whose
-// labels are the wanted ones; if there is none, one that shows the asked attribute as wanted.
+// Flips a random attribute of the image and draws a reference among the annotated training images: one with
+// exactly the wanted labels; if no image has them, one that shows the flipped attribute as wanted.
 void rg_target_draw(rg_target_t *target, const rg_dataset_t *set, const int *column,
-                    const rg_config_t *config, uint32_t image, rg_rng_t *rng);
+                    const rg_data_config_t *data, uint32_t image, rg_rng_t *rng);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "common/core/err.h"
 #include "common/core/file.h"
+#include "common/core/hash.h"
 #include "common/data/dataset.h"
 #include "common/data/grid.h"
 
@@ -62,7 +63,7 @@ int rg_picture_load(const rg_config_t *config, const char *path, uint8_t *out, u
     size_t size;
     int err = rg_file_read(path, (size_t)config->limits.image_max_mib << 20, &jpeg, &size);
     if (err) return err;
-    err = rg_picture_decode(config, jpeg, size, path, out);
+    err = rg_image_decode(config, jpeg, size, path, out);
     if (!err && id) rg_content_id(jpeg, size, id);
     free(jpeg);
     return err;

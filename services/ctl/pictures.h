@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "common/config/config.h"
-#include "common/data/picture.h"
+#include "common/data/image.h"
 
 // ---- files
 

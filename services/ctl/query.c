@@ -142,8 +142,8 @@ static int take_thumbnail(asked_t *asked, const rg_msg_t *reply, size_t i)
     snprintf(name, sizeof name, "%zu", i);
     int err = rg_msg_payload(reply, name, RG__V1__DTYPE__U8, 1, NULL, &jpeg);
     if (err) return err;
-    return rg_picture_decode_stored(config, jpeg.data, jpeg.size, "thumbnail",
-                                    asked->cells + (1 + i) * rg_picture_size(config));
+    return rg_image_decode_stored(config, jpeg.data, jpeg.size, "thumbnail",
+                                  asked->cells + (1 + i) * rg_image_bytes(config));
 }
 
 static void print_table(const Rg__V1__SearchReply *body)
@@ -205,7 +205,7 @@ static int write_grid(const asked_t *asked)
 {
     const rg_config_t *config = &asked->options->config;
     int k = asked->own->k, cols = 1 + (k < PER_ROW ? k : PER_ROW), rows = (k + PER_ROW - 1) / PER_ROW;
-    size_t size = rg_picture_size(config);
+    size_t size = rg_image_bytes(config);
     uint8_t *cells = rg_alloc((size_t)rows * (size_t)cols * size);
     memset(cells, 255, (size_t)rows * (size_t)cols * size);
     memcpy(cells, asked->cells, size);
@@ -231,7 +231,7 @@ static int query_run(const rg_options_t *options, const void *input)
     rg_edits_init(&asked.edits);
     int err = asked.own->attributes ? rg_edits_parse(&asked.edits, config, asked.own->attributes) : 0;
     if (err) return err;
-    size_t bytes = (size_t)(1 + asked.own->k) * rg_picture_size(config);
+    size_t bytes = (size_t)(1 + asked.own->k) * rg_image_bytes(config);
     asked.cells = rg_alloc(bytes);
     memset(asked.cells, 255, bytes);
     err = rg_picture_load(config, asked.own->image, asked.cells, asked.id);

@@ -111,7 +111,7 @@ static int load_images(translation_t *task)
 {
     const rg_config_t *config = &task->options->config;
     const translate_t *own = task->own;
-    size_t size = rg_picture_size(config), n = (size_t)own->images.n;
+    size_t size = rg_image_bytes(config), n = (size_t)own->images.n;
     int err = 0;
     task->sources = rg_alloc(n * size);
     for (size_t i = 0; i < n && !err; i++)
@@ -125,7 +125,7 @@ static int load_images(translation_t *task)
 
 static void put_cell(translation_t *task, int row, int col, const uint8_t *pixels)
 {
-    size_t size = rg_picture_size(&task->options->config);
+    size_t size = rg_image_bytes(&task->options->config);
     memcpy(task->cells + ((size_t)row * (size_t)task->cols + (size_t)col) * size, pixels, size);
 }
 
@@ -142,7 +142,7 @@ static int take_translations(void *self, const rg_msg_t *reply)
     for (int i = 0; i < images; i++)
         for (int s = 0; s < samples; s++)
             put_cell(task, i, task->first + task->current * samples + s,
-                     (const uint8_t *)pixels.data + (size_t)(i * samples + s) * rg_picture_size(config));
+                     (const uint8_t *)pixels.data + (size_t)(i * samples + s) * rg_image_bytes(config));
     json_decref(task->stage);
     json_decref(task->generation);
     task->stage = rg_json_text(body->stage);
@@ -185,7 +185,7 @@ static int translate_write(translation_t *task)
     const rg_config_t *config = &task->options->config;
     const translate_t *own = task->own;
     const char *titles[2 + GROUPS_MAX * SAMPLES_MAX] = {"source"};
-    size_t size = rg_picture_size(config);
+    size_t size = rg_image_bytes(config);
     if (task->references) titles[1] = "reference";
     for (int i = task->first; i < task->cols; i++)
         titles[i] = task->group[(i - task->first) / own->samples].title;
@@ -222,7 +222,7 @@ static int translate_run(const rg_options_t *options, const void *input)
         task->first = task->references ? 2 : 1;
         task->cols = task->first + task->groups * task->own->samples;
         task->cells =
-            rg_alloc((size_t)task->own->images.n * (size_t)task->cols * rg_picture_size(&options->config));
+            rg_alloc((size_t)task->own->images.n * (size_t)task->cols * rg_image_bytes(&options->config));
         err = ask_groups(task);
     }
     if (!err) err = translate_write(task);

@@ -9,7 +9,6 @@
 #include "common/core/log.h"
 #include "common/core/simd.h"
 #include "common/data/image.h"
-#include "common/data/picture.h"
 #include "common/wire/search_request.h"
 #include "services/encoder/wanted.h"
 
@@ -229,7 +228,7 @@ static int decode_thumbnail(const rg_config_t *config, const rg_msg_t *source, s
 {
     rg_payload_t jpeg;
     int err = read_thumbnail(source, i, &jpeg);
-    return err ? err : rg_picture_decode_stored(config, jpeg.data, jpeg.size, name, pixels);
+    return err ? err : rg_image_decode_stored(config, jpeg.data, jpeg.size, name, pixels);
 }
 
 int rg_answer_missing(rg_inference_t *networks, const rg_msg_t *list, rg_msg_t **add)

@@ -109,7 +109,7 @@ int rg_evaluation_open(rg_evaluation_t *self, const rg_config_t *config, const r
     *self = (rg_evaluation_t){.config = config, .progress = progress, .stop = stop};
     int err = rg_nets_open(&self->nets, config, spec);
     if (!err) err = rg_dataset_open(&self->data.set, config);
-    if (!err) err = rg_dataset_columns(&self->data.set, config, self->data.column);
+    if (!err) err = rg_dataset_columns(&self->data.set, &config->data, self->data.column);
     if (!err) err = find_images(self);
     if (!err) err = hash_images(self);
     if (!err && spec->with_classifier) err = match_classes(self);
@@ -224,7 +224,7 @@ int rg_evaluation_translate(rg_evaluation_t *self, float *image, rg_nets_source_
 void rg_evaluation_target(const rg_evaluation_t *self, rg_target_t *target, uint32_t i, rg_rng_t *rng)
 {
     rg_rng_init(rng, self->config->seed, RG_RNG_EVALUATE, i);
-    rg_target_draw(target, &self->data.set, self->data.column, self->config, self->images[i], rng);
+    rg_target_draw(target, &self->data.set, self->data.column, &self->config->data, self->images[i], rng);
 }
 
 void rg_evaluation_keep(const rg_evaluation_t *self, float *code, const float *own, const rg_target_t *target)

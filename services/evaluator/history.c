@@ -4,7 +4,6 @@
 
 #include "common/core/err.h"
 #include "common/core/file.h"
-#include "common/data/lines.h"
 
 int rg_history_recall(rg_report_t *report, const char *path)
 {

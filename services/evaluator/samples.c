@@ -64,8 +64,9 @@ void rg_samples_target(const rg_evaluation_t *evaluation, rg_target_t *target, i
 {
     const rg_config_t *config = evaluation->config;
     *target = (rg_target_t){.image = evaluation->images[row], .asked = flip, .reference = RG_NO_REFERENCE};
-    rg_labels_read(&evaluation->data.set, evaluation->data.column, config, target->image, target->source);
-    rg_labels_column(config, target->source, flip, target->wanted);
+    rg_labels_read(&evaluation->data.set, evaluation->data.column, &config->data, target->image,
+                   target->source);
+    rg_labels_column(&config->data, target->source, flip, target->wanted);
 }
 
 // Content maps and codes of the rows' sources, and room for what is made of them.

@@ -6,7 +6,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/hash.h"
-#include "common/data/picture.h"
+#include "common/data/image.h"
 #include "services/gateway/http_api.h"
 
 void rg_request_image_fini(rg_request_image_t *image)
@@ -20,8 +20,8 @@ static int image_decode(void *self)
     rg_request_image_t *image = self;
     const rg_config_t *config = &image->gateway->config;
     if (image->stored)
-        return rg_picture_decode_stored(config, image->jpeg, image->size, "the stored image", image->pixels);
-    return rg_picture_decode(config, image->jpeg, image->size, "the image", image->pixels);
+        return rg_image_decode_stored(config, image->jpeg, image->size, "the stored image", image->pixels);
+    return rg_image_decode(config, image->jpeg, image->size, "the image", image->pixels);
 }
 
 static void image_decoded(void *self, int err)
@@ -34,7 +34,7 @@ static void image_decoded(void *self, int err)
 
 static int image_start_decoding(rg_request_image_t *image)
 {
-    image->pixels = rg_alloc(rg_picture_size(&image->gateway->config));
+    image->pixels = rg_alloc(rg_image_bytes(&image->gateway->config));
     return rg_chores_add(image->gateway->chores, &(rg_chore_t){image_decode, image_decoded, image});
 }
 

@@ -8,7 +8,6 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/data/image.h"
-#include "common/data/picture.h"
 #include "common/wire/edits.h"
 #include "common/wire/json.h"
 #include "services/gateway/http_api.h"
@@ -78,7 +77,7 @@ static int samples_json(const translation_t *translation, json_t *samples)
     int err = 0;
     for (size_t i = 0; i < translation->samples && !err; i++) {
         json_t *png;
-        err = png_json(config, (const uint8_t *)translation->pixels.data + i * rg_picture_size(config), &png);
+        err = png_json(config, (const uint8_t *)translation->pixels.data + i * rg_image_bytes(config), &png);
         if (!err)
             json_array_append_new(
                 samples, json_pack("{s:o, s:o}", "png", png, "neighbours", guides_json(translation, i)));

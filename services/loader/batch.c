@@ -9,7 +9,6 @@
 #include "common/core/hash.h"
 #include "common/core/rng.h"
 #include "common/data/image.h"
-#include "common/data/picture.h"
 #include "common/data/target.h"
 
 enum { ORDERS = 8, NAME_SIZE = RG_BATCH_STREAM_MAX + 1 }; // two epochs of sources and of targets, twice
@@ -48,7 +47,7 @@ void rg_batcher_new(rg_batcher_t **out, const rg_config_t *config, const rg_data
     self->pixels = rg_alloc((self->slots + 1) * self->image_size);
     self->id = rg_alloc((self->slots + 1) * sizeof *self->id);
     self->present = rg_alloc(self->slots + 1);
-    self->no_columns = rg_dataset_columns(set, config, self->column) != 0;
+    self->no_columns = rg_dataset_columns(set, &config->data, self->column) != 0;
     self->rank_of = rg_alloc(set->count * sizeof *self->rank_of);
     for (uint32_t rank = 0; rank < set->n_train_annotated; rank++)
         self->rank_of[set->train_annotated[rank]] = rank;
@@ -141,7 +140,8 @@ static uint32_t flipped_target(rg_batcher_t *self, const char *stream, uint64_t 
     rg_target_t target;
     rg_rng_t rng;
     rg_rng_init(&rng, self->config->seed, RG_RNG_FLIPPED, mix(stream, place));
-    rg_target_draw(&target, self->set, self->column, self->config, self->set->train_annotated[source], &rng);
+    rg_target_draw(&target, self->set, self->column, &self->config->data, self->set->train_annotated[source],
+                   &rng);
     uint32_t rank = target.reference == RG_NO_REFERENCE ? source : self->rank_of[target.reference];
     read_labels(self, rank, labels);
     return rank;
@@ -157,7 +157,7 @@ static int read_image(const rg_batcher_t *self, uint32_t image, uint8_t *pixels,
     int err = rg_dataset_read(self->set, image, (size_t)config->limits.image_max_mib << 20, &jpeg, &size);
     if (err) return err;
     char *origin = rg_format("%s/%s", self->set->folder, self->set->name[image]);
-    err = rg_picture_decode(config, jpeg, size, origin, pixels);
+    err = rg_image_decode(config, jpeg, size, origin, pixels);
     if (!err) rg_content_id(jpeg, size, id);
     free(origin);
     free(jpeg);

@@ -8,7 +8,6 @@
 #include "common/core/err.h"
 #include "common/core/hash.h"
 #include "common/data/image.h"
-#include "common/data/picture.h"
 
 enum { INDEX_TEXT = 12, THUMBNAIL_QUALITY = 95 }; // payload names are "0", "1", ...
 
@@ -40,7 +39,7 @@ static int take_image(intake_t *intake, const char *name, const rg_payload_t *jp
     const rg_config_t *config = intake->config;
     const int side = config->data.img_size;
     uint8_t *row = intake->pixels + intake->accepted * intake->image_size;
-    int err = jpeg->size ? rg_picture_decode(config, jpeg->data, jpeg->size, name, row)
+    int err = jpeg->size ? rg_image_decode(config, jpeg->data, jpeg->size, name, row)
                          : rg_fail(RG_EFORMAT, "%s: empty file", name);
     const rg_image_t picture = {side, side, row};
     return err ? err : rg_jpeg_encode(&picture, THUMBNAIL_QUALITY, thumbnail, size);

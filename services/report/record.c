@@ -5,7 +5,6 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
-#include "common/data/lines.h"
 #include "common/report/evaluation_report.h"
 
 // ---- journals

@@ -48,7 +48,7 @@ static void draw_random_labels(const rg_config_t *config, const unsigned char *s
     unsigned char next[RG_ATTRIBUTES_MAX];
     memcpy(out, source, (size_t)attributes);
     for (int tries = 0; tries < 64; tries++) {
-        rg_labels_flip(config, out, (int)rg_rng_below(rng, (uint32_t)attributes), next);
+        rg_labels_flip(&config->data, out, (int)rg_rng_below(rng, (uint32_t)attributes), next);
         memcpy(out, next, (size_t)attributes);
         if (tries > 0 && !same_labels(out, source, attributes) && !same_labels(out, wanted, attributes))
             return;
@@ -70,7 +70,7 @@ void rg_triplet_draw(rg_embedding_t *self, const rg_batch_t *batch, rg_rng_t *rn
     unsigned char *t = rg_tape_alloc(self->tape, (size_t)(n * attributes)),
                   *random = rg_tape_alloc(self->tape, (size_t)(n * attributes));
     for (int i = 0; i < n * attributes; i += attributes) {
-        rg_labels_flip(config, batch->labels + i, (int)rg_rng_below(rng, (uint32_t)attributes), t + i);
+        rg_labels_flip(&config->data, batch->labels + i, (int)rg_rng_below(rng, (uint32_t)attributes), t + i);
         draw_random_labels(config, batch->labels + i, t + i, rng, random + i);
     }
     rg_code_of_labels(config, t, n, rng, draws->wanted);
@@ -165,7 +165,7 @@ void rg_ranking_draw(rg_embedding_t *self, const rg_batch_t *batch, rg_rng_t *rn
     rg_tape_reset(self->tape);
     draws->wanted = rg_tape_alloc(self->tape, (size_t)(batch->n * attributes));
     for (int i = 0; i < batch->n * attributes; i += attributes)
-        rg_labels_flip(config, batch->labels + i, (int)rg_rng_below(rng, (uint32_t)attributes),
+        rg_labels_flip(&config->data, batch->labels + i, (int)rg_rng_below(rng, (uint32_t)attributes),
                        draws->wanted + i);
     size_t units = 2 * (size_t)(2 * batch->n) * RG_EMBEDDER_HIDDEN;
     draws->dropout = rg_tape_alloc(self->tape, units * sizeof(float));

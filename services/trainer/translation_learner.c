@@ -104,7 +104,8 @@ static rg_tensor_t *sample_code(const sample_t *sample, rg_tensor_t *code, int a
     unsigned char *keep = rg_tape_alloc(tape, (size_t)rows * width);
     float *codes = rg_tape_alloc(tape, (size_t)rows * width * sizeof *codes);
     for (int i = 0; i < rows; i++)
-        rg_labels_column(config, sample->batch->labels + i * attributes, attribute, wanted + i * attributes);
+        rg_labels_column(&config->data, sample->batch->labels + i * attributes, attribute,
+                         wanted + i * attributes);
     rg_code_of_labels(config, wanted, rows, NULL, codes);
     rg_code_keep(config, sample->batch->labels, wanted, rows, keep);
     return rg_select(tape, keep, code, rg_tape_input(tape, rows, 1, 1, code->c, codes));

@@ -66,7 +66,7 @@ static void test_celeba(void **state)
     assert_int_equal(set.index[RG_SPLIT_TEST][1], 19);
     assert_int_equal(set.n_train_annotated, 16);
     int columns[5];
-    assert_int_equal(rg_dataset_columns(&set, &config, columns), 0);
+    assert_int_equal(rg_dataset_columns(&set, &config.data, columns), 0);
     const int want[5] = {8, 9, 11, 20, 39};
     assert_memory_equal(columns, want, sizeof want);
     for (size_t i = 0; i < 20; i++) { // every face has exactly one hair colour
@@ -153,7 +153,7 @@ static void test_list(void **state)
     assert_int_equal(set.index[RG_SPLIT_VALIDATION][0], 8);
     assert_int_equal(set.index[RG_SPLIT_TEST][0], 9);
     int columns[5];
-    assert_int_equal(rg_dataset_columns(&set, &config, columns), 0);
+    assert_int_equal(rg_dataset_columns(&set, &config.data, columns), 0);
     for (int i = 0; i < 5; i++) assert_int_equal(columns[i], i);
     rg_dataset_close(&set);
 }
@@ -193,7 +193,7 @@ static void test_folder(void **state)
     assert_int_equal(set.n_train_annotated, 0);
     assert_int_equal(set.attributes.count, 0);
     int columns[5];
-    assert_int_equal(rg_dataset_columns(&set, &config, columns), RG_ECONFIG);
+    assert_int_equal(rg_dataset_columns(&set, &config.data, columns), RG_ECONFIG);
     assert_non_null(strstr(rg_error(), "no annotation, so there is no Black_Hair"));
     rg_dataset_close(&set);
 }

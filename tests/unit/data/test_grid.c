@@ -10,7 +10,6 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
-#include "common/data/font.h"
 #include "common/data/grid.h"
 #include "tests/support/folder.h"
 
@@ -67,17 +66,31 @@ static void test_titles(void **state)
     rg_image_fini(&grid);
 }
 
-static void test_font_has_ink(void **state)
+// The 7x9 pixels of the title that is this character.
+static void draw_character(char character, uint8_t out[7 * 9])
+{
+    static const uint8_t cell[64 * 64 * 3];
+    const char title[] = {character, 0};
+    rg_image_t grid;
+    rg_image_grid(cell, 1, 1, 64, (const char *const[]){title}, &grid);
+    for (int y = 0; y < 9; y++)
+        for (int x = 0; x < 7; x++) out[7 * y + x] = pixel(&grid, 4 + x, 4 + y)[0];
+    rg_image_fini(&grid);
+}
+
+static void test_characters_look_different(void **state)
 {
     (void)state;
-    for (int c = '!'; c <= '~'; c++) {
-        int ink = 0;
-        for (int r = 0; r < RG_GLYPH_HEIGHT; r++) ink |= rg_font_glyph((char)c)[r];
-        assert_in_range(ink, 1, 31);
-        for (int other = ' '; other < c; other++) // no two look alike
-            assert_memory_not_equal(rg_font_glyph((char)c), rg_font_glyph((char)other), RG_GLYPH_HEIGHT);
+    uint8_t drawn[128][7 * 9], box[7 * 9], other[7 * 9];
+    for (int c = ' '; c <= '~'; c++) {
+        draw_character((char)c, drawn[c]);
+        for (int before = ' '; before < c; before++)
+            assert_memory_not_equal(drawn[c], drawn[before], sizeof box);
     }
-    assert_ptr_equal(rg_font_glyph('\n'), rg_font_glyph((char)200));
+    draw_character('\n', box);
+    draw_character((char)200, other);
+    assert_memory_equal(box, other, sizeof box);
+    assert_memory_not_equal(box, drawn[' '], sizeof box);
 }
 
 static void test_png(void **state)
@@ -129,7 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cells),
         cmocka_unit_test(test_titles),
-        cmocka_unit_test(test_font_has_ink),
+        cmocka_unit_test(test_characters_look_different),
         cmocka_unit_test_setup_teardown(test_png, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(test_sample_grid, folder_make, folder_remove),
     };

@@ -55,13 +55,13 @@ static void flips_one_and_finds_a_reference(void **state)
         rg_rng_t rng;
         unsigned char reference[3];
         rg_rng_init(&rng, 1, RG_RNG_EVALUATE, i);
-        rg_target_draw(&target, &set, COLUMN, &config, 0, &rng);
+        rg_target_draw(&target, &set, COLUMN, &config.data, 0, &rng);
         assert_int_equal(target.source[0], 1);
         assert_int_equal(target.source[1], 0);
         assert_int_equal(target.wanted[0] + target.wanted[1],
                          target.asked != 0); // P and Q exclude each other
         assert_int_not_equal(target.wanted[target.asked], target.source[target.asked]);
-        rg_labels_read(&set, COLUMN, &config, target.reference, reference);
+        rg_labels_read(&set, COLUMN, &config.data, target.reference, reference);
         if (target.asked == 0)
             assert_int_equal(reference[0], 0); // no image shows none of the three
         else
@@ -76,7 +76,7 @@ static void draw(rg_target_t *target, const rg_dataset_t *set, const rg_config_t
 {
     rg_rng_t rng;
     rg_rng_init(&rng, 1, RG_RNG_EVALUATE, i);
-    rg_target_draw(target, set, COLUMN, config, image, &rng);
+    rg_target_draw(target, set, COLUMN, &config->data, image, &rng);
 }
 
 // The only reference shows Q=1 R=1.
@@ -110,13 +110,13 @@ static void a_grid_column_turns_an_exclusive_attribute_on(void **state)
     unsigned char wanted[3];
     rg_config_t config;
     configure(&config);
-    rg_labels_column(&config, p, 0, wanted);
+    rg_labels_column(&config.data, p, 0, wanted);
     assert_memory_equal(wanted, p, 3);
-    rg_labels_column(&config, p, 1, wanted);
+    rg_labels_column(&config.data, p, 1, wanted);
     assert_memory_equal(wanted, q, 3);
-    rg_labels_column(&config, p, 2, wanted);
+    rg_labels_column(&config.data, p, 2, wanted);
     assert_memory_equal(wanted, p_and_r, 3);
-    rg_labels_column(&config, p_and_r, 2, wanted);
+    rg_labels_column(&config.data, p_and_r, 2, wanted);
     assert_memory_equal(wanted, p, 3);
 }
 

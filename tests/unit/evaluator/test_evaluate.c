@@ -221,7 +221,7 @@ static double share_of_zeros(int edited_only)
     rg_dataset_t data;
     int columns[RG_ATTRIBUTES_MAX], zeros = 0, n = 0;
     assert_ok(rg_dataset_open(&data, &config));
-    assert_ok(rg_dataset_columns(&data, &config, columns));
+    assert_ok(rg_dataset_columns(&data, &config.data, columns));
     for (uint32_t i = 0; i < data.n[RG_SPLIT_TEST]; i++)
         for (int c = 0; c < (edited_only ? config.data.attributes.count : data.attributes.count); c++, n++) {
             size_t row = data.index[RG_SPLIT_TEST][i] * (size_t)data.attributes.count;

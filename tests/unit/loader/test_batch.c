@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "common/core/hash.h"
 #include "services/loader/batch.h"
 #include "tests/support/folder.h"
 

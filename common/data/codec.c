@@ -1,3 +1,8 @@
+// JPEG through libjpeg-turbo and PNG through libpng.
+//
+// libjpeg reports an error by a callback that must not return, so ours jumps back (longjmp) to the function
+// that set the trap. The functions that set a trap keep all their state in structs, which the jump leaves
+// unchanged; local variables would be undefined after it.
 #include "common/data/image.h"
 
 #include <setjmp.h>
@@ -5,14 +10,17 @@
 #include <stdlib.h>
 
 #include <jpeglib.h>
+#include <png.h>
 
+#include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/core/file.h"
 
-// A progressive file may repeat cheap scans over a large picture for ever; ordinary ones have about ten.
+// ---- JPEG
+
+// A hostile progressive file repeats cheap scans of a large image; ordinary files have about ten scans.
 enum { SCANS_MAX = 100 };
 
-// libjpeg reports by calling back, and the callback may not return: it jumps to where the trap was set. The
-// functions that set it keep all their state in the structs below, which the jump leaves alone.
 typedef struct {
     struct jpeg_error_mgr manager; // first: libjpeg's pointer to it is ours
     jmp_buf jump;
@@ -33,7 +41,7 @@ typedef struct {
     unsigned long size;
 } encoder_t;
 
-static _Noreturn void spring(j_common_ptr codec)
+static _Noreturn void trap_jump(j_common_ptr codec)
 {
     trap_t *trap = (trap_t *)codec->err;
     char text[JMSG_LENGTH_MAX];
@@ -44,7 +52,7 @@ static _Noreturn void spring(j_common_ptr codec)
 
 static void judge_message(j_common_ptr codec, int level)
 {
-    if (level < 0) spring(codec); // a warning: the data are corrupt
+    if (level < 0) trap_jump(codec); // a warning: the data are corrupt
 }
 
 static void count_scans(j_common_ptr codec)
@@ -59,7 +67,7 @@ static struct jpeg_error_mgr *trap_init(trap_t *trap, const char *origin)
 {
     trap->origin = origin;
     jpeg_std_error(&trap->manager);
-    trap->manager.error_exit = spring;
+    trap->manager.error_exit = trap_jump;
     trap->manager.emit_message = judge_message;
     return &trap->manager;
 }
@@ -81,7 +89,7 @@ static int read_header(decoder_t *d, const uint8_t *jpeg, size_t size, const rg_
     return 0;
 }
 
-// Adobe programs store CMYK inverted, and mark it.
+// Programs of Adobe store inverted CMYK and mark the file.
 static void cmyk_to_rgb(const uint8_t *cmyk, int width, int inverted, uint8_t *rgb)
 {
     int flip = inverted ? 0 : 255;
@@ -89,8 +97,8 @@ static void cmyk_to_rgb(const uint8_t *cmyk, int width, int inverted, uint8_t *r
         for (int c = 0; c < 3; c++) rgb[c] = (uint8_t)(((cmyk[c] ^ flip) * (cmyk[3] ^ flip) + 127) / 255);
 }
 
-// How many scaled rows lie above (and below) a crop and what resizing it to min_side reads around it: an
-// output pixel's width.
+// The number of scaled rows above the crop, and below it, that resizing the crop to min_side does not read.
+// Resizing reads the width of one output pixel around the crop.
 static unsigned rows_beyond(const decoder_t *d, int crop, int min_side, int denom)
 {
     if (crop == 0 || min_side == 0) return 0;
@@ -98,7 +106,8 @@ static unsigned rows_beyond(const decoder_t *d, int crop, int min_side, int deno
     return beyond > 0 ? (unsigned)(beyond / denom) : 0;
 }
 
-// Skipped rows go through the entropy decoder only, which still sees what is broken in them.
+// Reads the rows of the crop. The other rows are skipped: only the entropy decoder reads them, which still
+// finds damaged data.
 static int read_pixels(decoder_t *d, int crop, int min_side, int denom)
 {
     struct jpeg_decompress_struct *codec = &d->codec;
@@ -116,7 +125,7 @@ static int read_pixels(decoder_t *d, int crop, int min_side, int denom)
     if (four) cmyk = codec->mem->alloc_sarray((j_common_ptr)codec, JPOOL_IMAGE, (JDIMENSION)width * 4, 1);
     if (beyond) jpeg_skip_scanlines(codec, beyond);
     while (codec->output_scanline < codec->output_height) {
-        // All but the last row below: skipping that one too would leave the rest of the file unread.
+        // The last row is read, not skipped: libjpeg would leave the end of the file unread.
         if (beyond && codec->output_scanline == codec->output_height - beyond)
             jpeg_skip_scanlines(codec, beyond - 1);
         uint8_t *row = rgb + (size_t)codec->output_scanline * (size_t)width * 3;
@@ -134,9 +143,9 @@ static int denominator(int crop, int min_side)
     return denom;
 }
 
-// With denom 0 only the header is read.
-static int decode(decoder_t *d, const uint8_t *jpeg, size_t size, const rg_jpeg_limits_t *limits, int crop,
-                  int min_side, int denom)
+// denom 0: reads only the header.
+static int jpeg_decode(decoder_t *d, const uint8_t *jpeg, size_t size, const rg_jpeg_limits_t *limits,
+                       int crop, int min_side, int denom)
 {
     if (setjmp(d->trap.jump)) return RG_EFORMAT;
     int err = read_header(d, jpeg, size, limits);
@@ -148,7 +157,7 @@ int rg_jpeg_size(const uint8_t *jpeg, size_t size, const rg_jpeg_limits_t *limit
 {
     decoder_t d = {0};
     d.codec.err = trap_init(&d.trap, origin);
-    int err = decode(&d, jpeg, size, limits, 0, 0, 0);
+    int err = jpeg_decode(&d, jpeg, size, limits, 0, 0, 0);
     if (!err) {
         *width = (int)d.codec.image_width;
         *height = (int)d.codec.image_height;
@@ -162,7 +171,7 @@ int rg_jpeg_decode(const uint8_t *jpeg, size_t size, const rg_jpeg_limits_t *lim
 {
     decoder_t d = {0};
     d.codec.err = trap_init(&d.trap, origin);
-    int denom = denominator(crop, min_side), err = decode(&d, jpeg, size, limits, crop, min_side, denom);
+    int denom = denominator(crop, min_side), err = jpeg_decode(&d, jpeg, size, limits, crop, min_side, denom);
     jpeg_destroy_decompress(&d.codec);
     if (err) {
         rg_image_fini(&d.image);
@@ -173,7 +182,7 @@ int rg_jpeg_decode(const uint8_t *jpeg, size_t size, const rg_jpeg_limits_t *lim
     return 0;
 }
 
-static int encode(encoder_t *e, const rg_image_t *image, int quality)
+static int jpeg_encode(encoder_t *e, const rg_image_t *image, int quality)
 {
     struct jpeg_compress_struct *codec = &e->codec;
     if (setjmp(e->trap.jump)) return RG_EINVAL;
@@ -201,10 +210,41 @@ int rg_jpeg_encode(const rg_image_t *image, int quality, uint8_t **jpeg, size_t 
         return rg_fail(RG_EINVAL, "JPEG encoder: %dx%d is not a size of a JPEG", image->width, image->height);
     encoder_t e = {0};
     e.codec.err = trap_init(&e.trap, "JPEG encoder");
-    int err = encode(&e, image, quality);
+    int err = jpeg_encode(&e, image, quality);
     jpeg_destroy_compress(&e.codec);
-    if (err) return err; // only out of memory leads here; who owns e.bytes is then unknown
+    if (err) return err; // out of memory: it is unknown whether e.bytes was freed
     *jpeg = e.bytes;
     *size = e.size;
     return 0;
+}
+
+// ---- PNG
+
+int rg_image_encode_png(const rg_image_t *image, uint8_t **out, size_t *out_size)
+{
+    png_image png = {.version = PNG_IMAGE_VERSION,
+                     .width = (png_uint_32)image->width,
+                     .height = (png_uint_32)image->height,
+                     .format = PNG_FORMAT_RGB};
+    png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png);
+    uint8_t *bytes = rg_alloc(size);
+    if (!png_image_write_to_memory(&png, bytes, &size, 0, image->rgb, 0, NULL)) {
+        free(bytes);
+        rg_fail(RG_EINVAL, "%s", png.message);
+        return RG_EINVAL;
+    }
+    *out = bytes;
+    *out_size = size;
+    return 0;
+}
+
+int rg_image_write_png(const rg_image_t *image, const char *path)
+{
+    uint8_t *bytes;
+    size_t size;
+    int err = rg_image_encode_png(image, &bytes, &size);
+    if (err) return rg_fail(err, "%s: %s", path, rg_error());
+    err = rg_file_write(path, bytes, size);
+    free(bytes);
+    return err;
 }
