@@ -1,5 +1,7 @@
 #include "common/model/discriminator.h"
 
+#include <assert.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "common/model/layers.h"
@@ -35,9 +37,9 @@ void rg_discriminator_declare(rg_discriminator_t *net, rg_params_t *set, const r
     for (int s = 0; s < net->scales; s++) declare_scale(net, s, set, config);
 }
 
-rg_verdict_t rg_discriminate(rg_tape_t *tape, const rg_discriminator_t *net, rg_tensor_t *x)
+rg_discriminator_output_t rg_discriminate(rg_tape_t *tape, const rg_discriminator_t *net, rg_tensor_t *x)
 {
-    rg_verdict_t verdict = {0};
+    rg_discriminator_output_t verdict = {0};
     for (int s = 0; s < net->scales; s++) {
         if (s > 0) x = rg_pool3(tape, x);
         rg_tensor_t *h = x;
@@ -64,4 +66,99 @@ rg_tensor_t *rg_discriminator_slope(rg_tape_t *tape, const rg_discriminator_t *n
         g = rg_conv_adjoint(tape, rg_act_adjoint(tape, g, h[i + 1], conv[i].act), &conv[i], h[i]);
     for (int s = scale - 1; s >= 0; s--) g = rg_pool3_adjoint(tape, g, map[s]);
     return g;
+}
+
+typedef struct {
+    rg_tensor_t *x;
+    float *each; // [N]: what an element of image n adds to its gradient, as a constant or as a factor
+} slope_ctx_t;
+
+// ---- the adversarial loss
+
+static void weighted_mean_backward(rg_tape_t *tape, void *ctx)
+{
+    slope_ctx_t *op = ctx;
+    int add = 0;
+    float *dx = rg_tape_grad(tape, op->x, &add);
+    for (size_t i = 0; i < rg_tensor_size(op->x); i++) dx[i] = (add ? dx[i] : 0) + *op->each;
+}
+
+// The mean of x; the gradient is multiplied by weight, which may be negative.
+static double weighted_mean(rg_tape_t *tape, rg_tensor_t *x, float weight)
+{
+    rg_tape_op(tape, "losses");
+    double sum = 0, size = (double)rg_tensor_size(x);
+    for (size_t i = 0; i < rg_tensor_size(x); i++) sum += (double)x->data[i];
+    if (weight != 0 && rg_tape_wants(tape, x->needs_grad)) {
+        slope_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
+        *op = (slope_ctx_t){x, rg_tape_alloc(tape, sizeof *op->each)};
+        *op->each = (float)((double)weight / size);
+        rg_tape_record(tape, NULL, weighted_mean_backward, op);
+    }
+    return sum / size;
+}
+
+double rg_loss_adversarial(rg_tape_t *tape, const rg_discriminator_t *net,
+                           const rg_discriminator_output_t *verdict, enum rg_gan form, int wanted,
+                           float weight)
+{
+    double sum = 0, sign = wanted ? -1 : 1;
+    for (int s = 0; s < net->scales; s++)
+        sum += form == RG_GAN_LSGAN ? rg_loss_square(tape, verdict->source[s], (float)wanted, weight)
+                                    : sign * weighted_mean(tape, verdict->source[s], (float)sign * weight);
+    return sum;
+}
+
+// ---- gradient penalty
+
+static void length_backward(rg_tape_t *tape, void *ctx)
+{
+    slope_ctx_t *op = ctx;
+    rg_tensor_t *x = op->x;
+    size_t image = rg_tensor_size(x) / (size_t)x->n;
+    int add = 0;
+    float *dx = rg_tape_grad(tape, x, &add);
+    for (size_t i = 0; i < rg_tensor_size(x); i++)
+        dx[i] = (add ? dx[i] : 0) + op->each[i / image] * x->data[i];
+}
+
+static double vector_length(const float *x, size_t n)
+{
+    double squares = 0;
+    for (size_t i = 0; i < n; i++) squares += (double)x[i] * (double)x[i];
+    return sqrt(squares);
+}
+
+// Mean over images of (|x|_2 - 1)^2.
+static double unit_length(rg_tape_t *tape, rg_tensor_t *x, float weight)
+{
+    rg_tape_op(tape, "losses");
+    size_t image = rg_tensor_size(x) / (size_t)x->n;
+    slope_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
+    *op = (slope_ctx_t){x, rg_tape_alloc(tape, (size_t)x->n * sizeof *op->each)};
+    double sum = 0;
+    for (int n = 0; n < x->n; n++) {
+        double l = vector_length(x->data + (size_t)n * image, image);
+        sum += (l - 1) * (l - 1);
+        op->each[n] = l > 0 ? (float)(2 * (double)weight / x->n * (l - 1) / l) : 0; // no direction at 0
+    }
+    if (weight != 0 && rg_tape_wants(tape, x->needs_grad)) rg_tape_record(tape, NULL, length_backward, op);
+    return sum / x->n;
+}
+
+double rg_loss_gradient_penalty(rg_tape_t *tape, const rg_discriminator_t *net, const rg_tensor_t *real,
+                                const rg_tensor_t *fake, const float *mix, float weight)
+{
+    assert(rg_tensor_size(real) == rg_tensor_size(fake));
+    rg_tensor_t *x = rg_tape_tensor(tape, real->n, real->h, real->w, real->c);
+    size_t image = rg_tensor_size(x) / (size_t)x->n;
+    double sum = 0;
+    x->needs_grad = 0;
+    for (size_t i = 0; i < rg_tensor_size(x); i++) {
+        float share = mix[i / image];
+        x->data[i] = share * real->data[i] + (1 - share) * fake->data[i];
+    }
+    for (int s = 0; s < net->scales; s++)
+        sum += unit_length(tape, rg_discriminator_slope(tape, net, s, x), weight);
+    return sum;
 }

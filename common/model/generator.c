@@ -2,8 +2,9 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
-#include "common/model/attribute.h"
+// ---- G
 
 void rg_generator_declare(rg_generator_t *net, rg_params_t *set, const rg_config_t *config)
 {
@@ -59,4 +60,105 @@ rg_tensor_t *rg_generate(rg_tape_t *tape, const rg_generator_t *net, rg_tensor_t
     if (!mask) return image;
     assert(source);
     return rg_blend(tape, mask, image, source);
+}
+
+// ---- the fusion
+
+void rg_fusion_features(const rg_config_t *config, int shape[3])
+{
+    int maps = config->model.fusion == RG_FUSION_CONCAT, side = rg_content_side(config);
+    shape[0] = shape[1] = maps ? side : 1;
+    shape[2] = maps ? rg_content_channels(config) : rg_code_width(config);
+}
+
+void rg_fusion_declare(rg_fusion_t *net, rg_params_t *set, const rg_config_t *config)
+{
+    int c = rg_content_channels(config);
+    *net = (rg_fusion_t){.form = (enum rg_fusion_form)config->model.fusion, .k = config->model.k};
+    if (net->form == RG_FUSION_STYLE) return; // nothing to learn: G learns to read what it is given
+    net->neighbours =
+        rg_layer_conv(set, "neighbours",
+                      (rg_conv_spec_t){.in = config->model.k * c, .out = c, .k = 3, .stride = 1, .pad = 1});
+    net->join =
+        rg_layer_conv(set, "join", (rg_conv_spec_t){.in = 2 * c, .out = c, .k = 3, .stride = 1, .pad = 1});
+}
+
+void rg_fusion_init(rg_fusion_t *net)
+{
+    if (net->form == RG_FUSION_STYLE) return;
+    rg_param_t *w = net->join.weight;
+    int c = w->shape[0];
+    for (int o = 0; o < c; o++)
+        for (int i = 0; i < 2 * c; i++)
+            for (int tap = 0; tap < 9; tap++) {
+                float *value = &w->value[((size_t)o * (size_t)(2 * c) + (size_t)i) * 9 + (size_t)tap];
+                *value = i < c ? (float)(i == o && tap == 4) : 0.1f * *value;
+            }
+    if (w->set->ema) memcpy(w->set->ema, w->set->value, w->set->count * sizeof(float));
+    rg_params_changed(w->set);
+}
+
+int rg_fusion_rows(const rg_fusion_t *net, const rg_tensor_t *code, const rg_tensor_t *own)
+{
+    int rows = code->n;
+    size_t width = (size_t)code->c * sizeof(float);
+    if (net->form == RG_FUSION_CONCAT) return rows;
+    while (rows > 0 &&
+           memcmp(code->data + (rows - 1) * code->c, own->data + (rows - 1) * code->c, width) == 0)
+        rows--;
+    return rows;
+}
+
+// ---- the form `style`
+
+// mean [c] of those of the k codes [k,c] that are there; 0 if none is.
+static int mean_code(float *mean, const float *codes, int k, int c)
+{
+    int count = 0;
+    memset(mean, 0, (size_t)c * sizeof *mean);
+    for (int j = 0; j < k; j++) {
+        int there = 0;
+        for (int i = 0; i < c; i++) {
+            mean[i] += codes[j * c + i];
+            there |= codes[j * c + i] != 0;
+        }
+        count += there;
+    }
+    for (int i = 0; i < c && count; i++) mean[i] /= (float)count;
+    return count > 0;
+}
+
+static rg_tensor_t *guided_code(rg_tape_t *tape, const rg_fusion_t *net, const rg_tensor_t *code,
+                                const rg_tensor_t *own, const rg_tensor_t *found)
+{
+    int c = code->c;
+    float *mean = rg_tape_alloc(tape, (size_t)c * sizeof *mean);
+    rg_tensor_t *guided = rg_tape_tensor(tape, code->n, 1, 1, c);
+    assert(!code->needs_grad);
+    memcpy(guided->data, code->data, rg_tensor_size(code) * sizeof *guided->data);
+    for (int row = 0; row < found->n; row++) {
+        float *z = guided->data + row * c;
+        if (!mean_code(mean, found->data + row * found->c, net->k, c)) continue;
+        for (int i = 0; i < c; i++)
+            if (z[i] != own->data[row * c + i]) z[i] = mean[i];
+    }
+    return guided;
+}
+
+// ---- the form `concat`
+
+static rg_tensor_t *joined_content(rg_tape_t *tape, const rg_fusion_t *net, rg_tensor_t *content,
+                                   rg_tensor_t *found)
+{
+    rg_tensor_t *both[] = {content, rg_conv(tape, found, &net->neighbours)};
+    return rg_conv(tape, rg_concat(tape, both, 2), &net->join);
+}
+
+void rg_fuse(rg_tape_t *tape, const rg_fusion_t *net, rg_tensor_t **content, rg_tensor_t **code,
+             const rg_tensor_t *own, rg_tensor_t *found)
+{
+    if (net->form == RG_FUSION_STYLE)
+        *code = guided_code(tape, net, *code, own, found);
+    else
+        *content = joined_content(tape, net, *content, found);
 }

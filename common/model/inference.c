@@ -207,7 +207,8 @@ int rg_inference_classify(rg_inference_t *self, float *features, float *logits, 
     int err = 0;
     for (int i = 0, m; i < n && !err; i += m) {
         m = batch_size(self, i, n);
-        rg_classes_t classes = rg_classify(self->tape, &self->classifier, pixels_input(self, pixels, i, m));
+        rg_classifier_output_t classes =
+            rg_classify(self->tape, &self->classifier, pixels_input(self, pixels, i, m));
         if (features) copy_rows(features, i, classes.features);
         copy_rows(logits, i, classes.logits);
         err = end_batch(self);
@@ -250,10 +251,10 @@ int rg_inference_translate(rg_inference_t *self, float *image, rg_inference_sour
     int err = 0;
     for (int i = 0, m; i < n && !err; i += m) {
         m = batch_size(self, i, n);
-        const rg_source_t shown = {.content = content_input(self, source.content, i, m),
-                                   .code = code_input(self, source.code, i, m),
-                                   .own = code_input(self, source.own, i, m),
-                                   .image = pixels_input(self, source.pixels, i, m)};
+        const rg_translate_source_t shown = {.content = content_input(self, source.content, i, m),
+                                             .code = code_input(self, source.code, i, m),
+                                             .own = code_input(self, source.own, i, m),
+                                             .image = pixels_input(self, source.pixels, i, m)};
         copy_rows(image, i, rg_translate(self->tape, self->model, shown, retriever, NULL));
         err = end_batch(self);
     }

@@ -9,8 +9,8 @@
 #define RG_MODEL_INFERENCE_H
 
 #include "common/model/checkpoint.h"
-#include "common/model/classifier.h"
-#include "common/model/translate.h"
+#include "common/model/encoders.h"
+#include "common/model/model.h"
 
 // Everything here is for reading. The tape is empty between two calls, and others may compute on it then.
 typedef struct {

@@ -1,14 +1,11 @@
-// All networks of the system, each with its own parameter set. A process builds the parts it needs and says
-// which of them train; the rest is frozen: no gradients, no graph.
+// All networks of the system, each with its own parameter set, and the translation that they do together. A
+// process builds the parts that it needs and says which of them train. The others are frozen: they have no
+// gradients and record no graph.
 #ifndef RG_MODEL_MODEL_H
 #define RG_MODEL_MODEL_H
 
-#include "common/config/config.h"
-#include "common/model/attribute.h"
-#include "common/model/content.h"
 #include "common/model/discriminator.h"
 #include "common/model/embedder.h"
-#include "common/model/fusion.h"
 #include "common/model/generator.h"
 #include "common/model/stage.h"
 
@@ -16,7 +13,7 @@ typedef struct {
     rg_config_t config;
     unsigned parts;            // bits of the parts that exist
     rg_params_t set[RG_PARTS]; // named content, attribute, generator, discriminator, embedder, fusion
-    float *gradients;          // of the sets that train: D's and the others' share it, see rg_model_new
+    float *gradients;          // of the sets that train, see rg_model_new
     rg_content_encoder_t content;
     rg_attribute_encoder_t attribute;
     rg_generator_t generator;
@@ -25,17 +22,60 @@ typedef struct {
     rg_fusion_t fusion;
 } rg_model_t;
 
-// Builds and initialises the parts from config->seed. One block holds D's gradients while D learns and the
-// other networks' while they do: no backward pass may train both. D has no averaged weights, since it
-// translates nothing.
+// Builds the parts and initialises them from config->seed. One block of memory holds D's gradients while D
+// learns and the other networks' gradients while those learn: no backward pass may train both. D has no
+// averaged weights, since it translates nothing.
 void rg_model_new(rg_model_t **model, const rg_config_t *config, unsigned parts, unsigned trains);
 void rg_model_destroy(rg_model_t **model);
 
 // The sets of the parts that exist and have parameters, in order; returns their number.
 int rg_model_sets(rg_model_t *model, rg_params_t *sets[RG_PARTS]);
 
-// Id of the embedding space and of what the retrieval set holds beside it: xxh3-64 in hex over the values of
-// E_c, E_a and R, the size of images and the form of the fusion.
+// Id of the embedding space and of what the retrieval set holds beside it: xxh3-64 in hexadecimal over the
+// values of E_c, E_a and R, the size of images and the form of the fusion.
 void rg_model_id(const rg_model_t *model, char id[17]);
+
+// ---- translation: from content and wanted code to an image
+//
+// A model with the fusion asks for neighbours first (rg-unit section 1: in stage 3 every decode asks the
+// retrieval server). A model without it is G alone.
+
+// Finds k neighbours of each of n embeddings [n,D] and fills features [n,h,w,k*C] (rg_fusion_features):
+// neighbour j in channels j*C..(j+1)*C-1, zeros where the set has fewer. exclude [n,16]: the id of an image
+// that each query must not find, or NULL. ask has read embeddings and exclude when it returns, but features
+// may be filled later: wait returns when they are. ask NULL: the image is decoded as if the set were empty.
+typedef struct {
+    int (*ask)(void *self, const float *embeddings, int n, const unsigned char *exclude, float *features);
+    int (*wait)(void *self);
+    void *self;
+} rg_retriever_t;
+
+// What is translated. Where code and own are equal, nothing changes.
+typedef struct {
+    rg_tensor_t *content; // [N,h,w,C] of the sources
+    rg_tensor_t *code;    // [N,1,1,A*Z] wanted; a reconstruction's is own
+    rg_tensor_t *own;     // [N,1,1,A*Z] of the sources
+    rg_tensor_t *image;   // [N,4h,4w,3] the sources; read with attention only
+} rg_translate_source_t;
+
+// A translation between ask and finish.
+typedef struct {
+    rg_translate_source_t source;
+    rg_tensor_t *found; // [rows,h,w,k*C] for the first images, under way; NULL: no neighbours are needed
+    rg_tensor_t *code;  // [N,1,1,A*Z] that G is given; set by rg_translate_finish
+    const rg_retriever_t *retriever; // to wait for, or NULL
+} rg_decode_t;
+
+// Begins a translation: asks for the neighbours. retriever may be NULL for a model without fusion. An error of
+// the retriever is sticky on the tape.
+rg_decode_t rg_translate_ask(rg_tape_t *tape, const rg_model_t *model, rg_translate_source_t source,
+                             const rg_retriever_t *retriever, const unsigned char *exclude);
+
+// Waits for the neighbours and makes the image [N,4h,4w,3].
+rg_tensor_t *rg_translate_finish(rg_tape_t *tape, const rg_model_t *model, rg_decode_t *decode);
+
+// Both at once.
+rg_tensor_t *rg_translate(rg_tape_t *tape, const rg_model_t *model, rg_translate_source_t source,
+                          const rg_retriever_t *retriever, const unsigned char *exclude);
 
 #endif

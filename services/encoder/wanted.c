@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "common/core/err.h"
-#include "common/model/attribute.h"
+#include "common/model/encoders.h"
 
 int rg_wanted_read(rg_wanted_t *wanted, const rg_config_t *config, Rg__V1__Edit *const *edits, size_t n)
 {

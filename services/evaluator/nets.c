@@ -119,7 +119,7 @@ static rg_tensor_t *code_of(rg_nets_t *nets, const float *code, int n)
 
 int rg_nets_classify(rg_nets_t *nets, float *features, float *logits, const float *pixels, int n)
 {
-    rg_classes_t classes = rg_classify(nets->tape, &nets->classifier, pixels_of(nets, pixels, n));
+    rg_classifier_output_t classes = rg_classify(nets->tape, &nets->classifier, pixels_of(nets, pixels, n));
     if (features) take(features, classes.features);
     take(logits, classes.logits);
     return finish(nets);
@@ -136,10 +136,10 @@ int rg_nets_encode(rg_nets_t *nets, float *content, float *code, const float *pi
 int rg_nets_translate(rg_nets_t *nets, float *image, rg_nets_source_t source, int n,
                       const rg_retriever_t *retriever)
 {
-    const rg_source_t shown = {.content = content_of(nets, source.content, n),
-                               .code = code_of(nets, source.code, n),
-                               .own = code_of(nets, source.own, n),
-                               .image = pixels_of(nets, source.pixels, n)};
+    const rg_translate_source_t shown = {.content = content_of(nets, source.content, n),
+                                         .code = code_of(nets, source.code, n),
+                                         .own = code_of(nets, source.own, n),
+                                         .image = pixels_of(nets, source.pixels, n)};
     take(image, rg_translate(nets->tape, nets->model, shown, retriever, NULL));
     return finish(nets);
 }

@@ -6,8 +6,8 @@
 #define RG_EVALUATOR_NETS_H
 
 #include "common/model/checkpoint.h"
-#include "common/model/classifier.h"
-#include "common/model/translate.h"
+#include "common/model/encoders.h"
+#include "common/model/model.h"
 
 typedef struct {
     const rg_config_t *config; // borrowed

@@ -1,5 +1,5 @@
 // The learner of the built-in classifier (model/classifier.h): binary cross entropy over every annotated attribute.
-#include "common/model/classifier.h"
+#include "common/model/encoders.h"
 #include "common/model/layers.h"
 #include "common/nn/optim.h"
 #include "services/trainer/learner.h"
@@ -67,7 +67,7 @@ static int classification_step(void *state, const rg_batch_t *batch, rg_rng_t *r
     float *labels = rg_tape_alloc(tape, (size_t)n * sizeof *labels);
     for (int i = 0; i < n; i++) labels[i] = batch->labels[i];
     rg_learner_average(tape, self->ranks, set);
-    rg_classes_t classes = rg_classify(tape, &self->net, x);
+    rg_classifier_output_t classes = rg_classify(tape, &self->net, x);
     rg_losses_add(losses, "classify", rg_loss_bce(tape, classes.logits, labels, 1));
     int err = rg_ranks_agree(self->ranks, rg_losses_check(losses, iteration));
     if (err) return err;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/data/target.h"
-#include "common/model/loss.h"
+#include "common/model/embedder.h"
 #include "common/nn/optim.h"
 
 int rg_embedding_init(rg_embedding_t *self, rg_model_t *model, rg_backend_t *backend)

@@ -4,7 +4,7 @@
 #define RG_TRAINER_NEIGHBOUR_SOURCE_H
 
 #include "common/model/checkpoint.h"
-#include "common/model/translate.h"
+#include "common/model/model.h"
 #include "common/wire/neighbours.h"
 #include "services/trainer/batch_stream.h"
 #include "services/trainer/ranks.h"

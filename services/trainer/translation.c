@@ -22,8 +22,8 @@
 #include <string.h>
 
 #include "common/core/err.h"
-#include "common/model/critic.h"
-#include "common/model/loss.h"
+#include "common/model/discriminator.h"
+#include "common/model/encoders.h"
 #include "common/nn/optim.h"
 
 int rg_translation_init(rg_translation_t *self, rg_model_t *model, rg_backend_t *backend,
@@ -207,7 +207,7 @@ static void encode_batch(rg_translation_t *self, iteration_t *it)
 // ---- 3, 5, 6, 8: decoding
 
 // Asks for the neighbours of a source. No image may be its own neighbour: the ids of the batch's images are excluded.
-static rg_decode_t ask_neighbours(rg_translation_t *self, const iteration_t *it, rg_source_t source)
+static rg_decode_t ask_neighbours(rg_translation_t *self, const iteration_t *it, rg_translate_source_t source)
 {
     const rg_batch_t *batch = it->batch;
     const unsigned char *exclude = NULL;
@@ -221,11 +221,12 @@ static rg_decode_t ask_neighbours(rg_translation_t *self, const iteration_t *it,
 static void ask_for_images(rg_translation_t *self, iteration_t *it)
 {
     rg_tape_t *tape = self->tape;
-    it->decode = ask_neighbours(self, it,
-                                (rg_source_t){.content = rg_stack(tape, it->own_content, it->content),
-                                              .code = rg_stack(tape, it->wanted, it->code.mean),
-                                              .own = rg_stack(tape, it->own_code, it->code.mean),
-                                              .image = rg_stack(tape, it->sources, it->x)});
+    it->decode =
+        ask_neighbours(self, it,
+                       (rg_translate_source_t){.content = rg_stack(tape, it->own_content, it->content),
+                                               .code = rg_stack(tape, it->wanted, it->code.mean),
+                                               .own = rg_stack(tape, it->own_code, it->code.mean),
+                                               .image = rg_stack(tape, it->sources, it->x)});
 }
 
 static void decode_images(rg_translation_t *self, iteration_t *it)
@@ -245,7 +246,7 @@ static void ask_for_cycle(rg_translation_t *self, iteration_t *it)
     it->fake_content = rg_content_encode(self->tape, &self->model->content, it->fake);
     it->decode_back = ask_neighbours(
         self, it,
-        (rg_source_t){
+        (rg_translate_source_t){
             .content = it->fake_content, .code = it->own_code, .own = it->own_code, .image = it->fake});
 }
 
@@ -262,7 +263,7 @@ static void judge_images(rg_tape_t *tape, const rg_model_t *model, rg_tensor_t *
                          double *classify)
 {
     const rg_discriminator_t *net = &model->discriminator;
-    rg_verdict_t verdict = rg_discriminate(tape, net, x);
+    rg_discriminator_output_t verdict = rg_discriminate(tape, net, x);
     *adversarial += rg_loss_adversarial(tape, net, &verdict, (enum rg_gan)weight->gan, wanted,
                                         (float)weight->adversarial);
     for (int s = 0; labels && s < net->scales; s++)

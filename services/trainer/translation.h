@@ -17,7 +17,7 @@
 #define RG_TRAINER_TRANSLATION_H
 
 #include "common/model/perceptual.h"
-#include "common/model/translate.h"
+#include "common/model/model.h"
 #include "services/trainer/learner.h"
 
 enum rg_targets { RG_TARGETS_HALF, RG_TARGETS_BOTH };               // key targets

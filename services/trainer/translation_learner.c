@@ -123,10 +123,11 @@ static int draw_sample_columns(sample_t *sample)
     rg_tensor_t *code = rg_attribute_encode(t->tape, &t->model->attribute, x);
     rg_grid_put_column(grid, 0, x->data);
     for (int column = 1; column < grid->columns; column++) {
-        const rg_source_t source = {.content = content,
-                                    .code = column == 1 ? code : sample_code(sample, code, column - 2),
-                                    .own = code,
-                                    .image = x};
+        const rg_translate_source_t source = {.content = content,
+                                              .code =
+                                                  column == 1 ? code : sample_code(sample, code, column - 2),
+                                              .own = code,
+                                              .image = x};
         rg_grid_put_column(grid, column,
                            rg_translate(t->tape, t->model, source, t->retriever, batch->ids)->data);
     }

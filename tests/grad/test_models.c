@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "common/core/alloc.h"
-#include "common/model/critic.h"
-#include "common/model/loss.h"
+#include "common/model/discriminator.h"
+#include "common/model/encoders.h"
 #include "common/model/model.h"
 #include "common/model/perceptual.h"
 #include "tests/grad/fixture.h"
@@ -73,7 +73,7 @@ static int run_masked(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 
 static int run_discriminator(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 {
-    rg_verdict_t verdict = rg_discriminate(lab->fixture.tape, &lab->model->discriminator, x[0]);
+    rg_discriminator_output_t verdict = rg_discriminate(lab->fixture.tape, &lab->model->discriminator, x[0]);
     for (int s = 0; s < 2; s++) {
         y[2 * s] = verdict.source[s];
         y[2 * s + 1] = verdict.logits[s];

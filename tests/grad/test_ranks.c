@@ -13,7 +13,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "common/model/critic.h"
+#include "common/model/discriminator.h"
 #include "common/nn/optim.h"
 #include "services/trainer/translation.h"
 #include "tests/grad/fixture.h"

@@ -13,8 +13,8 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "common/model/critic.h"
-#include "common/model/loss.h"
+#include "common/model/discriminator.h"
+#include "common/model/encoders.h"
 #include "common/nn/optim.h"
 #include "services/trainer/embedding.h"
 #include "services/trainer/translation.h"

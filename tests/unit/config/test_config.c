@@ -12,7 +12,7 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/model/embedder.h"
-#include "common/model/loss.h"
+#include "common/model/encoders.h"
 #include "common/nn/optim.h"
 #include "tests/support/folder.h"
 

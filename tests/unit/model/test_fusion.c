@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "common/model/attribute.h"
+#include "common/model/encoders.h"
 #include "tests/support/result.h"
 #include "tests/unit/model/small.h"
 
