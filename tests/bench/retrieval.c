@@ -1,8 +1,10 @@
-// Searches of the retrieval service over ipc beside FAISS's own in this process, on the same vectors, in the
-// same rounds: throughput of batches, how long single queries take, also while vectors are added, and what an
-// approximate index finds after it was built, added to, removed from and built again. The services must be
-// running with empty stores (retrieval.sh starts them). Prints the tables; the last line is the least ratio
-// of the throughputs.
+// The retrieval service over ipc compared with FAISS in this process, on the same vectors, in alternating
+// rounds:
+//   - queries per second of batches, and latency of single queries (median and 99th percentile)
+//   - latency of single queries while vectors are added
+//   - recall of the approximate index after building, adding, removing and building again
+// retrieval.sh starts the services, with empty stores. Prints tables; the last line is the least ratio of the
+// queries per second.
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,12 +16,12 @@
 #include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/rng.h"
-#include "tests/bench/asking.h"
-#include "tests/bench/peer.h"
+#include "tests/bench/retrieval_client.h"
+#include "tests/bench/faiss_peer.h"
 #include "tests/bench/timing.h"
 
-// The vectors have LATENT degrees of freedom and some noise, as embeddings of images have.
-enum { D = ASKING_D, LATENT = 16, K = 10, ROUNDS = 9, SINGLES = 800, BLOCK = 50, SAMPLE = 1000 };
+// Like embeddings of images, the vectors have few degrees of freedom (LATENT) and some noise.
+enum { D = CLIENT_D, LATENT = 16, K = 10, ROUNDS = 9, SINGLES = 800, BLOCK = 50, SAMPLE = 1000 };
 enum { VECTORS = 200000, MORE = 100000, RATE = 5000, GROWN = 20000, REMOVED = 10000 };
 static const int BATCHES[] = {32, 256};
 static const double FLOOR = 0.98; // of recall
@@ -60,10 +62,10 @@ static float *draw(size_t n, uint64_t index)
 
 static int fill(bench_t *b)
 {
-    int err = asking_model(b->link);
+    int err = client_announce(b->link);
     double start = rg_clock_ms();
-    for (uint32_t i = 0; i < VECTORS && !err; i += ASKING_BATCH)
-        err = asking_add(b->link, b->vectors + (size_t)i * D, i, ASKING_BATCH);
+    for (uint32_t i = 0; i < VECTORS && !err; i += CLIENT_BATCH)
+        err = client_add(b->link, b->vectors + (size_t)i * D, i, CLIENT_BATCH);
     if (!err)
         printf("%d vectors added durably, %.0f per second\n", VECTORS,
                VECTORS / (rg_clock_ms() - start) * 1e3);
@@ -72,7 +74,7 @@ static int fill(bench_t *b)
 
 // ---- the two sides
 
-// The part of what `right` [n,k] holds that `found` has too.
+// The share of the neighbours in `right` [n,k] that `found` [n,k] holds, too.
 static double recall(const int64_t *found, const int64_t *right, size_t n)
 {
     size_t same = 0;
@@ -84,18 +86,19 @@ static double recall(const int64_t *found, const int64_t *right, size_t n)
 typedef struct {
     const char *name;
     peer_t *peer;
-    peer_way_t ways[4]; // of the peer; the best one counts
+    peer_way_t ways[4]; // of FAISS; the fastest one counts
     int n_ways;
     uint32_t ef_search; // of the service
-    double agreement;   // least share of common neighbours
+    double agreement;   // least share of common neighbours so far
 } match_t;
 
-// One search by each: own and theirs in ms, theirs for each way.
-static int once(bench_t *b, match_t *match, const float *queries, size_t n, double *own, double *theirs)
+// One search by the service and one by each way of FAISS. Writes the times in ms.
+static int search_once(bench_t *b, match_t *match, const float *queries, size_t n, double *own,
+                       double *theirs)
 {
     int64_t *found = rg_alloc(n * K * sizeof *found), *peers = rg_alloc(n * K * sizeof *peers);
     double start = rg_clock_ms();
-    int err = asking_search(b->link, found, queries, (uint32_t)n, (asking_how_t){K, match->ef_search, 0});
+    int err = client_search(b->link, found, queries, (uint32_t)n, (client_effort_t){K, match->ef_search, 0});
     *own = rg_clock_ms() - start;
     for (int w = 0; w < match->n_ways; w++) {
         start = rg_clock_ms();
@@ -109,7 +112,7 @@ static int once(bench_t *b, match_t *match, const float *queries, size_t n, doub
     return err;
 }
 
-// runs [rounds] by each way; the way with the least median.
+// Returns the way with the least median of `rounds` times.
 static int best_way(double theirs[][SINGLES], int n_ways, int rounds)
 {
     int best = 0;
@@ -131,7 +134,7 @@ static int throughput(bench_t *b, match_t *match, size_t n)
     int err = 0;
     for (int r = -1; r < ROUNDS && !err; r++) {
         double one[4];
-        err = once(b, match, b->queries, n, &own[r < 0 ? 0 : r], one);
+        err = search_once(b, match, b->queries, n, &own[r < 0 ? 0 : r], one);
         for (int w = 0; w < match->n_ways; w++) theirs[w][r < 0 ? 0 : r] = one[w];
     }
     if (err) return err;
@@ -144,15 +147,15 @@ static int throughput(bench_t *b, match_t *match, size_t n)
     return 0;
 }
 
-// Blocks of single queries, first all by the service, then all in each of FAISS's ways: whoever asks one asks
-// more.
+// Times a block of single queries: all of them by the service, then all by each way of FAISS. Blocks, because
+// a client that sends one query usually sends more.
 static int time_block(bench_t *b, match_t *match, int first, double *own, double theirs[][SINGLES])
 {
     int64_t found[K], peers[K];
     for (int i = first; i < first + BLOCK; i++) {
         double start = rg_clock_ms();
-        int err = asking_search(b->link, found, b->queries + (size_t)i * D, 1,
-                                (asking_how_t){K, match->ef_search, 0});
+        int err = client_search(b->link, found, b->queries + (size_t)i * D, 1,
+                                (client_effort_t){K, match->ef_search, 0});
         own[i] = rg_clock_ms() - start;
         if (err) return err;
     }
@@ -182,7 +185,7 @@ static int singles(bench_t *b, match_t *match)
     return 0;
 }
 
-static int compare(bench_t *b, match_t *match)
+static int compare_all(bench_t *b, match_t *match)
 {
     int err = 0;
     for (size_t i = 0; i < sizeof BATCHES / sizeof *BATCHES && !err; i++)
@@ -200,7 +203,7 @@ static int compare_exact(bench_t *b)
                      .ways = {{1, 0, 0}, {threads, 0, 0}, {1, 1, 0}, {threads, 1, 0}},
                      .n_ways = 4,
                      .agreement = 1};
-    int err = compare(b, &match);
+    int err = compare_all(b, &match);
     peer_destroy(match.peer);
     return err;
 }
@@ -226,8 +229,8 @@ static void *add_steadily(void *data)
         double due = start + adder->added * 1e3 / RATE, early = due - rg_clock_ms();
         if (early > 0) nanosleep(&(struct timespec){.tv_nsec = (long)(early * 1e6)}, NULL);
         uint32_t first = VECTORS + adder->added;
-        adder->err = asking_add(link, adder->b->vectors + (size_t)first * D, first, ASKING_BATCH);
-        adder->added += ASKING_BATCH;
+        adder->err = client_add(link, adder->b->vectors + (size_t)first * D, first, CLIENT_BATCH);
+        adder->added += CLIENT_BATCH;
     }
     adder->took_s = (rg_clock_ms() - start) / 1e3;
     rg_link_destroy(&link);
@@ -240,7 +243,7 @@ static int time_singles(bench_t *b, double *times)
     int err = 0;
     for (int i = 0; i < SINGLES && !err; i++) {
         double start = rg_clock_ms();
-        err = asking_search(b->link, found, b->queries + (size_t)i * D, 1, (asking_how_t){K, 0, 0});
+        err = client_search(b->link, found, b->queries + (size_t)i * D, 1, (client_effort_t){K, 0, 0});
         times[i] = rg_clock_ms() - start;
     }
     rg_timing_median(times, SINGLES); // sorts
@@ -271,10 +274,12 @@ static int measure_recall(bench_t *b, uint32_t ef_search, double *out)
 {
     int64_t *found = rg_alloc(SAMPLE * K * sizeof *found), *right = rg_alloc(SAMPLE * K * sizeof *right);
     int err = 0;
-    for (uint32_t i = 0; i < SAMPLE && !err; i += ASKING_BATCH) {
+    for (uint32_t i = 0; i < SAMPLE && !err; i += CLIENT_BATCH) {
         const float *queries = b->queries + (size_t)i * D;
-        err = asking_search(b->link, found + i * K, queries, ASKING_BATCH, (asking_how_t){K, ef_search, 0});
-        if (!err) err = asking_search(b->link, right + i * K, queries, ASKING_BATCH, (asking_how_t){K, 0, 1});
+        err =
+            client_search(b->link, found + i * K, queries, CLIENT_BATCH, (client_effort_t){K, ef_search, 0});
+        if (!err)
+            err = client_search(b->link, right + i * K, queries, CLIENT_BATCH, (client_effort_t){K, 0, 1});
     }
     *out = recall(found, right, SAMPLE);
     free(found);
@@ -290,7 +295,7 @@ static int print_recall(bench_t *b, uint32_t ef_search, const char *when)
     return err;
 }
 
-// The least effort that reaches the floor.
+// Finds the least efSearch whose recall reaches FLOOR.
 static int choose_effort(bench_t *b, uint32_t *ef_search)
 {
     double value = 0;
@@ -302,7 +307,7 @@ static int choose_effort(bench_t *b, uint32_t *ef_search)
     return err ? err : rg_fail(RG_ENUMERIC, "recall stays at %.3f", value);
 }
 
-// The snapshot's FAISS part: the very index the service searches. Its head has the sizes (snapshot.c).
+// Reads the index of the service from its snapshot; the offset follows from the head (snapshot.c).
 static peer_t *read_snapshot(const bench_t *b)
 {
     char *path = rg_format("%s/index.snapshot", b->config.retrieval.path);
@@ -321,13 +326,13 @@ static peer_t *read_snapshot(const bench_t *b)
 static int change_and_measure(bench_t *b, uint32_t ef_search)
 {
     int err = print_recall(b, ef_search, "after building");
-    for (uint32_t i = 0; i < GROWN && !err; i += ASKING_BATCH)
-        err = asking_add(b->link, b->vectors + (size_t)(VECTORS + i) * D, VECTORS + i, ASKING_BATCH);
+    for (uint32_t i = 0; i < GROWN && !err; i += CLIENT_BATCH)
+        err = client_add(b->link, b->vectors + (size_t)(VECTORS + i) * D, VECTORS + i, CLIENT_BATCH);
     if (!err) err = print_recall(b, ef_search, "after adding 20,000");
-    for (uint32_t i = 0; i < REMOVED && !err; i += ASKING_BATCH)
-        err = asking_remove(b->link, i * 7, ASKING_BATCH);
+    for (uint32_t i = 0; i < REMOVED && !err; i += CLIENT_BATCH)
+        err = client_remove(b->link, i * 7, CLIENT_BATCH);
     if (!err) err = print_recall(b, ef_search, "after removing 10,000");
-    if (!err) err = asking_index(b->link, RG__V1__INDEX_ACTION__REBUILD);
+    if (!err) err = client_index(b->link, RG__V1__INDEX_ACTION__REBUILD);
     return err ? err : print_recall(b, ef_search, "after building again");
 }
 
@@ -336,8 +341,8 @@ static int compare_hnsw(bench_t *b)
     const int threads = b->config.threads;
     match_t match = {.name = "HNSW32", .n_ways = 2, .agreement = 1};
     double start = rg_clock_ms();
-    int err = asking_index(b->link, RG__V1__INDEX_ACTION__REBUILD);
-    if (!err) err = asking_index(b->link, RG__V1__INDEX_ACTION__SNAPSHOT);
+    int err = client_index(b->link, RG__V1__INDEX_ACTION__REBUILD);
+    if (!err) err = client_index(b->link, RG__V1__INDEX_ACTION__SNAPSHOT);
     if (!err)
         printf("| HNSW32, seconds to build, beside everything else | %.0f | | | |\n",
                (rg_clock_ms() - start) / 1e3);
@@ -349,14 +354,14 @@ static int compare_hnsw(bench_t *b)
     if (!match.peer) return rg_fail(RG_EFORMAT, "%s: no snapshot", b->config.retrieval.path);
     printf("| HNSW32, efSearch for a recall of %.2f | %u | %u | | |\n", FLOOR, match.ef_search,
            match.ef_search);
-    err = compare(b, &match);
+    err = compare_all(b, &match);
     peer_destroy(match.peer);
     return err ? err : change_and_measure(b, match.ef_search);
 }
 
-// ----
+// ---- start
 
-static int run(bench_t *b)
+static int run_bench(bench_t *b)
 {
     int exact = strcmp(b->config.retrieval.index, "Flat") == 0;
     const rg_wire_options_t wire = rg_wire_options(&b->config);
@@ -382,7 +387,7 @@ int main(int argc, char **argv)
     b.vectors = draw(VECTORS + MORE, 0);
     b.queries = draw(SAMPLE, 1);
     setvbuf(stdout, NULL, _IOLBF, 0);
-    int err = run(&b);
+    int err = run_bench(&b);
     rg_link_destroy(&b.link);
     if (err) return fprintf(stderr, "retrieval: %s\n", rg_error()), 1;
     printf("\nratio %.2f\n", b.least);

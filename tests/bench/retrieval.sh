@@ -1,19 +1,21 @@
 #!/bin/sh
-# The retrieval service against FAISS itself:  tests/bench/retrieval.sh [exact|hnsw]
+# The retrieval service compared with FAISS:  tests/bench/retrieval.sh [exact|hnsw]
 #
-# A service of its own, with an empty store, is filled with 200,000 vectors of 100 numbers through its front door; then
-# batches of 32 and 256 queries and single ones are searched, alternately by the service over ipc and by FAISS in the
-# bench's process, on the same vectors: exactly (FAISS's best of one or all threads, with or without BLAS), and with the very
-# HNSW graph that the service has built, at the effort that finds 98 %. Then single queries are timed while vectors are
-# added, and recall is measured after building, adding, removing and building again. Then the service is killed and started
-# again. The last line is `ratio R`: the least of service / FAISS in queries per second. BUILD names the build folder (default build).
+# Starts a service with an empty store and adds 200,000 vectors of 100 numbers. Then batches of 32 and 256 queries and single
+# queries are searched in turns by the service over ipc and by FAISS in the process of the benchmark, on the same vectors:
+#   exact  against the fastest of FAISS's ways (one or all threads, with or without BLAS); single queries are also timed while
+#          vectors are added
+#   hnsw   with the same HNSW graph and the efSearch that reaches a recall of 98 %; recall is also measured after building,
+#          adding, removing and building again
+# At the end the service is killed and started again. The last line is `ratio R`: the least ratio service / FAISS of the queries
+# per second. BUILD names the build folder (default: build).
 set -eu
 build=${BUILD:-build} work=$(mktemp -d "${TMPDIR:-/tmp}/rg-bench-XXXXXX") service=
 trap '[ -z "$service" ] || kill "$service"; rm -rf "$work"' EXIT
 [ -x "$build/tests/bench/retrieval" ] || { echo "retrieval: build first, or name the build folder in BUILD" >&2; exit 1; }
-export OMP_NUM_THREADS=2 GOMP_SPINCOUNT=2000 # as rg-ctl up starts it
+export OMP_NUM_THREADS=2 GOMP_SPINCOUNT=2000 # as rg-ctl up sets them
 
-start() { # CONFIG: as rg-ctl up starts it, with large pages
+start() { # CONFIG: starts the service as rg-ctl up does, with huge pages
     GLIBC_TUNABLES=glibc.malloc.hugetlb=1 "$build/bin/rg-retrieval" --config "$1" 2>>"$work/log" &
     service=$!
 }

@@ -10,7 +10,7 @@
 #include "services/retrieval/answers.h"
 #include "services/retrieval/verify.h"
 #include "tests/fuzz/frames.h"
-#include "tests/unit/retrieval/requests.h"
+#include "tests/support/retrieval_requests.h"
 
 enum { MAP_BYTES = 256 << 20, D = 4, C = 2, PAGE = 32 };
 

@@ -3,7 +3,7 @@
 #define RG_TEST_RETRIEVAL_ANSWERED_H
 
 #include "services/retrieval/answers.h"
-#include "tests/unit/retrieval/requests.h"
+#include "tests/support/retrieval_requests.h"
 #include "tests/unit/retrieval/sets.h"
 
 enum { K_MAX = 10, BATCH_MAX = 40, REPLY_MAX = 64 << 10 };

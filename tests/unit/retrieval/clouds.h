@@ -1,11 +1,11 @@
-// Vectors drawn from a normal distribution, and rows of them.
+// Clouds: vectors from a normal distribution, and rows that hold them.
 #ifndef RG_TEST_RETRIEVAL_CLOUDS_H
 #define RG_TEST_RETRIEVAL_CLOUDS_H
 
 #include "common/core/rng.h"
 #include "services/retrieval/rows.h"
 
-// [n,dim], free() it.
+// Vectors [n,dim]. free() it.
 static inline float *cloud(size_t n, size_t dim, uint64_t seed)
 {
     float *x = rg_alloc((n * dim + 1) * sizeof *x);
@@ -15,7 +15,7 @@ static inline float *cloud(size_t n, size_t dim, uint64_t seed)
     return x;
 }
 
-// The label of a row in order, with gaps between them.
+// The label of the row at a position. Labels ascend with gaps.
 static inline int64_t cloud_label(size_t row)
 {
     return 1000 + 3 * (int64_t)row;

@@ -5,7 +5,8 @@ static void a_model_is_made_current(void **state)
     fixture_t *f = *state;
     rg_msg_t *reply;
     announce(f, "old");
-    assert_ok(ask(f, rg_answer_model, picture_model_request("m", 3), &reply)); // nothing is stored: at once
+    assert_ok(
+        ask(f, rg_answer_model, picture_model_request("m", 3), &reply)); // at once, because nothing is stored
     const Rg__V1__ModelReply *body = rg_msg_body(reply);
     assert_int_equal(body->generation, 2);
     assert_int_equal(body->images, 0);
@@ -40,13 +41,13 @@ static void the_next_model_says_what_is_missing(void **state)
     ((Rg__V1__SearchRequest *)rg_msg_body(request))->model = rg_msg_text(request, "new");
     assert_fails(ask(f, rg_answer_search, request, &reply), RG_EMODEL,
                  "model new has 3 images still to embed; until then model m is current");
-    assert_ok(ask(f, rg_answer_add, picture_add_request("new", 1, 3, 0), &reply)); // thumbnails need not come
+    assert_ok(ask(f, rg_answer_add, picture_add_request("new", 1, 3, 0), &reply)); // without thumbnails
     const Rg__V1__IngestReply *body = rg_msg_body(reply);
     assert_int_equal(body->outcomes[0]->fate, RG__V1__FATE__ADDED);
     assert_int_equal(body->outcomes[2]->fate, RG__V1__FATE__REFUSED);
     assert_non_null(strstr(body->outcomes[2]->reason, "not stored"));
     rg_msg_destroy(&reply);
-    assert_ok(ask(f, rg_answer_add, picture_add_request("new", 0, 1, 0), &reply)); // the last one
+    assert_ok(ask(f, rg_answer_add, picture_add_request("new", 0, 1, 0), &reply)); // the last missing image
     assert_int_equal(((const Rg__V1__IngestReply *)rg_msg_body(reply))->generation, 3);
     rg_msg_destroy(&reply);
     assert_fails(ask(f, rg_answer_search, picture_search_request("m", 1, 1), &reply), RG_EMODEL,
@@ -81,13 +82,13 @@ static void bad_adds_are_refused_whole(void **state)
     rg_msg_t *reply, *request;
     assert_fails(ask(f, rg_answer_add, picture_add_request("m", 0, 1, 1), &reply), RG_EMODEL, "");
     announce(f, "m");
-    request = picture_add_request("m", 0, 1, 0); // a thumbnail of another kind
+    request = picture_add_request("m", 0, 1, 0); // a thumbnail of a wrong type
     rg_msg_copy(request, "0", RG__V1__DTYPE__F32, 1, (const uint32_t[]){1}, &(float){1});
     assert_fails(ask(f, rg_answer_add, request, &reply), RG_ESHAPE, "");
     request = picture_add_request("m", 0, 2, 2);
     ((Rg__V1__AddRequest *)rg_msg_body(request))->items[1]->id.len = 15;
     assert_fails(ask(f, rg_answer_add, request, &reply), RG_EINVAL, "items[1].id has 15 bytes");
-    request = picture_add_request("m", 0, 3, 3); // more images than rows
+    request = picture_add_request("m", 0, 3, 3); // fewer images than rows of payloads
     ((Rg__V1__AddRequest *)rg_msg_body(request))->n_items = 2;
     assert_fails(ask(f, rg_answer_add, request, &reply), RG_ESHAPE, "");
     request = picture_add_request("m", 0, 1, 1);
@@ -174,7 +175,7 @@ static void images_are_listed_with_all_they_have(void **state)
         assert_memory_equal(thumbnail.data, p.thumbnail, sizeof p.thumbnail);
     }
     rg_msg_destroy(&reply);
-    assert_ok(ask(f, rg_answer_list, list_request(5, 1), &reply)); // after the last
+    assert_ok(ask(f, rg_answer_list, list_request(5, 1), &reply)); // behind the last image
     body = rg_msg_body(reply);
     assert_int_equal(body->n_images, 0);
     assert_int_equal(body->next, 0);
@@ -184,7 +185,7 @@ static void images_are_listed_with_all_they_have(void **state)
                  "41 images: 1 to 40");
 }
 
-// reply_max has room for two thumbnails, and for two embeddings if they are sent.
+// Lists all images; reply_max allows two per reply.
 static void page_through(fixture_t *f, int embeddings, size_t reply_max)
 {
     rg_msg_t *reply;
@@ -245,14 +246,14 @@ static void images_are_listed_by_their_ids(void **state)
     fixture_t *f = *state;
     rg_msg_t *reply, *request = picture_list_request((const unsigned[]){3, 9, 0, 1, 3}, 5, RG_ID_SIZE);
     Rg__V1__ListRequest *fields = rg_msg_body(request);
-    fields->embeddings = fields->missing = 1; // there is no next model: nothing is missing
+    fields->embeddings = fields->missing = 1; // `missing` is ignored where ids are given
     fields->from = 4;
     fields->limit = BATCH_MAX + 1;
     announce(f, "m");
     add_some(f, 0, 4);
     take_out(f->answers.set, 1, 1);
     assert_ok(ask(f, rg_answer_list, request, &reply));
-    static const unsigned want[] = {3, 0, 3}; // 9 never was there, 1 is there no more
+    static const unsigned want[] = {3, 0, 3}; // 9 was never stored, 1 was removed
     assert_listed(reply, want, 3);
     assert_int_equal(((const Rg__V1__ListReply *)rg_msg_body(reply))->next, 0);
     rg_payload_t embeddings;
@@ -269,7 +270,7 @@ static void images_are_listed_by_their_ids(void **state)
     rg_msg_destroy(&reply);
 }
 
-// As many as a reply has room for; `next` counts ids, also those that are not stored.
+// A reply lists as many images as fit. `next` counts all ids, stored or not.
 static void a_list_of_ids_goes_on_where_the_last_one_ended(void **state)
 {
     enum { MANY = RG_MSG_PAYLOADS_MAX + 4 };
@@ -402,7 +403,7 @@ static void the_last_announcement_is_served(void **state)
     assert_served(&announcements, "", "", 0);
     assert_served(&announcements, "stored", "", 0); // before this service started
     uint64_t first = record(&announcements, "a", "stage2");
-    assert_true(first > 1600000000000); // milliseconds: larger than those of an earlier life
+    assert_true(first > 1600000000000); // milliseconds since 1970, so larger than before a restart
     assert_served(&announcements, "a", "stage2", first);
     uint64_t second = record(&announcements, "a", "stage3");
     assert_true(second > first);
@@ -417,7 +418,7 @@ static void the_next_model_is_not_served_before_its_time(void **state)
     assert_served(&announcements, "a", "old", old);
     uint64_t next = record(&announcements, "b", "new");
     assert_served(&announcements, "a", "old", old);
-    uint64_t again = record(&announcements, "a", "old"); // by an encoder that starts meanwhile
+    uint64_t again = record(&announcements, "a", "old"); // by an encoder that starts during the reindexing
     assert_true(again > next);
     assert_served(&announcements, "a", "old", again);
     assert_served(&announcements, "b", "new", next); // the set has switched

@@ -12,7 +12,7 @@ static void a_search_brings_maps_and_thumbnails(void **state)
     uint8_t *exclude =
         rg_msg_room(request, "exclude", RG__V1__DTYPE__U8, 2, (const uint32_t[]){2, RG_ID_SIZE});
     picture(&p, 1);
-    memcpy(exclude + RG_ID_SIZE, p.id, RG_ID_SIZE); // query 1 leaves itself out
+    memcpy(exclude + RG_ID_SIZE, p.id, RG_ID_SIZE); // query 1 must not find itself
     announce(f, "m");
     add_some(f, 0, 3);
     assert_ok(ask(f, rg_answer_search, request, &reply));
@@ -27,7 +27,7 @@ static void a_search_brings_maps_and_thumbnails(void **state)
     assert_true(body->neighbours[1]->annotated);
     assert_true(body->neighbours[1]->added_ms > 0);
     assert_int_equal(body->neighbours[4]->id.len, RG_ID_SIZE);
-    assert_int_equal(body->neighbours[5]->id.len, 0); // two are left of three
+    assert_int_equal(body->neighbours[5]->id.len, 0); // only two of three images may be found
     rg_payload_t features, thumbnail;
     assert_ok(
         rg_msg_payload(reply, "features", RG__V1__DTYPE__F16, 4, (const uint32_t[]){6, H, W, C}, &features));
@@ -114,7 +114,7 @@ static void bad_searches_are_refused(void **state)
     request = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REQUEST);
     *(Rg__V1__SearchRequest *)rg_msg_body(request) = (Rg__V1__SearchRequest){
         .base = ((Rg__V1__SearchRequest *)rg_msg_body(request))->base, .model = "m", .k = 1};
-    assert_fails(ask(f, rg_answer_search, request, &reply), RG_ESHAPE, ""); // no queries
+    assert_fails(ask(f, rg_answer_search, request, &reply), RG_ESHAPE, ""); // without queries
     request = picture_search_request("m", BATCH_MAX, K_MAX);
     ((Rg__V1__SearchRequest *)rg_msg_body(request))->thumbnails = 1;
     assert_fails(ask(f, rg_answer_search, request, &reply), RG_ELIMIT, "400 thumbnails");

@@ -31,7 +31,7 @@ static int is_wanted(size_t from, const rg_bitset_t *allowed, size_t row)
     return row >= from && (!allowed || rg_bitset_get(allowed, row));
 }
 
-// All rows that may be found, nearest first, by the plain formula: how many.
+// Writes all rows that may be found, nearest first, by the plain formula. Returns how many.
 static size_t brute_force(reference_t *all, const rg_rows_t *rows, size_t from, const rg_bitset_t *allowed,
                           const float *query)
 {
@@ -43,7 +43,7 @@ static size_t brute_force(reference_t *all, const rg_rows_t *rows, size_t from, 
     return n;
 }
 
-// The j-th hit is as far as the j-th nearest, wanted, and none is there twice.
+// The j-th hit has the distance of the j-th nearest row, and no row occurs twice.
 static void check_hits(const rg_hit_t *hits, size_t k, const reference_t *all, size_t n,
                        const rg_rows_t *rows, const float *query)
 {
@@ -79,7 +79,7 @@ static void compare_with_brute_force(const rg_rows_t *rows, size_t from, const r
     free(all);
 }
 
-// Queries one by one, by matrix products, and more of them than one product takes.
+// With few queries (one by one), with more (matrix products), and with more than one product holds.
 static void agrees_with_brute_force(void **state)
 {
     (void)state;
@@ -111,7 +111,7 @@ static void finds_in_several_chunks_and_slabs(void **state)
     }
 }
 
-static void looks_from_a_row_on(void **state)
+static void searches_from_a_row_on(void **state)
 {
     (void)state;
     rg_rows_t rows;
@@ -126,7 +126,7 @@ static void looks_from_a_row_on(void **state)
     free(queries);
 }
 
-static void looks_among_chosen_rows(void **state)
+static void searches_among_chosen_rows(void **state)
 {
     (void)state;
     rg_rows_t rows;
@@ -164,7 +164,7 @@ static void equal_vectors_are_at_distance_zero_in_order(void **state)
     rg_rows_t rows;
     rg_hit_t hits[8 * (SAME + 1)];
     rg_rows_init(&rows, DIM);
-    for (size_t i = 0; i < 60 * SAME; i++) // each vector SAME times, apart from each other
+    for (size_t i = 0; i < 60 * SAME; i++) // each vector SAME times, not next to each other
         rg_rows_append(&rows, &(rg_image_row_t){.label = (int64_t)i, .vector = vectors + i % 60 * DIM});
     for (size_t n = 1; n <= 8; n += 7) {
         rg_exact_search(hits, &rows, 0, NULL, vectors, n, SAME + 1, NULL);
@@ -181,7 +181,7 @@ static void equal_vectors_are_at_distance_zero_in_order(void **state)
     free(vectors);
 }
 
-// Small distances between large vectors: products alone would lose them.
+// Distances are small and vectors large: products alone would lose the differences.
 static void distances_are_computed_from_differences(void **state)
 {
     (void)state;
@@ -195,7 +195,7 @@ static void distances_are_computed_from_differences(void **state)
         vector[3] += (float)i / 8;
         rg_rows_append(&rows, &(rg_image_row_t){.label = i, .vector = vector});
     }
-    rg_exact_search(hits, &rows, 0, NULL, vector, 1, 4, NULL); // the last one
+    rg_exact_search(hits, &rows, 0, NULL, vector, 1, 4, NULL); // the query is the last row
     for (int i = 0; i < 4; i++) {
         assert_int_equal(hits[i].row, 3 - i);
         assert_true(hits[i].dist_l2sq == (float)(i * i) / 64);
@@ -210,7 +210,7 @@ static void threads_find_the_same(void **state)
     rg_rows_t rows;
     float *queries = cloud(MANY, DIM, 2);
     rg_hit_t *one = rg_alloc(MANY * K * sizeof *one), *two = rg_alloc(MANY * K * sizeof *two);
-    cloud_rows(&rows, N, DIM, 1); // so many that the search is shared
+    cloud_rows(&rows, N, DIM, 1); // enough rows for several threads
     for (int threads = 2; threads <= 3; threads++) {
         rg_exact_search(one, &rows, 0, NULL, queries, MANY, K, NULL);
         rg_thread_pool_t *pool;
@@ -242,8 +242,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(agrees_with_brute_force),
         cmocka_unit_test(finds_in_several_chunks_and_slabs),
-        cmocka_unit_test(looks_from_a_row_on),
-        cmocka_unit_test(looks_among_chosen_rows),
+        cmocka_unit_test(searches_from_a_row_on),
+        cmocka_unit_test(searches_among_chosen_rows),
         cmocka_unit_test(no_rows_are_no_hits),
         cmocka_unit_test(equal_vectors_are_at_distance_zero_in_order),
         cmocka_unit_test(distances_are_computed_from_differences),

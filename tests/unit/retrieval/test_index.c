@@ -60,7 +60,7 @@ static void bad_factory_strings_are_named(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_fails(rg_index_check(bad[i], DIM), RG_ECONFIG, bad[i]);
     }
-    assert_ok(rg_index_check("IVF64,Flat", DIM)); // needs training: known when it is built
+    assert_ok(rg_index_check("IVF64,Flat", DIM)); // cannot be checked further before it is trained
     assert_ok(rg_index_check("HNSW32", DIM));
     assert_ok(rg_index_check("Flat", DIM));
     assert_true(rg_index_is_exact("Flat"));

@@ -9,7 +9,7 @@ enum { DIM = 24, N = 3000, MORE = 500, QUERIES = 60, K = 10 };
 
 static const rg_index_effort_t HARD = {.nprobe = 24, .ef_search = 96};
 
-// A view of N rows of a cloud, indexed.
+// A view of N rows of a cloud, with an index over all of them.
 static rg_view_t *indexed_view(const char *factory)
 {
     rg_store_model_t model = model_of("m");
@@ -37,7 +37,7 @@ static void run(rg_hit_t *hits, const rg_view_t *view, const float *queries, rg_
     assert_ok(rg_search_run(hits, view, &search));
 }
 
-// Of what an exact search allowed the living finds, the part that the view's search finds.
+// The share of the exact neighbours, among rows that are alive, that a search of the view finds.
 static double recall(const rg_view_t *view, rg_index_effort_t effort)
 {
     float *queries = cloud(QUERIES, DIM, 2);
@@ -57,7 +57,7 @@ static double recall(const rg_view_t *view, rg_index_effort_t effort)
     return (double)same / (QUERIES * K);
 }
 
-// At least 0.95 after the build, after adds behind the index, and after removals.
+// Recall is at least 0.95 after the build, after additions behind the index, and after removals.
 static void recall_holds(const char *factory)
 {
     rg_view_t *view = indexed_view(factory);
@@ -67,7 +67,7 @@ static void recall_holds(const char *factory)
     assert_true(recall(view, HARD) >= 0.95);
     for (size_t i = 0; i < N + MORE; i += 5) rg_view_kill(view, i);
     assert_true(recall(view, HARD) >= 0.95);
-    for (size_t i = 0; i < N; i++) rg_view_kill(view, i); // the index has nothing left
+    for (size_t i = 0; i < N; i++) rg_view_kill(view, i); // all rows of the index are dead
     assert_int_equal(rg_view_count(view), MORE - MORE / 5);
     assert_true(recall(view, HARD) == 1);
     rg_view_destroy(&view);
@@ -103,12 +103,12 @@ static void effort_raises_recall(void **state)
         double little = recall(view, kinds[i].little), much = recall(view, kinds[i].much);
         assert_true(much >= little + 0.02);
         assert_true(much >= 0.99);
-        assert_true(recall(view, (rg_index_effort_t){0}) < much); // each search has its own
+        assert_true(recall(view, (rg_index_effort_t){0}) < much); // the effort of one search does not stay
         rg_view_destroy(&view);
     }
 }
 
-// An index that is asked for more than it finds is helped.
+// Where the index finds too few rows, an exact search finds them.
 static void as_many_are_found_as_there_are(void **state)
 {
     (void)state;
@@ -146,7 +146,7 @@ static void what_is_excluded_is_not_found(const char *factory)
         assert_ok(rg_search_run(hits, view, &search));
         for (size_t i = 0; i < 5 * k; i++)
             assert_true(hits[i].row >= 0 && hits[i].row != exclude[i / k] && hits[i].row != 5);
-        assert_int_equal(hits[k].row, 4); // the others find themselves
+        assert_int_equal(hits[k].row, 4); // the other queries find themselves
         assert_true(hits[k].dist_l2sq == 0);
         assert_int_equal(hits[4 * k].row, N + 3);
     }
@@ -178,8 +178,8 @@ static void the_last_one_excluded_leaves_none(void **state)
     rg_view_destroy(&view);
 }
 
-// A search allowed chosen rows is exact, and finds no others.
-static void looks_among_chosen_rows(void **state)
+// A search among allowed rows is exact and finds no others.
+static void searches_among_chosen_rows(void **state)
 {
     (void)state;
     rg_view_t *view = indexed_view("IVF32,Flat");
@@ -187,7 +187,7 @@ static void looks_among_chosen_rows(void **state)
     float *queries = cloud(QUERIES, DIM, 2);
     rg_hit_t hits[QUERIES * K], exact[QUERIES * K];
     rg_bitset_init(&allowed, view->rows.count, 0);
-    for (size_t i = 0; i < 7 * (K - 1); i += 7) rg_bitset_set(&allowed, i); // one fewer than asked for
+    for (size_t i = 0; i < 7 * (K - 1); i += 7) rg_bitset_set(&allowed, i); // one row fewer than k
     const rg_search_t search = {
         .queries = queries, .n = QUERIES, .k = K, .allowed = &allowed, .effort = {1, 0}};
     assert_ok(rg_search_run(hits, view, &search));
@@ -203,7 +203,7 @@ static void looks_among_chosen_rows(void **state)
 
 // ---- random
 
-// A view of n rows, of which every third is dead.
+// A view of n rows. Every third row is dead.
 static rg_view_t *small_view(size_t n)
 {
     const rg_store_model_t model = model_of("m");
@@ -230,7 +230,7 @@ static void random_ones_are_distinct_uniform_and_repeatable(void **state)
         for (int j = i / PICK * PICK; j < i; j++) assert_int_not_equal(hits[j].row, hits[i].row);
         seen[i % PICK][hits[i].row]++;
     }
-    for (int place = 0; place < PICK; place++) // 1/5 of one half, 1/6 of the other; six deviations of 32
+    for (int place = 0; place < PICK; place++) // expected: 1/5 of one half, 1/6 of the other; within 6 sigma
         for (int row = 0; row < ROWS; row++)
             if (row % 3 != 2) assert_in_range(seen[place][row], row == 4 ? 400 : 900, row == 4 ? 600 : 1300);
     assert_ok(rg_search_run(again, view, &search));
@@ -288,7 +288,7 @@ static void random_ones_are_chosen_ones(void **state)
 
 // ---- pools
 
-// The rows of a view without dead ones lie on a line, row i at i: the nearest to 0 are the first.
+// Row i lies at i on a line, so the nearest rows to 0 are the first ones.
 static void a_pool_is_drawn_from(void **state)
 {
     (void)state;
@@ -306,16 +306,16 @@ static void a_pool_is_drawn_from(void **state)
         .queries = queries, .n = TIMES, .k = PICK, .pool = POOL, .exclude = exclude, .seed = 5};
     assert_ok(rg_search_run(hits, view, &search));
     for (int i = 0; i < TIMES * PICK; i++) {
-        assert_in_range(hits[i].row, 0, POOL); // the 10 nearest but row 4
+        assert_in_range(hits[i].row, 0, POOL); // the 10 nearest, without row 4
         assert_int_not_equal(hits[i].row, 4);
         if (i % PICK) assert_true(hits[i - 1].row < hits[i].row); // nearest first, none twice
         seen[hits[i].row]++;
     }
-    for (int row = 0; row <= POOL; row++) // 3/10; six deviations of 25
+    for (int row = 0; row <= POOL; row++) // expected: 3/10; within 6 sigma
         if (row != 4) assert_in_range(seen[row], 750, 1050);
     assert_ok(rg_search_run(again, view, &search));
     for (int i = 0; i < TIMES * PICK; i++) assert_int_equal(hits[i].row, again[i].row);
-    search.number = 7; // the same search, but for its first queries
+    search.number = 7; // the same search without its first 7 queries
     search.n -= 7;
     assert_ok(rg_search_run(again, view, &search));
     for (size_t i = 0; i < search.n * PICK; i++) assert_int_equal(hits[7 * PICK + i].row, again[i].row);
@@ -329,7 +329,7 @@ static void a_pool_is_drawn_from(void **state)
 static void a_pool_of_a_small_set_may_lack_some(void **state)
 {
     (void)state;
-    rg_view_t *view = small_view(3); // of which two live
+    rg_view_t *view = small_view(3); // two of them alive
     const float query[D] = {0};
     rg_hit_t hits[3];
     const rg_search_t search = {.queries = query, .n = 1, .k = 3, .pool = 8};
@@ -341,8 +341,8 @@ static void a_pool_of_a_small_set_may_lack_some(void **state)
 
 // ---- filters
 
-// Pictures 0..9 called 000000.jpg..., 10..19 with names of their own, every second annotated. They are added
-// in two batches, picture 4 is removed.
+// Pictures 0..9 with the names 000000.jpg..., and 10..19 with other names; every second one is annotated.
+// Picture 4 is removed.
 static rg_set_t *filtered_set(const char *path)
 {
     rg_set_t *set = open_set(path);
@@ -363,7 +363,7 @@ static rg_set_t *filtered_set(const char *path)
     return set;
 }
 
-// The chosen rows as bits; ~0: there is no condition.
+// The rows that the filter allows, as bits; ~0 if the filter has no condition.
 static unsigned chosen(rg_set_t *set, const Rg__V1__Filter *filter)
 {
     rg_read_view_t read = read_view_of(set);
@@ -473,7 +473,7 @@ int main(void)
         cmocka_unit_test(as_many_are_found_as_there_are),
         cmocka_unit_test(excludes),
         cmocka_unit_test(the_last_one_excluded_leaves_none),
-        cmocka_unit_test(looks_among_chosen_rows),
+        cmocka_unit_test(searches_among_chosen_rows),
         cmocka_unit_test(random_ones_are_distinct_uniform_and_repeatable),
         cmocka_unit_test(random_ones_of_a_small_set_may_be_missing),
         cmocka_unit_test(random_ones_are_chosen_ones),

@@ -52,11 +52,11 @@ static void a_duplicate_keeps_its_name(void **state)
     rg_set_item_t twice[2] = {item_of(&p), item_of(&p)};
     twice[1].name = "again.jpg";
     rg_set_outcome_t outcomes[2];
-    assert_ok(rg_set_add(set, "m", twice, 2, outcomes)); // within one batch
+    assert_ok(rg_set_add(set, "m", twice, 2, outcomes)); // twice in one batch
     assert_int_equal(outcomes[0].fate, RG__V1__FATE__ADDED);
     assert_int_equal(outcomes[1].fate, RG__V1__FATE__DUPLICATE);
     uint64_t before = rg_set_generation(set);
-    assert_ok(rg_set_add(set, "m", twice + 1, 1, outcomes)); // and later
+    assert_ok(rg_set_add(set, "m", twice + 1, 1, outcomes)); // and again in a later one
     assert_int_equal(outcomes[0].fate, RG__V1__FATE__DUPLICATE);
     assert_int_equal(rg_set_generation(set), before);
     assert_int_equal(count_of(set), 1);
@@ -75,7 +75,7 @@ static void the_excluded_image_is_not_found(void **state)
     nearest(set, 1, 1, 3, near);
     assert_true(near[1].number >= 0);
     assert_int_equal(near[2].number, -1);
-    nearest(set, 1, 99, 1, near); // not in the set: nothing to exclude
+    nearest(set, 1, 99, 1, near); // an id that is not stored excludes nothing
     assert_int_equal(near[0].number, 1);
     rg_set_close(&set);
 }
@@ -141,9 +141,9 @@ static void removed_images_are_gone(void **state)
         rg_set_close(&set);
         set = open_set(*state);
     }
-    assert_ok(add(set, "m", 1, 1, NULL)); // may come back
+    assert_ok(add(set, "m", 1, 1, NULL)); // an image may be added again
     assert_true(is_found(set, 1));
-    assert_int_equal(take_out(set, 0, 4), 3); // all
+    assert_int_equal(take_out(set, 0, 4), 3); // all that are left
     assert_int_equal(count_of(set), 0);
     assert_int_equal(nearest_number(set, 1), -1);
     rg_set_close(&set);
@@ -173,7 +173,7 @@ static void lists_page_by_page(void **state)
         }
     } while (next);
     assert_int_equal(number, 7);
-    assert_ok(rg_read_view_list(&read, 0, 1, images, 4, &n, &next)); // there is no next model
+    assert_ok(rg_read_view_list(&read, 0, 1, images, 4, &n, &next)); // without a next model
     assert_int_equal(n, 0);
     assert_int_equal(next, 0);
     rg_read_view_end(&read);
@@ -256,7 +256,7 @@ static void bad_items_are_refused_alone(void **state)
     assert_int_equal(outcomes[6].fate, RG__V1__FATE__ADDED);
     assert_int_equal(count_of(set), 1);
     uint64_t before = rg_set_generation(set);
-    assert_ok(rg_set_add(set, "m", items, 6, outcomes)); // nothing but refusals
+    assert_ok(rg_set_add(set, "m", items, 6, outcomes)); // all are refused
     assert_int_equal(rg_set_generation(set), before);
     rg_set_close(&set);
 }
@@ -343,7 +343,7 @@ static void a_kill_loses_nothing_acknowledged(void **state)
         while (rg_store_next(read.txn, image.label + 1, &image) == 0) {
             unsigned number = (unsigned)atoi(image.name);
             assert_true(number < stored);
-            assert_int_equal(seen[number]++, 0); // none twice
+            assert_int_equal(seen[number]++, 0); // none is stored twice
         }
         rg_read_view_end(&read);
         for (size_t i = 0; i < stored; i++) assert_int_equal(seen[i], 1);

@@ -10,7 +10,7 @@ static size_t rows_of(rg_set_t *set)
     return n;
 }
 
-// Pictures first..last-1 but for those from gap..gap_end-1.
+// Pictures first..last-1 without gap..gap_end-1.
 typedef struct {
     unsigned first, last, gap, gap_end;
 } numbers_t;
@@ -20,7 +20,7 @@ static int is_in(const numbers_t *numbers, unsigned n)
     return n >= numbers->first && n < numbers->last && (n < numbers->gap || n >= numbers->gap_end);
 }
 
-// Each of these is found, once, and nothing else.
+// Searches find exactly these pictures, each once.
 static void assert_exactly(rg_set_t *set, const numbers_t *numbers)
 {
     unsigned living = numbers->last - numbers->first - (numbers->gap_end - numbers->gap);
@@ -48,7 +48,7 @@ static void a_build_changes_nothing_until_it_is_published(void **state)
     assert_int_equal(indexed_of(set), 0);
     rg_set_publish_build(set, &built);
     assert_int_equal(indexed_of(set), 200);
-    assert_int_equal(rg_set_generation(set), generation); // what can be found is the same
+    assert_int_equal(rg_set_generation(set), generation); // searches find the same as before
     assert_exactly(set, &(numbers_t){0, 200, 0, 0});
     built = build(set, 0);
     rg_set_build_destroy(&built);
@@ -62,7 +62,7 @@ static void change_during_a_build(const char *path, const char *index, int from_
     rg_set_t *set = filled_set(path, index, "m", 150);
     if (some_are_dead) {
         assert_int_equal(take_out(set, 140, 10), 10);
-        assert_ok(add(set, "m", 140, 10, NULL)); // come back with new labels
+        assert_ok(add(set, "m", 140, 10, NULL)); // added again, under new labels
     }
     rg_set_build_t *built = build(set, from_store);
     assert_ok(add(set, "m", 150, 50, NULL));
@@ -73,10 +73,10 @@ static void change_during_a_build(const char *path, const char *index, int from_
     rg_set_publish_build(set, &built);
     assert_exactly(set, &(numbers_t){0, 200, 60, 75});
     assert_int_equal(before.view->generation, rg_set_generation(set));
-    assert_int_equal(rg_view_count(before.view), 185); // the read of before is as it was
+    assert_int_equal(rg_view_count(before.view), 185); // the read view from before has not changed
     rg_read_view_end(&before);
     assert_int_equal(indexed_of(set), strcmp(index, "Flat") == 0 ? 0 : 150);
-    build_and_publish(set, from_store); // and once more, over what came meanwhile
+    build_and_publish(set, from_store); // again, with the changes since
     assert_exactly(set, &(numbers_t){0, 200, 60, 75});
     assert_int_equal(rows_of(set), 185);
     assert_int_equal(indexed_of(set), strcmp(index, "Flat") == 0 ? 0 : 185);
@@ -106,7 +106,7 @@ static void all_may_be_removed_during_a_build(void **state)
         rg_set_publish_build(set, &built);
         assert_int_equal(count_of(set), 0);
         assert_int_equal(nearest_number(set, 3), -1);
-        build_and_publish(set, from_store); // of nothing
+        build_and_publish(set, from_store); // without rows
         assert_int_equal(rows_of(set), 0);
         assert_ok(add(set, "m", 0, 50, NULL));
         assert_exactly(set, &(numbers_t){0, 50, 0, 0});
@@ -119,7 +119,7 @@ static void compaction_gives_back_space(void **state)
     rg_set_t *set = filled_set(*state, HNSW, "m", 1400);
     assert_false(rg_set_is_due(set));
     assert_int_equal(take_out(set, 100, 1100), 1100);
-    assert_true(rg_set_is_due(set)); // so many are dead
+    assert_true(rg_set_is_due(set)); // enough rows are dead
     assert_int_equal(rows_of(set), 1400);
     build_and_publish(set, 0);
     assert_false(rg_set_is_due(set));
@@ -133,7 +133,7 @@ static void compaction_gives_back_space(void **state)
         rg_set_close(&set);
         set = open_indexed(*state, HNSW);
     }
-    assert_ok(add(set, "m", 100, 5, NULL)); // it can be written
+    assert_ok(add(set, "m", 100, 5, NULL)); // the compacted store accepts additions
     assert_true(is_found(set, 102));
     rg_set_close(&set);
 }
@@ -155,7 +155,7 @@ static void training_is_tried_again_with_twice_as_many(void **state)
         assert_false(rg_set_is_due(set));
         assert_ok(add(set, "m", n, 1024, NULL));
     }
-    assert_true(rg_set_is_due(set)); // so many are without an index
+    assert_true(rg_set_is_due(set)); // enough rows are without an index
     build_and_publish(set, 0);
     assert_int_equal(indexed_of(set), 0);
     assert_false(rg_set_is_due(set));
@@ -196,7 +196,7 @@ static void a_build_of_another_model_is_dropped(void **state)
     rg_set_close(&set);
 }
 
-// There and back: the name is the same again, but what the model built of the images is new.
+// After two switches the name of the model is the same, but its embeddings are new.
 static void a_build_from_before_two_switches_is_dropped(void **state)
 {
     rg_set_t *set = filled_set(*state, HNSW, "m", 30);
@@ -243,7 +243,7 @@ static void the_snapshot_is_used_at_the_next_start(void **state)
 static void what_happened_since_the_snapshot_counts(void **state)
 {
     rg_set_t *set = filled_set(*state, HNSW, "m", 200);
-    assert_int_equal(take_out(set, 0, 5), 5); // dead rows of the snapshot
+    assert_int_equal(take_out(set, 0, 5), 5); // so the build skips dead rows
     assert_ok(add(set, "m", 0, 5, NULL));
     build_and_publish(set, 0);
     assert_ok(rg_set_save(set));
@@ -260,7 +260,7 @@ static void what_happened_since_the_snapshot_counts(void **state)
         assert_ok(rg_set_restore(set));
         assert_int_equal(indexed_of(set), 200);
         assert_exactly(set, &(numbers_t){0, 210, 50, 75});
-        assert_ok(rg_set_save(set)); // with dead rows in it
+        assert_ok(rg_set_save(set)); // the snapshot covers dead rows
     }
     build_and_publish(set, 1);
     assert_exactly(set, &(numbers_t){0, 210, 50, 75});
@@ -297,7 +297,7 @@ static void an_unfit_snapshot_is_not_used(void **state)
     rg_set_close(&set);
 }
 
-// A snapshot that knows fewer images than there are before its last one is of another store.
+// A snapshot that lacks an image which is older than its last one belongs to another store.
 static void a_snapshot_of_another_store_is_not_used(void **state)
 {
     rg_set_t *set = filled_set(*state, HNSW, "m", 20);

@@ -10,7 +10,7 @@ static void assert_model(rg_set_t *set, const char *name)
     rg_read_view_end(&read);
 }
 
-// What is stored of picture n.
+// The stored image of picture n.
 static rg_store_image_t image_of(rg_set_t *set, unsigned n)
 {
     rg_read_view_t read = read_view_of(set);
@@ -24,7 +24,7 @@ static rg_store_image_t image_of(rg_set_t *set, unsigned n)
     return image;
 }
 
-// Picture n is found, at distance 0, where the embeddings are `times` its own.
+// 1 if picture n is found at distance 0 by its embedding multiplied by `times`.
 static int is_found_at(rg_set_t *set, unsigned n, float times)
 {
     picture_t p;
@@ -35,7 +35,7 @@ static int is_found_at(rg_set_t *set, unsigned n, float times)
     return near.number == (int)n && near.dist_l2sq == 0;
 }
 
-// Images that are embedded in the slot that serves, or in the other one.
+// The number of images embedded in the slot of the current model, or in the other slot.
 static uint64_t embedded_in(rg_set_t *set, uint32_t other)
 {
     rg_read_view_t read = read_view_of(set);
@@ -62,7 +62,7 @@ static void the_old_model_serves_until_the_last_image(void **state)
     assert_int_equal(missing_of(set), 0);
     assert_int_equal(count_of(set), N);
     rg_store_image_t after = image_of(set, 7);
-    assert_memory_equal(&before, &after, sizeof before); // label, name, generation and time
+    assert_memory_equal(&before, &after, sizeof before); // label, name, generation and time stay
     for (int reopened = 0; reopened < 2; reopened++) {
         for (unsigned n = 0; n < N; n++) assert_true(is_found_at(set, n, 2));
         assert_int_equal(embedded_in(set, 0), N);
@@ -152,7 +152,7 @@ static void missing_images_are_listed_until_none_is_left(void **state)
     unsigned number = 0;
     size_t n;
     use(set, "new");
-    do { // as the encoder does
+    do { // as an encoder does
         rg_read_view_t read = read_view_of(set);
         assert_ok(rg_read_view_list(&read, from, 1, images, 7, &n, &from));
         rg_read_view_end(&read);
@@ -170,7 +170,7 @@ static void removing_the_last_missing_image_switches(void **state)
     rg_set_t *set = filled_set(*state, "Flat", "old", N);
     use(set, "new");
     assert_ok(add_scaled(set, "new", 2, N - 2, 2, NULL));
-    assert_int_equal(take_out(set, 5, 1), 1); // one that is embedded
+    assert_int_equal(take_out(set, 5, 1), 1); // an image that the next model has embedded
     assert_model(set, "old");
     assert_int_equal(take_out(set, 0, 1), 1);
     assert_int_equal(missing_of(set), 1);
@@ -205,7 +205,7 @@ static void a_restart_goes_on(void **state)
     assert_model(set, "old");
     assert_int_equal(missing_of(set), N - 15);
     for (unsigned n = 0; n < N; n++) assert_true(is_found_at(set, n, 1));
-    assert_int_equal(use(set, "new"), N - 15); // announcements again: goes on
+    assert_int_equal(use(set, "new"), N - 15); // announced again: the reindexing goes on
     assert_ok(add_scaled(set, "new", 15, N - 15, 2, NULL));
     assert_model(set, "new");
     rg_set_close(&set);
@@ -221,7 +221,7 @@ static void going_back_forgets_the_next(void **state)
     assert_int_equal(rg_set_generation(set), 2);
     assert_fails(add(set, "new", 15, 1, NULL), RG_EMODEL, "");
     assert_int_equal(embedded_in(set, 1), 0);
-    assert_int_equal(use(set, "new"), N); // from the start
+    assert_int_equal(use(set, "new"), N); // announced after another model: from the beginning
     rg_set_close(&set);
 }
 
@@ -256,7 +256,7 @@ static void the_next_model_may_have_other_sizes(void **state)
     const rg_store_model_t *next;
     assert_ok(rg_set_find_model(set, "small", &next));
     assert_int_equal(next->embed_dim, 3);
-    assert_ok(add(set, "small", 0, N, NULL)); // the first dims of each
+    assert_ok(add(set, "small", 0, N, NULL)); // with the first numbers of each embedding
     rg_read_view_t read = read_view_of(set);
     assert_int_equal(read.view->rows.dim, 3);
     rg_store_image_t image = {0};
@@ -268,7 +268,7 @@ static void the_next_model_may_have_other_sizes(void **state)
     rg_set_close(&set);
 }
 
-// What a switch gives back is used by the next one.
+// The next reindexing uses the pages that a switch of models has freed.
 static void the_store_does_not_grow_forever(void **state)
 {
     static const char *const names[] = {"old", "new"};
@@ -295,7 +295,7 @@ static void an_index_of_the_old_model_goes_with_it(void **state)
     assert_ok(rg_set_save(set));
     use(set, "new");
     assert_ok(add_scaled(set, "new", 0, N / 2, 2, NULL));
-    assert_int_equal(indexed_of(set), N); // it serves meanwhile
+    assert_int_equal(indexed_of(set), N); // the old index is used during the reindexing
     assert_ok(add_scaled(set, "new", N / 2, N / 2, 2, NULL));
     assert_int_equal(indexed_of(set), 0);
     assert_true(is_found_at(set, 5, 2));

@@ -1,5 +1,5 @@
-// A store in a folder that cannot be written. The tests run in a child that gives up root, who may write
-// everywhere.
+// A set in a folder that cannot be written. The tests run in a child without root's rights, because root may
+// write everywhere.
 #include "tests/unit/retrieval/sets.h"
 
 #include <grp.h>
@@ -43,7 +43,7 @@ static rg_set_t *open_readable(const char *path, const char *index)
 
 static void search_all(const char *path)
 {
-    rg_set_t *set = open_readable(path, "HNSW16"), *other = open_readable(path, "Flat"); // any number
+    rg_set_t *set = open_readable(path, "HNSW16"), *other = open_readable(path, "Flat"); // several may read
     rg_read_view_t read;
     rg_verify_report_t report;
     rg_store_image_t images[N];
@@ -78,7 +78,7 @@ static void change_nothing(const char *path)
     CHECK(add(set, "m", N, 1, NULL) == RG_EIO && strstr(rg_error(), "read-only"));
     CHECK(rg_set_remove(set, p.id, 1, &removed) == RG_EIO && strstr(rg_error(), "read-only"));
     CHECK(rg_set_use_model(set, &other, &missing) == RG_EIO && strstr(rg_error(), "read-only"));
-    CHECK(rg_set_use_model(set, &current, &missing) == 0 && missing == 0); // it is already
+    CHECK(rg_set_use_model(set, &current, &missing) == 0 && missing == 0); // it is current already
     CHECK(rg_set_save(set) == RG_EIO);
     CHECK(rg_set_build(set, 1, &GO, &build) == 0); // in memory
     rg_set_publish_build(set, &build);

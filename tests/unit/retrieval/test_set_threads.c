@@ -164,7 +164,7 @@ static void change(together_t *t)
         unsigned first = round * BATCH;
         add_and_see(t, model, first);
         if (round % 3 == 2) remove_and_see(t, first - BATCH);
-        if (round % 4 == 3) add_and_see(t, model, first - 2 * BATCH); // duplicates, or come back
+        if (round % 4 == 3) add_and_see(t, model, first - 2 * BATCH); // duplicates, or added again
         if (round % 8 == 7) reindex(t, model = *model == 'a' ? "b" : "a");
         publish_built(t);
     }

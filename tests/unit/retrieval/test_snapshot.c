@@ -7,7 +7,7 @@ enum { N = 60 };
 
 static const char HNSW[] = "HNSW8";
 
-// n rows with an index over them, and one row behind it.
+// A view of n rows with an index over them, and one more row behind the index.
 static rg_view_t *view_of(const char *model, size_t n)
 {
     const rg_store_model_t known = model_of(model);
@@ -84,7 +84,7 @@ static void none_is_told_from_a_bad_one(void **state)
     assert_ok(rg_file_write(path, "", 0));
     assert_fails(read_as(path, "m", HNSW), RG_EFORMAT, "damaged");
     free(path);
-    assert_fails(read_as(*state, "m", HNSW), RG_EFORMAT, ""); // a folder
+    assert_fails(read_as(*state, "m", HNSW), RG_EFORMAT, ""); // a folder is not a snapshot
 }
 
 static void another_kind_is_not_used(void **state)
@@ -102,7 +102,7 @@ static void another_kind_is_not_used(void **state)
     free(path);
 }
 
-// Rewrites the file with some bytes from `at` on changed, and reads it.
+// Reads a copy of the file in which the bytes from `at` on are replaced.
 static int read_changed(const char *path, size_t at, const void *bytes, size_t n)
 {
     unsigned char *file;
@@ -180,7 +180,7 @@ static void a_full_disk_leaves_the_old_one(void **state)
     }
     char **names;
     size_t n;
-    assert_ok(rg_list_dir(*state, &names, &n)); // and nothing else
+    assert_ok(rg_list_dir(*state, &names, &n)); // no temporary file is left
     assert_int_equal(n, 1);
     rg_names_free(&names, n);
     rg_view_destroy(&larger);

@@ -250,7 +250,7 @@ static void names_are_found_by_their_beginning(void **state)
     assert_int_equal(named(store, "zebra", &labels), 0);
     assert_int_equal(named(store, memset(longest, 'c', 2 * RG_TEXT_MAX), &labels), 0);
     assert_ok(rg_store_begin_write(store, &txn));
-    assert_ok(rg_store_delete(txn, 3)); // of two of that name
+    assert_ok(rg_store_delete(txn, 3)); // one of two images of that name
     assert_ok(rg_store_commit(&txn));
     assert_int_equal(named(store, "cat/1", &labels), 1);
     assert_int_equal(labels.label[0], 5);
@@ -352,7 +352,7 @@ static void a_copy_takes_the_place_and_is_smaller(void **state)
     uint64_t before = rg_store_bytes(store), on_disk = file_bytes(*state);
     assert_ok(rg_store_copy(store));
     assert_int_equal(rg_store_bytes(store), before);
-    assert_ok(rg_store_copy(store)); // in place of one that was left behind
+    assert_ok(rg_store_copy(store)); // replaces the first copy
     assert_ok(rg_store_use_copy(store));
     assert_true(rg_store_bytes(store) < before / 2);
     assert_true(file_bytes(*state) < on_disk / 2);
@@ -370,11 +370,11 @@ static void a_copy_takes_the_place_and_is_smaller(void **state)
         assert_memory_equal(span.data, p.features, sizeof p.features);
         rg_store_abort(&txn);
         rg_store_t *other = NULL;
-        assert_fails(rg_store_open(&other, *state, MAP_BYTES), RG_EBUSY, ""); // still the owner
+        assert_fails(rg_store_open(&other, *state, MAP_BYTES), RG_EBUSY, ""); // the store is still locked
         rg_store_close(&store);
         store = open_store(*state);
     }
-    assert_true(store_one(store, 1) > 1000); // the counter came along
+    assert_true(store_one(store, 1) > 1000); // the label counter is part of the copy
     rg_store_close(&store);
 }
 
@@ -390,7 +390,7 @@ static void a_copy_that_finds_no_room_changes_nothing(void **state)
     char *copy = rg_format("%s/compacting/data.mdb", (char *)*state);
     assert_int_not_equal(access(copy, F_OK), 0);
     free(copy);
-    assert_fails(rg_store_use_copy(store), RG_EIO, ""); // there is none
+    assert_fails(rg_store_use_copy(store), RG_EIO, ""); // the copy does not exist
     assert_int_equal(count_of(store), 100);
     store_one(store, 1000);
     rg_store_close(&store);
@@ -429,7 +429,7 @@ static void garbage_is_no_store(void **state)
     free(file);
 }
 
-// Writes a value behind the store's back.
+// Overwrites a value in the closed store.
 static void overwrite(const char *path, const char *table, MDB_val key, MDB_val value)
 {
     MDB_env *env;
@@ -486,7 +486,7 @@ static void lengths_in_a_record_are_checked(void **state)
     uint64_t label = store_one(store, 5);
     rg_store_close(&store);
     unsigned char records[][48] = {{2, 0, 0, 0, 0xFF, 0xFF},  // a name of 65535 bytes
-                                   {2, 0, 0, 0, 0xFF, 0},     // of more than there are
+                                   {2, 0, 0, 0, 0xFF, 0},     // a name longer than the record
                                    {2, 0, 0, 0, 8, 0, 2},     // annotated is neither 0 nor 1
                                    {1, 0, 0, 0, 8, 0, 0, 0}}; // another version
     for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
@@ -519,10 +519,12 @@ static void the_state_is_checked(void **state)
     } bad[] = {{{3}, 3, RG_EFORMAT},
                {{2}, 56, RG_EVERSION},
                {{4}, 4, RG_EVERSION},
-               {{3, 0, 0, 0, 2}, 56, RG_EFORMAT}, // there is no third slot
-               {{3, [16] = 200}, 58, RG_EFORMAT}, // a name longer than what is there
+               {{3, 0, 0, 0, 2}, 56, RG_EFORMAT}, // slots are 0 and 1
+               {{3, [16] = 200}, 58, RG_EFORMAT}, // a name longer than the record
                {{3, [16] = 0xFF, 0xFF, 0xFF, 0xFF}, 58, RG_EFORMAT},
-               {{3, [16] = 1, [36] = 0xFF, 0xFF, 0xFF, 0xFF}, 56, RG_EFORMAT}, // their sum is right
+               {{3, [16] = 1, [36] = 0xFF, 0xFF, 0xFF, 0xFF},
+                56,
+                RG_EFORMAT}, // only the sum of the lengths is right
                {{3}, 57, RG_EFORMAT}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         overwrite(*state, "meta", (MDB_val){5, "state"}, (MDB_val){bad[i].size, (void *)bad[i].bytes});

@@ -12,8 +12,7 @@ static uint64_t label_of(unsigned n)
     return n + 1;
 }
 
-// Overwrites what is stored under a key, or deletes it (value NULL), while the set is open: a process of its
-// own does that.
+// Overwrites the value of a key, or deletes the key (value NULL), in a child process while the set is open.
 static void damage(const char *path, const char *table, const void *key, size_t size, const void *value,
                    size_t value_size)
 {
@@ -50,7 +49,7 @@ static rg_verify_report_t report(rg_set_t *set)
     return found;
 }
 
-// That many problems, and the first says this.
+// The check finds this many problems, and the sentence of the first contains `text`.
 static void assert_problem(rg_set_t *set, uint64_t problems, const char *text)
 {
     rg_verify_report_t found = report(set);
@@ -74,7 +73,7 @@ static void a_sound_set_has_no_problems(void **state)
             assert_true(found.recall == 1);
             build_and_publish(set, 0);
             assert_int_equal(take_out(set, 3, 2), changed ? 0 : 2);
-            if (!changed) use(set, "next"); // half embedded anew is sound too
+            if (!changed) use(set, "next"); // a set with a next model is sound, too
             if (!changed) assert_ok(add(set, "next", 0, N / 2, NULL));
         }
         rg_set_close(&set);
@@ -92,7 +91,7 @@ static void an_empty_set_is_sound(void **state)
     rg_set_close(&set);
 }
 
-// Each in a store of its own: table, what it becomes (NULL: it goes), how many problems that makes.
+// Each case damages a new set: table, new value (NULL: deleted), problems found, text of the first one.
 static void damaged_images_are_named(void **state)
 {
     static const float other[D] = {1, 2, 3};
@@ -157,7 +156,7 @@ static void entries_without_an_image_are_counted(void **state)
     rg_set_close(&set);
 }
 
-// An id whose image is gone can be removed, and the image added again.
+// An id without an image can be removed, and its image can be added again.
 static void an_id_without_an_image_is_no_obstacle(void **state)
 {
     rg_set_t *set = filled_set(*state, "Flat", "m", N);
@@ -213,7 +212,7 @@ static void an_image_behind_the_sets_back_is_named(void **state)
     char *path = rg_format("%s/other", (char *)*state);
     other = filled_set(path, "Flat", "m", N);
     rg_read_view_t read = read_view_of(other), mixed = read_view_of(set);
-    assert_int_equal(take_out(set, 3, 1), 1); // the view of one, the store of the other
+    assert_int_equal(take_out(set, 3, 1), 1); // then the view of one generation, the transaction of another
     rg_read_view_t now = read_view_of(set);
     rg_read_view_t wrong = {now.view, mixed.txn, mixed.slot};
     rg_verify_report_t found;

@@ -1,4 +1,4 @@
-#include "tests/bench/peer.h"
+#include "tests/bench/faiss_peer.h"
 
 #include <faiss/IndexFlat.h>
 #include <faiss/IndexHNSW.h>

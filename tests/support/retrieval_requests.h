@@ -1,6 +1,6 @@
 // Requests to the retrieval service, as its clients send them.
-#ifndef RG_TEST_RETRIEVAL_REQUESTS_H
-#define RG_TEST_RETRIEVAL_REQUESTS_H
+#ifndef RG_TESTS_RETRIEVAL_REQUESTS_H
+#define RG_TESTS_RETRIEVAL_REQUESTS_H
 
 #include <stdio.h>
 
@@ -26,7 +26,7 @@ static inline rg_msg_t *add_request(const rg_store_model_t *model, const rg_set_
     rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_ADD_REQUEST);
     Rg__V1__AddRequest *body = rg_msg_body(msg);
     const uint32_t dim = model->embed_dim, *s = model->features_shape;
-    const size_t features_bytes = rg_store_features_bytes(model);
+    const size_t features_bytes = (size_t)s[0] * s[1] * s[2] * sizeof(uint16_t);
     body->model = rg_msg_text(msg, "%s", model->name);
     body->n_items = n;
     body->items = (Rg__V1__Item **)rg_msg_array(msg, &rg__v1__item__descriptor, n);
