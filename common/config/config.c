@@ -426,6 +426,17 @@ char *rg_config_dump(const rg_config_t *config)
     return text;
 }
 
+char *rg_config_dump_json(const rg_config_t *config)
+{
+    char *yaml = rg_config_dump(config);
+    struct fy_document *document = fy_document_build_from_string(NULL, yaml, FY_NT);
+    char *json = document ? fy_emit_document_to_string(document, FYECF_MODE_JSON_ONELINE) : NULL;
+    if (!json) abort(); // out of memory: what the dump writes is YAML
+    fy_document_destroy(document);
+    free(yaml);
+    return json;
+}
+
 void rg_config_help(FILE *out)
 {
     char expects[128];

@@ -198,6 +198,7 @@ int rg_config_load(rg_config_t *config, const char *path, const char *const *ove
 
 // All keys and values as YAML that rg_config_load_text reads back; free() it. Travels in checkpoints.
 char *rg_config_dump(const rg_config_t *config);
+char *rg_config_dump_json(const rg_config_t *config); // the same as one line of JSON; free() it
 int rg_config_load_text(rg_config_t *config, const char *yaml, const char *origin);
 
 // One line per key: name, default, range, help.
