@@ -24,7 +24,7 @@ typedef struct {
 
 static const rg_command_option_t add_images_options[] = {
     {"dry-run", 'n', NULL, "Only list what would be sent", RG_OPTION_FLAG(add_images_t, dry_run)},
-    {"watch", 'w', NULL, "Then look every second for new and changed files, until interrupted",
+    {"watch", 'w', NULL, "Go on: look every second for new and changed files, until interrupted",
      RG_OPTION_FLAG(add_images_t, watch)},
     {"training", 0, NULL, "The training images of the configured data set instead of PATHs",
      RG_OPTION_FLAG(add_images_t, training)},
@@ -210,7 +210,7 @@ const rg_command_t rg_command_add_images = {
             "With --watch the command goes on with folders that keep growing. A file that was refused while "
             "another program was still writing it is added once it has changed.",
     .examples = "  rg-ctl add-images --config configs/smoke.yaml out/new\n"
-                "  rg-ctl add-images --config configs/smoke.yaml --dry-run ~/photos portrait.jpg\n"
+                "  rg-ctl add-images --config configs/smoke.yaml --dry-run ~/photos a.jpg\n"
                 "  rg-ctl add-images --config configs/smoke.yaml --watch camera/ --json\n"
                 "  rg-ctl add-images --config configs/faces32.yaml --training\n",
     .options = add_images_options,

@@ -170,13 +170,6 @@ static void list_options(const rg_command_t *command, struct argp_option out[OPT
     out[n] = (struct argp_option){0};
 }
 
-// Leaves out argp's note that long and short options take the same values.
-static char *filter_help(int key, const char *text, void *input)
-{
-    (void)input;
-    return key == ARGP_KEY_HELP_DUP_ARGS_NOTE ? NULL : (char *)text;
-}
-
 static void parse_command_line(command_line_t *line, int argc, char **argv)
 {
     const rg_command_t *command = line->command;
@@ -189,8 +182,9 @@ static void parse_command_line(command_line_t *line, int argc, char **argv)
                         .parser = parse_common_option,
                         .args_doc = command->args,
                         .doc = help,
-                        .children = children,
-                        .help_filter = filter_help};
+                        .children = children};
+    // Leave out argp's note that long and short options take the same values.
+    setenv("ARGP_HELP_FMT", "no-dup-args-note", 0);
     argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, line);
     free(help);

@@ -67,17 +67,18 @@ static int experiment_run(const rg_options_t *options, const void *input)
 
 const rg_command_t rg_command_experiment = {
     .name = "experiment",
-    .summary = "Train and measure one of the paper's tables, with controls and intervals",
+    .summary = "Train and measure one of the paper's tables",
     .args = "TABLE",
-    .help =
-        "table1: retrieval by kind of negatives, and by ranking. table2: GMM-UNIT continued, RG-UNIT, and "
-        "RG-UNIT with random neighbours. table3: the same by fraction of annotation. Every row trains for "
-        "the "
-        "same number of iterations; rows of a seed share stages 1 and 2 and are compared in pairs. Starts "
-        "and "
-        "stops its own services, one run after the other, in RUN/experiment; finished runs are skipped. The "
-        "report is written to RUN/experiment/TABLE, as HTML, Markdown and CSV; with evaluation.follow it has "
-        "curves of measures beside those of losses.",
+    .help = "Trains and measures one table of the paper:\n"
+            "  table1  retrieval, by kind of negatives and by ranking\n"
+            "  table2  translation: GMM-UNIT continued, RG-UNIT, and RG-UNIT with random\n"
+            "          neighbours\n"
+            "  table3  translation, by fraction of annotated images\n"
+            "Every row trains for the same number of iterations. Rows of a seed share stages 1 and 2 and are "
+            "compared in pairs. The command starts and stops services of its own in RUN/experiment, one run "
+            "after the other, and skips runs that are finished. The report is written to "
+            "RUN/experiment/TABLE, as HTML, Markdown and CSV; with evaluation.follow it also has curves of "
+            "measures.",
     .examples = "  rg-ctl experiment table2 --config configs/faces32.yaml --seeds 3\n"
                 "  rg-ctl experiment table1 --config configs/smoke.yaml --seeds 2 --json\n",
     .options = experiment_options,

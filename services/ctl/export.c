@@ -1,4 +1,4 @@
-// rg-ctl export: the retrieval set as plain files.
+// rg-ctl export: writes the retrieval set as plain files.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ static const rg_command_option_t export_options[] = {
     {0},
 };
 
-// Both lists are files to come: an export that was interrupted has none of them.
+// The two lists get their names last, so an interrupted export leaves neither of them.
 typedef struct {
     const rg_options_t *options;
     const char *out;
@@ -51,7 +51,8 @@ static int export_line(export_t *task, const Rg__V1__Listed *image)
     return err;
 }
 
-// Under a temporary name first; all are synced together before the list that names them is there.
+// Writes the thumbnail under a temporary name and renames it. All thumbnails are synced together, before the
+// list that names them appears.
 static int export_thumbnail(const export_t *task, const rg_payload_t *jpeg, const char *hex)
 {
     char *path = rg_format("%s/thumbnails/%s.jpg", task->out, hex), *temporary = rg_format("%s.tmp", path);
@@ -71,7 +72,7 @@ static int export_image(export_t *task, const rg_msg_t *reply, size_t i)
     char name[24], hex[33];
     rg_payload_t jpeg;
     if (image->id.len != RG_ID_SIZE)
-        return rg_fail(RG_EFORMAT, "retrieval: an id of %zu bytes", image->id.len);
+        return rg_fail(RG_EFORMAT, "the retrieval service sent an id of %zu bytes", image->id.len);
     rg_id_hex(image->id.data, hex);
     snprintf(name, sizeof name, "%zu", i);
     int err = rg_msg_payload(reply, name, RG__V1__DTYPE__U8, 1, NULL, &jpeg);
@@ -95,7 +96,7 @@ static int export_take_page(void *self, const rg_msg_t *reply)
     const Rg__V1__ListReply *body = rg_msg_body(reply);
     if (!task->model) task->model = rg_strdup(body->model);
     if (strcmp(task->model, body->model) != 0)
-        return rg_fail(RG_EMODEL, "the set switched to model %s while it was exported: export again",
+        return rg_fail(RG_EMODEL, "the retrieval set switched to model %s during the export: export again",
                        body->model);
     int err = body->n_images ? export_rows(task, reply, body->n_images) : 0;
     for (size_t i = 0; i < body->n_images && !err; i++) err = export_image(task, reply, i);
@@ -122,7 +123,8 @@ static int export_pages(export_t *task)
 
 // ---- the files
 
-// numpy's format, version 1.0: magic, length of the description, the description padded to 128 bytes in all.
+// The head of a numpy file, version 1.0: magic, length of the description, and the description, padded so that
+// the head has 128 bytes.
 static void describe_rows(const export_t *task, char head[NPY_HEAD])
 {
     memset(head, ' ', NPY_HEAD);
@@ -179,8 +181,8 @@ static void export_print(const export_t *task)
         rg_output_json(json_pack("{s:I, s:i, s:s, s:s}", "images", (json_int_t)task->images, "dimension",
                                  (int)task->dims, "model", task->model, "out", task->out));
     else
-        printf("%llu images, embeddings of %u numbers by model %s, in %s\n", (unsigned long long)task->images,
-               task->dims, task->model, task->out);
+        printf("%llu images with embeddings of %u numbers by model %s, in %s\n",
+               (unsigned long long)task->images, task->dims, task->model, task->out);
 }
 
 static int export_run(const rg_options_t *options, const void *input)
@@ -205,9 +207,10 @@ static int export_run(const rg_options_t *options, const void *input)
 const rg_command_t rg_command_export = {
     .name = "export",
     .summary = "Write the retrieval set as plain files",
-    .help = "Writes images.jsonl (id, name, time, whether annotated; one line per image), "
-            "thumbnails/ID.jpg and embeddings.npy (for numpy.load; row i belongs to line i). The two lists "
-            "are there when everything is; an interrupted export is repeated by the same command.",
+    .help =
+        "Writes images.jsonl (one line per image: id, name, time, annotated or not), thumbnails/ID.jpg, and "
+        "embeddings.npy for numpy.load, whose row i belongs to line i. The two lists appear when everything "
+        "is written. The same command repeats an interrupted export.",
     .examples = "  rg-ctl export --config configs/smoke.yaml --out backup/\n",
     .options = export_options,
     .size = sizeof(export_input_t),

@@ -1,4 +1,4 @@
-// rg-ctl index: the index of the retrieval set on the disk and in memory.
+// rg-ctl index: maintains the index of the retrieval set, on the disk and in memory.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 static const struct {
     const char *name;
     Rg__V1__IndexAction action;
-} actions[] = {
+} index_actions[] = {
     {"snapshot", RG__V1__INDEX_ACTION__SNAPSHOT}, {"restore", RG__V1__INDEX_ACTION__RESTORE},
     {"rebuild", RG__V1__INDEX_ACTION__REBUILD},   {"verify", RG__V1__INDEX_ACTION__VERIFY},
     {"compact", RG__V1__INDEX_ACTION__COMPACT},
@@ -27,10 +27,10 @@ typedef struct {
 static int index_argument(void *own, char *text)
 {
     index_t *index = own;
-    for (size_t i = 0; i < sizeof actions / sizeof *actions && !index->name; i++) {
-        if (strcmp(text, actions[i].name) != 0) continue;
-        index->name = actions[i].name;
-        index->action = actions[i].action;
+    for (size_t i = 0; i < sizeof index_actions / sizeof *index_actions && !index->name; i++) {
+        if (strcmp(text, index_actions[i].name) != 0) continue;
+        index->name = index_actions[i].name;
+        index->action = index_actions[i].action;
         return 0;
     }
     return rg_fail(RG_EUSAGE, "%s: expected one of snapshot, restore, rebuild, verify, compact", text);
@@ -117,14 +117,14 @@ const rg_command_t rg_command_index = {
     .name = "index",
     .summary = "Snapshot, restore, rebuild, verify or compact the index",
     .args = "snapshot|restore|rebuild|verify|compact",
-    .help = "Looks after the index of the retrieval set; searches and adds go on meanwhile.\n"
-            "  snapshot  write the index beside the store, so that a start need not build it\n"
-            "  restore   take the index from the snapshot, and what it lacks from the store\n"
+    .help = "Maintains the index of the retrieval set. Searches and adds go on meanwhile.\n"
+            "  snapshot  write the index beside the store, so that a start is fast\n"
+            "  restore   read the index from the snapshot, and the rest from the store\n"
             "  rebuild   build the index anew from the store\n"
-            "  verify    read everything that is stored and compare index and snapshot with it; exit code 1 "
-            "if something is wrong\n"
-            "  compact   give back the space of removed images, in memory and on the disk\n"
-            "The service does the first and the third by itself when the set has grown enough.",
+            "  verify    compare index and snapshot with everything that is stored\n"
+            "  compact   free the memory and the disk space of removed images\n"
+            "The exit code of verify is 1 if something is wrong. The service makes snapshots and rebuilds by "
+            "itself when the set has grown enough.",
     .examples = "  rg-ctl index --config configs/smoke.yaml verify\n"
                 "  rg-ctl index --config configs/smoke.yaml compact --json\n",
     .argument = index_argument,

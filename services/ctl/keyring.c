@@ -14,7 +14,7 @@
 
 typedef struct {
     const char *folder;
-    int lock; // the folder, locked
+    int lock; // descriptor of the folder, locked
     rg_allow_t allow;
 } keyring_t;
 
@@ -54,7 +54,7 @@ static int has_server(const char *folder)
     return there;
 }
 
-static int add(keyring_t *ring, const char *name, enum rg_role role)
+static int add_key(keyring_t *ring, const char *name, enum rg_role role)
 {
     rg_allowed_t entry = {.role = role};
     snprintf(entry.name, sizeof entry.name, "%s", name);
@@ -82,7 +82,7 @@ int rg_keyring_init(const char *folder, const char *identity)
     int server = has_server(folder), known = rg_allow_find_name(&ring.allow, identity) != NULL;
     if (server && known) err = rg_fail(RG_EINVAL, "%s: has the services' keys already", folder);
     if (!err && !server) err = make_pair(folder, RG_CURVE_SERVER);
-    if (!err && !known) err = add(&ring, identity, RG_ROLE_ADMIN);
+    if (!err && !known) err = add_key(&ring, identity, RG_ROLE_ADMIN);
     close_ring(&ring);
     return err;
 }
@@ -100,7 +100,7 @@ int rg_keyring_add(const char *folder, const char *name, enum rg_role role)
     else if (!has_server(folder))
         err = rg_fail(RG_ENOENT, "%s: has no keys of the services; rg-ctl keys init makes them", folder);
     else
-        err = add(&ring, name, role);
+        err = add_key(&ring, name, role);
     close_ring(&ring);
     return err;
 }

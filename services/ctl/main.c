@@ -1,5 +1,4 @@
-// rg-ctl: the command line of the system. `rg-ctl --help` lists the commands, `rg-ctl COMMAND --help`
-// explains one.
+// rg-ctl: the command line of the system. Finds the command (command.h) that the user typed and runs it.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,7 @@ static void usage(FILE *out)
             "\nExamples:\n"
             "  rg-ctl up --config configs/smoke.yaml\n"
             "  rg-ctl train --config configs/smoke.yaml\n"
-            "\n`rg-ctl COMMAND --help' explains a command. Exit codes: 0 fine, 1 failed, 2 wrong use.\n");
+            "\n`rg-ctl COMMAND --help' explains a command. Exit codes:\n0 done, 1 failed, 2 wrong use.\n");
 }
 
 int main(int argc, char **argv)

@@ -1,4 +1,4 @@
-// rg-ctl query: real images with the content of one image and the wanted attributes.
+// rg-ctl query: finds real images with the content of one image and the wanted attributes.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 
 enum { PER_ROW = 10 };
 
-// ---- filter: options that say which images may be found
+// ---- the filter: which images may be found
 
 enum { FILTER_IDS_MAX = 64 };
 
@@ -109,7 +109,7 @@ static const rg_command_option_t query_options[] = {
     {"attr", 'a', "NAME=0|1,...", "Wanted attributes; those not named stay as they are",
      RG_OPTION_TEXT(query_t, attributes)},
     {NULL, 'k', "K", "How many images to find (default 10)", RG_OPTION_NUMBER(query_t, k, 1, 10000)},
-    {"out", 'o', "PNG", "Write a picture: the source, then the images found", RG_OPTION_TEXT(query_t, out)},
+    {"out", 'o', "PNG", "Write a picture: the source, then the results", RG_OPTION_TEXT(query_t, out)},
     {"nprobe", 0, "N", "Lists of an IVF index to search", RG_OPTION_NUMBER(query_t, nprobe, 1, 65536)},
     {"ef-search", 0, "N", "Candidates that an HNSW index keeps",
      RG_OPTION_NUMBER(query_t, ef_search, 1, 65536)},
@@ -117,14 +117,22 @@ static const rg_command_option_t query_options[] = {
      RG_OPTION_TEXT(query_t, filter.name_prefix)},
     {"annotated", 0, NULL, "Only images that have an annotation", RG_OPTION_FLAG(query_t, filter.annotated)},
     {"unannotated", 0, NULL, "Only images without annotation", RG_OPTION_FLAG(query_t, filter.unannotated)},
-    {"added-after", 0, "TIME", "Only images added since: 2026-11-25, 2026-11-25T08:30, or 15m, 2h, 3d ago",
+    {"added-after", 0, "TIME", "Only images added after 2026-11-25, 2026-11-25T08:30, or 15m, 2h, 3d ago",
      RG_OPTION_READ(query_t, filter.from_ms, filter_read_time)},
-    {"added-before", 0, "TIME", "Only images added earlier",
+    {"added-before", 0, "TIME", "Only images added before that time",
      RG_OPTION_READ(query_t, filter.until_ms, filter_read_time)},
     {"exclude", 0, "HEX", "Leave out the image with this id; may be repeated",
      RG_OPTION_READ(query_t, filter, filter_read_exclude)},
     {0},
 };
+
+static int query_check(const void *own)
+{
+    const query_t *query = own;
+    if (query->filter.annotated && query->filter.unannotated)
+        return rg_fail(RG_EUSAGE, "--annotated and --unannotated exclude each other");
+    return 0;
+}
 
 typedef struct {
     const rg_options_t *options;
@@ -244,13 +252,15 @@ static int query_run(const rg_options_t *options, const void *input)
 const rg_command_t rg_command_query = {
     .name = "query",
     .summary = "Find real images like this one, with other attributes",
-    .help = "Searches the retrieval set for images with the content of one image and the wanted "
-            "attributes. The image itself is left out.",
+    .help =
+        "Searches the retrieval set for images that have the content of one image and the wanted attributes. "
+        "The image itself is left out. Searches with a filter (--annotated, --added-after, ...) are exact.",
     .examples = "  rg-ctl query --config configs/smoke.yaml --image face.jpg \\\n"
                 "      --attr Blond_Hair=1,Young=0 -k 10 --out grid.png\n"
                 "  rg-ctl query --config configs/smoke.yaml --image face.jpg --unannotated \\\n"
                 "      --added-after 2h --json\n",
     .options = query_options,
+    .check = query_check,
     .size = sizeof(query_t),
     .defaults = &(const query_t){.k = 10},
     .config = RG_COMMAND_CONFIGURED,

@@ -1,4 +1,4 @@
-// rg-ctl remove: images out of the retrieval set, named by their files or by their ids.
+// rg-ctl remove: removes images from the retrieval set, which are named by their files or by their ids.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +52,7 @@ static int remove_check(const void *own)
     return remove->n_paths || remove->ids.n ? 0 : rg_fail(RG_EUSAGE, "a PATH or --id HEX is missing");
 }
 
-// Ids on their way, as many as a request may have.
+// The ids of one request, and the counts of all requests.
 typedef struct {
     const rg_options_t *options;
     rg_caller_t *retrieval;
@@ -61,7 +61,7 @@ typedef struct {
     uint64_t asked, removed, generation, problems;
 } removal_t;
 
-static int take_reply(void *self, const rg_msg_t *reply)
+static int remove_take_reply(void *self, const rg_msg_t *reply)
 {
     removal_t *removal = self;
     const Rg__V1__RemoveReply *body = rg_msg_body(reply);
@@ -70,7 +70,7 @@ static int take_reply(void *self, const rg_msg_t *reply)
     return 0;
 }
 
-static int send(removal_t *removal)
+static int remove_send(removal_t *removal)
 {
     if (removal->n == 0) return 0;
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_REMOVE_REQUEST);
@@ -79,18 +79,18 @@ static int send(removal_t *removal)
     body->ids = rg_msg_alloc(request, removal->n * sizeof *body->ids);
     for (size_t i = 0; i < removal->n; i++) rg_msg_bytes(request, &body->ids[i], removal->ids[i], RG_ID_SIZE);
     removal->n = 0;
-    return rg_caller_ask(removal->retrieval, &request, RG__V1__ENVELOPE__BODY_REMOVE_REPLY, take_reply,
+    return rg_caller_ask(removal->retrieval, &request, RG__V1__ENVELOPE__BODY_REMOVE_REPLY, remove_take_reply,
                          removal);
 }
 
-static int give(removal_t *removal, const uint8_t id[RG_ID_SIZE])
+static int remove_id(removal_t *removal, const uint8_t id[RG_ID_SIZE])
 {
     memcpy(removal->ids[removal->n++], id, RG_ID_SIZE);
     removal->asked++;
-    return removal->n == (size_t)removal->options->config.retrieval.batch_max ? send(removal) : 0;
+    return removal->n == (size_t)removal->options->config.retrieval.batch_max ? remove_send(removal) : 0;
 }
 
-static int give_file(void *self, const FTSENT *file, const char *problem)
+static int remove_file(void *self, const FTSENT *file, const char *problem)
 {
     removal_t *removal = self;
     uint8_t *jpeg = NULL, id[RG_ID_SIZE];
@@ -98,25 +98,25 @@ static int give_file(void *self, const FTSENT *file, const char *problem)
     if (problem)
         fprintf(stderr, "%s: %s\n", file->fts_path, problem);
     else if (rg_file_read(file->fts_path, limit, &jpeg, &size) != 0)
-        fprintf(stderr, "%s\n", rg_error()); // names the file itself
+        fprintf(stderr, "%s\n", rg_error()); // it names the file
     if (!jpeg) {
         removal->problems++;
         return 0;
     }
     rg_content_id(jpeg, size, id);
     free(jpeg);
-    return give(removal, id);
+    return remove_id(removal, id);
 }
 
 static int remove_all(removal_t *removal, const remove_t *own)
 {
     int err = 0;
-    for (int i = 0; i < own->ids.n && !err; i++) err = give(removal, own->ids.id[i]);
-    if (!err && own->n_paths) err = rg_jpegs_walk(own->path, give_file, removal);
-    return err ? err : send(removal);
+    for (int i = 0; i < own->ids.n && !err; i++) err = remove_id(removal, own->ids.id[i]);
+    if (!err && own->n_paths) err = rg_jpegs_walk(own->path, remove_file, removal);
+    return err ? err : remove_send(removal);
 }
 
-static void print(const removal_t *removal)
+static void remove_print(const removal_t *removal)
 {
     uint64_t absent = removal->asked - removal->removed;
     if (removal->options->json)
@@ -138,7 +138,7 @@ static int remove_run(const rg_options_t *options, const void *input)
     rg_caller_close(&removal.retrieval);
     free(removal.ids);
     if (err) return err;
-    print(&removal);
+    remove_print(&removal);
     return removal.problems
                ? rg_fail(RG_EINVAL, "%llu paths could not be read", (unsigned long long)removal.problems)
                : 0;
@@ -148,11 +148,13 @@ const rg_command_t rg_command_remove = {
     .name = "remove",
     .summary = "Remove images from the retrieval set",
     .args = "[PATH...]",
-    .help = "Removes images from the retrieval set, known by their content: give the files, or folders of"
-            " them, or ids. The files themselves stay. What is removed is gone once this command says so;"
-            " add-images can bring it back, and one that was interrupted may still finish what it had sent.",
+    .help =
+        "Removes images from the retrieval set. An image is known by its content, so give the files, folders "
+        "of files, or ids. The files themselves stay where they are. Once the command says that an image "
+        "is removed, no search finds it any more; add-images can add it again.",
     .examples = "  rg-ctl remove --config configs/smoke.yaml out/extra/000001.jpg\n"
-                "  rg-ctl remove --config configs/smoke.yaml --id 0123456789abcdef0123456789abcdef\n",
+                "  rg-ctl remove --config configs/smoke.yaml \\\n"
+                "      --id 0123456789abcdef0123456789abcdef\n",
     .options = remove_options,
     .argument = remove_argument,
     .check = remove_check,

@@ -1,4 +1,10 @@
-// rg-ctl train: one stage, or the whole system from data to evaluated weights.
+// rg-ctl train: trains one stage, or all of them with evaluation.
+//
+//     for each stage:  trainer trains it ──► encoder loads the checkpoint, and the retrieval set is embedded
+//                      anew (rg_reindex) ──► after stage 2: training images join the retrieval set
+//                      (rg_ingest_training) ──► evaluator measures it (rg_evaluate_stage; only for `all')
+//
+// Every step is harmless when it is done already, so an interrupted command is simply given again.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +32,7 @@ static int train_read_stage(void *field, const char *text)
 }
 
 static const rg_command_option_t train_options[] = {
-    {"stage", 't', "STAGE", "classifier, 1, 2, 3 or all (default)",
+    {"stage", 't', "STAGE", "The stage to train: classifier, 1, 2, 3 or all (default)",
      RG_OPTION_READ(train_t, stage, train_read_stage)},
     {"restart", 0, NULL, "Ignore the stage's checkpoint and begin anew", RG_OPTION_FLAG(train_t, restart)},
     {"profile", 0, NULL, "Show how long each operation of an iteration took",
@@ -34,7 +40,7 @@ static const rg_command_option_t train_options[] = {
     {0},
 };
 
-// ---- the trainer
+// ---- one stage
 
 typedef struct {
     const char *stage;
@@ -42,7 +48,7 @@ typedef struct {
     uint64_t iteration;
 } training_t;
 
-// "waiting 4%  231 MiB  recon 0.12  kl 0.3"
+// Writes "waiting 4%  231 MiB  recon 0.12  kl 0.3".
 static void describe_training(const Rg__V1__StatusReply *status, char *out, size_t size)
 {
     size_t n =
@@ -81,13 +87,15 @@ static int train_take_reply(void *self, const rg_msg_t *reply)
     return 0;
 }
 
+// ---- results
+
 static double profile_number(json_t *piece, const char *key)
 {
     return json_number_value(json_object_get(piece, key));
 }
 
-// Prints the trainer's profile as a table: {"conv ...": {"calls":, "forward_ms":, "backward_ms":, "share":},
-// ...} per iteration, in the order to print.
+// Prints a profile as a table. profile: {"conv ...": {"calls":, "forward_ms":, "backward_ms":, "share":}, ...},
+// per iteration, in the order of the table.
 static void profile_print(json_t *profile)
 {
     const char *name;
@@ -128,6 +136,8 @@ static void train_print(const rg_options_t *options, const training_t *training)
     json_decref(report);
 }
 
+// ---- steps
+
 static int train_stage(const rg_options_t *options, int stage, const train_t *own)
 {
     training_t training = {.stage = rg_stage_name(stage)};
@@ -144,7 +154,8 @@ static int train_stage(const rg_options_t *options, int stage, const train_t *ow
     rg_caller_close(&trainer);
     if (err == RG_ESTOPPED)
         err = rg_fail(
-            err, "detached: %s goes on training; the same command shows it again, `rg-ctl down' stops it",
+            err,
+            "detached: the training of %s goes on; the same command shows it again, `rg-ctl down' stops it",
             training.stage);
     if (!err) train_print(options, &training);
     free(training.checkpoint);
@@ -161,7 +172,8 @@ static int train_take_running(void *self, const rg_msg_t *reply)
     return idle ? 0 : rg_stage_find(rg_status_text(status, "stage"), stage);
 }
 
-// The stage that the trainer is at already, for a client that is gone; RG_STAGE_NONE: none.
+// Finds the stage that the trainer is training already because of an earlier command; RG_STAGE_NONE: it is
+// idle.
 static int find_running(const rg_options_t *options, enum rg_stage *stage)
 {
     rg_caller_t *trainer;
@@ -173,7 +185,7 @@ static int find_running(const rg_options_t *options, enum rg_stage *stage)
     return err;
 }
 
-// The encoder takes the newest checkpoint.
+// Makes the new weights usable: see the top of this file.
 static int finish_stage(const rg_options_t *options, int stage)
 {
     int err = 0;
@@ -206,10 +218,11 @@ static int train_run(const rg_options_t *options, const void *input)
 const rg_command_t rg_command_train = {
     .name = "train",
     .summary = "Train a stage, or all of them with evaluation",
-    .help = "Asks the trainer for a stage and shows its progress. What is finished is not done "
-            "again, what was interrupted goes on. After each stage the encoder serves the new "
-            "weights, after stage 2 the training images are added to the retrieval set. `all' also "
-            "evaluates after each stage. An interrupt detaches: the training goes on.",
+    .help =
+        "Asks the trainer to train a stage and shows its progress. What is finished is not done again; what "
+        "was interrupted goes on. After each stage the encoder serves the new weights. After stage 2 the "
+        "training images are added to the retrieval set. `all' trains every stage and evaluates each one.\n\n"
+        "Ctrl-C only ends this command: the training goes on.",
     .examples = "  rg-ctl train --config configs/smoke.yaml\n"
                 "  rg-ctl train --config configs/faces32.yaml --stage 1 --restart\n"
                 "  rg-ctl train --config configs/faces32.yaml --stage 1 --restart --profile\n",

@@ -1,4 +1,4 @@
-// rg-ctl translate: images with other attributes.
+// rg-ctl translate: changes attributes of images and writes a picture of the results.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,14 +46,15 @@ static int translate_read_guidance(void *field, const char *text)
 static const rg_command_option_t translate_options[] = {
     {"image", 'i', "FILE", "The JPEG to translate; repeat it for more rows",
      RG_OPTION_READ(translate_t, images, translate_read_image), .required = 1},
-    {"attr", 'a', "NAME=0|1,...", "Wanted attributes; without it one column per domain",
+    {"attr", 'a', "NAME=0|1,...", "Wanted attributes; without it one column for each attribute value",
      RG_OPTION_TEXT(translate_t, attributes)},
     {"samples", 'n', "N", "Draws of the attribute code (default 1: the mean)",
      RG_OPTION_NUMBER(translate_t, samples, 1, SAMPLES_MAX)},
     {"seed", 0, "S", "Seed of the draws (default 1)", RG_OPTION_NUMBER(translate_t, seed, 0, INT64_MAX)},
-    {"guidance", 0, "retrieved|none", "What guides a stage 3 model: its neighbours (default), or nothing",
+    {"guidance", 0, "WHAT", "Neighbours that guide a stage 3 model: retrieved (default) or none",
      RG_OPTION_READ(translate_t, guidance, translate_read_guidance)},
-    {"reference", 'r', "FILE", "Take the codes of the wanted attributes from this JPEG (all without --attr)",
+    {"reference", 'r', "FILE",
+     "Take the codes of the wanted attributes (without --attr: of all) from this JPEG",
      RG_OPTION_TEXT(translate_t, reference)},
     {"out", 'o', "PNG", "The picture to write: sources, then translations", RG_OPTION_TEXT(translate_t, out),
      .required = 1},
@@ -239,8 +240,9 @@ static int translate_run(const rg_options_t *options, const void *input)
 const rg_command_t rg_command_translate = {
     .name = "translate",
     .summary = "Translate images to other attributes",
-    .help = "Changes the attributes of images with the newest weights the encoder serves and writes"
-            " a picture: one row per image, the source first.",
+    .help =
+        "Changes attributes of images with the newest weights that the encoder serves, and writes a picture: "
+        "one row per image, the source first.",
     .examples = "  rg-ctl translate --config configs/smoke.yaml --image face.jpg --out grid.png\n"
                 "  rg-ctl translate --config configs/smoke.yaml --image face.jpg \\\n"
                 "      --attr Male=1,Young=0 --samples 5 --out grid.png\n"

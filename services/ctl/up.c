@@ -212,11 +212,13 @@ static int up_run(const rg_options_t *options, const void *input)
 const rg_command_t rg_command_up = {
     .name = "up",
     .summary = "Start the services on this machine and keep them running",
-    .help = "Starts all services, or those of --only, and returns when each of them answers. A supervisor "
-            "process stays behind; it starts a service again that dies. If a service cannot start, its own "
-            "error is printed and nothing is left running.\n\n"
-            "The logs are RUN/logs/SERVICE.log, where RUN is the key `run' of the configuration. `rg-ctl "
-            "down' stops everything.",
+    .help =
+        "Starts all services, or those of --only, and returns when each of them answers. A supervisor "
+        "process "
+        "keeps running; it restarts a service that ends. If a service cannot start, its own error is printed "
+        "and nothing is left running.\n\n"
+        "The logs are RUN/logs/SERVICE.log, where RUN is the key `run' of the configuration. `rg-ctl "
+        "down' stops everything.",
     .examples = "  rg-ctl up --config configs/smoke.yaml\n"
                 "  rg-ctl up --config configs/faces32.yaml --set threads=4\n"
                 "  rg-ctl up --config configs/smoke.yaml --only retrieval,encoder\n",

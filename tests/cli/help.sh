@@ -2,6 +2,7 @@
 . tests/support/lib.sh
 
 run 0 --help
+awk 'length > 80 { exit 1 }' "$work/out" || fail "the list of commands is wider than 80 columns"
 for command in up down status stats make-faces train add-images remove query reindex index export translate evaluate report experiment keys config; do
     run 0 --help
     out_has "^  $command +[A-Z]"
@@ -10,6 +11,7 @@ for command in up down status stats make-faces train add-images remove query rei
     out_has "^Examples:"
     out_has "^  rg-ctl $command "
     out_has "--json"
+    awk 'length > 80 { exit 1 }' "$work/out" || fail "the help of $command is wider than 80 columns"
 done
 run 2
 err_has "^Usage: rg-ctl COMMAND"
