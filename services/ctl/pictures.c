@@ -26,7 +26,7 @@ static int by_name(const FTSENT **a, const FTSENT **b)
 
 static int visit_entry(const FTSENT *entry, rg_jpegs_fn *visit, void *self)
 {
-    int named = entry->fts_level == FTS_ROOTLEVEL; // by the user: then any file name will do
+    int named = entry->fts_level == FTS_ROOTLEVEL; // by the user: then it may have any name
     switch (entry->fts_info) {
     case FTS_F:
         return named || is_jpeg(entry->fts_name) ? visit(self, entry, NULL) : 0;

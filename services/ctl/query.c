@@ -100,7 +100,7 @@ static Rg__V1__Filter *filter_message(const filter_t *filter, rg_msg_t *msg)
 typedef struct {
     const char *image, *attributes, *out;
     int k;
-    uint32_t nprobe, ef_search; // 0: the configured ones
+    uint32_t nprobe, ef_search; // 0: as configured
     filter_t filter;
 } query_t;
 
@@ -140,21 +140,21 @@ typedef struct {
     rg_edits_t edits;
     uint8_t *cells; // [1+k,S,S,3]: the source, then the neighbours; white where missing
     uint8_t id[RG_ID_SIZE];
-} asked_t;
+} search_t;
 
-static int take_thumbnail(asked_t *asked, const rg_msg_t *reply, size_t i)
+static int query_take_thumbnail(search_t *search, const rg_msg_t *reply, size_t i)
 {
-    const rg_config_t *config = &asked->options->config;
+    const rg_config_t *config = &search->options->config;
     char name[24];
     rg_payload_t jpeg;
     snprintf(name, sizeof name, "%zu", i);
     int err = rg_msg_payload(reply, name, RG__V1__DTYPE__U8, 1, NULL, &jpeg);
     if (err) return err;
     return rg_image_decode_stored(config, jpeg.data, jpeg.size, "thumbnail",
-                                  asked->cells + (1 + i) * rg_image_bytes(config));
+                                  search->cells + (1 + i) * rg_image_bytes(config));
 }
 
-static void print_table(const Rg__V1__SearchReply *body)
+static void query_print(const Rg__V1__SearchReply *body)
 {
     printf("%4s  %10s  %10s  %9s  %s\n", "rank", "dist_l2sq", "generation", "annotated", "name");
     for (size_t i = 0; i < body->n_neighbours; i++) {
@@ -167,85 +167,85 @@ static void print_table(const Rg__V1__SearchReply *body)
            (unsigned long long)body->generation);
 }
 
-static int take_neighbours(void *self, const rg_msg_t *reply)
+static int query_take_reply(void *self, const rg_msg_t *reply)
 {
-    asked_t *asked = self;
+    search_t *search = self;
     const Rg__V1__SearchReply *body = rg_msg_body(reply);
     int err = 0;
-    if (body->n_neighbours != (size_t)asked->own->k)
+    if (body->n_neighbours != (size_t)search->own->k)
         return rg_fail(RG_ESHAPE, "%zu neighbours came where %d were asked for", body->n_neighbours,
-                       asked->own->k);
-    for (size_t i = 0; i < body->n_neighbours && !err && asked->own->out; i++)
-        if (body->neighbours[i]->id.len) err = take_thumbnail(asked, reply, i);
+                       search->own->k);
+    for (size_t i = 0; i < body->n_neighbours && !err && search->own->out; i++)
+        if (body->neighbours[i]->id.len) err = query_take_thumbnail(search, reply, i);
     if (err) return err;
-    if (asked->options->json)
+    if (search->options->json)
         rg_output_json(rg_json_search(body));
     else
-        print_table(body);
+        query_print(body);
     return 0;
 }
 
-static int find(asked_t *asked)
+static int query_ask(search_t *search)
 {
-    const rg_config_t *config = &asked->options->config;
+    const rg_config_t *config = &search->options->config;
     const uint32_t side = (uint32_t)config->data.img_size;
     rg_caller_t *encoder;
     int err = rg_caller_open(&encoder, config, "encoder");
     if (err) return err;
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_FIND_REQUEST);
     Rg__V1__FindRequest *body = rg_msg_body(request);
-    body->edits = rg_edits_message(&asked->edits, config, request, &body->n_edits);
+    body->edits = rg_edits_message(&search->edits, config, request, &body->n_edits);
     body->search = rg_msg_array(request, &rg__v1__search_request__descriptor, 1)[0];
-    body->search->k = (uint32_t)asked->own->k;
-    body->search->thumbnails = asked->own->out != NULL;
-    body->search->nprobe = asked->own->nprobe;
-    body->search->ef_search = asked->own->ef_search;
-    body->search->filter = filter_message(&asked->own->filter, request);
-    rg_msg_copy(request, "pixels", RG__V1__DTYPE__U8, 4, (uint32_t[]){1, side, side, 3}, asked->cells);
-    rg_msg_copy(request, "exclude", RG__V1__DTYPE__U8, 2, (uint32_t[]){1, RG_ID_SIZE}, asked->id);
-    err = rg_caller_ask(encoder, &request, RG__V1__ENVELOPE__BODY_SEARCH_REPLY, take_neighbours, asked);
+    body->search->k = (uint32_t)search->own->k;
+    body->search->thumbnails = search->own->out != NULL;
+    body->search->nprobe = search->own->nprobe;
+    body->search->ef_search = search->own->ef_search;
+    body->search->filter = filter_message(&search->own->filter, request);
+    rg_msg_copy(request, "pixels", RG__V1__DTYPE__U8, 4, (uint32_t[]){1, side, side, 3}, search->cells);
+    rg_msg_copy(request, "exclude", RG__V1__DTYPE__U8, 2, (uint32_t[]){1, RG_ID_SIZE}, search->id);
+    err = rg_caller_ask(encoder, &request, RG__V1__ENVELOPE__BODY_SEARCH_REPLY, query_take_reply, search);
     rg_caller_close(&encoder);
     return err;
 }
 
-// Rows of ten; the source stands before the first.
-static int write_grid(const asked_t *asked)
+// Writes rows of ten images; the source stands before the first row.
+static int query_write_grid(const search_t *search)
 {
-    const rg_config_t *config = &asked->options->config;
-    int k = asked->own->k, cols = 1 + (k < PER_ROW ? k : PER_ROW), rows = (k + PER_ROW - 1) / PER_ROW;
+    const rg_config_t *config = &search->options->config;
+    int k = search->own->k, cols = 1 + (k < PER_ROW ? k : PER_ROW), rows = (k + PER_ROW - 1) / PER_ROW;
     size_t size = rg_image_bytes(config);
     uint8_t *cells = rg_alloc((size_t)rows * (size_t)cols * size);
     memset(cells, 255, (size_t)rows * (size_t)cols * size);
-    memcpy(cells, asked->cells, size);
+    memcpy(cells, search->cells, size);
     for (int i = 0; i < k; i++) {
         size_t cell = (size_t)(i / PER_ROW) * (size_t)cols + 1 + (size_t)(i % PER_ROW);
-        memcpy(cells + cell * size, asked->cells + (size_t)(1 + i) * size, size);
+        memcpy(cells + cell * size, search->cells + (size_t)(1 + i) * size, size);
     }
     static const char *const titles[1 + PER_ROW] = {"source", "1", "2", "3", "4", "5",
                                                     "6",      "7", "8", "9", "10"};
-    int err = rg_picture_grid(config, cells, rows, cols, rows == 1 ? titles : NULL, asked->own->out);
+    int err = rg_picture_grid(config, cells, rows, cols, rows == 1 ? titles : NULL, search->own->out);
     free(cells);
-    if (!err && !asked->options->json) printf("picture: %s\n", asked->own->out);
+    if (!err && !search->options->json) printf("picture: %s\n", search->own->out);
     return err;
 }
 
 static int query_run(const rg_options_t *options, const void *input)
 {
-    asked_t asked = {.options = options, .own = input};
+    search_t search = {.options = options, .own = input};
     const rg_config_t *config = &options->config;
-    if (asked.own->k > config->retrieval.k_max)
-        return rg_fail(RG_EUSAGE, "-k %d: at most retrieval.k_max = %d", asked.own->k,
+    if (search.own->k > config->retrieval.k_max)
+        return rg_fail(RG_EUSAGE, "-k %d: at most retrieval.k_max = %d", search.own->k,
                        config->retrieval.k_max);
-    rg_edits_init(&asked.edits);
-    int err = asked.own->attributes ? rg_edits_parse(&asked.edits, config, asked.own->attributes) : 0;
+    rg_edits_init(&search.edits);
+    int err = search.own->attributes ? rg_edits_parse(&search.edits, config, search.own->attributes) : 0;
     if (err) return err;
-    size_t bytes = (size_t)(1 + asked.own->k) * rg_image_bytes(config);
-    asked.cells = rg_alloc(bytes);
-    memset(asked.cells, 255, bytes);
-    err = rg_picture_load(config, asked.own->image, asked.cells, asked.id);
-    if (!err) err = find(&asked);
-    if (!err && asked.own->out) err = write_grid(&asked);
-    free(asked.cells);
+    size_t bytes = (size_t)(1 + search.own->k) * rg_image_bytes(config);
+    search.cells = rg_alloc(bytes);
+    memset(search.cells, 255, bytes);
+    err = rg_picture_load(config, search.own->image, search.cells, search.id);
+    if (!err) err = query_ask(&search);
+    if (!err && search.own->out) err = query_write_grid(&search);
+    free(search.cells);
     return err;
 }
 
