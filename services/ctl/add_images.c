@@ -17,8 +17,7 @@
 static const double watch_every_s = 1;
 
 typedef struct {
-    char *path[RG_JPEGS_PATHS_MAX + 1]; // NULL at the end, as fts wants it
-    int n;
+    rg_jpegs_t jpegs;
     int dry_run, training, watch;
 } add_images_t;
 
@@ -33,19 +32,15 @@ static const rg_command_option_t add_images_options[] = {
 
 static int add_images_argument(void *own, char *text)
 {
-    add_images_t *add = own;
-    if (add->n == RG_JPEGS_PATHS_MAX)
-        return rg_fail(RG_EUSAGE, "more than %d paths: give their folder", RG_JPEGS_PATHS_MAX);
-    add->path[add->n++] = text;
-    return 0;
+    return rg_jpegs_add(&((add_images_t *)own)->jpegs, text);
 }
 
 static int add_images_check(const void *own)
 {
     const add_images_t *add = own;
-    if (add->training && (add->n || add->dry_run || add->watch))
+    if (add->training && (add->jpegs.n || add->dry_run || add->watch))
         return rg_fail(RG_EUSAGE, "--training takes no PATH, no --dry-run and no --watch");
-    if (!add->training && !add->n) return rg_fail(RG_EUSAGE, "a PATH is missing");
+    if (!add->training && !add->jpegs.n) return rg_fail(RG_EUSAGE, "a PATH is missing");
     if (add->dry_run && add->watch) return rg_fail(RG_EUSAGE, "--dry-run and --watch exclude each other");
     return 0;
 }
@@ -163,7 +158,7 @@ static int add_new_file(void *self, const FTSENT *file, const char *problem)
 static int watch_paths(watch_t *watch, const add_images_t *own)
 {
     for (;;) {
-        int err = rg_jpegs_walk(own->path, add_new_file, watch);
+        int err = rg_jpegs_walk(&own->jpegs, add_new_file, watch);
         if (!err) err = rg_ingest_settle(watch->ingest);
         if (err) return err;
         err = rg_ingest_pause(watch->ingest, watch_every_s);
@@ -189,14 +184,14 @@ static int add_images_run(const rg_options_t *options, const void *input)
     if (own->training) return rg_ingest_training(options);
     if (own->watch) return add_and_watch(options, own);
     count_t count = {.list = own->dry_run, .json = options->json};
-    int err = rg_jpegs_walk(own->path, count_file, &count);
+    int err = rg_jpegs_walk(&own->jpegs, count_file, &count);
     if (err) return err;
     if (count.files + count.problems == 0)
-        return rg_fail(RG_ENOENT, "no .jpg or .jpeg files in %s%s", own->path[0],
-                       own->n > 1 ? " and the other paths" : "");
+        return rg_fail(RG_ENOENT, "no .jpg or .jpeg files in %s%s", own->jpegs.path[0],
+                       own->jpegs.n > 1 ? " and the other paths" : "");
     if (own->dry_run) return print_count(&count);
     err = rg_ingest_open(&ingest, options, "add-images", count.files + count.problems);
-    return err ? err : rg_ingest_close(&ingest, rg_jpegs_walk(own->path, add_file, ingest));
+    return err ? err : rg_ingest_close(&ingest, rg_jpegs_walk(&own->jpegs, add_file, ingest));
 }
 
 const rg_command_t rg_command_add_images = {

@@ -45,10 +45,18 @@ static int visit_entry(const FTSENT *entry, rg_jpegs_fn *visit, void *self)
     }
 }
 
-int rg_jpegs_walk(char *const *paths, rg_jpegs_fn *visit, void *self)
+int rg_jpegs_add(rg_jpegs_t *jpegs, char *path)
 {
-    FTS *tree = fts_open(paths, FTS_LOGICAL | FTS_NOCHDIR, by_name);
-    if (!tree) return rg_fail_errno(RG_EIO, "%s: cannot open", paths[0]);
+    if (jpegs->n == RG_JPEGS_MAX)
+        return rg_fail(RG_EUSAGE, "more than %d paths: give their folder", RG_JPEGS_MAX);
+    jpegs->path[jpegs->n++] = path;
+    return 0;
+}
+
+int rg_jpegs_walk(const rg_jpegs_t *jpegs, rg_jpegs_fn *visit, void *self)
+{
+    FTS *tree = fts_open(jpegs->path, FTS_LOGICAL | FTS_NOCHDIR, by_name);
+    if (!tree) return rg_fail_errno(RG_EIO, "%s: cannot open", jpegs->path[0]);
     int err = 0;
     for (FTSENT *entry; !err && (entry = fts_read(tree)) != NULL;) err = visit_entry(entry, visit, self);
     fts_close(tree);

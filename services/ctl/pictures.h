@@ -10,15 +10,24 @@
 
 // ---- files
 
-enum { RG_JPEGS_PATHS_MAX = 4096 };
+enum { RG_JPEGS_MAX = 4096 };
+
+// The paths of files and folders that the user gave. Begins zeroed.
+typedef struct {
+    char *path[RG_JPEGS_MAX + 1]; // borrowed; ends with NULL, as fts needs it
+    int n;
+} rg_jpegs_t;
+
+// RG_EUSAGE if there are too many.
+int rg_jpegs_add(rg_jpegs_t *jpegs, char *path);
 
 // Called with each file (problem NULL), and with each path that cannot be read and the reason. A result other
 // than 0 ends the walk.
 typedef int rg_jpegs_fn(void *self, const FTSENT *file, const char *problem);
 
 // Visits every file that is named by a path, and below folders every file named .jpg or .jpeg, in the order
-// of their names. Links are followed. paths ends with NULL. RG_EIO, or what visit returned.
-int rg_jpegs_walk(char *const *paths, rg_jpegs_fn *visit, void *self);
+// of their names. Links are followed. RG_EIO, or what visit returned.
+int rg_jpegs_walk(const rg_jpegs_t *jpegs, rg_jpegs_fn *visit, void *self);
 
 // ---- pixels
 

@@ -14,20 +14,19 @@
 #include "services/ctl/pictures.h"
 
 typedef struct {
-    uint8_t id[RG_JPEGS_PATHS_MAX][RG_ID_SIZE];
+    uint8_t id[RG_JPEGS_MAX][RG_ID_SIZE];
     int n;
 } ids_t;
 
 typedef struct {
-    char *path[RG_JPEGS_PATHS_MAX + 1]; // NULL at the end
-    int n_paths;
+    rg_jpegs_t jpegs;
     ids_t ids;
 } remove_t;
 
 static int remove_read_id(void *field, const char *text)
 {
     ids_t *ids = field;
-    if (ids->n == RG_JPEGS_PATHS_MAX) return rg_fail(RG_EUSAGE, "at most %d ids", RG_JPEGS_PATHS_MAX);
+    if (ids->n == RG_JPEGS_MAX) return rg_fail(RG_EUSAGE, "at most %d ids", RG_JPEGS_MAX);
     return rg_id_parse(text, ids->id[ids->n++]) ? 0 : rg_fail(RG_EUSAGE, "expected 32 hexadecimal digits");
 }
 
@@ -39,17 +38,13 @@ static const rg_command_option_t remove_options[] = {
 
 static int remove_argument(void *own, char *text)
 {
-    remove_t *remove = own;
-    if (remove->n_paths == RG_JPEGS_PATHS_MAX)
-        return rg_fail(RG_EUSAGE, "more than %d paths: give their folder", RG_JPEGS_PATHS_MAX);
-    remove->path[remove->n_paths++] = text;
-    return 0;
+    return rg_jpegs_add(&((remove_t *)own)->jpegs, text);
 }
 
 static int remove_check(const void *own)
 {
     const remove_t *remove = own;
-    return remove->n_paths || remove->ids.n ? 0 : rg_fail(RG_EUSAGE, "a PATH or --id HEX is missing");
+    return remove->jpegs.n || remove->ids.n ? 0 : rg_fail(RG_EUSAGE, "a PATH or --id HEX is missing");
 }
 
 // The ids of one request, and the counts of all requests.
@@ -112,7 +107,7 @@ static int remove_all(removal_t *removal, const remove_t *own)
 {
     int err = 0;
     for (int i = 0; i < own->ids.n && !err; i++) err = remove_id(removal, own->ids.id[i]);
-    if (!err && own->n_paths) err = rg_jpegs_walk(own->path, remove_file, removal);
+    if (!err && own->jpegs.n) err = rg_jpegs_walk(&own->jpegs, remove_file, removal);
     return err ? err : remove_send(removal);
 }
 

@@ -38,8 +38,9 @@ static int translate_read_image(void *field, const char *text)
 static int translate_read_guidance(void *field, const char *text)
 {
     Rg__V1__Guidance *guidance = field;
-    *guidance = strcmp(text, "none") == 0 ? RG__V1__GUIDANCE__NONE : RG__V1__GUIDANCE__RETRIEVED;
-    if (!*guidance && strcmp(text, "retrieved") != 0) return rg_fail(RG_EUSAGE, "expected retrieved or none");
+    int none = strcmp(text, "none") == 0;
+    if (!none && strcmp(text, "retrieved") != 0) return rg_fail(RG_EUSAGE, "expected retrieved or none");
+    *guidance = none ? RG__V1__GUIDANCE__NONE : RG__V1__GUIDANCE__RETRIEVED;
     return 0;
 }
 
@@ -69,7 +70,7 @@ static int translate_check(const void *own)
     return 0;
 }
 
-// One request to the encoder: one set of wanted attributes, `samples` columns.
+// The content of one request to the encoder: one set of wanted attributes. It fills `samples` columns.
 typedef struct {
     rg_edits_t edits;
     char title[RG_EDITS_TITLE];
@@ -84,10 +85,11 @@ typedef struct {
     uint8_t *sources;    // [N,S,S,3]
     uint8_t *references; // [N,S,S,3] the reference repeated, NULL: none
     uint8_t *cells;      // [N,cols,S,S,3]
-    json_t *stage, *generation;
+    char *stage;         // whose weights translated
+    uint64_t generation; // of the index that guided
 } translation_t;
 
-static int choose_groups(translation_t *task)
+static int translate_choose_groups(translation_t *task)
 {
     const rg_config_t *config = &task->options->config;
     group_t *only = &task->group[0];
@@ -108,7 +110,7 @@ static int choose_groups(translation_t *task)
     return 0;
 }
 
-static int load_images(translation_t *task)
+static int translate_load(translation_t *task)
 {
     const rg_config_t *config = &task->options->config;
     const translate_t *own = task->own;
@@ -124,13 +126,13 @@ static int load_images(translation_t *task)
     return err;
 }
 
-static void put_cell(translation_t *task, int row, int col, const uint8_t *pixels)
+static void translate_put(translation_t *task, int row, int col, const uint8_t *pixels)
 {
     size_t size = rg_image_bytes(&task->options->config);
     memcpy(task->cells + ((size_t)row * (size_t)task->cols + (size_t)col) * size, pixels, size);
 }
 
-static int take_translations(void *self, const rg_msg_t *reply)
+static int translate_take_reply(void *self, const rg_msg_t *reply)
 {
     translation_t *task = self;
     const rg_config_t *config = &task->options->config;
@@ -142,16 +144,15 @@ static int take_translations(void *self, const rg_msg_t *reply)
     if (err) return err;
     for (int i = 0; i < images; i++)
         for (int s = 0; s < samples; s++)
-            put_cell(task, i, task->first + task->current * samples + s,
-                     (const uint8_t *)pixels.data + (size_t)(i * samples + s) * rg_image_bytes(config));
-    json_decref(task->stage);
-    json_decref(task->generation);
-    task->stage = rg_json_text(body->stage);
-    task->generation = json_integer((json_int_t)body->generation);
+            translate_put(task, i, task->first + task->current * samples + s,
+                          (const uint8_t *)pixels.data + (size_t)(i * samples + s) * rg_image_bytes(config));
+    free(task->stage);
+    task->stage = rg_strdup(body->stage);
+    task->generation = body->generation;
     return 0;
 }
 
-static int ask_group(translation_t *task, rg_caller_t *encoder)
+static int translate_ask(translation_t *task, rg_caller_t *encoder)
 {
     const rg_config_t *config = &task->options->config;
     uint32_t side = (uint32_t)config->data.img_size, shape[] = {(uint32_t)task->own->images.n, side, side, 3};
@@ -163,10 +164,11 @@ static int ask_group(translation_t *task, rg_caller_t *encoder)
     body->guidance = task->own->guidance;
     rg_msg_copy(request, "pixels", RG__V1__DTYPE__U8, 4, shape, task->sources);
     if (task->references) rg_msg_copy(request, "references", RG__V1__DTYPE__U8, 4, shape, task->references);
-    return rg_caller_ask(encoder, &request, RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY, take_translations, task);
+    return rg_caller_ask(encoder, &request, RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY, translate_take_reply,
+                         task);
 }
 
-static int ask_groups(translation_t *task)
+static int translate_ask_all(translation_t *task)
 {
     rg_caller_t *encoder;
     int err = rg_caller_open(&encoder, &task->options->config, "encoder");
@@ -175,7 +177,7 @@ static int ask_groups(translation_t *task)
         rg_caller_show(encoder, "translate", "columns", task->options->json, NULL, NULL);
     for (task->current = 0; task->current < task->groups && !err; task->current++) {
         rg_progress_bar_update(progress, (uint64_t)task->current, (uint64_t)task->groups, NULL);
-        err = ask_group(task, encoder);
+        err = translate_ask(task, encoder);
     }
     rg_caller_close(&encoder);
     return err;
@@ -191,8 +193,8 @@ static int translate_write(translation_t *task)
     for (int i = task->first; i < task->cols; i++)
         titles[i] = task->group[(i - task->first) / own->samples].title;
     for (int i = 0; i < own->images.n; i++) {
-        put_cell(task, i, 0, task->sources + (size_t)i * size);
-        if (task->references) put_cell(task, i, 1, task->references);
+        translate_put(task, i, 0, task->sources + (size_t)i * size);
+        if (task->references) translate_put(task, i, 1, task->references);
     }
     return rg_picture_grid(config, task->cells, own->images.n, task->cols, titles, own->out);
 }
@@ -201,15 +203,14 @@ static void translate_print(const translation_t *task)
 {
     if (!task->options->json) {
         printf("%d images translated by the weights of %s, picture: %s\n",
-               task->own->images.n * (task->cols - task->first), json_string_value(task->stage),
-               task->own->out);
+               task->own->images.n * (task->cols - task->first), task->stage, task->own->out);
         return;
     }
     json_t *columns = json_array();
     for (int i = 0; i < task->groups; i++) json_array_append_new(columns, json_string(task->group[i].title));
-    rg_output_json(json_pack("{s:o, s:O, s:O, s:i, s:o}", "out", rg_json_text(task->own->out), "stage",
-                             task->stage, "generation", task->generation, "samples", task->own->samples,
-                             "columns", columns));
+    rg_output_json(json_pack("{s:o, s:o, s:I, s:i, s:o}", "out", rg_json_text(task->own->out), "stage",
+                             rg_json_text(task->stage), "generation", (json_int_t)task->generation, "samples",
+                             task->own->samples, "columns", columns));
 }
 
 static int translate_run(const rg_options_t *options, const void *input)
@@ -217,19 +218,18 @@ static int translate_run(const rg_options_t *options, const void *input)
     translation_t *task = rg_alloc(sizeof *task);
     task->options = options;
     task->own = input;
-    int err = choose_groups(task);
-    if (!err) err = load_images(task);
+    int err = translate_choose_groups(task);
+    if (!err) err = translate_load(task);
     if (!err) {
         task->first = task->references ? 2 : 1;
         task->cols = task->first + task->groups * task->own->samples;
         task->cells =
             rg_alloc((size_t)task->own->images.n * (size_t)task->cols * rg_image_bytes(&options->config));
-        err = ask_groups(task);
+        err = translate_ask_all(task);
     }
     if (!err) err = translate_write(task);
     if (!err) translate_print(task);
-    json_decref(task->stage);
-    json_decref(task->generation);
+    free(task->stage);
     free(task->sources);
     free(task->references);
     free(task->cells);
