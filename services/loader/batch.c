@@ -1,3 +1,12 @@
+// How a batch is made. A request (stream, index) names places p = index * images + i of the stream;
+// everything else follows from a place:
+//
+//   place -> rank     the epoch p / n has a permutation of the n annotated training images (rank_at), one for
+//                     sources and one for targets; the last ones used are kept
+//   rank  -> pixels   decoded once and kept (fetch_image): the cache holds the images of the lowest ranks
+//   place -> random   its own seed of the augmentation
+//
+// A part of a batch has labels of all places, and pixels of its own ones.
 #include "services/loader/batch.h"
 
 #include <stdio.h>
@@ -11,27 +20,32 @@
 #include "common/data/image.h"
 #include "common/data/target.h"
 
-enum { ORDERS = 8, NAME_SIZE = RG_BATCH_STREAM_MAX + 1 }; // two epochs of sources and of targets, twice
+enum {
+    PERMUTATIONS = 8, // two epochs of sources and of targets, for two streams
+    NAME_SIZE = RG_BATCH_STREAM_MAX + 1,
+};
 
-// One epoch of a stream: the ranks of the images (positions in set->train_annotated) in their order.
+// The order of the images in one epoch of a stream. An image is named by its rank, its position in
+// set->train_annotated.
 typedef struct {
     char stream[NAME_SIZE];
-    enum rg_rng_stream purpose; // RG_RNG_SHUFFLE: sources, RG_RNG_TARGETS: targets
+    enum rg_rng_stream purpose; // RG_RNG_SHUFFLE: of sources, RG_RNG_TARGETS: of targets
     uint64_t epoch;
-    uint32_t *rank; // [n_train_annotated], NULL: not made yet
-} order_t;
+    uint32_t *rank; // [n_train_annotated], NULL: this entry is free
+} permutation_t;
 
 struct rg_batcher {
     const rg_config_t *config;
     const rg_dataset_t *set;
     size_t image_size;             // S*S*3
-    int column[RG_ATTRIBUTES_MAX]; // of the config's attributes; no_columns: the data set lacks one
-    int no_columns;
-    uint32_t *rank_of; // [set->count], of annotated training images
-    order_t orders[ORDERS];
-    int next_order;
+    int column[RG_ATTRIBUTES_MAX]; // of the config's attributes
+    int no_columns;                // 1: the data set lacks one of them
+    uint32_t *rank_of;             // [set->count], of annotated training images
+    permutation_t permutations[PERMUTATIONS];
+    int next_permutation;
+    // the cache of decoded images
     uint32_t slots;            // images of rank < slots are kept
-    uint8_t *pixels;           // [slots + 1,S,S,3]; the last is for images that are not kept
+    uint8_t *pixels;           // [slots + 1,S,S,3]; the last slot is for images that are not kept
     uint8_t (*id)[RG_ID_SIZE]; // [slots + 1]
     uint8_t *present;          // [slots + 1]
 };
@@ -58,7 +72,7 @@ void rg_batcher_destroy(rg_batcher_t **out)
 {
     rg_batcher_t *self = *out;
     if (!self) return;
-    for (int i = 0; i < ORDERS; i++) free(self->orders[i].rank);
+    for (int i = 0; i < PERMUTATIONS; i++) free(self->permutations[i].rank);
     free(self->pixels);
     free(self->id);
     free(self->present);
@@ -86,43 +100,44 @@ rg_msg_t *rg_batcher_describe(const rg_batcher_t *self)
 
 // ---- which image
 
-// A number that stands for (stream, number) where random numbers want an index.
-static uint64_t mix(const char *stream, uint64_t number)
+// The index of the random numbers that belong to (stream, number).
+static uint64_t place_seed(const char *stream, uint64_t number)
 {
     return rg_hash(stream, strlen(stream), number);
 }
 
-static void shuffle(const rg_batcher_t *self, order_t *order)
+static void shuffle_epoch(const rg_batcher_t *self, permutation_t *permutation)
 {
     uint32_t n = self->set->n_train_annotated;
     rg_rng_t rng;
-    if (!order->rank) order->rank = rg_alloc(n * sizeof *order->rank);
-    for (uint32_t i = 0; i < n; i++) order->rank[i] = i;
-    rg_rng_init(&rng, self->config->seed, order->purpose, mix(order->stream, order->epoch));
-    rg_rng_shuffle(&rng, order->rank, n);
+    if (!permutation->rank) permutation->rank = rg_alloc(n * sizeof *permutation->rank);
+    for (uint32_t i = 0; i < n; i++) permutation->rank[i] = i;
+    rg_rng_init(&rng, self->config->seed, permutation->purpose,
+                place_seed(permutation->stream, permutation->epoch));
+    rg_rng_shuffle(&rng, permutation->rank, n);
 }
 
-static const uint32_t *order_of(rg_batcher_t *self, const char *stream, enum rg_rng_stream purpose,
-                                uint64_t epoch)
+static const uint32_t *permutation_of(rg_batcher_t *self, const char *stream, enum rg_rng_stream purpose,
+                                      uint64_t epoch)
 {
-    for (int i = 0; i < ORDERS; i++) {
-        const order_t *order = &self->orders[i];
-        if (order->rank && order->epoch == epoch && order->purpose == purpose &&
-            strcmp(order->stream, stream) == 0)
-            return order->rank;
+    for (int i = 0; i < PERMUTATIONS; i++) {
+        const permutation_t *permutation = &self->permutations[i];
+        if (permutation->rank && permutation->epoch == epoch && permutation->purpose == purpose &&
+            strcmp(permutation->stream, stream) == 0)
+            return permutation->rank;
     }
-    order_t *order = &self->orders[self->next_order++ % ORDERS];
-    snprintf(order->stream, sizeof order->stream, "%s", stream);
-    order->purpose = purpose;
-    order->epoch = epoch;
-    shuffle(self, order);
-    return order->rank;
+    permutation_t *permutation = &self->permutations[self->next_permutation++ % PERMUTATIONS];
+    snprintf(permutation->stream, sizeof permutation->stream, "%s", stream);
+    permutation->purpose = purpose;
+    permutation->epoch = epoch;
+    shuffle_epoch(self, permutation);
+    return permutation->rank;
 }
 
 static uint32_t rank_at(rg_batcher_t *self, const char *stream, enum rg_rng_stream purpose, uint64_t place)
 {
     uint32_t n = self->set->n_train_annotated;
-    return order_of(self, stream, purpose, place / n)[place % n];
+    return permutation_of(self, stream, purpose, place / n)[place % n];
 }
 
 static void read_labels(const rg_batcher_t *self, uint32_t rank, uint8_t *labels)
@@ -131,15 +146,15 @@ static void read_labels(const rg_batcher_t *self, uint32_t rank, uint8_t *labels
     memcpy(labels, self->set->labels + self->set->train_annotated[rank] * columns, columns);
 }
 
-// An image that shows the source of this place with one attribute flipped, or, where there is none, at least
-// that attribute. The labels are the image's own. Where no image shows the flip, the source is its own
-// target.
+// An image that shows the source of this place with one attribute flipped. Without such an image it is one
+// that shows at least the flipped attribute, and without that one, the source itself. The labels are those of
+// the image.
 static uint32_t flipped_target(rg_batcher_t *self, const char *stream, uint64_t place, uint8_t *labels)
 {
     uint32_t source = rank_at(self, stream, RG_RNG_SHUFFLE, place);
     rg_target_t target;
     rg_rng_t rng;
-    rg_rng_init(&rng, self->config->seed, RG_RNG_FLIPPED, mix(stream, place));
+    rg_rng_init(&rng, self->config->seed, RG_RNG_FLIPPED, place_seed(stream, place));
     rg_target_draw(&target, self->set, self->column, &self->config->data, self->set->train_annotated[source],
                    &rng);
     uint32_t rank = target.reference == RG_NO_REFERENCE ? source : self->rank_of[target.reference];
@@ -164,8 +179,8 @@ static int read_image(const rg_batcher_t *self, uint32_t image, uint8_t *pixels,
     return err;
 }
 
-// The slot where the image of this rank is, decoded, until the next call.
-static int fetch(rg_batcher_t *self, uint32_t rank, size_t *slot)
+// The slot of this rank's decoded image. A slot beyond the cache is valid until the next call.
+static int fetch_image(rg_batcher_t *self, uint32_t rank, size_t *slot)
 {
     size_t at = rank < self->slots ? rank : self->slots;
     if (!self->present[at] || at == self->slots) {
@@ -180,21 +195,22 @@ static int fetch(rg_batcher_t *self, uint32_t rank, size_t *slot)
 
 // ---- a batch
 
-static uint32_t parts(const Rg__V1__BatchRequest *asked)
+static uint32_t parts_of(const Rg__V1__BatchRequest *asked)
 {
     return asked->parts ? asked->parts : 1;
 }
 
-// Whether image i of the batch is of the part that is asked for.
-static int has(const Rg__V1__BatchRequest *asked, uint32_t i)
+// Whether image i of the batch belongs to the part that is asked for.
+static int is_of_part(const Rg__V1__BatchRequest *asked, uint32_t i)
 {
     uint32_t first = asked->images - asked->references;
-    uint32_t part = i < first ? i / (first / parts(asked)) : (i - first) / (asked->references / parts(asked));
+    uint32_t part =
+        i < first ? i / (first / parts_of(asked)) : (i - first) / (asked->references / parts_of(asked));
     return part == asked->part;
 }
 
-// The rows of images of one kind, sources or targets, in a reply: those from row `first` on have pixels,
-// where they are of the part.
+// Where the rows of one kind of image, sources or targets, go in a reply. Images from `first` on have pixels,
+// if they belong to the part.
 typedef struct {
     enum rg_rng_stream purpose;
     uint32_t first;
@@ -202,11 +218,11 @@ typedef struct {
     uint8_t *labels, *ids;
 } rows_t;
 
-static int put_pixels(rg_batcher_t *self, const rows_t *rows, uint32_t row, uint32_t rank, uint64_t draw)
+static int fill_pixels(rg_batcher_t *self, const rows_t *rows, uint32_t row, uint32_t rank, uint64_t draw)
 {
     rg_rng_t rng;
     size_t slot;
-    int err = fetch(self, rank, &slot);
+    int err = fetch_image(self, rank, &slot);
     if (err) return err;
     rg_rng_init(&rng, self->config->seed, RG_RNG_AUGMENT, draw);
     rg_image_augment(self->pixels + slot * self->image_size, self->config->data.img_size,
@@ -215,7 +231,7 @@ static int put_pixels(rg_batcher_t *self, const rows_t *rows, uint32_t row, uint
     return 0;
 }
 
-static int put_rows(rg_batcher_t *self, const Rg__V1__BatchRequest *asked, const rows_t *rows)
+static int fill_rows(rg_batcher_t *self, const Rg__V1__BatchRequest *asked, const rows_t *rows)
 {
     size_t columns = (size_t)self->set->attributes.count;
     uint32_t row = 0;
@@ -230,13 +246,13 @@ static int put_rows(rg_batcher_t *self, const Rg__V1__BatchRequest *asked, const
             rank = rank_at(self, asked->stream, rows->purpose, place);
             read_labels(self, rank, labels);
         }
-        uint64_t draw = mix(asked->stream, 2 * place + (rows->purpose == RG_RNG_TARGETS));
-        if (i >= rows->first && has(asked, i)) err = put_pixels(self, rows, row++, rank, draw);
+        uint64_t draw = place_seed(asked->stream, 2 * place + (rows->purpose == RG_RNG_TARGETS));
+        if (i >= rows->first && is_of_part(asked, i)) err = fill_pixels(self, rows, row++, rank, draw);
     }
     return err;
 }
 
-static int check(const rg_batcher_t *self, const Rg__V1__BatchRequest *asked)
+static int check_request(const rg_batcher_t *self, const Rg__V1__BatchRequest *asked)
 {
     size_t name = strlen(asked->stream), message = (size_t)self->config->limits.message_max_mib << 20;
     if (name < 1 || name > RG_BATCH_STREAM_MAX)
@@ -246,18 +262,21 @@ static int check(const rg_batcher_t *self, const Rg__V1__BatchRequest *asked)
                        "a batch of %u images with %u references: at least one image is needed, and no more "
                        "references than images",
                        asked->images, asked->references);
-    if (parts(asked) > RG_BATCH_PARTS_MAX)
-        return rg_fail(RG_ELIMIT, "a batch in %u parts: there are at most %d", parts(asked),
+    if (parts_of(asked) > RG_BATCH_PARTS_MAX)
+        return rg_fail(RG_ELIMIT, "a batch in %u parts: at most %d are possible", parts_of(asked),
                        RG_BATCH_PARTS_MAX);
-    if (asked->part >= parts(asked) || asked->images % parts(asked) || asked->references % parts(asked))
-        return rg_fail(RG_EINVAL, "part %u of %u of a batch of %u images with %u references: parts are equal",
-                       asked->part, parts(asked), asked->images, asked->references);
-    if (asked->images / parts(asked) > message / (self->image_size * sizeof(float)) ||
+    if (asked->part >= parts_of(asked) || asked->images % parts_of(asked) ||
+        asked->references % parts_of(asked))
+        return rg_fail(RG_EINVAL,
+                       "part %u of %u of a batch of %u images with %u references: images and references must "
+                       "divide into equal parts",
+                       asked->part, parts_of(asked), asked->images, asked->references);
+    if (asked->images / parts_of(asked) > message / (self->image_size * sizeof(float)) ||
         asked->images > message / ((size_t)self->set->attributes.count + 1))
         return rg_fail(RG_ELIMIT, "a batch of %u images is larger than limits.message_max_mib: %d",
                        asked->images, self->config->limits.message_max_mib);
     if (asked->index > INT32_MAX)
-        return rg_fail(RG_EINVAL, "batch %llu: there are no more than %d", (unsigned long long)asked->index,
+        return rg_fail(RG_EINVAL, "batch %llu: the last one is %d", (unsigned long long)asked->index,
                        INT32_MAX);
     if (!self->set->n_train_annotated)
         return rg_fail(RG_ENOENT, "%s: no training image here is annotated", self->set->folder);
@@ -269,9 +288,9 @@ static int check(const rg_batcher_t *self, const Rg__V1__BatchRequest *asked)
 int rg_batcher_answer(rg_batcher_t *self, const rg_msg_t *request, rg_msg_t **reply)
 {
     const Rg__V1__BatchRequest *asked = rg_msg_body(request);
-    int err = check(self, asked);
+    int err = check_request(self, asked);
     if (err) return err;
-    const uint32_t n = asked->images / parts(asked), m = asked->references / parts(asked),
+    const uint32_t n = asked->images / parts_of(asked), m = asked->references / parts_of(asked),
                    side = (uint32_t)self->config->data.img_size;
     const uint32_t labels[] = {asked->images, (uint32_t)self->set->attributes.count};
     rg_msg_t *made = rg_msg_new(RG__V1__ENVELOPE__BODY_BATCH_REPLY);
@@ -290,8 +309,8 @@ int rg_batcher_answer(rg_batcher_t *self, const rg_msg_t *request, rg_msg_t **re
         targets.ids =
             rg_msg_room(made, "reference_ids", RG__V1__DTYPE__U8, 2, (const uint32_t[]){m, RG_ID_SIZE});
     }
-    err = put_rows(self, asked, &sources);
-    if (!err) err = put_rows(self, asked, &targets);
+    err = fill_rows(self, asked, &sources);
+    if (!err) err = fill_rows(self, asked, &targets);
     if (err)
         rg_msg_destroy(&made);
     else

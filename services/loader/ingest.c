@@ -11,15 +11,17 @@
 
 enum { INDEX_TEXT = 12, THUMBNAIL_QUALITY = 95 }; // payload names are "0", "1", ...
 
+// A request while its items are decoded. Item i of the request is outcome i of the reply; accepted items are
+// copied to the StoreRequest one behind the other.
 typedef struct {
     const rg_config_t *config;
-    size_t image_size; // S*S*3
-    uint8_t *pixels;   // [items,S,S,3], of the accepted ones so far
-    size_t accepted;
-    rg_msg_t *reply, *store;
+    size_t image_size;       // S*S*3
+    uint8_t *pixels;         // [items,S,S,3], filled by the accepted items
+    size_t accepted;         // items so far
+    rg_msg_t *reply, *store; // IngestReply, StoreRequest
 } intake_t;
 
-static void release(void *data, void *hint)
+static void release_payload(void *data, void *hint)
 {
     (void)hint;
     free(data);
@@ -32,9 +34,10 @@ static int read_jpeg(const rg_msg_t *request, size_t i, rg_payload_t *jpeg)
     return rg_msg_payload(request, name, RG__V1__DTYPE__U8, 1, NULL, jpeg);
 }
 
-// Decodes into the next free row of pixels and makes the thumbnail of it.
-static int take_image(intake_t *intake, const char *name, const rg_payload_t *jpeg, uint8_t **thumbnail,
-                      size_t *size)
+// Decodes one JPEG into the next free row of pixels and encodes its thumbnail. The row stays free on an
+// error.
+static int decode_item(intake_t *intake, const char *name, const rg_payload_t *jpeg, uint8_t **thumbnail,
+                       size_t *size)
 {
     const rg_config_t *config = intake->config;
     const int side = config->data.img_size;
@@ -45,8 +48,9 @@ static int take_image(intake_t *intake, const char *name, const rg_payload_t *jp
     return err ? err : rg_jpeg_encode(&picture, THUMBNAIL_QUALITY, thumbnail, size);
 }
 
-static void accept(intake_t *intake, const Rg__V1__Item *asked, const Rg__V1__Outcome *outcome,
-                   uint8_t *thumbnail, size_t size)
+// Adds the item to the StoreRequest, which takes the thumbnail.
+static void accept_item(intake_t *intake, const Rg__V1__Item *asked, const Rg__V1__Outcome *outcome,
+                        uint8_t *thumbnail, size_t size)
 {
     char name[INDEX_TEXT];
     Rg__V1__StoreRequest *body = rg_msg_body(intake->store);
@@ -56,26 +60,26 @@ static void accept(intake_t *intake, const Rg__V1__Item *asked, const Rg__V1__Ou
     item->annotated = asked->annotated;
     snprintf(name, sizeof name, "%u", (unsigned)intake->accepted++);
     rg_msg_attach(intake->store, name, RG__V1__DTYPE__U8, 1, (const uint32_t[]){(uint32_t)size}, thumbnail,
-                  release, NULL);
+                  release_payload, NULL);
 }
 
-static void take_item(intake_t *intake, const Rg__V1__Item *item, const rg_payload_t *jpeg,
-                      Rg__V1__Outcome *outcome)
+static void ingest_item(intake_t *intake, const Rg__V1__Item *item, const rg_payload_t *jpeg,
+                        Rg__V1__Outcome *outcome)
 {
     uint8_t id[RG_ID_SIZE], *thumbnail;
     size_t size;
     outcome->name = rg_msg_text(intake->reply, "%s", item->name);
     rg_content_id(jpeg->data, jpeg->size, id);
     rg_msg_bytes(intake->reply, &outcome->id, id, sizeof id);
-    if (take_image(intake, outcome->name, jpeg, &thumbnail, &size) == 0) {
-        accept(intake, item, outcome, thumbnail, size);
+    if (decode_item(intake, outcome->name, jpeg, &thumbnail, &size) == 0) {
+        accept_item(intake, item, outcome, thumbnail, size);
     } else {
         outcome->fate = RG__V1__FATE__REFUSED;
         outcome->reason = rg_msg_text(intake->reply, "%s", rg_error());
     }
 }
 
-static int take_items(intake_t *intake, const rg_msg_t *request)
+static int ingest_items(intake_t *intake, const rg_msg_t *request)
 {
     const Rg__V1__IngestRequest *asked = rg_msg_body(request);
     Rg__V1__IngestReply *body = rg_msg_body(intake->reply);
@@ -83,7 +87,7 @@ static int take_items(intake_t *intake, const rg_msg_t *request)
     for (size_t i = 0; i < asked->n_items && !err; i++) {
         rg_payload_t jpeg;
         err = read_jpeg(request, i, &jpeg);
-        if (!err) take_item(intake, asked->items[i], &jpeg, body->outcomes[i]);
+        if (!err) ingest_item(intake, asked->items[i], &jpeg, body->outcomes[i]);
     }
     return err;
 }
@@ -110,9 +114,10 @@ int rg_ingest_decode(const rg_config_t *config, const rg_msg_t *request, rg_msg_
         return rg_fail(RG_ELIMIT, "%zu images: 1 to %d are possible per request", n, RG_INGEST_ITEMS_MAX);
     intake_t intake;
     intake_init(&intake, config, n);
-    int err = take_items(&intake, request);
+    int err = ingest_items(&intake, request);
     rg_msg_attach(intake.store, "pixels", RG__V1__DTYPE__U8, 4,
-                  (const uint32_t[]){(uint32_t)intake.accepted, side, side, 3}, intake.pixels, release, NULL);
+                  (const uint32_t[]){(uint32_t)intake.accepted, side, side, 3}, intake.pixels,
+                  release_payload, NULL);
     if (err) rg_msg_destroy(&intake.reply);
     if (err || !intake.accepted) rg_msg_destroy(&intake.store);
     if (err) return err;
@@ -132,7 +137,8 @@ unsigned rg_ingest_count(const rg_msg_t *reply, Rg__V1__Fate fate)
 int rg_ingest_merge(rg_msg_t *reply, const rg_msg_t *answer)
 {
     if (rg_msg_kind(answer) != RG__V1__ENVELOPE__BODY_INGEST_REPLY)
-        return rg_fail(RG_EFORMAT, "encoder: an answer of another kind (%d)", (int)rg_msg_kind(answer));
+        return rg_fail(RG_EFORMAT, "encoder: an answer of another kind (%d) than an IngestReply",
+                       (int)rg_msg_kind(answer));
     const Rg__V1__IngestReply *from = rg_msg_body(answer);
     unsigned open = rg_ingest_count(reply, RG__V1__FATE__FATE_UNSPECIFIED);
     if (from->n_outcomes != open)

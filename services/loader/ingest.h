@@ -1,22 +1,20 @@
-// Images on their way into the retrieval set (proto/ingest.proto): the loader decodes and hashes them, and
-// refuses what is no image it can take, each with its reason. The others go on to the encoder.
+// Images on their way into the retrieval set (proto/ingest.proto). The loader hashes and decodes them, and
+// refuses files that are not usable JPEGs, each with its reason. The others go on to the encoder.
 #ifndef RG_LOADER_INGEST_H
 #define RG_LOADER_INGEST_H
 
 #include "common/config/config.h"
 #include "common/wire/msg.h"
 
-// Images per request. Requests waiting for the encoder: credit of this many senders; more are refused
-// (RG_EBUSY), so that a stalled encoder does not make the loader grow.
-enum { RG_INGEST_ITEMS_MAX = 128 };
+enum { RG_INGEST_ITEMS_MAX = 128 }; // images per request
 
-// Answers an IngestRequest as far as the loader can: *reply is an IngestReply in which the images refused
-// here have their fate and the others none yet; *store is the StoreRequest with those others, NULL if there
-// are none. RG_ELIMIT for too many images, RG_ESHAPE for an item without its bytes: nothing is made then.
+// Answers an IngestRequest as far as the loader can. *reply is an IngestReply: the images refused here have
+// their fate, the others have none yet. *store is the StoreRequest with those others, or NULL if there are
+// none. RG_ELIMIT for too many images, RG_ESHAPE for an item without its bytes: then neither message is made.
 int rg_ingest_decode(const rg_config_t *config, const rg_msg_t *request, rg_msg_t **reply, rg_msg_t **store);
 
-// Fills the open fates of reply with the outcomes of the encoder's answer, in order. RG_EFORMAT if it does
-// not answer for as many images as are open.
+// Fills the missing fates of reply with the outcomes of the encoder's answer, in order. RG_EFORMAT if it does
+// not answer for as many images as lack a fate.
 int rg_ingest_merge(rg_msg_t *reply, const rg_msg_t *answer);
 
 // Outcomes of this fate in an IngestReply.

@@ -13,12 +13,12 @@ typedef struct {
     rg_msg_t *reply; // NULL: not there yet
 } slot_t;
 
-// Requests are numbered by iteration. Slot i % credit holds iteration i, so that replies may come in any order:
+// Requests are numbered by iteration. Slot i % credit holds iteration i; replies may come in any order.
 //
 //        given              asked                 end
 //   ------|-------------------|--------------------|
-//    done   in flight, at most   not asked for yet
-//           `credit` slots
+//    done     in flight: at     not asked for yet
+//             most `credit`
 struct rg_batch_stream {
     const rg_config_t *config;
     rg_link_t *link;

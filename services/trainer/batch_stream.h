@@ -1,6 +1,7 @@
-// The stream of training batches from the loader. It keeps `limits.credit` requests in flight, so that the loader
-// decodes while the trainer computes, and hands the replies out in order. After a restart of the loader the link
-// asks again and gets the same batches. A resumed trainer begins its stream at the iteration of the checkpoint.
+// The stream of training batches from the loader. It keeps `limits.credit` requests in flight, so that the
+// loader decodes while the trainer computes, and hands the replies out in order. After a restart of the
+// loader the link asks again and gets the same batches. A resumed trainer begins its stream at the iteration
+// of the checkpoint.
 #ifndef RG_TRAINER_BATCH_STREAM_H
 #define RG_TRAINER_BATCH_STREAM_H
 
@@ -13,10 +14,10 @@ enum { RG_BATCH_ID = 16 }; // bytes of a content id
 
 // One training batch as learners see it: plain arrays, borrowed for the step.
 //
-// One process has the whole batch. Of several ranks each has a share (`whole`): an equal part of the images without a
-// reference, which are the first ones, and an equal part of those with one. Steps draw their random numbers for the
-// whole batch, so that the result does not depend on the number of ranks: this is what a share needs the whole
-// batch's labels for.
+// One process has the whole batch. Of several ranks each has a share (`whole`): an equal part of the images
+// without a reference, which are the first ones, and an equal part of those with one. Steps draw their random
+// numbers for the whole batch, so that the result does not depend on the number of ranks: this is what a
+// share needs the whole batch's labels for.
 typedef struct rg_batch {
     int n, references;                  // images; reference images, which belong to the last targets
     const float *pixels;                // [n,S,S,3] in -1..1
@@ -29,11 +30,12 @@ typedef struct rg_batch {
     int rank;                           // whose share this is
 } rg_batch_t;
 
-// The row in an array with n rows per rank for the whole batch, of row `row` of the n of this share. The last rows,
-// `references` per rank, belong to references.
+// The row in an array with n rows per rank for the whole batch, of row `row` of the n of this share. The last
+// rows, `references` per rank, belong to references.
 size_t rg_batch_whole_row(const rg_batch_t *share, int n, int row);
 
-// Copies the n rows of this share, of `bytes` each, out of an array for the whole batch: out [n], whole [n * ranks].
+// Copies the n rows of this share, of `bytes` each, out of an array for the whole batch. out [n], whole
+// [n * ranks].
 void rg_batch_take_rows(const rg_batch_t *share, int n, const void *whole, size_t bytes, void *out);
 
 // ---- the stream
@@ -56,7 +58,7 @@ void rg_batch_stream_close(rg_batch_stream_t **stream);
 typedef struct {
     int references; // images, at most one for each image of the batch
     int flipped; // references show their source with one attribute flipped; otherwise they are random images
-    int all_columns; // labels of every annotated attribute; otherwise of the config's attributes, in their order
+    int all_columns; // labels of every annotated attribute; otherwise of the config's, in their order
 } rg_batch_needs_t;
 
 typedef struct {
@@ -70,7 +72,8 @@ typedef struct {
 // Begins the stream of a stage. RG_ECONFIG if the data set has no column for an attribute of the config.
 int rg_batch_stream_start(rg_batch_stream_t *stream, const rg_batch_stream_spec_t *spec);
 
-// The next batch, which lives until the following call. RG_ESTOPPED, or the loader's error (a broken training image).
+// The next batch, which lives until the following call. RG_ESTOPPED, or the loader's error, for example about
+// a broken training image.
 int rg_batch_stream_next(rg_batch_stream_t *stream, rg_batch_t *batch);
 
 double rg_batch_stream_waited_ms(const rg_batch_stream_t *stream);

@@ -1,4 +1,5 @@
-// The learner of the built-in classifier (model/classifier.h): binary cross entropy over every annotated attribute.
+// The learner of the built-in classifier (model/encoders.h). Its loss is binary cross entropy over every
+// annotated attribute.
 #include "common/model/encoders.h"
 #include "common/model/layers.h"
 #include "common/nn/optim.h"

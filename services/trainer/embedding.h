@@ -1,8 +1,9 @@
-// Stage 2: one training iteration of the retrieval net R, in the two ways of model.retrieval. E_c, E_a and G are
-// frozen. x is an image of the batch, t its labels with one attribute flipped, "R of an image y" is R(E_c(y), E_a(y)).
+// Stage 2: one training iteration of the retrieval net R, in the two ways of model.retrieval. E_c, E_a and G
+// are frozen. x is an image of the batch, t its labels with one attribute flipped, "R of an image y" is
+// R(E_c(y), E_a(y)).
 //
-// Triplets, the papers' way (rg-unit section 5; RG-UNIT, section 3.2): an anchor is to be nearer to its positive than
-// to each negative. Each kind of negative has a key that switches it off.
+// Triplets, the papers' way (rg-unit section 5; RG-UNIT, section 3.2): an anchor is to be nearer to its
+// positive than to each negative. Each kind of negative has a key that switches it off.
 //
 //   anchor    R(E_c(x), z_t)                    positive  R of G(E_c(x), z_t)
 //   easy      R of a random real image          medium    R of that image translated to t
@@ -17,9 +18,9 @@
 //   softmax(sharpness * share of t that y shows + content * cosine of the content maps of x and y).
 // Without the second term every source would find the same clear examples of t.
 //
-// Ranking is the default because the positives of triplets are translations, whose codes show what was wanted by
-// construction: triplets teach R to tell translations apart. Their loss is 0 within two hundred iterations, but what
-// is retrieved later are real images, whose codes are vague.
+// Ranking is the default because the positives of triplets are translations, whose codes show what was wanted
+// by construction: triplets teach R to tell translations apart. Their loss is 0 within two hundred
+// iterations, but what is retrieved later are real images, whose codes are vague.
 #ifndef RG_TRAINER_EMBEDDING_H
 #define RG_TRAINER_EMBEDDING_H
 

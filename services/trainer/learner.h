@@ -1,11 +1,11 @@
-// A learner: what an iteration of one stage of training does. The training loop (stage.h) knows nothing else of
-// a stage: it draws batches, calls step, logs the losses, and saves the parameter sets.
+// A learner: what an iteration of one stage of training does. The training loop (stage.h) knows nothing else
+// of a stage: it draws batches, calls step, logs the losses, and saves the parameter sets.
 //
 //   learner         stage                                     file
 //   classification  classifier                                classification.c
 //   translation     stage1 and stage3                         translation.h, translation_learner.c
-//   triplet         stage2 with model.retrieval: triplet      triplet.h
-//   ranking         stage2 with model.retrieval: ranked       ranking.h
+//   ranking         stage2 with model.retrieval: ranked       embedding.h
+//   triplet         stage2 with model.retrieval: triplet      embedding.h
 #ifndef RG_TRAINER_LEARNER_H
 #define RG_TRAINER_LEARNER_H
 
@@ -49,7 +49,7 @@ enum { RG_LEARNER_TAPES = 2 };
 
 typedef struct {
     size_t size;     // bytes of its state, zeroed before init
-    int single_rank; // 1: it compares all images of a batch, so that ranks cannot share one; rank 0 trains alone
+    int single_rank; // 1: compares all images of a batch, which ranks cannot share: rank 0 trains alone
     // What a batch of so many images must hold beside them.
     void (*needs)(const rg_config_t *config, int images, rg_batch_needs_t *needs);
     int (*init)(void *state, const rg_learner_spec_t *spec);
@@ -58,10 +58,11 @@ typedef struct {
     int (*sets)(void *state, rg_params_t *sets[RG_PARTS]);
     // Its tapes, for timing. The first one also times the work between steps. Returns their number.
     int (*tapes)(void *state, rg_tape_t *tapes[RG_LEARNER_TAPES]);
-    // One iteration: losses, gradients and update. rng is this iteration's own. On an error nothing was updated,
-    // or the training cannot go on: RG_ESTOPPED, RG_ENUMERIC, errors of the neighbour source.
+    // One iteration: losses, gradients and update. rng is this iteration's own. On an error nothing was
+    // updated, or the training cannot go on: RG_ESTOPPED, RG_ENUMERIC, errors of the neighbour source.
     int (*step)(void *state, const rg_batch_t *batch, rg_rng_t *rng, int iteration, rg_losses_t *losses);
-    // Writes sample images of the batch; NULL: it has none to show. RG_EIO, RG_EFULL, errors of the neighbour source.
+    // Writes sample images of the batch; NULL: it has none to show. RG_EIO, RG_EFULL, errors of the neighbour
+    // source.
     int (*sample)(void *state, const rg_batch_t *batch, const char *stage, int iteration);
 } rg_learner_t;
 
@@ -70,9 +71,9 @@ extern const rg_learner_t rg_classification_learner, rg_stage1_learner, rg_stage
 
 const rg_learner_t *rg_learner_find(enum rg_stage stage, const rg_config_t *config);
 
-// Records, before the first op that reads the set, that its gradients are complete when the backward pass is back
-// here: their mean over the ranks is begun then (rg_ranks_begin_mean), while the pass goes on. Does nothing for frozen
-// sets, or without ranks.
+// Records, before the first op that reads the set, that its gradients are complete when the backward pass is
+// back here: their mean over the ranks is begun then (rg_ranks_begin_mean), while the pass goes on. Does
+// nothing for frozen sets, or without ranks.
 void rg_learner_average(rg_tape_t *tape, rg_ranks_t *ranks, const rg_params_t *set);
 
 #endif

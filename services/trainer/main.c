@@ -1,7 +1,9 @@
-// rg-trainer: trains a stage on a worker thread while the service loop answers `train` and `status`. It writes the job to
-// RUN/job before it begins, so that a trainer that was killed resumes the job when it is started again.
+// rg-trainer: trains a stage on a worker thread while the service loop answers `train` and `status`. It
+// writes the job to RUN/job before it begins, so that a trainer that was killed resumes the job when it is
+// started again.
 //
-// Of several ranks (ranks.h), rank 0 is this service. The others train with it, answer nobody, and end with it.
+// Of several ranks (ranks.h), rank 0 is this service. The others train with it, answer nobody, and end with
+// it.
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -68,8 +70,8 @@ static void reply_done(trainer_t *self, const rg_peer_t *peer)
     rg_service_reply(self->service, peer, &reply);
 }
 
-// The job's thread has returned: answers the waiting clients. The file of a job that was stopped stays, so that the next
-// process resumes it.
+// The job's thread has returned: answers the waiting clients. The file of a job that was stopped stays, so
+// that the next process resumes it.
 static void job_done(void *context)
 {
     trainer_t *self = context;

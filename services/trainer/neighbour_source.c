@@ -2,8 +2,8 @@
 
 #include <math.h>
 
-// Several ranks: the number that a query of this share has in the whole batch. A step asks for its targets and then
-// for its images, or for the first of them.
+// Several ranks: the number that a query of this share has in the whole batch. A step asks for its targets
+// and then for its images, or for the first of them.
 static uint64_t number_in_whole_batch(void *self, int query)
 {
     const rg_neighbour_source_t *source = self;

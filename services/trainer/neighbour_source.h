@@ -1,5 +1,6 @@
-// The neighbours of stage 3: the retrieval service as the training loop uses it, with the counts that checkpoints and
-// reports name. Several ranks ask for their shares of a batch as one process would ask for the whole.
+// The neighbours of stage 3: the retrieval service as the training loop uses it, with the counts that
+// checkpoints and reports name. Several ranks ask for their shares of a batch as one process would ask for
+// the whole.
 #ifndef RG_TRAINER_NEIGHBOUR_SOURCE_H
 #define RG_TRAINER_NEIGHBOUR_SOURCE_H
 

@@ -1,5 +1,5 @@
-// How far training is, how fast it goes and where its time goes: for `status`, the metrics stream and the report
-// of a stage.
+// How far training is, how fast it goes and where its time goes: for `status`, the metrics stream and the
+// report of a stage.
 #ifndef RG_TRAINER_PROGRESS_H
 #define RG_TRAINER_PROGRESS_H
 
@@ -20,8 +20,8 @@ typedef struct {
     double at_ms, waited_ms;
 } rg_throughput_mark_t;
 
-// Over the last iterations, which is what a person watching wants to know, and since this process began the stage,
-// which is what a report says.
+// Over the last iterations, which is what a person watching wants to know, and since this process began the
+// stage, which is what a report says.
 typedef struct {
     rg_throughput_mark_t begin, mark[RG_THROUGHPUT_WINDOW]; // one after each iteration; overwrites the oldest
     uint64_t iterations;                                    // since begin
@@ -69,8 +69,8 @@ void rg_training_get(rg_training_t *training, rg_training_values_t *values);
 
 // ---- metrics stream and profile
 
-// Opens RUN/metrics.jsonl, to which runs append one JSON object per logged iteration. It is apart from the log, so
-// that plots need not parse log lines. RG_EIO, RG_EFULL.
+// Opens RUN/metrics.jsonl, to which runs append one JSON object per logged iteration. It is apart from the
+// log, so that plots need not parse log lines. RG_EIO, RG_EFULL.
 int rg_metrics_open(rg_journal_t *metrics, const rg_config_t *config);
 int rg_metrics_write(rg_journal_t *metrics, const rg_training_values_t *values, double lr);
 

@@ -1,14 +1,15 @@
-// Ranks over MPI (ranks.h). A messenger thread is the only one that calls MPI, so that averaging goes on while the
-// training thread computes:
+// Ranks over MPI (ranks.h). A messenger thread is the only one that calls MPI, so that averaging goes on
+// while the training thread computes:
 //
 //   training thread                          messenger
-//   post_task: append to the queue    ->     next_task: one collective operation after the other, in the order in
-//   wait_for_tasks: all are finished  <-     which they were posted, which is the same on every rank
+//   post_task: append to the queue    ->     next_task: one collective operation after the other, in the order
+//   wait_for_tasks: all are finished  <-     of posting, which is the same on every rank
 //
-// The messenger polls MPI instead of blocking in it (await_request), for two reasons: it takes no core while it waits,
-// since it sleeps an eighth of the time that it has waited already, and between polls it passes on that rank 0 stops
-// (forward_stop). That notice is a message of its own, STOP_TAG, from rank 0 to each other rank, outside the
-// order of the collective operations. Rank 0 sends it at most once per job; the others keep one receive posted for it.
+// The messenger polls MPI instead of blocking in it (await_request), for two reasons: it takes no core while
+// it waits, since it sleeps an eighth of the time that it has waited already, and between polls it passes on
+// that rank 0 stops (forward_stop). That notice is a message of its own, STOP_TAG, from rank 0 to each other
+// rank, outside the order of the collective operations. Rank 0 sends it at most once per job; the others keep
+// one receive posted for it.
 #include "services/trainer/ranks.h"
 
 #include <assert.h>
@@ -53,7 +54,8 @@ struct rg_ranks {
 
 // ---- the messenger
 
-// Sleeps for an eighth of the time waited since then: a long wait takes no core, a short one is hardly longer.
+// Sleeps for an eighth of the time waited since then: a long wait takes no core, a short one is hardly
+// longer.
 static void sleep_since(double since_s)
 {
     double s = (rg_clock_s() - since_s) / 8;
@@ -119,8 +121,8 @@ static void average_task(rg_ranks_t *self, const task_t *task)
     for (size_t i = 0; i < task->count; i++) x[i] *= share;
 }
 
-// A new job begins, or one has ended: a notice of the one before no longer counts. All ranks learn whether there was
-// one, and then receive it, so that each notice is received in the job that it was sent in.
+// A new job begins, or one has ended: a notice of the one before no longer counts. All ranks learn whether
+// there was one, and then receive it, so that each notice is received in the job that it was sent in.
 static void watch_task(rg_ranks_t *self, const task_t *task)
 {
     self->watched = NULL;

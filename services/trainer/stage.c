@@ -1,13 +1,13 @@
 // The training loop. A stage's run is
 //
-//   open      backend, loader, networks; rank 0 loads the checkpoint of this stage or of the one before (stage_begin);
-//             all ranks get its state; the neighbour source, the stream of batches
-//   iterate   next batch -> learner's step -> counts, losses, throughput -> on rank 0: metrics, samples, checkpoint
+//   open      backend, loader, networks; rank 0 loads the checkpoint of this stage or of the one before
+//             (stage_begin); all ranks get its state; then the neighbour source and the stream of batches
+//   iterate   next batch -> learner's step -> counts, losses, throughput -> rank 0: metrics, samples, checkpoint
 //   report    JSON for the client
 //
-// What a stage learns is behind its learner (learner.h). A stop arrives while the loop or a step waits for batches or
-// neighbours; a step that is interrupted there has changed nothing, so the state saved is that of the last whole
-// iteration.
+// What a stage learns is behind its learner (learner.h). A stop arrives while the loop or a step waits for
+// batches or neighbours; a step that is interrupted there has changed nothing, so the state saved is that of
+// the last whole iteration.
 #include "services/trainer/stage.h"
 
 #include <stdio.h>

@@ -1,5 +1,6 @@
-// Runs one stage of training (common/model/stage.h): begin or resume, iterate, log, save checkpoints, finish. A stage
-// begins from the averaged weights of the stage before it and keeps its state in RUN/<stage>.safetensors.
+// Runs one stage of training (common/model/stage.h): begin or resume, iterate, log, save checkpoints, finish.
+// A stage begins from the averaged weights of the stage before it and keeps its state in
+// RUN/<stage>.safetensors.
 #ifndef RG_TRAINER_STAGE_H
 #define RG_TRAINER_STAGE_H
 
@@ -33,9 +34,9 @@ typedef struct {
 // Trains to the end of the stage, or until *stop: then it saves the state and returns RG_ESTOPPED. Returns at
 // once if the stage is finished.
 //
-// Several ranks call it together (ranks.h). The batch of the configuration is that of each rank: the result is that
-// of one process with as many times the batch. Rank 0 reads and writes the files, the others get the state from it.
-// An error of any rank ends the run of all.
+// Several ranks call it together (ranks.h). The batch of the configuration is that of each rank: the result
+// is that of one process with as many times the batch. Rank 0 reads and writes the files, the others get the
+// state from it. An error of any rank ends the run of all.
 int rg_stage_run(const rg_stage_job_t *job, rg_stage_result_t *result);
 
 #endif

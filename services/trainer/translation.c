@@ -14,9 +14,9 @@
 //   10 losses    D (updated) judges fake; all G losses
 //      backward, update of G and what trains with it
 //
-// D's graph begins with the pixels of fake: no gradient of D's losses reaches G. In 10 D is frozen, so that G's losses
-// flow through D without changing it. Everything that waits for another process comes before the first update:
-// an iteration that is interrupted while it waits has changed no weights.
+// D's graph begins with the pixels of fake: no gradient of D's losses reaches G. In 10 D is frozen, so that
+// G's losses flow through D without changing it. Everything that waits for another process comes before the
+// first update: an iteration that is interrupted while it waits has changed no weights.
 #include "services/trainer/translation.h"
 
 #include <string.h>
@@ -81,11 +81,11 @@ static void *repeat_rows(rg_tape_t *tape, const void *rows, size_t bytes, int ti
 
 // ---- several ranks
 //
-// Each rank makes this iteration with its share of the batch, and all update with the mean of their gradients. That
-// takes three things. Random numbers are drawn for the whole batch, and a rank takes its rows. The mean of a network's
-// gradients is begun as soon as they are complete: D's while the translations are translated back, those of G's step
-// when the backward pass leaves the network. And the ranks agree whether to go on before anything is updated. All of
-// this does nothing where one process trains alone.
+// Each rank makes this iteration with its share of the batch, and all update with the mean of their
+// gradients. That takes three things. Random numbers are drawn for the whole batch, and a rank takes its
+// rows. The mean of a network's gradients is begun as soon as they are complete: D's while the translations
+// are translated back, those of G's step when the backward pass leaves the network. And the ranks agree
+// whether to go on before anything is updated. All of this does nothing where one process trains alone.
 
 // A share's rows of draws for the whole batch.
 static void take_own_rows(const rg_translation_t *self, const rg_batch_t *share, rg_draws_t *draws)
@@ -206,7 +206,8 @@ static void encode_batch(rg_translation_t *self, iteration_t *it)
 
 // ---- 3, 5, 6, 8: decoding
 
-// Asks for the neighbours of a source. No image may be its own neighbour: the ids of the batch's images are excluded.
+// Asks for the neighbours of a source. No image may be its own neighbour: the ids of the batch's images are
+// excluded.
 static rg_decode_t ask_neighbours(rg_translation_t *self, const iteration_t *it, rg_translate_source_t source)
 {
     const rg_batch_t *batch = it->batch;

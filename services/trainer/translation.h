@@ -1,7 +1,7 @@
-// One training iteration of stage 1 (GMM-UNIT) and of stage 3 (RG-UNIT): an update of D and an update of G, which share
-// the encodings and the translated images. There are T targets; each translates one image of the batch. The first
-// targets are latent: they are given sampled codes. The last `references` targets are given the codes of real images
-// (rg-unit sections 4 and 5):
+// One training iteration of stage 1 (GMM-UNIT) and of stage 3 (RG-UNIT): an update of D and an update of G,
+// which share the encodings and the translated images. There are T targets; each translates one image of the
+// batch. The first targets are latent: they are given sampled codes. The last `references` targets are given
+// the codes of real images (rg-unit sections 4 and 5):
 //
 //   targets: half   T = n,   target i translates image i      half of the images each way
 //   targets: both   T = 2n,  target i translates image i % n  every image both ways, as the papers do
@@ -56,8 +56,8 @@ int rg_translation_targets(const rg_translation_t *self, const rg_batch_t *batch
 void rg_translation_draw(rg_translation_t *self, const rg_batch_t *batch, rg_rng_t *rng, rg_draws_t *draws);
 
 // Writes the losses, then makes both updates. Returns the retriever's error, and nothing was updated then; or
-// RG_ENUMERIC, and the network whose losses or gradients are not finite was not updated. With several ranks: the
-// error of any of them.
+// RG_ENUMERIC, and the network whose losses or gradients are not finite was not updated. With several ranks:
+// the error of any of them.
 int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const rg_draws_t *draws,
                         int iteration, rg_losses_t *losses);
 

@@ -1,5 +1,6 @@
-// The learners of stage 1 and stage 3 (translation.h): what the training loop needs around rg_translation_step. These
-// are the weights of the losses, the neighbours of stage 3, and grids of sample images.
+// The learners of stage 1 and stage 3 (translation.h): what the training loop needs around
+// rg_translation_step. These are the weights of the losses, the neighbours of stage 3, and grids of sample
+// images.
 #include <stdio.h>
 
 #include "common/data/grid.h"
@@ -142,8 +143,8 @@ static void swap_weights(rg_model_t *model)
         if (model->set[part].ema) rg_params_swap_ema(&model->set[part]);
 }
 
-// Writes RUN/samples/STAGE-ITERATION.png: the first images of the batch as rows; source, reconstruction and every
-// attribute changed (rg_labels_column) as columns, with the averaged weights.
+// Writes RUN/samples/STAGE-ITERATION.png: the first images of the batch as rows; source, reconstruction and
+// every attribute changed (rg_labels_column) as columns, with the averaged weights.
 static int translation_learner_sample(void *state, const rg_batch_t *batch, const char *stage, int iteration)
 {
     translation_learner_t *self = state;

@@ -1,13 +1,10 @@
-#include "tests/unit/loader/jpegs.h"
+#include "tests/unit/loader/fixture.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include "common/core/hash.h"
 #include "services/loader/batch.h"
 #include "tests/support/folder.h"
-
-enum { IMAGES = 10, ANNOTATED = 8, A = 3 }; // a list's lines 9 and 10 are for validation and testing
 
 typedef struct {
     void *folder;
@@ -16,43 +13,13 @@ typedef struct {
     rg_batcher_t *batcher;
 } fixture_t;
 
-// Image i has the labels of the bits of i.
-static void write_images(const char *folder)
-{
-    char list[IMAGES * 32] = "";
-    for (unsigned i = 0; i < IMAGES; i++) {
-        size_t size;
-        uint8_t *jpeg = make_jpeg(i, SIDE, &size);
-        char *path = rg_format("%s/%u.jpg", folder, i);
-        assert_ok(rg_file_write(path, jpeg, size));
-        sprintf(list + strlen(list), "%u.jpg\t%u%u%u\n", i, i & 1, i >> 1 & 1, i >> 2 & 1);
-        free(path);
-        free(jpeg);
-    }
-    char *path = rg_format("%s/list.txt", folder);
-    assert_ok(rg_file_write(path, list, strlen(list)));
-    free(path);
-}
-
-static void configure(rg_config_t *config, const char *folder)
-{
-    rg_config_init(config);
-    snprintf(config->data.root, sizeof config->data.root, "%s", folder);
-    snprintf(config->data.list, sizeof config->data.list, "%s/list.txt", folder);
-    config->data.attributes = (rg_names_t){.count = A, .name = {"Young", "Male", "Smiling"}};
-    config->data.exclusive.count = 0;
-    config->data.annotated = 1;
-    config->data.img_size = SIDE;
-    config->data.jitter = 0.005;
-}
-
 static int open_batcher(void **state)
 {
     fixture_t *f = rg_alloc(sizeof *f);
     *state = f;
     if (folder_make(&f->folder)) return -1;
-    write_images(f->folder);
-    configure(&f->config, f->folder);
+    fixture_write_images(f->folder);
+    fixture_configure(&f->config, f->folder);
     assert_ok(rg_dataset_open(&f->set, &f->config));
     rg_batcher_new(&f->batcher, &f->config, &f->set);
     return 0;

@@ -1,4 +1,4 @@
-#include "tests/unit/loader/jpegs.h"
+#include "tests/unit/loader/fixture.h"
 
 #include <stdio.h>
 
