@@ -105,7 +105,7 @@ typedef struct {
     char features[RG_CONFIG_TEXT]; // name of the value with the features
     char classes[RG_CONFIG_TEXT];  // name of the value with the class probabilities; "": there is none
     int size;                      // side of the images that it sees; 0: img_size
-    int pixels;                    // enum rg_pixels (services/evaluator/network.h)
+    int pixels;                    // enum rg_pixels (services/evaluator/extractor.h)
 } rg_extractor_config_t;
 
 // evaluation.lpips: the network of LPIPS.

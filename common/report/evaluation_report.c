@@ -63,26 +63,33 @@ char *rg_report_json(const rg_report_t *report)
     return json_dumps(report->object, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
 }
 
-char *rg_report_json_line(const rg_report_t *report)
-{
-    return json_dumps(report->object, JSON_COMPACT | JSON_REAL_PRECISION(6));
-}
-
 int rg_report_write(const rg_report_t *report, const char *path)
 {
-    char *json = rg_report_json(report), *folder = rg_strdup(path), *slash = strrchr(folder, '/');
-    int err = 0;
-    if (slash) {
-        *slash = 0;
-        err = rg_mkdirs(folder);
-    }
-    if (!err) err = rg_file_write(path, json, strlen(json));
-    free(folder);
+    int err = rg_mkdirs_for(path);
+    if (err) return err;
+    char *json = rg_report_json(report);
+    err = rg_file_write(path, json, strlen(json));
     free(json);
     return err;
 }
 
-int rg_report_has_protocol(const rg_report_t *report, const json_t *stored)
+// ---- all reports of a run
+
+int rg_report_append(const rg_report_t *report, const char *path)
+{
+    rg_journal_t journal;
+    int err = rg_journal_open(&journal, path);
+    if (err) return err;
+    char *line = json_dumps(report->object, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    err = rg_journal_add(&journal, line);
+    if (!err) err = rg_journal_sync(&journal);
+    free(line);
+    rg_journal_close(&journal);
+    return err;
+}
+
+// 1 if the stored report has every entry of this one with the same value.
+static int has_entries_of(const json_t *stored, const rg_report_t *report)
 {
     const char *key;
     json_t *value;
@@ -93,10 +100,27 @@ int rg_report_has_protocol(const rg_report_t *report, const json_t *stored)
     return json_is_object(stored);
 }
 
-void rg_report_restore(rg_report_t *report, json_t *stored)
+int rg_report_recall(rg_report_t *report, const char *path)
 {
-    json_object_update(report->object, stored);
+    rg_lines_t lines;
+    json_t *last = NULL;
+    if (rg_lines_open(&lines, path)) return 0;
+    for (const char *line; (line = rg_lines_next(&lines));) {
+        json_t *stored = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+        if (stored && has_entries_of(stored, report)) {
+            json_decref(last);
+            last = json_incref(stored);
+        }
+        json_decref(stored);
+    }
+    rg_lines_close(&lines);
+    if (last) json_object_update(report->object, last);
+    int found = last != NULL;
+    json_decref(last);
+    return found;
 }
+
+// ---- comparing
 
 // The entries that say how the numbers were measured.
 static const char *const MEASUREMENT[] = {"extractor",

@@ -1,5 +1,6 @@
 // The report of one evaluation: one flat JSON object. The protocol of the measurement comes first (which
-// weights, which images, which settings), then the measured numbers.
+// weights, which images, which settings), then the measured numbers. RUN/evaluations.jsonl has all reports of
+// a run, one per line, oldest first.
 #ifndef RG_REPORT_EVALUATION_REPORT_H
 #define RG_REPORT_EVALUATION_REPORT_H
 
@@ -19,20 +20,20 @@ void rg_report_integer(rg_report_t *report, const char *key, uint64_t value);
 void rg_report_number(rg_report_t *report, double value, const char *key_fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-// The report as indented JSON, or as JSON in a single line. The caller frees the text.
+// The report as indented JSON. The caller frees the text.
 char *rg_report_json(const rg_report_t *report);
-char *rg_report_json_line(const rg_report_t *report);
 
 // Writes the indented JSON to path atomically and makes the folder of path first. RG_EIO, RG_EFULL.
 int rg_report_write(const rg_report_t *report, const char *path);
 
-// 1 if the stored report (a JSON value) has every entry of this report with the same value. The evaluator
-// asks while the report holds only its protocol: the answer then says that the stored report was measured
-// in the same way.
-int rg_report_has_protocol(const rg_report_t *report, const json_t *stored);
+// Appends the report as a line to the file of all reports. The line is on the disk when this returns; a line
+// that a crash cut off stays apart from it. RG_EIO, RG_EFULL.
+int rg_report_append(const rg_report_t *report, const char *path);
 
-// Copies all entries of the stored report into this report.
-void rg_report_restore(rg_report_t *report, json_t *stored);
+// Looks in the file of all reports for the last line that was measured in the same way: it has every entry of
+// this report, which holds only its protocol so far, with the same value. Copies its entries. 1; 0 if there is
+// no such line. Lines that cannot be read are skipped.
+int rg_report_recall(rg_report_t *report, const char *path);
 
 // Returns 0 if numbers of the same name in the two reports (JSON objects) can be compared: the reports agree
 // in every entry for which rg_report_is_protocol_key is true. RG_EMODEL naming the first entry that differs

@@ -1,3 +1,23 @@
+// The way of an evaluation:
+//
+//   RUN/STAGE.safetensors      the data set
+//            |                       |
+//       rg_inference_open      first evaluation.images of the split
+//            |                       |
+//            +-----------+-----------+                        evaluation.c
+//                        |
+//      protocol: is it in RUN/evaluations.jsonl? -- yes --> that report
+//                        | no                                 evaluate.c
+//                        v
+//   classification.c   translation.c        retrieval.c       one per stage,
+//                        |                        |           batch by batch (batch.c)
+//                    translate                  embed         inference.c
+//                        |                        |
+//              features, predictions     exact search         extractor.c, features.c
+//                        |                        |
+//               distribution.c, metrics/*.c: the numbers
+//                        |
+//          sample grids (samples.c), report (common/report/evaluation_report.c)
 #include "services/evaluator/evaluate.h"
 
 #include <inttypes.h>
@@ -9,28 +29,9 @@
 #include "common/core/err.h"
 #include "common/core/hash.h"
 #include "common/core/log.h"
-#include "services/evaluator/history.h"
-#include "services/evaluator/metrics/metrics.h"
-#include "services/evaluator/resemblance.h"
+#include "services/evaluator/distribution.h"
 
-// How each stage is measured.
-static const struct {
-    int (*run)(rg_evaluation_t *self, rg_report_t *report);
-    int with_classifier; // which judges
-} STAGES[RG_STAGES] = {
-    [RG_STAGE_CLASSIFIER] = {rg_evaluate_classifier, 1},
-    [RG_STAGE_1] = {rg_evaluate_translation, 1},
-    [RG_STAGE_2] = {rg_evaluate_retrieval, 0},
-    [RG_STAGE_3] = {rg_evaluate_translation, 1},
-};
-
-// What of a stage's networks an evaluation needs: all but D, which judges only while G learns.
-static rg_nets_spec_t nets_of(enum rg_stage stage, const rg_config_t *config)
-{
-    return (rg_nets_spec_t){.stage = stage,
-                            .parts = rg_stage_parts(stage, config) & ~RG_PART_BIT(RG_DISCRIMINATOR),
-                            .with_classifier = STAGES[stage].with_classifier};
-}
+// ---- the protocol
 
 static uint64_t hash_config(const rg_config_t *config)
 {
@@ -40,28 +41,30 @@ static uint64_t hash_config(const rg_config_t *config)
     return hash;
 }
 
-// The networks behind the numbers; the annotation where there is none.
+// The networks that the numbers depend on. Stage 2 depends on the annotation alone.
 static void describe_networks(const rg_evaluation_t *self, enum rg_stage stage, rg_report_t *report)
 {
-    char judge[RG_EXTRACTOR_NAME];
-    snprintf(judge, sizeof judge, "builtin-classifier-%s", self->nets.classifier_weights);
-    if (!STAGES[stage].with_classifier) {
+    char classifier[RG_EXTRACTOR_NAME];
+    if (stage == RG_STAGE_2) {
         rg_report_text(report, "extractor", "annotation");
         return;
     }
-    rg_report_text(report, "extractor", "%s", self->nets.model ? self->extractor.name : judge);
-    rg_report_text(report, "judge", "%s", judge);
-    if (self->perception.network.onnx) rg_report_text(report, "lpips", "%s", self->perception.name);
+    snprintf(classifier, sizeof classifier, "builtin-classifier-%s", self->inference->classifier_weights);
+    rg_report_text(report, "extractor", "%s",
+                   stage == RG_STAGE_CLASSIFIER ? classifier : self->extractor.name);
+    rg_report_text(report, "judge", "%s", classifier);
+    if (self->lpips.network.onnx) rg_report_text(report, "lpips", "%s", self->lpips.name);
 }
 
-static int describe(rg_evaluation_t *self, enum rg_stage stage, rg_report_t *report)
+static int describe_protocol(rg_evaluation_t *self, enum rg_stage stage, rg_report_t *report)
 {
     const rg_config_t *config = self->config;
-    const rg_checkpoint_info_t *info = &self->nets.info;
+    const rg_checkpoint_info_t *info = &self->inference->info;
+    const int fuses = rg_evaluation_fuses(self);
     rg_report_text(report, "stage", "%s", rg_stage_name(stage));
     rg_report_integer(report, "iteration", info->iteration);
     rg_report_integer(report, "iterations", info->iterations);
-    rg_report_text(report, "weights", "%s", self->nets.weights);
+    rg_report_text(report, "weights", "%s", self->inference->weights);
     describe_networks(self, stage, report);
     rg_report_text(report, "split", "%s", rg_evaluation_split(config));
     rg_report_integer(report, "images", self->n_images);
@@ -69,8 +72,7 @@ static int describe(rg_evaluation_t *self, enum rg_stage stage, rg_report_t *rep
     rg_report_integer(report, "img_size", (uint64_t)config->data.img_size);
     rg_report_integer(report, "crop", (uint64_t)config->data.crop);
     rg_report_text(report, "resize", "antialiased-bilinear");
-    rg_report_integer(report, "k",
-                      (uint64_t)(rg_evaluation_fuses(self) ? config->model.k : config->evaluation.k));
+    rg_report_integer(report, "k", (uint64_t)(fuses ? config->model.k : config->evaluation.k));
     rg_report_integer(report, "outputs", (uint64_t)config->evaluation.outputs);
     rg_report_integer(report, "sources", (uint64_t)config->evaluation.sources);
     rg_report_integer(report, "kid_subsets", RG_KID_SUBSETS);
@@ -82,37 +84,51 @@ static int describe(rg_evaluation_t *self, enum rg_stage stage, rg_report_t *rep
     rg_report_text(report, "data_fingerprint", "%016" PRIx64, self->data.set.fingerprint);
     rg_report_text(report, "trained_on", "%016" PRIx64, info->fingerprint);
     rg_report_text(report, "config", "%016" PRIx64, hash_config(config));
-    if (info->fingerprint != self->data.set.fingerprint)
-        rg_log(RG_LOG_WARN, "other-data", "stage=%s trained_on=%016" PRIx64 " evaluated_on=%016" PRIx64,
-               rg_stage_name(stage), info->fingerprint, self->data.set.fingerprint);
-    if (!rg_evaluation_fuses(self)) return 0;
+    if (!fuses) return 0;
     uint64_t generation;
     int err = rg_evaluation_generation(self, &generation);
     if (!err) rg_report_integer(report, "set_generation", generation);
     return err;
 }
 
-// Measures, unless that was done before.
-static int measure(rg_evaluation_t *self, enum rg_stage stage, rg_report_t *report)
+// ---- the measurement
+
+static int (*const MEASURE[RG_STAGES])(rg_evaluation_t *self, rg_report_t *report) = {
+    [RG_STAGE_CLASSIFIER] = rg_evaluate_classifier,
+    [RG_STAGE_1] = rg_evaluate_translation,
+    [RG_STAGE_2] = rg_evaluate_retrieval,
+    [RG_STAGE_3] = rg_evaluate_translation,
+};
+
+static void warn_of_other_data(const rg_evaluation_t *self, enum rg_stage stage)
+{
+    uint64_t trained_on = self->inference->info.fingerprint, evaluated_on = self->data.set.fingerprint;
+    if (trained_on != evaluated_on)
+        rg_log(RG_LOG_WARN, "other-data", "stage=%s trained_on=%016" PRIx64 " evaluated_on=%016" PRIx64,
+               rg_stage_name(stage), trained_on, evaluated_on);
+}
+
+// Measures, unless the run's evaluations have a report with the same protocol.
+static int measure_once(rg_evaluation_t *self, enum rg_stage stage, rg_report_t *report)
 {
     char path[RG_PATH_SIZE];
     rg_config_path(self->config, "evaluations.jsonl", path);
-    int err = describe(self, stage, report);
-    if (err || rg_history_recall(report, path)) return err;
-    err = STAGES[stage].run(self, report);
+    warn_of_other_data(self, stage);
+    int err = describe_protocol(self, stage, report);
+    if (err || rg_report_recall(report, path)) return err;
+    err = MEASURE[stage](self, report);
     rg_report_integer(report, "time", (uint64_t)time(NULL));
-    return err ? err : rg_history_append(report, path);
+    return err ? err : rg_report_append(report, path);
 }
 
-static int evaluate(const rg_config_t *config, enum rg_stage stage, rg_evaluation_progress_t *progress,
-                    const atomic_int *stop, rg_report_t *report)
+static int evaluate_stage(const rg_config_t *config, enum rg_stage stage, rg_evaluation_progress_t *progress,
+                          const atomic_int *stop, rg_report_t *report)
 {
     rg_evaluation_t evaluation;
-    const rg_nets_spec_t nets = nets_of(stage, config);
-    rg_cpu_threads(config->threads); // each thread has a number of its own
-    int err = rg_evaluation_open(&evaluation, config, &nets, progress, stop);
+    rg_cpu_threads(config->threads); // sets the number for the calling thread alone
+    int err = rg_evaluation_open(&evaluation, config, stage, progress, stop);
     if (err) return err;
-    err = measure(&evaluation, stage, report);
+    err = measure_once(&evaluation, stage, report);
     rg_evaluation_close(&evaluation);
     return err;
 }
@@ -125,7 +141,7 @@ int rg_evaluate(const rg_config_t *config, enum rg_stage stage, rg_evaluation_pr
     snprintf(file, sizeof file, "reports/%s.json", rg_stage_name(stage));
     rg_config_path(config, file, path);
     rg_report_new(&report);
-    int err = evaluate(config, stage, progress, stop, report);
+    int err = evaluate_stage(config, stage, progress, stop, report);
     if (!err) err = rg_report_write(report, path);
     if (!err) *out = rg_report_json(report);
     rg_report_destroy(&report);
@@ -141,7 +157,7 @@ int rg_evaluate_quickly(const rg_config_t *config, enum rg_stage stage, rg_evalu
     quick.evaluation.images = config->evaluation.follow;
     if (quick.evaluation.sources > sources) quick.evaluation.sources = sources ? sources : 1;
     rg_report_new(&report);
-    int err = evaluate(&quick, stage, progress, stop, report);
+    int err = evaluate_stage(&quick, stage, progress, stop, report);
     rg_report_destroy(&report);
     return err;
 }

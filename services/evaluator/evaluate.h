@@ -1,38 +1,43 @@
-// One evaluation from checkpoint to report. The report carries its protocol and is added to
-// RUN/evaluations.jsonl: the same weights are measured once, and again only when something in the protocol
-// has changed. RUN/reports/STAGE.json is the latest whole report of a stage.
+// One evaluation, from a checkpoint to its report.
 //
-// Numbers of a report:
+// The report begins with the protocol of the measurement and is appended to RUN/evaluations.jsonl. The same
+// weights are measured once: again only if something in the protocol has changed. RUN/reports/STAGE.json is
+// the latest full report of a stage.
+//
+// Numbers of a report; metrics/metrics.h explains the measures:
 //   classifier  accuracy_all, accuracy_edited, accuracy.ATTRIBUTE
-//   stage1      with DOMAIN: of the images asked to become one (Male, not_Male), of real ones those showing
-//   it
-//               of each MODE, latent (drawn codes) and reference (codes of real images):
-//                 wanted_accuracy_MODE[.DOMAIN], untouched_accuracy_MODE, images_MODE.DOMAIN
-//                 frechet, kid, kid_spread, precision, recall, density, coverage, each as NAME_MODE[.DOMAIN]
-//               diversity_latent, and diversity_real of that many different images
-//               reconstruction_l1_255 (grey levels), untranslated_baseline[.DOMAIN]
-//               what real images reach: ceiling_accuracy[.DOMAIN], untouched_ceiling_accuracy;
-//                 and one half of them, images_bounds[.DOMAIN], against the other, each [.DOMAIN]:
+//   stage1      DOMAIN is Male, not_Male and so on: of translations, those that were asked to become it; of
+//               real images, those that show it. MODE is latent (the code is drawn) or reference (the code is
+//               that of a real image).
+//               - wanted_accuracy_MODE[.DOMAIN], untouched_accuracy_MODE, images_MODE.DOMAIN
+//               - frechet, kid, kid_spread, precision, recall, density, coverage, each as NAME_MODE[.DOMAIN],
+//                 and inception_score, inception_spread as NAME_MODE if the extractor has classes
+//               - diversity_latent, and diversity_real of as many different real images; with evaluation.lpips
+//                 also lpips_latent and lpips_real
+//               - reconstruction_l1_255 in grey levels
+//               What real images reach:
+//               - ceiling_accuracy[.DOMAIN], untouched_ceiling_accuracy, untranslated_baseline[.DOMAIN]
+//               - one half of them, images_bounds[.DOMAIN], against the other half, each [.DOMAIN]:
 //                 frechet_floor, kid_floor, kid_spread_floor,
 //                 precision_ceiling, recall_ceiling, density_ceiling, coverage_ceiling
-//   stage2      pK.ROW.WHAT of rows trained, untrained, code_only, random, and what: attributes, content,
-//               average, strict
-//   stage3      as stage1, and where it fuses as much of modes latent_random and reference_random, whose
-//               neighbours are random ones, with pixel_change_255_MODE
-// Distances are of the features of the extractor that the protocol names; they are not FID or KID, which are
-// Inception's.
+//   stage2      pK.SPACE.WHAT, where SPACE is trained, untrained, code_only, code_components or random and WHAT
+//               is attributes, content, average, strict or found
+//   stage3      as stage1; with the fusion layers also the modes latent_random and reference_random, whose
+//               neighbours are random ones, and pixel_change_255_MODE
+// Distances use the features of the extractor that the protocol names. They are FID and KID only if that is
+// Inception as published.
 #ifndef RG_EVALUATOR_EVALUATE_H
 #define RG_EVALUATOR_EVALUATE_H
 
 #include "services/evaluator/evaluation.h"
 
-// *report: a JSON object, free() it. Computes with config->threads. stage3 waits for the retrieval service. RG_ENOENT, RG_EMODEL, RG_ESTOPPED, RG_EFULL and others,
-// with a sentence.
+// *report: a JSON object, free() it. Computes with config->threads threads. stage3 with the fusion layers waits
+// for the retrieval service. RG_ENOENT, RG_EMODEL, RG_ESTOPPED, RG_EFULL and others.
 int rg_evaluate(const rg_config_t *config, enum rg_stage stage, rg_evaluation_progress_t *progress,
                 const atomic_int *stop, char **report);
 
-// The same on the first evaluation.follow images, whose report only RUN/evaluations.jsonl gets. For diversity
-// it draws no more translations than there are images.
+// The same on the first evaluation.follow images, for RUN/evaluations.jsonl only. For diversity it draws at
+// most as many translations as there are images.
 int rg_evaluate_quickly(const rg_config_t *config, enum rg_stage stage, rg_evaluation_progress_t *progress,
                         const atomic_int *stop);
 

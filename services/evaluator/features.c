@@ -1,18 +1,27 @@
 #include "services/evaluator/features.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/core/file.h"
+#include "common/core/hash.h"
+#include "common/core/log.h"
+#include "common/model/safetensors.h"
 
-void rg_features_init(rg_features_t *features, uint32_t room, int d, int classes)
+// ---- a set of images
+
+void rg_features_init(rg_features_t *features, uint32_t capacity, int d, int classes)
 {
+    size_t n = capacity;
     *features = (rg_features_t){.d = d,
                                 .classes = classes,
-                                .row = rg_alloc((size_t)room * (size_t)d * sizeof *features->row),
-                                .probability =
-                                    rg_alloc((size_t)room * (size_t)classes * sizeof *features->probability),
-                                .target = rg_alloc(room * sizeof *features->target)};
+                                .row = rg_alloc(n * (size_t)d * sizeof(float)),
+                                .probability = rg_alloc(n * (size_t)classes * sizeof(float)),
+                                .target = rg_alloc(n * sizeof(rg_target_t))};
 }
 
 void rg_features_fini(rg_features_t *features)
@@ -22,13 +31,13 @@ void rg_features_fini(rg_features_t *features)
     free(features->target);
 }
 
-rg_features_room_t rg_features_next(rg_features_t *features, const rg_target_t *targets, int n)
+rg_predictions_t rg_features_append(rg_features_t *features, const rg_target_t *targets, int n, float *logits)
 {
     size_t first = features->n;
     memcpy(features->target + first, targets, (size_t)n * sizeof *targets);
     features->n += (uint32_t)n;
-    return (rg_features_room_t){features->row + first * (size_t)features->d,
-                                features->probability + first * (size_t)features->classes};
+    return (rg_predictions_t){features->row + first * (size_t)features->d,
+                              features->probability + first * (size_t)features->classes, logits};
 }
 
 rg_vectors_t rg_features_all(const rg_features_t *features)
@@ -36,18 +45,19 @@ rg_vectors_t rg_features_all(const rg_features_t *features)
     return (rg_vectors_t){features->row, features->n, features->d};
 }
 
-static int shows(const rg_target_t *target, rg_domain_t domain)
+static int shows_domain(const rg_target_t *target, rg_domain_t domain)
 {
     return target->source[domain.attribute] == domain.value;
 }
 
-static int becomes(const rg_target_t *target, rg_domain_t domain)
+static int becomes_domain(const rg_target_t *target, rg_domain_t domain)
 {
     return target->asked == domain.attribute && target->wanted[domain.attribute] == domain.value;
 }
 
-static rg_vectors_t gather(const rg_features_t *features, int (*belongs)(const rg_target_t *, rg_domain_t),
-                           rg_domain_t domain, float *part)
+static rg_vectors_t gather_rows(const rg_features_t *features,
+                                int (*belongs)(const rg_target_t *, rg_domain_t), rg_domain_t domain,
+                                float *part)
 {
     size_t n = 0, width = (size_t)features->d;
     for (uint32_t i = 0; i < features->n; i++)
@@ -58,10 +68,160 @@ static rg_vectors_t gather(const rg_features_t *features, int (*belongs)(const r
 
 rg_vectors_t rg_features_showing(const rg_features_t *features, rg_domain_t domain, float *part)
 {
-    return gather(features, shows, domain, part);
+    return gather_rows(features, shows_domain, domain, part);
 }
 
 rg_vectors_t rg_features_becoming(const rg_features_t *features, rg_domain_t domain, float *part)
 {
-    return gather(features, becomes, domain, part);
+    return gather_rows(features, becomes_domain, domain, part);
+}
+
+// ---- a matrix on disk
+
+static const char TENSOR[] = "rows", KEY[] = "key", CHECKSUM[] = "checksum";
+
+void rg_feature_cache_path(const rg_config_t *config, const char *key, char path[RG_PATH_SIZE])
+{
+    char folder[RG_PATH_SIZE], hash[17];
+    if (config->evaluation.cache[0])
+        snprintf(folder, RG_PATH_SIZE, "%s", config->evaluation.cache);
+    else
+        rg_config_path(config, "features", folder);
+    rg_hash_hex(rg_hash(key, strlen(key), 0), hash);
+    snprintf(path, RG_PATH_SIZE, "%.*s/%s.safetensors", RG_CONFIG_TEXT, folder, hash);
+}
+
+static size_t matrix_count(const rg_feature_matrix_t *matrix)
+{
+    return (size_t)matrix->n * (size_t)matrix->width;
+}
+
+static void matrix_checksum(const rg_feature_matrix_t *matrix, char text[17])
+{
+    rg_hash_hex(rg_hash(matrix->row, matrix_count(matrix) * sizeof *matrix->row, 0), text);
+}
+
+static int check_metadata(const rg_safetensors_t *file, const char *path, const char *name,
+                          const char *expected)
+{
+    const char *found = rg_safetensors_metadata(file, name);
+    if (found && strcmp(found, expected) == 0) return 0;
+    return rg_fail(RG_EFORMAT, "%s: its %s is wrong", path, name);
+}
+
+static int read_matrix(const rg_safetensors_t *file, const char *path, const char *key,
+                       const rg_feature_matrix_t *matrix)
+{
+    char checksum[17];
+    int err = check_metadata(file, path, KEY, key);
+    if (!err)
+        err = rg_safetensors_read(file, path, TENSOR, 2, (int[]){(int)matrix->n, matrix->width}, matrix->row);
+    if (err) return err;
+    matrix_checksum(matrix, checksum);
+    return check_metadata(file, path, CHECKSUM, checksum);
+}
+
+int rg_feature_cache_read(const char *path, const char *key, const rg_feature_matrix_t *matrix)
+{
+    if (!rg_exists(path)) return 0;
+    rg_safetensors_t *file = NULL;
+    int err = rg_safetensors_open(&file, path);
+    if (!err) err = read_matrix(file, path, key, matrix);
+    rg_safetensors_close(&file);
+    if (err) rg_log(RG_LOG_WARN, "cache-damaged", "error=\"%s\"", rg_error());
+    return !err;
+}
+
+int rg_feature_cache_write(const char *path, const char *key, const rg_feature_matrix_t *matrix)
+{
+    char checksum[17];
+    matrix_checksum(matrix, checksum);
+    const rg_metadata_t metadata[] = {{KEY, key}, {CHECKSUM, checksum}};
+    rg_safetensor_t rows = {.rank = 2,
+                            .shape = {(int)matrix->n, matrix->width},
+                            .data = matrix->row,
+                            .count = matrix_count(matrix)};
+    snprintf(rows.name, sizeof rows.name, "%s", TENSOR);
+    int err = rg_mkdirs_for(path);
+    return err ? err : rg_safetensors_write(path, &rows, 1, metadata, sizeof metadata / sizeof *metadata);
+}
+
+// ---- predictions for the real images of an evaluation
+
+static char *list_attributes(const rg_names_t *names)
+{
+    char *list = rg_strdup("");
+    for (int a = 0; a < names->count; a++) {
+        char *longer = rg_format("%s %s", list, names->name[a]);
+        free(list);
+        list = longer;
+    }
+    return list;
+}
+
+static char *make_cache_key(const rg_evaluation_t *evaluation)
+{
+    const rg_config_t *config = evaluation->config;
+    char *attributes = list_attributes(&config->data.attributes);
+    char *key = rg_format("extractor=%s judge=%s images=%016" PRIx64
+                          " split=%s count=%u size=%d crop=%d attributes=%s",
+                          evaluation->extractor.name, evaluation->inference->classifier_weights,
+                          evaluation->images_hash, rg_evaluation_split(config), evaluation->n_images,
+                          config->data.img_size, config->data.crop, attributes);
+    free(attributes);
+    return key;
+}
+
+void rg_real_predictions_init(rg_real_predictions_t *real, rg_evaluation_t *evaluation)
+{
+    const rg_extractor_t *extractor = &evaluation->extractor;
+    int width = extractor->d + extractor->classes + evaluation->config->data.attributes.count;
+    *real = (rg_real_predictions_t){.evaluation = evaluation, .key = make_cache_key(evaluation)};
+    rg_feature_cache_path(evaluation->config, real->key, real->path);
+    real->predictions = (rg_feature_matrix_t){
+        rg_alloc((size_t)evaluation->n_images * (size_t)width * sizeof(float)), evaluation->n_images, width};
+    real->complete = rg_feature_cache_read(real->path, real->key, &real->predictions);
+}
+
+void rg_real_predictions_fini(rg_real_predictions_t *real)
+{
+    free(real->key);
+    free(real->predictions.row);
+}
+
+// Copies prediction i of a batch to the row of `image`, or, if all predictions are there, from it.
+static void copy_prediction(const rg_real_predictions_t *real, const rg_predictions_t *batch, size_t i,
+                            uint32_t image)
+{
+    const rg_extractor_t *extractor = &real->evaluation->extractor;
+    const struct {
+        float *of;
+        int width;
+    } parts[] = {{batch->features, extractor->d},
+                 {batch->classes, extractor->classes},
+                 {batch->logits, real->evaluation->config->data.attributes.count}};
+    float *row = real->predictions.row + (size_t)image * (size_t)real->predictions.width;
+    for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
+        size_t width = (size_t)parts[p].width;
+        if (width == 0) continue;
+        float *in_batch = parts[p].of + i * width;
+        memcpy(real->complete ? in_batch : row, real->complete ? row : in_batch, width * sizeof *row);
+        row += width;
+    }
+}
+
+int rg_real_predictions_get(rg_real_predictions_t *real, const rg_predictions_t *predictions, uint32_t first,
+                            const float *pixels, int n)
+{
+    int err = real->complete ? 0 : rg_evaluation_predict(real->evaluation, predictions, pixels, n);
+    for (uint32_t i = 0; i < (uint32_t)n && !err; i++) copy_prediction(real, predictions, i, first + i);
+    return err;
+}
+
+void rg_real_predictions_save(rg_real_predictions_t *real)
+{
+    if (real->complete) return;
+    if (rg_feature_cache_write(real->path, real->key, &real->predictions))
+        rg_log(RG_LOG_WARN, "cache-not-written", "error=\"%s\"", rg_error());
+    real->complete = 1;
 }

@@ -1,31 +1,76 @@
-// What an extractor says of images that were judged, with what was asked of each: feature vectors, whole or
-// by domain, and the probabilities of its classes where it tells them.
+// The features of a set of images, with what was asked of each image, and the cache on disk for the features
+// of real images.
+//
+// The networks predict the same for the real images at every evaluation, so the predictions are computed once
+// and then read from a file in evaluation.cache. The file's name is the hash of a key, a text with all that
+// the predictions depend on: networks, images with their labels, size and crop. The file holds the matrix of
+// predictions, the whole key and a checksum; a file that is damaged or has another key is not used.
 #ifndef RG_EVALUATOR_FEATURES_H
 #define RG_EVALUATOR_FEATURES_H
 
-#include "common/data/target.h"
-#include "services/evaluator/metrics/metrics.h"
+#include "services/evaluator/batch.h"
+
+// ---- a set of images
 
 typedef struct {
-    int d, classes; // classes 0: none
+    int d, classes; // classes 0: the extractor has no class probabilities
     uint32_t n;
-    float *row;          // [room,d], n filled, owned
-    float *probability;  // [room,classes], n filled, owned
-    rg_target_t *target; // [room], owned
+    float *row;          // [capacity,d], n filled, owned
+    float *probability;  // [capacity,classes], n filled, owned
+    rg_target_t *target; // [capacity], owned
 } rg_features_t;
 
-void rg_features_init(rg_features_t *features, uint32_t room, int d, int classes);
+void rg_features_init(rg_features_t *features, uint32_t capacity, int d, int classes);
 void rg_features_fini(rg_features_t *features); // tolerates a zeroed struct
 
-// The next n rows of both, to be filled; their targets are copied.
-typedef struct {
-    float *row, *probability;
-} rg_features_room_t;
-rg_features_room_t rg_features_next(rg_features_t *features, const rg_target_t *targets, int n);
+// Appends n images and copies their targets. Returns where their features [n,d] and class probabilities
+// [n,classes] go, with these logits: the caller fills them.
+rg_predictions_t rg_features_append(rg_features_t *features, const rg_target_t *targets, int n,
+                                    float *logits);
 
-// All; those that show a domain themselves; those that were asked to become it. The last two fill part [n,d].
+// All vectors; those of images that show the domain before any edit; those of images that were asked to become
+// the domain. The last two copy their vectors to part [n,d].
 rg_vectors_t rg_features_all(const rg_features_t *features);
 rg_vectors_t rg_features_showing(const rg_features_t *features, rg_domain_t domain, float *part);
 rg_vectors_t rg_features_becoming(const rg_features_t *features, rg_domain_t domain, float *part);
+
+// ---- a matrix on disk
+
+typedef struct {
+    float *row; // [n,width], borrowed
+    uint32_t n;
+    int width;
+} rg_feature_matrix_t;
+
+// The file of a key, in evaluation.cache (RUN/features if that is empty).
+void rg_feature_cache_path(const rg_config_t *config, const char *key, char path[RG_PATH_SIZE]);
+
+// Reads the matrix of this key and size into matrix->row. 1; 0 if there is none or if the file cannot be
+// trusted, which is logged: matrix->row may be partly overwritten then.
+int rg_feature_cache_read(const char *path, const char *key, const rg_feature_matrix_t *matrix);
+
+// Writes the file and makes its folder. RG_EIO, RG_EFULL: the file is as before.
+int rg_feature_cache_write(const char *path, const char *key, const rg_feature_matrix_t *matrix);
+
+// ---- predictions for the real images of an evaluation
+
+typedef struct {
+    rg_evaluation_t *evaluation; // borrowed
+    char *key, path[RG_PATH_SIZE];
+    rg_feature_matrix_t predictions; // [n_images, d + classes + A]: features, classes, logits; owned
+    int complete;                    // all predictions are there
+} rg_real_predictions_t;
+
+// Reads the predictions from the cache, if it has them.
+void rg_real_predictions_init(rg_real_predictions_t *real, rg_evaluation_t *evaluation);
+void rg_real_predictions_fini(rg_real_predictions_t *real); // tolerates a zeroed struct
+
+// Fills the predictions for the n images from `first` on, whose pixels are [n,S,S,3].
+int rg_real_predictions_get(rg_real_predictions_t *real, const rg_predictions_t *predictions, uint32_t first,
+                            const float *pixels, int n);
+
+// Writes them to the cache, after all images were predicted. If the file cannot be written, that is only
+// logged: it costs time in the next evaluation, not numbers.
+void rg_real_predictions_save(rg_real_predictions_t *real);
 
 #endif

@@ -1,7 +1,15 @@
-// rg-evaluator: measures a stage's checkpoint when asked to (proto/control.proto), and where
-// evaluation.follow says so each new checkpoint of its own accord, on a few images. One evaluation at a time,
-// on a worker thread. Whoever asks for the stage that is running gets its answer too; a quick evaluation that
-// nobody asked for makes way and is done again afterwards.
+// rg-evaluator: measures the checkpoint of a stage.
+//
+// There are two kinds of evaluation. A full one answers an EvaluateRequest (proto/control.proto). A quick one,
+// on the first evaluation.follow images, measures each new checkpoint without a request.
+//
+//   EvaluateRequest --> waiting[] --+                 +--> EvaluateReply to all of waiting[]
+//                                   +--> the worker --+
+//   new checkpoint  --> follow -----+                 +--> RUN/evaluations.jsonl
+//
+// One evaluation runs at a time, on the worker thread; the service's thread answers requests meanwhile. All
+// peers that ask for the running stage get the same report. A request goes before a quick evaluation, also
+// before a running one: that is stopped and repeated later.
 #include <stdlib.h>
 
 #include "common/core/err.h"
@@ -20,93 +28,99 @@ typedef struct {
     rg_evaluation_progress_t progress;
     rg_follow_t follow;
     enum rg_stage stage; // of the running or last evaluation
-    int quick;           // it is one that nobody asked for
-    char *report;        // the worker's
-    enum rg_stage asked; // that peers wait for, running or to be run next
+    int quick;           // 1: that is a quick one
+    char *report;        // of a full evaluation; the worker writes it
     rg_peer_t waiting[WAITING_MAX];
     int n_waiting;
-} self_t;
+    enum rg_stage requested; // the stage that waiting[] wait for
+} evaluator_t;
 
-static int job(void *context, const atomic_int *stop)
+// ---- the worker
+
+static int run_full(void *context, const atomic_int *stop)
 {
-    self_t *self = context;
+    evaluator_t *self = context;
     return rg_evaluate(&self->config, self->stage, &self->progress, stop, &self->report);
 }
 
-static int quick_job(void *context, const atomic_int *stop)
+static int run_quick(void *context, const atomic_int *stop)
 {
-    self_t *self = context;
+    evaluator_t *self = context;
     return rg_evaluate_quickly(&self->config, self->stage, &self->progress, stop);
 }
 
-static int start(self_t *self, enum rg_stage stage, int quick)
+static int start_evaluation(evaluator_t *self, enum rg_stage stage, int quick)
 {
     self->stage = stage;
     self->quick = quick;
     atomic_store(&self->progress.done, 0);
     atomic_store(&self->progress.total, 0);
     rg_log(RG_LOG_INFO, quick ? "follow" : "evaluate", "stage=%s", rg_stage_name(stage));
-    return rg_worker_start(self->worker, quick ? quick_job : job, self);
+    return rg_worker_start(self->worker, quick ? run_quick : run_full, self);
 }
+
+// ---- requests
 
 static int on_evaluate(void *context, const rg_peer_t *peer, const rg_msg_t *request)
 {
-    self_t *self = context;
+    evaluator_t *self = context;
     enum rg_stage stage;
     int running = rg_worker_running(self->worker),
         err = rg_stage_find(((const Rg__V1__EvaluateRequest *)rg_msg_body(request))->stage, &stage);
     if (err) return err;
-    if (self->n_waiting && stage != self->asked)
-        return rg_fail(RG_EBUSY, "the evaluator is at %s; ask for %s when that is done",
-                       rg_stage_name(self->asked), rg_stage_name(stage));
+    if (self->n_waiting && stage != self->requested)
+        return rg_fail(RG_EBUSY, "the evaluator is measuring %s; ask for %s when that is done",
+                       rg_stage_name(self->requested), rg_stage_name(stage));
     if (self->n_waiting == WAITING_MAX)
-        return rg_fail(RG_EBUSY, "%d others wait for %s already", WAITING_MAX, rg_stage_name(stage));
-    if (!running) err = start(self, stage, 0);
+        return rg_fail(RG_EBUSY, "%d others are waiting for %s already; ask again later", WAITING_MAX,
+                       rg_stage_name(stage));
+    if (!running) err = start_evaluation(self, stage, 0);
     if (err) return err;
     if (running && self->quick) rg_worker_stop(self->worker);
-    self->asked = stage;
+    self->requested = stage;
     self->waiting[self->n_waiting++] = *peer;
     return 0;
 }
 
-static void answer(self_t *self, const rg_peer_t *peer)
+static void send_report(evaluator_t *self, const rg_peer_t *peer)
 {
     rg_msg_t *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_EVALUATE_REPLY);
     ((Rg__V1__EvaluateReply *)rg_msg_body(reply))->report = rg_msg_text(reply, "%s", self->report);
     rg_service_reply(self->service, peer, &reply);
 }
 
-static void answer_all(self_t *self, int err)
+static void answer_waiting(evaluator_t *self, int err)
 {
     for (int i = 0; i < self->n_waiting; i++) {
         if (err)
             rg_service_refuse(self->service, &self->waiting[i], err);
         else
-            answer(self, &self->waiting[i]);
+            send_report(self, &self->waiting[i]);
     }
     self->n_waiting = 0;
     free(self->report);
     self->report = NULL;
 }
 
-// What was asked for goes before what is followed.
-static void start_next(self_t *self)
+// ---- one evaluation after the other
+
+static void start_next(evaluator_t *self)
 {
     if (rg_worker_running(self->worker)) return;
     if (self->n_waiting) {
-        int err = start(self, self->asked, 0);
-        if (err) answer_all(self, err);
+        int err = start_evaluation(self, self->requested, 0);
+        if (err) answer_waiting(self, err);
         return;
     }
     const enum rg_stage stage =
         self->config.evaluation.follow ? rg_follow_next(&self->follow) : RG_STAGE_NONE;
-    if (stage != RG_STAGE_NONE && start(self, stage, 1) != 0)
+    if (stage != RG_STAGE_NONE && start_evaluation(self, stage, 1) != 0)
         rg_log(RG_LOG_ERROR, "follow-failed", "stage=%s error=\"%s\"", rg_stage_name(stage), rg_error());
 }
 
-static void log_end(const self_t *self, int err)
+static void log_end(const evaluator_t *self, int err)
 {
-    const char *kind = self->quick ? "quick" : "whole", *stage = rg_stage_name(self->stage);
+    const char *kind = self->quick ? "quick" : "full", *stage = rg_stage_name(self->stage);
     if (err == RG_ESTOPPED)
         rg_log(RG_LOG_INFO, "evaluation-stopped", "stage=%s kind=%s", stage, kind);
     else if (err)
@@ -116,26 +130,28 @@ static void log_end(const self_t *self, int err)
         rg_log(RG_LOG_INFO, "evaluated", "stage=%s kind=%s waiting=%d", stage, kind, self->n_waiting);
 }
 
-static void on_done(void *context)
+static void on_worker_done(void *context)
 {
-    self_t *self = context;
+    evaluator_t *self = context;
     int err = rg_worker_finish(self->worker);
     log_end(self, err);
-    if (!self->quick) answer_all(self, err);
-    if (self->quick && err == RG_ESTOPPED) rg_follow_again(&self->follow, self->stage);
+    if (!self->quick) answer_waiting(self, err);
+    if (self->quick && err == RG_ESTOPPED) rg_follow_requeue(&self->follow, self->stage);
     start_next(self);
 }
 
-static void on_change(void *context)
+static void on_folder_change(void *context)
 {
-    self_t *self = context;
+    evaluator_t *self = context;
     if (rg_worker_running(self->worker))
         rg_follow_drain(&self->follow);
     else
         start_next(self);
 }
 
-static const char *state(const self_t *self)
+// ---- the service
+
+static const char *state_name(const evaluator_t *self)
 {
     if (!rg_worker_running(self->worker)) return "idle";
     return self->quick ? "following" : "evaluating";
@@ -143,18 +159,18 @@ static const char *state(const self_t *self)
 
 static void on_status(void *context, rg_status_t *status)
 {
-    const self_t *self = context;
-    rg_status_field(status, "state", "%s", state(self));
+    const evaluator_t *self = context;
+    rg_status_field(status, "state", "%s", state_name(self));
     rg_status_field(status, "stage", "%s", self->stage == RG_STAGE_NONE ? "" : rg_stage_name(self->stage));
     rg_status_field(status, "done", "%llu", atomic_load(&self->progress.done));
     rg_status_field(status, "total", "%llu", atomic_load(&self->progress.total));
 }
 
-static int follow(self_t *self)
+static int start_following(evaluator_t *self)
 {
     int err = rg_follow_open(&self->follow, &self->config);
     if (err) return err;
-    rg_service_add_fd(self->service, self->follow.fd, on_change, self);
+    rg_service_add_fd(self->service, self->follow.fd, on_folder_change, self);
     start_next(self);
     return 0;
 }
@@ -163,7 +179,7 @@ int main(int argc, char **argv)
 {
     static const rg_route_t routes[] = {
         {RG__V1__ENVELOPE__BODY_EVALUATE_REQUEST, on_evaluate, RG_ROLE_ADMIN}};
-    static self_t self = {.stage = RG_STAGE_NONE, .follow.fd = -1};
+    static evaluator_t self = {.stage = RG_STAGE_NONE, .follow.fd = -1};
     rg_main_init(argc, argv, "evaluator", "Measures trained stages on images they have not seen.",
                  &self.config);
     const rg_wire_options_t wire = rg_wire_options(&self.config);
@@ -177,12 +193,12 @@ int main(int argc, char **argv)
     int err = rg_worker_new(&self.worker);
     if (!err) err = rg_service_new(&self.service, &wire, &spec);
     if (!err) {
-        rg_service_add_fd(self.service, rg_worker_fd(self.worker), on_done, &self);
-        if (self.config.evaluation.follow) err = follow(&self);
+        rg_service_add_fd(self.service, rg_worker_fd(self.worker), on_worker_done, &self);
+        if (self.config.evaluation.follow) err = start_following(&self);
     }
     if (!err) err = rg_service_run(self.service);
     int code = err ? rg_main_fail(err) : EXIT_SUCCESS;
-    rg_worker_destroy(&self.worker); // ends an evaluation at its next batch
+    rg_worker_destroy(&self.worker); // ends a running evaluation at its next batch
     rg_service_destroy(&self.service);
     rg_follow_close(&self.follow);
     free(self.report);

@@ -1,20 +1,22 @@
-// Does a translation show what was wanted, keep the rest, and look real? Every test image gets one random
-// attribute flipped, twice: latent (the code is drawn from the wanted component) and reference (it is that of
-// a real image).
+// The evaluation of a translation: does it show what was wanted, keep the rest, and look real? Every test
+// image gets one random attribute flipped and is translated in two modes:
 //
-// A model that fuses neighbours is run once more with random ones in place of those retrieved: where the
-// numbers stay and the pixels do not move, the generator ignores what was retrieved.
-#include <math.h>
+//   latent     the code is drawn from the wanted component of the Gaussian mixture
+//   reference  the code is that of a real image that shows what is wanted
+//
+// A model with the fusion layers translates once more in each mode, with random neighbours in place of the
+// retrieved ones. If the numbers stay the same and the pixels do not change, the generator ignores what was
+// retrieved.
+//
+// The images pass in batches (translate_batch); what remains of each mode are accuracy counts and features,
+// from which the numbers come at the end (report_all). Diversity is measured last, on a few sources.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "services/evaluator/metrics/metrics.h"
-#include "services/evaluator/outcome.h"
-#include "services/evaluator/real.h"
-#include "services/evaluator/resemblance.h"
+#include "services/evaluator/distribution.h"
 #include "services/evaluator/samples.h"
 
 enum { LATENT, REFERENCE, MODES };
@@ -22,245 +24,383 @@ static const char *const MODE_NAMES[MODES] = {"latent", "reference"};
 
 static const double GREY_LEVELS = 127.5; // of 0..255 per unit of -1..1
 
+// What remains of the translations of one mode.
+typedef struct {
+    rg_edit_accuracy_t accuracy;
+    rg_features_t features;
+} translated_t;
+
 typedef struct {
     rg_evaluation_t *evaluation;
-    rg_outcome_t outcome[MODES], random[MODES]; // with the neighbours retrieved, with random ones
-    double change[MODES];                       // mean |difference| of the two, summed over images
-    rg_real_t judged;                           // of the sources
+    rg_evaluation_batch_t batch;
+    rg_target_t *target; // [batch], owned, like the next three
+    rg_rng_t *rng;       // [batch]
+    float *logits;       // [batch,A]
+    float *other;        // [batch,S,S,3] translations with random neighbours
+    // of the whole evaluation
+    translated_t translated[MODES], random[MODES]; // with the retrieved neighbours, with random ones
+    double change[MODES];                          // mean |difference| of the two, summed over images
+    double reconstruction;                         // mean |x - G(c,z)|, summed over images
+    rg_real_predictions_t predictions;             // of the sources
     rg_features_t real;
-    rg_edit_accuracy_t untranslated;
+    rg_edit_accuracy_t untranslated; // accuracy of the sources themselves
     rg_accuracy_ceiling_t ceiling;
-    double reconstruction; // mean |x - G(c,z)|, summed over images
-    // one batch, owned
-    rg_target_t *target;
-    rg_rng_t *rng;
-    float *pixels, *content, *own, *code, *image, *other, *logits;
 } translation_t;
 
-// ------------------------------------------------------------------ life
-static float *room(size_t images, size_t each)
-{
-    return rg_alloc(images * each * sizeof(float));
-}
+// ---- life
 
-static void init(translation_t *self, rg_evaluation_t *evaluation)
+static void translation_init(translation_t *self, rg_evaluation_t *evaluation)
 {
     const rg_config_t *config = evaluation->config;
-    size_t batch = (size_t)config->evaluation.batch, pixels = rg_evaluation_pixels(evaluation);
-    *self = (translation_t){.evaluation = evaluation};
-    rg_features_init(&self->real, evaluation->n_images, evaluation->extractor.d,
-                     evaluation->extractor.classes);
+    const rg_extractor_t *extractor = &evaluation->extractor;
+    size_t n = (size_t)config->evaluation.batch;
+    *self = (translation_t){
+        .evaluation = evaluation,
+        .target = rg_alloc(n * sizeof *self->target),
+        .rng = rg_alloc(n * sizeof *self->rng),
+        .logits = rg_alloc(n * (size_t)config->data.attributes.count * sizeof *self->logits),
+        .other = rg_alloc(n * rg_evaluation_image_size(evaluation) * sizeof *self->other),
+    };
+    rg_evaluation_batch_init(&self->batch, evaluation, config->evaluation.batch);
+    rg_features_init(&self->real, evaluation->n_images, extractor->d, extractor->classes);
     for (int m = 0; m < MODES; m++) {
-        rg_outcome_init(&self->outcome[m], evaluation);
-        if (rg_evaluation_fuses(evaluation)) rg_outcome_init(&self->random[m], evaluation);
+        rg_features_init(&self->translated[m].features, evaluation->n_images, extractor->d,
+                         extractor->classes);
+        if (rg_evaluation_fuses(evaluation))
+            rg_features_init(&self->random[m].features, evaluation->n_images, extractor->d,
+                             extractor->classes);
     }
-    self->target = rg_alloc(batch * sizeof *self->target);
-    self->rng = rg_alloc(batch * sizeof *self->rng);
-    self->pixels = room(batch, pixels);
-    self->image = room(batch, pixels);
-    self->other = room(batch, pixels);
-    self->content = room(batch, rg_evaluation_content(evaluation));
-    self->own = room(batch, (size_t)rg_code_width(config));
-    self->code = room(batch, (size_t)rg_code_width(config));
-    self->logits = room(batch, (size_t)config->data.attributes.count);
-    rg_real_init(&self->judged, evaluation);
+    rg_real_predictions_init(&self->predictions, evaluation);
 }
 
-static void fini(translation_t *self)
+static void translation_fini(translation_t *self)
 {
-    float *const owned[] = {self->pixels, self->image, self->other, self->content,
-                            self->own,    self->code,  self->logits};
-    for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) free(owned[i]);
     for (int m = 0; m < MODES; m++) {
-        rg_outcome_fini(&self->outcome[m]);
-        rg_outcome_fini(&self->random[m]);
+        rg_features_fini(&self->translated[m].features);
+        rg_features_fini(&self->random[m].features);
     }
     rg_features_fini(&self->real);
-    rg_real_fini(&self->judged);
+    rg_real_predictions_fini(&self->predictions);
+    rg_evaluation_batch_fini(&self->batch);
     free(self->target);
     free(self->rng);
+    free(self->logits);
+    free(self->other);
 }
 
-// ------------------------------------------------------------------ one batch
-// Sum over n images of their mean absolute difference.
-static double difference(const float *a, const float *b, int n, size_t size)
-{
-    double sum = 0;
-    for (size_t i = 0; i < (size_t)n * size; i++) sum += fabs((double)a[i] - (double)b[i]);
-    return sum / (double)size;
-}
+// ---- one batch
 
-// Real images: features, ceiling and baseline.
+// Real images: features, accuracy ceiling and baseline.
 static int measure_sources(translation_t *self, uint32_t first, int n)
 {
     int attributes = self->evaluation->config->data.attributes.count;
-    const rg_features_room_t room_of = rg_features_next(&self->real, self->target, n);
-    const rg_said_t said = {room_of.row, room_of.probability, self->logits};
-    int err = rg_real_judge(&self->judged, &said, first, self->pixels, n);
+    const rg_predictions_t predictions = rg_features_append(&self->real, self->target, n, self->logits);
+    int err = rg_real_predictions_get(&self->predictions, &predictions, first, self->batch.pixels, n);
     for (int i = 0; i < n && !err; i++) {
-        rg_edit_accuracy_add(&self->untranslated, &self->target[i], self->logits + i * attributes,
-                             attributes);
-        rg_accuracy_ceiling_add(&self->ceiling, &self->target[i], self->logits + i * attributes, attributes);
+        const float *logits = self->logits + i * attributes;
+        rg_edit_accuracy_add(&self->untranslated, &self->target[i], logits, attributes);
+        rg_accuracy_ceiling_add(&self->ceiling, &self->target[i], logits, attributes);
     }
     return err;
-}
-
-// The batch's sources with these codes.
-static rg_nets_source_t sources(const translation_t *self, const float *code)
-{
-    return (rg_nets_source_t){
-        .content = self->content, .own = self->own, .code = code, .pixels = self->pixels};
 }
 
 static int measure_reconstruction(translation_t *self, int n)
 {
-    rg_evaluation_t *evaluation = self->evaluation;
-    int err =
-        rg_evaluation_translate(evaluation, self->image, sources(self, self->own), n, &evaluation->nearest);
+    rg_evaluation_batch_t *batch = &self->batch;
+    int err = rg_evaluation_batch_translate(batch, batch->image, batch->own, n, &self->evaluation->nearest);
     if (!err)
-        self->reconstruction += difference(self->pixels, self->image, n, rg_evaluation_pixels(evaluation));
+        self->reconstruction += rg_absolute_difference(batch->pixels, batch->image, n,
+                                                       rg_evaluation_image_size(self->evaluation));
     return err;
 }
 
-static int translate(translation_t *self, int mode, int n)
+// Adds the first n images [n,S,S,3], which were made to show the batch's targets.
+static int measure_translated(translation_t *self, translated_t *translated, const float *images, int n)
+{
+    int attributes = self->evaluation->config->data.attributes.count;
+    const rg_predictions_t predictions =
+        rg_features_append(&translated->features, self->target, n, self->logits);
+    int err = rg_evaluation_predict(self->evaluation, &predictions, images, n);
+    for (int i = 0; i < n && !err; i++)
+        rg_edit_accuracy_add(&translated->accuracy, &self->target[i], self->logits + i * attributes,
+                             attributes);
+    return err;
+}
+
+// Translates with the batch's codes, also with random neighbours.
+static int translate_mode(translation_t *self, int mode, int n)
 {
     rg_evaluation_t *evaluation = self->evaluation;
-    int err =
-        rg_evaluation_translate(evaluation, self->image, sources(self, self->code), n, &evaluation->nearest);
-    if (!err) err = rg_outcome_add(&self->outcome[mode], self->target, self->image, n);
+    rg_evaluation_batch_t *batch = &self->batch;
+    int err = rg_evaluation_batch_translate(batch, batch->image, batch->code, n, &evaluation->nearest);
+    if (!err) err = measure_translated(self, &self->translated[mode], batch->image, n);
     if (err || !rg_evaluation_fuses(evaluation)) return err;
-    err = rg_evaluation_translate(evaluation, self->other, sources(self, self->code), n, &evaluation->random);
-    if (!err) err = rg_outcome_add(&self->random[mode], self->target, self->other, n);
-    self->change[mode] += difference(self->image, self->other, n, rg_evaluation_pixels(evaluation));
+    err = rg_evaluation_batch_translate(batch, self->other, batch->code, n, &evaluation->random);
+    if (!err) err = measure_translated(self, &self->random[mode], self->other, n);
+    self->change[mode] +=
+        rg_absolute_difference(batch->image, self->other, n, rg_evaluation_image_size(evaluation));
     return err;
 }
 
 static int translate_latent(translation_t *self, int n)
 {
+    rg_evaluation_batch_t *batch = &self->batch;
     size_t width = (size_t)rg_code_width(self->evaluation->config);
     for (size_t i = 0; i < (size_t)n; i++)
-        rg_evaluation_code(self->evaluation, self->code + i * width, self->own + i * width, &self->target[i],
-                           &self->rng[i]);
-    return translate(self, LATENT, n);
+        rg_evaluation_code(self->evaluation, batch->code + i * width, batch->own + i * width,
+                           &self->target[i], &self->rng[i]);
+    return translate_mode(self, LATENT, n);
 }
 
-// Moves the images that have a reference to the front of the batch and lists their references.
+// Moves the images that have a reference to the front of the batch and lists their references. Returns their
+// number.
 static int keep_referenced(translation_t *self, uint32_t *references, int n)
 {
-    size_t map = rg_evaluation_content(self->evaluation),
+    rg_evaluation_batch_t *batch = &self->batch;
+    size_t map = rg_content_size(self->evaluation->config),
            width = (size_t)rg_code_width(self->evaluation->config),
-           pixels = rg_evaluation_pixels(self->evaluation);
-    size_t kept = 0;
+           size = rg_evaluation_image_size(self->evaluation), kept = 0;
     for (size_t i = 0; i < (size_t)n; i++) {
         if (self->target[i].reference == RG_NO_REFERENCE) continue;
         references[kept] = self->target[i].reference;
         if (kept != i) {
             self->target[kept] = self->target[i];
-            memcpy(self->content + kept * map, self->content + i * map, map * sizeof *self->content);
-            memcpy(self->pixels + kept * pixels, self->pixels + i * pixels, pixels * sizeof *self->pixels);
-            memcpy(self->own + kept * width, self->own + i * width, width * sizeof *self->own);
+            memcpy(batch->content + kept * map, batch->content + i * map, map * sizeof(float));
+            memcpy(batch->pixels + kept * size, batch->pixels + i * size, size * sizeof(float));
+            memcpy(batch->own + kept * width, batch->own + i * width, width * sizeof(float));
         }
         kept++;
     }
     return (int)kept;
 }
 
-// The last of a batch: it reorders it.
+// Changes the order of the batch, so it comes last.
 static int translate_reference(translation_t *self, int n)
 {
     rg_evaluation_t *evaluation = self->evaluation;
+    rg_evaluation_batch_t *batch = &self->batch;
     size_t width = (size_t)rg_code_width(evaluation->config);
     uint32_t *references = rg_alloc((size_t)n * sizeof *references);
     int kept = keep_referenced(self, references, n), err = 0;
     if (kept) {
-        err = rg_evaluation_load(evaluation, self->image, references, kept);
-        if (!err) err = rg_nets_encode(&evaluation->nets, NULL, self->code, self->image, kept);
+        err = rg_evaluation_load(evaluation, batch->image, references, kept);
+        if (!err) err = rg_inference_encode(evaluation->inference, NULL, batch->code, batch->image, kept);
         for (size_t i = 0; i < (size_t)kept && !err; i++)
-            rg_evaluation_keep(evaluation, self->code + i * width, self->own + i * width, &self->target[i]);
-        if (!err) err = translate(self, REFERENCE, kept);
+            rg_evaluation_keep(evaluation, batch->code + i * width, batch->own + i * width, &self->target[i]);
+        if (!err) err = translate_mode(self, REFERENCE, kept);
     }
     free(references);
     return err;
 }
 
-static int run_batch(translation_t *self, uint32_t first, int n)
+static int translate_batch(translation_t *self, uint32_t first, int n)
 {
     rg_evaluation_t *evaluation = self->evaluation;
     for (int i = 0; i < n; i++)
         rg_evaluation_target(evaluation, &self->target[i], first + (uint32_t)i, &self->rng[i]);
-    int err = rg_evaluation_load(evaluation, self->pixels, evaluation->images + first, n);
+    int err = rg_evaluation_batch_encode(&self->batch, evaluation->images + first, n);
     if (!err) err = measure_sources(self, first, n);
-    if (!err) err = rg_nets_encode(&evaluation->nets, self->content, self->own, self->pixels, n);
     if (!err) err = measure_reconstruction(self, n);
     if (!err) err = translate_latent(self, n);
     if (!err) err = translate_reference(self, n);
     return err ? err : rg_evaluation_advance(evaluation, n);
 }
 
-// ------------------------------------------------------------------ numbers
-static int report_random(const translation_t *self, int mode, rg_report_t *report)
+// ---- numbers
+
+// Numbers NAME_MODE of the accuracy and of the distribution distances.
+static int report_mode(const translation_t *self, const translated_t *translated, const char *mode,
+                       rg_report_t *report)
 {
-    const rg_outcome_t *outcome = &self->random[mode];
+    const rg_config_t *config = self->evaluation->config;
+    const rg_edit_accuracy_t *accuracy = &translated->accuracy;
+    rg_report_number(report, rg_edit_accuracy_wanted(accuracy, NULL), "wanted_accuracy_%s", mode);
+    rg_report_number(report, rg_accuracy_value(&accuracy->untouched), "untouched_accuracy_%s", mode);
+    for (int i = 0; i < rg_domains(config); i++) {
+        char name[RG_DOMAIN_NAME_SIZE];
+        const rg_domain_t domain = rg_domain(i);
+        rg_domain_name(config, domain, name);
+        rg_report_number(report, rg_edit_accuracy_wanted(accuracy, &domain), "wanted_accuracy_%s.%s", mode,
+                         name);
+    }
+    return rg_distribution_report(config, &self->real, &translated->features, mode, report);
+}
+
+static int report_random_mode(const translation_t *self, int mode, rg_report_t *report)
+{
+    const translated_t *random = &self->random[mode];
     char name[32];
     snprintf(name, sizeof name, "%s_random", MODE_NAMES[mode]);
-    rg_report_number(report, GREY_LEVELS * self->change[mode] / outcome->features.n, "pixel_change_255_%s",
+    rg_report_number(report, GREY_LEVELS * self->change[mode] / random->features.n, "pixel_change_255_%s",
                      name);
-    return rg_outcome_report(outcome, &self->real, name, report);
+    return report_mode(self, random, name, report);
 }
 
-static void report_domain_bounds(const translation_t *self, rg_domain_t domain, rg_report_t *report)
-{
-    char name[RG_DOMAIN_NAME_SIZE];
-    rg_domain_name(self->evaluation->config, domain, name);
-    rg_report_number(report, rg_accuracy_ceiling(&self->ceiling, &domain), "ceiling_accuracy.%s", name);
-    rg_report_number(report, rg_edit_accuracy_wanted(&self->untranslated, &domain),
-                     "untranslated_baseline.%s", name);
-}
-
-// What real images reach, and what the sources were before anything was done to them.
+// What real images reach, and what the sources show without any translation.
 static int report_bounds(const translation_t *self, rg_report_t *report)
 {
     const rg_config_t *config = self->evaluation->config;
     rg_report_number(report, rg_accuracy_ceiling(&self->ceiling, NULL), "ceiling_accuracy");
     rg_report_number(report, rg_accuracy_value(&self->untranslated.untouched), "untouched_ceiling_accuracy");
     rg_report_number(report, rg_edit_accuracy_wanted(&self->untranslated, NULL), "untranslated_baseline");
-    for (int i = 0; i < rg_domains(config); i++) report_domain_bounds(self, rg_domain(i), report);
+    for (int i = 0; i < rg_domains(config); i++) {
+        char name[RG_DOMAIN_NAME_SIZE];
+        const rg_domain_t domain = rg_domain(i);
+        rg_domain_name(config, domain, name);
+        rg_report_number(report, rg_accuracy_ceiling(&self->ceiling, &domain), "ceiling_accuracy.%s", name);
+        rg_report_number(report, rg_edit_accuracy_wanted(&self->untranslated, &domain),
+                         "untranslated_baseline.%s", name);
+    }
     const rg_vectors_t real = rg_features_all(&self->real);
     rg_report_number(report, rg_diversity(&real, config->evaluation.outputs), "diversity_real");
-    return rg_resemblance_bounds(config, &self->real, report);
+    return rg_distribution_bounds(config, &self->real, report);
 }
 
-static int conclude(const translation_t *self, rg_report_t *report)
+static int report_all(const translation_t *self, rg_report_t *report)
 {
     int err = 0;
-    rg_report_integer(report, "images_reference", self->outcome[REFERENCE].features.n);
+    rg_report_integer(report, "images_reference", self->translated[REFERENCE].features.n);
     for (int m = 0; m < MODES && !err; m++) {
-        err = rg_outcome_report(&self->outcome[m], &self->real, MODE_NAMES[m], report);
-        if (!err && rg_evaluation_fuses(self->evaluation)) err = report_random(self, m, report);
+        err = report_mode(self, &self->translated[m], MODE_NAMES[m], report);
+        if (!err && rg_evaluation_fuses(self->evaluation)) err = report_random_mode(self, m, report);
     }
     rg_report_number(report, GREY_LEVELS * self->reconstruction / self->evaluation->n_images,
                      "reconstruction_l1_255");
     return err ? err : report_bounds(self, report);
 }
 
+// ---- diversity: how much do the translations of one image to one target differ, if only the drawn code does?
+
+typedef struct {
+    rg_evaluation_t *evaluation;
+    rg_evaluation_batch_t batch;     // the outputs of one source
+    float *features;                 // [sources*outputs,d], owned, like the next two
+    float *classes, *logits;         // [outputs,classes], [outputs,A]
+    double lpips_latent, lpips_real; // summed over sources
+} diversity_t;
+
+static void diversity_init(diversity_t *self, rg_evaluation_t *evaluation, size_t sources)
+{
+    const rg_config_t *config = evaluation->config;
+    const rg_extractor_t *extractor = &evaluation->extractor;
+    size_t n = (size_t)config->evaluation.outputs;
+    *self = (diversity_t){
+        .evaluation = evaluation,
+        .features = rg_alloc(sources * n * (size_t)extractor->d * sizeof *self->features),
+        .classes = rg_alloc(n * (size_t)extractor->classes * sizeof *self->classes),
+        .logits = rg_alloc(n * (size_t)config->data.attributes.count * sizeof *self->logits),
+    };
+    rg_evaluation_batch_init(&self->batch, evaluation, config->evaluation.outputs);
+}
+
+static void diversity_fini(diversity_t *self)
+{
+    rg_evaluation_batch_fini(&self->batch);
+    free(self->features);
+    free(self->classes);
+    free(self->logits);
+}
+
+// Copies row 0 of [n,width] to all rows.
+static void repeat_row(float *rows, int n, size_t width)
+{
+    for (int i = 1; i < n; i++) memcpy(rows + (size_t)i * width, rows, width * sizeof *rows);
+}
+
+static int add_lpips(const diversity_t *self, double *sum, const float *images)
+{
+    const rg_lpips_t *lpips = &self->evaluation->lpips;
+    double mean;
+    if (!lpips->network.onnx) return 0;
+    int err = rg_lpips_mean_of_pairs(lpips, &mean, images, self->evaluation->config->evaluation.outputs);
+    if (!err) *sum += mean;
+    return err;
+}
+
+static int translate_source(diversity_t *self, uint32_t source)
+{
+    rg_evaluation_t *evaluation = self->evaluation;
+    rg_evaluation_batch_t *batch = &self->batch;
+    int n = evaluation->config->evaluation.outputs;
+    size_t width = (size_t)rg_code_width(evaluation->config);
+    rg_target_t target;
+    rg_rng_t rng;
+    rg_evaluation_target(evaluation, &target, source, &rng);
+    int err = rg_evaluation_batch_encode(batch, &evaluation->images[source], 1);
+    if (err) return err;
+    repeat_row(batch->pixels, n, rg_evaluation_image_size(evaluation));
+    repeat_row(batch->content, n, rg_content_size(evaluation->config));
+    repeat_row(batch->own, n, width);
+    for (int i = 0; i < n; i++)
+        rg_evaluation_code(evaluation, batch->code + (size_t)i * width, batch->own, &target, &rng);
+    err = rg_evaluation_batch_translate(batch, batch->image, batch->code, n, &evaluation->nearest);
+    const rg_predictions_t predictions = {self->features +
+                                              (size_t)source * (size_t)n * (size_t)evaluation->extractor.d,
+                                          self->classes, self->logits};
+    if (!err) err = rg_evaluation_predict(evaluation, &predictions, batch->image, n);
+    return err ? err : add_lpips(self, &self->lpips_latent, batch->image);
+}
+
+// The same number of real images for comparison, different ones for every source.
+static int measure_real_lpips(diversity_t *self, uint32_t source)
+{
+    rg_evaluation_t *evaluation = self->evaluation;
+    int n = evaluation->config->evaluation.outputs;
+    if (!evaluation->lpips.network.onnx) return 0;
+    uint32_t *images = rg_alloc((size_t)n * sizeof *images);
+    for (int i = 0; i < n; i++)
+        images[i] = evaluation->images[((size_t)source * (size_t)n + (size_t)i) % evaluation->n_images];
+    int err = rg_evaluation_load(evaluation, self->batch.pixels, images, n);
+    free(images);
+    return err ? err : add_lpips(self, &self->lpips_real, self->batch.pixels);
+}
+
+static void report_diversity(const diversity_t *self, uint32_t sources, rg_report_t *report)
+{
+    int outputs = self->evaluation->config->evaluation.outputs;
+    const rg_vectors_t vectors = {self->features, (size_t)sources * (size_t)outputs,
+                                  self->evaluation->extractor.d};
+    rg_report_number(report, rg_diversity(&vectors, outputs), "diversity_latent");
+    if (!self->evaluation->lpips.network.onnx) return;
+    rg_report_number(report, self->lpips_latent / sources, "lpips_latent");
+    rg_report_number(report, self->lpips_real / sources, "lpips_real");
+}
+
+static int measure_diversity(rg_evaluation_t *evaluation, uint32_t sources, rg_report_t *report)
+{
+    diversity_t self;
+    int err = 0;
+    diversity_init(&self, evaluation, sources);
+    for (uint32_t i = 0; i < sources && !err; i++) {
+        err = translate_source(&self, i);
+        if (!err) err = measure_real_lpips(&self, i);
+        if (!err) err = rg_evaluation_advance(evaluation, 1);
+    }
+    if (!err) report_diversity(&self, sources, report);
+    diversity_fini(&self);
+    return err;
+}
+
+// ---- the whole evaluation
+
 int rg_evaluate_translation(rg_evaluation_t *evaluation, rg_report_t *report)
 {
     translation_t self;
+    uint32_t n = evaluation->n_images, sources = (uint32_t)evaluation->config->evaluation.sources;
     int err = 0;
-    init(&self, evaluation);
-    uint32_t sources = (uint32_t)evaluation->config->evaluation.sources;
-    atomic_store(&evaluation->progress->total,
-                 evaluation->n_images + (sources < evaluation->n_images ? sources : evaluation->n_images));
-    for (uint32_t first = 0; first < evaluation->n_images && !err;) {
-        int n = rg_evaluation_batch(evaluation, first, evaluation->n_images);
-        err = run_batch(&self, first, n);
-        first += (uint32_t)n;
+    if (sources > n) sources = n;
+    atomic_store(&evaluation->progress->total, n + sources);
+    translation_init(&self, evaluation);
+    for (uint32_t first = 0; first < n && !err;) {
+        int size = rg_evaluation_batch_size(evaluation, first, n);
+        err = translate_batch(&self, first, size);
+        first += (uint32_t)size;
     }
-    if (!err) rg_real_keep(&self.judged);
-    if (!err) err = conclude(&self, report);
-    if (!err) err = rg_evaluate_diversity(evaluation, report);
+    if (!err) rg_real_predictions_save(&self.predictions);
+    if (!err) err = report_all(&self, report);
+    translation_fini(&self);
+    if (!err) err = measure_diversity(evaluation, sources, report);
     if (!err) err = rg_samples_translation(evaluation);
     if (!err && rg_evaluation_fuses(evaluation)) err = rg_samples_guidance(evaluation);
-    fini(&self);
     return err;
 }

@@ -20,8 +20,8 @@
 #include "common/model/layers.h"
 #include "common/model/safetensors.h"
 #include "services/ctl/faces/faces.h"
-#include "services/evaluator/cache.h"
 #include "services/evaluator/evaluate.h"
+#include "services/evaluator/features.h"
 #include "tests/support/folder.h"
 #include "tests/support/near.h"
 #include "tests/support/result.h"
@@ -439,8 +439,8 @@ static void keep_another_opinion(const char *path)
     memcpy(other, rows->data, rows->count * sizeof *other);
     for (size_t i = 0; i < rows->count; i++)
         if (i % (size_t)width >= RG_CLASSIFIER_FEATURES) other[i] = 1;
-    const rg_matrix_t matrix = {other, (uint32_t)rows->shape[0], width};
-    assert_ok(rg_cache_write(path, key, &matrix));
+    const rg_feature_matrix_t matrix = {other, (uint32_t)rows->shape[0], width};
+    assert_ok(rg_feature_cache_write(path, key, &matrix));
     free(other);
     free(key);
     rg_safetensors_close(&file);

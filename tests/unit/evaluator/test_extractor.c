@@ -1,4 +1,4 @@
-// Networks of the user's see the images they expect: of the right size, in the right numbers.
+// ONNX networks get images of the size and in the range of numbers that they expect.
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,8 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "services/evaluator/network.h"
-#include "services/evaluator/perception.h"
+#include "services/evaluator/extractor.h"
 #include "tests/support/folder.h"
 #include "tests/support/near.h"
 #include "tests/support/result.h"
@@ -22,7 +21,7 @@ static char file[600];
 static rg_backend_t *backend;
 static rg_tape_t *tape;
 
-// The mean of the image, and the image halved in size by averages.
+// Computes the mean of the image, and the image at half the size.
 static void write_network(void)
 {
     static builder_t builder;
@@ -58,24 +57,24 @@ static void fill(float pixels[2 * SIDE * SIDE * 3])
     for (int i = 0; i < 2 * SIDE * SIDE * 3; i++) pixels[i] = colours[i / (SIDE * SIDE * 3)][i % 3];
 }
 
-static void look(int size, int pixels, float mean[2][3])
+static void run_network(int size, int pixels, float mean[2][3])
 {
     static const char *const values[] = {"mean"};
-    const rg_network_spec_t spec = {
+    const rg_image_network_spec_t spec = {
         .file = file, .values = values, .n = 1, .side = SIDE, .size = size, .pixels = pixels};
     float images[2 * SIDE * SIDE * 3];
-    rg_network_t network;
+    rg_image_network_t network;
     rg_tensor_t *value;
     fill(images);
-    assert_ok(rg_network_open(&network, &spec, tape));
-    assert_int_equal(rg_network_shape(&network, 0).c, 3);
-    rg_network_look(&network, images, 2, &value);
+    assert_ok(rg_image_network_open(&network, &spec, tape));
+    assert_int_equal(rg_onnx_shape(network.onnx, 0).c, 3);
+    rg_image_network_run(&network, images, 2, &value);
     memcpy(mean, value->data, 6 * sizeof(float));
-    assert_ok(rg_network_done(&network));
-    rg_network_close(&network);
+    assert_ok(rg_image_network_done(&network));
+    rg_image_network_close(&network);
 }
 
-static void numbers_are_those_expected(void **state)
+static void pixels_are_in_the_expected_range(void **state)
 {
     (void)state;
     static const double bytes[2][3] = {{0, 128, 255}, {204, 102, 255}};
@@ -83,7 +82,7 @@ static void numbers_are_those_expected(void **state)
     for (int pixels = RG_PIXELS_IMAGENET; pixels <= RG_PIXELS_BYTES; pixels++)
         for (int size = 0; size <= 12; size += 4) {
             float have[2][3];
-            look(size, pixels, have);
+            run_network(size, pixels, have);
             for (int i = 0; i < 6; i++) {
                 double byte = bytes[i / 3][i % 3], want = pixels == RG_PIXELS_IMAGENET
                                                               ? (byte / 255 - mean[i % 3]) / deviation[i % 3]
@@ -105,20 +104,19 @@ static void configure(rg_config_t *config)
     strcpy(config->evaluation.lpips.layers.name[1], "half");
 }
 
-// Of three images, two of which are alike: the distance of the pairs that differ is that of lpips.h, once for
-// each layer.
-static void pairs_are_those_of_the_formula(void **state)
+// Of three images two are equal. The distance of the other two pairs is that of the formula, once per layer.
+static void lpips_is_the_mean_over_pairs(void **state)
 {
     (void)state;
     rg_config_t config;
-    rg_perception_t perception;
+    rg_lpips_t lpips;
     float images[3 * SIDE * SIDE * 3];
     double mean = -1;
     configure(&config);
     fill(images);
     memcpy(images + 2 * SIDE * SIDE * 3, images, SIDE * SIDE * 3 * sizeof *images);
-    assert_ok(rg_perception_open(&perception, &config, tape));
-    assert_ok(rg_perception_pairs(&perception, &mean, images, 3));
+    assert_ok(rg_lpips_open(&lpips, &config, tape));
+    assert_ok(rg_lpips_mean_of_pairs(&lpips, &mean, images, 3));
     double unit[2][3], want = 0;
     static const double bytes[2][3] = {{0, 128, 255}, {204, 102, 255}};
     static const double centre[3] = {0.485, 0.456, 0.406}, deviation[3] = {0.229, 0.224, 0.225};
@@ -130,26 +128,26 @@ static void pairs_are_those_of_the_formula(void **state)
     }
     for (int c = 0; c < 3; c++) want += pow(unit[0][c] - unit[1][c], 2);
     assert_near(mean, 2 * want * 2 / 3, 1e-5); // two layers; two of three pairs
-    rg_perception_close(&perception);
+    rg_lpips_close(&lpips);
 }
 
-static void without_a_file_there_is_no_perception(void **state)
+static void without_a_file_lpips_is_not_opened(void **state)
 {
     (void)state;
     rg_config_t config;
-    rg_perception_t perception;
+    rg_lpips_t lpips;
     rg_config_init(&config);
-    assert_ok(rg_perception_open(&perception, &config, tape));
-    assert_null(perception.network.onnx);
-    rg_perception_close(&perception);
+    assert_ok(rg_lpips_open(&lpips, &config, tape));
+    assert_null(lpips.network.onnx);
+    rg_lpips_close(&lpips);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_are_those_expected),
-        cmocka_unit_test(pairs_are_those_of_the_formula),
-        cmocka_unit_test(without_a_file_there_is_no_perception),
+        cmocka_unit_test(pixels_are_in_the_expected_range),
+        cmocka_unit_test(lpips_is_the_mean_over_pairs),
+        cmocka_unit_test(without_a_file_lpips_is_not_opened),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -48,14 +48,14 @@ static void next_is(enum rg_stage stage)
     assert_int_equal(rg_follow_next(&follow), stage);
 }
 
-static void tells_of_each_checkpoint_once(void **state)
+static void returns_each_checkpoint_once(void **state)
 {
     (void)state;
     next_is(RG_STAGE_NONE);
     put("stage1.safetensors", "a");
     put("stage2.safetensors", "a");
     assert_true(something_changed());
-    next_is(RG_STAGE_NONE); // nothing judges it yet
+    next_is(RG_STAGE_NONE); // there is no classifier to measure it with
     assert_false(something_changed());
     put("classifier.safetensors", "a");
     assert_true(something_changed());
@@ -72,18 +72,18 @@ static void tells_of_each_checkpoint_once(void **state)
     next_is(RG_STAGE_NONE);
 }
 
-static void tells_again_of_what_was_not_looked_at(void **state)
+static void a_requeued_checkpoint_is_new_again(void **state)
 {
     (void)state;
     put("classifier.safetensors", "b");
     next_is(RG_STAGE_CLASSIFIER);
-    rg_follow_again(&follow, RG_STAGE_CLASSIFIER);
+    rg_follow_requeue(&follow, RG_STAGE_CLASSIFIER);
     rg_follow_drain(&follow);
     next_is(RG_STAGE_CLASSIFIER);
     next_is(RG_STAGE_NONE);
 }
 
-static void what_is_there_already_is_new(void **state)
+static void existing_checkpoints_are_new(void **state)
 {
     (void)state;
     rg_follow_t other;
@@ -92,7 +92,7 @@ static void what_is_there_already_is_new(void **state)
     rg_follow_close(&other);
 }
 
-static void names_a_folder_that_is_not_there(void **state)
+static void an_error_names_a_missing_folder(void **state)
 {
     (void)state;
     rg_follow_t other;
@@ -104,10 +104,10 @@ static void names_a_folder_that_is_not_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tells_of_each_checkpoint_once),
-        cmocka_unit_test(tells_again_of_what_was_not_looked_at),
-        cmocka_unit_test(what_is_there_already_is_new),
-        cmocka_unit_test(names_a_folder_that_is_not_there),
+        cmocka_unit_test(returns_each_checkpoint_once),
+        cmocka_unit_test(a_requeued_checkpoint_is_new_again),
+        cmocka_unit_test(existing_checkpoints_are_new),
+        cmocka_unit_test(an_error_names_a_missing_folder),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "common/core/alloc.h"
@@ -14,12 +15,13 @@
 #include "tests/support/folder.h"
 #include "tests/support/result.h"
 
-static char path[600];
+static char path[600], history[600];
 
 static int set_up(void **state)
 {
     int failed = folder_make(state);
     snprintf(path, sizeof path, "%s/reports/x.json", (char *)*state);
+    snprintf(history, sizeof history, "%s/evaluations.jsonl", (char *)*state);
     return failed;
 }
 
@@ -57,6 +59,74 @@ static void an_error_names_the_path_that_cannot_be_written(void **state)
     rg_report_destroy(&report);
 }
 
+// ---- all reports of a run
+
+static int remove_history(void **state)
+{
+    (void)state;
+    unlink(history);
+    return 0;
+}
+
+static void append_report(const char *weights, double accuracy)
+{
+    rg_report_t *report = new_report(weights);
+    rg_report_number(report, accuracy, "accuracy");
+    assert_ok(rg_report_append(report, history));
+    rg_report_destroy(&report);
+}
+
+static void recall_gives(const char *weights, const char *accuracy)
+{
+    rg_report_t *report = new_report(weights);
+    assert_int_equal(rg_report_recall(report, history), accuracy != NULL);
+    char *json = rg_report_json(report),
+         *expected = rg_format("{\n  \"weights\": \"%s\",\n  \"images\": 96%s%s\n}", weights,
+                               accuracy ? ",\n  \"accuracy\": " : "", accuracy ? accuracy : "");
+    assert_string_equal(json, expected);
+    free(json);
+    free(expected);
+    rg_report_destroy(&report);
+}
+
+static void recalls_the_same_protocol(void **state)
+{
+    (void)state;
+    recall_gives("ab", NULL); // no file yet
+    append_report("ab", 0.5);
+    append_report("cd", 0.25);
+    recall_gives("ab", "0.5");
+    recall_gives("cd", "0.25");
+    recall_gives("ef", NULL);
+    append_report("ab", 0.75);
+    recall_gives("ab", "0.75"); // the last
+}
+
+static void lines_that_cannot_be_read_are_skipped(void **state)
+{
+    (void)state;
+    static const char spoilt[] =
+        "\n[1]\n7\n{\"weights\": \"ab\"}\n\xff\xfe\n{\"weights\":\"ab\",\"images\":96,\"accu";
+    append_report("ab", 0.5);
+    assert_ok(rg_file_write(history, spoilt, sizeof spoilt - 1));
+    recall_gives("ab", NULL);
+    append_report("ab", 0.5); // on a line of its own
+    recall_gives("ab", "0.5");
+}
+
+static void an_error_names_the_history_that_cannot_be_written(void **state)
+{
+    (void)state;
+    char *under_a_file = rg_format("%s/y", history);
+    rg_report_t *report = new_report("ab");
+    append_report("ab", 0.5);
+    assert_fails(rg_report_append(report, under_a_file), RG_EIO, history);
+    rg_report_destroy(&report);
+    free(under_a_file);
+}
+
+// ---- comparing
+
 static void compares_only_equal_protocols(void **state)
 {
     (void)state;
@@ -84,6 +154,9 @@ static void compares_only_equal_protocols(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(recalls_the_same_protocol, remove_history),
+        cmocka_unit_test_teardown(lines_that_cannot_be_read_are_skipped, remove_history),
+        cmocka_unit_test_teardown(an_error_names_the_history_that_cannot_be_written, remove_history),
         cmocka_unit_test(compares_only_equal_protocols),
         cmocka_unit_test(keeps_the_order_and_leaves_out_nan),
         cmocka_unit_test(an_error_names_the_path_that_cannot_be_written),
