@@ -4,6 +4,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/report/curve_families.h"
 #include "services/gateway/gateway.h"
 #include "services/gateway/http_api.h"
 
@@ -102,6 +103,19 @@ static json_t *names_json(const rg_names_t *names)
     return list;
 }
 
+static json_t *families_json(const rg_curve_family_t *family)
+{
+    json_t *list = json_array();
+    for (; family->title; family++) {
+        json_t *keys = json_array();
+        for (int i = 0; i < RG_CURVE_FAMILY_KEYS && family->key[i]; i++)
+            json_array_append_new(keys, json_string(family->key[i]));
+        json_array_append_new(list, json_pack("{s:s, s:o, s:b}", "title", family->title, "keys", keys, "rate",
+                                              family->is_rate));
+    }
+    return list;
+}
+
 void rg_get_system(void *self, rg_http_request_t *request)
 {
     const rg_gateway_t *gateway = self;
@@ -109,8 +123,11 @@ void rg_get_system(void *self, rg_http_request_t *request)
     json_t *limits = json_pack(
         "{s:I, s:i, s:i, s:i}", "image_bytes", (json_int_t)config->limits.image_max_mib << 20, "image_side",
         config->limits.image_max_side, "k", config->retrieval.k_max, "samples", RG_GATEWAY_SAMPLES);
-    rg_reply_json(request, json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:o}", "version", RG_VERSION, "run",
-                                     gateway->runs.entry[0].name, "img_size", config->data.img_size, "k",
-                                     config->model.k, "attributes", names_json(&config->data.attributes),
-                                     "exclusive", names_json(&config->data.exclusive), "limits", limits));
+    rg_reply_json(request,
+                  json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:{s:o, s:o}}", "version", RG_VERSION, "run",
+                            gateway->runs.entry[0].name, "img_size", config->data.img_size, "k",
+                            config->model.k, "attributes", names_json(&config->data.attributes), "exclusive",
+                            names_json(&config->data.exclusive), "limits", limits, "charts", "training",
+                            families_json(rg_training_families), "evaluations",
+                            families_json(rg_measure_families)));
 }

@@ -5,16 +5,15 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/report/curve_families.h"
 #include "common/report/svg.h"
 
 enum { POINTS = 400 }; // of a drawn curve
 
 int rg_run_curve_is_loss(const char *key)
 {
-    static const char *const others[] = {"stage", "iteration", "lr", "images_per_s", "wait_share"};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (strcmp(key, others[i]) == 0) return 0;
-    return 1;
+    const rg_curve_family_t *family = rg_training_family_find(key);
+    return family ? !family->is_rate : strcmp(key, "stage") != 0 && strcmp(key, "iteration") != 0;
 }
 
 typedef struct {

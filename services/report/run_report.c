@@ -5,44 +5,37 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
-#include "common/report/svg.h"
+#include "common/report/curve_families.h"
 #include "services/report/curves.h"
 #include "services/report/measures.h"
 #include "services/report/record.h"
 
 // ---- training
 
-enum { LOSSES_D, LOSSES_G, LOSSES_OTHER, LOSSES };
-
-static int loss_group(const char *loss)
+// The entries of a family that the last line has, with one curve each.
+static void draw_family(rg_document_t *document, const char *stage, const json_t *lines,
+                        const rg_curve_family_t *family)
 {
-    return strncmp(loss, "d_", 2) == 0 ? LOSSES_D : strncmp(loss, "g_", 2) == 0 ? LOSSES_G : LOSSES_OTHER;
-}
-
-static void draw_losses(rg_document_t *document, const char *stage, const json_t *lines, int group)
-{
-    static const char *const titles[LOSSES] = {"loss of D", "loss of G", "loss"}, *const names[LOSSES] = {
-                                                                                      "d", "g", "other"};
-    rg_run_curve_t curve[RG_SVG_CURVES];
-    json_t *last = rg_run_last_line(lines), *value;
-    const char *key;
+    rg_run_curve_t curve[RG_CURVE_FAMILY_KEYS];
     int n = 0;
-    json_object_foreach(last, key, value)
-    {
-        if (rg_run_curve_is_loss(key) && loss_group(key) == group && n < RG_SVG_CURVES)
-            curve[n++] = (rg_run_curve_t){key, lines, key};
-    }
-    char *id = rg_format("%s-losses-%s", stage, names[group]);
-    rg_run_curves_draw(document, id, titles[group], 1, curve, n);
+    for (int i = 0; i < RG_CURVE_FAMILY_KEYS && family->key[i]; i++)
+        if (json_object_get(rg_run_last_line(lines), family->key[i]))
+            curve[n++] = (rg_run_curve_t){family->key[i], lines, family->key[i]};
+    char *id = rg_format("%s-%s", stage, family->key[0]);
+    rg_run_curves_draw(document, id, family->title, !family->is_rate, curve, n);
     free(id);
 }
 
-static void draw_rate(rg_document_t *document, const char *stage, const json_t *lines)
+static void draw_other_losses(rg_document_t *document, const char *stage, const json_t *lines)
 {
-    const rg_run_curve_t rate = {"learning rate", lines, "lr"};
-    char *id = rg_format("%s-rate", stage);
-    rg_run_curves_draw(document, id, "learning rate", 0, &rate, 1);
-    free(id);
+    const char *key;
+    json_t *value;
+    json_object_foreach(rg_run_last_line(lines), key, value)
+    {
+        const rg_curve_family_t own = {.title = key, .key = {key}};
+        if (rg_run_curve_is_loss(key) && !rg_training_family_find(key))
+            draw_family(document, stage, lines, &own);
+    }
 }
 
 static void page_training(rg_document_t *document, const rg_run_record_t *record, int stage)
@@ -52,8 +45,9 @@ static void page_training(rg_document_t *document, const rg_run_record_t *record
     if (!lines) return;
     char *heading = rg_format("%s: training", name);
     rg_document_heading(document, heading);
-    for (int group = 0; group < LOSSES; group++) draw_losses(document, name, lines, group);
-    draw_rate(document, name, lines);
+    for (const rg_curve_family_t *family = rg_training_families; family->title; family++)
+        draw_family(document, name, lines, family);
+    draw_other_losses(document, name, lines);
     free(heading);
 }
 

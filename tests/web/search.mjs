@@ -27,7 +27,7 @@ export async function search({ browser, system }) {
   await saysTheSameWithCurl(page, system);
 
   await page.selectOption('[name=annotation]', 'unannotated');
-  await untilText(page, '#search-empty', /No image answers to that/);
+  await untilText(page, '#search-empty', /No image matches/);
   await page.selectOption('[name=annotation]', 'any');
   await page.fill('[name=name_prefix]', '00001');
   await until(page, 'only such names', () => {

@@ -1,30 +1,31 @@
-// Adding images: a queue of files, a few of them on their way. What passes - a busy service, a lost connection - is waited for, so
-// ten thousand files need nobody beside them; and nothing is drawn per file, so the page stays quick.
+// The tab Add: uploads images from a queue, a few at a time. Temporary errors, such as a busy service or a lost connection, are
+// retried, so ten thousand files need no supervision. The page is drawn at a fixed rate, not per file, so it stays fast.
 
 import { ApiError, persist, post, thumbnail } from './api.js';
 import { acceptDrop, at, h, setText } from './dom.js';
-import { filesOfDrop, filesOfInput } from './files.js';
 import { bytes, duration, integer, percent, plural } from './format.js';
-import { Queue } from './queue.js';
+import { Queue } from './tasks.js';
 
 const AT_ONCE = 8;
-const BATCH = 200;              // files taken out of a folder before the page may draw again
-const STRIP = 16;               // thumbnails of what was added last
+const BATCH = 200;              // files read from a folder before the page may draw
+const STRIP = 16;               // thumbnails of the latest images
 const REFUSALS_SHOWN = 200;
 const RATE_WINDOW_S = 10;
 const DRAW_EVERY_MS = 250;
 const DISK_FULL = 507;
+const JPEG = /\.jpe?g$/i;
+const NAME_BYTES = 255;
 
 let limits, drawing, stopper;
 const queue = new Queue(AT_ONCE, upload);
-let tally = emptyTally();
+let counts = emptyCounts();
 
-function emptyTally() {
+function emptyCounts() {
   return { total: 0, added: 0, duplicate: 0, refused: 0, refusals: [], last: [], finished: [], reading: 0, halted: null };
 }
 
-const done = () => tally.added + tally.duplicate + tally.refused;
-const busy = () => tally.reading > 0 || queue.waiting > 0 || queue.open > 0;
+const done = () => counts.added + counts.duplicate + counts.refused;
+const busy = () => counts.reading > 0 || queue.waiting > 0 || queue.open > 0;
 
 export function init(about) {
   limits = about.limits;
@@ -35,17 +36,17 @@ export function init(about) {
       target.value = '';
     });
   }
-  at('add-stop').addEventListener('click', () => halt('Stopped. What was added stays added.'));
+  at('add-stop').addEventListener('click', () => halt('Stopped. The images that were added stay.'));
   at('add-resume').addEventListener('click', resume);
-  window.addEventListener('beforeunload', event => busy() && !tally.halted && event.preventDefault());
+  window.addEventListener('beforeunload', event => busy() && !counts.halted && event.preventDefault());
 }
 
 export function show() {}
 
 async function take(files) {
   if (!busy()) begin();
-  else if (tally.halted) resume();
-  const mine = tally;
+  else if (counts.halted) resume();
+  const mine = counts;
   mine.reading++;
   draw();
   try {
@@ -55,7 +56,7 @@ async function take(files) {
       if (some.length < BATCH) continue;
       put(some);
       some = [];
-      await new Promise(resolve => setTimeout(resolve)); // lets the page draw and answer
+      await new Promise(resolve => setTimeout(resolve)); // lets the page draw and react
     }
     put(some);
   } catch (error) {
@@ -67,7 +68,7 @@ async function take(files) {
 }
 
 function put(files) {
-  tally.total += files.length;
+  counts.total += files.length;
   queue.add(...files);
   draw();
 }
@@ -76,7 +77,7 @@ function begin() {
   queue.clear();
   queue.resume();
   stopper = new AbortController();
-  tally = emptyTally();
+  counts = emptyCounts();
 }
 
 async function upload(item) {
@@ -90,35 +91,35 @@ async function upload(item) {
     settle(item, answer);
   } catch (error) {
     if (stopper.signal.aborted) queue.add(item);
-    else if (error.status === DISK_FULL) halt(`${error.message} Nothing more is sent until there is room.`, item);
+    else if (error.status === DISK_FULL) halt(`${error.message} Free some space, then go on.`, item);
     else refuse({ name: item.name, reason: error.message });
   }
 }
 
 function settle({ name }, { id, fate, reason }) {
   if (fate === 'refused') return refuse({ name, reason });
-  tally[fate]++;
-  if (fate === 'added') tally.last = [{ id, name }, ...tally.last].slice(0, STRIP);
+  counts[fate]++;
+  if (fate === 'added') counts.last = [{ id, name }, ...counts.last].slice(0, STRIP);
   count();
 }
 
 function refuse(refusal) {
-  tally.refused++;
-  tally.refusals.push(refusal);
+  counts.refused++;
+  counts.refusals.push(refusal);
   count();
 }
 
 function count() {
   const now = performance.now();
-  tally.finished.push(now);
-  while (now - tally.finished[0] > 1000 * RATE_WINDOW_S) tally.finished.shift();
+  counts.finished.push(now);
+  while (now - counts.finished[0] > 1000 * RATE_WINDOW_S) counts.finished.shift();
   draw();
 }
 
-/** Stops after what is on its way; everything that is left is kept for `resume`. */
+/** Stops the uploads. The files that are left wait for `resume`. */
 function halt(sentence, ...back) {
   queue.pause();
-  tally.halted = sentence;
+  counts.halted = sentence;
   stopper.abort();
   queue.add(...back);
   draw();
@@ -126,18 +127,18 @@ function halt(sentence, ...back) {
 
 function resume() {
   stopper = new AbortController();
-  tally.halted = null;
-  tally.finished = [];
+  counts.halted = null;
+  counts.finished = [];
   queue.resume();
   draw();
 }
 
 function notice(error, seconds) {
-  tally.passing = error && `${error.message} Trying again in ${plural(seconds, 'second')}.`;
+  counts.passing = error && `${error.message} Trying again in ${plural(seconds, 'second')}.`;
   draw();
 }
 
-/** Whatever happens, the page is drawn a few times a second. */
+/** Draws the page soon: at most every DRAW_EVERY_MS, however often it is called. */
 function draw() {
   drawing ??= setTimeout(() => {
     drawing = null;
@@ -146,39 +147,39 @@ function draw() {
 }
 
 function drawNow() {
-  const working = busy(), notice = tally.halted ?? tally.passing;
+  const working = busy(), notice = counts.halted ?? counts.passing;
   at('adding').hidden = false;
-  at('add-progress').max = Math.max(tally.total, 1);
+  at('add-progress').max = Math.max(counts.total, 1);
   at('add-progress').value = done();
-  const share = tally.total ? percent(done() / tally.total) : '';
-  setText(at('add-done'), `${integer(done())} of ${plural(tally.total, 'file')}${tally.reading ? ' so far' : ''}`);
-  setText(at('add-left'), tally.halted ? share : working ? paceText() : 'done');
+  const share = counts.total ? percent(done() / counts.total) : '';
+  setText(at('add-done'), `${integer(done())} of ${plural(counts.total, 'file')}${counts.reading ? ' so far' : ''}`);
+  setText(at('add-left'), counts.halted ? share : working ? paceText() : 'done');
   setText(at('add-notice'), notice ?? '');
   at('add-notice').hidden = !notice;
-  at('add-stop').hidden = !working || tally.halted !== null;
-  at('add-resume').hidden = tally.halted === null || !queue.waiting;
-  for (const fate of ['added', 'duplicate', 'refused']) setText(at(`add-${fate}`), integer(tally[fate]));
-  if (!working) setText(at('add-spoken'), `${plural(tally.added, 'image')} added, ${integer(tally.refused)} refused.`);
+  at('add-stop').hidden = !working || counts.halted !== null;
+  at('add-resume').hidden = counts.halted === null || !queue.waiting;
+  for (const fate of ['added', 'duplicate', 'refused']) setText(at(`add-${fate}`), integer(counts[fate]));
+  if (!working) setText(at('add-spoken'), `${plural(counts.added, 'image')} added, ${integer(counts.refused)} refused.`);
   drawStrip();
   drawRefusals();
 }
 
 function paceText() {
-  const [first] = tally.finished, last = tally.finished.at(-1);
+  const [first] = counts.finished, last = counts.finished.at(-1);
   if (!(last > first)) return '';
-  const per_s = 1000 * (tally.finished.length - 1) / (last - first);
-  return `${per_s < 10 ? per_s.toFixed(1) : integer(per_s)} per second, ${duration((tally.total - done()) / per_s)} left`;
+  const per_s = 1000 * (counts.finished.length - 1) / (last - first);
+  return `${per_s < 10 ? per_s.toFixed(1) : integer(per_s)} per second, ${duration((counts.total - done()) / per_s)} left`;
 }
 
 function drawStrip() {
-  at('add-strip').replaceChildren(...tally.last.map(({ id, name }) =>
+  at('add-strip').replaceChildren(...counts.last.map(({ id, name }) =>
     kept(id) ?? h('li', { 'data-id': id }, h('img', { src: thumbnail(id), alt: name, title: name }))));
 }
 
 const kept = id => at('add-strip').querySelector(`[data-id="${CSS.escape(id)}"]`);
 
 function drawRefusals() {
-  const { refusals } = tally, body = at('refusals').querySelector('tbody');
+  const { refusals } = counts, body = at('refusals').querySelector('tbody');
   at('refusals').hidden = refusals.length === 0;
   const shown = refusals.slice(-REFUSALS_SHOWN).reverse();
   if (body.dataset.count === String(refusals.length)) return;
@@ -188,3 +189,43 @@ function drawRefusals() {
   const more = refusals.length - shown.length;
   setText(at('refusals-more'), more ? `and ${integer(more)} before these` : '');
 }
+
+/* Files of a drop or an input. From folders only files named *.jpg or *.jpeg are taken, as `rg-ctl add-images` does; a file that was
+chosen by itself is taken whatever its name. */
+
+/** The files of a drop, folder by folder, as {file, name}. */
+async function* filesOfDrop(data) {
+  const entries = [...data.items].filter(item => item.kind === 'file').map(item => item.webkitGetAsEntry()); // the items are gone after the event
+  for (const entry of entries) yield* walk(entry, entry?.isFile);
+}
+
+async function* walk(entry, named) {
+  if (entry?.isFile) {
+    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    const path = entry.fullPath.replace(/^\//, '');
+    if (named || JPEG.test(file.name)) yield { file, name: nameFor(path, file.name) };
+  } else if (entry?.isDirectory) {
+    for await (const child of children(entry)) yield* walk(child, false);
+  }
+}
+
+/** A reader returns about a hundred entries per call, and none at the end. */
+async function* children(folder) {
+  const reader = folder.createReader();
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) return;
+    yield* some;
+  }
+}
+
+/** The files of an input element, as {file, name}. */
+function* filesOfInput(input) {
+  for (const file of input.files) {
+    const path = file.webkitRelativePath || file.name;
+    if (!input.webkitdirectory || JPEG.test(file.name)) yield { file, name: nameFor(path, file.name) };
+  }
+}
+
+/** The path if it is short enough for a name, else the file's name. */
+const nameFor = (path, name) => (new TextEncoder().encode(path).length <= NAME_BYTES ? path : name);

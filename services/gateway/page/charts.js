@@ -1,4 +1,5 @@
-// Small multiples: one chart per family of numbers. A run has the same colour everywhere, a number the same dash within its chart.
+// Charts: one per family of numbers (/system says which numbers share a chart). A run has one colour in all charts; a number has one
+// dash pattern within its chart.
 
 import { h, keyed, setText } from './dom.js';
 import { number, readable } from './format.js';
@@ -6,7 +7,7 @@ import { number, readable } from './format.js';
 const DASHES = [[], [6, 4], [1.5, 3], [10, 3, 2, 3]];
 const DRAWN_POINTS = 400;
 const SMOOTHING = 0.9;
-const FAINT = '40'; // the alpha of what was smoothed
+const FAINT = '40'; // the alpha of the original curve behind a smoothed one
 
 export const COLOURS = 6;
 const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -15,9 +16,9 @@ export const colourName = i => `--run-${1 + i % COLOURS}`;
 const charts = new WeakMap(); // card -> Chart
 
 /**
- * Draws in `parent` a chart for each family {title, keys}. runs: [{name, colour, series}], colour the name of a property, series a
- * map of points by key. log, smooth: which families are drawn logarithmically, where they can be, and averaged. dots: every point
- * counts.
+ * Draws a chart for each family {title, keys} in `parent`. runs: [{name, colour, series}]; colour is the name of a CSS property,
+ * series a map from a key to its points. log(family): a logarithmic axis, if all values are above 0. smooth(family): averaged curves.
+ * dots: marks every point.
  */
 export function drawCharts(parent, families, runs, { log = () => false, smooth = () => false, dots = false } = {}) {
   keyed(parent, families, ({ title }) => title, makeCard, (card, family) => {
@@ -29,12 +30,12 @@ export function drawCharts(parent, families, runs, { log = () => false, smooth =
 }
 
 function makeCard({ title }) {
-  const missing = window.Chart ? '' : 'Curves need Chart.js, which the gateway did not find.';
+  const missing = window.Chart ? '' : 'The curves need Chart.js, which did not load.';
   return h('figure', { className: 'chart' }, h('h3', {}, title), h('ul', { className: 'keys' }),
     h('div', { className: 'plot' }, missing || h('canvas', { role: 'img' })));
 }
 
-/** What the dashes mean, and where the first run's curves are now. */
+/** The legend of a chart: dash patterns, names, and the latest values of the first run. */
 function drawKeys(card, { title, keys }, curves) {
   const latest = keys.map((key, i) => ({ key, i, y: curves.find(curve => curve.key === key)?.points.at(-1)?.y }));
   keyed(card.querySelector('.keys'), latest, ({ key }) => key, makeKey, (item, { y }) =>
@@ -91,7 +92,7 @@ function makeChart(card) {
   return chart;
 }
 
-/** {min, max} for a logarithmic scale, which would begin at a power of ten; null where a value has no logarithm. */
+/** {min, max} of a logarithmic axis; null if a value is not above 0. Without it Chart.js begins at a power of ten. */
 function decades(datasets) {
   const values = datasets.flatMap(({ data }) => data.map(({ y }) => y));
   const min = Math.min(...values), max = Math.max(...values);
@@ -100,7 +101,7 @@ function decades(datasets) {
 
 const compact = new Intl.NumberFormat('en', { notation: 'compact' });
 
-/** What of a logarithmic scale is labelled: 1, 2 and 5 times a power of ten, all digits where it spans less than a decade. */
+/** Which ticks of a logarithmic axis have labels: 1, 2 and 5 times a power of ten; on less than a decade all digits. */
 function isRound(value, { min, max }) {
   const digit = value / 10 ** Math.floor(Math.log10(value) + 1e-9);
   return Math.abs(digit - Math.round(digit)) < 1e-6 && (max < 10 * min || [1, 2, 5].includes(Math.round(digit)));
@@ -114,12 +115,12 @@ function scales(log) {
     x: { type: 'linear', min: 0, grid: { ...grid, drawOnChartArea: false }, bounds: 'data',
       ticks: { ...ticks, maxTicksLimit: 5, includeBounds: false, callback: value => compact.format(value) } },
     y: { type: log ? 'logarithmic' : 'linear', ...log, grid,
-      afterFit: scale => { scale.width = 46; }, // so that all charts begin alike
+      afterFit: scale => { scale.width = 46; }, // the same left edge for all charts
       ticks: { ...ticks, maxTicksLimit: 5, callback: label } },
   };
 }
 
-/** At most DRAWN_POINTS of them: of each stretch the lowest and the highest, so that no peak is lost. */
+/** At most DRAWN_POINTS points: the lowest and the highest of each stretch, so no peak is lost. */
 function thin(points) {
   if (points.length <= DRAWN_POINTS) return points;
   const stretch = 2 * points.length / DRAWN_POINTS;
@@ -137,7 +138,7 @@ function extremes(points, begin, end) {
   return low === high ? [points[low]] : [points[Math.min(low, high)], points[Math.max(low, high)]];
 }
 
-/** A moving average that does not start at zero. */
+/** An exponential moving average without the bias towards zero at its beginning. */
 function smoothed(points) {
   let sum = 0, weight = 0;
   return points.map(({ x, y }) => {
@@ -146,3 +147,18 @@ function smoothed(points) {
     return { x, y: sum / weight };
   });
 }
+
+/* Families: which numbers share a chart. */
+
+const present = (families, names) =>
+  families.map(family => ({ ...family, keys: family.keys.filter(key => names.has(key)) })).filter(({ keys }) => keys.length);
+
+/** The families of the names in a journal of training. A name without a family is a loss with a chart of its own. Rates come last. */
+export function trainingFamilies({ training }, names) {
+  const known = new Set(training.flatMap(({ keys }) => keys));
+  const others = [...names].filter(name => !known.has(name)).map(name => ({ title: readable(name), keys: [name], rate: false }));
+  return [...present(training, names), ...others].sort((a, b) => a.rate - b.rate);
+}
+
+/** The families of the names in a journal of evaluations. Names without a family have no chart. */
+export const evaluationFamilies = ({ evaluations }, names) => present(evaluations, names);

@@ -1,8 +1,8 @@
-// Making and changing what is on the page. Texts go in as text nodes, whatever they hold.
+// Elements of the page: create them and change them. Text becomes text nodes, never markup.
 
 export const at = id => document.getElementById(id);
 
-/** An element: h('a', {class: 'card', href}, child, 'text', ...). Functions are listeners: {click}. */
+/** Creates an element: h('a', {className: 'card', href}, child, 'text', ...). Functions become event listeners: {click}. */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -14,12 +14,12 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
-/** Only what differs is touched, so that polling neither undoes a selection nor is read aloud again. */
+/** Sets the text only if it differs, so polling does not undo a selection or repeat text in a screen reader. */
 export function setText(element, text) {
   if (element.textContent !== String(text)) element.textContent = text;
 }
 
-/** Makes the children of `parent` those of `items`, in order; a child stays while an item has its key. */
+/** Makes one child of `parent` per item, in order. Children whose key is still there are kept and updated. */
 export function keyed(parent, items, key, make, update = () => {}) {
   const old = new Map([...parent.children].map(child => [child.dataset.key, child]));
   [...items].forEach((item, i) => {
@@ -33,7 +33,7 @@ export function keyed(parent, items, key, make, update = () => {}) {
   for (const child of old.values()) child.remove();
 }
 
-/** Files or pictures dropped on an element: take(DataTransfer). */
+/** Calls take(DataTransfer) for files that are dropped on the element. */
 export function acceptDrop(element, take) {
   const over = on => event => {
     event.preventDefault();
@@ -47,5 +47,5 @@ export function acceptDrop(element, take) {
   });
 }
 
-/** What a group of radio buttons stands at. */
+/** The value of a form's control, or of its group of radio buttons. */
 export const chosen = (form, name) => form.elements[name].value;

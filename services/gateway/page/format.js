@@ -1,4 +1,4 @@
-// Numbers, times and names for people.
+// Formats numbers, times and names for people.
 
 const plain = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 const fine = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
@@ -11,18 +11,18 @@ export const percent = share => `${(100 * share).toFixed(1)} %`;
 export const plural = (n, one, many = `${one}s`) => `${integer(n)} ${n === 1 ? one : many}`;
 export const moment = time_ms => moments.format(time_ms);
 
-/** Blond_Hair is "Blond Hair", wanted_accuracy_latent "wanted accuracy latent". */
+/** Blond_Hair becomes "Blond Hair". */
 export const readable = name => name.replaceAll('_', ' ');
 
-/** stage1 is "stage 1". */
+/** stage1 becomes "stage 1". */
 export const stageTitle = name => name.replace(/^stage/, 'stage ');
 
-/** As a sentence of its own, whatever program said it. */
+/** Adds the capital letter and the full stop that an error sentence lacks. */
 export const sentence = text => text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? '' : '.');
 
 const UNITS = [['d', 86400], ['h', 3600], ['min', 60], ['s', 1]];
 
-/** 3725 is "1 h 2 min": the two largest units. */
+/** 3725 becomes "1 h 2 min": the two largest units. */
 export function duration(seconds) {
   const first = UNITS.findIndex(([, size]) => seconds >= size);
   if (first < 0) return '0 s';
@@ -37,6 +37,7 @@ export function duration(seconds) {
 
 const SPANS = [['year', 31557600], ['month', 2629800], ['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
 
+/** "2 hr. ago" */
 export function ago(time_ms) {
   const seconds = Math.max(0, (Date.now() - time_ms) / 1000);
   const [unit, size] = SPANS.find(([, size]) => seconds >= size) ?? ['second', 1];

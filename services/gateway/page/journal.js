@@ -1,4 +1,4 @@
-// What a run wrote of itself, fetched line by line as it grows, and kept as one series of points per stage and name.
+// A journal of a run: fetched in parts as it grows, and kept as one series of points per stage and name.
 
 import { get } from './api.js';
 
@@ -17,10 +17,10 @@ export class Journal {
 
   get stages() { return [...this.#stages.keys()]; }
 
-  /** name -> points; empty where the stage has none. */
+  /** A map from a name to its points; empty if the journal does not have the stage. */
   series(stage) { return this.#stages.get(stage) ?? new Map(); }
 
-  /** Fetches what is new; whether anything is. */
+  /** Fetches the new lines; true if there are any. */
   async follow() {
     let grew = false;
     for (let more = true; more;) {
@@ -28,7 +28,7 @@ export class Journal {
       if (answer.restarted) this.#forget();
       for (const line of answer.lines) this.#take(line);
       grew ||= answer.restarted === true || answer.lines.length > 0;
-      more = answer.more && answer.next !== this.#from; // what does not move on cannot be asked for again and again
+      more = answer.more && answer.next !== this.#from; // stops if the offset does not move
       this.#from = answer.next;
     }
     return grew;
@@ -53,7 +53,7 @@ export class Journal {
   }
 }
 
-/** Training went back to a checkpoint, or began anew: what is done again counts as it is done last. */
+/** Training resumed from a checkpoint or began again: removes the points that it repeats. */
 function rewind(series, iteration) {
   for (const points of series.values()) {
     while (points.length && points.at(-1).x >= iteration) points.pop();

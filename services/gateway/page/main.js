@@ -1,11 +1,10 @@
-// The frame: which tab is shown, what it is told, and the banner. Every tab is a module with `init`, called once with what
-// /system says, `show(parameters)` and, where it does something on its own, `hide`.
+// The frame of the page: tabs and banner. Every tab is a module with `init`, called once with the answer of /system,
+// `show(parameters)`, and `hide` if it has work in the background.
 
-import { connection, get, persist, system } from './api.js';
+import { connection, get, persist, system, takeTokenFromAddress } from './api.js';
 import { at, setText } from './dom.js';
-import { Poll } from './poll.js';
 import { route } from './route.js';
-import { takeTokenFromAddress } from './session.js';
+import { Poll } from './tasks.js';
 import * as add from './add.js';
 import * as search from './search.js';
 import * as status from './status.js';
@@ -13,7 +12,7 @@ import * as training from './training.js';
 import * as translate from './translate.js';
 
 const TABS = { training, search, translate, add, status };
-const SMALL_PX = 64; // up to there single pixels are shown as what they are
+const SMALL_PX = 64; // images up to this size are enlarged without smoothing
 
 const tabs = [...document.querySelectorAll('[role=tab]')];
 let shown = null;
@@ -23,7 +22,7 @@ function show() {
   const name = asked in TABS ? asked : 'training';
   if (shown && shown !== name) TABS[shown].hide?.();
   for (const tab of tabs) mark(tab, tab.id === `tab-${name}`);
-  at(`tab-${name}`).href = location.hash || `#${name}`; // a tab is come back to as it was left
+  at(`tab-${name}`).href = location.hash || `#${name}`; // returning to the tab restores its state
   shown = name;
   TABS[name].show(params);
 }
@@ -35,7 +34,7 @@ function mark(tab, selected) {
   if (selected) document.title = `${tab.textContent} – RG-UNIT`;
 }
 
-/** As in the tab pattern of ARIA: arrows, Home and End go from tab to tab. */
+/** The tab pattern of ARIA: arrows, Home and End move between tabs. */
 function onTabKey(event) {
   const i = tabs.indexOf(event.target), last = tabs.length - 1;
   const next = { ArrowLeft: i ? i - 1 : last, ArrowRight: i < last ? i + 1 : 0, Home: 0, End: last }[event.key];
@@ -45,11 +44,11 @@ function onTabKey(event) {
   location.hash = tabs[next].hash;
 }
 
-/** While the gateway is lost it is asked for by itself, whatever tab is open. */
+/** While the gateway does not answer, a probe repeats until it does, whatever tab is open. */
 function watchConnection() {
   const probe = new Poll(() => get('/system'));
   connection.addEventListener('lost', () => {
-    warn('The gateway does not answer. Trying again every two seconds; what you see is what it said last.');
+    warn('The gateway does not answer. Trying again every two seconds. The page shows the last known state.');
     probe.start();
   });
   connection.addEventListener('back', () => {
@@ -72,7 +71,7 @@ async function start() {
   for (const tab of Object.values(TABS)) tab.init(about);
   for (const tab of tabs) tab.addEventListener('keydown', onTabKey);
   window.addEventListener('hashchange', show);
-  // A file that misses its place must not replace the page.
+  // Dropping a file beside the drop area must not replace the page.
   for (const kind of ['dragover', 'drop']) document.addEventListener(kind, event => event.preventDefault());
   show();
 }

@@ -1,4 +1,4 @@
-// Images that were found.
+// Neighbours: the images that a search found or that guided a translation.
 
 import { thumbnail } from './api.js';
 import { h } from './dom.js';
@@ -7,18 +7,18 @@ import { address, route } from './route.js';
 
 const NEW_MS = 3600e3;
 
-/** Searching from a stored image: the same question, another image. */
+/** The address of the same search with a stored image as its image. */
 function searchFrom(id) {
   const [tab, params] = route();
-  const question = tab === 'search' ? Object.fromEntries(params) : {};
-  return address('search', { ...question, upload: '', image: id });
+  const current = tab === 'search' ? Object.fromEntries(params) : {};
+  return address('search', { ...current, upload: '', image: id });
 }
 
 const picture = image => h('img', { src: thumbnail(image.id), alt: '', loading: 'lazy' });
 
-/** A neighbour as a card; following it searches from there. */
+/** A neighbour as a card. Its link searches with this image. */
 export function card(image) {
-  const fresh = !image.annotated && Date.now() - image.added_ms < NEW_MS; // what training brought along is not news
+  const fresh = !image.annotated && Date.now() - image.added_ms < NEW_MS; // annotated images came with the training data
   return h('li', { className: 'card' },
     h('a', { href: searchFrom(image.id), title: image.name },
       picture(image),
@@ -32,7 +32,7 @@ export function card(image) {
       h('a', { className: 'more', href: address('translate', { image: image.id }) }, 'translate')));
 }
 
-/** A neighbour as a small picture, where it guided a translation. */
+/** A neighbour as a small picture beside the translation that it guided. */
 export function guide(image) {
   const text = `${image.name}, distance ${number(image.dist_l2sq)}`;
   const link = h('a', { href: address('search', { image: image.id }), title: text, 'aria-label': text });

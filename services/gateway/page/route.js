@@ -1,5 +1,5 @@
-// The address says what is looked at: #TAB?PARAMETERS. So the browser's history is ours. No element has the id of a tab's name:
-// going to one that exists would move the focus.
+// The address of the page is #TAB?PARAMETERS, so the browser's history works. No element has the name of a tab as its id: the browser
+// would move the focus to it.
 
 /** [tab, parameters] */
 export function route() {
@@ -9,13 +9,13 @@ export function route() {
 
 export const address = (tab, params) => `#${tab}${query(params)}`;
 
-/** "?NAME=VALUE&..." of the parameters that have a value, or nothing. */
+/** "?NAME=VALUE&..." of the parameters that have a value; "" if none has. */
 export function query(params = {}) {
   const given = Object.entries(params).filter(([, value]) => value !== undefined && value !== null && value !== '');
   return given.length ? `?${new URLSearchParams(given)}` : '';
 }
 
-/** Goes there; `replace` for what the back button should not step through, such as a switch that was turned. */
+/** Goes to an address. `replace`: without a new entry in the history, for small changes such as a switch. */
 export function go(tab, params, { replace = false } = {}) {
   const there = address(tab, params);
   if (replace) location.replace(there);

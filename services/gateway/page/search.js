@@ -1,12 +1,11 @@
-// Real images with the content of one image and the wanted attributes. The address holds the question, so asking and
-// changing it is going somewhere, and what is shown follows.
+// The tab Search: real images with the content of an image and with wanted attributes. The address holds the whole query: every
+// control changes the address, and `show` runs the search of the address.
 
 import { persist, post, url } from './api.js';
+import { addressOf, chooser, edits, noteNames, showHint, sourceOf } from './controls.js';
 import { at, chosen, h } from './dom.js';
-import { edits } from './edits.js';
 import { integer, plural } from './format.js';
 import { card } from './neighbours.js';
-import { addressOf, chooser, noteNames, sayNothing, sourceOf } from './picture.js';
 import { address, go } from './route.js';
 
 const TYPING_MS = 250;
@@ -14,7 +13,7 @@ const DEFAULTS = { k: '12', annotation: 'any', name_prefix: '' };
 
 let form, showPicture, showEdits;
 let source = null, attributes = '';
-let asked = null; // the question in work or answered
+let asked = null; // the latest query, in progress or answered
 let typing;
 
 export function init(about) {
@@ -27,7 +26,7 @@ export function init(about) {
   });
   form.addEventListener('submit', event => event.preventDefault());
   for (const name of Object.keys(DEFAULTS)) form.elements[name].addEventListener('input', onTyping);
-  at('search-hint').querySelector('button').addEventListener('click', copyHint);
+  at('search-hint').querySelector('button').addEventListener('click', copyCurl);
 }
 
 function onTyping() {
@@ -58,20 +57,20 @@ function showNothing() {
   at('search-outcome').textContent = '';
   at('search-translate').hidden = at('search-hint').hidden = true;
   at('neighbours').replaceChildren();
-  sayNothing(at('search-empty'), 'Which real images are like yours?',
-    'Choose an image, then say what should be different: the nearest that show it are found.');
+  showHint(at('search-empty'), 'Which real images look like yours?',
+    'Choose an image, then switch the attributes that should differ.');
 }
 
-async function search(question) {
-  if (asked?.question === question && asked.answered) return;
+async function search(query) {
+  if (asked?.query === query && asked.answered) return;
   asked?.abort();
-  const mine = asked = Object.assign(new AbortController(), { question });
+  const mine = asked = Object.assign(new AbortController(), { query });
   const params = { ...source.params, attributes, k: DEFAULTS.k, ...filled(options()) };
   const request = { params, jpeg: source.jpeg, signal: mine.signal };
   const list = at('neighbours');
   list.classList.add('stale');
-  sayNothing(at('search-empty'));
-  showHint(params);
+  showHint(at('search-empty'));
+  showCurl(params);
   at('search-translate').hidden = false;
   at('search-translate').href = address('translate', addressOf(source));
   try {
@@ -86,7 +85,7 @@ async function search(question) {
     list.replaceChildren();
     say(error.message, true);
     if (error.status === 409) {
-      sayNothing(at('search-empty'), 'There is no model to search with yet.', h('code', {}, 'rg-ctl train'));
+      showHint(at('search-empty'), 'No model is trained yet.', h('code', {}, 'rg-ctl train'));
     }
   } finally {
     if (mine === asked) list.classList.remove('stale');
@@ -105,14 +104,14 @@ function showAnswer({ generation, images, neighbours }) {
   at('neighbours').replaceChildren(...neighbours.map(card));
   say(`${integer(neighbours.length)} of ${plural(images, 'image')}, generation ${integer(generation)}`);
   if (neighbours.length) return;
-  if (images) sayNothing(at('search-empty'), 'No image answers to that.', 'Fewer conditions find more.');
-  else sayNothing(at('search-empty'), 'The retrieval set is empty.', h('a', { href: '#add' }, 'Add some images'));
+  if (images) showHint(at('search-empty'), 'No image matches.', 'Try fewer conditions.');
+  else showHint(at('search-empty'), 'The retrieval set is empty.', h('a', { href: '#add' }, 'Add some images'));
 }
 
-/** For a shell: a word that it leaves as it is. */
+/** A word in quotes for a shell. */
 const quoted = word => `'${word.replaceAll("'", "'\\''")}'`;
 
-function showHint(params) {
+function showCurl(params) {
   const { hostname, origin } = location;
   const token = /^(localhost|127\.|\[::1\])/.test(hostname) ? [] : ['-H "Authorization: Bearer $RG_TOKEN"'];
   const image = source.jpeg ? ["-H 'Content-Type: image/jpeg'", `--data-binary ${quoted(`@${source.name}`)}`] : [];
@@ -121,13 +120,13 @@ function showHint(params) {
   at('search-hint').hidden = false;
 }
 
-async function copyHint({ target }) {
+async function copyCurl({ target }) {
   const code = at('search-hint').querySelector('code');
   try {
     await navigator.clipboard.writeText(code.textContent);
     target.textContent = 'Copied';
   } catch {
-    getSelection().selectAllChildren(code); // without a secure origin there is no clipboard, only the keys for it
-    target.textContent = 'Now copy';
+    getSelection().selectAllChildren(code); // no clipboard without a secure origin: selects the text instead
+    target.textContent = 'Selected';
   }
 }

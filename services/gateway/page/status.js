@@ -1,9 +1,9 @@
-// What every service says of itself, as cards that keep their places.
+// The tab Status: a card per service, with its fields and its requests.
 
 import { get } from './api.js';
 import { at, h, keyed, setText } from './dom.js';
 import { bytes, duration, integer, number, readable } from './format.js';
-import { Poll } from './poll.js';
+import { Poll } from './tasks.js';
 
 const poll = new Poll(async () => draw((await get('/status')).services));
 
@@ -23,7 +23,7 @@ function draw(services) {
 function makeCard({ service }) {
   return h('article', { className: 'service', 'aria-label': service },
     h('h2', {}, h('span', { className: 'dot' }), service, h('span', { className: 'quiet' })),
-    h('p', { className: 'help' }, 'It does not answer. If it does not come back by itself: ', h('code', {}, 'rg-ctl up')),
+    h('p', { className: 'help' }, 'This service does not answer. If it does not restart by itself: ', h('code', {}, 'rg-ctl up')),
     h('dl', { className: 'fields' }),
     h('div', { className: 'scroll', tabIndex: 0, role: 'region', 'aria-label': `Requests to ${service}` },
       h('table', {},
@@ -46,10 +46,10 @@ function updateCard(card, { service, answers, version, pid, uptime_s, fields = {
 }
 
 const makeField = ([name]) => h('div', {}, h('dt', {}, readable(name)), h('dd'));
-const updateField = (element, [name, value]) => setText(element.lastChild, friendly(name, value));
+const updateField = (element, [name, value]) => setText(element.lastChild, formatField(name, value));
 
-/** Fields are texts; those that are whole numbers are easier to read with their thousands apart. */
-function friendly(name, value) {
+/** Fields are texts. Whole numbers get thousands separators. */
+function formatField(name, value) {
   if (!/^\d+$/.test(value)) return value;
   return name.endsWith('_bytes') ? bytes(value) : integer(value);
 }

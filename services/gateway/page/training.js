@@ -1,24 +1,27 @@
-// Training as it goes on: what is being done now, the curves of the runs that are compared, what was measured, and the samples.
+// The tab Training: progress tiles, curves of the compared runs, measures and samples.
 
 import { get } from './api.js';
-import { COLOURS, colourName, drawCharts } from './charts.js';
+import { COLOURS, colourName, drawCharts, evaluationFamilies, trainingFamilies } from './charts.js';
 import { at, h, keyed, setText } from './dom.js';
-import { isLoss, measureFamilies, trainingFamilies } from './families.js';
-import { integer, number, plural, readable, stageTitle } from './format.js';
+import { duration, integer, number, percent, plural, readable, stageTitle } from './format.js';
 import { Journal } from './journal.js';
-import * as now from './now.js';
-import { Poll } from './poll.js';
 import * as samples from './samples.js';
+import { Poll } from './tasks.js';
 
 const STAGES = ['classifier', 'stage1', 'stage2', 'stage3'];
 
-const runs = new Map(); // name -> {name, colour, training, evaluations}, those that are shown
-let stage = null, chosen = false; // a stage that nobody chose is the one that is trained
-let listed = 0; // how many runs there were
+const SPOKEN_STEPS = 10;   // announcements of a stage's progress to screen readers
 
-const poll = new Poll(look);
+let charts;                // of /system: which numbers share a chart
+const runs = new Map();    // the shown runs: name -> {name, colour, training, evaluations}
+let stage = null;          // that is shown: the one that is trained, until the user chooses one
+let isStageChosen = false;
+let listed = 0;            // number of runs in the latest list
 
-export function init() {
+const poll = new Poll(follow);
+
+export function init(about) {
+  charts = about.charts;
   at('stages').append(...STAGES.map(name => h('label', {},
     h('input', { type: 'radio', name: 'stage', value: name, change: () => showStage(name, true) }),
     h('span', {}, stageTitle(name)))));
@@ -33,16 +36,16 @@ export function init() {
 export const show = () => poll.start();
 export const hide = () => poll.stop();
 
-/** Each part is asked for by itself: one that cannot be had now does not keep the other from being shown. */
-async function look() {
+/** The two parts are fetched independently: if one fails, the other is still shown. */
+async function follow() {
   const parts = [followStatus(), followRuns()];
   const failed = (await Promise.allSettled(parts)).find(({ reason }) => reason);
   if (failed) throw failed.reason;
 }
 
 async function followStatus() {
-  const trained = now.draw((await get('/status')).services);
-  if (trained && !chosen && trained !== stage) showStage(trained);
+  const trained = drawTiles((await get('/status')).services);
+  if (trained && !isStageChosen && trained !== stage) showStage(trained);
 }
 
 /* Which runs, which stage. */
@@ -56,7 +59,7 @@ async function followRuns() {
   at('nothing-trained').hidden = list.length > 0 && [...runs.values()].some(run => run.training.stages.length);
   if (grew.some(Boolean) || listed !== list.length) draw();
   listed = list.length;
-  await samples.follow([...runs.keys()][0]); // of the first, by default the one that is served
+  await samples.follow([...runs.keys()][0]); // of the first run, by default the served one
 }
 
 function choose(name, on) {
@@ -81,8 +84,8 @@ const makeRunChoice = ({ name }) => h('li', {}, h('label', { className: 'check' 
     poll.now();
   } }), h('bdi', {}, name)));
 
-function showStage(name, byHand = false) {
-  chosen ||= byHand;
+function showStage(name, byUser = false) {
+  isStageChosen ||= byUser;
   stage = name;
   at('stages').querySelector(`[value=${CSS.escape(name)}]`).checked = true;
   samples.showStage(name);
@@ -91,15 +94,15 @@ function showStage(name, byHand = false) {
 
 /* Curves and measures. */
 
-/** The runs as charts want them, with the series that one of their journals has of the stage. */
+/** The runs for drawCharts, with the series of the stage from one of their journals. */
 const seriesOf = journal => [...runs.values()].map(run => ({ ...run, series: run[journal].series(stage) }));
 
 const namesIn = list => new Set(list.flatMap(({ series }) => [...series.keys()]));
 
 function draw() {
   const training = seriesOf('training'), log = at('log').checked, smooth = at('smooth').checked;
-  drawCharts(at('curves'), trainingFamilies(namesIn(training)), training,
-    { log: family => log && isLoss(family), smooth: family => smooth && isLoss(family) });
+  drawCharts(at('curves'), trainingFamilies(charts, namesIn(training)), training,
+    { log: family => log && !family.rate, smooth: family => smooth && !family.rate });
   keyed(at('legend'), runs.size > 1 ? training : [], ({ name }) => name, makeLegend);
   drawMeasures(seriesOf('evaluations'));
 }
@@ -110,9 +113,9 @@ function makeLegend({ name, colour }) {
   return h('li', {}, swatch, h('bdi', {}, name));
 }
 
-/** What was measured more than once is a curve; the table has the latest of everything, run by run. */
+/** Measures with more than one value are curves. The table has the latest value of each, one column per run. */
 function drawMeasures(measured) {
-  const families = measureFamilies(namesIn(measured));
+  const families = evaluationFamilies(charts, namesIn(measured));
   const some = measured.filter(({ series }) => series.size > 0);
   const grown = families.filter(({ keys }) => some.some(({ series }) => keys.some(key => series.get(key)?.length > 1)));
   at('measures').hidden = families.length === 0;
@@ -133,6 +136,59 @@ function drawTable(families, measured) {
       ...measured.map(({ series }) => cell(series.has(key) ? number(series.get(key).at(-1).y) : '–')))));
 }
 
-/** A number is worth what its measurement is. */
+/** How the measures were made. */
 const protocol = ({ extractor, images, split, img_size }) =>
   `Measured on ${plural(images, `${split} image`)} at ${img_size} px, seen by ${extractor}.`;
+
+/* The tiles: what the system does now. */
+
+/** services as in /status; their fields are texts. Returns the stage that is trained or was trained last, or null. */
+function drawTiles(services) {
+  const fieldsOf = name => services.find(({ service }) => service === name)?.fields;
+  drawSet(fieldsOf('retrieval'));
+  const trainer = fieldsOf('trainer');
+  if (!trainer) {
+    setText(at('now-stage'), 'The trainer does not answer');
+    return null;
+  }
+  drawProgress(trainer);
+  drawThroughput(trainer);
+  drawNeighbours(trainer);
+  return trainer.stage;
+}
+
+function drawProgress({ state, stage, iteration = 0, iterations = 0, eta_s = 0 }) {
+  const done = Number(iteration), all = Number(iterations), idle = state === 'idle';
+  const title = stage ? `${stageTitle(stage)}: ${idle && done >= all ? 'done' : state}` : 'nothing is being trained';
+  setText(at('now-stage'), title[0].toUpperCase() + title.slice(1));
+  at('now-progress').max = all || 1;
+  at('now-progress').value = done;
+  setText(at('now-iterations'), all ? `${integer(done)} of ${plural(all, 'iteration')}` : 'rg-ctl train');
+  setText(at('now-left'), idle || !Number(eta_s) ? '' : `${duration(Number(eta_s))} left`);
+  const step = Math.floor(SPOKEN_STEPS * done / all) / SPOKEN_STEPS;
+  setText(at('now-spoken'), all && !idle ? `${stageTitle(stage)}, ${percent(step)}` : title);
+}
+
+function drawThroughput({ images_per_s, wait_share }) {
+  setText(at('now-rate'), images_per_s ? integer(images_per_s) : '–');
+  setText(at('now-waiting'), wait_share ? `${percent(wait_share)} of the time waiting` : '');
+}
+
+/** The share of images added since the start among the retrieved neighbours. */
+function drawNeighbours({ retrieved = 0, retrieved_new = 0 }) {
+  const some = Number(retrieved) > 0;
+  setText(at('now-new'), some ? percent(retrieved_new / retrieved) : '–');
+  setText(at('now-retrieved'), some
+    ? `${integer(retrieved_new)} of ${integer(retrieved)} came from images added since the start` : 'stage 3 uses neighbours');
+}
+
+function drawSet(retrieval) {
+  setText(at('now-images'), retrieval ? integer(retrieval.images) : '–');
+  setText(at('now-generation'), retrieval ? describeSet(retrieval) : 'does not answer');
+}
+
+/** A flat index is never built, so it has no count. Images that another index lacks are searched exactly. */
+function describeSet({ generation, indexed }) {
+  const index = Number(indexed) ? `, ${integer(indexed)} in the index` : '';
+  return `images, generation ${integer(generation)}${index}`;
+}

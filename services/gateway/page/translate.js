@@ -1,14 +1,13 @@
-// The image with each attribute changed, one row per domain, each row asked for by itself. In every row: what the generator made,
-// and beside each of it the neighbours that guided it.
+// The tab Translate: the image with each attribute changed, one row per domain, one request per row and way. Each row has the
+// generated samples, with the neighbours that guided them.
 
 import { persist, post } from './api.js';
+import { addressOf, chooser, domains, noteNames, showHint, sourceOf } from './controls.js';
 import { at, chosen, h } from './dom.js';
-import { domains } from './edits.js';
 import { plural, stageTitle } from './format.js';
 import { guide } from './neighbours.js';
-import { addressOf, chooser, noteNames, sayNothing, sourceOf } from './picture.js';
-import { Queue } from './queue.js';
 import { address, go } from './route.js';
+import { Queue } from './tasks.js';
 
 const AT_ONCE = 2;
 const TYPING_MS = 400;
@@ -51,8 +50,8 @@ function showNothing() {
   say('');
   at('translate-search').hidden = true;
   at('translations').replaceChildren();
-  sayNothing(at('translate-empty'), 'One face, every attribute changed.',
-    'Choose an image: each row changes one thing, and shows the real images that guided it.');
+  showHint(at('translate-empty'), 'One face, every attribute changed.',
+    'Choose an image. Each row changes one attribute and shows the real images that guided it.');
 }
 
 function say(text, isError = false) {
@@ -60,11 +59,11 @@ function say(text, isError = false) {
   at('translate-outcome').classList.toggle('error', isError);
 }
 
-/** All rows anew; those of an earlier job that are still in work are dropped. */
+/** Translates all rows. The rows of an earlier job that are not finished are dropped. */
 function translate() {
   job?.abort();
   const mine = job = Object.assign(new AbortController(), { left: rows.length });
-  sayNothing(at('translate-empty'));
+  showHint(at('translate-empty'));
   at('translate-search').hidden = false;
   at('translate-search').href = address('search', addressOf(source));
   at('translate-stop').disabled = false;
@@ -105,7 +104,7 @@ async function translateRow({ domain, job: mine, asked, element }) {
       const title = asked.ways.length > 1 ? [h('p', {}, WAY_NAMES[guidance])] : [];
       ways[i].replaceChildren(...title, h('div', { className: 'draws' }, ...answer.samples.map(draw(domain))));
       mine.stage = answer.stage;
-      mine.seen.src = pngOf(answer.source); // as the networks see it
+      mine.seen.src = pngOf(answer.source); // at the size of the networks
     }
   } catch (error) {
     if (mine.signal.aborted) return;
