@@ -1,5 +1,6 @@
 // A command of rg-ctl: its name, its help, its options and the function that runs it. Each command has a file
-// of its own; command.c lists them all, and main.c finds the one that the user typed.
+// in the folder commands/ (up and down share one, and so do status and stats). command.c lists all commands,
+// and main.c finds the one that the user typed.
 //
 // A command describes its options in a table. rg_command_run reads the command line into a struct that the
 // command defines, loads the configuration and calls the command's function.

@@ -43,7 +43,7 @@ LIBRARIES = {
     r"(oneapi/dnnl/.*|cblas\.h|lapacke?\.h)": ["common/nn/cpu/"],
     r"(lmdb\.h|faiss/.*)": ["services/retrieval/"],
     r"mpi\.h": ["services/trainer/"],
-    r"argp\.h": ["common/wire/", "services/ctl/"],
+    r"argp\.h": ["common/wire/", "services/ctl/command.c"],
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
