@@ -1,3 +1,12 @@
+// Reading a configuration, from the defaults of the table to a checked whole:
+//
+//   rg_config_init    sets each field to the default of its row
+//   read_file         walks the YAML mappings, joins nested keys by dots and looks each up in the table
+//   read_environment  KEY=VALUE words of RG_SET
+//   override          KEY=VALUE of --set
+//   finish            fills in the values that depend on `run`, then checks what a single row cannot express
+//
+// Each load works on a copy, so a failed load leaves the configuration of the caller unchanged.
 #include "common/config/config.h"
 
 #include <assert.h>
@@ -13,14 +22,14 @@
 
 enum { CONFIG_BYTES_MAX = 1 << 20, KEYS_MAX = 256 };
 
-// One reading of one text.
+// The state of reading one text.
 typedef struct {
     const char *origin; // file name, for sentences
     rg_config_t *config;
-    char seen[KEYS_MAX]; // which keys this text gave, by position
+    char seen[KEYS_MAX]; // 1 for each key that the text has given, by position in the table
 } reader_t;
 
-// ------------------------------------------------------------------ one key
+// ---- one key
 static int fail_key(const reader_t *reader, int line, const char *key, const char *sentence)
 {
     return rg_fail(RG_ECONFIG, "%s:%d: %s: %s", reader->origin, line, key, sentence);
@@ -39,7 +48,7 @@ static void clear_names(const rg_key_t *key, rg_config_t *config)
     memset((char *)config + key->offset, 0, sizeof(rg_names_t));
 }
 
-// A value outside YAML, from the table or --set; names as "[a, b]" or "a b".
+// Sets a value that does not come from YAML: a default of the table, or --set. Names are "[a, b]" or "a b".
 static int set_value(const rg_key_t *key, const char *value, rg_config_t *config)
 {
     static const char separators[] = ", []";
@@ -56,7 +65,7 @@ static int set_value(const rg_key_t *key, const char *value, rg_config_t *config
     return 0;
 }
 
-// ------------------------------------------------------------------ YAML
+// ---- YAML
 static int line_of(struct fy_node *node)
 {
     struct fy_token *token = fy_node_get_scalar_token(node);
@@ -133,7 +142,7 @@ static int read_pair(reader_t *reader, const char *prefix, struct fy_node *name,
     return read_section(reader, key, value);
 }
 
-// Keys of nested mappings are joined by dots; the table's sections bound the depth.
+// Reads a mapping and the mappings within it. Only sections of the table are entered: they bound the depth.
 static int read_section(reader_t *reader, const char *prefix, struct fy_node *section)
 {
     void *iterator = NULL;
@@ -143,12 +152,13 @@ static int read_section(reader_t *reader, const char *prefix, struct fy_node *se
     return err;
 }
 
-// libfyaml's first complaint, "<memory...>:LINE:COLUMN: error: TEXT"; without this it would print to stderr.
+// The first message of libfyaml, "<memory...>:LINE:COLUMN: error: TEXT". Without a listener libfyaml prints
+// it.
 typedef struct {
     char text[256];
 } complaint_t;
 
-static void listen(struct fy_diag *diag, void *user, const char *text, size_t length)
+static void keep_complaint(struct fy_diag *diag, void *user, const char *text, size_t length)
 {
     complaint_t *complaint = user;
     (void)diag;
@@ -173,7 +183,7 @@ static int read_root(reader_t *reader, struct fy_node *root)
     return read_section(reader, "", root);
 }
 
-// The first document of the text, of which there may be only one.
+// Reads the first document of the text and refuses a second one.
 static int read_documents(reader_t *reader, struct fy_parser *parser, const complaint_t *complaint)
 {
     struct fy_document *document = fy_parse_load_document(parser);
@@ -189,7 +199,8 @@ static int read_documents(reader_t *reader, struct fy_parser *parser, const comp
     return err;
 }
 
-// YAML is printable UTF-8, and libfyaml 0.7 loops forever on a broken character in a directive.
+// YAML is printable UTF-8. The check comes first because libfyaml 0.7 loops forever on a broken character in
+// a directive.
 static int check_text(const char *text, size_t length, const char *origin)
 {
     int line = 1;
@@ -208,9 +219,9 @@ static int read_text(rg_config_t *config, const char *text, size_t length, const
     if (err) return err;
     complaint_t complaint = {0};
     const struct fy_diag_cfg settings = {
-        .output_fn = listen, .user = &complaint, .level = FYET_ERROR, .module_mask = ~0u};
+        .output_fn = keep_complaint, .user = &complaint, .level = FYET_ERROR, .module_mask = ~0u};
     struct fy_diag *diag = fy_diag_create(&settings);
-    // The reader finds duplicate keys itself: libfyaml's check takes quadratic time.
+    // read_key finds duplicate keys: the check of libfyaml takes quadratic time.
     const struct fy_parse_cfg parsing = {.flags = FYPCF_QUIET | FYPCF_ALLOW_DUPLICATE_KEYS, .diag = diag};
     struct fy_parser *parser = fy_parser_create(&parsing);
     reader_t reader = {.origin = origin, .config = config};
@@ -223,7 +234,9 @@ static int read_text(rg_config_t *config, const char *text, size_t length, const
     return err;
 }
 
-// ------------------------------------------------------------------ the whole
+// ---- the whole configuration
+
+// Fills in a field that is empty; the pattern gets run and name.
 static int derive(char *field, const char *pattern, const char *run, const char *name)
 {
     if (*field) return 0;
@@ -248,7 +261,6 @@ static int derive_all(rg_config_t *config)
     return err;
 }
 
-// What a row alone cannot say.
 // The perceptual loss needs its network, and maps of more than one pixel (model/perceptual.h).
 static int check_loss(const rg_config_t *config, const char *section, const rg_loss_weights_t *loss)
 {
@@ -261,7 +273,7 @@ static int check_loss(const rg_config_t *config, const char *section, const rg_l
     return 0;
 }
 
-// A network of the user's is asked for values by name.
+// The values of a network of the user are selected by name.
 static int check_networks(const rg_config_t *config)
 {
     if (*config->evaluation.extractor.file && !*config->evaluation.extractor.features)
@@ -282,7 +294,8 @@ static int chosen(const rg_config_t *config, const char *name, const char *choic
     return strcmp(key.choices[*(const int *)((const char *)config + key.offset)], choice) == 0;
 }
 
-static int check(const rg_config_t *config)
+// Checks that involve several keys.
+static int check_keys(const rg_config_t *config)
 {
     const rg_names_t *attributes = &config->data.attributes, *exclusive = &config->data.exclusive;
     int size = config->data.img_size, layers = config->model.d_layers, scales = config->model.d_scales;
@@ -316,7 +329,7 @@ static int check(const rg_config_t *config)
 static int finish(rg_config_t *config, const char *origin)
 {
     int err = derive_all(config);
-    if (!err) err = check(config);
+    if (!err) err = check_keys(config);
     return err ? rg_fail(err, "%s: %s", origin, rg_error()) : 0;
 }
 
@@ -331,7 +344,7 @@ void rg_config_init(rg_config_t *config)
     }
 }
 
-// from: where the text stands, for errors.
+// from: the source of the text, for error sentences.
 static int override(rg_config_t *config, const char *text, const char *from)
 {
     const char *equals = strchr(text, '=');
@@ -395,8 +408,8 @@ int rg_config_load_text(rg_config_t *config, const char *yaml, const char *origi
     return err;
 }
 
-// Writes the lines that lead from the section of the key before to the section of this one; returns its
-// depth.
+// Prints the lines that open the sections of this key which the key before did not open. Returns the depth of
+// the key.
 static int open_sections(FILE *out, const char *before, const char *key)
 {
     int depth = 0, shared = 1;
@@ -467,7 +480,7 @@ int rg_config_attribute(const rg_config_t *config, const char *name)
     for (int i = 0; i < config->data.attributes.count && n < (int)sizeof known; i++)
         n += snprintf(known + n, sizeof known - (size_t)n, "%s%s", i ? ", " : "",
                       config->data.attributes.name[i]);
-    return rg_fail(RG_ECONFIG, "%s: no such attribute; there are %s", name, known);
+    return rg_fail(RG_ECONFIG, "%s: no such attribute; choose from %s", name, known);
 }
 
 int rg_names_find(const rg_names_t *names, const char *name)

@@ -185,35 +185,35 @@ typedef struct rg_config {
     rg_limits_config_t limits;
 } rg_config_t;
 
-// Defaults only.
+// Sets the defaults.
 void rg_config_init(rg_config_t *config);
 
-// The file that RG_CONFIG names, for programs that were given none; NULL: it names none.
+// The file that the environment variable RG_CONFIG names, for programs without --config. NULL if it is empty.
 const char *rg_config_from_environment(void);
 
-// Defaults, then the file (NULL: none), then the words KEY=VALUE of the environment variable RG_SET, then n
-// overrides "key=value" as from --set. Derived values (empty paths and endpoints) are filled in. RG_ENOENT,
-// RG_ECONFIG with file, line and key.
+// Loads the defaults, then the file (NULL: no file), then the words KEY=VALUE of the environment variable
+// RG_SET, then n overrides KEY=VALUE, as from --set. Then fills in the empty paths and endpoints that lie
+// below `run`, and checks the whole. RG_ENOENT, RG_ECONFIG with file, line and key; *config is unchanged then.
 int rg_config_load(rg_config_t *config, const char *path, const char *const *overrides, int n);
 
-// All keys and values as YAML that rg_config_load_text reads back; free() it. Travels in checkpoints.
+// All keys and values as YAML (free() it), which rg_config_load_text reads back. Checkpoints contain it.
 char *rg_config_dump(const rg_config_t *config);
 char *rg_config_dump_json(const rg_config_t *config); // the same as one line of JSON; free() it
 int rg_config_load_text(rg_config_t *config, const char *yaml, const char *origin);
 
-// One line per key: name, default, range, help.
+// Prints one line per key: name, help, range, default.
 void rg_config_help(FILE *out);
 
-// The port of http.SERVICE, 0 if it is off or there is no such service.
+// The port of http.SERVICE; 0 if it is off or the service is unknown.
 int rg_config_http_port(const rg_config_t *config, const char *service);
 
-// Position of an attribute among config->data.attributes, or RG_ECONFIG with the names to choose from.
+// The position of an attribute in config->data.attributes, or RG_ECONFIG with the names to choose from.
 int rg_config_attribute(const rg_config_t *config, const char *name);
 
-// Position of name in names, or -1.
+// The position of name in names, or -1.
 int rg_names_find(const rg_names_t *names, const char *name);
 
-// "RUN/name" into out[RG_CONFIG_TEXT + RG_NAME_SIZE].
+// Writes "RUN/name" to out.
 enum { RG_PATH_SIZE = RG_CONFIG_TEXT + RG_NAME_SIZE };
 void rg_config_path(const rg_config_t *config, const char *name, char out[RG_PATH_SIZE]);
 

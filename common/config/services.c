@@ -41,7 +41,7 @@ int rg_services_parse(const char *text, unsigned *mask)
         int service = rg_services_find(name);
         if (service < 0)
             err = rg_fail(RG_EUSAGE,
-                          "there is no service '%s': choose from retrieval, encoder, loader, trainer, "
+                          "'%s' is not a service: choose from retrieval, encoder, loader, trainer, "
                           "evaluator, gateway",
                           name);
         else
@@ -60,5 +60,5 @@ unsigned rg_services_all(const rg_config_t *config)
 int rg_services_check(const rg_config_t *config, unsigned mask)
 {
     if (!(mask & ~rg_services_all(config))) return 0;
-    return rg_fail(RG_EUSAGE, "there is no gateway: http.gateway, the port of its page, is 0");
+    return rg_fail(RG_EUSAGE, "the gateway is off: set http.gateway, the port of its page");
 }

@@ -9,265 +9,249 @@
 #include "common/core/err.h"
 #include "common/core/text.h"
 
+// ---- the rows
+//
+// A row is TYPE(field, default, range, help). The key is the path of the field in its struct, and the default
+// is written as in a configuration file, so neither is repeated. The rows of rg_train_config_t and
+// rg_loss_weights_t serve several sections; `sections` below gives each its prefix and its place.
+
 typedef struct {
     const char *key;
-    enum rg_key_type type;
     size_t offset;
+    enum rg_key_type type;
     const char *fallback;
     double min, max;
     const char *help;
-    const char *const *choices;
+    const char *const *choices; // in the order of the enum
 } row_t;
 
-static const char *const precisions[] = {"f32", "bf16", NULL};
-static const char *const targets[] = {"half", "both", NULL};
-static const char *const schedules[] = {"constant", "linear", "cosine", "step", NULL};
-static const char *const optimizers[] = {"sgd", "adam", "adamw", NULL};
-static const char *const gans[] = {"lsgan", "wgan_gp", NULL};
-static const char *const priors[] = {"kl", "earth_mover", NULL};
-static const char *const references[] = {"random", "flipped", NULL};
-static const char *const neighbours[] = {"retrieved", "random", "none", NULL};
-static const char *const splits[] = {"test", "validation", NULL};
-static const char *const pixels[] = {"imagenet", "unit", "signed", "bytes", NULL};
-static const char *const retrievals[] = {"ranked", "triplet", NULL};
-static const char *const fusions[] = {"style", "concat", NULL};
-static const char *const encoders[] = {"frozen", "trained", NULL};
-
-#define ENDPOINT_HELP "where it listens: ipc://PATH or tcp://HOST:PORT; empty: ipc://RUN/SERVICE.ipc"
-#define HTTP_HELP     "port of its /metrics and /healthz; 0: none"
+#define ROW(field, ...)                                                                                      \
+    {                                                                                                        \
+        .key = #field, .offset = offsetof(STRUCT, field), __VA_ARGS__                                        \
+    }
+#define INT(field, fallback, min, max, help)    ROW(field, RG_KEY_INT, #fallback, min, max, help)
+#define NUMBER(field, fallback, min, max, help) ROW(field, RG_KEY_DOUBLE, #fallback, min, max, help)
+#define BOOL(field, fallback, help)             ROW(field, RG_KEY_BOOL, #fallback, 0, 1, help)
+#define TEXT(field, fallback, help)             ROW(field, RG_KEY_TEXT, fallback, 0, 0, help)
+#define NAMES(field, fallback, help)            ROW(field, RG_KEY_NAMES, fallback, 0, 0, help)
+#define CHOICE(field, fallback, choices, help)  ROW(field, RG_KEY_CHOICE, #fallback, 0, 0, help, choices)
+#define CHOICES(...)                                                                                         \
+    (const char *const[])                                                                                    \
+    {                                                                                                        \
+        __VA_ARGS__, NULL                                                                                    \
+    }
+#define ENDPOINT(service)                                                                                    \
+    TEXT(endpoints.service, "",                                                                              \
+         "address it listens on: ipc://PATH or tcp://HOST:PORT; empty: ipc://RUN/SERVICE.ipc")
+#define HTTP_PORT(service) INT(http.service, 0, 0, 65535, "port of its /metrics and /healthz; 0: none")
 
 // The defaults are the paper's setting at 128 px.
-#define AT(field) offsetof(rg_config_t, field)
+#define STRUCT rg_config_t
 static const row_t general[] = {
-    {"seed", RG_KEY_U64, AT(seed), "1", 0, 0, "of everything random"},
-    {"run", RG_KEY_TEXT, AT(run), "run", 0, 0, "run directory: checkpoints, metrics, grids, store, sockets"},
-    {"threads", RG_KEY_INT, AT(threads), "2", 1, 1024, "threads of the compute engine, per process"},
-    {"precision", RG_KEY_CHOICE, AT(precision), "f32", 0, 0,
-     "training: bf16 rounds what convolutions read where that is faster; weights and sums stay f32",
-     precisions},
-    {"targets", RG_KEY_CHOICE, AT(targets), "half", 0, 0,
-     "stages 1 and 3: of a batch, half are translated to sampled codes and half to references, or all to "
-     "both",
-     targets},
+    ROW(seed, RG_KEY_U64, "1", 0, 0, "of all random numbers"),
+    TEXT(run, "run", "run directory: checkpoints, metrics, grids, store, sockets"),
+    INT(threads, 2, 1, 1024, "threads of the compute engine, per process"),
+    CHOICE(
+        precision, f32, CHOICES("f32", "bf16"),
+        "training: bf16 rounds the inputs of convolutions where that is faster; weights and sums stay f32"),
+    CHOICE(targets, half, CHOICES("half", "both"),
+           "stages 1 and 3: half of a batch is translated to sampled codes and half to references, or each "
+           "image to both"),
 
-    {"data.root", RG_KEY_TEXT, AT(data.root), "data", 0, 0,
-     "CelebA directory, or folder of JPEGs, or the folder of data.list's images"},
-    {"data.list", RG_KEY_TEXT, AT(data.list), "", 0, 0,
-     "file of name<TAB>00101 lines; empty: CelebA files or plain folder"},
-    {"data.attributes", RG_KEY_NAMES, AT(data.attributes), "Black_Hair Blond_Hair Brown_Hair Male Young", 0,
-     0, "attributes to edit, in the order of the codes"},
-    {"data.exclusive", RG_KEY_NAMES, AT(data.exclusive), "Black_Hair Blond_Hair Brown_Hair", 0, 0,
-     "attributes of which at most one is set"},
-    {"data.annotated", RG_KEY_DOUBLE, AT(data.annotated), "1", 0, 1,
-     "fraction of the training images whose annotation may be used"},
-    {"data.crop", RG_KEY_INT, AT(data.crop), "0", 0, 8192,
-     "side of the centred square in source pixels; 0: 178 for 178x218, else the largest"},
-    {"data.img_size", RG_KEY_INT, AT(data.img_size), "128", 16, 1024,
-     "side of the images the networks see; divisible by 4"},
-    {"data.references", RG_KEY_CHOICE, AT(data.references), "random", 0, 0,
-     "reference targets of stages 1 and 3: random images, or images that show the source with one attribute "
-     "flipped",
-     references},
-    {"data.jitter", RG_KEY_DOUBLE, AT(data.jitter), "0.005", 0, 1,
-     "largest relative change of brightness and contrast in training"},
+    TEXT(data.root, "data", "CelebA directory, folder of JPEG files, or folder of the images of data.list"),
+    TEXT(data.list, "", "file of name<TAB>00101 lines; empty: CelebA files or plain folder"),
+    NAMES(data.attributes, "Black_Hair Blond_Hair Brown_Hair Male Young",
+          "attributes to edit, in the order of the codes"),
+    NAMES(data.exclusive, "Black_Hair Blond_Hair Brown_Hair", "attributes of which an image has at most one"),
+    NUMBER(data.annotated, 1, 0, 1, "fraction of the training images whose annotation may be used"),
+    INT(data.crop, 0, 0, 8192,
+        "side of the centred square in source pixels; 0: 178 for 178x218, else the largest"),
+    INT(data.img_size, 128, 16, 1024, "side of the images that the networks see; divisible by 4"),
+    CHOICE(data.references, random, CHOICES("random", "flipped"),
+           "reference targets of stages 1 and 3: random images, or images that show the source with one "
+           "attribute flipped"),
+    NUMBER(data.jitter, 0.005, 0, 1, "largest relative change of brightness and contrast in training"),
 
-    {"model.gf", RG_KEY_INT, AT(model.gf), "64", 1, 1024, "width of the first layer of E_c, E_a and G"},
-    {"model.n_res", RG_KEY_INT, AT(model.n_res), "4", 0, 16, "residual blocks of E_c and of G"},
-    {"model.df", RG_KEY_INT, AT(model.df), "64", 1, 1024, "width of the first layer of D"},
-    {"model.d_layers", RG_KEY_INT, AT(model.d_layers), "5", 1, 8, "strided convolutions of D, per scale"},
-    {"model.d_scales", RG_KEY_INT, AT(model.d_scales), "2", 1, 4, "image scales D looks at"},
-    {"model.attr_dims", RG_KEY_INT, AT(model.attr_dims), "8", 1, 256, "code dimensions per attribute"},
-    {"model.attr_std", RG_KEY_DOUBLE, AT(model.attr_std), "0.5", 1e-3, 10,
-     "standard deviation of each attribute's Gaussian components"},
-    {"model.mlp", RG_KEY_INT, AT(model.mlp), "256", 1, 4096, "width of G's attribute MLP"},
-    {"model.retrieval", RG_KEY_CHOICE, AT(model.retrieval), "ranked", 0, 0,
-     "R: ranked is trained to rank annotated images by how much they show of what is wanted, on the unit "
-     "sphere; triplet is the paper's",
-     retrievals},
-    {"model.embed_dim", RG_KEY_INT, AT(model.embed_dim), "100", 1, 4096, "width of R's embedding"},
-    {"model.dropout", RG_KEY_DOUBLE, AT(model.dropout), "0.1", 0, 0.9, "in the head of R"},
-    {"model.k", RG_KEY_INT, AT(model.k), "3", 1, 64, "neighbours per decode in stage 3"},
-    {"model.fusion", RG_KEY_CHOICE, AT(model.fusion), "style", 0, 0,
-     "how neighbours guide G in stage 3: style, by their codes; concat, by their content maps, is the "
-     "paper's",
-     fusions},
-    {"model.attention", RG_KEY_BOOL, AT(model.attention), "false", 0, 1,
-     "G also says with a mask where it changes its source; the rest is copied"},
-};
-
-static const row_t continuation[] = {
-    {"stage3.encoders", RG_KEY_CHOICE, AT(stage3_encoders), "frozen", 0, 0,
-     "trained: E_c and E_a go on learning; only without neighbours, which an embedding that moves would lose",
-     encoders},
+    INT(model.gf, 64, 1, 1024, "width of the first layer of E_c, E_a and G"),
+    INT(model.n_res, 4, 0, 16, "residual blocks of E_c and of G"),
+    INT(model.df, 64, 1, 1024, "width of the first layer of D"),
+    INT(model.d_layers, 5, 1, 8, "strided convolutions of D, per scale"),
+    INT(model.d_scales, 2, 1, 4, "image scales that D sees"),
+    INT(model.attr_dims, 8, 1, 256, "code dimensions per attribute"),
+    NUMBER(model.attr_std, 0.5, 1e-3, 10, "standard deviation of the Gaussian components of an attribute"),
+    INT(model.mlp, 256, 1, 4096, "width of the attribute MLP of G"),
+    CHOICE(
+        model.retrieval, ranked, CHOICES("ranked", "triplet"),
+        "R: ranked learns to rank annotated images by how much of the wanted labels they show, on the unit "
+        "sphere; triplet is the paper's"),
+    INT(model.embed_dim, 100, 1, 4096, "width of the embedding of R"),
+    NUMBER(model.dropout, 0.1, 0, 0.9, "in the head of R"),
+    INT(model.k, 3, 1, 64, "neighbours per decode in stage 3"),
+    CHOICE(
+        model.fusion, style, CHOICES("style", "concat"),
+        "how neighbours guide G in stage 3: style, by their codes; concat, by their content maps, as in the "
+        "paper"),
+    BOOL(model.attention, false, "G also gives a mask of the places it changes; the rest is copied"),
 };
 
 static const row_t selection[] = {
-    {"ranking.sharpness", RG_KEY_DOUBLE, AT(ranking.sharpness), "10", 0.1, 1000,
-     "of a ranked R: how much more an image shall count that shows more of what is wanted"},
-    {"ranking.content", RG_KEY_DOUBLE, AT(ranking.content), "2", 0, 1000,
-     "of a ranked R: how much more an image shall count whose content is like the source's; 0: not at all"},
-    {"triplet.margin", RG_KEY_DOUBLE, AT(triplet.margin), "0.2", 0, 100, "of the triplet loss"},
-    {"triplet.easy", RG_KEY_BOOL, AT(triplet.easy), "true", 0, 1, "negatives: a random real image"},
-    {"triplet.medium", RG_KEY_BOOL, AT(triplet.medium), "true", 0, 1,
-     "negatives: a random image translated to the wanted attributes"},
-    {"triplet.hard", RG_KEY_BOOL, AT(triplet.hard), "true", 0, 1,
-     "negatives: the image translated to random attributes"},
-    {"triplet.hardest", RG_KEY_BOOL, AT(triplet.hardest), "true", 0, 1,
-     "negatives: the image translated to its own attributes"},
+    NUMBER(ranking.sharpness, 10, 0.1, 1000,
+           "of a ranked R: how much more an image counts that shows more of the wanted labels"),
+    NUMBER(ranking.content, 2, 0, 1000,
+           "of a ranked R: how much more an image counts whose content is like the source's; 0: not at all"),
+    NUMBER(triplet.margin, 0.2, 0, 100, "of the triplet loss"),
+    BOOL(triplet.easy, true, "negatives: a random real image"),
+    BOOL(triplet.medium, true, "negatives: a random image translated to the wanted attributes"),
+    BOOL(triplet.hard, true, "negatives: the image translated to random attributes"),
+    BOOL(triplet.hardest, true, "negatives: the image translated to its own attributes"),
 
-    {"retrieval.path", RG_KEY_TEXT, AT(retrieval.path), "", 0, 0, "store directory; empty: RUN/store"},
-    {"retrieval.index", RG_KEY_TEXT, AT(retrieval.index), "Flat", 0, 0,
-     "Flat: exact; or a FAISS index_factory string, such as HNSW32 or IVF256,PQ20"},
-    {"retrieval.neighbours", RG_KEY_CHOICE, AT(retrieval.neighbours), "retrieved", 0, 0,
-     "what guides stage 3; controls: random, and none, which is GMM-UNIT continued", neighbours},
-    {"retrieval.pool", RG_KEY_INT, AT(retrieval.pool), "32", 1, 10000,
-     "stage 3 draws its model.k neighbours from so many of the nearest, for variety; 1: takes the nearest"},
-    {"retrieval.map_size_gib", RG_KEY_INT, AT(retrieval.map_size_gib), "16", 1, 65536,
-     "upper bound of the store, GiB"},
-    {"retrieval.k_max", RG_KEY_INT, AT(retrieval.k_max), "100", 1, 10000, "largest k of a request"},
-    {"retrieval.batch_max", RG_KEY_INT, AT(retrieval.batch_max), "256", 1, 65536,
-     "largest number of queries or images of a request"},
-    {"retrieval.nprobe", RG_KEY_INT, AT(retrieval.nprobe), "16", 1, 65536,
-     "lists an IVF index looks into, where a request names no number"},
-    {"retrieval.ef_search", RG_KEY_INT, AT(retrieval.ef_search), "64", 1, 65536,
-     "candidates an HNSW index keeps, where a request names no number"},
+    TEXT(retrieval.path, "", "store directory; empty: RUN/store"),
+    TEXT(retrieval.index, "Flat",
+         "Flat: exact; or a FAISS index_factory string, such as HNSW32 or IVF256,PQ20"),
+    CHOICE(retrieval.neighbours, retrieved, CHOICES("retrieved", "random", "none"),
+           "images that guide stage 3; controls: random, and none, which is GMM-UNIT continued"),
+    INT(retrieval.pool, 32, 1, 10000,
+        "stage 3 draws its model.k neighbours from this number of the nearest, for variety; 1: takes the "
+        "nearest"),
+    INT(retrieval.map_size_gib, 16, 1, 65536, "upper bound of the store, GiB"),
+    INT(retrieval.k_max, 100, 1, 10000, "largest k of a request"),
+    INT(retrieval.batch_max, 256, 1, 65536, "largest number of queries or images of a request"),
+    INT(retrieval.nprobe, 16, 1, 65536, "lists that an IVF index searches if a request gives no number"),
+    INT(retrieval.ef_search, 64, 1, 65536,
+        "candidates that an HNSW index keeps if a request gives no number"),
 
-    {"evaluation.split", RG_KEY_CHOICE, AT(evaluation.split), "test", 0, 0,
-     "images measured; settings are chosen on validation", splits},
-    {"evaluation.images", RG_KEY_INT, AT(evaluation.images), "0", 0, 1e9, "of the split; 0: all"},
-    {"evaluation.sources", RG_KEY_INT, AT(evaluation.sources), "64", 1, 1e9,
-     "of the images, those whose translations are drawn several times, for diversity"},
-    {"evaluation.outputs", RG_KEY_INT, AT(evaluation.outputs), "10", 2, 64, "draws of each of them"},
-    {"evaluation.k", RG_KEY_INT, AT(evaluation.k), "10", 1, 10000, "of P@k"},
-    {"evaluation.batch", RG_KEY_INT, AT(evaluation.batch), "16", 1, 4096, "images per forward pass"},
-    {"evaluation.follow", RG_KEY_INT, AT(evaluation.follow), "0", 0, 1e9,
-     "measure each new checkpoint (not of stage 2) on that many images, into RUN/evaluations.jsonl; 0: no, "
-     "as it takes time from training"},
-    {"evaluation.cache", RG_KEY_TEXT, AT(evaluation.cache), "", 0, 0,
-     "folder for what the extractor says of real images, which runs can share; empty: RUN/features"},
-    {"evaluation.extractor.file", RG_KEY_TEXT, AT(evaluation.extractor.file), "", 0, 0,
-     "ONNX network whose features distances are of (with Inception as published, the Frechet distance is "
-     "FID); "
-     "empty: the built-in classifier"},
-    {"evaluation.extractor.features", RG_KEY_TEXT, AT(evaluation.extractor.features), "", 0, 0,
-     "name of the network's value that is the features; maps are averaged"},
-    {"evaluation.extractor.classes", RG_KEY_TEXT, AT(evaluation.extractor.classes), "", 0, 0,
-     "name of the value that is the probabilities of its classes, for the inception score; empty: no score"},
-    {"evaluation.extractor.size", RG_KEY_INT, AT(evaluation.extractor.size), "0", 0, 1024,
-     "side that images are resized to for it; 0: as they are"},
-    {"evaluation.extractor.pixels", RG_KEY_CHOICE, AT(evaluation.extractor.pixels), "imagenet", 0, 0,
-     "what it expects: ImageNet's mean and deviation, 0..1, -1..1 or 0..255", pixels},
-    {"evaluation.lpips.file", RG_KEY_TEXT, AT(evaluation.lpips.file), "", 0, 0,
-     "ONNX network for LPIPS (Zhang et al. 2018): AlexNet, VGG or SqueezeNet; empty: no LPIPS"},
-    {"evaluation.lpips.layers", RG_KEY_NAMES, AT(evaluation.lpips.layers), "", 0, 0,
-     "names of the values whose maps are compared"},
-    {"evaluation.lpips.weights", RG_KEY_TEXT, AT(evaluation.lpips.weights), "", 0, 0,
-     "safetensors file with lin0.model.1.weight and so on, one for each layer, [1,C,1,1]; empty: all 1"},
-    {"evaluation.lpips.size", RG_KEY_INT, AT(evaluation.lpips.size), "0", 0, 1024,
-     "side that images are resized to for it; 0: as they are"},
+    CHOICE(evaluation.split, test, CHOICES("test", "validation"),
+           "images that are measured; choose settings on validation"),
+    INT(evaluation.images, 0, 0, 1e9, "of the split; 0: all"),
+    INT(evaluation.sources, 64, 1, 1e9,
+        "of the images, those whose translations are drawn several times, for diversity"),
+    INT(evaluation.outputs, 10, 2, 64, "draws of each of them"),
+    INT(evaluation.k, 10, 1, 10000, "of P@k"),
+    INT(evaluation.batch, 16, 1, 4096, "images per forward pass"),
+    INT(evaluation.follow, 0, 0, 1e9,
+        "measure each new checkpoint (not of stage 2) on this number of images, into RUN/evaluations.jsonl; "
+        "takes time from training; 0: no"),
+    TEXT(evaluation.cache, "",
+         "folder for the features of real images, which runs can share; empty: RUN/features"),
+    TEXT(evaluation.extractor.file, "",
+         "ONNX network whose features are compared (with Inception as published, the Frechet distance is "
+         "FID); "
+         "empty: the built-in classifier"),
+    TEXT(evaluation.extractor.features, "",
+         "name of the network's value that holds the features; maps are averaged"),
+    TEXT(evaluation.extractor.classes, "",
+         "name of the value that holds the class probabilities, for the inception score; empty: no score"),
+    INT(evaluation.extractor.size, 0, 0, 1024, "side that images are resized to for it; 0: not resized"),
+    CHOICE(evaluation.extractor.pixels, imagenet, CHOICES("imagenet", "unit", "signed", "bytes"),
+           "its input: normalised by ImageNet's mean and deviation, 0..1, -1..1 or 0..255"),
+    TEXT(evaluation.lpips.file, "",
+         "ONNX network for LPIPS (Zhang et al. 2018): AlexNet, VGG or SqueezeNet; empty: no LPIPS"),
+    NAMES(evaluation.lpips.layers, "", "names of the values whose maps are compared"),
+    TEXT(evaluation.lpips.weights, "",
+         "safetensors file with lin0.model.1.weight and so on, one for each layer, [1,C,1,1]; empty: all 1"),
+    INT(evaluation.lpips.size, 0, 0, 1024, "side that images are resized to for it; 0: not resized"),
 
-    {"endpoints.loader", RG_KEY_TEXT, AT(endpoints.loader), "", 0, 0, ENDPOINT_HELP},
-    {"endpoints.encoder", RG_KEY_TEXT, AT(endpoints.encoder), "", 0, 0, ENDPOINT_HELP},
-    {"endpoints.retrieval", RG_KEY_TEXT, AT(endpoints.retrieval), "", 0, 0, ENDPOINT_HELP},
-    {"endpoints.trainer", RG_KEY_TEXT, AT(endpoints.trainer), "", 0, 0, ENDPOINT_HELP},
-    {"endpoints.evaluator", RG_KEY_TEXT, AT(endpoints.evaluator), "", 0, 0, ENDPOINT_HELP},
-    {"endpoints.gateway", RG_KEY_TEXT, AT(endpoints.gateway), "", 0, 0, ENDPOINT_HELP},
-    {"endpoints.insecure", RG_KEY_BOOL, AT(endpoints.insecure), "false", 0, 1,
-     "allow tcp beyond loopback without security.keys: unencrypted and open to whoever reaches it"},
+    ENDPOINT(loader),
+    ENDPOINT(encoder),
+    ENDPOINT(retrieval),
+    ENDPOINT(trainer),
+    ENDPOINT(evaluator),
+    ENDPOINT(gateway),
+    BOOL(endpoints.insecure, false,
+         "allow tcp beyond loopback without security.keys: unencrypted, and open to anyone on the network"),
 
-    {"security.keys", RG_KEY_TEXT, AT(security.keys), "", 0, 0,
-     "folder of keys, made by rg-ctl keys: all tcp is encrypted, who is allowed stands in its file "
-     "`allowed`; "
-     "empty: no encryption"},
-    {"security.identity", RG_KEY_TEXT, AT(security.identity), "services", 0, 0,
-     "whose key of that folder this process shows to the services it asks"},
+    TEXT(security.keys, "",
+         "folder of keys, made by rg-ctl keys: all tcp is encrypted, and its file `allowed` lists the "
+         "clients; "
+         "empty: no encryption"),
+    TEXT(security.identity, "services",
+         "name of the key in that folder that this process shows to the services it asks"),
 
-    {"http.address", RG_KEY_TEXT, AT(http.address), "127.0.0.1", 0, 0,
-     "where the http ports listen; beyond loopback whoever reaches them reads the numbers, but the "
-     "gateway's, "
-     "which asks for http.token"},
-    {"http.loader", RG_KEY_INT, AT(http.loader), "0", 0, 65535, HTTP_HELP},
-    {"http.encoder", RG_KEY_INT, AT(http.encoder), "0", 0, 65535, HTTP_HELP},
-    {"http.retrieval", RG_KEY_INT, AT(http.retrieval), "0", 0, 65535, HTTP_HELP},
-    {"http.trainer", RG_KEY_INT, AT(http.trainer), "0", 0, 65535, HTTP_HELP},
-    {"http.evaluator", RG_KEY_INT, AT(http.evaluator), "0", 0, 65535, HTTP_HELP},
-    {"http.gateway", RG_KEY_INT, AT(http.gateway), "0", 0, 65535,
-     "port of the page and its HTTP interface; 0: there is no gateway"},
-    {"http.token", RG_KEY_TEXT, AT(http.token), "", 0, 0,
-     "file of the token that the gateway wants to see beyond loopback, made where it is missing; empty: "
-     "RUN/gateway.token"},
+    TEXT(http.address, "127.0.0.1",
+         "address that the http ports listen on; beyond loopback anyone on the network can read the metrics; "
+         "the gateway asks for http.token"),
+    HTTP_PORT(loader),
+    HTTP_PORT(encoder),
+    HTTP_PORT(retrieval),
+    HTTP_PORT(trainer),
+    HTTP_PORT(evaluator),
+    INT(http.gateway, 0, 0, 65535, "port of the page and its HTTP interface; 0: no gateway"),
+    TEXT(http.token, "",
+         "file of the token that the gateway requires beyond loopback, created if missing; empty: "
+         "RUN/gateway.token"),
 
-    {"limits.message_max_mib", RG_KEY_INT, AT(limits.message_max_mib), "64", 1, 2047,
-     "largest message frame taken or sent, MiB"},
-    {"limits.queue", RG_KEY_INT, AT(limits.queue), "64", 1, 100000,
-     "messages queued per connection before it is full"},
-    {"limits.heartbeat_ms", RG_KEY_INT, AT(limits.heartbeat_ms), "2000", 100, 600000,
-     "between heartbeats; three missed ones end a connection"},
-    {"limits.credit", RG_KEY_INT, AT(limits.credit), "4", 1, 1024, "requests a consumer keeps in flight"},
-    {"limits.waiting", RG_KEY_INT, AT(limits.waiting), "64", 4, 4096,
-     "requests a service has in work; one client may have half of them, more are refused as busy"},
-    {"limits.unread_mib", RG_KEY_INT, AT(limits.unread_mib), "512", 1, 65536,
-     "replies a service holds that are not read yet, MiB; half of it may be one client's"},
-    {"limits.connections", RG_KEY_INT, AT(limits.connections), "1000", 16, 100000,
-     "connections to a service at a time; more are not accepted"},
-    {"limits.timeout_ms", RG_KEY_INT, AT(limits.timeout_ms), "10000", 1, 3600000,
-     "a command waits so long for a service that does not answer"},
-    {"limits.image_max_mib", RG_KEY_INT, AT(limits.image_max_mib), "16", 1, 1024,
-     "largest JPEG file taken, MiB"},
-    {"limits.image_max_side", RG_KEY_INT, AT(limits.image_max_side), "8192", 16, 65500,
-     "largest width or height of a JPEG taken"},
+    INT(limits.message_max_mib, 64, 1, 2047, "largest message frame received or sent, MiB"),
+    INT(limits.queue, 64, 1, 100000, "messages queued per connection before it is full"),
+    INT(limits.heartbeat_ms, 2000, 100, 600000, "between heartbeats; three missed ones end a connection"),
+    INT(limits.credit, 4, 1, 1024, "requests that a consumer keeps in flight"),
+    INT(limits.waiting, 64, 4, 4096,
+        "requests that a service has in work; one client may have half of them, more are refused as busy"),
+    INT(limits.unread_mib, 512, 1, 65536,
+        "replies that a service holds until they are read, MiB; half of it may be one client's"),
+    INT(limits.connections, 1000, 16, 100000, "connections to a service at a time; more are refused"),
+    INT(limits.timeout_ms, 10000, 1, 3600000, "time that a command waits for a service that does not answer"),
+    INT(limits.image_max_mib, 16, 1, 1024, "largest JPEG file accepted, MiB"),
+    INT(limits.image_max_side, 8192, 16, 65500, "largest width or height of a JPEG accepted"),
 };
-#undef AT
 
-#define AT(field) offsetof(rg_train_config_t, field)
+static const row_t stage3_encoders = {
+    "stage3.encoders",
+    offsetof(rg_config_t, stage3_encoders),
+    RG_KEY_CHOICE,
+    "frozen",
+    0,
+    0,
+    "trained: E_c and E_a learn too; only without neighbours, because their stored features would become "
+    "stale",
+    CHOICES("frozen", "trained"),
+};
+#undef STRUCT
+
+#define STRUCT rg_train_config_t
 static const row_t train[] = {
-    {"iterations", RG_KEY_INT, AT(iterations), "100000", 1, 1e9, "length of the stage"},
-    {"batch", RG_KEY_INT, AT(batch), "16", 1, 4096, "images per iteration, of each rank where several train"},
-    {"optimizer", RG_KEY_CHOICE, AT(optimizer), "adam", 0, 0, "of the weights", optimizers},
-    {"lr", RG_KEY_DOUBLE, AT(lr), "1e-4", 0, 10, "learning rate"},
-    {"beta1", RG_KEY_DOUBLE, AT(beta1), "0.5", 0, 0.999999, "Adam's decay of the mean gradient"},
-    {"beta2", RG_KEY_DOUBLE, AT(beta2), "0.999", 0, 0.999999, "Adam's decay of the mean square"},
-    {"momentum", RG_KEY_DOUBLE, AT(momentum), "0.9", 0, 0.999999, "of SGD"},
-    {"weight_decay", RG_KEY_DOUBLE, AT(weight_decay), "0", 0, 1, "L2 for sgd and adam, decoupled for adamw"},
-    {"warmup", RG_KEY_INT, AT(warmup), "0", 0, 1e9, "iterations of linear rise to lr"},
-    {"schedule", RG_KEY_CHOICE, AT(schedule), "cosine", 0, 0,
-     "fall of lr: linear or cosine to 0 over the second half, or in steps", schedules},
-    {"step_every", RG_KEY_INT, AT(step_every), "100000", 1, 1e9,
-     "schedule step: iterations between two falls of lr"},
-    {"step_factor", RG_KEY_DOUBLE, AT(step_factor), "0.5", 0, 1, "schedule step: what each multiplies lr by"},
-    {"clip", RG_KEY_DOUBLE, AT(clip), "2", 0, 1e6, "largest global gradient norm; 0: no clipping"},
-    {"ema", RG_KEY_DOUBLE, AT(ema), "0.999", 0, 0.999999, "decay of the averaged weights"},
-    {"checkpoint_every", RG_KEY_INT, AT(checkpoint_every), "1000", 1, 1e9, "iterations between checkpoints"},
-    {"sample_every", RG_KEY_INT, AT(sample_every), "1000", 0, 1e9,
-     "iterations between sample grids; 0: at the end only"},
+    INT(iterations, 100000, 1, 1e9, "length of the stage"),
+    INT(batch, 16, 1, 4096, "images per iteration; per rank if several ranks train"),
+    CHOICE(optimizer, adam, CHOICES("sgd", "adam", "adamw"), "of the weights"),
+    NUMBER(lr, 1e-4, 0, 10, "learning rate"),
+    NUMBER(beta1, 0.5, 0, 0.999999, "Adam's decay of the mean gradient"),
+    NUMBER(beta2, 0.999, 0, 0.999999, "Adam's decay of the mean square"),
+    NUMBER(momentum, 0.9, 0, 0.999999, "of SGD"),
+    NUMBER(weight_decay, 0, 0, 1, "L2 for sgd and adam, decoupled for adamw"),
+    INT(warmup, 0, 0, 1e9, "iterations of linear rise to lr"),
+    CHOICE(schedule, cosine, CHOICES("constant", "linear", "cosine", "step"),
+           "fall of lr: linear or cosine to 0 over the second half, or in steps"),
+    INT(step_every, 100000, 1, 1e9, "schedule step: iterations between two falls of lr"),
+    NUMBER(step_factor, 0.5, 0, 1, "schedule step: factor of lr at each fall"),
+    NUMBER(clip, 2, 0, 1e6, "largest global gradient norm; 0: no clipping"),
+    NUMBER(ema, 0.999, 0, 0.999999, "decay of the averaged weights"),
+    INT(checkpoint_every, 1000, 1, 1e9, "iterations between checkpoints"),
+    INT(sample_every, 1000, 0, 1e9, "iterations between sample grids; 0: only at the end"),
 };
-#undef AT
+#undef STRUCT
 
-#define AT(field) offsetof(rg_loss_weights_t, field)
+#define STRUCT rg_loss_weights_t
 static const row_t loss[] = {
-    {"recon", RG_KEY_DOUBLE, AT(recon), "10", 0, 1e6, "weight: image self-reconstruction, L1"},
-    {"cycle", RG_KEY_DOUBLE, AT(cycle), "10", 0, 1e6, "weight: cycle, L1"},
-    {"content", RG_KEY_DOUBLE, AT(content), "1", 0, 1e6, "weight: content reconstruction, L1"},
-    {"attribute", RG_KEY_DOUBLE, AT(attribute), "1", 0, 1e6, "weight: attribute reconstruction, L1"},
-    {"kl", RG_KEY_DOUBLE, AT(kl), "0.1", 0, 1e6, "weight: distance of E_a(x) from its component"},
-    {"prior", RG_KEY_CHOICE, AT(prior), "kl", 0, 0,
-     "that distance: KL divergence, or earth mover's (2-Wasserstein, squared)", priors},
-    {"isometry", RG_KEY_DOUBLE, AT(isometry), "0.1", 0, 1e6, "weight: isometry of codes"},
-    {"adversarial", RG_KEY_DOUBLE, AT(adversarial), "1", 0, 1e6, "weight: of the real/fake game"},
-    {"gan", RG_KEY_CHOICE, AT(gan), "lsgan", 0, 0, "the form of that game", gans},
-    {"penalty", RG_KEY_DOUBLE, AT(penalty), "10", 0, 1e6, "weight: gradient penalty of wgan_gp"},
-    {"classify", RG_KEY_DOUBLE, AT(classify), "1", 0, 1e6, "weight: attribute classification, BCE"},
-    {"perceptual", RG_KEY_DOUBLE, AT(perceptual), "0", 0, 1e6,
-     "weight: VGG16 features of translation and source, L2; needs vgg16"},
-    {"vgg16", RG_KEY_TEXT, AT(vgg16), "", 0, 0,
-     "ONNX file of VGG16, whole or its features, as torch.onnx.export writes torchvision's"},
+    NUMBER(recon, 10, 0, 1e6, "weight: image self-reconstruction, L1"),
+    NUMBER(cycle, 10, 0, 1e6, "weight: cycle, L1"),
+    NUMBER(content, 1, 0, 1e6, "weight: content reconstruction, L1"),
+    NUMBER(attribute, 1, 0, 1e6, "weight: attribute reconstruction, L1"),
+    NUMBER(kl, 0.1, 0, 1e6, "weight: distance of E_a(x) from its component"),
+    CHOICE(prior, kl, CHOICES("kl", "earth_mover"),
+           "form of that distance: KL divergence, or earth mover's (2-Wasserstein, squared)"),
+    NUMBER(isometry, 0.1, 0, 1e6, "weight: isometry of codes"),
+    NUMBER(adversarial, 1, 0, 1e6, "weight: adversarial loss"),
+    CHOICE(gan, lsgan, CHOICES("lsgan", "wgan_gp"), "form of the adversarial loss"),
+    NUMBER(penalty, 10, 0, 1e6, "weight: gradient penalty of wgan_gp"),
+    NUMBER(classify, 1, 0, 1e6, "weight: attribute classification, BCE"),
+    NUMBER(perceptual, 0, 0, 1e6, "weight: VGG16 features of translation and source, L2; needs vgg16"),
+    TEXT(vgg16, "", "ONNX file of VGG16, whole or its features, as torch.onnx.export writes torchvision's"),
 };
-#undef AT
+#undef STRUCT
 
 #define ROWS(rows) rows, sizeof rows / sizeof *rows
 static const struct {
     const char *prefix;
-    size_t base;
+    size_t base; // of the struct in rg_config_t
     const row_t *rows;
     size_t count;
 } sections[] = {
@@ -278,12 +262,12 @@ static const struct {
     {"stage2.", offsetof(rg_config_t, stage2), ROWS(train)},
     {"stage3.", offsetof(rg_config_t, stage3), ROWS(train)},
     {"stage3.loss.", offsetof(rg_config_t, stage3_loss), ROWS(loss)},
-    {"", 0, ROWS(continuation)},
+    {"", 0, &stage3_encoders, 1},
     {"", 0, ROWS(selection)},
 };
 enum { SECTIONS = sizeof sections / sizeof *sections };
 
-// Where a section's default differs from the shared row's.
+// Defaults of a section that differ from the default of the shared row.
 static const struct {
     const char *key, *fallback;
 } exceptions[] = {
@@ -303,7 +287,7 @@ size_t rg_keys_count(void)
     return count;
 }
 
-// Row `row` of section s as a key of its own.
+// Row r of section s as a key.
 static void compose(size_t s, size_t r, rg_key_t *out)
 {
     const row_t *row = &sections[s].rows[r];
@@ -326,7 +310,7 @@ void rg_keys_at(size_t position, rg_key_t *out)
     compose(s, position, out);
 }
 
-// What follows prefix in text, or NULL.
+// The part of text after prefix; NULL if text does not begin with it.
 static const char *after(const char *text, const char *prefix)
 {
     size_t length = strlen(prefix);
@@ -380,7 +364,7 @@ static int edit_distance(const char *a, const char *b)
 
 void rg_keys_closest(const char *key, char out[RG_KEY_SIZE])
 {
-    int best = 4; // more than three changed letters is another word
+    int best = 4; // more than three changed letters make another word
     rg_key_t known;
     out[0] = 0;
     if (strlen(key) >= RG_KEY_SIZE) return;
@@ -487,7 +471,7 @@ static int set_text(const char *text, char *field)
         return rg_fail(RG_ECONFIG, "text of %zu bytes is longer than %d", length, RG_CONFIG_TEXT - 1);
     if (!rg_text_is_printable(text))
         return rg_fail(RG_ECONFIG, "text has a character that is not printable UTF-8");
-    memset(field, 0, RG_CONFIG_TEXT); // equal configurations are equal bytes
+    memset(field, 0, RG_CONFIG_TEXT); // equal configurations have equal bytes
     memcpy(field, text, length);
     return 0;
 }
@@ -530,7 +514,7 @@ int rg_key_set(const rg_key_t *key, const char *text, rg_config_t *config)
     return rg_fail(RG_EINVAL, "%s has no type", key->key);
 }
 
-// The shortest decimal that reads back as the same number.
+// Writes the shortest decimal that reads back as the same number.
 static void format_double(double value, char out[RG_KEY_VALUE_SIZE])
 {
     for (int digits = 6; digits <= 17; digits++) {

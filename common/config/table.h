@@ -1,5 +1,5 @@
-// The configuration table: every key with its type, default, range and help. Only config.c and its tests see
-// it.
+// The configuration table: each key with its type, default, range and help. Only config.c and the tests of
+// this folder include it.
 #ifndef RG_CONFIG_TABLE_H
 #define RG_CONFIG_TABLE_H
 
@@ -21,15 +21,15 @@ enum {
     RG_KEY_VALUE_SIZE = 2 * RG_CONFIG_TEXT + 3 + RG_ATTRIBUTES_MAX * (RG_NAME_SIZE + 2)
 };
 
-// One key. A row of a group shared by several sections (the stages, the losses) is handed out once per
-// section, with the section's prefix, offset and default already put in.
+// One key. Several sections (the stages, the losses) share their rows; each section has keys of its own, with
+// the prefix, the offset and the default of the section.
 typedef struct {
     char key[RG_KEY_SIZE]; // "stage1.loss.recon"
     enum rg_key_type type;
     size_t offset;              // in rg_config_t
     double min, max;            // of numbers
     const char *const *choices; // of RG_KEY_CHOICE, NULL at the end; the value is the position
-    const char *fallback;       // the default as one would write it; names separated by spaces
+    const char *fallback;       // the default as text; names are separated by spaces
     const char *help;
 } rg_key_t;
 
@@ -38,16 +38,17 @@ void rg_keys_at(size_t position, rg_key_t *out);  // in the order of the section
 int rg_keys_find(const char *key, rg_key_t *out); // position, or -1
 int rg_keys_is_section(const char *name);         // 1 if keys begin with "name."
 
-// The known key or section that differs from `key` in very few letters, "" if there is none.
+// The known key or section that differs from `key` in at most three letters; "" if there is none.
 void rg_keys_closest(const char *key, char out[RG_KEY_SIZE]);
 
-// Sets the field from text. For names: adds one name. RG_ECONFIG with what was expected, but not where.
+// Sets the field from text; adds one name to a field of names. RG_ECONFIG with a sentence that says what the
+// key expects; the caller adds file, line and key.
 int rg_key_set(const rg_key_t *key, const char *text, rg_config_t *config);
 
-// The field's value as YAML.
+// Writes the value of the field as YAML.
 void rg_key_format(const rg_key_t *key, const rg_config_t *config, char out[RG_KEY_VALUE_SIZE]);
 
-// "an integer, 1 to 64" or "one of sgd, adam, adamw": for help and errors.
+// Writes what the key expects, such as "an integer, 1 to 64" or "one of sgd, adam, adamw".
 void rg_key_expects(const rg_key_t *key, char out[128]);
 
 #endif

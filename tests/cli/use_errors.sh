@@ -11,11 +11,11 @@ run 2 down --config "$work/config.yaml" extra
 run 2 status
 err_has "give --config FILE or set RG_CONFIG"
 run 2 status --config "$work/config.yaml" bakery
-err_has "no service 'bakery'"
+err_has "'bakery' is not a service"
 run 2 stats --config "$work/config.yaml" bakery
-err_has "no service 'bakery'"
+err_has "'bakery' is not a service"
 run 2 up --config "$work/config.yaml" --only loader,bakery
-err_has "no service 'bakery'"
+err_has "'bakery' is not a service"
 run 2 make-faces
 err_has "DIR is missing"
 run 2 make-faces "$work/faces" --count 0

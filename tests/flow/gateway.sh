@@ -7,9 +7,9 @@ prepare_stage3
 run 0 train --stage 3
 run 0 evaluate --stage 3
 
-# Without a port there is no gateway, and nobody misses it.
+# Without a port the system has no gateway and works.
 run 2 up --only gateway --set run="$work/other"
-err_has "there is no gateway: http.gateway"
+err_has "the gateway is off: set http.gateway"
 run 0 status
 grep -q gateway "$work/out" && fail "a gateway is listed where there is none"
 "$RG_BIN/rg-gateway" --config "$RG_CONFIG" 2>"$work/err" && fail "a gateway without a port started"

@@ -9,12 +9,14 @@
 
 #include "common/config/config.h"
 #include "common/config/table.h"
+#include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/model/embedder.h"
 #include "common/model/encoders.h"
 #include "common/nn/optim.h"
 #include "tests/support/folder.h"
+#include "tests/support/result.h"
 
 static rg_config_t config;
 
@@ -180,7 +182,82 @@ static void a_dump_reads_back_identical(void **state)
     free(text);
 }
 
-// ------------------------------------------------------------------ what is refused, and how that is said
+// A value that differs from the default and is in the range of the key.
+static void other_value(const rg_key_t *key, char out[RG_KEY_VALUE_SIZE])
+{
+    double number = strtod(key->fallback, NULL);
+    switch (key->type) {
+    case RG_KEY_INT:
+        snprintf(out, RG_KEY_VALUE_SIZE, "%.0f", strcmp(key->key, "data.img_size") == 0 ? 160 : number + 1);
+        break;
+    case RG_KEY_U64:
+        snprintf(out, RG_KEY_VALUE_SIZE, "18446744073709551615");
+        break;
+    case RG_KEY_DOUBLE:
+        snprintf(out, RG_KEY_VALUE_SIZE, "%g", number > 0 ? number / 2 : 0.5);
+        break;
+    case RG_KEY_BOOL:
+        snprintf(out, RG_KEY_VALUE_SIZE, "%s", number == 0 && *key->fallback == 'f' ? "true" : "false");
+        break;
+    case RG_KEY_CHOICE:
+        snprintf(out, RG_KEY_VALUE_SIZE, "%s", key->choices[strcmp(key->choices[0], key->fallback) == 0]);
+        break;
+    case RG_KEY_TEXT:
+        snprintf(out, RG_KEY_VALUE_SIZE, "\"other\"");
+        break;
+    case RG_KEY_NAMES:
+        snprintf(out, RG_KEY_VALUE_SIZE, "[Male, Young]");
+        break;
+    }
+}
+
+// Some values are refused unless another key fits them.
+static const struct {
+    const char *key, *needs;
+} NEEDS[] = {
+    {"data.attributes", "data.exclusive=[]"},
+    {"stage1.loss.perceptual", "stage1.loss.vgg16=vgg16.onnx"},
+    {"stage3.loss.perceptual", "stage3.loss.vgg16=vgg16.onnx"},
+    {"stage3.encoders", "retrieval.neighbours=none"},
+    {"evaluation.extractor.file", "evaluation.extractor.features=pool"},
+    {"evaluation.lpips.file", "evaluation.lpips.layers=[conv1]"},
+};
+
+static void set_and_read_back(const rg_key_t *key)
+{
+    char value[RG_KEY_VALUE_SIZE], found[RG_KEY_VALUE_SIZE], before[RG_KEY_VALUE_SIZE];
+    rg_config_t again;
+    rg_config_init(&again);
+    rg_key_format(key, &again, before);
+    other_value(key, value);
+    size_t quotes = key->type == RG_KEY_TEXT; // YAML text is quoted, --set is not
+    char *set = rg_format("%s=%.*s", key->key, (int)(strlen(value) - 2 * quotes), value + quotes);
+    const char *sets[] = {set, "threads=2"};
+    for (size_t i = 0; i < sizeof NEEDS / sizeof *NEEDS; i++)
+        if (strcmp(NEEDS[i].key, key->key) == 0) sets[1] = NEEDS[i].needs;
+    assert_ok(rg_config_load(&config, NULL, sets, strcmp(key->key, "threads") == 0 ? 1 : 2));
+    rg_key_format(key, &config, found);
+    assert_string_equal(found, value);
+    assert_string_not_equal(found, before);
+    char *text = rg_config_dump(&config);
+    assert_ok(rg_config_load_text(&again, text, "dump"));
+    assert_memory_equal(&again, &config, sizeof config);
+    free(text);
+    free(set);
+}
+
+static void each_key_can_be_set_and_reads_back(void **state)
+{
+    (void)state;
+    rg_key_t key;
+    for (size_t i = 0; i < rg_keys_count(); i++) {
+        rg_keys_at(i, &key);
+        set_and_read_back(&key);
+    }
+}
+
+// ---- refusals
+
 typedef struct {
     const char *yaml, *sentence;
 } refusal_t;
@@ -349,8 +426,8 @@ static void attributes_are_found_by_name(void **state)
     assert_int_equal(rg_config_load(&config, NULL, NULL, 0), 0);
     assert_int_equal(rg_config_attribute(&config, "Male"), 3);
     assert_int_equal(rg_config_attribute(&config, "male"), RG_ECONFIG);
-    assert_string_equal(rg_error(),
-                        "male: no such attribute; there are Black_Hair, Blond_Hair, Brown_Hair, Male, Young");
+    assert_string_equal(
+        rg_error(), "male: no such attribute; choose from Black_Hair, Blond_Hair, Brown_Hair, Male, Young");
     assert_int_equal(rg_names_find(&config.data.exclusive, "Male"), -1);
     char path[RG_PATH_SIZE];
     rg_config_path(&config, "metrics.jsonl", path);
@@ -370,6 +447,7 @@ int main(void)
         IN_FOLDER(overrides_win_over_the_file),
         IN_FOLDER(the_environment_overrides_the_file_and_set_both),
         cmocka_unit_test(a_dump_reads_back_identical),
+        cmocka_unit_test(each_key_can_be_set_and_reads_back),
         cmocka_unit_test(bad_files_are_told_apart),
         cmocka_unit_test(bad_overrides_are_told_apart),
         cmocka_unit_test(long_things_are_bounded),
