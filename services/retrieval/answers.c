@@ -1,3 +1,6 @@
+// How replies stay below their limit: payloads are counted as they are added (`left`). A list ends before the
+// image that would not fit and says where to go on; a search is refused, and the sentence says what to ask
+// less of.
 #include "services/retrieval/answers.h"
 
 #include <stdarg.h>
@@ -8,7 +11,7 @@
 #include "common/core/err.h"
 #include "services/retrieval/verify.h"
 
-enum { INDEX_TEXT = 12 }; // size of a payload name: "0", "1", ...
+enum { PAYLOAD_NAME_SIZE = 12 }; // "0", "1", ...
 
 int rg__answer_check_count(const rg_answers_t *self, const char *what, size_t n)
 {
@@ -27,7 +30,7 @@ int rg__answer_check_ids(const char *field, const ProtobufCBinaryData *ids, size
 
 void rg__answer_thumbnail(rg_msg_t *reply, size_t i, rg_store_value_t jpeg)
 {
-    char name[INDEX_TEXT];
+    char name[PAYLOAD_NAME_SIZE];
     snprintf(name, sizeof name, "%u", (unsigned)i);
     rg_msg_copy(reply, name, RG__V1__DTYPE__U8, 1, (const uint32_t[]){(uint32_t)jpeg.size}, jpeg.data);
 }
@@ -74,7 +77,7 @@ int rg_answer_model(rg_answers_t *self, const rg_msg_t *request, rg_msg_t **repl
 // none.
 static int read_thumbnail(const rg_msg_t *request, size_t i, rg_store_value_t *thumbnail)
 {
-    char name[INDEX_TEXT];
+    char name[PAYLOAD_NAME_SIZE];
     rg_payload_t payload;
     *thumbnail = (rg_store_value_t){0};
     snprintf(name, sizeof name, "%u", (unsigned)i);
@@ -347,7 +350,7 @@ static void report_snapshot(rg_msg_t *msg, const rg_set_t *set, const rg_view_t 
         add_field(msg, "snapshot", "%zu images", rows);
 }
 
-static void report_verified(rg_msg_t *msg, const rg_verify_report_t *report)
+static void report_verification(rg_msg_t *msg, const rg_verify_report_t *report)
 {
     add_field(msg, "stored", "%llu", (unsigned long long)report->images);
     add_field(msg, "bytes_read", "%llu", (unsigned long long)report->bytes);
@@ -368,7 +371,7 @@ int rg_answer_verify(rg_answers_t *self, const atomic_int *stop, rg_msg_t **repl
             *reply = index_reply_new();
             report_view(*reply, self->set, read.view);
             report_snapshot(*reply, self->set, read.view);
-            report_verified(*reply, report);
+            report_verification(*reply, report);
         }
         rg_read_view_end(&read);
     }

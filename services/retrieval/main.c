@@ -7,11 +7,13 @@
 //
 // Writer and builder are job queues with one thread each. Neither makes a search wait: a search reads the
 // view that is published when it begins (set.c). A build goes on beside the writer, which publishes its
-// result, so that no change since the beginning of the build is lost. The life of a build, by a request or
-// when it is due:
+// result, so that no change since the beginning of the build is lost. A build, requested or due, goes like
+// this:
 //
-//   BUILD on the builder -> the builder is held -> PUBLISH on the writer -> the request is answered
-//                        -> SAVE on the builder (the snapshot) -> the builder is released
+//   builder   BUILD makes the index; no further job of the builder begins
+//   writer    PUBLISH shows it, and for `compact` writes a copy of the store
+//   loop      uses that copy, answers the request, queues SAVE, lets the builder go on
+//   builder   SAVE writes the snapshot
 #include <stdlib.h>
 
 #include "common/core/err.h"
@@ -60,7 +62,7 @@ static int run_save(void *data, const rg_msg_t *request, rg_msg_t **reply)
 static void done_save(void *data, rg_job_t *job, int err)
 {
     log_own_failure("snapshot-failed", job, err);
-    if (!err) rg_log(RG_LOG_INFO, "snapshot", "requested=%d", job->request != NULL);
+    if (!err) rg_log(RG_LOG_INFO, "snapshot-written", "requested=%d", job->request != NULL);
     finish_job(data, job, err);
 }
 
@@ -99,7 +101,7 @@ static int run_publish(void *data, const rg_msg_t *request, rg_msg_t **reply)
 static void log_build(const rg_msg_t *reply)
 {
     const Rg__V1__IndexReply *body = rg_msg_body(reply);
-    rg_log(RG_LOG_INFO, "built", "%s=%s %s=%s", body->report[0]->key, body->report[0]->value,
+    rg_log(RG_LOG_INFO, "index-built", "%s=%s %s=%s", body->report[0]->key, body->report[0]->value,
            body->report[1]->key, body->report[1]->value);
 }
 
@@ -186,7 +188,7 @@ static void record_announcement(self_t *self, const rg_msg_t *request, rg_msg_t 
     const Rg__V1__ModelRequest *model = rg_msg_body(request);
     Rg__V1__ModelReply *reply = rg_msg_body(result);
     reply->serial = rg_announcements_add(&self->answers.announcements, model);
-    rg_log(RG_LOG_INFO, "model", "model=%s generation=%llu images=%llu missing=%llu", model->model,
+    rg_log(RG_LOG_INFO, "model-announced", "model=%s generation=%llu images=%llu missing=%llu", model->model,
            (unsigned long long)reply->generation, (unsigned long long)reply->images,
            (unsigned long long)reply->missing);
 }

@@ -1,15 +1,17 @@
 // The LMDB database of the store.
 //
-//   FOLDER/data.mdb         all tables          FOLDER/lock.mdb        readers of LMDB
-//   FOLDER/owner.lock       flock: one owner    FOLDER/compacting/     the copy of a compaction
-//   FOLDER/index.snapshot   of the set (snapshot.c), not of the store
+//   FOLDER/data.mdb        all tables
+//   FOLDER/lock.mdb        LMDB's table of readers
+//   FOLDER/owner.lock      locked by the process that owns the store
+//   FOLDER/compacting/     the copy of a compaction
+//   FOLDER/index.snapshot  belongs to the set (snapshot.c)
 //
 //   table          key                  value
-//   meta           "state"              versions, generation, slot, current and next model (state_head_t)
+//   meta           "state"              version, generation, slot, current and next model (state_head_t)
 //   meta           "next"               the next label, u64
 //   ids            content id, 16 bytes label, u64
 //   names          name                 labels of that name, sorted
-//   images         label                id, name, generation, time, annotated (image_head_t in store_images.c)
+//   images         label                id, name, generation, time, annotated (image_head_t, store_images.c)
 //   thumbnails     label                JPEG
 //   embeddings.S   label                f32 [D]        S: slot, 0 or 1
 //   features.S     label                f16 [h,w,C]

@@ -76,10 +76,10 @@ void rg_store_close(rg_store_t **store);
 int rg_store_read_only(const rg_store_t *store);
 uint64_t rg_store_bytes(const rg_store_t *store); // on disk
 
-// Compaction in two steps. copy writes the used pages of the store to a second file; use_copy puts that file in
-// the place of the store. Between the two calls nothing may be written, and during use_copy no transaction may be
-// open. RG_EFULL, RG_EIO: the store is as before. If use_copy cannot open the store again, it gives RG_EIO or
-// RG_EFORMAT, and the store can only be closed.
+// Compaction in two steps. copy writes the used pages of the store to a second file; use_copy puts that file
+// in the place of the store. Between the two calls nothing may be written, and during use_copy no transaction
+// may be open. RG_EFULL, RG_EIO: the store is as before. If use_copy cannot open the store again, it gives
+// RG_EIO or RG_EFORMAT, and the store can only be closed.
 int rg_store_copy(rg_store_t *store);
 int rg_store_use_copy(rg_store_t *store);
 

@@ -1,3 +1,5 @@
+// The images of the store: reading, listing, adding and deleting them in the tables of store.c. Every value
+// that is read is checked for its length, because the file may be damaged; the sentence then names the image.
 #include <stdlib.h>
 #include <string.h>
 

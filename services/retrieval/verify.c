@@ -1,11 +1,11 @@
 // What is compared.
 //
-//   for each image record     its content id leads back to its label; thumbnail, features and embedding are there and
-//                             have the right sizes; its row is alive and holds the same embedding, byte by byte
-//   counts                    rows alive = image records; ids, names and thumbnails have one entry per image record, so
-//                             entries without an image are noticed
-//   the index                 SAMPLE rows, evenly spread, are searched for with the index and exactly: the share of the
-//                             K exact neighbours that the index finds is the recall
+//   each image record   Its content id leads back to its label. Thumbnail, features and embedding are stored and
+//                       have the right sizes. Its row is alive and holds the same embedding, byte by byte.
+//   numbers             As many rows are alive as there are image records. The tables ids, names and thumbnails
+//                       have one entry per image record, so entries without an image are noticed.
+//   the index           SAMPLE rows, evenly spread, are searched for with the index and exactly. The recall is the
+//                       share of the K exact neighbours that the index finds.
 #include "services/retrieval/verify.h"
 
 #include <math.h>

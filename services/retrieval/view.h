@@ -1,8 +1,8 @@
 // A view: one version of the retrieval set in memory, as a search sees it.
 //
-//   rows    0 .......... indexed .......... count        all images of one model, in the order of their labels
-//           |-- index --||-- exact search --|            the index covers the first rows
-//   alive   1 1 0 1 1 1   1 1 0 1                        0: the image was removed, its row is dead
+//   rows    0 .......... indexed .......... count    all images of one model, in the order of their labels
+//           |-- index --||-- exact search --|        the index covers the first rows
+//   alive   1 1 0 1 1 1   1 1 0 1                    0: the image was removed, its row is dead
 //
 // A view that has been published never changes. A change makes a copy that shares the rows and the index
 // (rg_view_copy), changes the copy, and publishes it. Views are counted by owners; the last one frees the
@@ -16,9 +16,8 @@
 
 typedef struct {
     atomic_int owners;
-    rg_store_model_t
-        model;           // that made the embeddings; name "" before the first model: then there are no rows
-    uint64_t generation; // version of the set
+    rg_store_model_t model; // of the embeddings; name "": no model yet, and no rows
+    uint64_t generation;    // version of the set
     rg_rows_t rows;
     rg_bitset_t alive; // without words: all rows are alive
     size_t dead;       // rows that are not alive
