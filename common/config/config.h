@@ -47,7 +47,7 @@ typedef struct {
     int embed_dim;              // width of the embedding that R gives
     double dropout;             // in the head of R
     int k;                      // neighbours per decode in stage 3
-    int fusion;                 // enum rg_fusion_form (common/model/fusion.h)
+    int fusion;                 // enum rg_fusion_form (common/model/generator.h)
     int attention;              // 1: G masks what it changes
 } rg_model_config_t;
 
@@ -70,8 +70,8 @@ typedef struct {
 // stage1.loss, stage3.loss: weights and forms of the losses, GMM-UNIT section 3 (arXiv 2003.06788).
 typedef struct {
     double recon, cycle, content, attribute, kl, isometry, adversarial, classify;
-    int prior;                  // enum rg_prior (common/model/loss.h): the form of kl
-    int gan;                    // enum rg_gan (common/model/critic.h): the form of adversarial
+    int prior;                  // enum rg_prior (common/model/encoders.h): the form of kl
+    int gan;                    // enum rg_gan (common/model/discriminator.h): the form of adversarial
     double penalty;             // weight of the gradient penalty of RG_GAN_WGAN_GP
     double perceptual;          // weight; 0: no perceptual loss
     char vgg16[RG_CONFIG_TEXT]; // ONNX file of the network of the perceptual loss

@@ -1,5 +1,5 @@
 // The retrieval service as seen by who decodes: features of the nearest images to a batch of embeddings. Its
-// functions have the signatures that model/translate.h wants, so neither layer needs to know the other.
+// functions have the signatures that model/model.h wants, so neither layer needs to know the other.
 #ifndef RG_WIRE_NEIGHBOURS_H
 #define RG_WIRE_NEIGHBOURS_H
 
@@ -40,7 +40,7 @@ typedef struct {
     uint64_t retrieved, retrieved_new, last_new_generation;
 } rg_neighbours_t;
 
-// features: h, w, C of what a neighbour says (model/fusion.h).
+// features: h, w, C of what a neighbour says (model/generator.h).
 void rg_neighbours_init(rg_neighbours_t *self, const rg_config_t *config, const int features[3],
                         rg_link_t *link, const char *model);
 // After the link is gone, or when nothing is under way: replies would have nowhere to go.

@@ -10,7 +10,6 @@
 #include "common/core/simd.h"
 #include "common/data/image.h"
 #include "common/wire/search_request.h"
-#include "services/encoder/wanted.h"
 
 enum { INDEX_TEXT = 12 }; // "0", "1", ...: payload names
 
@@ -37,6 +36,41 @@ float *rg_answer_floats(const rg_payload_t *pixels)
     float *values = rg_alloc(n * sizeof *values);
     rg_pixels_to_float(pixels->data, n, values);
     return values;
+}
+
+// ---- edits
+
+int rg_answer_edits(rg_edits_t *edits, const rg_config_t *config, Rg__V1__Edit *const *asked, size_t n)
+{
+    rg_edits_t read;
+    rg_edits_init(&read);
+    for (size_t i = 0; i < n; i++) {
+        int attribute = rg_config_attribute(config, asked[i]->attribute);
+        if (attribute < 0) return attribute;
+        if (read.value[attribute] >= 0)
+            return rg_fail(RG_EINVAL, "attribute %s is given twice", asked[i]->attribute);
+        read.value[attribute] = asked[i]->value != 0;
+    }
+    *edits = read;
+    return 0;
+}
+
+void rg_answer_draw_code(const rg_edits_t *edits, const rg_config_t *config, uint64_t seed, uint32_t sample,
+                         float *code)
+{
+    unsigned char labels[RG_ATTRIBUTES_MAX];
+    rg_rng_t rng;
+    for (int a = 0; a < config->data.attributes.count; a++) labels[a] = edits->value[a] == 1;
+    rg_rng_init(&rng, seed, RG_RNG_EVALUATE, sample);
+    rg_code_of_labels(config, labels, 1, sample ? &rng : NULL, code);
+}
+
+void rg_answer_edit_code(const rg_edits_t *edits, const rg_config_t *config, const float *from, float *code)
+{
+    const size_t dims = (size_t)config->model.attr_dims;
+    for (int a = 0; a < config->data.attributes.count; a++)
+        if (edits->value[a] >= 0)
+            memcpy(code + (size_t)a * dims, from + (size_t)a * dims, dims * sizeof *code);
 }
 
 // ---- load
@@ -98,21 +132,21 @@ rg_msg_t *rg_answer_announcement(const rg_inference_t *networks)
     return request;
 }
 
-// ---- adding
+// ---- add
 
 typedef struct {
     const char *name;
     ProtobufCBinaryData id;
     int annotated;
-} picture_t;
+} added_image_t;
 
-// Images on their way to the retrieval service, all borrowed from the message they came in.
+// Images on their way to the retrieval service. Everything is borrowed from the message that brought them.
 typedef struct {
-    picture_t picture[RG_ANSWER_IMAGES_MAX];
+    added_image_t picture[RG_ANSWER_IMAGES_MAX];
     size_t n;
     const uint8_t *pixels;      // [n,S,S,3]
-    const rg_msg_t *thumbnails; // carries them, in the same order; NULL: they are stored already
-} pictures_t;
+    const rg_msg_t *thumbnails; // the message with the thumbnails, in the same order; NULL: they are stored
+} added_t;
 
 static int read_thumbnail(const rg_msg_t *source, size_t i, rg_payload_t *jpeg)
 {
@@ -128,7 +162,7 @@ static void drop_source(void *data, void *hint)
     rg_msg_destroy(&source);
 }
 
-// The thumbnail stays where it came in; the source lives as long as the new message.
+// The new message refers to the thumbnail in the message that brought it, and holds a reference to that message.
 static int pass_on_thumbnail(rg_msg_t *add, const rg_msg_t *source, size_t i)
 {
     char name[INDEX_TEXT];
@@ -141,9 +175,9 @@ static int pass_on_thumbnail(rg_msg_t *add, const rg_msg_t *source, size_t i)
     return 0;
 }
 
-static int pass_on(rg_msg_t *add, const pictures_t *pictures, size_t i)
+static int add_item(rg_msg_t *add, const added_t *pictures, size_t i)
 {
-    const picture_t *picture = &pictures->picture[i];
+    const added_image_t *picture = &pictures->picture[i];
     Rg__V1__Item *item = ((Rg__V1__AddRequest *)rg_msg_body(add))->items[i];
     item->name = rg_msg_text(add, "%s", picture->name);
     item->annotated = picture->annotated;
@@ -151,8 +185,8 @@ static int pass_on(rg_msg_t *add, const pictures_t *pictures, size_t i)
     return pictures->thumbnails ? pass_on_thumbnail(add, pictures->thumbnails, i) : 0;
 }
 
-static int compute(rg_inference_t *networks, const pictures_t *pictures, float *embeddings,
-                   uint16_t *features)
+static int compute_added(rg_inference_t *networks, const added_t *pictures, float *embeddings,
+                         uint16_t *features)
 {
     const rg_config_t *config = networks->config;
     const int maps = config->model.fusion == RG_FUSION_CONCAT;
@@ -177,7 +211,7 @@ static int compute(rg_inference_t *networks, const pictures_t *pictures, float *
     return err;
 }
 
-static int make_add(rg_inference_t *networks, const pictures_t *pictures, rg_msg_t **out)
+static int make_add_request(rg_inference_t *networks, const added_t *pictures, rg_msg_t **out)
 {
     const rg_config_t *config = networks->config;
     int shape[3];
@@ -196,8 +230,8 @@ static int make_add(rg_inference_t *networks, const pictures_t *pictures, rg_msg
     float *embeddings = rg_msg_room(add, "embeddings", RG__V1__DTYPE__F32, 2, rows);
     uint16_t *features = rg_msg_room(add, "features", RG__V1__DTYPE__F16, 4, each);
     int err = 0;
-    for (size_t i = 0; i < n && !err; i++) err = pass_on(add, pictures, i);
-    if (!err) err = compute(networks, pictures, embeddings, features);
+    for (size_t i = 0; i < n && !err; i++) err = add_item(add, pictures, i);
+    if (!err) err = compute_added(networks, pictures, embeddings, features);
     if (err)
         rg_msg_destroy(&add);
     else
@@ -208,7 +242,7 @@ static int make_add(rg_inference_t *networks, const pictures_t *pictures, rg_msg
 int rg_answer_store(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t **add)
 {
     const Rg__V1__StoreRequest *asked = rg_msg_body(request);
-    pictures_t pictures = {.thumbnails = request};
+    added_t pictures = {.thumbnails = request};
     rg_payload_t pixels;
     int err = rg_inference_can_embed(networks);
     if (!err) err = rg_answer_pixels(networks, request, "pixels", &pixels);
@@ -218,9 +252,9 @@ int rg_answer_store(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t 
     pictures.pixels = pixels.data;
     for (; pictures.n < asked->n_items; pictures.n++) {
         const Rg__V1__Item *item = asked->items[pictures.n];
-        pictures.picture[pictures.n] = (picture_t){item->name, item->id, item->annotated};
+        pictures.picture[pictures.n] = (added_image_t){item->name, item->id, item->annotated};
     }
-    return make_add(networks, &pictures, add);
+    return make_add_request(networks, &pictures, add);
 }
 
 static int decode_thumbnail(const rg_config_t *config, const rg_msg_t *source, size_t i, const char *name,
@@ -234,7 +268,7 @@ static int decode_thumbnail(const rg_config_t *config, const rg_msg_t *source, s
 int rg_answer_missing(rg_inference_t *networks, const rg_msg_t *list, rg_msg_t **add)
 {
     const Rg__V1__ListReply *listed = rg_msg_body(list);
-    pictures_t pictures = {0};
+    added_t pictures = {0};
     int err = rg_inference_can_embed(networks);
     if (!err) err = check_count(listed->n_images);
     if (err) return err;
@@ -244,27 +278,28 @@ int rg_answer_missing(rg_inference_t *networks, const rg_msg_t *list, rg_msg_t *
     for (size_t i = 0; i < listed->n_images; i++) {
         const Rg__V1__Listed *found = listed->images[i];
         if (decode_thumbnail(config, list, i, found->name, pixels + pictures.n * image) != 0)
-            rg_log(RG_LOG_WARN, "bad_thumbnail", "error=\"%s\"", rg_error());
+            rg_log(RG_LOG_WARN, "bad-thumbnail", "error=\"%s\"", rg_error());
         else
-            pictures.picture[pictures.n++] = (picture_t){found->name, found->id, found->annotated};
+            pictures.picture[pictures.n++] = (added_image_t){found->name, found->id, found->annotated};
     }
     pictures.pixels = pixels;
     *add = NULL;
-    err = pictures.n ? make_add(networks, &pictures, add) : 0;
+    err = pictures.n ? make_add_request(networks, &pictures, add) : 0;
     free(pixels);
     return err;
 }
 
 // ---- embed and find
 
-// The embeddings [n,D] of a request's pixels, free() them; with edits as queries for images that show them.
-static int embed_pixels(rg_inference_t *networks, const rg_msg_t *request, Rg__V1__Edit *const *edits,
-                        size_t n_edits, uint32_t *count, float **embeddings)
+// The embeddings [n,D] of a request's pixels; free() them. With edits they are queries for images that show
+// the wanted values.
+static int embed_pixels(rg_inference_t *networks, const rg_msg_t *request, Rg__V1__Edit *const *asked,
+                        size_t n_asked, uint32_t *count, float **embeddings)
 {
-    rg_wanted_t wanted;
+    rg_edits_t edits;
     rg_payload_t pixels;
     int err = rg_inference_can_embed(networks);
-    if (!err) err = rg_wanted_read(&wanted, networks->config, edits, n_edits);
+    if (!err) err = rg_answer_edits(&edits, networks->config, asked, n_asked);
     if (!err) err = rg_answer_pixels(networks, request, "pixels", &pixels);
     if (err) return err;
     const rg_config_t *config = networks->config;
@@ -275,9 +310,9 @@ static int embed_pixels(rg_inference_t *networks, const rg_msg_t *request, Rg__V
     float *content = rg_alloc(n * rg_content_size(config) * sizeof *content);
     float *code = rg_alloc((n + 1) * width * sizeof *code), *means = code + n * width;
     err = rg_inference_encode(networks, content, code, images, (int)n);
-    rg_wanted_draw(&wanted, config, 0, 0, means);
-    for (uint32_t i = 0; i < n; i++) rg_wanted_apply(&wanted, config, means, code + i * width);
-    if (!err) err = rg_inference_embed(networks, NULL, queries, content, code, (int)n, n_edits > 0);
+    rg_answer_draw_code(&edits, config, 0, 0, means);
+    for (uint32_t i = 0; i < n; i++) rg_answer_edit_code(&edits, config, means, code + i * width);
+    if (!err) err = rg_inference_embed(networks, NULL, queries, content, code, (int)n, n_asked > 0);
     free(code);
     free(content);
     free(images);
@@ -305,7 +340,7 @@ int rg_answer_embed(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t 
     return 0;
 }
 
-// What the search must not find: [n,RG_ID_SIZE], or NULL.
+// exclude [n,RG_ID_SIZE]: an id that each search must not find; stays NULL if the request has none.
 static int read_exclude(const rg_msg_t *request, uint32_t n, const uint8_t **exclude)
 {
     const uint32_t want[] = {n, RG_ID_SIZE};
@@ -323,7 +358,7 @@ int rg_answer_find(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t *
     const uint8_t *exclude = NULL;
     float *embeddings;
     uint32_t n;
-    if (!asked->search) return rg_fail(RG_EINVAL, "search: missing, it says how many images to find");
+    if (!asked->search) return rg_fail(RG_EINVAL, "search is missing: it says how many images to find");
     int err = embed_pixels(networks, request, asked->edits, asked->n_edits, &n, &embeddings);
     if (err) return err;
     err = read_exclude(request, n, &exclude);

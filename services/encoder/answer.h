@@ -1,54 +1,75 @@
 // The conversations of the encoder (proto/encode.proto, ingest.proto, search.proto) without their sockets: a
-// request comes in, what follows from it goes out. Requests are borrowed; results are the caller's.
-// Everything that comes from outside is checked before it is computed on.
+// request goes in, and the reply or the next request comes out. Requests are borrowed, results are the
+// caller's. Everything that comes from outside is checked before it is computed on. Networks may be NULL in
+// all functions: nothing is trained yet, and RG_ENOENT says so.
 #ifndef RG_ENCODER_ANSWER_H
 #define RG_ENCODER_ANSWER_H
 
 #include <stdatomic.h>
 
-#include "common/wire/wire.h"
 #include "common/model/inference.h"
+#include "common/wire/edits.h"
+#include "common/wire/wire.h"
 
-// Images per request, translations of them, and images computed at a time.
+// Images per request, translations per request, and images computed at a time.
 enum { RG_ANSWER_IMAGES_MAX = 128, RG_ANSWER_OUTPUTS_MAX = 2048, RG_ANSWER_BATCH = 16 };
 
-// Networks may be NULL in all of these: nothing is trained yet, RG_ENOENT says so.
+// ---- load
 
-// pixels u8 [n,S,S,3], with n in 1..RG_ANSWER_IMAGES_MAX. RG_ESHAPE, RG_ELIMIT.
+// LoadRequest (NULL: load the newest) -> *networks and LoadReply. The config is borrowed as long as the
+// networks live. Errors of rg_inference_open.
+int rg_answer_load(rg_inference_t **networks, const rg_config_t *config, const rg_msg_t *request,
+                   rg_msg_t **reply);
+
+// ServedReply -> *networks: of the checkpoint that is served, or where it names none of the newest. Errors of
+// rg_inference_open; RG_EMODEL if that checkpoint does not have the model that is served.
+int rg_answer_served(rg_inference_t **networks, const rg_config_t *config, const rg_msg_t *served);
+
+// The ModelRequest that makes the networks' model the current or the next one of the retrieval service.
+rg_msg_t *rg_answer_announcement(const rg_inference_t *networks);
+
+// ---- add
+
+// StoreRequest -> AddRequest for the retrieval service. The thumbnails are passed on without a copy.
+int rg_answer_store(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t **add);
+
+// ListReply of the retrieval service -> AddRequest with its images, embedded anew from their thumbnails.
+// Images that cannot be decoded are logged (bad-thumbnail) and left out; *add is NULL if no image is left.
+int rg_answer_missing(rg_inference_t *networks, const rg_msg_t *list, rg_msg_t **add);
+
+// ---- find, embed, translate
+
+// FindRequest -> SearchRequest for the retrieval service, which checks what the search asks for.
+int rg_answer_find(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t **search);
+
+// EmbedRequest -> EmbedReply.
+int rg_answer_embed(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t **reply);
+
+// TranslateRequest -> TranslateReply. A stage 3 model asks the retrieval service over this link, unless the
+// request is without guidance, and waits for it. The link may be NULL where nothing is asked. RG_ESTOPPED once
+// *stop is nonzero.
+int rg_answer_translate(rg_inference_t *networks, rg_link_t *retrieval, const atomic_int *stop,
+                        const rg_msg_t *request, rg_msg_t **reply);
+
+// ---- what they share: pixels, and edits of codes (rg-unit section 4)
+
+// A payload u8 [n,S,S,3] with n in 1..RG_ANSWER_IMAGES_MAX. RG_ESHAPE, RG_ELIMIT.
 int rg_answer_pixels(const rg_inference_t *networks, const rg_msg_t *request, const char *name,
                      rg_payload_t *pixels);
 
 // Those pixels in -1..1; free() them.
 float *rg_answer_floats(const rg_payload_t *pixels);
 
-// LoadRequest (NULL: load the newest) -> *networks and LoadReply. Errors of rg_inference_open. The config is
-// borrowed as long as the networks live.
-int rg_answer_load(rg_inference_t **networks, const rg_config_t *config, const rg_msg_t *request,
-                   rg_msg_t **reply);
+// The edits of a request. RG_ECONFIG for a name that is not in data.attributes, RG_EINVAL for one given twice.
+int rg_answer_edits(rg_edits_t *edits, const rg_config_t *config, Rg__V1__Edit *const *asked, size_t n);
 
-// ServedReply -> *networks: what is served, or without a checkpoint the newest. Errors of rg_inference_open,
-// RG_EMODEL if that is of another model than the one that is served.
-int rg_answer_served(rg_inference_t **networks, const rg_config_t *config, const rg_msg_t *served);
+// code [Z] that shows the wanted values: the component means for sample 0, draws around them for the others.
+// The draw for an attribute depends on seed and sample, not on which other attributes are wanted.
+void rg_answer_draw_code(const rg_edits_t *edits, const rg_config_t *config, uint64_t seed, uint32_t sample,
+                         float *code);
 
-// The ModelRequest that makes the networks' model the current or the next one of the retrieval service.
-rg_msg_t *rg_answer_announcement(const rg_inference_t *networks);
-
-// StoreRequest -> AddRequest for the retrieval service; the thumbnails are passed on as they are.
-int rg_answer_store(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t **add);
-
-// ListReply of the retrieval service -> AddRequest with its images, computed anew from their thumbnails.
-// Those that cannot be decoded are logged and left out; *add is NULL if none is left.
-int rg_answer_missing(rg_inference_t *networks, const rg_msg_t *list, rg_msg_t **add);
-
-// FindRequest -> SearchRequest for the retrieval service. What the search may ask for is checked there.
-int rg_answer_find(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t **search);
-
-// EmbedRequest -> EmbedReply.
-int rg_answer_embed(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t **reply);
-
-// TranslateRequest -> TranslateReply. A stage 3 model that shall be guided asks the retrieval service over
-// this link (NULL will do for the others) and waits for it; RG_ESTOPPED once *stop is nonzero.
-int rg_answer_translate(rg_inference_t *networks, rg_link_t *retrieval, const atomic_int *stop,
-                        const rg_msg_t *request, rg_msg_t **reply);
+// Replaces the dimensions of the wanted attributes in code [Z] with those of from [Z]. The others stay as in
+// the source.
+void rg_answer_edit_code(const rg_edits_t *edits, const rg_config_t *config, const float *from, float *code);
 
 #endif

@@ -1,6 +1,14 @@
-// rg-encoder: the frozen networks as a service (proto/encode.proto), and the way of images into the retrieval
-// set (proto/ingest.proto). It finds its checkpoint itself when it starts. The loop only moves messages; what
-// computes is a job (jobs.h).
+// rg-encoder: the trained networks as a service (proto/encode.proto), and the way of images into the retrieval
+// set (proto/ingest.proto). At the start it loads the newest checkpoint of the run directory.
+//
+// The loop only moves messages. What computes is a job on a thread of its own (wire/jobs.h):
+//
+//     request ──► rg_jobs_add ──► run_*: the networks ──► done_* ──────────────────► reply      embed, translate
+//                                                           └──► retrieval service ──► reply    store, find
+//
+// A job of store or find makes a request to the retrieval service. The loop sends it and goes on with other
+// work; the reply is passed on as it comes, its payloads are not copied. A job of translate asks for
+// neighbours while it computes, so it waits for the retrieval service on its own thread and its own link.
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -9,9 +17,36 @@
 #include "common/core/log.h"
 #include "common/nn/backend.h"
 #include "common/wire/service_main.h"
-#include "services/encoder/self.h"
+#include "services/encoder/encoder.h"
 
-// ---- store and find: what the job made is a request to the retrieval service, whose reply is the sender's
+// ---- the end of a job
+
+void rg_encoder_refuse(rg_encoder_t *self, rg_job_t *job, int err)
+{
+    rg_service_refuse(self->service, &job->peer, err);
+    rg_jobs_end(&job);
+}
+
+void rg_encoder_reply(rg_encoder_t *self, rg_job_t *job)
+{
+    rg_service_reply(self->service, &job->peer, &job->result);
+    rg_jobs_end(&job);
+}
+
+static uint32_t rows_of(const rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank)
+{
+    rg_payload_t payload;
+    return rg_msg_payload(msg, name, dtype, rank, NULL, &payload) ? 0 : payload.shape[0];
+}
+
+void rg_encoder_count(rg_encoder_t *self, const rg_msg_t *made)
+{
+    self->embedded +=
+        rows_of(made, "embeddings", RG__V1__DTYPE__F32, 2) + rows_of(made, "queries", RG__V1__DTYPE__F32, 2);
+    self->translated += rows_of(made, "pixels", RG__V1__DTYPE__U8, 4);
+}
+
+// ---- store and find: answered by the retrieval service
 
 static int run_store(void *data, const rg_msg_t *request, rg_msg_t **add)
 {
@@ -23,7 +58,7 @@ static int run_find(void *data, const rg_msg_t *request, rg_msg_t **search)
     return rg_answer_find(((rg_encoder_t *)data)->networks, request, search);
 }
 
-static void on_retrieval(void *data, int err, const rg_msg_t *reply)
+static void on_retrieval_reply(void *data, int err, const rg_msg_t *reply)
 {
     rg_job_t *job = data;
     rg_encoder_t *self = job->self;
@@ -35,26 +70,26 @@ static void on_retrieval(void *data, int err, const rg_msg_t *reply)
     rg_encoder_reply(self, job);
 }
 
-static void pass_on(rg_encoder_t *self, rg_job_t *job, int err, int timeout_ms)
+static void ask_retrieval(rg_encoder_t *self, rg_job_t *job, int err, int timeout_ms)
 {
     if (err) {
         rg_encoder_refuse(self, job, err);
         return;
     }
     rg_encoder_count(self, job->result);
-    rg_link_send(self->retrieval, &job->result, timeout_ms, on_retrieval, job);
+    rg_link_send(self->retrieval, &job->result, timeout_ms, on_retrieval_reply, job);
 }
 
-// An add is worth waiting for: the retrieval service may be restarting.
+// An add waits as long as the retrieval service needs, which may be restarting.
 static void done_store(void *data, rg_job_t *job, int err)
 {
-    pass_on(data, job, err, -1);
+    ask_retrieval(data, job, err, -1);
 }
 
-// A search is not. The client waits longer than this, and so it learns that the retrieval service is silent.
+// A search has a deadline before that of the client, so that the client reads which service is silent.
 static void done_find(void *data, rg_job_t *job, int err)
 {
-    pass_on(data, job, err, ((rg_encoder_t *)data)->config.limits.timeout_ms * 3 / 4);
+    ask_retrieval(data, job, err, ((rg_encoder_t *)data)->config.limits.timeout_ms * 3 / 4);
 }
 
 static const rg_job_kind_t STORE = {run_store, done_store}, FIND = {run_find, done_find};
@@ -69,7 +104,7 @@ static int on_find(void *data, const rg_peer_t *peer, const rg_msg_t *request)
     return rg_jobs_add(((rg_encoder_t *)data)->jobs, &FIND, peer, request);
 }
 
-// ---- embed and translate
+// ---- embed and translate: answered here
 
 static int run_embed(void *data, const rg_msg_t *request, rg_msg_t **reply)
 {
@@ -107,7 +142,7 @@ static int on_translate(void *data, const rg_peer_t *peer, const rg_msg_t *reque
 
 // ---- life
 
-static void on_status(void *data, rg_status_t *status)
+static void encoder_status(void *data, rg_status_t *status)
 {
     const rg_encoder_t *self = data;
     const rg_inference_t *networks = self->networks;
@@ -130,12 +165,13 @@ static int open_links(rg_encoder_t *self)
     return err;
 }
 
+// Each thread has its own number of threads to compute with.
 static void prepare_job(void *self)
 {
     rg_cpu_threads(((rg_encoder_t *)self)->config.threads);
 }
 
-static int run(rg_encoder_t *self)
+static int encoder_run(rg_encoder_t *self)
 {
     static const rg_route_t routes[] = {
         {RG__V1__ENVELOPE__BODY_LOAD_REQUEST, rg_encoder_load, RG_ROLE_ADMIN},
@@ -150,7 +186,7 @@ static int run(rg_encoder_t *self)
                                     .http_port = self->config.http.encoder,
                                     .routes = routes,
                                     .n_routes = sizeof routes / sizeof *routes,
-                                    .status = on_status,
+                                    .status = encoder_status,
                                     .self = self};
     const rg_jobs_options_t jobs = {.max = self->config.limits.waiting, .prepare = prepare_job, .self = self};
     int err = rg_jobs_new(&self->jobs, &jobs);
@@ -170,7 +206,7 @@ int main(int argc, char **argv)
     self->clock = -1;
     rg_main_init(argc, argv, "encoder", "Embeds and translates images with the trained networks.",
                  &self->config);
-    int err = run(self), code = err ? rg_main_fail(err) : EXIT_SUCCESS;
+    int err = encoder_run(self), code = err ? rg_main_fail(err) : EXIT_SUCCESS;
     atomic_store(&self->stopping, 1);
     rg_jobs_destroy(&self->jobs);
     rg_link_destroy(&self->searches);

@@ -12,7 +12,7 @@
 //       + |E_a(fake) - z_t| + isometry (latent targets) + distance of E_a(x) from the component of x
 //       + perceptual(fake, x)
 //
-// In stage 3 E_c and E_a are frozen, and G decodes with neighbours (model/translate.h).
+// In stage 3 E_c and E_a are frozen, and G decodes with neighbours (model/model.h).
 #ifndef RG_TRAINER_TRANSLATION_H
 #define RG_TRAINER_TRANSLATION_H
 

@@ -1,4 +1,14 @@
-// Translation requests: encode all sources, then decode the wanted codes batch by batch.
+// How a TranslateRequest is answered:
+//
+//   1. All sources are encoded: content maps and own codes.
+//   2. The codes with the wanted attributes are taken from the references, or drawn once per sample.
+//   3. The outputs are decoded in batches. In a batch, the wanted dimensions of each source's own code are
+//      replaced (rg_answer_edit_code), and inference translates. A stage 3 model asks for neighbours there:
+//      rg_neighbours_ask sends the batch's queries and returns, rg_neighbours_wait blocks until all features
+//      have come, and then G decodes. Each reply is seen while it is there (note_neighbours), so that the
+//      answer can name the neighbours.
+//
+// The job runs on a thread of its own with a link of its own, so waiting here does not block the loop.
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,12 +17,11 @@
 #include "common/data/image.h"
 #include "common/wire/neighbours.h"
 #include "services/encoder/answer.h"
-#include "services/encoder/wanted.h"
 
 typedef struct {
     rg_inference_t *networks;
     const Rg__V1__TranslateRequest *asked;
-    rg_wanted_t wanted;
+    rg_edits_t edits;
     float *sources, *references; // [n,S,S,3], owned; references NULL: codes are drawn
     uint32_t n, samples;
     size_t map, width; // floats of a content map and of a code
@@ -20,7 +29,7 @@ typedef struct {
     float *code;       // [n,width] of the sources
     float *from;       // [n,width] of the references, or [samples,width] draws
     rg_msg_t *reply;
-    size_t output; // the first that is being decoded
+    size_t output; // the first of the batch that is being decoded
     rg_neighbours_t neighbours;
 } translation_t;
 
@@ -39,11 +48,11 @@ static int check_outputs(const translation_t *t)
     return 0;
 }
 
-static int read_request(translation_t *t, const rg_msg_t *request)
+static int read_translate_request(translation_t *t, const rg_msg_t *request)
 {
     rg_payload_t pixels, references;
     int err = rg_inference_can_translate(t->networks);
-    if (!err) err = rg_wanted_read(&t->wanted, t->networks->config, t->asked->edits, t->asked->n_edits);
+    if (!err) err = rg_answer_edits(&t->edits, t->networks->config, t->asked->edits, t->asked->n_edits);
     if (!err) err = rg_answer_pixels(t->networks, request, "pixels", &pixels);
     if (err) return err;
     t->sources = rg_answer_floats(&pixels);
@@ -64,8 +73,8 @@ static int read_request(translation_t *t, const rg_msg_t *request)
     return check_outputs(t);
 }
 
-// Content and codes of the sources, and the codes the wanted attributes come from.
-static int encode(translation_t *t)
+// Content and codes of the sources, and the codes that the wanted attributes are taken from.
+static int encode_sources(translation_t *t)
 {
     const rg_config_t *config = t->networks->config;
     t->map = rg_content_size(config);
@@ -78,7 +87,7 @@ static int encode(translation_t *t)
     if (!err && t->references)
         return rg_inference_encode(t->networks, NULL, t->from, t->references, (int)t->n);
     for (uint32_t s = 0; s < rows; s++)
-        rg_wanted_draw(&t->wanted, config, t->asked->seed, s, t->from + s * t->width);
+        rg_answer_draw_code(&t->edits, config, t->asked->seed, s, t->from + s * t->width);
     return err;
 }
 
@@ -92,8 +101,8 @@ static void copy_neighbour(rg_msg_t *msg, Rg__V1__Neighbour *out, const Rg__V1__
     out->added_ms = found->added_ms;
 }
 
-// What was found goes to the outputs under way. The others' places stay empty.
-static void see(void *self, int first, const rg_msg_t *reply)
+// The neighbours of one reply belong to the outputs of this batch. Missing neighbours keep their empty ids.
+static void note_neighbours(void *self, int first, const rg_msg_t *reply)
 {
     translation_t *t = self;
     Rg__V1__TranslateReply *body = rg_msg_body(t->reply);
@@ -109,18 +118,18 @@ static void see(void *self, int first, const rg_msg_t *reply)
     body->generation = t->neighbours.generation;
 }
 
-// Whom a stage 3 model asks.
-static rg_retriever_t retriever(translation_t *t)
+// What a stage 3 model asks for neighbours.
+static rg_retriever_t neighbour_source(translation_t *t)
 {
     if (t->asked->guidance == RG__V1__GUIDANCE__NONE) return (rg_retriever_t){0};
     return (rg_retriever_t){rg_neighbours_ask, rg_neighbours_wait, &t->neighbours};
 }
 
-// Decodes outputs first.. of them: output i is sample i % samples of image i / samples.
-static int decode(translation_t *t, uint32_t first, uint32_t count, uint8_t *pixels)
+// Decodes `count` outputs from `first` on. Output i is sample i % samples of image i / samples.
+static int decode_batch(translation_t *t, uint32_t first, uint32_t count, uint8_t *pixels)
 {
     const rg_config_t *config = t->networks->config;
-    const rg_retriever_t asked = retriever(t);
+    const rg_retriever_t asked = neighbour_source(t);
     const size_t side = (size_t)config->data.img_size, size = side * side * 3;
     float *content = rg_alloc(count * t->map * sizeof *content),
           *own = rg_alloc(count * t->width * sizeof *own), *code = rg_alloc(count * t->width * sizeof *code);
@@ -134,7 +143,7 @@ static int decode(translation_t *t, uint32_t first, uint32_t count, uint8_t *pix
         memcpy(sources + i * size, t->sources + source * size, size * sizeof *sources);
         memcpy(own + i * t->width, t->code + source * t->width, t->width * sizeof *own);
         memcpy(code + i * t->width, own + i * t->width, t->width * sizeof *code);
-        rg_wanted_apply(&t->wanted, config, from, code + i * t->width);
+        rg_answer_edit_code(&t->edits, config, from, code + i * t->width);
     }
     const rg_inference_source_t shown = {.pixels = sources, .content = content, .own = own, .code = code};
     int err = rg_inference_translate(t->networks, image, shown, (int)count, &asked);
@@ -159,7 +168,7 @@ static int decode_all(translation_t *t, const atomic_int *stop)
     for (uint32_t i = 0; i < outputs && !err; i += RG_ANSWER_BATCH) {
         const uint32_t left = outputs - i, count = left < RG_ANSWER_BATCH ? left : RG_ANSWER_BATCH;
         err = atomic_load(stop) ? rg_fail(RG_ESTOPPED, "stopped after %u of %u translations", i, outputs)
-                                : decode(t, i, count, pixels + (size_t)i * side * side * 3);
+                                  : decode_batch(t, i, count, pixels + (size_t)i * side * side * 3);
     }
     return err;
 }
@@ -168,16 +177,16 @@ int rg_answer_translate(rg_inference_t *networks, rg_link_t *retrieval, const at
                         const rg_msg_t *request, rg_msg_t **reply)
 {
     translation_t t = {.networks = networks, .asked = rg_msg_body(request)};
-    int err = read_request(&t, request);
+    int err = read_translate_request(&t, request);
     if (err) goto refuse;
     int features[3];
     rg_fusion_features(networks->config, features);
     rg_neighbours_init(&t.neighbours, networks->config, features, retrieval, networks->embedding);
-    t.neighbours.see = see;
+    t.neighbours.see = note_neighbours;
     t.neighbours.see_self = &t;
     t.neighbours.seed = t.asked->seed;
     t.reply = rg_msg_new(RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY);
-    err = encode(&t);
+    err = encode_sources(&t);
     if (!err) err = decode_all(&t, stop);
     rg_neighbours_fini(&t.neighbours);
 refuse:
