@@ -4,21 +4,21 @@
 #define RG_GATEWAY_GATEWAY_H
 
 #include "common/core/log.h"
+#include "common/wire/jobs.h"
 #include "services/gateway/backend.h"
-#include "services/gateway/chores.h"
 #include "services/gateway/http_access.h"
 #include "services/gateway/page.h"
 #include "services/gateway/run_files.h"
 #include "services/gateway/status.h"
 
 // Samples of one translation; jobs in the queue; connections at a time.
-enum { RG_GATEWAY_SAMPLES = 16, RG_GATEWAY_CHORES = 32, RG_GATEWAY_CONNECTIONS = 128 };
+enum { RG_GATEWAY_SAMPLES = 16, RG_GATEWAY_JOBS = 32, RG_GATEWAY_CONNECTIONS = 128 };
 
 typedef struct {
     rg_config_t config;
     rg_service_t *service;
     rg_backend_t *backend;
-    rg_chores_t *chores;
+    rg_jobs_t *jobs;
     rg_status_cache_t *status;
     rg_http_access_t access;
     rg_page_t page;

@@ -12,7 +12,7 @@
 enum { LIMIT = 100, LIMIT_MAX = 1000 };
 
 // ---- the list
-static void take_list(void *self, int err, const rg_msg_t *reply)
+static void images_take_list(void *self, int err, const rg_msg_t *reply)
 {
     if (err) {
         rg_reply_fail(self, err);
@@ -39,13 +39,13 @@ void rg_get_images(void *self, rg_http_request_t *request)
         body->from = from;
         body->limit = (uint32_t)(limit < most ? limit : most);
         err = rg_backend_ask(gateway->backend, "retrieval", &list, RG__V1__ENVELOPE__BODY_LIST_REPLY,
-                             take_list, request);
+                             images_take_list, request);
     }
     if (err) rg_reply_fail(request, err);
 }
 
 // ---- one image
-static void take_thumbnail(void *self, int err, const rg_msg_t *reply)
+static void images_take_thumbnail(void *self, int err, const rg_msg_t *reply)
 {
     rg_payload_t jpeg;
     if (!err) err = rg_backend_thumbnail(reply, &jpeg);
@@ -68,7 +68,7 @@ void rg_get_image(void *self, rg_http_request_t *request)
     const rg_gateway_t *gateway = self;
     uint8_t id[RG_ID_SIZE];
     int err = rg_param_id("id", rg_http_parameter(request), id);
-    if (!err) err = rg_backend_get_image(gateway->backend, id, take_thumbnail, request);
+    if (!err) err = rg_backend_get_image(gateway->backend, id, images_take_thumbnail, request);
     if (err) rg_reply_fail(request, err);
 }
 
@@ -100,7 +100,7 @@ static json_t *outcome_json(const Rg__V1__Outcome *outcome, uint64_t generation)
     return object;
 }
 
-static void take_outcome(void *self, int err, const rg_msg_t *reply)
+static void images_take_outcome(void *self, int err, const rg_msg_t *reply)
 {
     const Rg__V1__IngestReply *body = err ? NULL : rg_msg_body(reply);
     if (body && body->n_outcomes != 1)
@@ -133,7 +133,7 @@ void rg_post_image(void *self, rg_http_request_t *request)
         unsigned char *jpeg = rg_http_take_body(request, &size);
         rg_msg_attach(ingest, "0", RG__V1__DTYPE__U8, 1, (uint32_t[]){(uint32_t)size}, jpeg, free_jpeg, NULL);
         err = rg_backend_ask(gateway->backend, "loader", &ingest, RG__V1__ENVELOPE__BODY_INGEST_REPLY,
-                             take_outcome, request);
+                             images_take_outcome, request);
     }
     if (err) rg_reply_fail(request, err);
 }

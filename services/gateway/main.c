@@ -64,7 +64,7 @@ static void routes_init(const rg_gateway_t *self, routes_t *routes)
 }
 
 // ---- start and end
-static void on_status(void *data, rg_status_t *status)
+static void gateway_on_status(void *data, rg_status_t *status)
 {
     const rg_gateway_t *self = data;
     const char *address = self->config.http.address, *open = "", *close = "";
@@ -74,7 +74,7 @@ static void on_status(void *data, rg_status_t *status)
     rg_status_field(status, "runs", "%d", self->runs.n);
 }
 
-static int open_access(rg_gateway_t *self)
+static int gateway_open_access(rg_gateway_t *self)
 {
     const char *path = self->config.http.token;
     self->access.loopback = rg_address_is_loopback(self->config.http.address);
@@ -82,7 +82,7 @@ static int open_access(rg_gateway_t *self)
     return rg_token_load(path, !self->access.loopback, self->access.token);
 }
 
-static int open_service(rg_gateway_t *self, const routes_t *routes)
+static int gateway_open_service(rg_gateway_t *self, const routes_t *routes)
 {
     const size_t images = images_at_once * ((size_t)self->config.limits.image_max_mib << 20);
     const rg_http_spec_t http = {.routes = routes->route,
@@ -98,7 +98,7 @@ static int open_service(rg_gateway_t *self, const routes_t *routes)
     const rg_service_spec_t spec = {.name = "gateway",
                                     .endpoint = self->config.endpoints.gateway,
                                     .http_port = self->config.http.gateway,
-                                    .status = on_status,
+                                    .status = gateway_on_status,
                                     .http = &http,
                                     .self = self};
     return rg_service_new(&self->service, &wire, &spec);
@@ -108,17 +108,17 @@ static int gateway_run(rg_gateway_t *self, routes_t *routes)
 {
     if (self->config.http.gateway == 0)
         return rg_fail(RG_ECONFIG, "http.gateway is 0: set it to the port of the page");
-    int err = open_access(self);
+    int err = gateway_open_access(self);
     if (!err) err = rg_runs_open(&self->runs, self->config.run);
     if (err) return err;
     rg_page_init(&self->page);
     routes_init(self, routes);
-    err = open_service(self, routes);
-    if (!err) err = rg_chores_new(&self->chores, RG_GATEWAY_CHORES);
+    err = gateway_open_service(self, routes);
+    if (!err) err = rg_jobs_new(&self->jobs, &(rg_jobs_options_t){.max = RG_GATEWAY_JOBS});
     if (!err) err = rg_backend_new(&self->backend, &self->config);
     if (err) return err;
     rg_status_cache_new(&self->status, &self->config, self->backend);
-    rg_service_add_fd(self->service, rg_chores_fd(self->chores), rg_chores_step, self->chores);
+    rg_service_add_fd(self->service, rg_jobs_fd(self->jobs), rg_jobs_step, self->jobs);
     rg_backend_add_to(self->backend, self->service);
     return rg_service_run(self->service);
 }
@@ -127,7 +127,7 @@ static int gateway_run(rg_gateway_t *self, routes_t *routes)
 static void gateway_end(rg_gateway_t *self)
 {
     rg_backend_stop(self->backend);
-    rg_chores_destroy(&self->chores);
+    rg_jobs_destroy(&self->jobs);
     rg_service_destroy(&self->service);
     rg_status_cache_destroy(&self->status);
     rg_backend_destroy(&self->backend);

@@ -35,7 +35,7 @@ static void image_decoded(void *self, int err)
 static int image_start_decoding(rg_request_image_t *image)
 {
     image->pixels = rg_alloc(rg_image_bytes(&image->gateway->config));
-    return rg_chores_add(image->gateway->chores, &(rg_chore_t){image_decode, image_decoded, image});
+    return rg_jobs_add_task(image->gateway->jobs, image_decode, image_decoded, image);
 }
 
 static void image_take_thumbnail(void *self, int err, const rg_msg_t *reply)

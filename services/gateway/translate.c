@@ -126,8 +126,7 @@ static void take_translation(void *self, int err, const rg_msg_t *reply)
         err = rg_fail(RG_EIO, "encoder: %s", rg_error());
     if (!err) {
         translation->reply = rg_msg_retain(reply);
-        err = rg_chores_add(translation->gateway->chores,
-                            &(rg_chore_t){translation_write, translation_send, translation});
+        err = rg_jobs_add_task(translation->gateway->jobs, translation_write, translation_send, translation);
     }
     if (err) translation_fail(translation, err);
 }
