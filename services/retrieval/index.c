@@ -1,3 +1,6 @@
+// FAISS through its C API. What to know of it: a function returns nonzero after an error, and the sentence is
+// the last message of the thread; METRIC_L2 means squared distances; a missing neighbour is -1; the effort of
+// a search is a parameter of the index, not of the call, and so searches take turns.
 #include "services/retrieval/index.h"
 
 #include <errno.h>
@@ -16,7 +19,7 @@
 
 // Clustering needs no more than TRAIN_MAX vectors, whatever the size of the set. Rows are added in slices of
 // at most SLICE, so that a build can be stopped. Searches of fewer than SHARED_FROM queries run on one
-// thread: with more, they would wait until a busy machine has run all threads of FAISS.
+// thread: several threads would make a short search wait until a busy machine has run all of them.
 enum { TRAIN_MAX = 1 << 18, SLICE = 1024, SHARED_FROM = 8 };
 
 struct rg_index {

@@ -1,9 +1,9 @@
 // rg-retrieval: the retrieval set as a service (proto/search.proto).
 //
-//   requests --> loop ---- model, add, remove, restore ----> writer:  changes the set
-//                 |  |                                          ^
-//                 |  '--- rebuild, compact, snapshot, verify -> builder: an index, its snapshot, a check
-//                 '------ search, list, served: answered at once in a read view
+//   requests -> loop -+- search, list, served               answered at once, in a read view
+//                     +- model, add, remove, restore     -> writer:  changes the set
+//                     +- rebuild, compact,               -> builder: makes the index, its snapshot, a check
+//                        snapshot, verify
 //
 // Writer and builder are job queues with one thread each. Neither makes a search wait: a search reads the
 // view that is published when it begins (set.c). A build goes on beside the writer, which publishes its

@@ -1,3 +1,11 @@
+// How the nearest images are found.
+//
+//   rows that the index covers   k candidates, and more for dead rows -+
+//                                                                      +-> exact distances, sorted, k kept
+//   rows behind the index        exact search ------------------------+
+//
+//   too few candidates alive     the query is searched again, exactly
+//   filter, or no index          exact search only
 #include "services/retrieval/search.h"
 
 #include <math.h>

@@ -1,9 +1,9 @@
 // How reads, changes and builds of the set go on at the same time.
 //
-//   thread    does                                              main.c runs here
-//   loop      begins and ends read views                        searches, lists, status
-//   writer    changes: models, additions, removals, publishing  one request after the other
-//   builder   builds, snapshots, verifies; changes nothing      rebuild, compact, save, verify
+//   thread    does                                               in main.c
+//   loop      begins and ends read views                         search, list, served, status
+//   writer    changes: models, additions, removals, publishing   one job after the other
+//   builder   builds, snapshots, checks; it changes nothing      one job after the other
 //
 //   writer    txn = begin_write, view' = copy of the view
 //             put images into txn, append rows to view'     <- readers see nothing of both
@@ -12,28 +12,29 @@
 //
 //   reader    txn = begin_read (generation a), view = retain (generation b); if a != b, try again
 //
-// What does not change: a published view, except its reference count. A copy shares the chunks of rows and
-// the index with its original (rows.h, view.h), so it costs a few pointers per chunk and one bit per row. The
-// only lock, view_lock, protects the pointer to the published view; it is held to exchange or retain that
+// A published view never changes, except for its reference count. A copy shares the chunks of rows and the
+// index with its original (rows.h, view.h), so it costs one pointer per chunk and one bit per row. The only
+// lock, view_lock, protects the pointer to the published view. It is held to exchange or to retain that
 // pointer and never during work. LMDB lets readers read while the writer writes.
 //
-// A reader that comes between commit and publish gets two generations and tries again; this takes
-// microseconds. After that its view and its transaction are of one generation, and labels in the view lead to
-// images in the store.
+// A reader between commit and publish gets two different generations and tries again; this takes
+// microseconds. With equal generations, the labels in the view lead to images in the store.
 //
-// A build works on a read view and keeps its view while additions and removals go on. The writer publishes
-// it: if the rows are still shared, the present view only gets the new index; otherwise the changes since are
-// applied to the built view. If the current model has changed since (`switches`), the build is dropped.
+// A build keeps the view that it began with while additions and removals go on. When the writer publishes the
+// build, there are three cases. The rows are still shared: the present view only gets the new index. The
+// build made rows of its own, without dead ones: the changes since are applied to them. The current model has
+// changed since (`switches`): the build is dropped.
 //
-// Memory: the last owner of a view releases its chunks and its index. A chunk is freed when no view uses it.
-// Disk: LMDB reuses the pages of an old version when the last read transaction that may need them has ended;
-// so a read view is held for one request only, except by a build from the store and by verify.
+// When memory and pages are freed: the last owner of a view releases its chunks and its index, and a chunk is
+// freed when no view uses it. LMDB reuses the pages of an old version when the last read transaction that may
+// need them has ended. Therefore a read view lasts for one request only, or for one build or check.
 #include "services/retrieval/set_private.h"
 
 #include <sched.h>
 #include <stdio.h>
 
 #include "common/core/err.h"
+
 // Limits of models, so that a damaged store or a wrong message cannot ask for absurd memory. DIM_GUESS is the
 // size of the vectors with which the factory string is checked if no other is known.
 enum { EMBED_DIM_MAX = 1 << 14, SIDE_MAX = 1 << 16, FEATURES_BYTES_MAX = 1 << 28, DIM_GUESS = 64 };
