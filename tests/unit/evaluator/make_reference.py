@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes fixtures/metrics.bin: the evaluator's measures written down once more, with PyTorch, for test_reference.c.
+"""Writes fixtures/metrics.bin: the evaluator's measures, computed with PyTorch, for test_reference.c.
 
 Run from anywhere: python3 tests/unit/evaluator/make_reference.py (needs PyTorch). The result is committed.
 """

@@ -53,7 +53,7 @@ static int tear_down(void **state)
 // Two images of one colour each.
 static void fill(float pixels[2 * SIDE * SIDE * 3])
 {
-    static const float colours[2][3] = {{-1, 0.00392157f, 1}, {0.6f, -0.2f, 2}}; // the last is beyond white
+    static const float colours[2][3] = {{-1, 0.00392157f, 1}, {0.6f, -0.2f, 2}}; // 2 is beyond white
     for (int i = 0; i < 2 * SIDE * SIDE * 3; i++) pixels[i] = colours[i / (SIDE * SIDE * 3)][i % 3];
 }
 

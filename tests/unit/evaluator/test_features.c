@@ -1,4 +1,4 @@
-// Sets of features by domain, the numbers that a report gets of them, and the cache on disk.
+// Sets of features by domain, the numbers that a report gets from them, and the cache on disk.
 #include "tests/unit/evaluator/cases.h"
 
 #include "common/core/file.h"
@@ -40,7 +40,7 @@ static void fill_features(rg_features_t *features, uint64_t seed)
     rg_target_t target[100] = {0};
     for (int i = 0; i < 100; i++) {
         target[i].source[0] = i < 10;
-        target[i].wanted[0] = i >= 10; // each is asked to turn P
+        target[i].wanted[0] = i >= 10; // each edit flips P
     }
     rg_features_init(features, 100, 4, 2);
     const rg_predictions_t predictions = rg_features_append(features, target, 100, NULL);

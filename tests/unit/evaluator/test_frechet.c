@@ -89,7 +89,7 @@ static void is_zero_to_itself(void **state)
     free(few);
 }
 
-// Points at +-s per axis have mean m and unbiased variances s^2 * n/(n-1) on a diagonal covariance.
+// Writes 2*d points whose mean and variances are the given ones and whose covariance is diagonal.
 static void put_on_axes(float *x, int d, const double *mean, const double *variance)
 {
     int n = 2 * d;

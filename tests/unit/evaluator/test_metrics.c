@@ -1,4 +1,4 @@
-// Measures of sets of features, against values worked out by hand.
+// The measures agree with values that were computed by hand.
 #include "tests/unit/evaluator/cases.h"
 
 #include <math.h>
@@ -39,22 +39,22 @@ static void the_kernel_distance_of_one_distribution_is_about_zero(void **state)
     free(far);
 }
 
-// Real 0, 1, 2, 10 with balls of 1, 1, 1, 8; made 0.5, 20, 21 with balls of 19.5, 1, 1.
-static void balls_are_counted_as_by_hand(void **state)
+// Real vectors 0, 1, 2, 10 have radii 1, 1, 1, 8; the generated 0.5, 20, 21 have 19.5, 1, 1.
+static void balls_are_counted(void **state)
 {
     (void)state;
-    const float real[] = {0, 1, 2, 10}, made[] = {0.5, 20, 21};
+    const float real[] = {0, 1, 2, 10}, generated[] = {0.5, 20, 21};
     rg_prdc_t prdc;
-    assert_ok(rg_prdc(&prdc, &(rg_vectors_t){real, 4, 1}, &(rg_vectors_t){made, 3, 1}, 1));
-    assert_near(prdc.precision, 1.0 / 3, 1e-12); // 0.5
-    assert_near(prdc.recall, 1, 1e-12);          // all in the wide ball
-    assert_near(prdc.density, 2.0 / 3, 1e-12);   // 0.5 in those of 0 and 1
-    assert_near(prdc.coverage, 2.0 / 4, 1e-12);  // those two
-    assert_fails(rg_prdc(&prdc, &(rg_vectors_t){real, 4, 1}, &(rg_vectors_t){made, 3, 1}, 3), RG_EINVAL,
+    assert_ok(rg_prdc(&prdc, &(rg_vectors_t){real, 4, 1}, &(rg_vectors_t){generated, 3, 1}, 1));
+    assert_near(prdc.precision, 1.0 / 3, 1e-12); // only 0.5 lies in a real ball
+    assert_near(prdc.recall, 1, 1e-12);          // all real vectors lie in the ball of 0.5
+    assert_near(prdc.density, 2.0 / 3, 1e-12);   // 0.5 lies in the balls of 0 and 1
+    assert_near(prdc.coverage, 2.0 / 4, 1e-12);  // those two balls of four
+    assert_fails(rg_prdc(&prdc, &(rg_vectors_t){real, 4, 1}, &(rg_vectors_t){generated, 3, 1}, 3), RG_EINVAL,
                  "there are 4 and 3");
 }
 
-// More vectors than a block holds, so that rows are counted across blocks.
+// The set has more vectors than one block.
 static void a_set_covers_itself(void **state)
 {
     (void)state;
@@ -66,19 +66,19 @@ static void a_set_covers_itself(void **state)
     assert_near(prdc.precision, 1, 0);
     assert_near(prdc.recall, 1, 0);
     assert_near(prdc.coverage, 1, 0);
-    assert_near(prdc.density, 6.0 / 5, 1e-9); // each ball holds its five neighbours and its centre
+    assert_near(prdc.density, 6.0 / 5, 1e-9); // a ball contains its centre and five neighbours
     free(x);
 }
 
 static void diversity_is_the_mean_of_pairs_within_a_source(void **state)
 {
     (void)state;
-    const float x[] = {0, 1, 3, 5, 5, 5}; // 1, 3, 2 apart; not at all
+    const float x[] = {0, 1, 3, 5, 5, 5}; // distances 1, 3, 2; then 0
     assert_near(rg_diversity(&(rg_vectors_t){x, 6, 1}, 3), 1, 1e-12);
     assert_true(isnan(rg_diversity(&(rg_vectors_t){x, 2, 1}, 3)));
 }
 
-// From 1, where all images look alike, to the number of classes, where each is another one for certain.
+// The score is 1 if all images look alike, and the number of classes if each image surely shows another class.
 static void the_inception_score_counts_classes(void **state)
 {
     (void)state;
@@ -88,7 +88,7 @@ static void the_inception_score_counts_classes(void **state)
     assert_near(score.mean, 1, 1e-12);
     assert_ok(rg_inception_score(&score, each, 3, 3, 1));
     assert_near(score.mean, 3, 1e-12);
-    assert_ok(rg_inception_score(&score, each, 3, 3, 3)); // an image is all there is in its split
+    assert_ok(rg_inception_score(&score, each, 3, 3, 3)); // one image per split
     assert_near(score.mean, 1, 1e-12);
     assert_near(score.spread, 0, 1e-12);
 }
@@ -118,7 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_kernel_distance_is_that_of_the_formula),
         cmocka_unit_test(the_kernel_distance_of_one_distribution_is_about_zero),
-        cmocka_unit_test(balls_are_counted_as_by_hand),
+        cmocka_unit_test(balls_are_counted),
         cmocka_unit_test(a_set_covers_itself),
         cmocka_unit_test(diversity_is_the_mean_of_pairs_within_a_source),
         cmocka_unit_test(the_inception_score_counts_classes),

@@ -5,15 +5,15 @@
 #include "services/evaluator/metrics/metrics.h"
 #include "tests/support/near.h"
 
-static void counts_by_hand(void **state)
+static void counts_right_labels(void **state)
 {
     (void)state;
     uint8_t labels[] = {
         // x  R  P  Q  y
         1, 0, 1, 0, 0, // the query: P
-        1, 0, 0, 1, 0, // all attributes as wanted, both of the content
+        1, 0, 0, 1, 0, // all attributes, all of the content
         0, 0, 0, 1, 0, // all attributes, half of the content
-        0, 1, 1, 0, 1, // none, none
+        0, 1, 1, 0, 1, // no attribute, no content
     };
     const uint32_t found[] = {1, 2, 3}, second[] = {3, 3, 3};
     rg_config_t config;
@@ -36,7 +36,7 @@ static void counts_by_hand(void **state)
     assert_near(at.strict, 1.0 / 3, 1e-12);
 }
 
-static void knows_no_content_without_other_labels(void **state)
+static void content_needs_labels_that_are_not_edited(void **state)
 {
     (void)state;
     uint8_t labels[] = {1, 0, 0, 0, 1, 0};
@@ -57,11 +57,11 @@ static void knows_no_content_without_other_labels(void **state)
 
 // ---- exact search
 
-static void finds_by_hand(void **state)
+static void finds_the_nearest(void **state)
 {
     (void)state;
     const float base[] = {0, 0, 5, 0, 1, 1, 0, 0}, queries[] = {0, 0, 4, 0};
-    const uint32_t want[] = {0, 3, 2, 1, 2, 0}; // equally near: the first comes first
+    const uint32_t want[] = {0, 3, 2, 1, 2, 0}; // of equally near vectors the first
     uint32_t found[6];
     rg_search_exact(found, &(rg_vectors_t){queries, 2, 2}, &(rg_vectors_t){base, 4, 2}, 3);
     assert_memory_equal(found, want, sizeof want);
@@ -74,7 +74,7 @@ static double squared(const float *a, const float *b, int d)
     return sum;
 }
 
-// Across more than one block of either kind.
+// There is more than one block of queries and of vectors.
 static void agrees_with_a_plain_scan(void **state)
 {
     (void)state;
@@ -98,10 +98,10 @@ static void agrees_with_a_plain_scan(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_by_hand),
+        cmocka_unit_test(finds_the_nearest),
         cmocka_unit_test(agrees_with_a_plain_scan),
-        cmocka_unit_test(counts_by_hand),
-        cmocka_unit_test(knows_no_content_without_other_labels),
+        cmocka_unit_test(counts_right_labels),
+        cmocka_unit_test(content_needs_labels_that_are_not_edited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@
 #include "tests/support/near.h"
 #include "tests/support/result.h"
 
-static const double TOLERANCE = 1e-5; // relative: the fixture is in single precision
+static const double TOLERANCE = 1e-5; // relative: the reference is in single precision
 
 static rg_reference_t *reference;
 
