@@ -75,7 +75,7 @@ int rg_answer_model(rg_answers_t *self, const rg_msg_t *request, rg_msg_t **repl
 
 // Leaves the thumbnail empty if there is none. The set decides whether one is needed: the next model needs
 // none.
-static int read_thumbnail(const rg_msg_t *request, size_t i, rg_store_value_t *thumbnail)
+static int read_add_thumbnail(const rg_msg_t *request, size_t i, rg_store_value_t *thumbnail)
 {
     char name[PAYLOAD_NAME_SIZE];
     rg_payload_t payload;
@@ -109,7 +109,7 @@ static int read_add_items(const rg_msg_t *request, const rg_store_model_t *model
             .features = (const char *)features.data + i * rg_store_features_bytes(model),
             .annotated = item->annotated,
         };
-        err = read_thumbnail(request, i, &items[i].thumbnail);
+        err = read_add_thumbnail(request, i, &items[i].thumbnail);
     }
     return err;
 }

@@ -1,5 +1,5 @@
-// The functions of FAISS's C API that index.c calls, over the C++ library, for systems that ship the C API's
-// headers but not its library. Built only where CMake finds no libfaiss_c.
+// The functions of the FAISS C API that index.c calls, implemented over the C++ library. Debian installs the
+// headers of the C API but not its library. CMake builds this file only where it finds no libfaiss_c.
 #include <faiss/AutoTune.h>
 #include <faiss/Index.h>
 #include <faiss/impl/FaissException.h>
@@ -19,8 +19,8 @@ namespace
 {
 thread_local std::string last_error;
 
-// Runs body; no exception leaves the C API.
-template <typename Body> int guard(Body body)
+// Runs body and turns its exception into an error code.
+template <typename Body> int catch_errors(Body body)
 {
     try {
         body();
@@ -56,9 +56,9 @@ const char *faiss_get_last_error()
 
 int faiss_index_factory(FaissIndex **index, int d, const char *description, FaissMetricType metric)
 {
-    return guard([&] {
-        auto *made = faiss::index_factory(d, description, static_cast<faiss::MetricType>(metric));
-        *index = reinterpret_cast<FaissIndex *>(made);
+    return catch_errors([&] {
+        auto *created = faiss::index_factory(d, description, static_cast<faiss::MetricType>(metric));
+        *index = reinterpret_cast<FaissIndex *>(created);
     });
 }
 
@@ -84,23 +84,24 @@ int faiss_Index_d(const FaissIndex *index)
 
 int faiss_Index_train(FaissIndex *index, idx_t n, const float *x)
 {
-    return guard([&] { cpp(index)->train(n, x); });
+    return catch_errors([&] { cpp(index)->train(n, x); });
 }
 
 int faiss_Index_add(FaissIndex *index, idx_t n, const float *x)
 {
-    return guard([&] { cpp(index)->add(n, x); });
+    return catch_errors([&] { cpp(index)->add(n, x); });
 }
 
 int faiss_Index_search(const FaissIndex *index, idx_t n, const float *x, idx_t k, float *distances,
                        idx_t *labels)
 {
-    return guard([&] { cpp(index)->search(n, x, k, distances, labels); });
+    return catch_errors([&] { cpp(index)->search(n, x, k, distances, labels); });
 }
 
 int faiss_ParameterSpace_new(FaissParameterSpace **space)
 {
-    return guard([&] { *space = reinterpret_cast<FaissParameterSpace *>(new faiss::ParameterSpace()); });
+    return catch_errors(
+        [&] { *space = reinterpret_cast<FaissParameterSpace *>(new faiss::ParameterSpace()); });
 }
 
 void faiss_ParameterSpace_free(FaissParameterSpace *space)
@@ -111,18 +112,18 @@ void faiss_ParameterSpace_free(FaissParameterSpace *space)
 int faiss_ParameterSpace_set_index_parameter(const FaissParameterSpace *space, FaissIndex *index,
                                              const char *name, double value)
 {
-    return guard([&] {
+    return catch_errors([&] {
         reinterpret_cast<const faiss::ParameterSpace *>(space)->set_index_parameter(cpp(index), name, value);
     });
 }
 
 int faiss_write_index(const FaissIndex *index, FILE *file)
 {
-    return guard([&] { faiss::write_index(cpp(index), file); });
+    return catch_errors([&] { faiss::write_index(cpp(index), file); });
 }
 
 int faiss_read_index(FILE *file, int flags, FaissIndex **index)
 {
-    return guard([&] { *index = reinterpret_cast<FaissIndex *>(faiss::read_index(file, flags)); });
+    return catch_errors([&] { *index = reinterpret_cast<FaissIndex *>(faiss::read_index(file, flags)); });
 }
 }

@@ -101,7 +101,7 @@ static int wrap_faiss_index(rg_index_t **out, FaissIndex *faiss, uint32_t dim)
 
 // ---- building
 
-static int check_stop(const atomic_int *stop)
+static int check_build_stop(const atomic_int *stop)
 {
     return atomic_load(stop) ? rg_fail(RG_ESTOPPED, "the build of the index was stopped") : 0;
 }
@@ -130,7 +130,7 @@ static int add_rows(FaissIndex *faiss, const rg_rows_t *rows, const atomic_int *
         size_t left = rows->count - row, in_chunk = rows->chunk_rows - row % rows->chunk_rows;
         n = left < SLICE ? left : SLICE;
         if (n > in_chunk) n = in_chunk;
-        err = check_stop(stop);
+        err = check_build_stop(stop);
         if (!err && faiss_Index_add(faiss, (faiss_idx_t)n, rg_rows_at(rows, row).vector) != 0)
             err = faiss_fail(RG_EINVAL, "add rows to");
     }

@@ -35,7 +35,7 @@ typedef struct {
 
 // ---- the end of a job
 
-static void finish_job(self_t *self, rg_job_t *job, int err)
+static void reply_and_end(self_t *self, rg_job_t *job, int err)
 {
     if (job->request && err)
         rg_service_refuse(self->service, &job->peer, err);
@@ -63,7 +63,7 @@ static void done_save(void *data, rg_job_t *job, int err)
 {
     log_own_failure("snapshot-failed", job, err);
     if (!err) rg_log(RG_LOG_INFO, "snapshot-written", "requested=%d", job->request != NULL);
-    finish_job(data, job, err);
+    reply_and_end(data, job, err);
 }
 
 static int run_verify(void *data, const rg_msg_t *request, rg_msg_t **reply)
@@ -75,7 +75,7 @@ static int run_verify(void *data, const rg_msg_t *request, rg_msg_t **reply)
 
 static void done_verify(void *data, rg_job_t *job, int err)
 {
-    finish_job(data, job, err);
+    reply_and_end(data, job, err);
 }
 
 static const rg_job_kind_t SAVE = {run_save, done_save}, VERIFY = {run_verify, done_verify};
@@ -123,7 +123,7 @@ static void done_publish(void *data, rg_job_t *job, int err)
     if (!err) err = rg_answer_index(&self->answers, &build_job->result);
     log_own_failure("build-failed", build_job, err);
     if (!err) log_build(build_job->result);
-    finish_job(self, build_job, err);
+    reply_and_end(self, build_job, err);
     rg_jobs_end(&job);
     rg_jobs_add(self->builder, &SAVE, NULL, NULL);
     rg_jobs_release(self->builder);
@@ -144,7 +144,7 @@ static void done_build(void *data, rg_job_t *job, int err)
     self_t *self = data;
     if (err) {
         log_own_failure("build-failed", job, err);
-        finish_job(self, job, err);
+        reply_and_end(self, job, err);
         return;
     }
     self->build_job = job;
@@ -198,7 +198,7 @@ static void done_change(void *data, rg_job_t *job, int err)
     self_t *self = data;
     if (!err && rg_msg_kind(job->request) == RG__V1__ENVELOPE__BODY_MODEL_REQUEST)
         record_announcement(self, job->request, job->result);
-    finish_job(self, job, err);
+    reply_and_end(self, job, err);
     build_if_due(self);
 }
 
@@ -265,7 +265,7 @@ static const rg_route_t ROUTES[] = {
 
 // ---- status
 
-static void on_status(void *data, rg_status_t *status)
+static void fill_status(void *data, rg_status_t *status)
 {
     self_t *self = data;
     rg_answers_t *answers = &self->answers;
@@ -343,7 +343,7 @@ static int retrieval_run(self_t *self)
                                     .http_port = self->config.http.retrieval,
                                     .routes = ROUTES,
                                     .n_routes = sizeof ROUTES / sizeof *ROUTES,
-                                    .status = on_status,
+                                    .status = fill_status,
                                     .self = self};
     int err = open_set(self);
     if (!err) err = rg_service_new(&self->service, &wire, &spec);

@@ -185,7 +185,7 @@ static int add_image(adding_t *adding, const rg_set_item_t *item, uint64_t old)
     return 0;
 }
 
-static int add_item(adding_t *adding, const rg_set_item_t *item, rg_set_outcome_t *outcome)
+static int add_set_item(adding_t *adding, const rg_set_item_t *item, rg_set_outcome_t *outcome)
 {
     const char *reason = item_problem(adding, item);
     uint64_t label;
@@ -225,7 +225,7 @@ int rg_set_add(rg_set_t *set, const char *model, const rg_set_item_t *items, siz
     adding.slot = set->state.slot ^ (uint32_t)adding.next;
     err = rg_store_begin_write(set->store, &adding.txn);
     for (size_t i = 0; i < n && !err; i++) {
-        err = add_item(&adding, &items[i], &outcomes[i]);
+        err = add_set_item(&adding, &items[i], &outcomes[i]);
         added += outcomes[i].fate == RG__V1__FATE__ADDED;
     }
     if (!err && added) err = finish_batch(set, &adding);

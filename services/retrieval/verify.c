@@ -1,11 +1,11 @@
 // What is compared.
 //
-//   each image record   Its content id leads back to its label. Thumbnail, features and embedding are stored and
-//                       have the right sizes. Its row is alive and holds the same embedding, byte by byte.
-//   numbers             As many rows are alive as there are image records. The tables ids, names and thumbnails
-//                       have one entry per image record, so entries without an image are noticed.
-//   the index           SAMPLE rows, evenly spread, are searched for with the index and exactly. The recall is the
-//                       share of the K exact neighbours that the index finds.
+//   each image record   Its content id leads back to its label. Thumbnail, features and embedding are stored
+//                       with the right sizes. Its row is alive and holds the same embedding, byte by byte.
+//   numbers             As many rows are alive as there are image records. The tables ids, names and
+//                       thumbnails have one entry per image record, so entries without an image are noticed.
+//   the index           SAMPLE rows, evenly spread, are searched for with the index and exactly. The recall is
+//                       the share of the K exact neighbours that the index finds.
 #include "services/retrieval/verify.h"
 
 #include <math.h>
@@ -82,7 +82,7 @@ static void check_image(verification_t *check, const rg_store_image_t *image)
     check_row(check, image, span.data);
 }
 
-static void check_count(verification_t *check, const char *what, uint64_t n)
+static void check_table_count(verification_t *check, const char *what, uint64_t n)
 {
     if (n != check->report->images)
         add_problem(check, "%llu %s are stored for %llu images", (unsigned long long)n, what,
@@ -95,9 +95,9 @@ static int check_entries(verification_t *check)
     rg_store_entries_t entries;
     int err = rg_store_entries(check->read->txn, &entries);
     if (err) return err;
-    check_count(check, "content ids", entries.ids);
-    check_count(check, "names", entries.names);
-    check_count(check, "thumbnails", entries.thumbnails);
+    check_table_count(check, "content ids", entries.ids);
+    check_table_count(check, "names", entries.names);
+    check_table_count(check, "thumbnails", entries.thumbnails);
     return 0;
 }
 

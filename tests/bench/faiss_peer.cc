@@ -26,16 +26,16 @@ peer_t *peer_read(const char *path, long offset)
 {
     FILE *file = fopen(path, "r");
     if (!file) return nullptr;
-    peer_t *made = nullptr;
+    peer_t *peer = nullptr;
     if (fseek(file, offset, SEEK_SET) == 0) {
         try {
-            made = new peer{std::unique_ptr<faiss::Index>(faiss::read_index(file))};
+            peer = new ::peer{std::unique_ptr<faiss::Index>(faiss::read_index(file))};
         } catch (const std::exception &e) {
             fprintf(stderr, "%s: %s\n", path, e.what());
         }
     }
     fclose(file);
-    return made;
+    return peer;
 }
 
 void peer_destroy(peer_t *peer)
