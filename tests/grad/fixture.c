@@ -1,15 +1,12 @@
 #include "tests/grad/fixture.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "tests/support/test.h"
 
 int rg_fixture_setup(void **state)
 {

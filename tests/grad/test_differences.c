@@ -2,15 +2,12 @@
 // space of inputs and parameters:  (L(v + eps r) - L(v - eps r)) / 2 eps = <dL/dv, r>,  L = sum(u * y) for a
 // random u. Where an op has kinks the case stays away from them: `lift` moves neighbouring channels apart.
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "common/core/alloc.h"
 #include "tests/grad/fixture.h"
+#include "tests/support/test.h"
 
 enum { INPUTS_MAX = 3, PARAMS_MAX = 6, DIRECTIONS = 4 };
 

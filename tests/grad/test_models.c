@@ -1,14 +1,10 @@
 // The networks of common/model, forward and backward, and their losses against the peer in PyTorch (peer.py,
 // make_model_reference.py, which says how the fixture's names are built).
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "common/core/alloc.h"
 #include "common/model/discriminator.h"
@@ -17,6 +13,7 @@
 #include "common/model/perceptual.h"
 #include "tests/grad/fixture.h"
 #include "tests/grad/vgg16.h"
+#include "tests/support/test.h"
 
 // The sizes of make_model_reference.py.
 enum { N = 2, GF = 4, ATTRS = 5, DIMS = 8, IMG = 32, EMBED = 20, K = 3 };

@@ -1,14 +1,11 @@
 // Every op of ops.h, forward and backward, against what PyTorch computed in double precision
 // (make_reference.py). Each case runs three times: trainable, with frozen parameters, and onto gradients that
 // are already there.
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "tests/grad/fixture.h"
+#include "tests/support/test.h"
 
 enum { LEAVES_MAX = 4 };
 enum mode { TRAINABLE, FROZEN, ADDING };

@@ -1,17 +1,14 @@
 // SGD, Adam and AdamW with clipping, schedule and averaged weights against torch.optim, five steps each.
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/nn/optim.h"
 #include "tests/grad/fixture.h"
+#include "tests/support/test.h"
 
 static const double TOLERANCE = 1e-6; // a few roundings per step
 

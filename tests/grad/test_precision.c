@@ -3,15 +3,12 @@
 // of many such products differ by half a percent of the largest, four times that behind Winograd's
 // transforms, which subtract. There is no activation: a unit near zero may be on in one precision and off in
 // the other.
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "common/core/alloc.h"
 #include "tests/grad/fixture.h"
+#include "tests/support/test.h"
 
 #define PLAIN    0.006
 #define WINOGRAD 0.025

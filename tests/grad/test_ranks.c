@@ -3,13 +3,9 @@
 // waiting.
 #include <math.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
@@ -17,6 +13,7 @@
 #include "common/nn/optim.h"
 #include "services/trainer/translation.h"
 #include "tests/grad/fixture.h"
+#include "tests/support/test.h"
 
 enum { ITERATIONS = 5, N = 4, IMG = 32, PIXELS = IMG * IMG * 3, K = 2 }; // N: of a rank
 

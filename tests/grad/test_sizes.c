@@ -1,14 +1,11 @@
 // What the fixtures are too small for: loops cut into pieces, several threads, long sums. The reference is
 // the formula written down plainly in double precision.
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
-
-#include <cmocka.h>
 
 #include "common/core/alloc.h"
 #include "tests/grad/fixture.h"
+#include "tests/support/test.h"
 
 enum { N = 2, SIDE = 96, C = 5, PIXELS = SIDE * SIDE, IMAGE = PIXELS * C, SIZE = N * IMAGE, BLOCK = 50001 };
 static const int SHAPE[4] = {N, SIDE, SIDE, C};

@@ -2,14 +2,10 @@
 // same initial weights, same inputs and draws, losses within 1e-3. The weights that the losses of later
 // iterations see are the work of every gradient, of clipping, of the schedule and of the optimiser.
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
@@ -20,6 +16,7 @@
 #include "services/trainer/translation.h"
 #include "tests/grad/fixture.h"
 #include "tests/grad/vgg16.h"
+#include "tests/support/test.h"
 
 // The sizes of make_stage_reference.py.
 enum { ITERATIONS = 10, N = 4, REFERENCES = 2, ATTRS = 5, DIMS = 8, IMG = 32, GF = 4, K = 3, KINDS = 4 };

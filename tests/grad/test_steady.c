@@ -1,16 +1,13 @@
 // A steady-state step allocates nothing.
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "services/trainer/translation.h"
 #include "tests/grad/fixture.h"
 #include "tests/support/allocations.h"
+#include "tests/support/test.h"
 
 enum { N = 4, SIDE = 32, WARM_UP = 2, STEPS = 3 };
 

@@ -1,15 +1,12 @@
 // The tape's promises: gradients of several consumers add up, frozen and paused parts record nothing, a
 // steady step takes no new memory, and the same step gives the same bits.
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "tests/grad/fixture.h"
+#include "tests/support/test.h"
 
 enum { N = 2, SIDE = 8, C = 16 };
 static const int SHAPE[4] = {N, SIDE, SIDE, C};

@@ -1,10 +1,5 @@
 // The client library with a real retrieval service, as a program of somebody else would use it: through its
 // header only.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 
 #include <pthread.h>
 #include <signal.h>
@@ -12,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/support/folder.h"
+#include "tests/support/test.h"
 #include "tests/unit/client/asserts.h"
 
 enum { D = 4, H = 2, W = 2, C = 3, FEATURES = H * W * C, IMAGES = 8 };
@@ -119,7 +114,7 @@ static void add(bench_t *bench, int fate)
         pictures[i] = picture(i);
         items[i] = item(&pictures[i]);
     }
-    assert_ok(rg_client_add(bench->client, &MODEL, items, IMAGES, outcomes, &generation));
+    assert_client_ok(rg_client_add(bench->client, &MODEL, items, IMAGES, outcomes, &generation));
     assert_true(generation > 0);
     for (int i = 0; i < IMAGES; i++) assert_int_equal(outcomes[i].fate, fate);
 }
@@ -128,7 +123,7 @@ static void start_filled(bench_t *bench)
 {
     uint64_t missing = 1;
     start(bench);
-    assert_ok(rg_client_use_model(bench->client, &MODEL, &missing));
+    assert_client_ok(rg_client_use_model(bench->client, &MODEL, &missing));
     assert_int_equal(missing, 0);
     add(bench, RG_CLIENT_ADDED);
 }
@@ -155,7 +150,7 @@ static void assert_finds(bench_t *bench, int i)
     const picture_t made = picture(i);
     const rg_client_search_t search = near(made.embedding, 1, 1);
     rg_client_result_t *result = NULL;
-    assert_ok(rg_client_search(bench->client, &search, &result));
+    assert_client_ok(rg_client_search(bench->client, &search, &result));
     assert_image(&result->images[0], i);
     assert_true(result->images[0].dist_l2sq == 0);
     rg_client_result_destroy(&result);
@@ -171,8 +166,8 @@ static void what_was_added_is_found(void **state)
     const rg_client_search_t search = near(&queries[0][0], 2, 2);
     rg_client_result_t *result = NULL;
     rg_client_status_t status;
-    assert_ok(rg_client_search(bench->client, &search, &result));
-    assert_ok(rg_client_status(bench->client, &status));
+    assert_client_ok(rg_client_search(bench->client, &search, &result));
+    assert_client_ok(rg_client_status(bench->client, &status));
     assert_int_equal(result->n, 2);
     assert_int_equal(result->k, 2);
     assert_int_equal(result->size, IMAGES);
@@ -194,12 +189,12 @@ static void status_tells_model_and_size(void **state)
     bench_t *bench = *state;
     rg_client_status_t status;
     start(bench);
-    assert_ok(rg_client_status(bench->client, &status));
+    assert_client_ok(rg_client_status(bench->client, &status));
     assert_string_equal(status.model, "");
     assert_int_equal(status.images, 0);
-    assert_ok(rg_client_use_model(bench->client, &MODEL, NULL));
+    assert_client_ok(rg_client_use_model(bench->client, &MODEL, NULL));
     add(bench, RG_CLIENT_ADDED);
-    assert_ok(rg_client_status(bench->client, &status));
+    assert_client_ok(rg_client_status(bench->client, &status));
     assert_string_equal(status.model, MODEL.name);
     assert_int_equal(status.dimension, D);
     assert_int_equal(status.images, IMAGES);
@@ -214,7 +209,7 @@ static void features_and_thumbnails_come_along(void **state)
     rg_client_search_t search = near(made.embedding, 1, IMAGES + 1);
     rg_client_result_t *result = NULL;
     search.features = search.thumbnails = 1;
-    assert_ok(rg_client_search(bench->client, &search, &result));
+    assert_client_ok(rg_client_search(bench->client, &search, &result));
     assert_image(&result->images[0], 3);
     assert_int_equal(result->images[0].jpeg_size, strlen(made.jpeg));
     assert_memory_equal(result->images[0].jpeg, made.jpeg, strlen(made.jpeg));
@@ -242,7 +237,7 @@ static void an_excluded_image_is_not_found(void **state)
     rg_client_result_t *result = NULL;
     id_of(3, id);
     search.exclude = id;
-    assert_ok(rg_client_search(bench->client, &search, &result));
+    assert_client_ok(rg_client_search(bench->client, &search, &result));
     for (int i = 0; i < IMAGES - 1; i++) assert_string_not_equal(result->images[i].name, made.name);
     assert_int_equal(result->images[IMAGES - 1].found, 0);
     rg_client_result_destroy(&result);
@@ -254,8 +249,8 @@ static void random_images_need_no_query(void **state)
     start_filled(bench);
     const rg_client_search_t search = {.model = MODEL.name, .n = 2, .k = 3, .random = 1, .seed = 5};
     rg_client_result_t *one = NULL, *two = NULL;
-    assert_ok(rg_client_search(bench->client, &search, &one));
-    assert_ok(rg_client_search(bench->client, &search, &two));
+    assert_client_ok(rg_client_search(bench->client, &search, &one));
+    assert_client_ok(rg_client_search(bench->client, &search, &two));
     for (int i = 0; i < 6; i++) {
         assert_true(one->images[i].found);
         assert_string_equal(one->images[i].name, two->images[i].name);
@@ -276,9 +271,9 @@ static void what_was_removed_is_not_found(void **state)
     id_of(2, ids[0]);
     id_of(3, ids[1]);
     id_of(1000, ids[2]); // not there
-    assert_ok(rg_client_remove(bench->client, ids[0], 3, &removed));
+    assert_client_ok(rg_client_remove(bench->client, ids[0], 3, &removed));
     assert_int_equal(removed, 2);
-    assert_ok(rg_client_search(bench->client, &search, &result));
+    assert_client_ok(rg_client_search(bench->client, &search, &result));
     assert_image(&result->images[0], 1);
     rg_client_result_destroy(&result);
 }
@@ -291,7 +286,7 @@ static void a_refused_image_says_why(void **state)
     rg_client_outcome_t outcome;
     made.embedding[1] = 0.0f / 0.0f;
     rg_client_item_t bad = item(&made);
-    assert_ok(rg_client_add(bench->client, &MODEL, &bad, 1, &outcome, NULL));
+    assert_client_ok(rg_client_add(bench->client, &MODEL, &bad, 1, &outcome, NULL));
     assert_int_equal(outcome.fate, RG_CLIENT_REFUSED);
     assert_string_not_equal(outcome.reason, "");
 }
@@ -308,16 +303,17 @@ static void errors_of_the_server_have_its_sentence(void **state)
     rg_client_outcome_t outcome;
     rg_client_result_t *result = NULL;
     search.model = other.name;
-    assert_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_EMODEL, "server: ");
-    assert_fails(rg_client_add(bench->client, &other, &one, 1, &outcome, NULL), RG_CLIENT_EMODEL, "server: ");
+    assert_client_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_EMODEL, "server: ");
+    assert_client_fails(rg_client_add(bench->client, &other, &one, 1, &outcome, NULL), RG_CLIENT_EMODEL,
+                        "server: ");
     search = near(query, 1, 1);
     search.dimension = D + 1;
-    assert_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_ESHAPE, "server: ");
+    assert_client_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_ESHAPE, "server: ");
     search = near(query, 1, 1000000);
-    assert_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_ELIMIT, "server: ");
+    assert_client_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_ELIMIT, "server: ");
     const float nothing[D] = {0.0f / 0.0f};
     search = near(nothing, 1, 1);
-    assert_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_ENUMERIC, "server: ");
+    assert_client_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_ENUMERIC, "server: ");
     assert_null(result);
     assert_finds(bench, 4); // and goes on
 }
@@ -327,20 +323,21 @@ static void several_searches_are_under_way_at_once(void **state)
     bench_t *bench = *state;
     start_filled(bench);
     rg_client_result_t *result = NULL;
-    assert_fails(rg_client_search_take(bench->client, &result), RG_CLIENT_EINVAL, "no search is under way");
+    assert_client_fails(rg_client_search_take(bench->client, &result), RG_CLIENT_EINVAL,
+                        "no search is under way");
     for (int i = 0; i < IMAGES; i++) {
         const picture_t made = picture(i);
         rg_client_search_t search = near(made.embedding, 1, 1);
         if (i == 2) search.model = "yours";
-        assert_ok(rg_client_search_send(bench->client, &search));
+        assert_client_ok(rg_client_search_send(bench->client, &search));
     }
     assert_finds(bench, 5); // another conversation meanwhile
     for (int i = 0; i < IMAGES - 1; i++) {
         if (i == 2) {
-            assert_fails(rg_client_search_take(bench->client, &result), RG_CLIENT_EMODEL, "server: ");
+            assert_client_fails(rg_client_search_take(bench->client, &result), RG_CLIENT_EMODEL, "server: ");
             continue;
         }
-        assert_ok(rg_client_search_take(bench->client, &result));
+        assert_client_ok(rg_client_search_take(bench->client, &result));
         assert_image(&result->images[0], i);
         rg_client_result_destroy(&result);
     } // the last one is never taken
@@ -358,9 +355,9 @@ static void a_restarted_server_is_found_again(void **state)
     const picture_t made = picture(6);
     const rg_client_search_t search = near(made.embedding, 1, 1);
     rg_client_result_t *result = NULL;
-    assert_ok(rg_client_search_send(bench->client, &search)); // to nobody
+    assert_client_ok(rg_client_search_send(bench->client, &search)); // to nobody
     start(bench);
-    assert_ok(rg_client_search_take(bench->client, &result));
+    assert_client_ok(rg_client_search_take(bench->client, &result));
     assert_image(&result->images[0], 6);
     rg_client_result_destroy(&result);
 }
@@ -405,11 +402,11 @@ static void nobody_there_is_a_timeout_with_the_endpoint(void **state)
     rg_client_t *hasty = NULL;
     rg_client_status_t status;
     rg_client_result_t *result = NULL;
-    assert_ok(rg_client_open(&hasty, bench->endpoint, &options));
-    assert_fails(rg_client_status(hasty, &status), RG_CLIENT_ETIMEOUT, bench->endpoint);
-    assert_fails(rg_client_search(hasty, &search, &result), RG_CLIENT_ETIMEOUT, bench->endpoint);
-    assert_ok(rg_client_search_send(hasty, &search));
-    assert_fails(rg_client_search_take(hasty, &result), RG_CLIENT_ETIMEOUT, bench->endpoint);
+    assert_client_ok(rg_client_open(&hasty, bench->endpoint, &options));
+    assert_client_fails(rg_client_status(hasty, &status), RG_CLIENT_ETIMEOUT, bench->endpoint);
+    assert_client_fails(rg_client_search(hasty, &search, &result), RG_CLIENT_ETIMEOUT, bench->endpoint);
+    assert_client_ok(rg_client_search_send(hasty, &search));
+    assert_client_fails(rg_client_search_take(hasty, &result), RG_CLIENT_ETIMEOUT, bench->endpoint);
     rg_client_close(&hasty);
     rg_client_close(&hasty); // does nothing
 }
@@ -425,25 +422,31 @@ static void bad_arguments_never_leave(void **state)
     rg_client_result_t *result = NULL;
     rg_client_search_t search = near(query, 1, 1);
     search.model = NULL;
-    assert_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_EINVAL, "model is missing");
+    assert_client_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_EINVAL,
+                        "model is missing");
     search = near(NULL, 1, 1);
-    assert_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_EINVAL, "queries is missing");
+    assert_client_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_EINVAL,
+                        "queries is missing");
     search = near(query, 0, 1);
-    assert_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_EINVAL, "queries: dimension 0");
+    assert_client_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_EINVAL,
+                        "queries: dimension 0");
     search = near(query, UINT32_MAX, 1);
     search.dimension = UINT32_MAX;
-    assert_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_ELIMIT, "message_max_mib");
+    assert_client_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_ELIMIT,
+                        "message_max_mib");
     search = near(query, 1, 1);
     search.filter.n_exclude = 1;
-    assert_fails(rg_client_search_send(bench->client, &search), RG_CLIENT_EINVAL, "filter.exclude");
-    assert_fails(rg_client_remove(bench->client, NULL, 1, NULL), RG_CLIENT_EINVAL, "ids is missing");
-    assert_fails(rg_client_add(bench->client, &MODEL, &one, 0, &outcome, NULL), RG_CLIENT_ELIMIT, "0 images");
-    assert_fails(rg_client_add(bench->client, &MODEL, &one, 255, &outcome, NULL), RG_CLIENT_ELIMIT, "254");
-    assert_fails(rg_client_add(bench->client, &huge, &one, 1, &outcome, NULL), RG_CLIENT_ELIMIT,
-                 "embeddings: larger than");
+    assert_client_fails(rg_client_search_send(bench->client, &search), RG_CLIENT_EINVAL, "filter.exclude");
+    assert_client_fails(rg_client_remove(bench->client, NULL, 1, NULL), RG_CLIENT_EINVAL, "ids is missing");
+    assert_client_fails(rg_client_add(bench->client, &MODEL, &one, 0, &outcome, NULL), RG_CLIENT_ELIMIT,
+                        "0 images");
+    assert_client_fails(rg_client_add(bench->client, &MODEL, &one, 255, &outcome, NULL), RG_CLIENT_ELIMIT,
+                        "254");
+    assert_client_fails(rg_client_add(bench->client, &huge, &one, 1, &outcome, NULL), RG_CLIENT_ELIMIT,
+                        "embeddings: larger than");
     one.jpeg_size = 0;
-    assert_fails(rg_client_add(bench->client, &MODEL, &one, 1, &outcome, NULL), RG_CLIENT_EINVAL,
-                 "items[0] has no thumbnail");
+    assert_client_fails(rg_client_add(bench->client, &MODEL, &one, 1, &outcome, NULL), RG_CLIENT_EINVAL,
+                        "items[0] has no thumbnail");
 }
 
 static void an_endpoint_that_cannot_be_is_refused(void **state)
@@ -451,12 +454,12 @@ static void an_endpoint_that_cannot_be_is_refused(void **state)
     rg_client_t *client = NULL;
     const rg_client_options_t insecure = {.insecure = 1}, large = {.message_max_mib = 2048};
     (void)state;
-    assert_fails(rg_client_open(&client, NULL, NULL), RG_CLIENT_EINVAL, "endpoint is missing");
-    assert_fails(rg_client_open(&client, "carrier pigeon", NULL), RG_CLIENT_ECONFIG, "carrier pigeon");
-    assert_fails(rg_client_open(&client, "tcp://192.0.2.1:5555", NULL), RG_CLIENT_ECONFIG, "insecure");
-    assert_fails(rg_client_open(&client, "ipc://x.ipc", &large), RG_CLIENT_EINVAL, "2048");
+    assert_client_fails(rg_client_open(&client, NULL, NULL), RG_CLIENT_EINVAL, "endpoint is missing");
+    assert_client_fails(rg_client_open(&client, "carrier pigeon", NULL), RG_CLIENT_ECONFIG, "carrier pigeon");
+    assert_client_fails(rg_client_open(&client, "tcp://192.0.2.1:5555", NULL), RG_CLIENT_ECONFIG, "insecure");
+    assert_client_fails(rg_client_open(&client, "ipc://x.ipc", &large), RG_CLIENT_EINVAL, "2048");
     assert_null(client);
-    assert_ok(rg_client_open(&client, "tcp://192.0.2.1:5555", &insecure));
+    assert_client_ok(rg_client_open(&client, "tcp://192.0.2.1:5555", &insecure));
     rg_client_close(&client);
 }
 

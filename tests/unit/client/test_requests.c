@@ -1,10 +1,5 @@
 // What the client library writes into requests and reads from replies, with a service that keeps the request
 // and answers what the test wants.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -12,7 +7,7 @@
 
 #include "common/core/err.h"
 #include "common/wire/wire.h"
-#include "tests/support/folder.h"
+#include "tests/support/test.h"
 #include "tests/unit/client/asserts.h"
 
 typedef struct {
@@ -117,7 +112,7 @@ static void a_search_sends_its_filter_and_effort(void **state)
     rg_msg_bytes(bench->reply, &reply->neighbours[0]->id, ids[1], RG_ID_SIZE);
     reply->neighbours[0]->annotated = 1;
     reply->neighbours[0]->added_ms = 1700000000000;
-    assert_ok(rg_client_search(bench->client, &search, &result));
+    assert_client_ok(rg_client_search(bench->client, &search, &result));
     assert_true(result->images[0].annotated && result->images[0].added_ms == 1700000000000);
     assert_memory_equal(result->images[0].id, ids[1], RG_ID_SIZE);
     rg_client_result_destroy(&result);
@@ -163,7 +158,7 @@ static void a_listing_has_all_that_was_asked_for(void **state)
     const rg_client_list_t list = {.from = 38, .limit = 2, .missing = 1, .thumbnails = 1, .embeddings = 1};
     rg_client_listing_t *listing = NULL;
     fill_listing(bench);
-    assert_ok(rg_client_list(bench->client, &list, &listing));
+    assert_client_ok(rg_client_list(bench->client, &list, &listing));
     const Rg__V1__ListRequest *sent = rg_msg_body(bench->request);
     assert_int_equal(sent->from, 38);
     assert_int_equal(sent->limit, 2);
@@ -194,7 +189,7 @@ static void an_index_action_returns_its_report(void **state)
         reply->report[i]->key = i ? "problem" : "images";
         reply->report[i]->value = i ? "it is gone" : "3";
     }
-    assert_ok(rg_client_index(bench->client, RG_CLIENT_VERIFY, &report));
+    assert_client_ok(rg_client_index(bench->client, RG_CLIENT_VERIFY, &report));
     assert_string_equal(report, "images=3\nproblem=it is gone\n");
     free(report);
     const Rg__V1__IndexRequest *sent = rg_msg_body(bench->request);
@@ -213,7 +208,7 @@ static void an_encoder_embeds(void **state)
     Rg__V1__EmbedReply *reply = next_reply(bench, RG__V1__ENVELOPE__BODY_EMBED_REPLY);
     reply->model = "m";
     rg_msg_copy(bench->reply, "embeddings", RG__V1__DTYPE__F32, 2, (const uint32_t[]){2, 2}, values);
-    assert_ok(rg_client_embed(bench->client, &embed, &embeddings));
+    assert_client_ok(rg_client_embed(bench->client, &embed, &embeddings));
     assert_string_equal(embeddings->model, "m");
     assert_int_equal(embeddings->n, 2);
     assert_int_equal(embeddings->dimension, 2);
@@ -244,7 +239,7 @@ static void an_item_without_features_has_zeros(void **state)
     reply->outcomes = (Rg__V1__Outcome **)rg_msg_array(bench->reply, &rg__v1__outcome__descriptor, 1);
     reply->outcomes[0]->fate = RG__V1__FATE__REFUSED;
     reply->outcomes[0]->reason = "just so";
-    assert_ok(rg_client_add(bench->client, &model, &item, 1, &outcome, NULL));
+    assert_client_ok(rg_client_add(bench->client, &model, &item, 1, &outcome, NULL));
     assert_int_equal(outcome.fate, RG_CLIENT_REFUSED);
     assert_string_equal(outcome.reason, "just so");
     const Rg__V1__AddRequest *sent = rg_msg_body(bench->request);
@@ -265,26 +260,27 @@ static void a_strange_reply_is_an_error(void **state)
     rg_client_listing_t *listing = NULL;
     rg_client_status_t status;
     next_reply(bench, RG__V1__ENVELOPE__BODY_SEARCH_REPLY); // no neighbours at all
-    assert_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_EFORMAT, "0 neighbours");
+    assert_client_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_EFORMAT, "0 neighbours");
     next_reply(bench, RG__V1__ENVELOPE__BODY_LIST_REPLY);
-    assert_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_EFORMAT, "another kind");
+    assert_client_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_EFORMAT, "another kind");
     next_reply(bench, RG__V1__ENVELOPE__BODY_LIST_REPLY);
-    assert_ok(rg_client_search_send(bench->client, &search));
-    assert_fails(rg_client_search_take(bench->client, &result), RG_CLIENT_EFORMAT, "another kind");
+    assert_client_ok(rg_client_search_send(bench->client, &search));
+    assert_client_fails(rg_client_search_take(bench->client, &result), RG_CLIENT_EFORMAT, "another kind");
     Rg__V1__SearchReply *reply = next_reply(bench, RG__V1__ENVELOPE__BODY_SEARCH_REPLY);
     reply->n_neighbours = 6;
     reply->neighbours = (Rg__V1__Neighbour **)rg_msg_array(bench->reply, &rg__v1__neighbour__descriptor, 6);
-    assert_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_ESHAPE, "features");
+    assert_client_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_ESHAPE, "features");
     reply = next_reply(bench, RG__V1__ENVELOPE__BODY_SEARCH_REPLY);
     reply->n_neighbours = 6;
     reply->neighbours = (Rg__V1__Neighbour **)rg_msg_array(bench->reply, &rg__v1__neighbour__descriptor, 6);
     rg_msg_bytes(bench->reply, &reply->neighbours[0]->id, "short", 5);
-    assert_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_EFORMAT, "an id of 5 bytes");
+    assert_client_fails(rg_client_search(bench->client, &search, &result), RG_CLIENT_EFORMAT,
+                        "an id of 5 bytes");
     Rg__V1__ListReply *listed = next_reply(bench, RG__V1__ENVELOPE__BODY_LIST_REPLY);
     listed->n_images = 1;
     listed->images = (Rg__V1__Listed **)rg_msg_array(bench->reply, &rg__v1__listed__descriptor, 1);
-    assert_fails(rg_client_list(bench->client, &list, &listing), RG_CLIENT_ESHAPE, "embeddings");
-    assert_fails(rg_client_status(bench->client, &status), RG_CLIENT_EINVAL, "is the encoder");
+    assert_client_fails(rg_client_list(bench->client, &list, &listing), RG_CLIENT_ESHAPE, "embeddings");
+    assert_client_fails(rg_client_status(bench->client, &status), RG_CLIENT_EINVAL, "is the encoder");
     assert_null(result);
     assert_null(listing);
 }

@@ -1,8 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +10,7 @@
 #include "common/model/embedder.h"
 #include "common/model/encoders.h"
 #include "common/nn/optim.h"
-#include "tests/support/folder.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 static rg_config_t config;
 

@@ -1,13 +1,8 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "common/core/err.h"
 #include "common/config/services.h"
+#include "common/core/err.h"
+#include "tests/support/test.h"
 
 static void services_are_found_by_their_own_names(void **state)
 {

@@ -1,8 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +6,7 @@
 
 #include "common/core/arena.h"
 #include "common/core/err.h"
+#include "tests/support/test.h"
 
 static void pieces_are_aligned_and_apart(void **state)
 {

@@ -1,12 +1,8 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/core/clock.h"
+#include "tests/support/test.h"
 
 static rg_stopwatch_t watch;
 

@@ -1,13 +1,9 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "common/core/err.h"
+#include "tests/support/test.h"
 
 static void every_code_has_a_name_and_a_sentence(void **state)
 {

@@ -1,8 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +6,7 @@
 
 #include "common/core/err.h"
 #include "common/core/file.h"
-#include "tests/support/folder.h"
+#include "tests/support/test.h"
 
 static char path[600];
 

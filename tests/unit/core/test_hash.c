@@ -1,11 +1,5 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "common/core/hash.h"
+#include "tests/support/test.h"
 
 static const uint8_t ID[16] = {0, 1, 9, 10, 15, 16, 31, 127, 128, 160, 171, 205, 239, 240, 254, 255};
 static const char HEX[] = "0001090a0f101f7f80a0abcdeff0feff";

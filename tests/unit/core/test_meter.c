@@ -1,14 +1,10 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/meter.h"
+#include "tests/support/test.h"
 
 static int make(void **state)
 {
@@ -46,7 +42,7 @@ static char *text_of(const rg_meters_t *meters)
     return text;
 }
 
-static void assert_near(double got, double want)
+static void assert_value(double got, double want)
 {
     if (!(fabs(got - want) <= 1e-12 + 1e-9 * fabs(want))) fail_msg("%.12g instead of %.12g", got, want);
 }
@@ -84,8 +80,8 @@ static void the_registry_is_bounded(void **state)
 static void buckets_hold_their_upper_edge(void **state)
 {
     rg_meter_t *meter = histogram(*state);
-    assert_near(rg_meter_bound(0), 1e-4);
-    assert_near(rg_meter_bound(RG_METER_BUCKETS - 1), 838.8608);
+    assert_value(rg_meter_bound(0), 1e-4);
+    assert_value(rg_meter_bound(RG_METER_BUCKETS - 1), 838.8608);
     for (int i = 0; i < RG_METER_BUCKETS; i++) {
         rg_meter_observe(meter, rg_meter_bound(i));
         rg_meter_observe(meter, nextafter(rg_meter_bound(i), INFINITY));
@@ -94,7 +90,7 @@ static void buckets_hold_their_upper_edge(void **state)
     rg_meter_observe(meter, 1e9);
     for (int i = 0; i <= RG_METER_BUCKETS; i++) assert_int_equal(meter->bucket[i], 2);
     assert_int_equal(meter->count, 2 * RG_METER_BUCKETS + 2);
-    assert_near(meter->max, 1e9);
+    assert_value(meter->max, 1e9);
 }
 
 static void quantiles_are_interpolated_in_their_bucket(void **state)
@@ -104,21 +100,21 @@ static void quantiles_are_interpolated_in_their_bucket(void **state)
     for (int i = 0; i < 98; i++) rg_meter_observe(meter, 0.3e-3); // the bucket from 0.2 to 0.4 ms
     rg_meter_observe(meter, 0.1);
     rg_meter_observe(meter, 0.2); // the bucket from 0.1024 to 0.2048 s, of which 0.2 is the largest seen
-    assert_near(rg_meter_quantile(meter, 0.49), 0.3e-3);
-    assert_near(rg_meter_quantile(meter, 0.98), 0.4e-3);
-    assert_near(rg_meter_quantile(meter, 0.99), 0.1024);
-    assert_near(rg_meter_quantile(meter, 1), 0.2);
+    assert_value(rg_meter_quantile(meter, 0.49), 0.3e-3);
+    assert_value(rg_meter_quantile(meter, 0.98), 0.4e-3);
+    assert_value(rg_meter_quantile(meter, 0.99), 0.1024);
+    assert_value(rg_meter_quantile(meter, 1), 0.2);
 }
 
 static void quantiles_never_pass_the_largest(void **state)
 {
     rg_meter_t *meter = histogram(*state);
     rg_meter_observe(meter, 0.05e-3);
-    assert_near(rg_meter_quantile(meter, 1), 0.05e-3);
-    assert_near(rg_meter_quantile(meter, 0.5), 0.025e-3);
+    assert_value(rg_meter_quantile(meter, 1), 0.05e-3);
+    assert_value(rg_meter_quantile(meter, 0.5), 0.025e-3);
     rg_meter_observe(meter, 5000); // beyond all bounds
     rg_meter_observe(meter, 7200);
-    assert_near(rg_meter_quantile(meter, 0.99), 7200);
+    assert_value(rg_meter_quantile(meter, 0.99), 7200);
 }
 
 static void text_groups_meters_by_name(void **state)

@@ -1,13 +1,9 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/rng.h"
+#include "tests/support/test.h"
 
 // The known answers that Salmon et al. publish with Random123 for philox4x32-10.
 static void philox_gives_the_published_answers(void **state)

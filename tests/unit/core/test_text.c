@@ -1,10 +1,5 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "common/core/text.h"
+#include "tests/support/test.h"
 
 static void characters_have_their_size(void **state)
 {

@@ -1,8 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -10,6 +5,7 @@
 
 #include "common/core/err.h"
 #include "common/core/thread.h"
+#include "tests/support/test.h"
 
 enum { ITEMS = 1000, CALLS = 200 };
 

@@ -1,14 +1,9 @@
 // The table of commands: complete, and documented.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "services/ctl/command.h"
+#include "tests/support/test.h"
 
 static void test_every_command_is_documented(void **state)
 {

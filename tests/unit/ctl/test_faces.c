@@ -1,8 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +6,7 @@
 #include "common/core/file.h"
 #include "services/ctl/faces/faces.h"
 #include "services/ctl/faces/portrait.h"
-#include "tests/support/folder.h"
+#include "tests/support/test.h"
 
 typedef struct {
     double r, g, b;

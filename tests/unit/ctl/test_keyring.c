@@ -1,17 +1,11 @@
 // The folder of keys as rg-ctl keys changes it.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/file.h"
 #include "services/ctl/keyring.h"
-#include "tests/support/folder.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 static int exists(void **state, const char *name)
 {

@@ -1,13 +1,8 @@
 // What progress looks like.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "services/ctl/output.h"
+#include "tests/support/test.h"
 
 static void assert_duration(double seconds, const char *want)
 {

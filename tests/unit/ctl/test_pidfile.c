@@ -1,19 +1,14 @@
 // Who supervises a run directory: locks, leftovers.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "services/ctl/pidfile.h"
+#include "tests/support/test.h"
 
 static rg_config_t config;
 static char root[64];

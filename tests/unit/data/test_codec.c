@@ -1,8 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +5,7 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/data/image.h"
+#include "tests/support/test.h"
 
 #define FIXTURES "tests/unit/data/fixtures/"
 enum { WIDTH = 48, HEIGHT = 56 }; // of the fixtures

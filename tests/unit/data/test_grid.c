@@ -1,9 +1,4 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +6,7 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/data/grid.h"
-#include "tests/support/folder.h"
+#include "tests/support/test.h"
 
 static const uint8_t *pixel(const rg_image_t *image, int x, int y)
 {

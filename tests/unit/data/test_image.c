@@ -1,8 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +7,7 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/data/image.h"
+#include "tests/support/test.h"
 
 static const rg_jpeg_limits_t limits = {1 << 22, 4096};
 

@@ -1,13 +1,8 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "common/data/target.h"
+#include "tests/support/test.h"
 
 // Attributes P and Q exclude each other, R is free.
 static void configure(rg_config_t *config)

@@ -2,18 +2,14 @@
 #ifndef RG_TEST_EVALUATOR_CASES_H
 #define RG_TEST_EVALUATOR_CASES_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "common/core/alloc.h"
 #include "common/core/rng.h"
 #include "services/evaluator/metrics/metrics.h"
+#include "tests/support/test.h"
 
 // Random normal vectors [n,d]; free() them.
 static inline float *cases_normal(size_t n, int d, uint64_t seed, float scale, float shift)

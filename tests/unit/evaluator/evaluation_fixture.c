@@ -1,23 +1,17 @@
 #include "tests/unit/evaluator/evaluation_fixture.h"
 
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "common/core/alloc.h"
 #include "common/core/file.h"
 #include "common/data/image.h"
 #include "common/model/layers.h"
 #include "services/ctl/faces/faces.h"
-#include "tests/support/folder.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 rg_config_t config;
 const char *fixture_folder;

@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "services/evaluator/metrics/metrics.h"
-#include "tests/support/near.h"
+#include "tests/support/test.h"
 
 static const rg_domain_t P = {0, 1}, Q = {1, 1}, R = {2, 1}, NOT_R = {2, 0};
 

@@ -1,21 +1,15 @@
 // An evaluation apart from its numbers: the protocol and the file of all reports, the cache, ONNX networks, errors,
 // and stopping.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "common/core/alloc.h"
 #include "common/core/file.h"
 #include "common/model/safetensors.h"
 #include "services/evaluator/features.h"
-#include "tests/support/near.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 #include "tests/unit/evaluator/evaluation_fixture.h"
 
 static void an_error_names_the_missing_checkpoint(void **state)

@@ -1,19 +1,12 @@
 // ONNX networks get images of the size and in the range of numbers that they expect.
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "services/evaluator/extractor.h"
-#include "tests/support/folder.h"
-#include "tests/support/near.h"
-#include "tests/support/result.h"
 #include "tests/support/onnx_builder.h"
+#include "tests/support/test.h"
 
 enum { SIDE = 8 };
 

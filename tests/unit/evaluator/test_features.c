@@ -4,9 +4,7 @@
 #include "common/core/file.h"
 #include "services/evaluator/distribution.h"
 #include "services/evaluator/features.h"
-#include "tests/support/folder.h"
-#include "tests/support/near.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 // ---- domains
 

@@ -1,17 +1,11 @@
 #include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "common/core/file.h"
 #include "services/evaluator/follow.h"
-#include "tests/support/folder.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 static rg_config_t config;
 static rg_follow_t follow;

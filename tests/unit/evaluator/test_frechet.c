@@ -3,8 +3,7 @@
 #include <math.h>
 
 #include "services/evaluator/metrics/metrics.h"
-#include "tests/support/near.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 static double distance(const float *a, size_t na, const float *b, size_t nb, int d)
 {

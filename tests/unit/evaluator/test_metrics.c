@@ -4,8 +4,7 @@
 #include <math.h>
 
 #include "services/evaluator/metrics/metrics.h"
-#include "tests/support/near.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 // Kernel (x.y/2 + 1)^3 of (0,0), (2,2) and of (1,1), (3,3): within 1 and 64, across 1, 1, 27 and 343.
 static void the_kernel_distance_is_that_of_the_formula(void **state)

@@ -3,7 +3,7 @@
 #include <math.h>
 
 #include "services/evaluator/metrics/metrics.h"
-#include "tests/support/near.h"
+#include "tests/support/test.h"
 
 static void counts_right_labels(void **state)
 {

@@ -1,15 +1,9 @@
 // The measures agree with the same formulas in PyTorch (make_reference.py).
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 
 #include "services/evaluator/metrics/metrics.h"
 #include "tests/support/reference.h"
-#include "tests/support/near.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 static const double TOLERANCE = 1e-5; // relative: the reference is in single precision
 

@@ -1,17 +1,11 @@
 // The numbers of each stage, on untrained networks.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "common/data/dataset.h"
-#include "tests/support/near.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 #include "tests/unit/evaluator/evaluation_fixture.h"
 
 // The fraction of the test labels that are 0: the accuracy of the classifier.

@@ -1,19 +1,13 @@
 // Parameters of requests, and the HTTP status of each error.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "common/core/err.h"
 #include "services/gateway/http_api.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 // ---- parameters
 

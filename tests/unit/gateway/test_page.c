@@ -1,8 +1,4 @@
 // The page is a part of the program.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "services/gateway/page.h"
+#include "tests/support/test.h"
 
 static void its_files_are_there(void **state)
 {

@@ -1,22 +1,15 @@
 // The files of runs: which runs are found, parts of journals, and pictures.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include <jansson.h>
 
 #include "common/core/file.h"
 #include "services/gateway/run_files.h"
-#include "tests/support/folder.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 // ---- runs
 

@@ -3,11 +3,6 @@
 #ifndef RG_TEST_LOADER_FIXTURE_H
 #define RG_TEST_LOADER_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,7 +10,7 @@
 #include "common/core/alloc.h"
 #include "common/core/file.h"
 #include "common/data/image.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 enum { SIDE = 16 }; // of the images and of data.img_size
 

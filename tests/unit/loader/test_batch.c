@@ -4,7 +4,7 @@
 
 #include "common/core/hash.h"
 #include "services/loader/batch.h"
-#include "tests/support/folder.h"
+#include "tests/support/test.h"
 
 typedef struct {
     void *folder;

@@ -8,7 +8,7 @@
 
 #include "common/wire/wire.h"
 #include "services/loader/loader.h"
-#include "tests/support/folder.h"
+#include "tests/support/test.h"
 
 static sem_t decode_may_go_on;
 

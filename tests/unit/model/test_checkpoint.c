@@ -1,19 +1,12 @@
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 
-#include <cmocka.h>
-
 #include "common/core/alloc.h"
 #include "common/core/file.h"
 #include "common/model/checkpoint.h"
-#include "tests/support/folder.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 #include "tests/unit/model/small.h"
 
 static const rg_checkpoint_info_t INFO = {.stage = "stage3",

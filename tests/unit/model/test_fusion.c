@@ -1,12 +1,7 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "common/model/encoders.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 #include "tests/unit/model/small.h"
 
 typedef struct {

@@ -79,7 +79,7 @@ static direct_t *compute_directly(const tiny_t *f, const char *stage, unsigned p
     return out;
 }
 
-static void assert_near(const float *got, const float *want, size_t n)
+static void assert_all_near(const float *got, const float *want, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (!(got[i] - want[i] < 1e-4f && want[i] - got[i] < 1e-4f))
@@ -108,9 +108,9 @@ static void check_batches(tiny_t *f)
     assert_ok(rg_inference_embed(f->networks, NULL, got->embeddings, got->content, got->code, TINY_IMAGES, 0));
     const rg_inference_source_t rebuilt = {f->values, got->content, got->code, got->code};
     assert_ok(translate(f, got->translated, rebuilt, TINY_IMAGES, NULL));
-    assert_near(got->content, want->content, TINY_IMAGES * MAP);
-    assert_near(got->code, want->code, TINY_IMAGES * Z);
-    assert_near(got->embeddings, want->embeddings, TINY_IMAGES * D);
+    assert_all_near(got->content, want->content, TINY_IMAGES * MAP);
+    assert_all_near(got->code, want->code, TINY_IMAGES * Z);
+    assert_all_near(got->embeddings, want->embeddings, TINY_IMAGES * D);
     for (size_t i = 0; i < TINY_IMAGES * IMAGE; i++)
         assert_in_range(got->translated[i] + 1, want->translated[i], want->translated[i] + 2);
     free(want);

@@ -1,13 +1,7 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 #include "tests/unit/model/small.h"
 
 static void a_seed_gives_the_same_weights_and_parts_do_not_depend_on_each_other(void **state)

@@ -1,18 +1,13 @@
 // VGG16 is a file of the user's: what is right is taken, what is not is named.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "common/core/alloc.h"
 #include "common/core/file.h"
 #include "common/model/perceptual.h"
 #include "tests/grad/vgg16.h"
-#include "tests/support/folder.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 static const int WIDTHS[VGG16_BLOCKS] = {2, 3, 4, 5, 6};
 enum { SIDE = 48 };

@@ -1,13 +1,7 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "common/core/err.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 #include "tests/unit/model/small.h"
 
 static enum rg_stage find(const char *text)

@@ -2,19 +2,13 @@
 #ifndef RG_TEST_MODEL_TINY_H
 #define RG_TEST_MODEL_TINY_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "common/core/alloc.h"
 #include "common/data/image.h"
 #include "common/model/inference.h"
-#include "tests/support/folder.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 enum {
     SIDE = 16,

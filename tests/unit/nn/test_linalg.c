@@ -1,13 +1,8 @@
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 
 #include "common/core/err.h"
 #include "common/nn/linalg.h"
-#include "tests/support/near.h"
+#include "tests/support/test.h"
 
 static void check(const double *have, const double *want, int n)
 {

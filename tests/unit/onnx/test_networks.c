@@ -1,17 +1,13 @@
 // Small networks as PyTorch exports them compute what PyTorch computed in double precision
 // (grad/make_onnx_reference.py): values in the middle and at the end, and the gradient of the image.
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "common/onnx/onnx.h"
 #include "tests/support/allocations.h"
 #include "tests/support/reference.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 enum { VALUES_MAX = 3 };
 static const double TOLERANCE = 1e-5; // of the largest value

@@ -1,16 +1,11 @@
 // Ways to say the same in ONNX give the same: forms of operators that PyTorch's exporter does not use.
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
-#include "tests/support/near.h"
-#include "tests/support/result.h"
 #include "tests/support/onnx_builder.h"
+#include "tests/support/test.h"
 
 #define INTS(...)                                                                                            \
     (const int64_t[])                                                                                        \

@@ -1,14 +1,10 @@
 // What a file may not say, or asks for what we cannot do, is refused with a sentence that names it.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
-#include "tests/support/result.h"
 #include "tests/support/onnx_builder.h"
+#include "tests/support/test.h"
 
 #define INTS(...)                                                                                            \
     (const int64_t[])                                                                                        \

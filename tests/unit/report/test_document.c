@@ -1,23 +1,15 @@
 // Documents: text stays text in every form, axes have round numbers, and drawings of odd data are drawings.
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "common/core/alloc.h"
 #include "common/core/file.h"
 #include "common/report/document.h"
 #include "common/report/svg.h"
 #include "common/report/svg_canvas.h"
-#include "tests/support/folder.h"
-#include "tests/support/near.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 static void check_markup(const char *text, const char *want)
 {

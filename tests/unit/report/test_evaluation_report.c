@@ -1,19 +1,13 @@
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "common/core/alloc.h"
 #include "common/core/file.h"
 #include "common/report/evaluation_report.h"
-#include "tests/support/folder.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 static char path[600], history[600];
 

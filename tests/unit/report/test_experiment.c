@@ -1,19 +1,13 @@
 // What an experiment trains, and what it makes of few numbers.
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "common/core/alloc.h"
+#include "common/model/stage.h"
 #include "services/report/experiment/plan.h"
 #include "services/report/experiment/results.h"
-#include "common/model/stage.h"
-#include "tests/support/near.h"
+#include "tests/support/test.h"
 
 static int has(const rg_plan_run_t *run, const char *set)
 {

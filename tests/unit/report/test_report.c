@@ -1,20 +1,14 @@
 // Reports of runs: what a journal's lines come to, and what the numbers of an evaluation are called.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <cmocka.h>
 
 #include "common/core/alloc.h"
 #include "common/core/file.h"
 #include "services/report/curves.h"
 #include "services/report/measures.h"
 #include "services/report/record.h"
-#include "tests/support/folder.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 static void write_in(const char *folder, const char *name, const char *text)
 {

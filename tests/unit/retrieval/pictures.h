@@ -2,11 +2,6 @@
 #ifndef RG_TEST_RETRIEVAL_PICTURES_H
 #define RG_TEST_RETRIEVAL_PICTURES_H
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +10,7 @@
 #include "common/core/alloc.h"
 #include "common/core/file.h"
 #include "services/retrieval/set.h"
-#include "tests/support/folder.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 // The sentence of the last error has this text in it.
 #define assert_says(text)                                                                                    \

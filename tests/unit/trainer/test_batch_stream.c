@@ -1,11 +1,7 @@
 // Shares of a batch.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
 
 #include "services/trainer/batch_stream.h"
+#include "tests/support/test.h"
 
 static void take_share(int n, int references, int rank, const char *rows, char *out)
 {

@@ -1,12 +1,8 @@
 // Throughput, and the progress that status requests read.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <cmocka.h>
 
 #include "services/trainer/progress.h"
+#include "tests/support/test.h"
 
 // ---- throughput
 

@@ -1,9 +1,4 @@
 // Key files: what is written is read, and what is not in order is refused by name.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +6,7 @@
 
 #include "common/core/file.h"
 #include "common/wire/curve.h"
-#include "tests/support/folder.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 static char path[600];
 

@@ -1,14 +1,9 @@
 // Texts of wanted attributes and what they mean.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "common/core/err.h"
 #include "common/wire/edits.h"
+#include "tests/support/test.h"
 
 enum { BLACK, BLOND, BROWN, MALE, YOUNG };
 

@@ -1,15 +1,9 @@
 // Encrypted sockets: who is let in, and what each role may ask.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <czmq.h>
 #include <sys/stat.h>
 
 #include "common/core/file.h"
-#include "tests/support/folder.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 #include "tests/unit/wire/fixture.h"
 #include "tests/unit/wire/keys.h"
 

@@ -1,16 +1,11 @@
 // /metrics and /healthz as a client sees them, over plain sockets.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/err.h"
-#include "tests/support/folder.h"
+#include "tests/support/test.h"
 #include "tests/unit/wire/fixture.h"
 #include "tests/unit/wire/http_client.h"
 

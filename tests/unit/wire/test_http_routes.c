@@ -1,16 +1,11 @@
 // The HTTP server with routes of a service's own: bodies, answers that come later, who is let in.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "tests/support/folder.h"
+#include "tests/support/test.h"
 #include "tests/unit/wire/fixture.h"
 #include "tests/unit/wire/http_client.h"
 

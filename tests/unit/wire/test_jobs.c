@@ -1,14 +1,9 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 
 #include "common/wire/jobs.h"
-#include "tests/support/result.h"
+#include "tests/support/test.h"
 
 enum { MAX = 3 };
 

@@ -1,12 +1,7 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
 #include "common/wire/json.h"
+#include "tests/support/test.h"
 
 static uint8_t id[16] = {0xab, 1};
 

@@ -1,12 +1,7 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <czmq.h>
 
 #include "common/core/err.h"
-#include "tests/support/folder.h"
+#include "tests/support/test.h"
 #include "tests/unit/wire/fixture.h"
 
 typedef struct {

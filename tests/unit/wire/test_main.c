@@ -1,8 +1,3 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <omp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +9,7 @@
 #include "common/core/err.h"
 #include "common/core/log.h"
 #include "common/wire/service_main.h"
+#include "tests/support/test.h"
 
 static char printed[20000];
 

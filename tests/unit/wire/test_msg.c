@@ -1,14 +1,10 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/err.h"
 #include "common/core/hash.h"
 #include "common/wire/msg.h"
+#include "tests/support/test.h"
 
 // The frames of a message, each copied to memory of exactly its size so that a sanitizer sees every overread.
 typedef struct {

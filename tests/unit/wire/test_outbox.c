@@ -1,13 +1,8 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include <string.h>
 
 #include "common/core/err.h"
 #include "common/wire/outbox.h"
+#include "tests/support/test.h"
 
 enum { LIMIT = 1000 };
 

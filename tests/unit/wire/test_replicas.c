@@ -1,15 +1,11 @@
 // A link to a name with several addresses. What the names are, __wrap_getaddrinfo says.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/err.h"
+#include "tests/support/test.h"
 #include "tests/unit/wire/fixture.h"
 
 enum { REPLICAS = 3 };

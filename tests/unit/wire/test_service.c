@@ -1,14 +1,9 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <czmq.h>
 #include <sys/un.h>
 
 #include "common/core/err.h"
 #include "common/core/file.h"
-#include "tests/support/folder.h"
+#include "tests/support/test.h"
 #include "tests/unit/wire/fixture.h"
 
 typedef struct {

@@ -1,13 +1,8 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 #include <czmq.h>
 
 #include "common/core/err.h"
 #include "common/wire/traffic.h"
-#include "tests/support/folder.h"
+#include "tests/support/test.h"
 #include "tests/unit/wire/fixture.h"
 
 typedef struct {
