@@ -1,3 +1,15 @@
+// What a checkpoint holds. Tensors, of each parameter set and named as PyTorch would name them:
+//
+//     content.in.weight          the values
+//     ema.content.in.weight      the averaged weights, of sets that train and have them
+//     m.content.in.weight, v...  the optimiser's moments, of sets that train
+//
+// Metadata: format (pt), rg_version, stage, attributes (separated by spaces), config (the whole YAML),
+// git_revision, and the numbers of rg_checkpoint_info_t.
+//
+// Loading is strict in both directions: a tensor that the configuration needs must be in the file, and a set
+// must not have a tensor in the file that the configuration does not know. Otherwise a network that was trained
+// with a part, such as attention, would be used without it.
 #include "common/model/checkpoint.h"
 
 #include <inttypes.h>
@@ -9,7 +21,7 @@
 #include "common/core/err.h"
 #include "common/model/safetensors.h"
 
-// The blocks of a set and what their tensors' names begin with.
+// The blocks of a set, and the prefix of their tensors' names.
 static const struct {
     const char *prefix;
     size_t field; // offset of the block's pointer in rg_params_t
@@ -19,7 +31,7 @@ static const struct {
     {"m.", offsetof(rg_params_t, m)},
     {"v.", offsetof(rg_params_t, v)},
 };
-enum { N_BLOCKS = sizeof BLOCKS / sizeof *BLOCKS };
+enum { AVERAGED = 1, N_BLOCKS = sizeof BLOCKS / sizeof *BLOCKS };
 
 static float *block_of(const rg_params_t *set, int block)
 {
@@ -71,7 +83,7 @@ static size_t list_tensors(rg_safetensor_t *out, rg_params_t *const *sets, int n
     return count;
 }
 
-static char *join(const rg_names_t *names)
+static char *join_names(const rg_names_t *names)
 {
     char *text = rg_strdup("");
     for (int i = 0; i < names->count; i++) {
@@ -89,13 +101,13 @@ int rg_checkpoint_save(const char *path, const rg_config_t *config, rg_params_t 
     for (int s = 0; s < n; s++) room += (size_t)sets[s]->n * N_BLOCKS;
     rg_safetensor_t *tensors = rg_alloc(room * sizeof *tensors);
     size_t count = list_tensors(tensors, sets, n);
-    char *yaml = rg_config_dump(config), *attributes = join(&info->attributes), number[N_NUMBERS][24];
-    rg_metadata_t metadata[N_NUMBERS + 6] = {{"format", "pt"},       {"rg_version", "1"},
-                                             {"stage", info->stage}, {"attributes", attributes},
-                                             {"config", yaml},       {"git_revision", RG_GIT_REVISION}};
+    char *yaml = rg_config_dump(config), *attributes = join_names(&info->attributes), number[N_NUMBERS][24];
+    rg_safetensors_metadata_t metadata[N_NUMBERS + 6] = {
+        {"format", "pt"},           {"rg_version", "1"}, {"stage", info->stage},
+        {"attributes", attributes}, {"config", yaml},    {"git_revision", RG_GIT_REVISION}};
     for (int i = 0; i < N_NUMBERS; i++) {
         snprintf(number[i], sizeof number[i], "%" PRIu64, *number_of(info, i));
-        metadata[6 + i] = (rg_metadata_t){NUMBERS[i].key, number[i]};
+        metadata[6 + i] = (rg_safetensors_metadata_t){NUMBERS[i].key, number[i]};
     }
     int err = rg_safetensors_write(path, tensors, count, metadata, sizeof metadata / sizeof *metadata);
     free(attributes);
@@ -111,8 +123,8 @@ static int read_info(const rg_safetensors_t *file, const char *path, rg_checkpoi
     const char *version = rg_safetensors_metadata(file, "rg_version"),
                *stage = rg_safetensors_metadata(file, "stage");
     if (!version || strcmp(version, "1") != 0 || !stage)
-        return rg_fail(RG_EVERSION, "%s: not a checkpoint of this program (rg_version %.16s)", path,
-                       version ? version : "missing");
+        return rg_fail(RG_EVERSION, "%s: not a checkpoint of this program (rg_version is %.16s, needed is 1)",
+                       path, version ? version : "missing");
     memset(info, 0, sizeof *info);
     snprintf(info->stage, sizeof info->stage, "%s", stage);
     for (int i = 0; i < N_NUMBERS; i++) {
@@ -150,7 +162,7 @@ static int load_block(const rg_safetensors_t *file, const char *path, rg_params_
     return err;
 }
 
-// A network that was trained with a part which is not there now is another network.
+// Every tensor of this set in the file must have a parameter.
 static int check_surplus(const rg_safetensors_t *file, const char *path, const rg_params_t *set)
 {
     size_t length = strlen(set->name);
@@ -164,15 +176,17 @@ static int check_surplus(const rg_safetensors_t *file, const char *path, const r
     return 0;
 }
 
+// To start, the averaged weights become the values, where the file has them. A set that did not train in its
+// stage has none: its values are final.
 static int load_set(const rg_safetensors_t *file, const char *path, rg_params_t *set,
                     enum rg_checkpoint_use use)
 {
     char averaged[128];
-    tensor_name(averaged, 1, set->list[0]);
+    tensor_name(averaged, AVERAGED, set->list[0]);
     int err = check_surplus(file, path, set);
     if (err) return err;
     if (use == RG_CHECKPOINT_START) {
-        err = load_block(file, path, set, rg_safetensors_find(file, averaged) ? 1 : 0, set->value);
+        err = load_block(file, path, set, rg_safetensors_find(file, averaged) ? AVERAGED : 0, set->value);
         if (!err && set->ema) memcpy(set->ema, set->value, set->count * sizeof *set->ema);
     } else {
         for (int block = 0; !err && block < N_BLOCKS; block++)

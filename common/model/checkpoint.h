@@ -1,8 +1,7 @@
-// Checkpoints: one safetensors file with all that resuming needs. Weights carry PyTorch's layouts and their
-// own names
-// ("content.in.weight"); trained sets add "ema.", "m." and "v." copies. Random numbers and the data order are
-// functions of (seed, stage, iteration) (core/rng.h, proto/batch.proto), so the iteration is their whole
-// state.
+// Checkpoints: one safetensors file with everything that resuming needs. Weights have PyTorch's layouts and
+// names ("content.in.weight"); sets that train add "ema.", "m." and "v." copies. Random numbers and the order
+// of the data are functions of (seed, stage, iteration) (core/rng.h, proto/batch.proto), so the iteration is
+// their whole state. Saving is atomic.
 #ifndef RG_MODEL_CHECKPOINT_H
 #define RG_MODEL_CHECKPOINT_H
 
@@ -12,22 +11,23 @@
 #include "common/nn/param.h"
 
 typedef struct {
-    char stage[16];          // classifier, stage1, stage2, stage3
-    uint64_t iteration;      // finished iterations
-    uint64_t iterations;     // of the whole stage: equal = the stage is finished
-    uint64_t fingerprint;    // of the data set trained on
-    uint64_t set_generation; // stage3: index generation when training began
-    uint64_t retrieved; // stage3: neighbours used so far, of which retrieved_new were added after training
-    uint64_t retrieved_new; // began, the latest of them in index generation last_new_generation
-    uint64_t last_new_generation;
-    rg_names_t attributes; // what the outputs mean: columns of the classifier, attributes of the codes
+    char stage[16];       // classifier, stage1, stage2, stage3
+    uint64_t iteration;   // finished iterations
+    uint64_t iterations;  // of the whole stage; if both are equal, the stage is finished
+    uint64_t fingerprint; // of the data set trained on
+    // Of stage 3, else 0:
+    uint64_t set_generation;      // the index generation when training began
+    uint64_t retrieved;           // neighbours used so far
+    uint64_t retrieved_new;       // of these, images that were added after training began
+    uint64_t last_new_generation; // the index generation of the latest of them
+    rg_names_t attributes;        // the columns of the classifier, or the attributes of the codes
 } rg_checkpoint_info_t;
 
-// RG_EFULL, RG_EIO: the file is as before.
+// RG_EFULL, RG_EIO: the file is then as before.
 int rg_checkpoint_save(const char *path, const rg_config_t *config, rg_params_t *const *sets, int n,
                        const rg_checkpoint_info_t *info);
 
-// Metadata only. RG_ENOENT, RG_EFORMAT.
+// Reads the metadata only. RG_ENOENT, RG_EFORMAT, RG_EVERSION.
 int rg_checkpoint_peek(const char *path, rg_checkpoint_info_t *info);
 
 enum rg_checkpoint_use {
@@ -35,8 +35,8 @@ enum rg_checkpoint_use {
     RG_CHECKPOINT_START,  // averaged weights become the values: for inference and for the next stage
 };
 
-// RG_EMODEL names the tensor that is missing, of another shape or one too many: a checkpoint of another
-// architecture. On error the sets may be partly written.
+// RG_EMODEL naming the tensor that is missing, has another shape, or is in the file without a place in the
+// sets: a checkpoint of another architecture. On error the sets may be partly written.
 int rg_checkpoint_load(const char *path, rg_params_t *const *sets, int n, enum rg_checkpoint_use use,
                        rg_checkpoint_info_t *info);
 

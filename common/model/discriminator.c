@@ -1,3 +1,13 @@
+// The gradient penalty needs the gradient of a gradient: the penalty is of D's slope with respect to its input,
+// and D learns from the penalty's gradient with respect to its weights. D is a chain of convolutions and leaky
+// ReLUs, so its slope is a chain too: from the mean of the last map back to the image, each convolution's
+// adjoint and each activation's factor (1 or RG_LEAKY_SLOPE, by the sign of its output). rg_discriminator_slope writes
+// that chain as a graph of ops of its own:
+//
+//     x ──conv──act──conv──act── source ── mean        way forward: only the signs are used, nothing is recorded
+//     g ◄─conv'─act'─conv'─act'─ source' ◄ 1/(h*w)     way back: recorded, its backward pass reaches the weights
+//
+// So the second derivative is exact, and the tape needs no support for second derivatives.
 #include "common/model/discriminator.h"
 
 #include <assert.h>
@@ -70,7 +80,7 @@ rg_tensor_t *rg_discriminator_slope(rg_tape_t *tape, const rg_discriminator_t *n
 
 typedef struct {
     rg_tensor_t *x;
-    float *each; // [N]: what an element of image n adds to its gradient, as a constant or as a factor
+    float *each; // [1] the gradient of every element; or [N], of image n's elements, times the element
 } slope_ctx_t;
 
 // ---- the adversarial loss

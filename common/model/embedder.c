@@ -1,3 +1,6 @@
+// What the losses keep for their backward pass. The triplet loss keeps nothing and computes its distances again.
+// The ranking loss keeps two [N,N] matrices: the scores, and the probabilities, which become the gradients of
+// the scores in place. The gradients of the embeddings are then two matrix products.
 #include "common/model/embedder.h"
 
 #include <assert.h>
@@ -38,7 +41,7 @@ void rg_embedder_declare(rg_embedder_t *net, rg_params_t *set, const rg_config_t
 rg_tensor_t *rg_embed(rg_tape_t *tape, const rg_embedder_t *net, rg_tensor_t *content, rg_tensor_t *code,
                       const float *keep)
 {
-    rg_tensor_t *x = content; // the caller's, who may read on
+    rg_tensor_t *x = content; // others may read it later, so the first convolution is not its last reader
     for (int i = 0; i < RG_EMBEDDER_BLOCKS; i++) {
         x = (i == 0 ? rg_conv : rg_conv_last)(tape, x, &net->conv[i]);
         x = rg_layer_norm(tape, x, net->norm[i].gain, net->norm[i].shift, RG_ACT_RELU);
@@ -144,21 +147,21 @@ typedef struct {
     rg_tensor_t *e;
     rg_param_t *scale;
     const float *relevance;
-    float *score, *chance; // [N,N], 0 chance on the diagonal
+    float *score, *probability; // [N,N], probability 0 on the diagonal
     float weight;
 } ranking_ctx_t;
 
-// Chances of a query's images from their scores, but for `own`; the log of their sum.
-static double rank_images(float *chance, const float *score, int n, int own)
+// Softmax of a query's scores, without its own image. Returns the logarithm of the sum of exponentials.
+static double rank_images(float *probability, const float *score, int n, int own)
 {
     double most = -INFINITY, sum = 0;
     for (int j = 0; j < n; j++)
         if (j != own) most = fmax(most, (double)score[j]);
     for (int j = 0; j < n; j++) {
-        chance[j] = j == own ? 0 : (float)exp((double)score[j] - most);
-        sum += (double)chance[j];
+        probability[j] = j == own ? 0 : (float)exp((double)score[j] - most);
+        sum += (double)probability[j];
     }
-    for (int j = 0; j < n; j++) chance[j] = (float)((double)chance[j] / sum);
+    for (int j = 0; j < n; j++) probability[j] = (float)((double)probability[j] / sum);
     return most + log(sum);
 }
 
@@ -169,21 +172,21 @@ static double rank_all(const ranking_ctx_t *op)
     for (int i = 0; i < n; i++) {
         const float *score = op->score + (size_t)i * (size_t)n,
                     *relevance = op->relevance + (size_t)i * (size_t)n;
-        double log_sum = rank_images(op->chance + (size_t)i * (size_t)n, score, n, i);
+        double log_sum = rank_images(op->probability + (size_t)i * (size_t)n, score, n, i);
         for (int j = 0; j < n; j++)
             if (j != i) sum += (double)relevance[j] * (log_sum - (double)score[j]);
     }
     return sum / n;
 }
 
-// Gradients of scores into op->chance, whose values are not needed any more.
+// Gradients of the scores are written over op->probability, which is not read again.
 static void ranking_backward(rg_tape_t *tape, void *ctx)
 {
     ranking_ctx_t *op = ctx;
     const rg_backend_t *backend = rg_tape_backend(tape);
     int n = op->e->n / 2, d = op->e->c, add = 0;
     size_t half = (size_t)n * (size_t)d, pairs = (size_t)n * (size_t)n;
-    float sharp = expf(*op->scale->value), *slope = op->chance;
+    float sharp = expf(*op->scale->value), *slope = op->probability;
     float *de = rg_tape_grad(tape, op->e, &add);
     double dscale = 0;
     for (size_t i = 0; i < pairs; i++) {

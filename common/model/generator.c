@@ -50,8 +50,8 @@ rg_tensor_t *rg_generate(rg_tape_t *tape, const rg_generator_t *net, rg_tensor_t
                      x);
     }
     for (int i = 0; i < 2; i++) {
-        x = (i == 0 ? rg_conv : rg_conv_last)(tape, x,
-                                              &net->up[i]); // the first may read the caller's content
+        // without residual blocks the first one reads the caller's content, which others may read later
+        x = (i == 0 ? rg_conv : rg_conv_last)(tape, x, &net->up[i]);
         x = rg_layer_norm(tape, x, net->norm[i].gain, net->norm[i].shift, RG_ACT_RELU);
     }
     rg_tensor_t *mask = NULL;
@@ -75,7 +75,7 @@ void rg_fusion_declare(rg_fusion_t *net, rg_params_t *set, const rg_config_t *co
 {
     int c = rg_content_channels(config);
     *net = (rg_fusion_t){.form = (enum rg_fusion_form)config->model.fusion, .k = config->model.k};
-    if (net->form == RG_FUSION_STYLE) return; // nothing to learn: G learns to read what it is given
+    if (net->form == RG_FUSION_STYLE) return; // it has no parameters
     net->neighbours =
         rg_layer_conv(set, "neighbours",
                       (rg_conv_spec_t){.in = config->model.k * c, .out = c, .k = 3, .stride = 1, .pad = 1});
@@ -111,7 +111,7 @@ int rg_fusion_rows(const rg_fusion_t *net, const rg_tensor_t *code, const rg_ten
 
 // ---- the form `style`
 
-// mean [c] of those of the k codes [k,c] that are there; 0 if none is.
+// mean [c] of the codes [k,c] that are not missing (all zeros). 0 if all are missing.
 static int mean_code(float *mean, const float *codes, int k, int c)
 {
     int count = 0;
@@ -128,6 +128,7 @@ static int mean_code(float *mean, const float *codes, int k, int c)
     return count > 0;
 }
 
+// The wanted code, with the neighbours' mean in the dimensions that shall change.
 static rg_tensor_t *guided_code(rg_tape_t *tape, const rg_fusion_t *net, const rg_tensor_t *code,
                                 const rg_tensor_t *own, const rg_tensor_t *found)
 {
@@ -147,6 +148,7 @@ static rg_tensor_t *guided_code(rg_tape_t *tape, const rg_fusion_t *net, const r
 
 // ---- the form `concat`
 
+// The source's content, joined with the neighbours' maps.
 static rg_tensor_t *joined_content(rg_tape_t *tape, const rg_fusion_t *net, rg_tensor_t *content,
                                    rg_tensor_t *found)
 {

@@ -1,3 +1,8 @@
+// The memory of a pass. The tape's arena grows to the largest pass and is kept, so a steady stream of requests
+// allocates nothing. A pass is one batch: inputs are borrowed from the caller's arrays, outputs are copied into
+// them, and then the tape is reset. So a call of n images needs the memory of `batch` images, and between two
+// calls the tape is empty. The backend keeps packed copies of the weights, which is why networks and backend
+// are opened and closed together.
 #include "common/model/inference.h"
 
 #include <stdio.h>
@@ -23,7 +28,8 @@ int rg_inference_can_translate(const rg_inference_t *self)
 
 // ---- loading
 
-// The embeddings of a retrieval net that is still being trained shall not fill the retrieval set.
+// An unfinished stage 2 is passed over: the retrieval set must not fill with the embeddings of a retrieval net
+// that is still being trained.
 int rg_inference_newest(const rg_config_t *config, char path[RG_PATH_SIZE])
 {
     for (enum rg_stage stage = RG_STAGE_3; stage >= RG_STAGE_1; stage--) {
@@ -37,7 +43,7 @@ int rg_inference_newest(const rg_config_t *config, char path[RG_PATH_SIZE])
     return rg_fail(RG_ENOENT, "%s: no checkpoint here yet: train stage 1 first", config->run);
 }
 
-// Reads what a stage's checkpoint in the run directory says of itself.
+// Reads the metadata of a stage's checkpoint in the run directory.
 static int peek_stage(const rg_config_t *config, enum rg_stage stage, char path[RG_PATH_SIZE],
                       rg_checkpoint_info_t *info)
 {
@@ -51,7 +57,7 @@ static int peek_stage(const rg_config_t *config, enum rg_stage stage, char path[
     return err;
 }
 
-// The same of a given file, which may hold any stage that has a model.
+// The same for a given file, which may hold any stage but the classifier.
 static int peek_path(rg_inference_t *self, const char *path, enum rg_stage *stage)
 {
     snprintf(self->path, sizeof self->path, "%s", path);
@@ -62,6 +68,7 @@ static int peek_path(rg_inference_t *self, const char *path, enum rg_stage *stag
     return err;
 }
 
+// A code's dimensions belong to attributes by their position, so names and order must be the same.
 static int check_attributes(const rg_config_t *config, const rg_checkpoint_info_t *info, const char *path)
 {
     const rg_names_t *wanted = &config->data.attributes, *trained = &info->attributes;
@@ -112,7 +119,7 @@ static int load_model(rg_inference_t *self, enum rg_stage stage)
     return 0;
 }
 
-// The classifier as the stage itself.
+// The stage is the classifier itself.
 static int load_classifier_stage(rg_inference_t *self)
 {
     int err = load_classifier(self, self->path);
@@ -155,7 +162,7 @@ void rg_inference_close(rg_inference_t **out)
     rg_inference_t *self = *out;
     if (!self) return;
     rg_tape_destroy(&self->tape);
-    rg_backend_destroy(&self->backend); // keeps copies of the weights
+    rg_backend_destroy(&self->backend);
     rg_params_fini(&self->classifier_set);
     rg_model_destroy(&self->model);
     free(self);

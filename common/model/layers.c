@@ -3,9 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static const float SCALE = 2.302585f; // of a softmax, log(10): a temperature of 0.1
+static const float SCALE = 2.302585f; // log(10): a softmax with a temperature of 0.1
 
-static rg_param_t *part(rg_params_t *set, const char *layer, const char *what, int rank, int a, int b, int k)
+static rg_param_t *add_param(rg_params_t *set, const char *layer, const char *what, int rank, int a, int b,
+                             int k)
 {
     char name[64];
     const int shape[4] = {a, b, k, k};
@@ -15,8 +16,8 @@ static rg_param_t *part(rg_params_t *set, const char *layer, const char *what, i
 
 rg_conv_t rg_layer_conv(rg_params_t *set, const char *name, rg_conv_spec_t s)
 {
-    return (rg_conv_t){.weight = part(set, name, "weight", 4, s.out, s.in, s.k),
-                       .bias = s.no_bias ? NULL : part(set, name, "bias", 1, s.out, 0, 0),
+    return (rg_conv_t){.weight = add_param(set, name, "weight", 4, s.out, s.in, s.k),
+                       .bias = s.no_bias ? NULL : add_param(set, name, "bias", 1, s.out, 0, 0),
                        .stride = s.stride,
                        .pad = s.pad,
                        .reflect = s.reflect,
@@ -27,15 +28,15 @@ rg_conv_t rg_layer_conv(rg_params_t *set, const char *name, rg_conv_spec_t s)
 
 rg_linear_t rg_layer_linear(rg_params_t *set, const char *name, int in, int out, enum rg_act act)
 {
-    return (rg_linear_t){.weight = part(set, name, "weight", 2, out, in, 0),
-                         .bias = part(set, name, "bias", 1, out, 0, 0),
+    return (rg_linear_t){.weight = add_param(set, name, "weight", 2, out, in, 0),
+                         .bias = add_param(set, name, "bias", 1, out, 0, 0),
                          .act = act};
 }
 
 rg_layer_norm_t rg_layer_layer_norm(rg_params_t *set, const char *name, int channels)
 {
-    return (rg_layer_norm_t){.gain = part(set, name, "gain", 1, channels, 0, 0),
-                             .shift = part(set, name, "shift", 1, channels, 0, 0)};
+    return (rg_layer_norm_t){.gain = add_param(set, name, "gain", 1, channels, 0, 0),
+                             .shift = add_param(set, name, "shift", 1, channels, 0, 0)};
 }
 
 rg_param_t *rg_layer_scale(rg_params_t *set)
@@ -43,6 +44,7 @@ rg_param_t *rg_layer_scale(rg_params_t *set)
     return rg_params_add(set, "scale", 1, (const int[4]){1});
 }
 
+// FNV-1a. It must stay as it is: the initial weights of every seed follow from it.
 static uint64_t stream_of(const char *name)
 {
     uint64_t hash = 14695981039346656037u;

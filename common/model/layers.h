@@ -1,5 +1,5 @@
-// Declaring layers: each call adds a layer's parameters to a set under PyTorch-like names and returns the
-// layer.
+// How networks declare their layers. Each function adds a layer's parameters to a set, under names as PyTorch
+// would give them, and returns the layer.
 #ifndef RG_MODEL_LAYERS_H
 #define RG_MODEL_LAYERS_H
 
@@ -9,7 +9,7 @@
 typedef struct {
     int in, out, k, stride, pad;
     int reflect, up, no_bias;
-    int half; // a norm follows, see ops.h
+    int half; // the output is stored in 16 bits if the backend computes so: a norm follows (nn/ops.h)
     enum rg_act act;
 } rg_conv_spec_t;
 rg_conv_t rg_layer_conv(rg_params_t *set, const char *name, rg_conv_spec_t spec);
@@ -21,11 +21,14 @@ rg_linear_t rg_layer_linear(rg_params_t *set, const char *name, int in, int out,
 typedef struct {
     rg_param_t *gain, *shift;
 } rg_layer_norm_t;
-rg_param_t *rg_layer_scale(rg_params_t *set); // "scale" [1] of a softmax, as a logarithm
 rg_layer_norm_t rg_layer_layer_norm(rg_params_t *set, const char *name, int channels);
 
-// Initial values by the last part of the name: weights Kaiming, biases and shifts 0, gains uniform in [0,1).
-// Each parameter has its own stream of numbers, so adding one changes no other.
+// "scale" [1]: the logarithm of the factor of a softmax's arguments.
+rg_param_t *rg_layer_scale(rg_params_t *set);
+
+// Sets initial values by the last part of the name: weights Kaiming, biases and shifts 0, gains uniform in
+// [0,1). Each parameter draws from its own stream of random numbers, which depends on seed and name alone. So
+// a new parameter does not change the initial values of the others.
 void rg_layers_init(rg_params_t *set, uint64_t seed);
 
 #endif

@@ -1,3 +1,23 @@
+// Memory. Every part has one parameter set, whose values, gradients, moments and averaged weights are blocks of
+// floats (nn/param.h). The gradients of all sets that train lie in one block of model->gradients, used twice:
+//
+//     while D learns              [ D                    ]
+//     while the others learn      [ E_c | E_a | G | R .. ]
+//
+// The two kinds of backward pass never overlap in time, so the block is as long as the longer of the two rows.
+// G's losses go through D with D frozen, and write no gradient of D.
+//
+// Translation. The search for neighbours takes a round trip to the retrieval service, so a translation has two
+// halves, and the caller computes something else between them:
+//
+//     rg_translate_ask     embeds content and wanted code with R (no graph: which images are found has no
+//                          gradient), and sends the embeddings; `found` is still empty
+//     ...                  the trainer judges real images with D; inference has nothing to do here
+//     rg_translate_finish  waits until `found` is filled, fuses it with content and code, and runs G
+//
+// A tape may have several translations under way. Their finishes may come in any order, since a wait returns
+// when everything that was asked so far is there. An error of ask or wait is kept on the tape, and the
+// translation goes on with zeros, so that callers check for errors once, at the end of their pass.
 #include "common/model/model.h"
 
 #include <assert.h>
@@ -10,6 +30,8 @@
 
 static const char *const NAMES[RG_PARTS] = {"content",       "attribute", "generator",
                                             "discriminator", "embedder",  "fusion"};
+
+// ---- parts and their parameters
 
 static void declare_part(rg_model_t *model, enum rg_part part)
 {
@@ -38,6 +60,7 @@ static void declare_part(rg_model_t *model, enum rg_part part)
     }
 }
 
+// Gives each set that trains its place in the block of gradients.
 static void alloc_parts(rg_model_t *model, unsigned trains)
 {
     size_t at[RG_PARTS] = {0}, of_d = 0, of_others = 0;

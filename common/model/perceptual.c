@@ -50,7 +50,7 @@ void rg_perceptual_fini(rg_perceptual_t *net)
     rg_params_fini(&net->normalise_set);
 }
 
-static rg_tensor_t *features(rg_tape_t *tape, const rg_perceptual_t *net, rg_tensor_t *x)
+static rg_tensor_t *normalised_relu5_3(rg_tape_t *tape, const rg_perceptual_t *net, rg_tensor_t *x)
 {
     rg_tensor_t *relu5_3;
     rg_onnx_run(net->vgg16, tape, rg_conv(tape, x, &net->normalise), &relu5_3);
@@ -61,5 +61,6 @@ double rg_loss_perceptual(rg_tape_t *tape, const rg_perceptual_t *net, rg_tensor
                           rg_tensor_t *source, float weight)
 {
     assert(image->h >= 32 && image->w >= 32);
-    return rg_loss_l2(tape, features(tape, net, image), features(tape, net, source), weight);
+    return rg_loss_l2(tape, normalised_relu5_3(tape, net, image), normalised_relu5_3(tape, net, source),
+                      weight);
 }

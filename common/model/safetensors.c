@@ -1,3 +1,6 @@
+// The file is untrusted. What is checked before a tensor is given out: the header fits into the file and is
+// JSON; a tensor is F32, has at most 4 dimensions, and the product of its dimensions does not overflow; its
+// range of bytes lies within the file, has exactly that length, and begins on a multiple of 4.
 #include "common/model/safetensors.h"
 
 #include <fcntl.h>
@@ -19,8 +22,8 @@ enum { HEADER_MAX = 16 << 20, TENSORS_MAX = 100000 };
 
 // ---- writing
 
-static json_t *header_of(const rg_safetensor_t *tensors, size_t n, const rg_metadata_t *metadata,
-                         size_t n_metadata)
+static json_t *make_header(const rg_safetensor_t *tensors, size_t n,
+                           const rg_safetensors_metadata_t *metadata, size_t n_metadata)
 {
     json_t *header = json_object(), *notes = json_object();
     for (size_t i = 0; i < n_metadata; i++)
@@ -41,9 +44,9 @@ static json_t *header_of(const rg_safetensor_t *tensors, size_t n, const rg_meta
 }
 
 int rg_safetensors_write(const char *path, const rg_safetensor_t *tensors, size_t n,
-                         const rg_metadata_t *metadata, size_t n_metadata)
+                         const rg_safetensors_metadata_t *metadata, size_t n_metadata)
 {
-    json_t *header = header_of(tensors, n, metadata, n_metadata);
+    json_t *header = make_header(tensors, n, metadata, n_metadata);
     char *text = json_dumps(header, JSON_COMPACT);
     json_decref(header);
     if (!text) return rg_fail(RG_EFORMAT, "%s: a name or note is not valid UTF-8", path);
@@ -191,7 +194,7 @@ const rg_safetensor_t *rg_safetensors_find(const rg_safetensors_t *file, const c
     return NULL;
 }
 
-static void shape_text(char out[64], int rank, const int *shape)
+static void format_shape(char out[64], int rank, const int *shape)
 {
     size_t n = 0;
     out[0] = 0;
@@ -206,8 +209,8 @@ int rg_safetensors_read(const rg_safetensors_t *file, const char *origin, const 
     if (!tensor) return rg_fail(RG_EMODEL, "%s: no tensor %s", origin, name);
     if (tensor->rank != rank || memcmp(tensor->shape, shape, (size_t)rank * sizeof *shape) != 0) {
         char has[64], wants[64];
-        shape_text(has, tensor->rank, tensor->shape);
-        shape_text(wants, rank, shape);
+        format_shape(has, tensor->rank, tensor->shape);
+        format_shape(wants, rank, shape);
         return rg_fail(RG_EMODEL, "%s: %s is %s, needed is %s", origin, name, has, wants);
     }
     memcpy(to, tensor->data, tensor->count * sizeof *to);

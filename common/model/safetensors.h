@@ -1,5 +1,6 @@
-// safetensors files: 8-byte little-endian header length, JSON header, raw tensors. Reading maps the file and
-// checks every offset and shape against it before anything is handed out; writing is atomic.
+// safetensors files: 8 bytes with the length of the header (little-endian), a JSON header, raw tensors.
+// Reading maps the file, and checks every offset and shape against its size before anything is given out.
+// Writing is atomic.
 #ifndef RG_MODEL_SAFETENSORS_H
 #define RG_MODEL_SAFETENSORS_H
 
@@ -14,26 +15,29 @@ typedef struct {
 
 typedef struct {
     const char *key, *value;
-} rg_metadata_t;
+} rg_safetensors_metadata_t;
 
 int rg_safetensors_write(const char *path, const rg_safetensor_t *tensors, size_t n,
-                         const rg_metadata_t *metadata, size_t n_metadata);
+                         const rg_safetensors_metadata_t *metadata, size_t n_metadata);
 
 typedef struct rg_safetensors rg_safetensors_t;
 
-// RG_ENOENT, RG_EFORMAT (what is wrong, in which file), RG_ELIMIT (header over 16 MiB).
+// From a file, or from borrowed bytes that origin names in errors. RG_ENOENT, RG_EFORMAT saying what is wrong,
+// RG_ELIMIT (header over 16 MiB, or too many tensors).
 int rg_safetensors_open(rg_safetensors_t **file, const char *path);
-int rg_safetensors_parse(rg_safetensors_t **file, const void *bytes, size_t size,
-                         const char *origin); // borrowed bytes
+int rg_safetensors_parse(rg_safetensors_t **file, const void *bytes, size_t size, const char *origin);
 void rg_safetensors_close(rg_safetensors_t **file);
 
-// NULL if there is none of that name. Lives until close.
+// The tensor of that name, or NULL. Lives until close, as do all results.
 const rg_safetensor_t *rg_safetensors_find(const rg_safetensors_t *file, const char *name);
-// Copies the tensor of that name, which must be there and have this shape: else RG_EMODEL saying so, of the
-// file `origin`.
+
+// Copies the tensor of that name. RG_EMODEL, naming the file `origin`, if it is missing or has another shape.
 int rg_safetensors_read(const rg_safetensors_t *file, const char *origin, const char *name, int rank,
                         const int *shape, float *to);
+
 const rg_safetensor_t *rg_safetensors_at(const rg_safetensors_t *file, size_t i); // NULL beyond the last
+
+// A value of the metadata, or NULL.
 const char *rg_safetensors_metadata(const rg_safetensors_t *file, const char *key);
 
 #endif

@@ -1,3 +1,12 @@
+// Images reach the retrieval set in two ways, which end in the same AddRequest (make_add_request):
+//
+//     StoreRequest   pixels and thumbnails of new images, from the loader   rg_answer_store
+//     ListReply      thumbnails of stored images, which a new model has     rg_answer_missing
+//                    not embedded yet
+//
+// For each image the request carries the embedding of content and own code, and the features that the fusion
+// reads of a neighbour: the code, or with model.fusion: concat the content map. Features travel and are stored
+// as 16-bit floats.
 #include "services/encoder/answer.h"
 
 #include <stdio.h>

@@ -136,7 +136,7 @@ int rg_feature_cache_write(const char *path, const char *key, const rg_feature_m
 {
     char checksum[17];
     matrix_checksum(matrix, checksum);
-    const rg_metadata_t metadata[] = {{KEY, key}, {CHECKSUM, checksum}};
+    const rg_safetensors_metadata_t metadata[] = {{KEY, key}, {CHECKSUM, checksum}};
     rg_safetensor_t rows = {.rank = 2,
                             .shape = {(int)matrix->n, matrix->width},
                             .data = matrix->row,

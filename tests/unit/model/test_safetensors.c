@@ -11,7 +11,7 @@ static void what_is_written_is_read_back(void **state)
     const rg_safetensor_t tensors[] = {
         {.name = "a.weight", .rank = 2, .shape = {2, 3}, .data = a, .count = 6},
         {.name = "b", .rank = 1, .shape = {1}, .data = b, .count = 1}};
-    const rg_metadata_t notes[] = {{"stage", "stage1"}, {"text", "two\nlines"}};
+    const rg_safetensors_metadata_t notes[] = {{"stage", "stage1"}, {"text", "two\nlines"}};
     char *path = rg_format("%s/x.safetensors", (char *)*state);
     rg_safetensors_t *file;
     assert_ok(rg_safetensors_write(path, tensors, 2, notes, 2));
