@@ -1,3 +1,6 @@
+// A document is a list of blocks in the order in which they were added. A block owns its text, table,
+// drawing or PNG bytes, so the document can be written when the sources are gone. document_write.c turns
+// blocks into files.
 #include "common/report/document.h"
 
 #include <assert.h>

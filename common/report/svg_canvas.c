@@ -1,3 +1,11 @@
+// A drawing, in pixels:
+//
+//   76                 600   690
+//   |  y title  +-------+     |   16  top of the frame
+//   |  numbers  | frame | names of levels
+//   |           +-------+         260  bottom of the frame
+//   |             names of bars or numbers of the x axis
+//   |             legend          as many rows as it needs
 #include "common/report/svg_canvas.h"
 
 #include <math.h>

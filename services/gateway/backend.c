@@ -1,3 +1,11 @@
+// The life of a call, all on the loop's thread:
+//
+//   rg_backend_call    refuses if too many calls like it are open; else adds it to `open` and sends it
+//   the link           calls call_take_reply once: with a reply, an error of the service, or RG_ETIMEOUT
+//   call_end           removes the call from `open`, then calls fn, which may call the backend again
+//
+// rg_backend_stop makes the links forget all open calls and ends them, so every HTTP request is answered
+// before the links are destroyed.
 #include "services/gateway/backend.h"
 
 #include <stdlib.h>

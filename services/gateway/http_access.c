@@ -1,3 +1,13 @@
+// Who may do what, in the order of the checks:
+//
+//   request                                           on loopback                     elsewhere
+//   GET /healthz                                      allowed                         allowed
+//   host is not a local name, there is no token       refused (RG_ACCESS_HOST)        -
+//   from a page of another origin, not a page's file  refused (RG_ACCESS_ORIGIN)      refused
+//   the page's own files, POST /api/v1/session        allowed                         allowed
+//   all else                                          local name or token             token
+//
+// A browser says where a request comes from in Origin and Sec-Fetch-Site. Other programs send neither header.
 #include "services/gateway/http_access.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,8 @@
+// body:    rg_request_image_load -> job: image_decode -> image_decoded -> fn stored:  rg_request_image_load
+// -> retrieval service -> image_take_thumbnail -> job: image_decode -> ... -> fn
+//
+// The id is the content's hash for a body, and the given one for a stored image. Searches exclude it from
+// their results.
 #include "services/gateway/request_image.h"
 
 #include <stdlib.h>

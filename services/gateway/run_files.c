@@ -1,3 +1,7 @@
+// Names in requests come from the network, so no name becomes a path unchecked: a run must be in the list
+// that scan_runs made, a sample's name has no slash, and files are opened with O_NOFOLLOW (no symbolic
+// links) and O_NONBLOCK (a FIFO cannot block the loop). What one request reads is bounded: entries of
+// folders, runs, bytes of a journal, pictures.
 #include "services/gateway/run_files.h"
 
 #include <ctype.h>

@@ -1,4 +1,5 @@
-// The page, access control, /session, /system and /status.
+// The handlers of the page, /session, /system and /status, and rg_gateway_admit, which checks every request
+// before its body is read.
 #include <stdlib.h>
 #include <string.h>
 

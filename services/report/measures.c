@@ -1,3 +1,7 @@
+// A report has a flat list of numbers with structured names ("frechet_latent.Male"). rg_measures_put parses
+// each name and sorts the numbers into matrices: measures by mode; measures without a mode; and, for each
+// mode, parts by measure. A matrix is written as a table, or as several if it has more columns than a
+// table.
 #include "services/report/measures.h"
 
 #include <stdio.h>

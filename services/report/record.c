@@ -1,3 +1,7 @@
+// A run writes its journals only by appending. After a crash or a restart, training repeats iterations from
+// its last checkpoint, so a journal can hold an iteration twice; without_repeated keeps the later line.
+// Evaluations may have been made with different settings; most_comparable keeps the largest group that can
+// be drawn as one curve.
 #include "services/report/record.h"
 
 #include <stdlib.h>

@@ -1,3 +1,5 @@
+// The report of a run, top to bottom: an overview table, then for each stage its curves of training (one
+// figure per curve family), its pictures, and its measures as tables and curves.
 #include "services/report/run_report.h"
 
 #include <fnmatch.h>

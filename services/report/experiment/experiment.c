@@ -1,3 +1,12 @@
+// rg_experiment_run, step by step:
+//
+//   rg_plan_init       which runs the table needs                                         plan.c
+//   rg_runner_run      trains and evaluates those that are not finished                   runner.c
+//   rg_results_open    reads their evaluation reports, checks that they are comparable    results.c
+//   TABLES[].put       the table, differences and controls                                tables*.c
+//   put_training       curves of the rows
+//   put_grids          pictures
+//   put_protocol       how the numbers were measured
 #include "services/report/experiment/experiment.h"
 
 #include <stdio.h>

@@ -1,3 +1,11 @@
+// The runs of a plan. An arrow: the second run takes the earlier stages of the first.
+//
+//   classifier -> a100-s1 (stages 1 and 2) -> a100-s1-continued   (stage 3, row "continued")
+//                                          -> a100-s1-retrieved   (stage 3, row "retrieved") ...
+//              -> a100-s2                  -> ...                 the next seed
+//              -> a25-s1                   -> ...                 table 3: a quarter of the annotation
+//
+// The rows of table 1 train stage 2 and take stage 1 only.
 #include "services/report/experiment/plan.h"
 
 #include <assert.h>

@@ -11,6 +11,9 @@
 #include "services/report/record.h"
 
 // ---- statistics
+//
+// Differences between rows are computed within a seed and then averaged: the spread between seeds, which is
+// larger than most differences, cancels.
 
 double rg_student_t(int freedom)
 {

@@ -1,9 +1,9 @@
 // How a plan is carried out, run by run:
 //
-//   config.yaml     what training depends on; written when the folder is made, compared ever after
-//   STAGE.safetensors of earlier stages: hard links to the checkpoints of the run that this one begins with
-//   rg-ctl up, then train and evaluate of each stage, then rg-ctl down
-//   finished.yaml   the whole configuration; a run that has it with the same text is skipped
+//   config.yaml         keeps what training depends on; a folder that is not new must agree with it
+//   STAGE.safetensors   of the earlier stages become hard links to the checkpoints of the base
+//   rg-ctl              up; train and evaluate, stage by stage; down
+//   finished.yaml       is written with the whole configuration; a run that has the same one is skipped
 #include "services/report/experiment/runner.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-// The cells that the tables share, and table 1: precision of retrieval by what R was trained with.
+// The cells that all tables share, and table 1: precision of retrieval by what R was trained with, beside
+// the precision of what needs no training (RG__SPACES), which a trained R must exceed.
 #include "services/report/experiment/tables.h"
 
 #include <stdio.h>
@@ -46,7 +47,6 @@ const char *rg__mode_key(char out[RG__KEY], const char *pattern, const char *mod
     return out;
 }
 
-// "p10.trained.average"
 const char *rg__precision_key(char out[RG__KEY], int k, const char *space, const char *what)
 {
     snprintf(out, RG__KEY, "p%d.%s.%s", k, space, what);
@@ -69,7 +69,7 @@ void rg__precisions_init(rg_table_t *table, const char *id, const char *first)
     rg_table_init(table, id, titles, COUNT(titles));
 }
 
-// The base's own R with the rows that any R must beat.
+// The rows of what needs no training.
 void rg__put_baselines(rg_table_t *table, const rg_results_t *results, int annotated, int k)
 {
     for (int i = 0; i < RG__SPACES; i++) {

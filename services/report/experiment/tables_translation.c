@@ -1,5 +1,13 @@
-// Tables 2 and 3: translations by every model, with differences, the swap test and the precision of the
-// neighbours.
+// Tables 2 and 3: measures of the translations of every row. For one fraction of annotation (put_fraction):
+//
+//   put_mode                measures by row, for latent and for reference translations
+//   draw_frechet            the Frechet distances as bars
+//   put_mode_differences    RG-UNIT minus each other row, within seeds
+//   put_swap                the swap test: the trained model with random neighbours
+//   put_retrieval_beside    precision of the neighbours
+//
+// Table 2 is that for the whole annotation. Table 3 repeats it for each fraction, after an overview by
+// fraction.
 #include "services/report/experiment/tables.h"
 
 #include <math.h>
