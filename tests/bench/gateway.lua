@@ -1,4 +1,4 @@
--- 50 pages that are open on Training: every two seconds each of them asks for all of this, for journals only from where it left off.
+-- The requests of an open page, tab Training: all paths every two seconds; of the journals only what is new.
 local period_ms = 2000
 local paths = {"/status", "/runs", "/samples", "/training?from=", "/evaluations?from="}
 local from = {[4] = 0, [5] = 0}
@@ -14,7 +14,7 @@ function request()
   return wrk.format("GET", path)
 end
 
--- Answers do not say what they answer; only the metrics' journal grows here, and only journals have lines.
+-- A response does not name its request. Only journals have `next`, and only the journal of training grows here.
 function response(status, headers, body)
   local last = body:match('"next":(%d+)')
   if last and tonumber(last) > from[4] then from[4] = tonumber(last) end

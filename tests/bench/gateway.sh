@@ -1,12 +1,12 @@
 #!/bin/bash
-# What being looked at costs training:  tests/bench/gateway.sh [--set KEY=VALUE ...]
+# What open pages cost training:  tests/bench/gateway.sh [--set KEY=VALUE ...]
 #
-# Stage 1 of configs/smoke.yaml trains without end, and 50 clients ask the gateway for what the page asks for, each every two
-# seconds (tests/bench/gateway.lua). Turn by turn they come and go in the same run; a turn is 40 lines of metrics.jsonl, which tell
-# the pace of ten iterations each. Printed are the medians of an iteration's time with and without clients, and their ratio. Then,
-# as information, how much a wrk that does not wait gets answered while training goes on.
+# Stage 1 of configs/smoke.yaml trains without end. 50 clients send the requests of the page to the gateway, each every two seconds
+# (tests/bench/gateway.lua). Rounds with and without clients alternate in the same run; each takes 40 lines of metrics.jsonl, and a
+# line has the speed of ten iterations. The script prints the median times of an iteration with and without clients, and their ratio;
+# and then, for information, how many requests are answered during training if wrk does not wait between them.
 #
-# ROUNDS=5 and LINES=40 say how long, RG_BIN where the executables are.
+# ROUNDS=5 and LINES=40 set the duration; RG_BIN is the folder of the executables.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bin=${RG_BIN:-build/bin} rounds=${ROUNDS:-5} lines=${LINES:-40} clients=50 batch=8
@@ -37,7 +37,7 @@ metrics=$work/run/metrics.jsonl
 "$bin/rg-ctl" train --stage 1 --json "${options[@]}" >/dev/null 2>&1 &
 trainer=$!
 
-# next_lines N: the milliseconds of an iteration in each of the next N lines of metrics. tail ends when the lines are there.
+# next_lines N: prints the milliseconds per iteration of each of the next N lines of metrics.jsonl.
 next_lines()
 {
     { tail -n 0 -F "$metrics" 2>/dev/null || true; } | head -n "$1" |
@@ -46,12 +46,12 @@ next_lines()
 
 median() { sort -g "$1" | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 
-next_lines 10 >/dev/null # until it runs evenly
+next_lines 10 >/dev/null # warm-up
 for ((i = 1; i <= rounds; i++)); do
     next_lines "$lines" >"$work/alone.$i"
     wrk -t 1 -c $clients -d 1h -s tests/bench/gateway.lua $url/status >"$work/wrk.$i" 2>&1 &
     wrk=$!
-    next_lines 1 >/dev/null # the first clients have come
+    next_lines 1 >/dev/null # until the first clients have connected
     next_lines "$lines" >"$work/watched.$i"
     kill -INT $wrk
     wait $wrk || true

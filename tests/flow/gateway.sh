@@ -1,4 +1,4 @@
-# The page's service on a running system: every endpoint, what it refuses, services that stay silent, and the token.
+# The gateway on a running system: every endpoint, refused requests, services that do not answer, and the token.
 . tests/support/flow.sh
 need gateway
 command -v curl >/dev/null || { echo "SKIP: no curl"; exit 77; }
@@ -7,7 +7,7 @@ prepare_stage3
 run 0 train --stage 3
 run 0 evaluate --stage 3
 
-# Without a port the system has no gateway and works.
+# The system works without a gateway if http.gateway is 0.
 run 2 up --only gateway --set run="$work/other"
 err_has "the gateway is off: set http.gateway"
 run 0 status
@@ -16,7 +16,7 @@ grep -q gateway "$work/out" && fail "a gateway is listed where there is none"
 err_has "http.gateway is 0"
 run 0 down
 
-# up_on_a_port OPTION...: a port that is free.
+# up_on_a_port OPTION...: starts the system with a free port for the gateway.
 port=$((10000 + $$ % 20000))
 up_on_a_port()
 {
@@ -35,7 +35,7 @@ out_has "^gateway +up .* page=http://127.0.0.1:$port/"
 run 0 stats --set http.gateway=$port gateway
 here=http://127.0.0.1:$port api=http://127.0.0.1:$port/api/v1
 
-# get STATUS CURL-ARGUMENTS...: the body is kept in out, the head in head.
+# get STATUS CURL-ARGUMENTS...: expects this status; the body goes to the file out, the headers to the file head.
 get()
 {
     local want=$1 status
@@ -46,7 +46,7 @@ get()
 head_has() { grep -qi -e "$1" "$work/head" || fail "the head lacks '$1': $(cat "$work/head")"; }
 says() { out_has "^\{\"error\":\{\"code\":\"$1\",\"sentence\":\"$2"; }
 value() { sed -nE "s/.*\"$1\":\"?([^\",}]*).*/\1/p" "$work/out"; }
-# many COUNT TEXT: how often it stands there.
+# many COUNT TEXT: expects the text this often in the file out.
 many() { [ "$(grep -o "$2" "$work/out" | wc -l)" -eq "$1" ] || fail "not $1 times $2"; }
 
 # ---- the page
@@ -69,7 +69,7 @@ get 405 -X DELETE $api/images
 says method "only GET, POST is answered"
 head_has "^allow: GET, POST"
 
-# ---- what the system says of itself
+# ---- system, status, runs
 get 200 $api/system
 out_has '"run":"run","img_size":32,"k":2,"attributes":\["Black_Hair",'
 get 200 $api/status
@@ -166,7 +166,7 @@ done
 wait $adding
 [ "$(cat "$work"/added.* | grep -o '"fate":"added"' | wc -l)" -eq 17 ] || fail "not all were added: $(cat "$work"/added.*)"
 
-# ---- whose requests these are
+# ---- hosts and origins
 get 403 -H "Origin: http://evil.example" $api/system
 says forbidden "the request comes from a page of another origin"
 get 403 -H "Sec-Fetch-Site: cross-site" "$api/images?name=x" --data-binary @"$face"
@@ -178,7 +178,7 @@ get 200 -H "Host: localhost:$port" $api/system
 get 204 -d whatever $api/session
 grep -qi "^set-cookie" "$work/head" && fail "a cookie is set where none is needed"
 
-# ---- services that stay silent, and come back
+# ---- services that do not answer, and answer again
 pid=$(field retrieval pid)
 kill -STOP "$pid"
 get 504 $api/images
@@ -193,7 +193,7 @@ kill -9 "$(field encoder pid)"
 until curl -s -m 60 -f -o "$work/out" "$api/search?k=1" --data-binary @"$face"; do :; done
 many 1 '"rank"'
 
-# ---- the gateway itself may be killed
+# ---- the gateway is killed and restarted
 kill -9 "$(field gateway pid --set http.gateway=$port)" 2>/dev/null ||
     kill -9 "$("$RG_BIN/rg-ctl" status --json gateway --set http.gateway=$port | sed -nE 's/.*"pid":([0-9]+).*/\1/p')"
 until curl -s -m 60 -f -o "$work/out" $api/system; do :; done
@@ -225,7 +225,7 @@ get 403 -b "rg_token=$token" -H "Origin: http://evil.example" $api/system
 get 200 -H "Host: box.example" -H "Authorization: Bearer $token" $api/system
 run 0 down
 
-# ---- on loopback with a token there: behind something that hands another name on
+# ---- on loopback with a token: behind a proxy that passes its own host name on
 up_on_a_port
 here=http://127.0.0.1:$port api=http://127.0.0.1:$port/api/v1
 get 200 $api/system

@@ -52,7 +52,7 @@ async function takesGoodAndBad(page, system) {
   await untilText(page, '#add-duplicate', /^1$/);
 }
 
-/** Those that were added are found, are marked, and are called what they were called. */
+/** Added images are found and marked as new, and their names are shown as text. */
 async function showsNamesAsTexts(page) {
   await page.evaluate(() => { location.hash = '#search?annotation=unannotated'; });
   await choosePicture(page, 'search', { name: HOSTILE[0], mimeType: JPEG, buffer: await smallJpeg(page) });
@@ -80,7 +80,7 @@ async function takesAFolder(page, system) {
   assert.deepEqual(await counts(page), { added: 20, duplicate: 4, refused: 0 });
 }
 
-/** The first answer is that it is busy, the second request gets none; all the same every file is settled. */
+/** The first request is answered with "busy", the second with nothing; every file is uploaded in the end. */
 async function waitsForWhatPasses(page, system) {
   const answers = [
     route => route.fulfill({ status: 503, headers: { 'Retry-After': '1' }, json: { error: { code: 'busy', sentence: 'Busy.' } } }),
@@ -97,13 +97,13 @@ async function waitsForWhatPasses(page, system) {
   await untilDone(page);
   assert.deepEqual(await counts(page), { added: 0, duplicate: 2, refused: 0 });
   assert.equal(sent, 4);
-  assert.ok(await page.isHidden('#banner'), 'the banner stays although the gateway is back');
+  assert.ok(await page.isHidden('#banner'), 'the banner stays although the gateway answers again');
   await page.unroute('**/images?name=**');
 }
 
 async function stopsAndGoesOn(page, system) {
   let open = 0;
-  await page.route('**/images?name=**', () => { open++; }); // never answered
+  await page.route('**/images?name=**', () => { open++; }); // never answers
   await page.setInputFiles('#add-files', system.faces);
   await until(page, 'work', () => !document.getElementById('add-stop').hidden);
   await page.click('#add-stop');
@@ -115,7 +115,7 @@ async function stopsAndGoesOn(page, system) {
   assert.deepEqual(await counts(page), { added: 0, duplicate: 24, refused: 0 });
 }
 
-/** In the page: uploads are answered at once, every ninth with a refusal. */
+/** Runs in the page: answers uploads at once, every ninth with a refusal. */
 function answerAtOnce() {
   const real = window.fetch;
   let n = 0;
@@ -125,7 +125,7 @@ function answerAtOnce() {
     : real(where, options));
 }
 
-/** In the page: chooses so many files, waits until they are done, and returns the longest time for which nothing else ran. */
+/** Runs in the page: chooses `count` files, waits until they are uploaded, and returns the longest time for which the page was blocked. */
 async function chooseMany(count) {
   const transfer = new DataTransfer();
   for (let i = 0; i < count; i++) transfer.items.add(new File(['x'], `${i}.jpg`, { type: 'image/jpeg' }));
@@ -144,13 +144,13 @@ async function chooseMany(count) {
   return longest_ms;
 }
 
-/** Ten thousand files: the page goes on drawing, and does not grow. */
+/** Ten thousand files: the page keeps drawing and does not grow. */
 async function staysQuick(browser) {
   const page = await browser.open('/#add');
   await page.waitForSelector('#tab-add[aria-selected=true]');
   await page.evaluate(answerAtOnce);
   const longest_ms = await page.evaluate(chooseMany, 10000);
-  assert.ok(longest_ms < 1000, `the page stood still for ${longest_ms} ms`);
+  assert.ok(longest_ms < 1000, `the page was blocked for ${longest_ms} ms`);
   assert.equal(await text(page, '#add-done'), '10,000 of 10,000 files');
   assert.deepEqual(await counts(page), { added: 0, duplicate: 8889, refused: 1111 });
   assert.ok(await page.locator('#refusals tbody tr').count() <= 200, 'the list of refusals has no bound');

@@ -1,6 +1,5 @@
-// A browser whose pages are watched: whatever they write to the console as an error, throw, or are kept from by their security
-// policy fails the part of the test that was going on. Answers that say no are errors to the console, too: a part names the
-// statuses that it provokes.
+// A browser that watches its pages: an error on the console, an exception or a violation of the content security policy fails the
+// current part of the test. Chromium logs every HTTP error as a console error, so a part lists the statuses that it provokes.
 
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
@@ -23,7 +22,7 @@ export class Browser {
     return self;
   }
 
-  /** A page in a context of its own, at `where`. */
+  /** Opens a page at `where` in a context of its own. */
   async open(where = '/', options = {}) {
     const context = await this.#browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
     context.setDefaultTimeout(PATIENCE_MS);
@@ -48,14 +47,14 @@ export class Browser {
     for (const answer of answers) this.expected.add(answer);
   }
 
-  /** What the pages looked like when a part failed. */
+  /** Takes screenshots after a part has failed, and prints the complaints. */
   async lastLook() {
     const pages = this.#contexts.flatMap(context => context.pages());
     for (const [i, page] of pages.entries()) await shot(page, `failed-${i}`).catch(() => {});
     if (this.complaints.length) console.error(this.complaints.join('\n'));
   }
 
-  /** The end of a part: nothing to complain about, and no page left. */
+  /** Ends a part: closes its pages and fails if there were complaints. */
   async settle(part) {
     for (const context of this.#contexts.splice(0)) await context.close();
     assert.deepEqual(this.complaints.splice(0), [], `complaints of the browser in ${part}`);
@@ -65,12 +64,12 @@ export class Browser {
   close() { return this.#browser.close(); }
 }
 
-/** Waits until `look` (in the page, given `argument`) is true; `what` is said if it never is. */
+/** Waits until `look(argument)`, run in the page, is true; the error names `what`. */
 export async function until(page, what, look, argument) {
   try {
     await page.waitForFunction(look, argument);
   } catch (error) {
-    throw new Error(`not seen: ${what}`, { cause: error });
+    throw new Error(`timed out waiting for ${what}`, { cause: error });
   }
 }
 
@@ -82,5 +81,5 @@ export const text = (page, selector) => page.textContent(selector);
 
 export const shot = (page, name) => page.screenshot({ path: join(process.env.RG_SHOTS, `${name}.png`), fullPage: true });
 
-/** Chooses a picture for the tab of that name. */
+/** Chooses an image in the tab of that name. */
 export const choosePicture = (page, tab, file) => page.setInputFiles(`#${tab}-panel .picture input`, file);

@@ -1,4 +1,4 @@
-// The interface is described by an OpenAPI document that is one, and is served; what it says can be got is there.
+// openapi.yaml is valid OpenAPI and is served, and all its paths without parameters answer.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Services that are silent, die and come back, and a gateway that does.
+// Services that hang, die and restart, and a gateway that stops and restarts.
 
 import assert from 'node:assert/strict';
 import { choosePicture, shot, text, until, untilText } from './browser.mjs';

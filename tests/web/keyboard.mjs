@@ -1,4 +1,4 @@
-// Everything without a mouse: what has the focus is always visible, and the way is that of Tab, arrows, Space and Enter.
+// The page without a mouse: Tab, arrows, Space and Enter reach everything, and the focus is always visible.
 
 import assert from 'node:assert/strict';
 import { until, untilText } from './browser.mjs';
@@ -9,7 +9,7 @@ const focused = page => page.evaluate(() => {
   return { id, name, href: element.getAttribute('href') ?? '', text: element.textContent.trim() };
 });
 
-/** Presses Tab until `is` what has the focus; it must be seen that something has. */
+/** Presses Tab until `is` is true for the focused element, whose focus must be visible. */
 async function tabTo(page, what, is, key = 'Tab') {
   for (let i = 0; i < 60; i++) {
     await page.keyboard.press(key);
@@ -21,7 +21,7 @@ async function tabTo(page, what, is, key = 'Tab') {
   assert.fail(`Tab does not reach ${what}`);
 }
 
-/** An outline on the element, or on what stands for it: its label, or what follows a hidden radio button. */
+/** Whether there is an outline on the element, on its label, or on the element after a hidden radio button. */
 function seesFocus() {
   const element = document.activeElement;
   const stands = [element, element.nextElementSibling, element.closest('label')].filter(Boolean);

@@ -1,11 +1,11 @@
-// Every tab on a phone and on a desk, by day and by night: nothing is wider than the page.
+// Every tab on a phone and on a desktop, light and dark: no element is wider than the page.
 
 import assert from 'node:assert/strict';
 import { choosePicture, shot, until } from './browser.mjs';
 
 const WIDTHS = [360, 1280];
 
-/** What each tab shows when there is something to show. */
+/** Fills each tab with content. */
 const FILLED = {
   training: page => until(page, 'curves', () =>
     window.Chart.getChart(document.querySelector('#curves canvas'))?.data.datasets.length),

@@ -1,5 +1,5 @@
-// Each part goes on with the system as the one before left it. A part is a function of {browser, system}; what it finds wrong it
-// throws. RG_PARTS="search,add" runs only those, once something is trained.
+// The parts of the test, in order. Each continues with the system as the previous part left it. A part is a function of
+// {browser, system} that throws on failure. RG_PARTS="search,adding" runs only these parts, on a system that has been trained.
 
 import { Browser } from './browser.mjs';
 import * as system from './system.mjs';

@@ -1,5 +1,5 @@
-# The gateway's page in a browser, against a system of its own: every tab, hostile files, services that die, keys, phones.
-# RG_SHOTS is a folder for its screenshots; they are thrown away without.
+# The gateway's page in a browser, with a system of its own: every tab, hostile files, services that die, keyboard, phones.
+# RG_SHOTS names a folder for screenshots; without it they are deleted.
 . tests/support/flow.sh
 
 skip() { echo "SKIP: $*"; exit 77; }
@@ -12,7 +12,7 @@ if [ ! -e tests/web/node_modules/.package-lock.json ]; then
     (cd tests/web && npm ci) >"$work/out" 2>"$work/err" || skip "package.json's packages cannot be installed: $(tail -1 "$work/err")"
 fi
 
-# Long enough to be watched, small enough to be waited for.
+# Training that is long enough to watch and short enough for a test.
 write_flow_config
 sed -i -e 's/^classifier: .*/classifier: {iterations: 20, batch: 8, checkpoint_every: 20, sample_every: 0}/' \
     -e 's/^stage1: .*/stage1: {iterations: 2000, batch: 4, lr: 1e-3, checkpoint_every: 1000, sample_every: 500}/' \

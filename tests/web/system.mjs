@@ -1,4 +1,4 @@
-// The system under test: rg-ctl, the pictures there are to show it, and its processes.
+// The system under test: rg-ctl, image files and processes.
 
 import { execFile, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -14,13 +14,13 @@ export const origin = `http://127.0.0.1:${RG_PORT}`;
 export const run = join(RG_WORK, 'run');
 export const extra = join(RG_WORK, 'extra');
 
-/** Faces that nobody has added. */
+/** Images that are not in the retrieval set. */
 export const faces = readdirSync(extra).filter(name => name.endsWith('.jpg')).sort().map(name => join(extra, name));
 export const face = i => readFileSync(faces[i]);
 
 export const rgCtl = async (...words) => (await execute(ctl, words, { maxBuffer: 1 << 26 })).stdout;
 
-/** Training in the background; the promise is kept when it is done. */
+/** Starts training; the promise resolves when it is done. */
 export function train() {
   const child = spawn(ctl, ['train'], { stdio: 'ignore' });
   return new Promise((resolve, reject) =>
@@ -34,5 +34,5 @@ export async function pidOf(service) {
 
 export const signal = async (service, name) => process.kill(await pidOf(service), name);
 
-/** What sh makes of a command. */
+/** The output of a shell command. */
 export const shell = async command => (await execute('sh', ['-c', command])).stdout;

@@ -1,4 +1,4 @@
-// A gateway that is reached from beyond the machine lets in who shows its token.
+// A gateway on a public address asks for its token.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

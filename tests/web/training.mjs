@@ -1,11 +1,11 @@
-// Training is watched from before it begins until it is done, on a page that is never loaded again.
+// Watches training from before its start to its end, without reloading the page.
 
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { shot, text, until, untilText } from './browser.mjs';
 
-/** The iteration up to which the first chart's first curve is drawn. */
+/** The last iteration of the first curve in the first chart. */
 const lastDrawn = page => page.evaluate(() =>
   window.Chart.getChart(document.querySelector('#curves canvas'))?.data.datasets[0]?.data.at(-1)?.x ?? 0);
 
@@ -18,7 +18,7 @@ export async function training({ browser, system }) {
   await page.evaluate(() => { window.neverReloaded = true; });
 
   const trained = system.train();
-  trained.catch(() => {}); // waited for below
+  trained.catch(() => {}); // awaited below
   await untilText(page, '#now-stage', /^Stage 1: training/);
   await growsOnItsOwn(page);
   await shot(page, 'training-live');
@@ -47,14 +47,14 @@ async function growsOnItsOwn(page) {
   assert.match(await text(page, '#now-rate'), /^\d/);
 }
 
-/** Another page measures the time: while it asks three times, the hidden one asks for nothing. */
+/** A hidden page sends no requests. A second page measures the time: three of its own requests. */
 async function asksNothingWhenHidden(browser, page) {
   const hide = hidden => page.evaluate(hidden => {
     Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
     document.dispatchEvent(new Event('visibilitychange'));
   }, hidden);
   await hide(true);
-  await page.waitForLoadState('networkidle'); // what was on its way when it was hidden
+  await page.waitForLoadState('networkidle'); // requests from before it was hidden
   let asked = 0;
   page.on('request', () => asked++);
   const clock = await browser.open('/#status');
@@ -92,7 +92,7 @@ async function showsSamples(page) {
   await page.waitForSelector('#viewer:not([open])', { state: 'attached' });
 }
 
-/** What `look` says of each chart. */
+/** The value of `look` for each chart. */
 const charts = (page, look) =>
   page.evaluate(`[...document.querySelectorAll('#curves canvas')].map(canvas => Chart.getChart(canvas)).map(${look})`);
 

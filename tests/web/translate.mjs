@@ -31,7 +31,7 @@ export async function translate({ browser, system }) {
   await followsASearch(page);
 }
 
-/** How many guide a translation, as /system says. */
+/** The number of neighbours that guide a translation. */
 const neighboursOf = page => page.evaluate(async () => (await (await fetch('/api/v1/system')).json()).k);
 
 function count(page) {
@@ -56,7 +56,7 @@ async function drawsAnew(page) {
   assert.notEqual(await first(), before);
 }
 
-/** The first row never gets its answer, so there is something to stop. */
+/** The requests get no answer, so the translation can be stopped. */
 async function stops(page, inFlight) {
   await page.route('**/translate?**', () => {});
   await page.click('#translate-again');

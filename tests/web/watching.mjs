@@ -1,4 +1,4 @@
-// The test itself: what it promises to see, it sees.
+// Tests the test: every kind of complaint is noticed.
 
 import assert from 'node:assert/strict';
 import { until } from './browser.mjs';

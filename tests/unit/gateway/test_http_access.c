@@ -95,7 +95,7 @@ static void other_origins_are_refused(void **state)
         request.origin = foreign[i];
         assert_verdict(&local, &request, RG_ACCESS_ORIGIN);
     }
-    request.authorization = "Bearer " TOKEN; // a page cannot make its visitor's browser do it either
+    request.authorization = "Bearer " TOKEN; // a page of another origin may not send it either
     assert_verdict(&remote, &request, RG_ACCESS_ORIGIN);
 }
 

@@ -1,4 +1,4 @@
-// The page is a part of the program.
+// The files of the page, which are compiled into the program.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

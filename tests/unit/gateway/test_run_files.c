@@ -11,9 +11,11 @@
 #include "services/gateway/run_files.h"
 #include "tests/support/test.h"
 
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
+
 // ---- runs
 
-// A run in base, or only its folder.
+// Makes a run in base; without metrics it is only a folder.
 static void make_run(void *base, const char *name, int with_metrics)
 {
     char path[700];
@@ -157,8 +159,6 @@ static void the_served_run_may_appear_later(void **state)
     rg_runs_close(&runs);
 }
 
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
-
 // ---- journals
 
 static void journal_put(void *folder, const char *mode, const char *text)
@@ -286,8 +286,6 @@ static void links_to_journals_are_not_followed(void **state)
     assert_fails(rg_journal_read_part(path, 0, &text), RG_EIO, path);
 }
 
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
-
 // ---- samples
 
 static void names_of_samples_are_parsed(void **state)
@@ -371,8 +369,6 @@ static void only_regular_files_are_opened(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_fails(rg_sample_open(*state, bad[i], &fd, &size, &modified), RG_ENOENT, "no such picture");
 }
-
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
 
 int main(void)
 {

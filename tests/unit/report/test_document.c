@@ -1,4 +1,4 @@
-// Documents: text stays text in every form, axes have round numbers, and drawings of odd data are drawings.
+// Documents and drawings: text is escaped in every form, axes have round numbers, and unusual data draws valid SVG.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +71,7 @@ static void axes_are_round_and_hold_their_range(void **state)
     check_axis(5, 5, 0, 2, 8, 7);
     check_axis(0, 0, 0, -1, 1, 5);
     check_axis(NAN, 1, 0, 0, 1, 6);
-    check_axis(INFINITY, -INFINITY, 1, 0, 1, 6); // of no values
+    check_axis(INFINITY, -INFINITY, 1, 0, 1, 6); // the range of no values
     check_axis(0.02, 30, 1, 0.01, 100, 5);
     check_axis(-1, 10, 1, -5, 10, 4); // no logarithm
     rg__svg_axis_t axis;
@@ -81,7 +81,7 @@ static void axes_are_round_and_hold_their_range(void **state)
     assert_near(rg__svg_axis_place(&axis, 1), 0.5, 1e-12);
 }
 
-// Odd data under a hostile name; *n: of the drawings.
+// One of five drawings of unusual data, with names that contain markup.
 static char *draw(int which)
 {
     static const double x[] = {1, 2, 3, 4}, y[] = {0.5, NAN, 1e9, -3}, none[] = {NAN, NAN, NAN, NAN};

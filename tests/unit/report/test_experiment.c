@@ -1,4 +1,4 @@
-// What an experiment trains, and what it makes of few numbers.
+// Experiments: the plan of runs, numbers of reports, and statistics of a few values.
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "services/report/experiment/results.h"
 #include "tests/support/test.h"
 
-static int has(const rg_plan_run_t *run, const char *set)
+static int has_setting(const rg_plan_run_t *run, const char *set)
 {
     for (int i = 0; i < run->n_set; i++)
         if (strcmp(run->set[i], set) == 0) return 1;
@@ -24,7 +24,7 @@ static void plan_of(rg_plan_t *plan, enum rg_plan_table table, int seeds)
     rg_plan_init(plan, table, &config, seeds, "root");
 }
 
-// Every run comes after the one whose stages it takes, in a folder of its own, with settings that make a
+// Every run comes after the run whose stages it takes, has a folder of its own, and its settings are a valid
 // configuration.
 static void check_order(const rg_plan_t *plan)
 {
@@ -44,7 +44,7 @@ static void check_order(const rg_plan_t *plan)
     }
 }
 
-static void test_every_run_finds_what_it_begins_with(void **state)
+static void test_every_run_comes_after_its_base(void **state)
 {
     (void)state;
     for (int table = 0; table < RG_PLAN_TABLES; table++) {
@@ -71,8 +71,8 @@ static void test_rows_of_a_seed_share_their_base(void **state)
         }
     }
     assert_null(rg_plan_find(&plan, 0, 0, 3));
-    assert_true(has(rg_plan_find(&plan, 0, 0, 1), "seed=6"));
-    assert_true(has(rg_plan_find(&plan, 0, 0, 1), "retrieval.path=root/a100-s6/store"));
+    assert_true(has_setting(rg_plan_find(&plan, 0, 0, 1), "seed=6"));
+    assert_true(has_setting(rg_plan_find(&plan, 0, 0, 1), "retrieval.path=root/a100-s6/store"));
     rg_plan_fini(&plan);
 }
 
@@ -86,13 +86,12 @@ static void test_tables_share_runs(void **state)
     assert_string_equal(a->folder, b->folder);
     assert_int_equal(a->n_set, b->n_set);
     for (int i = 0; i < a->n_set; i++) assert_string_equal(a->set[i], b->set[i]);
-    assert_true(has(rg_plan_find(&third, 2, 0, 0), "data.annotated=0.25"));
+    assert_true(has_setting(rg_plan_find(&third, 2, 0, 0), "data.annotated=0.25"));
     rg_plan_fini(&second);
     rg_plan_fini(&third);
 }
 
-// By hand: 1, 2, 4 have mean 7/3 and variance 7/3; t(2) is 4.3027.
-// One number, one that is missing, and the mean of a number's parts, of which one is no number.
+// A number, a missing number, and the mean of the parts of a number, one of which is text.
 static void test_numbers_of_reports(void **state)
 {
     (void)state;
@@ -121,6 +120,7 @@ static void test_numbers_of_reports(void **state)
     rg_plan_fini(&plan);
 }
 
+// Computed by hand: 1, 2, 4 have mean 7/3 and variance 7/3; t(2) is 4.3027.
 static void test_mean_and_interval(void **state)
 {
     (void)state;
@@ -136,8 +136,8 @@ static void test_mean_and_interval(void **state)
     assert_true(isnan(rg_statistic(values + 1, 1).mean));
 }
 
-// Pairs that differ by 1, 2 and 3, whatever the seeds do to both.
-static void test_pairs_take_out_what_both_share(void **state)
+// Pairs that differ by 1, 2 and 3; the values themselves vary much more between seeds.
+static void test_pairs_cancel_the_spread_of_seeds(void **state)
 {
     (void)state;
     const double a[] = {11, 102, 53, NAN}, b[] = {10, 100, 50, 7};
@@ -147,7 +147,7 @@ static void test_pairs_take_out_what_both_share(void **state)
     assert_near(s.spread, 1, 1e-12);
 }
 
-// From tables of the distribution.
+// Values from tables of the distribution.
 static void test_student_t(void **state)
 {
     (void)state;
@@ -161,12 +161,12 @@ static void test_student_t(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_run_finds_what_it_begins_with),
+        cmocka_unit_test(test_every_run_comes_after_its_base),
         cmocka_unit_test(test_rows_of_a_seed_share_their_base),
         cmocka_unit_test(test_tables_share_runs),
         cmocka_unit_test(test_numbers_of_reports),
         cmocka_unit_test(test_mean_and_interval),
-        cmocka_unit_test(test_pairs_take_out_what_both_share),
+        cmocka_unit_test(test_pairs_cancel_the_spread_of_seeds),
         cmocka_unit_test(test_student_t),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-// Reports of runs: what a journal's lines come to, and what the numbers of an evaluation are called.
+// Reports of runs: reading of journals, curves, and the names of the numbers of an evaluation.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,8 +32,8 @@ static void assert_lines(const json_t *stages, const char *stage, const char *ke
     free(have);
 }
 
-// Iterations 20 and 30 were done again after a crash, which also cut a line off; stage 2 was begun anew.
-static void what_was_done_again_counts_once(void **state)
+// Iterations 20 and 30 were repeated after a crash, which also cut a line off; stage 2 was begun again.
+static void repeated_iterations_count_once(void **state)
 {
     json_t *stages;
     write_in(*state, "metrics.jsonl",
@@ -61,7 +61,7 @@ static void a_run_without_journals_has_no_stages(void **state)
     json_decref(stages);
 }
 
-// Three were measured on 96 images, one on all.
+// Three evaluations used 96 images, one used all.
 static void only_comparable_evaluations_make_a_curve(void **state)
 {
     json_t *stages;
@@ -89,8 +89,7 @@ static int is_drawn(const char *folder, json_t *stages, const char *key)
     return drawn;
 }
 
-// A loss that one line alone tells is no curve; of thousands of lines a drawing of some hundred points is
-// made.
+// A loss that only one line has is not drawn. Thousands of lines are drawn as a few hundred points.
 static void curves_are_drawn(void **state)
 {
     json_t *stages = json_object(), *lines = json_array();
@@ -120,7 +119,7 @@ static void check_measure(const char *key, const char *name, enum rg_measure_mod
     assert_string_equal(measure.part, part);
 }
 
-static void measures_are_told_apart(void **state)
+static void names_of_measures_are_parsed(void **state)
 {
     (void)state;
     check_measure("frechet_latent", "frechet", RG_MEASURE_LATENT, "");
@@ -139,8 +138,8 @@ static void measures_are_told_apart(void **state)
     assert_false(rg_measure_parse(&measure, key));
 }
 
-// A report with more attributes than a table has columns, and with names that are markup.
-static void every_number_finds_a_table(void **state)
+// A report with more parts than a table has columns, and with names that contain markup.
+static void every_number_is_in_a_table(void **state)
 {
     rg_document_t *document;
     json_t *report = json_object();
@@ -174,12 +173,12 @@ static void every_number_finds_a_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_was_done_again_counts_once, folder_make, folder_remove),
+        cmocka_unit_test_setup_teardown(repeated_iterations_count_once, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(a_run_without_journals_has_no_stages, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(only_comparable_evaluations_make_a_curve, folder_make, folder_remove),
         cmocka_unit_test_setup_teardown(curves_are_drawn, folder_make, folder_remove),
-        cmocka_unit_test(measures_are_told_apart),
-        cmocka_unit_test_setup_teardown(every_number_finds_a_table, folder_make, folder_remove),
+        cmocka_unit_test(names_of_measures_are_parsed),
+        cmocka_unit_test_setup_teardown(every_number_is_in_a_table, folder_make, folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
