@@ -20,7 +20,7 @@ out_has '"action":"rebuild",.*"images":"32","indexed":"32","dead":"0"'
 run 0 index snapshot
 out_has '^ *indexed +32$'
 restart_retrieval
-[ "$(field retrieval indexed)" -eq 32 ] || fail "the snapshot was not taken"
+[ "$(field retrieval indexed)" -eq 32 ] || fail "the snapshot was not used"
 run 0 index verify
 out_has '^ *snapshot +32 images$'
 out_has '^ *recall_at_10 +[01]\.'
@@ -35,14 +35,14 @@ truncate -s -1 "$store/index.snapshot"
 restart_retrieval
 [ "$(field retrieval images)" -eq 56 ] || fail "$(field retrieval images) of 56 images are there after a truncated snapshot"
 [ "$(field retrieval indexed)" -eq 0 ] || fail "a truncated snapshot was used"
-grep -q 'snapshot-not-used.*damaged: its size is not the size in its head' "$work/run/logs/retrieval.log" || fail "the log says nothing of it"
+grep -q 'snapshot-not-used.*damaged: its size is not the size in its head' "$work/run/logs/retrieval.log" || fail "the log does not name the damaged snapshot"
 run 1 index restore
 err_has 'index.snapshot: the snapshot of the index is damaged: its size is not the size in its head$'
 run 0 index rebuild
 run 0 index verify
 out_has '^ *snapshot +56 images$'
 
-# What was removed takes no room any more.
+# Compaction gives back the space of removed images.
 before=$(stat -c %s "$store/data.mdb")
 run 0 remove "$work/extra"
 run 0 index compact
@@ -51,7 +51,7 @@ out_has '^ *dead +0$'
 run 0 index verify
 out_has '^ *stored +32$'
 
-# Everything as plain files.
+# Export writes the set as plain files.
 run 0 export --out "$work/export" --json
 out_has '^\{"images":32,"dimension":16,'
 [ "$(grep -c '"annotated":true' "$work/export/images.jsonl")" -eq 32 ] || fail "not all training images are annotated"
@@ -60,7 +60,7 @@ for id in $ids; do [ -s "$work/export/thumbnails/$id.jpg" ] || fail "no thumbnai
 [ "$(stat -c %s "$work/export/embeddings.npy")" -eq $((128 + 32 * 16 * 4)) ] || fail "embeddings.npy has a wrong size"
 head -c 80 "$work/export/embeddings.npy" | grep -aq "'shape': (32, 16)" || fail "embeddings.npy has a wrong head"
 
-# Only what a filter lets through is found.
+# A query with a filter finds only images that pass it.
 run 0 add-images "$work/extra"
 run 0 query --image "$work/extra/000001.jpg" -k 40 --unannotated --json
 [ "$(grep -o '"annotated":false' "$work/out" | wc -l)" -eq 23 ] || fail "not the 23 other unannotated images were found"
@@ -69,7 +69,7 @@ run 0 query --image "$work/extra/000001.jpg" -k 40 --name-prefix "$work/extra/00
 run 0 query --image "$work/extra/000001.jpg" -k 40 --added-before 1h --json
 out_has '"neighbours":\[\]'
 
-# A longer stage 2 is another model: what is stored is embedded anew, then it serves.
+# A longer stage 2 makes another model: all stored images are embedded again, and then the new model is current.
 model=$(field retrieval model)
 run 0 down
 sed -i 's/^stage2: {iterations: 6/stage2: {iterations: 9/' "$work/config.yaml"
