@@ -1,4 +1,4 @@
-# The retrieval set grows while stage 3 trains, and the trainer's very next retrievals can return the new images.
+# The retrieval set grows while stage 3 trains, and the next retrievals of the trainer can return the new images.
 . tests/support/flow.sh
 write_flow_config 1000000
 prepare_stage3
@@ -12,7 +12,7 @@ run 0 add-images "$work/extra"
 out_has '24 known before'
 [ "$(field retrieval images)" -eq 56 ] || fail "the retrieval set holds $(field retrieval images) of 56 images"
 
-# Removed by file, by folder and by id; what is gone can be added again.
+# Images are removed by file, by folder and by id, and can be added again.
 images=$(field retrieval images)
 run 0 remove "$work/extra/000001.jpg"
 out_has '^1 removed, 0 were not there \(index generation [0-9]+\)$'
