@@ -62,4 +62,7 @@ static inline int folder_remove(void **state)
     return failed;
 }
 
+// A test with a temporary folder, for the table of tests.
+#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
+
 #endif

@@ -428,8 +428,6 @@ static void attributes_are_found_by_name(void **state)
     assert_string_equal(path, "run/metrics.jsonl");
 }
 
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -153,8 +153,6 @@ static void a_listing_is_sorted_without_dot_names(void **state)
     assert_int_equal(rg_list_dir(in(state, "a"), &names, &count), RG_EIO);
 }
 
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
-
 // ---- journal
 
 static char journal_path[600];

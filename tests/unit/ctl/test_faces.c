@@ -196,7 +196,6 @@ static void test_unwritable(void **state)
 
 int main(void)
 {
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hair_classes_stay_apart),
         cmocka_unit_test(test_each_attribute_shows),

@@ -96,8 +96,6 @@ static void a_list_that_cannot_be_read_is_not_replaced(void **state)
     free(text);
 }
 
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -261,7 +261,6 @@ static void test_fingerprint(void **state)
 
 int main(void)
 {
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
     const struct CMUnitTest tests[] = {
         IN_FOLDER(test_celeba),
         IN_FOLDER(test_celeba_by_hand),

@@ -138,8 +138,8 @@ int main(void)
         cmocka_unit_test(test_cells),
         cmocka_unit_test(test_titles),
         cmocka_unit_test(test_characters_look_different),
-        cmocka_unit_test_setup_teardown(test_png, folder_make, folder_remove),
-        cmocka_unit_test_setup_teardown(test_sample_grid, folder_make, folder_remove),
+        IN_FOLDER(test_png),
+        IN_FOLDER(test_sample_grid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -248,8 +248,6 @@ static void malformed_tokens_are_refused(void **state)
     assert_string_equal(token, "0123456789abcdef");
 }
 
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -11,8 +11,6 @@
 #include "services/gateway/run_files.h"
 #include "tests/support/test.h"
 
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
-
 // ---- runs
 
 // Makes a run in base; without metrics it is only a folder.

@@ -188,14 +188,12 @@ static void other_files_are_no_checkpoints(void **state)
     free(path);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_make, folder_remove)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(resuming_restores_every_block),  TEST(starting_takes_the_averaged_weights),
-        TEST(another_architecture_is_named),  TEST(a_failed_save_leaves_the_old_one),
-        TEST(other_files_are_no_checkpoints), TEST(attention_is_part_of_the_architecture),
+        IN_FOLDER(resuming_restores_every_block),  IN_FOLDER(starting_takes_the_averaged_weights),
+        IN_FOLDER(another_architecture_is_named),  IN_FOLDER(a_failed_save_leaves_the_old_one),
+        IN_FOLDER(other_files_are_no_checkpoints), IN_FOLDER(attention_is_part_of_the_architecture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

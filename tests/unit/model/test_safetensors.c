@@ -84,7 +84,7 @@ static void cut_files_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_is_written_is_read_back, folder_make, folder_remove),
+        IN_FOLDER(what_is_written_is_read_back),
         cmocka_unit_test(every_number_is_checked_against_the_file),
         cmocka_unit_test(cut_files_are_refused),
     };

@@ -165,10 +165,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_is_escaped),
-        cmocka_unit_test_setup_teardown(csv_quotes_what_needs_it, folder_make, folder_remove),
+        IN_FOLDER(csv_quotes_what_needs_it),
         cmocka_unit_test(axes_are_round_and_hold_their_range),
         cmocka_unit_test(drawings_of_odd_data_have_no_odd_numbers),
-        cmocka_unit_test_setup_teardown(a_document_is_written_in_all_its_forms, folder_make, folder_remove),
+        IN_FOLDER(a_document_is_written_in_all_its_forms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -173,12 +173,9 @@ static void every_number_is_in_a_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(repeated_iterations_count_once, folder_make, folder_remove),
-        cmocka_unit_test_setup_teardown(a_run_without_journals_has_no_stages, folder_make, folder_remove),
-        cmocka_unit_test_setup_teardown(only_comparable_evaluations_make_a_curve, folder_make, folder_remove),
-        cmocka_unit_test_setup_teardown(curves_are_drawn, folder_make, folder_remove),
-        cmocka_unit_test(names_of_measures_are_parsed),
-        cmocka_unit_test_setup_teardown(every_number_is_in_a_table, folder_make, folder_remove),
+        IN_FOLDER(repeated_iterations_count_once),           IN_FOLDER(a_run_without_journals_has_no_stages),
+        IN_FOLDER(only_comparable_evaluations_make_a_curve), IN_FOLDER(curves_are_drawn),
+        cmocka_unit_test(names_of_measures_are_parsed),      IN_FOLDER(every_number_is_in_a_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

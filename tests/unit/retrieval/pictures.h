@@ -18,8 +18,6 @@
         if (!strstr(rg_error(), text)) fail_msg("'%s' is not in: %s", text, rg_error());                     \
     } while (0)
 
-#define IN_FOLDER(name) cmocka_unit_test_setup_teardown(name, folder_make, folder_remove)
-
 enum { MAP_BYTES = 64 << 20, D = 8, H = 2, W = 2, C = 4, FEATURES = H * W * C };
 
 // The embedding of picture n is 1, n, n, ..., n. Products of embeddings are exact in float up to number 1500.

@@ -92,8 +92,6 @@ static void a_list_that_others_may_change_is_refused(void **state)
                  "allowed: others than its owner may change it (mode 0664): chmod go-w it");
 }
 
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {

@@ -100,8 +100,6 @@ static void names_are_file_names(void **state)
     assert_fails(rg_curve_check_name(longest), RG_EINVAL, "is no name for a key");
 }
 
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_make, folder_remove)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
