@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static void *check(void *memory, size_t size)
+static void *alloc_check(void *memory, size_t size)
 {
     if (!memory && size) {
         fprintf(stderr, "out of memory: %zu bytes\n", size);
@@ -19,29 +19,29 @@ static void *check(void *memory, size_t size)
 
 void *rg_alloc(size_t size)
 {
-    return check(calloc(1, size ? size : 1), size);
+    return alloc_check(calloc(1, size ? size : 1), size);
 }
 
 void *rg_alloc_lines(size_t size)
 {
     size_t whole = (size + 63) & ~(size_t)63;
-    return memset(check(aligned_alloc(64, whole), size), 0, whole);
+    return memset(alloc_check(aligned_alloc(64, whole), size), 0, whole);
 }
 
 void *rg_realloc(void *old, size_t size)
 {
-    return check(realloc(old, size), size);
+    return alloc_check(realloc(old, size), size);
 }
 
 char *rg_strdup(const char *text)
 {
-    return check(strdup(text), strlen(text) + 1);
+    return alloc_check(strdup(text), strlen(text) + 1);
 }
 
 char *rg_format_list(const char *fmt, va_list args)
 {
     char *text = NULL;
-    if (vasprintf(&text, fmt, args) < 0) check(NULL, 1);
+    if (vasprintf(&text, fmt, args) < 0) alloc_check(NULL, 1);
     return text;
 }
 

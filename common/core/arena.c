@@ -1,3 +1,15 @@
+// The memory plan of an arena:
+//
+//   base        spare          spare          used                      peak            base + capacity
+//    |  in use  [    ]  in use  [  ]   in use  |  free, pages are kept   |  never written    |
+//
+// rg_arena_alloc takes the smallest spare that is large enough and leaves its rest as a spare; without such a
+// spare it takes memory at `used`. rg_arena_give joins the piece with the spares that touch it; if the joined
+// piece ends at `used`, it lowers `used` instead of becoming a spare. Small pieces skip the table of spares:
+// they are cheap to lose, and searching the table for them is not.
+//
+// A training step allocates the same pieces in the same order each time, so the second step places each piece
+// where the first did: it writes no new page, and results do not depend on addresses.
 #include "common/core/arena.h"
 
 #include <stdio.h>
@@ -32,7 +44,7 @@ static void drop_spare(rg_arena_t *arena, int i)
     arena->spare[i] = arena->spare[--arena->n_spares];
 }
 
-// The smallest spare piece that is large enough, or -1.
+// The smallest spare that is large enough, or -1.
 static int find_spare(const rg_arena_t *arena, size_t size)
 {
     int best = -1;
@@ -57,7 +69,7 @@ void *rg_arena_alloc(rg_arena_t *arena, size_t size)
     int spare = rounded >= RG_ARENA_SPARE_MIN ? find_spare(arena, rounded) : -1;
     if (spare >= 0) return take_spare(arena, spare, rounded);
     if (rounded < size || rounded > arena->capacity - arena->used) {
-        fprintf(stderr, "arena of %zu bytes is exhausted\n", arena->capacity);
+        fprintf(stderr, "an arena of %zu bytes is exhausted\n", arena->capacity);
         abort();
     }
     void *memory = arena->base + arena->used;
@@ -70,7 +82,7 @@ void rg_arena_give(rg_arena_t *arena, void *memory, size_t size)
 {
     size_t at = (size_t)((char *)memory - arena->base), length = round_up(size);
     if (length < RG_ARENA_SPARE_MIN) return;
-    for (int i = arena->n_spares - 1; i >= 0; i--) { // neighbours become one piece
+    for (int i = arena->n_spares - 1; i >= 0; i--) { // joins the spares that touch the piece
         size_t other = arena->spare[i].at, other_length = arena->spare[i].size;
         if (other + other_length != at && at + length != other) continue;
         if (other < at) at = other;

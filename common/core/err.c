@@ -35,8 +35,8 @@ const char *rg_errname(int err)
     return "RG_EUNKNOWN";
 }
 
-// Formats into a scratch buffer first: an argument may be rg_error() itself.
-static void record(const char *fmt, va_list args, const char *suffix)
+// Formats into a buffer of its own first: an argument may be rg_error().
+static void record_sentence(const char *fmt, va_list args, const char *suffix)
 {
     char text[sizeof sentence];
     vsnprintf(text, sizeof text, fmt, args);
@@ -49,7 +49,7 @@ int rg_fail(int err, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    record(fmt, args, "");
+    record_sentence(fmt, args, "");
     va_end(args);
     return err;
 }
@@ -59,7 +59,7 @@ int rg_fail_errno(int err, const char *fmt, ...)
     int saved = errno;
     va_list args;
     va_start(args, fmt);
-    record(fmt, args, strerror(saved));
+    record_sentence(fmt, args, strerror(saved));
     va_end(args);
     return saved == ENOSPC || saved == EDQUOT ? RG_EFULL : err;
 }

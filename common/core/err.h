@@ -1,10 +1,10 @@
 // Errors. Every function that can fail returns int: 0, or one of the negative codes below; results come
 // through out-parameters, written only on success.
 //
-// A code says what kind of failure it was; the sentence says what and where. rg_fail() records the sentence
-// for the calling thread and returns the code, so that the place that knows the file, key or line says it
-// once:      if (w > limit) return rg_fail(RG_ELIMIT, "%s: width %d exceeds %d", path, w, limit);
-// and the place that reports (a service's log, rg-ctl's stderr, an error reply) prints rg_error().
+// A code says which kind of failure happened; a sentence says what failed and where. rg_fail() records the
+// sentence for the calling thread and returns the code. The place that knows the file, key or line calls it:
+//     if (w > limit) return rg_fail(RG_ELIMIT, "%s: width %d exceeds %d", path, w, limit);
+// The place that reports (the log of a service, stderr of rg-ctl, an error reply) prints rg_error().
 #ifndef RG_CORE_ERR_H
 #define RG_CORE_ERR_H
 
@@ -34,33 +34,35 @@ enum rg_err {
 #undef RG_ERR_ENUM
 };
 
-// The general sentence of a code ("no error" for 0, "unknown error" otherwise). Static storage.
+// The general sentence of a code; "no error" for 0, "unknown error" for an unknown code. Static storage.
 const char *rg_strerror(int err);
 
 // The code's name, e.g. "RG_ESHAPE". Static storage.
 const char *rg_errname(int err);
 
-// Records a sentence for this thread (cut at 511 bytes) and returns err.
+// Records a sentence for this thread (cut at 511 bytes) and returns err. An argument may be rg_error().
 int rg_fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-// Like rg_fail, with ": " and the text of errno appended; ENOSPC and EDQUOT turn err into RG_EFULL.
+// As rg_fail, with ": " and the text of errno appended. Returns RG_EFULL instead of err if errno says that the
+// disk is full (ENOSPC, EDQUOT).
 int rg_fail_errno(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-// The last sentence recorded by this thread; valid until its next rg_fail. "" if there was none.
+// The last sentence that this thread recorded, "" if it recorded none. Valid until its next rg_fail.
 const char *rg_error(void);
 
-// A failure that is carried from where it happened to where it is told: to another thread, or past calls that
-// would record sentences of their own. Begins zeroed: no failure.
+// A failure with its sentence, kept to be reported later: by another thread, or after calls that record
+// sentences of their own. Zeroed: no failure.
 enum { RG_SENTENCE_SIZE = 512 };
 typedef struct {
-    int err; // 0: none
+    int err; // 0: no failure
     char sentence[RG_SENTENCE_SIZE];
 } rg_failure_t;
 
-// Keeps err with this thread's sentence, unless err is 0 or a failure is kept already: the first one counts.
+// Keeps err and the sentence of this thread. Does nothing if err is 0 or a failure is kept already: the first
+// one counts.
 void rg_failure_keep(rg_failure_t *failure, int err);
 
-// Records the sentence for this thread and returns the code; 0 if there was no failure.
+// Records the kept sentence for this thread and returns the code; 0 if no failure is kept.
 int rg_failure_raise(const rg_failure_t *failure);
 
 #endif

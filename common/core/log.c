@@ -22,7 +22,7 @@ int rg_log_enabled(enum rg_log_level level)
     return level >= logger.level;
 }
 
-// The line is built first and written at once, so that lines of several threads do not mix.
+// Formats the line first and writes it at once: lines of several threads do not mix.
 void rg_log_write(enum rg_log_level level, const char *event, const char *fmt, ...)
 {
     static const char *names[] = {"debug", "info", "warn", "error"};

@@ -10,7 +10,7 @@
 
 static const double first_bound = 1e-4;
 
-// ------------------------------------------------------------------ the registry
+// ---- the registry
 void rg_meters_init(rg_meters_t *meters)
 {
     *meters = (rg_meters_t){0};
@@ -61,7 +61,7 @@ rg_meter_t *rg_meters_get(rg_meters_t *meters, const rg_meter_spec_t *spec)
     return meter;
 }
 
-// ------------------------------------------------------------------ measuring
+// ---- measuring
 void rg_meter_add(rg_meter_t *meter, double amount)
 {
     if (!meter) return;
@@ -105,7 +105,7 @@ double rg_meter_quantile(const rg_meter_t *meter, double q)
     return low + (high - low) * (rank - below) / (double)meter->bucket[bucket];
 }
 
-// ------------------------------------------------------------------ text
+// ---- text
 static void print_escaped(const char *text, int quotes, FILE *out)
 {
     for (; *text; text++) {
@@ -128,7 +128,7 @@ static void print_number(double value, FILE *out)
         fprintf(out, "%.15g\n", value);
 }
 
-// "name_suffix{label="value",le="bound"} number"; le NULL: none.
+// Prints name_suffix{label="value",le="bound"} number; without `le` if it is NULL.
 static void print_sample(const rg_meter_t *meter, const char *suffix, const char *le, double value, FILE *out)
 {
     fprintf(out, "%s%s", meter->name, suffix);
@@ -172,7 +172,7 @@ static size_t first_of_name(const rg_meters_t *meters, const char *name)
     return i;
 }
 
-// The format wants all meters of a name together, under one head.
+// In the format, all meters with the same name follow one head.
 void rg_meters_print(const rg_meters_t *meters, FILE *out)
 {
     for (size_t i = 0; i < meters->count; i++) {

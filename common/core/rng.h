@@ -1,6 +1,6 @@
 // Random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
-// Counter based: a generator is a pure function of (seed, stream, index), so nothing needs to be saved to
-// resume a run: iteration i of a stage draws from (seed, stage's stream, i) whatever came before.
+// The generator is counter based: its numbers are a function of (seed, stream, index). Iteration i of a stage
+// draws from (seed, stream, i), so a run resumes bit by bit without saved random state.
 #ifndef RG_CORE_RNG_H
 #define RG_CORE_RNG_H
 
@@ -16,19 +16,19 @@ typedef struct {
     int has_spare;
 } rg_rng_t;
 
-// Streams keep the purposes apart: two purposes never share numbers.
+// One stream per purpose: two purposes never draw the same numbers.
 enum rg_rng_stream {
     RG_RNG_INIT = 1, // weight initialisation
     RG_RNG_SHUFFLE,  // order of the training images
     RG_RNG_TARGETS,  // order of the reference images
     RG_RNG_AUGMENT,  // flips and jitter
-    RG_RNG_STEP,     // codes, coins and dropout of a training step
-    RG_RNG_EVALUATE, // evaluation draws
+    RG_RNG_STEP,     // codes, choices and dropout of a training step
+    RG_RNG_EVALUATE, // draws of an evaluation
     RG_RNG_FACES,    // procedural faces
     RG_RNG_SEARCH,   // random neighbours
     RG_RNG_SPLIT,    // which images keep their annotation
-    RG_RNG_FLIPPED,  // which reference shows a source with one attribute flipped
-    RG_RNG_SUBSETS,  // which images a kernel distance compares
+    RG_RNG_FLIPPED,  // references that show a source with one attribute flipped
+    RG_RNG_SUBSETS,  // images that a kernel distance compares
 };
 
 void rg_rng_init(rg_rng_t *rng, uint64_t seed, uint32_t stream, uint64_t index);

@@ -1,4 +1,4 @@
-// Text: UTF-8 as it comes from files, sockets and command lines.
+// Checks of UTF-8 text from files, sockets and command lines.
 #ifndef RG_CORE_TEXT_H
 #define RG_CORE_TEXT_H
 
