@@ -1,5 +1,11 @@
 // A batch of an evaluation's images: their pixels, what the encoders make of them, the codes that are wanted
-// of them, and their translations. Codes: own is E_a's mean for the image, code is the wanted one.
+// of them, and their translations. The steps of an evaluation, in order:
+//
+//   rg_evaluation_target           draws what is wanted of each image
+//   rg_evaluation_batch_encode     JPEG -> pixels -> content, own code (the mean of E_a)
+//   rg_evaluation_code             own code, target -> wanted code
+//   rg_evaluation_batch_translate  content, wanted code -> image
+//   rg_evaluation_predict          image -> features, class probabilities, logits
 #ifndef RG_EVALUATOR_BATCH_H
 #define RG_EVALUATOR_BATCH_H
 

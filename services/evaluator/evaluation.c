@@ -80,7 +80,7 @@ static int match_classes(rg_evaluation_t *self)
 }
 
 // Stage 2 is measured by annotation alone; stages 1 and 3 also with the networks that compare images.
-static int open_networks(rg_evaluation_t *self, enum rg_stage stage)
+static int open_evaluation_networks(rg_evaluation_t *self, enum rg_stage stage)
 {
     const rg_inference_spec_t spec = {.stage = stage, .with_classifier = stage != RG_STAGE_2};
     int err = rg_inference_open(&self->inference, self->config, &spec);
@@ -132,7 +132,7 @@ int rg_evaluation_open(rg_evaluation_t *self, const rg_config_t *config, enum rg
 {
     *self = (rg_evaluation_t){.config = config, .progress = progress, .stop = stop};
     int err = open_images(self);
-    if (!err) err = open_networks(self, stage);
+    if (!err) err = open_evaluation_networks(self, stage);
     if (!err && rg_stage_parts(stage, config) & RG_PART_BIT(RG_FUSION)) err = connect_retrieval(self);
     if (err) rg_evaluation_close(self);
     return err;

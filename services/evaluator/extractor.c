@@ -11,23 +11,27 @@
 #include "common/model/safetensors.h"
 
 // ---- an ONNX network on images
+//
+// pixels -1..1  --round-->  bytes, as in a file  --resize-->  bytes [size,size,3]  --range_of-->  the network
 
-int rg_image_network_open(rg_image_network_t *network, const rg_image_network_spec_t *spec, rg_tape_t *tape)
+typedef struct {
+    const char *file;
+    const char *const *values; // [n] names of the values to compute
+    int n;
+    int size;   // of the images that it sees; 0: img_size
+    int pixels; // enum rg_pixels
+} network_spec_t;
+
+static int network_open(rg_image_network_t *network, const rg_config_t *config, const network_spec_t *spec,
+                        rg_tape_t *tape)
 {
-    *network = (rg_image_network_t){.tape = tape,
-                                    .side = spec->side,
-                                    .size = spec->size ? spec->size : spec->side,
-                                    .pixels = spec->pixels,
-                                    .n = spec->n};
+    const int side = config->data.img_size;
+    *network = (rg_image_network_t){
+        .tape = tape, .side = side, .size = spec->size ? spec->size : side, .pixels = spec->pixels};
     int err = rg_onnx_open(&network->onnx, spec->file);
     if (!err) err = rg_onnx_plan(network->onnx, network->size, network->size, spec->values, spec->n);
-    if (err) rg_image_network_close(network);
+    if (err) rg_onnx_close(&network->onnx);
     return err;
-}
-
-void rg_image_network_close(rg_image_network_t *network)
-{
-    rg_onnx_close(&network->onnx);
 }
 
 enum { NETWORK_NAME = 64 };
@@ -71,8 +75,9 @@ static void resize_image(const rg_image_network_t *network, const float *pixels,
     rg_image_resize(&image, 0, 0, side, side, network->size, seen);
 }
 
-void rg_image_network_run(const rg_image_network_t *network, const float *pixels, int count,
-                          rg_tensor_t **value)
+// Computes the values of pixels [count,side,side,3]. They live until network_done.
+static void network_run(const rg_image_network_t *network, const float *pixels, int count,
+                        rg_tensor_t **value)
 {
     size_t side = (size_t)network->side, size = (size_t)network->size, each = size * size * 3;
     const range_t range = range_of(network->pixels);
@@ -88,7 +93,7 @@ void rg_image_network_run(const rg_image_network_t *network, const float *pixels
     rg_onnx_run(network->onnx, network->tape, x, value);
 }
 
-int rg_image_network_done(const rg_image_network_t *network)
+static int network_done(const rg_image_network_t *network)
 {
     int err = rg_tape_error(network->tape);
     rg_tape_reset(network->tape);
@@ -103,14 +108,13 @@ static int open_onnx_extractor(rg_extractor_t *extractor, const rg_config_t *con
 {
     const rg_extractor_config_t *keys = &config->evaluation.extractor;
     const char *const values[VALUES] = {keys->features, keys->classes};
-    const rg_image_network_spec_t spec = {.file = keys->file,
-                                          .values = values,
-                                          .n = *keys->classes ? VALUES : VALUES - 1,
-                                          .side = config->data.img_size,
-                                          .size = keys->size,
-                                          .pixels = keys->pixels};
+    const network_spec_t spec = {.file = keys->file,
+                                 .values = values,
+                                 .n = *keys->classes ? VALUES : VALUES - 1,
+                                 .size = keys->size,
+                                 .pixels = keys->pixels};
     char name[NETWORK_NAME];
-    int err = rg_image_network_open(&extractor->network, &spec, extractor->inference->tape);
+    int err = network_open(&extractor->network, config, &spec, extractor->inference->tape);
     if (err) return err;
     name_network(&extractor->network, name);
     snprintf(extractor->name, sizeof extractor->name, "%s features=%.64s%s%.64s", name, keys->features,
@@ -118,7 +122,7 @@ static int open_onnx_extractor(rg_extractor_t *extractor, const rg_config_t *con
     extractor->d = rg_onnx_shape(extractor->network.onnx, FEATURES).c;
     if (spec.n == VALUES) extractor->classes = rg_onnx_shape(extractor->network.onnx, CLASSES).c;
     if (extractor->d <= RG_CLASSES_MAX && extractor->classes <= RG_CLASSES_MAX) return 0;
-    rg_image_network_close(&extractor->network);
+    rg_onnx_close(&extractor->network.onnx);
     return rg_fail(RG_EMODEL, "%s: %d features and %d classes; at most %d of each are supported", spec.file,
                    extractor->d, extractor->classes, RG_CLASSES_MAX);
 }
@@ -133,7 +137,7 @@ int rg_extractor_open(rg_extractor_t *extractor, const rg_config_t *config, rg_i
 
 void rg_extractor_close(rg_extractor_t *extractor)
 {
-    rg_image_network_close(&extractor->network);
+    rg_onnx_close(&extractor->network.onnx);
 }
 
 // The mean over the positions of a value [n,h,w,c], to rows [n,c].
@@ -150,13 +154,15 @@ int rg_extractor_run(const rg_extractor_t *extractor, const rg_predictions_t *pr
 {
     const int builtin = !extractor->network.onnx;
     rg_tensor_t *value[VALUES];
-    int err = rg_inference_classify(extractor->inference, builtin ? predictions->features : NULL,
+    int err = 0;
+    if (builtin || predictions->logits)
+        err = rg_inference_classify(extractor->inference, builtin ? predictions->features : NULL,
                                     predictions->logits, pixels, n);
     if (err || builtin) return err;
-    rg_image_network_run(&extractor->network, pixels, n, value);
+    network_run(&extractor->network, pixels, n, value);
     average_positions(predictions->features, value[FEATURES]);
     if (extractor->classes) average_positions(predictions->classes, value[CLASSES]);
-    return rg_image_network_done(&extractor->network);
+    return network_done(&extractor->network);
 }
 
 // ---- LPIPS
@@ -217,13 +223,12 @@ int rg_lpips_open(rg_lpips_t *lpips, const rg_config_t *config, rg_tape_t *tape)
     *lpips = (rg_lpips_t){.layers = keys->layers.count};
     if (!*keys->file) return 0;
     for (int l = 0; l < lpips->layers; l++) values[l] = keys->layers.name[l];
-    const rg_image_network_spec_t spec = {.file = keys->file,
-                                          .values = values,
-                                          .n = lpips->layers,
-                                          .side = config->data.img_size,
-                                          .size = keys->size,
-                                          .pixels = RG_PIXELS_IMAGENET};
-    int err = rg_image_network_open(&lpips->network, &spec, tape);
+    const network_spec_t spec = {.file = keys->file,
+                                 .values = values,
+                                 .n = lpips->layers,
+                                 .size = keys->size,
+                                 .pixels = RG_PIXELS_IMAGENET};
+    int err = network_open(&lpips->network, config, &spec, tape);
     if (err) return err;
     for (int l = 0; l < lpips->layers; l++) {
         rg_onnx_shape_t shape = rg_onnx_shape(lpips->network.onnx, l);
@@ -237,7 +242,7 @@ int rg_lpips_open(rg_lpips_t *lpips, const rg_config_t *config, rg_tape_t *tape)
 
 void rg_lpips_close(rg_lpips_t *lpips)
 {
-    rg_image_network_close(&lpips->network);
+    rg_onnx_close(&lpips->network.onnx);
     free(lpips->weights);
     lpips->weights = NULL;
 }
@@ -247,7 +252,7 @@ int rg_lpips_mean_of_pairs(const rg_lpips_t *lpips, double *mean, const float *p
     rg_tensor_t *value[RG_ATTRIBUTES_MAX];
     rg_lpips_layer_t layer[RG_ATTRIBUTES_MAX];
     double sum = 0;
-    rg_image_network_run(&lpips->network, pixels, n, value);
+    network_run(&lpips->network, pixels, n, value);
     for (int l = 0; l < lpips->layers; l++) {
         layer[l] = lpips->layer[l];
         layer[l].map = value[l]->data;
@@ -255,5 +260,5 @@ int rg_lpips_mean_of_pairs(const rg_lpips_t *lpips, double *mean, const float *p
     for (size_t i = 0; i < (size_t)n; i++)
         for (size_t j = i + 1; j < (size_t)n; j++) sum += rg_lpips_distance(layer, lpips->layers, i, j);
     *mean = sum / ((double)n * (n - 1) / 2);
-    return rg_image_network_done(&lpips->network);
+    return network_done(&lpips->network);
 }

@@ -76,29 +76,18 @@ rg_vectors_t rg_features_becoming(const rg_features_t *features, rg_domain_t dom
     return gather_rows(features, becomes_domain, domain, part);
 }
 
-// ---- a matrix on disk
+// ---- the file of predictions for real images
 
 static const char TENSOR[] = "rows", KEY[] = "key", CHECKSUM[] = "checksum";
 
-void rg_feature_cache_path(const rg_config_t *config, const char *key, char path[RG_PATH_SIZE])
+static size_t count_values(const rg_real_predictions_t *real)
 {
-    char folder[RG_PATH_SIZE], hash[17];
-    if (config->evaluation.cache[0])
-        snprintf(folder, RG_PATH_SIZE, "%s", config->evaluation.cache);
-    else
-        rg_config_path(config, "features", folder);
-    rg_hash_hex(rg_hash(key, strlen(key), 0), hash);
-    snprintf(path, RG_PATH_SIZE, "%.*s/%s.safetensors", RG_CONFIG_TEXT, folder, hash);
+    return (size_t)real->n * (size_t)real->width;
 }
 
-static size_t matrix_count(const rg_feature_matrix_t *matrix)
+static void hash_values(const rg_real_predictions_t *real, char checksum[17])
 {
-    return (size_t)matrix->n * (size_t)matrix->width;
-}
-
-static void matrix_checksum(const rg_feature_matrix_t *matrix, char text[17])
-{
-    rg_hash_hex(rg_hash(matrix->row, matrix_count(matrix) * sizeof *matrix->row, 0), text);
+    rg_hash_hex(rg_hash(real->row, count_values(real) * sizeof *real->row, 0), checksum);
 }
 
 static int check_metadata(const rg_safetensors_t *file, const char *path, const char *name,
@@ -106,47 +95,44 @@ static int check_metadata(const rg_safetensors_t *file, const char *path, const 
 {
     const char *found = rg_safetensors_metadata(file, name);
     if (found && strcmp(found, expected) == 0) return 0;
-    return rg_fail(RG_EFORMAT, "%s: its %s is wrong", path, name);
+    return rg_fail(RG_EFORMAT, "%s: its %s is wrong; the file is written again", path, name);
 }
 
-static int read_matrix(const rg_safetensors_t *file, const char *path, const char *key,
-                       const rg_feature_matrix_t *matrix)
+static int read_values(const rg_safetensors_t *file, const rg_real_predictions_t *real)
 {
     char checksum[17];
-    int err = check_metadata(file, path, KEY, key);
+    int err = check_metadata(file, real->path, KEY, real->key);
     if (!err)
-        err = rg_safetensors_read(file, path, TENSOR, 2, (int[]){(int)matrix->n, matrix->width}, matrix->row);
+        err = rg_safetensors_read(file, real->path, TENSOR, 2, (int[]){(int)real->n, real->width}, real->row);
     if (err) return err;
-    matrix_checksum(matrix, checksum);
-    return check_metadata(file, path, CHECKSUM, checksum);
+    hash_values(real, checksum);
+    return check_metadata(file, real->path, CHECKSUM, checksum);
 }
 
-int rg_feature_cache_read(const char *path, const char *key, const rg_feature_matrix_t *matrix)
+// 1 if all values were read; 0 if there is no file or if it cannot be used.
+static int read_cache(const rg_real_predictions_t *real)
 {
-    if (!rg_exists(path)) return 0;
+    if (!rg_exists(real->path)) return 0;
     rg_safetensors_t *file = NULL;
-    int err = rg_safetensors_open(&file, path);
-    if (!err) err = read_matrix(file, path, key, matrix);
+    int err = rg_safetensors_open(&file, real->path);
+    if (!err) err = read_values(file, real);
     rg_safetensors_close(&file);
     if (err) rg_log(RG_LOG_WARN, "cache-damaged", "error=\"%s\"", rg_error());
     return !err;
 }
 
-int rg_feature_cache_write(const char *path, const char *key, const rg_feature_matrix_t *matrix)
+static int write_cache(const rg_real_predictions_t *real)
 {
     char checksum[17];
-    matrix_checksum(matrix, checksum);
-    const rg_safetensors_metadata_t metadata[] = {{KEY, key}, {CHECKSUM, checksum}};
-    rg_safetensor_t rows = {.rank = 2,
-                            .shape = {(int)matrix->n, matrix->width},
-                            .data = matrix->row,
-                            .count = matrix_count(matrix)};
+    hash_values(real, checksum);
+    const rg_safetensors_metadata_t metadata[] = {{KEY, real->key}, {CHECKSUM, checksum}};
+    rg_safetensor_t rows = {
+        .rank = 2, .shape = {(int)real->n, real->width}, .data = real->row, .count = count_values(real)};
     snprintf(rows.name, sizeof rows.name, "%s", TENSOR);
-    int err = rg_mkdirs_for(path);
-    return err ? err : rg_safetensors_write(path, &rows, 1, metadata, sizeof metadata / sizeof *metadata);
+    int err = rg_mkdirs_for(real->path);
+    return err ? err
+               : rg_safetensors_write(real->path, &rows, 1, metadata, sizeof metadata / sizeof *metadata);
 }
-
-// ---- predictions for the real images of an evaluation
 
 static char *list_attributes(const rg_names_t *names)
 {
@@ -172,21 +158,36 @@ static char *make_cache_key(const rg_evaluation_t *evaluation)
     return key;
 }
 
+static void find_cache(const rg_config_t *config, const char *key, char path[RG_PATH_SIZE])
+{
+    char folder[RG_PATH_SIZE], hash[17];
+    if (config->evaluation.cache[0])
+        snprintf(folder, RG_PATH_SIZE, "%s", config->evaluation.cache);
+    else
+        rg_config_path(config, "features", folder);
+    rg_hash_hex(rg_hash(key, strlen(key), 0), hash);
+    snprintf(path, RG_PATH_SIZE, "%.*s/%s.safetensors", RG_CONFIG_TEXT, folder, hash);
+}
+
+// ---- predictions for real images
+
 void rg_real_predictions_init(rg_real_predictions_t *real, rg_evaluation_t *evaluation)
 {
     const rg_extractor_t *extractor = &evaluation->extractor;
-    int width = extractor->d + extractor->classes + evaluation->config->data.attributes.count;
-    *real = (rg_real_predictions_t){.evaluation = evaluation, .key = make_cache_key(evaluation)};
-    rg_feature_cache_path(evaluation->config, real->key, real->path);
-    real->predictions = (rg_feature_matrix_t){
-        rg_alloc((size_t)evaluation->n_images * (size_t)width * sizeof(float)), evaluation->n_images, width};
-    real->complete = rg_feature_cache_read(real->path, real->key, &real->predictions);
+    *real = (rg_real_predictions_t){.evaluation = evaluation,
+                                    .key = make_cache_key(evaluation),
+                                    .n = evaluation->n_images,
+                                    .width = extractor->d + extractor->classes +
+                                             evaluation->config->data.attributes.count};
+    real->row = rg_alloc(count_values(real) * sizeof *real->row);
+    find_cache(evaluation->config, real->key, real->path);
+    real->complete = read_cache(real);
 }
 
 void rg_real_predictions_fini(rg_real_predictions_t *real)
 {
     free(real->key);
-    free(real->predictions.row);
+    free(real->row);
 }
 
 // Copies prediction i of a batch to the row of `image`, or, if all predictions are there, from it.
@@ -200,7 +201,7 @@ static void copy_prediction(const rg_real_predictions_t *real, const rg_predicti
     } parts[] = {{batch->features, extractor->d},
                  {batch->classes, extractor->classes},
                  {batch->logits, real->evaluation->config->data.attributes.count}};
-    float *row = real->predictions.row + (size_t)image * (size_t)real->predictions.width;
+    float *row = real->row + (size_t)image * (size_t)real->width;
     for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
         size_t width = (size_t)parts[p].width;
         if (width == 0) continue;
@@ -221,7 +222,6 @@ int rg_real_predictions_get(rg_real_predictions_t *real, const rg_predictions_t 
 void rg_real_predictions_save(rg_real_predictions_t *real)
 {
     if (real->complete) return;
-    if (rg_feature_cache_write(real->path, real->key, &real->predictions))
-        rg_log(RG_LOG_WARN, "cache-not-written", "error=\"%s\"", rg_error());
+    if (write_cache(real)) rg_log(RG_LOG_WARN, "cache-not-written", "error=\"%s\"", rg_error());
     real->complete = 1;
 }

@@ -1,10 +1,11 @@
-// The features of a set of images, with what was asked of each image, and the cache on disk for the features
-// of real images.
+// The features of a set of images, with what was asked of each image; and the predictions for the real images,
+// which outlast an evaluation.
 //
 // The networks predict the same for the real images at every evaluation, so the predictions are computed once
-// and then read from a file in evaluation.cache. The file's name is the hash of a key, a text with all that
-// the predictions depend on: networks, images with their labels, size and crop. The file holds the matrix of
-// predictions, the whole key and a checksum; a file that is damaged or has another key is not used.
+// and then read from a file in evaluation.cache (RUN/features if that is empty). The file's name is the hash
+// of a key, a text with all that the predictions depend on: networks, images with their labels, size and crop.
+// The file holds the matrix of predictions, the whole key and a checksum. A file that is damaged or has
+// another key is not used.
 #ifndef RG_EVALUATOR_FEATURES_H
 #define RG_EVALUATOR_FEATURES_H
 
@@ -34,34 +35,19 @@ rg_vectors_t rg_features_all(const rg_features_t *features);
 rg_vectors_t rg_features_showing(const rg_features_t *features, rg_domain_t domain, float *part);
 rg_vectors_t rg_features_becoming(const rg_features_t *features, rg_domain_t domain, float *part);
 
-// ---- a matrix on disk
-
-typedef struct {
-    float *row; // [n,width], borrowed
-    uint32_t n;
-    int width;
-} rg_feature_matrix_t;
-
-// The file of a key, in evaluation.cache (RUN/features if that is empty).
-void rg_feature_cache_path(const rg_config_t *config, const char *key, char path[RG_PATH_SIZE]);
-
-// Reads the matrix of this key and size into matrix->row. 1; 0 if there is none or if the file cannot be
-// trusted, which is logged: matrix->row may be partly overwritten then.
-int rg_feature_cache_read(const char *path, const char *key, const rg_feature_matrix_t *matrix);
-
-// Writes the file and makes its folder. RG_EIO, RG_EFULL: the file is as before.
-int rg_feature_cache_write(const char *path, const char *key, const rg_feature_matrix_t *matrix);
-
 // ---- predictions for the real images of an evaluation
 
 typedef struct {
     rg_evaluation_t *evaluation; // borrowed
-    char *key, path[RG_PATH_SIZE];
-    rg_feature_matrix_t predictions; // [n_images, d + classes + A]: features, classes, logits; owned
-    int complete;                    // all predictions are there
+    char *key;                   // owned
+    char path[RG_PATH_SIZE];     // of the file
+    float *row;                  // [n,width]: features, class probabilities, logits of each image; owned
+    uint32_t n;
+    int width;
+    int complete; // all predictions are there
 } rg_real_predictions_t;
 
-// Reads the predictions from the cache, if it has them.
+// Reads the predictions from the file. A file that cannot be used is logged.
 void rg_real_predictions_init(rg_real_predictions_t *real, rg_evaluation_t *evaluation);
 void rg_real_predictions_fini(rg_real_predictions_t *real); // tolerates a zeroed struct
 
@@ -69,8 +55,8 @@ void rg_real_predictions_fini(rg_real_predictions_t *real); // tolerates a zeroe
 int rg_real_predictions_get(rg_real_predictions_t *real, const rg_predictions_t *predictions, uint32_t first,
                             const float *pixels, int n);
 
-// Writes them to the cache, after all images were predicted. If the file cannot be written, that is only
-// logged: it costs time in the next evaluation, not numbers.
+// Writes the file, after all images were predicted. If it cannot be written, that is only logged: it costs
+// time in the next evaluation, not numbers.
 void rg_real_predictions_save(rg_real_predictions_t *real);
 
 #endif

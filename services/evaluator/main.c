@@ -157,7 +157,7 @@ static const char *state_name(const evaluator_t *self)
     return self->quick ? "following" : "evaluating";
 }
 
-static void on_status(void *context, rg_status_t *status)
+static void on_evaluator_status(void *context, rg_status_t *status)
 {
     const evaluator_t *self = context;
     rg_status_field(status, "state", "%s", state_name(self));
@@ -188,7 +188,7 @@ int main(int argc, char **argv)
                                     .http_port = self.config.http.evaluator,
                                     .routes = routes,
                                     .n_routes = sizeof routes / sizeof *routes,
-                                    .status = on_status,
+                                    .status = on_evaluator_status,
                                     .self = &self};
     int err = rg_worker_new(&self.worker);
     if (!err) err = rg_service_new(&self.service, &wire, &spec);

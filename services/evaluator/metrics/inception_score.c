@@ -1,3 +1,4 @@
+// Each split is scored against the mean of its own images, as published, and not against the mean of all images.
 #include "services/evaluator/metrics/metrics.h"
 
 #include <math.h>

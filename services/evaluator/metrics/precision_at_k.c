@@ -1,3 +1,5 @@
+// The search compares blocks of queries with blocks of vectors, each with one matrix product, and keeps the k
+// nearest of each query. The scores then depend on labels alone.
 #include "services/evaluator/metrics/metrics.h"
 
 #include <assert.h>

@@ -176,8 +176,9 @@ static void cache_positive_logits(const char *path)
     memcpy(other, rows->data, rows->count * sizeof *other);
     for (size_t i = 0; i < rows->count; i++)
         if (i % (size_t)width >= RG_CLASSIFIER_FEATURES) other[i] = 1;
-    const rg_feature_matrix_t matrix = {other, (uint32_t)rows->shape[0], width};
-    assert_ok(rg_feature_cache_write(path, key, &matrix));
+    rg_real_predictions_t real = {.key = key, .row = other, .n = (uint32_t)rows->shape[0], .width = width};
+    snprintf(real.path, sizeof real.path, "%s", path);
+    rg_real_predictions_save(&real);
     free(other);
     free(key);
     rg_safetensors_close(&file);

@@ -50,21 +50,24 @@ static void fill(float pixels[2 * SIDE * SIDE * 3])
     for (int i = 0; i < 2 * SIDE * SIDE * 3; i++) pixels[i] = colours[i / (SIDE * SIDE * 3)][i % 3];
 }
 
-static void run_network(int size, int pixels, float mean[2][3])
+static void extract_means(int size, int pixels, float mean[2][3])
 {
-    static const char *const values[] = {"mean"};
-    const rg_image_network_spec_t spec = {
-        .file = file, .values = values, .n = 1, .side = SIDE, .size = size, .pixels = pixels};
+    rg_config_t config;
+    rg_extractor_t extractor;
+    rg_inference_t inference = {.tape = tape}; // the classifier is not asked
     float images[2 * SIDE * SIDE * 3];
-    rg_image_network_t network;
-    rg_tensor_t *value;
+    const rg_predictions_t predictions = {.features = mean[0]};
+    rg_config_init(&config);
+    config.data.img_size = SIDE;
+    snprintf(config.evaluation.extractor.file, RG_CONFIG_TEXT, "%.255s", file);
+    strcpy(config.evaluation.extractor.features, "mean");
+    config.evaluation.extractor.size = size;
+    config.evaluation.extractor.pixels = pixels;
     fill(images);
-    assert_ok(rg_image_network_open(&network, &spec, tape));
-    assert_int_equal(rg_onnx_shape(network.onnx, 0).c, 3);
-    rg_image_network_run(&network, images, 2, &value);
-    memcpy(mean, value->data, 6 * sizeof(float));
-    assert_ok(rg_image_network_done(&network));
-    rg_image_network_close(&network);
+    assert_ok(rg_extractor_open(&extractor, &config, &inference));
+    assert_int_equal(extractor.d, 3);
+    assert_ok(rg_extractor_run(&extractor, &predictions, images, 2));
+    rg_extractor_close(&extractor);
 }
 
 static void pixels_are_in_the_expected_range(void **state)
@@ -75,7 +78,7 @@ static void pixels_are_in_the_expected_range(void **state)
     for (int pixels = RG_PIXELS_IMAGENET; pixels <= RG_PIXELS_BYTES; pixels++)
         for (int size = 0; size <= 12; size += 4) {
             float have[2][3];
-            run_network(size, pixels, have);
+            extract_means(size, pixels, have);
             for (int i = 0; i < 6; i++) {
                 double byte = bytes[i / 3][i % 3], want = pixels == RG_PIXELS_IMAGENET
                                                               ? (byte / 255 - mean[i % 3]) / deviation[i % 3]

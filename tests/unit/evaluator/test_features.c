@@ -86,81 +86,117 @@ static void small_domains_get_only_their_counts(void **state)
 
 // ---- the cache
 
-enum { N = 5, WIDTH = 3 };
-static const char KEY[] = "extractor=a images=b";
+enum { N = 5, WIDTH = 3 }; // no class probabilities and no attributes: features alone
 
-static char path[RG_PATH_SIZE];
-static float written[N * WIDTH];
+static rg_config_t run;
+static rg_inference_t inference;
 
 static int set_up(void **state)
 {
     int failed = folder_make(state);
-    rg_config_t config;
-    rg_config_init(&config);
-    snprintf(config.evaluation.cache, RG_CONFIG_TEXT, "%.200s/shared/features", (char *)*state);
-    rg_feature_cache_path(&config, KEY, path);
-    for (int i = 0; i < N * WIDTH; i++) written[i] = 0.5f * (float)i;
+    rg_config_init(&run);
+    run.data.attributes.count = 0;
+    snprintf(run.evaluation.cache, RG_CONFIG_TEXT, "%.200s/shared/features", (char *)*state);
     return failed;
 }
 
-static void write_whole(void)
+static rg_evaluation_t new_evaluation(const char *extractor, uint32_t n, int width)
 {
-    assert_ok(rg_feature_cache_write(path, KEY, &(rg_feature_matrix_t){written, N, WIDTH}));
+    rg_evaluation_t evaluation = {
+        .config = &run, .inference = &inference, .n_images = n, .extractor.d = width};
+    snprintf(evaluation.extractor.name, RG_EXTRACTOR_NAME, "%s", extractor);
+    return evaluation;
 }
 
-static int is_read(const char *key, uint32_t n, int width)
+static float value_at(int i)
 {
-    float rows[2 * N * WIDTH] = {0};
-    int found = rg_feature_cache_read(path, key, &(rg_feature_matrix_t){rows, n, width});
-    if (found) assert_memory_equal(rows, written, sizeof written);
+    return 0.5f * (float)i;
+}
+
+// Writes predictions for an extractor; the path of the file.
+static void write_predictions(const char *extractor, char path[RG_PATH_SIZE])
+{
+    rg_evaluation_t evaluation = new_evaluation(extractor, N, WIDTH);
+    rg_real_predictions_t real;
+    rg_real_predictions_init(&real, &evaluation);
+    for (int i = 0; i < N * WIDTH; i++) real.row[i] = value_at(i);
+    real.complete = 0;
+    rg_real_predictions_save(&real);
+    snprintf(path, RG_PATH_SIZE, "%s", real.path);
+    rg_real_predictions_fini(&real);
+}
+
+// 1 if the cache has predictions for this extractor and size; then they are those written.
+static int is_cached(const char *extractor, uint32_t n, int width)
+{
+    rg_evaluation_t evaluation = new_evaluation(extractor, n, width);
+    rg_real_predictions_t real;
+    rg_real_predictions_init(&real, &evaluation);
+    int found = real.complete;
+    for (int i = 0; i < N * WIDTH && found; i++) assert_true(real.row[i] == value_at(i));
+    rg_real_predictions_fini(&real);
     return found;
 }
 
 static void reads_what_was_written(void **state)
 {
     (void)state;
-    assert_false(is_read(KEY, N, WIDTH)); // there is no file yet
-    write_whole();
-    assert_true(is_read(KEY, N, WIDTH));
+    char path[RG_PATH_SIZE];
+    assert_false(is_cached("a", N, WIDTH)); // there is no file yet
+    write_predictions("a", path);
+    assert_true(is_cached("a", N, WIDTH));
+    assert_non_null(strstr(path, "/shared/features/"));
 }
 
 static void keeps_keys_apart(void **state)
 {
-    rg_config_t config;
-    char other[RG_PATH_SIZE], own[RG_PATH_SIZE];
     (void)state;
-    rg_config_init(&config);
-    snprintf(config.run, RG_CONFIG_TEXT, "somewhere");
-    rg_feature_cache_path(&config, KEY, own);
-    rg_feature_cache_path(&config, "extractor=c", other);
-    assert_string_not_equal(own, other);
-    assert_memory_equal(own, "somewhere/features/", 19);
-    write_whole();
-    assert_false(is_read("extractor=c", N, WIDTH)); // the file has another key
-    assert_false(is_read(KEY, N - 1, WIDTH));
-    assert_false(is_read(KEY, N, WIDTH + 1));
+    char path[RG_PATH_SIZE], other[RG_PATH_SIZE];
+    write_predictions("a", path);
+    write_predictions("b", other);
+    assert_string_not_equal(path, other);
+    assert_false(is_cached("c", N, WIDTH));
+    assert_false(is_cached("a", N - 1, WIDTH));
+    assert_false(is_cached("a", N, WIDTH + 1)); // the key is the same, the matrix is not
+    assert_int_equal(rename(path, other), 0);
+    assert_false(is_cached("b", N, WIDTH)); // the file has another key
+}
+
+static void an_empty_key_means_the_run_directory(void **state)
+{
+    (void)state;
+    const rg_config_t before = run;
+    snprintf(run.run, RG_CONFIG_TEXT, "%.200s/run", (char *)*state);
+    run.evaluation.cache[0] = 0;
+    char path[RG_PATH_SIZE];
+    write_predictions("a", path);
+    assert_non_null(strstr(path, "/run/features/"));
+    assert_true(rg_exists(path));
+    run = before;
 }
 
 // Each byte in turn is changed; then the file is cut short.
 static void a_damaged_file_is_not_read(void **state)
 {
     (void)state;
+    char path[RG_PATH_SIZE];
     unsigned char *bytes;
     size_t size;
-    write_whole();
+    write_predictions("a", path);
     assert_ok(rg_file_read(path, 1 << 16, &bytes, &size));
-    size_t data = size - sizeof written;
+    size_t data = size - N * WIDTH * sizeof(float);
     for (size_t i = 0; i < size; i++) {
         bytes[i] ^= 1;
         assert_ok(rg_file_write(path, bytes, size));
         if (i >= data || i < 8)
-            assert_false(is_read(KEY, N, WIDTH)); // some bytes of the header do not matter
-        (void)is_read(KEY, N, WIDTH);
+            assert_false(is_cached("a", N, WIDTH));
+        else
+            (void)is_cached("a", N, WIDTH); // some bytes of the header do not matter
         bytes[i] ^= 1;
     }
     for (size_t end = 0; end < size; end += 7) {
         assert_ok(rg_file_write(path, bytes, end));
-        assert_false(is_read(KEY, N, WIDTH));
+        assert_false(is_cached("a", N, WIDTH));
     }
     free(bytes);
 }
@@ -172,6 +208,7 @@ int main(void)
         cmocka_unit_test(small_domains_get_only_their_counts),
         cmocka_unit_test(reads_what_was_written),
         cmocka_unit_test(keeps_keys_apart),
+        cmocka_unit_test(an_empty_key_means_the_run_directory),
         cmocka_unit_test(a_damaged_file_is_not_read),
     };
     return cmocka_run_group_tests(tests, set_up, folder_remove);
