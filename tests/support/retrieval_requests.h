@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "common/wire/search_request.h"
 #include "services/retrieval/set.h"
 
 // Announces a model of that name and these sizes. dims: entries of features_shape, 3 in a valid request;
@@ -90,16 +91,11 @@ static inline rg_msg_t *list_ids_request(const uint8_t *ids, size_t n, size_t la
 static inline rg_msg_t *search_request(const char *model, const float *queries, uint32_t n, uint32_t dim,
                                        uint32_t k)
 {
-    rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REQUEST);
-    Rg__V1__SearchRequest *body = rg_msg_body(msg);
-    body->model = rg_msg_text(msg, "%s", model);
-    body->k = k;
-    body->random = queries == NULL;
-    if (queries)
-        rg_msg_copy(msg, "queries", RG__V1__DTYPE__F32, 2, (const uint32_t[]){n, dim}, queries);
-    else
-        body->queries = n;
-    return msg;
+    Rg__V1__SearchRequest fields = RG__V1__SEARCH_REQUEST__INIT;
+    fields.model = (char *)model;
+    fields.k = k;
+    fields.random = queries == NULL;
+    return rg_search_request(&fields, n, dim, queries, NULL);
 }
 
 // Gives a search request a filter without conditions.

@@ -45,12 +45,7 @@ static void a_search_brings_maps_and_thumbnails(void **state)
 static void a_random_search_needs_no_queries(void **state)
 {
     fixture_t *f = *state;
-    rg_msg_t *reply, *request = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REQUEST);
-    Rg__V1__SearchRequest *fields = rg_msg_body(request);
-    fields->model = rg_msg_text(request, "m");
-    fields->k = 2;
-    fields->random = 1;
-    fields->queries = 4;
+    rg_msg_t *reply, *request = search_request("m", NULL, 4, D, 2);
     announce(f, "m");
     add_some(f, 0, 3);
     assert_ok(ask(f, rg_answer_search, request, &reply));
@@ -102,18 +97,16 @@ static void bad_searches_are_refused(void **state)
     ((float *)(void *)queries.data)[D + 2] = NAN;
     assert_fails(ask(f, rg_answer_search, request, &reply), RG_ENUMERIC, "query 1 is not finite");
     request = picture_search_request("m", 1, 1);
-    Rg__V1__SearchRequest *fields = rg_msg_body(request);
-    add_filter(request);
-    fields->filter->n_exclude = 1;
-    fields->filter->exclude = rg_msg_alloc(request, sizeof *fields->filter->exclude);
-    rg_msg_bytes(request, fields->filter->exclude, "short", 5);
+    Rg__V1__Filter *filter = add_filter(request);
+    filter->n_exclude = 1;
+    filter->exclude = rg_msg_alloc(request, sizeof *filter->exclude);
+    rg_msg_bytes(request, filter->exclude, "short", 5);
     assert_fails(ask(f, rg_answer_search, request, &reply), RG_EINVAL, "filter.exclude[0] has 5 bytes");
     request = picture_search_request("m", 2, 1); // one id for two queries
     rg_msg_room(request, "exclude", RG__V1__DTYPE__U8, 2, (const uint32_t[]){1, RG_ID_SIZE});
     assert_fails(ask(f, rg_answer_search, request, &reply), RG_ESHAPE, "");
-    request = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REQUEST);
-    *(Rg__V1__SearchRequest *)rg_msg_body(request) = (Rg__V1__SearchRequest){
-        .base = ((Rg__V1__SearchRequest *)rg_msg_body(request))->base, .model = "m", .k = 1};
+    request = search_request("m", NULL, 1, D, 1);
+    ((Rg__V1__SearchRequest *)rg_msg_body(request))->random = 0;
     assert_fails(ask(f, rg_answer_search, request, &reply), RG_ESHAPE, ""); // without queries
     request = picture_search_request("m", BATCH_MAX, K_MAX);
     ((Rg__V1__SearchRequest *)rg_msg_body(request))->thumbnails = 1;
