@@ -1,8 +1,10 @@
-// body:    rg_request_image_load -> job: image_decode -> image_decoded -> fn stored:  rg_request_image_load
-// -> retrieval service -> image_take_thumbnail -> job: image_decode -> ... -> fn
+// How the image of a request is loaded:
 //
-// The id is the content's hash for a body, and the given one for a stored image. Searches exclude it from
-// their results.
+//   in the body   rg_request_image_load -> job: image_decode -> image_decoded -> fn
+//   stored        rg_request_image_load -> retrieval service -> image_take_thumbnail -> job, as above
+//
+// The id is the hash of the JPEG in the body, or the given id of a stored image. A search leaves the image of
+// this id out of its results.
 #include "services/gateway/request_image.h"
 
 #include <stdlib.h>
@@ -57,12 +59,22 @@ static void image_take_thumbnail(void *self, int err, const rg_msg_t *reply)
     if (err) image->fn(image->self, err);
 }
 
+static int image_read_edits(rg_request_image_t *image)
+{
+    const char *attributes = rg_http_query(image->request, "attributes");
+    rg_edits_init(&image->edits);
+    if (!attributes || !*attributes) return 0;
+    return rg_edits_parse(&image->edits, &image->gateway->config, attributes);
+}
+
 int rg_request_image_load(rg_request_image_t *image)
 {
     const char *id = rg_http_query(image->request, "image");
     size_t size;
+    int err = image_read_edits(image);
+    if (err) return err;
     if (id) {
-        int err = rg_param_id("image", id, image->id);
+        err = rg_param_id("image", id, image->id);
         if (err) return err;
         image->stored = 1;
         return rg_backend_get_image(image->gateway->backend, image->id, image_take_thumbnail, image);
@@ -73,4 +85,12 @@ int rg_request_image_load(rg_request_image_t *image)
     image->jpeg = rg_http_take_body(image->request, &image->size);
     rg_content_id(image->jpeg, image->size, image->id);
     return image_start_decoding(image);
+}
+
+Rg__V1__Edit **rg_request_image_put(const rg_request_image_t *image, rg_msg_t *msg, size_t *n_edits)
+{
+    const rg_config_t *config = &image->gateway->config;
+    const uint32_t side = (uint32_t)config->data.img_size;
+    rg_msg_copy(msg, "pixels", RG__V1__DTYPE__U8, 4, (uint32_t[]){1, side, side, 3}, image->pixels);
+    return rg_edits_message(&image->edits, config, msg, n_edits);
 }

@@ -1,10 +1,11 @@
 // POST /search: the encoder finds real images with the content of an image and the wanted attributes.
+//
+//   request -> load the image -> FindRequest to the encoder, which asks the retrieval service -> reply
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "common/wire/edits.h"
 #include "common/wire/json.h"
 #include "services/gateway/http_api.h"
 #include "services/gateway/request_image.h"
@@ -13,7 +14,6 @@ typedef struct {
     rg_gateway_t *gateway;
     rg_http_request_t *request;
     rg_request_image_t image;
-    rg_edits_t edits;
     uint64_t k;
     int annotation; // Rg__V1__Annotation
     const char *prefix;
@@ -54,16 +54,12 @@ static Rg__V1__Filter *search_filter(const search_t *search, rg_msg_t *request)
 
 static int search_ask(search_t *search)
 {
-    const rg_config_t *config = &search->gateway->config;
-    const uint32_t side = (uint32_t)config->data.img_size;
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_FIND_REQUEST);
     Rg__V1__FindRequest *body = rg_msg_body(request);
-    body->edits = rg_edits_message(&search->edits, config, request, &body->n_edits);
+    body->edits = rg_request_image_put(&search->image, request, &body->n_edits);
     body->search = rg_msg_array(request, &rg__v1__search_request__descriptor, 1)[0];
     body->search->k = (uint32_t)search->k;
     if (search->prefix || search->annotation) body->search->filter = search_filter(search, request);
-    rg_msg_copy(request, "pixels", RG__V1__DTYPE__U8, 4, (uint32_t[]){1, side, side, 3},
-                search->image.pixels);
     rg_msg_copy(request, "exclude", RG__V1__DTYPE__U8, 2, (uint32_t[]){1, RG_ID_SIZE}, search->image.id);
     return rg_backend_ask(search->gateway->backend, "encoder", &request, RG__V1__ENVELOPE__BODY_SEARCH_REPLY,
                           search_take_reply, search);
@@ -76,17 +72,13 @@ static void search_take_image(void *self, int err)
 }
 
 // ---- the request
-static int search_read_parameters(search_t *search)
+static int search_parse(search_t *search)
 {
     static const char *const annotations[] = {"any", "annotated", "unannotated", NULL}; // as the enum
     const rg_http_request_t *request = search->request;
     const rg_config_t *config = &search->gateway->config;
-    const char *attributes = rg_http_query(request, "attributes");
-    rg_edits_init(&search->edits);
     search->prefix = rg_http_query(request, "name_prefix");
-    int err = attributes && *attributes ? rg_edits_parse(&search->edits, config, attributes) : 0;
-    if (!err)
-        err = rg_param_number("k", rg_http_query(request, "k"), 1, (uint64_t)config->retrieval.k_max, 10,
+    int err = rg_param_number("k", rg_http_query(request, "k"), 1, (uint64_t)config->retrieval.k_max, 10,
                               &search->k);
     if (!err)
         err = rg_param_choice("annotation", rg_http_query(request, "annotation"), annotations,
@@ -101,7 +93,7 @@ void rg_post_search(void *self, rg_http_request_t *request)
     *search = (search_t){.gateway = self, .request = request};
     search->image =
         (rg_request_image_t){.gateway = self, .request = request, .fn = search_take_image, .self = search};
-    int err = search_read_parameters(search);
+    int err = search_parse(search);
     if (!err) err = rg_request_image_load(&search->image);
     if (err) search_fail(search, err);
 }

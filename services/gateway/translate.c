@@ -8,7 +8,6 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/data/image.h"
-#include "common/wire/edits.h"
 #include "common/wire/json.h"
 #include "services/gateway/http_api.h"
 #include "services/gateway/request_image.h"
@@ -17,7 +16,6 @@ typedef struct {
     rg_gateway_t *gateway;
     rg_http_request_t *request;
     rg_request_image_t image;
-    rg_edits_t edits;
     uint64_t samples, seed;
     int guidance; // Rg__V1__Guidance
     rg_msg_t *reply;
@@ -116,7 +114,7 @@ static void translation_send(void *self, int err)
 }
 
 // ---- the translation
-static void take_translation(void *self, int err, const rg_msg_t *reply)
+static void translation_take_reply(void *self, int err, const rg_msg_t *reply)
 {
     translation_t *translation = self;
     const uint32_t side = (uint32_t)translation->gateway->config.data.img_size,
@@ -133,18 +131,14 @@ static void take_translation(void *self, int err, const rg_msg_t *reply)
 
 static int translation_ask(translation_t *translation)
 {
-    const rg_config_t *config = &translation->gateway->config;
-    const uint32_t side = (uint32_t)config->data.img_size;
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_TRANSLATE_REQUEST);
     Rg__V1__TranslateRequest *body = rg_msg_body(request);
-    body->edits = rg_edits_message(&translation->edits, config, request, &body->n_edits);
+    body->edits = rg_request_image_put(&translation->image, request, &body->n_edits);
     body->samples = (uint32_t)translation->samples;
     body->seed = translation->seed;
     body->guidance = (Rg__V1__Guidance)translation->guidance;
-    rg_msg_copy(request, "pixels", RG__V1__DTYPE__U8, 4, (uint32_t[]){1, side, side, 3},
-                translation->image.pixels);
     return rg_backend_ask(translation->gateway->backend, "encoder", &request,
-                          RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY, take_translation, translation);
+                          RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY, translation_take_reply, translation);
 }
 
 static void translation_take_image(void *self, int err)
@@ -158,13 +152,7 @@ static int translation_parse(translation_t *translation)
 {
     static const char *const guidances[] = {"retrieved", "none", NULL}; // as the enum
     const rg_http_request_t *request = translation->request;
-    const char *attributes = rg_http_query(request, "attributes");
-    rg_edits_init(&translation->edits);
-    int err = attributes && *attributes
-                  ? rg_edits_parse(&translation->edits, &translation->gateway->config, attributes)
-                  : 0;
-    if (!err)
-        err = rg_param_number("samples", rg_http_query(request, "samples"), 1, RG_GATEWAY_SAMPLES, 1,
+    int err = rg_param_number("samples", rg_http_query(request, "samples"), 1, RG_GATEWAY_SAMPLES, 1,
                               &translation->samples);
     if (!err)
         err = rg_param_number("seed", rg_http_query(request, "seed"), 0, INT64_MAX, 1, &translation->seed);
