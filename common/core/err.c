@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static _Thread_local char sentence[RG_SENTENCE_SIZE];
+static _Thread_local _Alignas(16) char sentence[RG_SENTENCE_SIZE];
 
 const char *rg_strerror(int err)
 {

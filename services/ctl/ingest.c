@@ -103,7 +103,7 @@ void rg_ingest_refuse(rg_ingest_t *ingest, const char *name, const char *reason)
     count_refused(ingest, name, reason);
 }
 
-static void take_outcome(rg_ingest_t *ingest, const Rg__V1__Outcome *outcome)
+static void ingest_take_outcome(rg_ingest_t *ingest, const Rg__V1__Outcome *outcome)
 {
     if (outcome->fate == RG__V1__FATE__ADDED) {
         ingest->added++;
@@ -141,7 +141,7 @@ static void ingest_take_reply(void *self, int err, const rg_msg_t *reply)
     rg_failure_keep(&ingest->failure, err);
     if (err) return;
     const Rg__V1__IngestReply *body = rg_msg_body(reply);
-    for (size_t i = 0; i < body->n_outcomes; i++) take_outcome(ingest, body->outcomes[i]);
+    for (size_t i = 0; i < body->n_outcomes; i++) ingest_take_outcome(ingest, body->outcomes[i]);
     if (body->generation > ingest->generation) ingest->generation = body->generation;
 }
 
@@ -267,7 +267,7 @@ static void print_summary(const rg_ingest_t *ingest)
 }
 
 // What the counts say about success.
-static int check_counts(const rg_ingest_t *ingest)
+static int ingest_check_counts(const rg_ingest_t *ingest)
 {
     uint64_t fates = count_fates(ingest);
     if (fates < ingest->given)
@@ -293,7 +293,7 @@ int rg_ingest_close(rg_ingest_t **out, int err)
         err = rg_failure_raise(&failure);
     } else {
         print_summary(ingest);
-        err = check_counts(ingest);
+        err = ingest_check_counts(ingest);
     }
     free(ingest);
     *out = NULL;

@@ -19,7 +19,7 @@ static int is_jpeg(const char *name)
     return dot && (strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
 }
 
-static int by_name(const FTSENT **a, const FTSENT **b)
+static int compare_file_names(const FTSENT **a, const FTSENT **b)
 {
     return strcmp((*a)->fts_name, (*b)->fts_name);
 }
@@ -55,7 +55,7 @@ int rg_jpegs_add(rg_jpegs_t *jpegs, char *path)
 
 int rg_jpegs_walk(const rg_jpegs_t *jpegs, rg_jpegs_fn *visit, void *self)
 {
-    FTS *tree = fts_open(jpegs->path, FTS_LOGICAL | FTS_NOCHDIR, by_name);
+    FTS *tree = fts_open(jpegs->path, FTS_LOGICAL | FTS_NOCHDIR, compare_file_names);
     if (!tree) return rg_fail_errno(RG_EIO, "%s: cannot open", jpegs->path[0]);
     int err = 0;
     for (FTSENT *entry; !err && (entry = fts_read(tree)) != NULL;) err = visit_entry(entry, visit, self);

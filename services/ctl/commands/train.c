@@ -136,9 +136,9 @@ static void train_print(const rg_options_t *options, const training_t *training)
     json_decref(report);
 }
 
-// ---- steps
+// ---- the steps of a stage
 
-static int train_stage(const rg_options_t *options, int stage, const train_t *own)
+static int train_one_stage(const rg_options_t *options, int stage, const train_t *own)
 {
     training_t training = {.stage = rg_stage_name(stage)};
     rg_caller_t *trainer;
@@ -198,9 +198,9 @@ static int train_all_stages(const rg_options_t *options, const train_t *own)
 {
     enum rg_stage running;
     int err = find_running(options, &running);
-    if (!err && running >= 0 && !own->restart) err = train_stage(options, running, own);
+    if (!err && running >= 0 && !own->restart) err = train_one_stage(options, running, own);
     for (int stage = 0; stage < RG_STAGES && !err; stage++) {
-        err = train_stage(options, stage, own);
+        err = train_one_stage(options, stage, own);
         if (!err) err = finish_stage(options, stage);
         if (!err) err = rg_evaluate_stage(options, stage);
     }
@@ -211,7 +211,7 @@ static int train_run(const rg_options_t *options, const void *input)
 {
     const train_t *own = input;
     if (own->stage == RG_STAGE_NONE) return train_all_stages(options, own);
-    int err = train_stage(options, own->stage, own);
+    int err = train_one_stage(options, own->stage, own);
     return err ? err : finish_stage(options, own->stage);
 }
 

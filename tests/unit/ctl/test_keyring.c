@@ -1,4 +1,4 @@
-// The folder of keys as rg-ctl keys changes it.
+// The folder of keys, as rg-ctl keys changes it.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@ static int exists(void **state, const char *name)
     return rg_exists(path);
 }
 
-// The role of that name; its key is that of its file, secret and public.
+// The role of a name. Checks that the listed key is the one in the key files.
 static enum rg_role role_of(void **state, const char *name)
 {
     rg_allow_t allow;
@@ -73,7 +73,7 @@ static void keys_come_and_go(void **state)
     assert_fails(rg_keyring_remove(*state, "ann"), RG_ENOENT, "allowed: there is no ann");
 }
 
-static void names_that_are_none_are_refused(void **state)
+static void invalid_names_are_refused(void **state)
 {
     assert_ok(rg_keyring_init(*state, "services"));
     assert_fails(rg_keyring_add(*state, "server", RG_ROLE_ADMIN), RG_EINVAL, "the services' own key");
@@ -102,7 +102,7 @@ int main(void)
         IN_FOLDER(init_makes_both_pairs_once),
         IN_FOLDER(init_goes_on_where_it_was_interrupted),
         IN_FOLDER(keys_come_and_go),
-        IN_FOLDER(names_that_are_none_are_refused),
+        IN_FOLDER(invalid_names_are_refused),
         IN_FOLDER(a_list_that_cannot_be_read_is_not_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-// What progress looks like.
+// The text of progress lines and durations.
 #include <string.h>
 
 #include "services/ctl/output.h"
@@ -52,7 +52,7 @@ static void test_bar(void **state)
                 "x [============>           ]  50% 2/4");
     assert_line(&(rg_progress_line_t){"x", 4, 4, "y", -1, -1, NULL}, 1, 0,
                 "x [========================] 100% 4/4");
-    // More done than announced: files appeared meanwhile.
+    // More is done than was announced, because files appeared meanwhile.
     assert_line(&(rg_progress_line_t){"x", 9, 4, "y", -1, -1, NULL}, 1, 0,
                 "x [========================] 100% 9/4");
 }

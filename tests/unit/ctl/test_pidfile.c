@@ -1,4 +1,4 @@
-// Who supervises a run directory: locks, leftovers.
+// The file rg.pid: its lock, and files that are left over.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,11 +28,11 @@ static int teardown(void **state)
 {
     (void)state;
     rg_pidfile_remove(&config);
-    rmdir(config.run); // not made by every test
+    rmdir(config.run); // some tests do not make it
     return rmdir(root);
 }
 
-static void test_nobody(void **state)
+static void test_no_supervisor_is_not_found(void **state)
 {
     pid_t pid;
     int pidfd;
@@ -58,7 +58,7 @@ static void test_owner_is_found_and_second_taker_refused(void **state)
     close(fd);
 }
 
-static void test_leftover_is_no_obstacle(void **state)
+static void test_leftover_file_does_not_count(void **state)
 {
     char path[RG_PATH_SIZE];
     int fd, pidfd;
@@ -99,9 +99,9 @@ static void test_lock_lives_in_the_forked_process(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_supervisor_is_not_found, setup, teardown),
         cmocka_unit_test_setup_teardown(test_owner_is_found_and_second_taker_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_leftover_is_no_obstacle, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_leftover_file_does_not_count, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lock_lives_in_the_forked_process, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
