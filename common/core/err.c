@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+// Aligned, because some versions of the linker mold misplace a thread-local segment whose alignment is 1.
 static _Thread_local _Alignas(16) char sentence[RG_SENTENCE_SIZE];
 
 const char *rg_strerror(int err)
