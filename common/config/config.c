@@ -1,7 +1,7 @@
 // Reading a configuration, from the defaults of the table to a checked whole:
 //
 //   rg_config_init    sets each field to the default of its row
-//   read_file         walks the YAML mappings, joins nested keys by dots and looks each up in the table
+//   yaml_read_file    walks the YAML mappings, joins nested keys by dots and looks each up in the table
 //   read_environment  KEY=VALUE words of RG_SET
 //   override          KEY=VALUE of --set
 //   finish            fills in the values that depend on `run`, then checks what a single row cannot express
@@ -73,7 +73,7 @@ static int line_of(struct fy_node *node)
     return mark ? mark->line + 1 : 0;
 }
 
-static int read_scalar(const reader_t *reader, const rg_key_t *key, struct fy_node *node, int line)
+static int yaml_read_scalar(const reader_t *reader, const rg_key_t *key, struct fy_node *node, int line)
 {
     size_t length = 0;
     const char *text = fy_node_get_scalar(node, &length);
@@ -86,19 +86,19 @@ static int read_scalar(const reader_t *reader, const rg_key_t *key, struct fy_no
     return err ? fail_key(reader, line, key->key, rg_error()) : 0;
 }
 
-static int read_names(const reader_t *reader, const rg_key_t *key, struct fy_node *list, int line)
+static int yaml_read_names(const reader_t *reader, const rg_key_t *key, struct fy_node *list, int line)
 {
     void *iterator = NULL;
     clear_names(key, reader->config);
     for (struct fy_node *item; (item = fy_node_sequence_iterate(list, &iterator)) != NULL;) {
         if (!fy_node_is_scalar(item)) return fail_key(reader, line, key->key, "is not a list of names");
-        int err = read_scalar(reader, key, item, line_of(item));
+        int err = yaml_read_scalar(reader, key, item, line_of(item));
         if (err) return err;
     }
     return 0;
 }
 
-static int read_key(reader_t *reader, const char *name, struct fy_node *value, int line)
+static int yaml_read_key(reader_t *reader, const char *name, struct fy_node *value, int line)
 {
     rg_key_t key;
     int position = rg_keys_find(name, &key);
@@ -109,9 +109,10 @@ static int read_key(reader_t *reader, const char *name, struct fy_node *value, i
     }
     if (reader->seen[position]) return fail_key(reader, line, name, "given twice");
     reader->seen[position] = 1;
-    if (key.type == RG_KEY_NAMES && fy_node_is_sequence(value)) return read_names(reader, &key, value, line);
+    if (key.type == RG_KEY_NAMES && fy_node_is_sequence(value))
+        return yaml_read_names(reader, &key, value, line);
     if (key.type != RG_KEY_NAMES && value && fy_node_is_scalar(value))
-        return read_scalar(reader, &key, value, line);
+        return yaml_read_scalar(reader, &key, value, line);
     char expected[128], sentence[160];
     rg_key_expects(&key, expected);
     snprintf(sentence, sizeof sentence, "expects %s", expected);
@@ -125,9 +126,9 @@ static int is_null(struct fy_node *node)
                      (!fy_node_get_scalar(node, &length) || length == 0));
 }
 
-static int read_section(reader_t *reader, const char *prefix, struct fy_node *section);
+static int yaml_read_section(reader_t *reader, const char *prefix, struct fy_node *section);
 
-static int read_pair(reader_t *reader, const char *prefix, struct fy_node *name, struct fy_node *value)
+static int yaml_read_pair(reader_t *reader, const char *prefix, struct fy_node *name, struct fy_node *value)
 {
     size_t length = 0;
     const char *text = name && !fy_node_is_alias(name) ? fy_node_get_scalar(name, &length) : NULL;
@@ -136,19 +137,19 @@ static int read_pair(reader_t *reader, const char *prefix, struct fy_node *name,
     char key[2 * RG_KEY_SIZE];
     snprintf(key, sizeof key, "%s%s%.*s", prefix, *prefix ? "." : "",
              (int)(length < RG_KEY_SIZE ? length : RG_KEY_SIZE), text);
-    if (!rg_keys_is_section(key)) return read_key(reader, key, value, line_of(name));
+    if (!rg_keys_is_section(key)) return yaml_read_key(reader, key, value, line_of(name));
     if (is_null(value)) return 0;
     if (!fy_node_is_mapping(value)) return fail_key(reader, line_of(name), key, "expects a section of keys");
-    return read_section(reader, key, value);
+    return yaml_read_section(reader, key, value);
 }
 
 // Reads a mapping and the mappings within it. Only sections of the table are entered: they bound the depth.
-static int read_section(reader_t *reader, const char *prefix, struct fy_node *section)
+static int yaml_read_section(reader_t *reader, const char *prefix, struct fy_node *section)
 {
     void *iterator = NULL;
     int err = 0;
     for (struct fy_node_pair *pair; !err && (pair = fy_node_mapping_iterate(section, &iterator)) != NULL;)
-        err = read_pair(reader, prefix, fy_node_pair_key(pair), fy_node_pair_value(pair));
+        err = yaml_read_pair(reader, prefix, fy_node_pair_key(pair), fy_node_pair_value(pair));
     return err;
 }
 
@@ -175,20 +176,20 @@ static int fail_yaml(const char *origin, const complaint_t *complaint)
     return rg_fail(RG_ECONFIG, "%s:%d: not YAML: %s", origin, line, text);
 }
 
-static int read_root(reader_t *reader, struct fy_node *root)
+static int yaml_read_root(reader_t *reader, struct fy_node *root)
 {
     if (is_null(root)) return 0;
     if (!fy_node_is_mapping(root))
         return rg_fail(RG_ECONFIG, "%s: expects `key: value` lines", reader->origin);
-    return read_section(reader, "", root);
+    return yaml_read_section(reader, "", root);
 }
 
 // Reads the first document of the text and refuses a second one.
-static int read_documents(reader_t *reader, struct fy_parser *parser, const complaint_t *complaint)
+static int yaml_read_documents(reader_t *reader, struct fy_parser *parser, const complaint_t *complaint)
 {
     struct fy_document *document = fy_parse_load_document(parser);
     int err = 0;
-    if (document) err = read_root(reader, fy_document_root(document));
+    if (document) err = yaml_read_root(reader, fy_document_root(document));
     fy_parse_document_destroy(parser, document);
     if (!err && document) {
         document = fy_parse_load_document(parser);
@@ -213,7 +214,7 @@ static int check_text(const char *text, size_t length, const char *origin)
     return 0;
 }
 
-static int read_text(rg_config_t *config, const char *text, size_t length, const char *origin)
+static int yaml_read_text(rg_config_t *config, const char *text, size_t length, const char *origin)
 {
     int err = check_text(text, length, origin);
     if (err) return err;
@@ -221,14 +222,14 @@ static int read_text(rg_config_t *config, const char *text, size_t length, const
     const struct fy_diag_cfg settings = {
         .output_fn = keep_complaint, .user = &complaint, .level = FYET_ERROR, .module_mask = ~0u};
     struct fy_diag *diag = fy_diag_create(&settings);
-    // read_key finds duplicate keys: the check of libfyaml takes quadratic time.
+    // yaml_read_key finds duplicate keys: the check of libfyaml takes quadratic time.
     const struct fy_parse_cfg parsing = {.flags = FYPCF_QUIET | FYPCF_ALLOW_DUPLICATE_KEYS, .diag = diag};
     struct fy_parser *parser = fy_parser_create(&parsing);
     reader_t reader = {.origin = origin, .config = config};
     if (!parser || fy_parser_set_string(parser, text, length) != 0)
         err = rg_fail(RG_ECONFIG, "%s: cannot be parsed", origin);
     else
-        err = read_documents(&reader, parser, &complaint);
+        err = yaml_read_documents(&reader, parser, &complaint);
     if (parser) fy_parser_destroy(parser);
     fy_diag_unref(diag);
     return err;
@@ -368,13 +369,13 @@ static int read_environment(rg_config_t *config)
     return err;
 }
 
-static int read_file(rg_config_t *config, const char *path)
+static int yaml_read_file(rg_config_t *config, const char *path)
 {
     unsigned char *text;
     size_t size;
     int err = rg_file_read(path, CONFIG_BYTES_MAX, &text, &size);
     if (err) return err;
-    err = read_text(config, (const char *)text, size, path);
+    err = yaml_read_text(config, (const char *)text, size, path);
     free(text);
     return err;
 }
@@ -390,7 +391,7 @@ int rg_config_load(rg_config_t *config, const char *path, const char *const *ove
     rg_config_t loaded;
     int err = 0;
     rg_config_init(&loaded);
-    if (path) err = read_file(&loaded, path);
+    if (path) err = yaml_read_file(&loaded, path);
     if (!err) err = read_environment(&loaded);
     for (int i = 0; !err && i < n; i++) err = override(&loaded, overrides[i], "--set");
     if (!err) err = finish(&loaded, path ? path : "configuration");
@@ -402,7 +403,7 @@ int rg_config_load_text(rg_config_t *config, const char *yaml, const char *origi
 {
     rg_config_t loaded;
     rg_config_init(&loaded);
-    int err = read_text(&loaded, yaml, strlen(yaml), origin);
+    int err = yaml_read_text(&loaded, yaml, strlen(yaml), origin);
     if (!err) err = finish(&loaded, origin);
     if (!err) *config = loaded;
     return err;

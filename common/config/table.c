@@ -288,7 +288,7 @@ size_t rg_keys_count(void)
 }
 
 // Row r of section s as a key.
-static void compose(size_t s, size_t r, rg_key_t *out)
+static void key_compose(size_t s, size_t r, rg_key_t *out)
 {
     const row_t *row = &sections[s].rows[r];
     *out = (rg_key_t){.type = row->type,
@@ -307,7 +307,7 @@ void rg_keys_at(size_t position, rg_key_t *out)
 {
     size_t s = 0;
     while (position >= sections[s].count) position -= sections[s++].count;
-    compose(s, position, out);
+    key_compose(s, position, out);
 }
 
 // The part of text after prefix; NULL if text does not begin with it.
@@ -324,7 +324,7 @@ int rg_keys_find(const char *key, rg_key_t *out)
         const char *name = after(key, sections[s].prefix);
         for (size_t r = 0; r < sections[s].count; r++, position++) {
             if (!name || strcmp(name, sections[s].rows[r].key) != 0) continue;
-            compose(s, r, out);
+            key_compose(s, r, out);
             return position;
         }
     }
@@ -410,61 +410,61 @@ void rg_key_expects(const rg_key_t *key, char out[128])
     }
 }
 
-static int refuse(const rg_key_t *key, const char *text)
+static int key_refuse(const rg_key_t *key, const char *text)
 {
     char expected[128];
     rg_key_expects(key, expected);
     return rg_fail(RG_ECONFIG, "'%.64s' is not %s", text, expected);
 }
 
-static int set_integer(const rg_key_t *key, const char *text, int *field)
+static int key_set_integer(const rg_key_t *key, const char *text, int *field)
 {
     char *end;
     errno = 0;
     long long value = strtoll(text, &end, 10);
     if (end == text || *end || errno || (double)value < key->min || (double)value > key->max)
-        return refuse(key, text);
+        return key_refuse(key, text);
     *field = (int)value;
     return 0;
 }
 
-static int set_u64(const rg_key_t *key, const char *text, uint64_t *field)
+static int key_set_u64(const rg_key_t *key, const char *text, uint64_t *field)
 {
     char *end;
     errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || errno) return refuse(key, text);
+    if (*text < '0' || *text > '9' || *end || errno) return key_refuse(key, text);
     *field = value;
     return 0;
 }
 
-static int set_double(const rg_key_t *key, const char *text, double *field)
+static int key_set_double(const rg_key_t *key, const char *text, double *field)
 {
     char *end;
     double value = strtod(text, &end);
-    if (end == text || *end || !(value >= key->min && value <= key->max)) return refuse(key, text);
+    if (end == text || *end || !(value >= key->min && value <= key->max)) return key_refuse(key, text);
     *field = value;
     return 0;
 }
 
-static int set_bool(const rg_key_t *key, const char *text, int *field)
+static int key_set_bool(const rg_key_t *key, const char *text, int *field)
 {
     int yes = strcmp(text, "true") == 0;
-    if (!yes && strcmp(text, "false") != 0) return refuse(key, text);
+    if (!yes && strcmp(text, "false") != 0) return key_refuse(key, text);
     *field = yes;
     return 0;
 }
 
-static int set_choice(const rg_key_t *key, const char *text, int *field)
+static int key_set_choice(const rg_key_t *key, const char *text, int *field)
 {
     int i = 0;
     while (key->choices[i] && strcmp(key->choices[i], text) != 0) i++;
-    if (!key->choices[i]) return refuse(key, text);
+    if (!key->choices[i]) return key_refuse(key, text);
     *field = i;
     return 0;
 }
 
-static int set_text(const char *text, char *field)
+static int key_set_text(const char *text, char *field)
 {
     size_t length = strlen(text);
     if (length >= RG_CONFIG_TEXT)
@@ -476,7 +476,7 @@ static int set_text(const char *text, char *field)
     return 0;
 }
 
-static int add_name(const char *text, rg_names_t *names)
+static int key_add_name(const char *text, rg_names_t *names)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.";
     size_t length = strlen(text);
@@ -497,25 +497,25 @@ int rg_key_set(const rg_key_t *key, const char *text, rg_config_t *config)
     void *field = (char *)config + key->offset;
     switch (key->type) {
     case RG_KEY_INT:
-        return set_integer(key, text, field);
+        return key_set_integer(key, text, field);
     case RG_KEY_U64:
-        return set_u64(key, text, field);
+        return key_set_u64(key, text, field);
     case RG_KEY_DOUBLE:
-        return set_double(key, text, field);
+        return key_set_double(key, text, field);
     case RG_KEY_BOOL:
-        return set_bool(key, text, field);
+        return key_set_bool(key, text, field);
     case RG_KEY_CHOICE:
-        return set_choice(key, text, field);
+        return key_set_choice(key, text, field);
     case RG_KEY_TEXT:
-        return set_text(text, field);
+        return key_set_text(text, field);
     case RG_KEY_NAMES:
-        return add_name(text, field);
+        return key_add_name(text, field);
     }
     return rg_fail(RG_EINVAL, "%s has no type", key->key);
 }
 
 // Writes the shortest decimal that reads back as the same number.
-static void format_double(double value, char out[RG_KEY_VALUE_SIZE])
+static void key_format_double(double value, char out[RG_KEY_VALUE_SIZE])
 {
     for (int digits = 6; digits <= 17; digits++) {
         snprintf(out, RG_KEY_VALUE_SIZE, "%.*g", digits, value);
@@ -523,7 +523,7 @@ static void format_double(double value, char out[RG_KEY_VALUE_SIZE])
     }
 }
 
-static void format_text(const char *text, char *out)
+static void key_format_text(const char *text, char *out)
 {
     *out++ = '"';
     for (; *text; text++) {
@@ -533,7 +533,7 @@ static void format_text(const char *text, char *out)
     memcpy(out, "\"", 2);
 }
 
-static void format_names(const rg_names_t *names, char out[RG_KEY_VALUE_SIZE])
+static void key_format_names(const rg_names_t *names, char out[RG_KEY_VALUE_SIZE])
 {
     int n = snprintf(out, RG_KEY_VALUE_SIZE, "[");
     for (int i = 0; i < names->count; i++)
@@ -552,7 +552,7 @@ void rg_key_format(const rg_key_t *key, const rg_config_t *config, char out[RG_K
         snprintf(out, RG_KEY_VALUE_SIZE, "%llu", *(const unsigned long long *)field);
         break;
     case RG_KEY_DOUBLE:
-        format_double(*(const double *)field, out);
+        key_format_double(*(const double *)field, out);
         break;
     case RG_KEY_BOOL:
         snprintf(out, RG_KEY_VALUE_SIZE, "%s", *(const int *)field ? "true" : "false");
@@ -561,10 +561,10 @@ void rg_key_format(const rg_key_t *key, const rg_config_t *config, char out[RG_K
         snprintf(out, RG_KEY_VALUE_SIZE, "%s", key->choices[*(const int *)field]);
         break;
     case RG_KEY_TEXT:
-        format_text(field, out);
+        key_format_text(field, out);
         break;
     case RG_KEY_NAMES:
-        format_names(field, out);
+        key_format_names(field, out);
         break;
     }
 }

@@ -36,7 +36,7 @@ static uint8_t *append_image(rg_dataset_t *set, const char *name)
 // list_attr_celeba.txt: the number of images, a line of attribute names, then `name -1 1 ...` per image.
 // list_eval_partition.txt: `name split` per image, in the same order.
 
-static int read_count(rg_lines_t *lines, size_t *count)
+static int celeba_read_count(rg_lines_t *lines, size_t *count)
 {
     char *line = rg_lines_next(lines), *end = line;
     errno = 0;
@@ -46,7 +46,7 @@ static int read_count(rg_lines_t *lines, size_t *count)
     return 0;
 }
 
-static int read_attributes(rg_lines_t *lines, rg_names_t *names)
+static int celeba_read_attributes(rg_lines_t *lines, rg_names_t *names)
 {
     char *rest = rg_lines_next(lines);
     for (char *name; rest && (name = rg_lines_word(&rest)) != NULL;) {
@@ -61,7 +61,7 @@ static int read_attributes(rg_lines_t *lines, rg_names_t *names)
     return names->count ? 0 : rg_fail(RG_EFORMAT, "%s:2: expected the attribute names", lines->path);
 }
 
-static int read_labels(rg_lines_t *lines, char *rest, rg_dataset_t *set)
+static int celeba_read_labels(rg_lines_t *lines, char *rest, rg_dataset_t *set)
 {
     char *name = rg_lines_word(&rest);
     if (!name) return rg_fail(RG_EFORMAT, "%s:%d: expected a file name", lines->path, lines->number);
@@ -79,15 +79,16 @@ static int read_labels(rg_lines_t *lines, char *rest, rg_dataset_t *set)
     return 0;
 }
 
-static int read_annotation(rg_dataset_t *set, const char *path)
+static int celeba_read_annotation(rg_dataset_t *set, const char *path)
 {
     rg_lines_t lines;
     size_t expected = 0;
     int err = rg_lines_open(&lines, path);
     if (err) return err;
-    err = read_count(&lines, &expected);
-    if (!err) err = read_attributes(&lines, &set->attributes);
-    for (char *line; !err && (line = rg_lines_next(&lines)) != NULL;) err = read_labels(&lines, line, set);
+    err = celeba_read_count(&lines, &expected);
+    if (!err) err = celeba_read_attributes(&lines, &set->attributes);
+    for (char *line; !err && (line = rg_lines_next(&lines)) != NULL;)
+        err = celeba_read_labels(&lines, line, set);
     if (!err && set->count != expected)
         err = rg_fail(RG_EFORMAT, "%s: says it lists %zu images, but lists %zu", path, expected, set->count);
     rg_lines_close(&lines);
@@ -95,7 +96,7 @@ static int read_annotation(rg_dataset_t *set, const char *path)
 }
 
 // Reads on to the line of the wanted name; lines of images without annotation are skipped.
-static int find_split(rg_lines_t *lines, const char *wanted, uint8_t *split)
+static int celeba_find_split(rg_lines_t *lines, const char *wanted, uint8_t *split)
 {
     for (char *rest; (rest = rg_lines_next(lines)) != NULL;) {
         char *name = rg_lines_word(&rest), *digit = rg_lines_word(&rest);
@@ -111,12 +112,13 @@ static int find_split(rg_lines_t *lines, const char *wanted, uint8_t *split)
                    lines->path, wanted);
 }
 
-static int read_partition(rg_dataset_t *set, const char *path)
+static int celeba_read_partition(rg_dataset_t *set, const char *path)
 {
     rg_lines_t lines;
     int err = rg_lines_open(&lines, path);
     if (err) return err;
-    for (size_t i = 0; !err && i < set->count; i++) err = find_split(&lines, set->name[i], &set->split[i]);
+    for (size_t i = 0; !err && i < set->count; i++)
+        err = celeba_find_split(&lines, set->name[i], &set->split[i]);
     rg_lines_close(&lines);
     return err;
 }
@@ -126,8 +128,8 @@ static int read_celeba(rg_dataset_t *set, const char *root)
     char *annotation = rg_format("%s/list_attr_celeba.txt", root);
     char *partition = rg_format("%s/list_eval_partition.txt", root);
     set->folder = rg_format("%s/img_align_celeba", root);
-    int err = read_annotation(set, annotation);
-    if (!err) err = read_partition(set, partition);
+    int err = celeba_read_annotation(set, annotation);
+    if (!err) err = celeba_read_partition(set, partition);
     free(annotation);
     free(partition);
     return err;
@@ -142,7 +144,7 @@ static uint8_t split_of(size_t position)
     return place < 8 ? RG_SPLIT_TRAIN : place == 8 ? RG_SPLIT_VALIDATION : RG_SPLIT_TEST;
 }
 
-static int read_line(rg_lines_t *lines, char *line, rg_dataset_t *set)
+static int list_read_line(rg_lines_t *lines, char *line, rg_dataset_t *set)
 {
     char *digits = strchr(line, '\t');
     if (!digits || digits == line)
@@ -167,7 +169,7 @@ static int read_list(rg_dataset_t *set, const rg_config_t *config)
     if (err) return err;
     set->folder = rg_strdup(config->data.root);
     set->attributes = config->data.attributes;
-    for (char *line; !err && (line = rg_lines_next(&lines)) != NULL;) err = read_line(&lines, line, set);
+    for (char *line; !err && (line = rg_lines_next(&lines)) != NULL;) err = list_read_line(&lines, line, set);
     rg_lines_close(&lines);
     return err;
 }
@@ -193,7 +195,7 @@ static int read_folder(rg_dataset_t *set, const char *root)
 
 // ---- the data set
 
-static int read_form(rg_dataset_t *set, const rg_config_t *config)
+static int dataset_read(rg_dataset_t *set, const rg_config_t *config)
 {
     const char *root = config->data.root;
     if (config->data.list[0]) return read_list(set, config);
@@ -243,7 +245,7 @@ static void index_annotated(rg_dataset_t *set)
     }
 }
 
-static uint64_t fingerprint(const rg_dataset_t *set)
+static uint64_t dataset_fingerprint(const rg_dataset_t *set)
 {
     rg_hasher_t *hasher = rg_hasher_new();
     for (int a = 0; a < set->attributes.count; a++)
@@ -259,7 +261,7 @@ int rg_dataset_open(rg_dataset_t *set, const rg_config_t *config)
 {
     rg_dataset_t opened = {0};
     int columns[RG_ATTRIBUTES_MAX];
-    int err = read_form(&opened, config);
+    int err = dataset_read(&opened, config);
     if (!err) err = check_images(&opened, config);
     if (!err && opened.attributes.count) err = rg_dataset_columns(&opened, &config->data, columns);
     if (err) {
@@ -269,7 +271,7 @@ int rg_dataset_open(rg_dataset_t *set, const rg_config_t *config)
     index_splits(&opened);
     withhold_labels(&opened, config->data.annotated, config->seed);
     index_annotated(&opened);
-    opened.fingerprint = fingerprint(&opened);
+    opened.fingerprint = dataset_fingerprint(&opened);
     *set = opened;
     return 0;
 }

@@ -1,5 +1,5 @@
-// Grids of images for people to look at: equal square cells, with titles above the columns. The trainer and
-// the evaluator show sources as rows and what the model makes of them as columns.
+// Sample grids: images in equal square cells with titles above the columns, written as PNG. The trainer and the
+// evaluator use a row per source image and a column per output of the model.
 #ifndef RG_DATA_GRID_H
 #define RG_DATA_GRID_H
 
@@ -12,9 +12,9 @@ typedef struct {
 } rg_grid_t;
 
 void rg_grid_init(rg_grid_t *grid, int rows, int columns, int side); // all cells are black
-void rg_grid_fini(rg_grid_t *grid);                                  // tolerates a zeroed struct
+void rg_grid_fini(rg_grid_t *grid);                                  // accepts a zeroed struct
 
-// The pixels [side,side,3] u8 of a cell, to be filled. They live as long as the grid.
+// The pixels [side,side,3] u8 of a cell, for the caller to fill. They live as long as the grid.
 uint8_t *rg_grid_cell(const rg_grid_t *grid, int row, int column);
 
 // Fills one cell from pixels [side,side,3] f32 in -1..1, or a column from [rows,side,side,3].
@@ -25,9 +25,9 @@ void rg_grid_put_column(rg_grid_t *grid, int column, const float *pixels);
 int rg_grid_write(const rg_grid_t *grid, const rg_config_t *config, const char *name,
                   const char *const *titles);
 
-// Draws cells [rows*cols,size,size,3] u8, row by row, on white with a small gap. Cells are enlarged by the
-// whole factor that makes them at least 64 pixels. Column titles (NULL: none) are drawn above with a built-in
-// bitmap font. The caller ends the image with rg_image_fini.
+// Draws cells [rows*cols,size,size,3] u8, row by row, on white with a small gap. Small cells are enlarged by a
+// whole factor to at least 64 pixels. Column titles (NULL: no titles) are drawn above in a built-in bitmap font.
+// The caller ends the image with rg_image_fini.
 void rg_image_grid(const uint8_t *cells, int rows, int cols, int size, const char *const *titles,
                    rg_image_t *image);
 

@@ -168,8 +168,8 @@ size_t rg_image_bytes(const rg_config_t *config)
     return (size_t)config->data.img_size * (size_t)config->data.img_size * 3;
 }
 
-static int image_decode(const rg_config_t *config, const uint8_t *jpeg, size_t size, int crop,
-                        const char *origin, uint8_t *out)
+static int decode_cropped(const rg_config_t *config, const uint8_t *jpeg, size_t size, int crop,
+                          const char *origin, uint8_t *out)
 {
     const rg_jpeg_limits_t limits = {.max_bytes = (size_t)config->limits.image_max_mib << 20,
                                      .max_side = config->limits.image_max_side};
@@ -179,13 +179,13 @@ static int image_decode(const rg_config_t *config, const uint8_t *jpeg, size_t s
 int rg_image_decode(const rg_config_t *config, const uint8_t *jpeg, size_t size, const char *origin,
                     uint8_t *out)
 {
-    return image_decode(config, jpeg, size, config->data.crop, origin, out);
+    return decode_cropped(config, jpeg, size, config->data.crop, origin, out);
 }
 
 int rg_image_decode_stored(const rg_config_t *config, const uint8_t *jpeg, size_t size, const char *origin,
                            uint8_t *out)
 {
-    return image_decode(config, jpeg, size, CROP_LARGEST, origin, out);
+    return decode_cropped(config, jpeg, size, CROP_LARGEST, origin, out);
 }
 
 // ---- augmentation

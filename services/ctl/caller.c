@@ -160,7 +160,7 @@ int rg_caller_step(rg_caller_t *caller)
     int err = rg_link_poll(caller->link, STEP_MS);
     if (!err && caller->timed_out)
         err = rg_fail(RG_ETIMEOUT,
-                      "the %s has not answered for %d s: see its log; the same command goes on from here",
+                      "the %s has not answered for %d s: see its log; run the same command again to continue",
                       caller->service, SILENCE_S);
     return err;
 }

@@ -287,7 +287,7 @@ int rg_ingest_close(rg_ingest_t **out, int err)
     rg_caller_close(&ingest->loader);
     while (!LIST_EMPTY(&ingest->sent)) sending_destroy(LIST_FIRST(&ingest->sent));
     if (failure.err == RG_ESTOPPED) {
-        err = rg_fail(RG_ESTOPPED, "stopped after %llu images; the same command goes on from here",
+        err = rg_fail(RG_ESTOPPED, "stopped after %llu images; run the same command again to continue",
                       (unsigned long long)count_fates(ingest));
     } else if (failure.err) {
         err = rg_failure_raise(&failure);

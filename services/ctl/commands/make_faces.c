@@ -22,7 +22,7 @@ static const rg_command_option_t make_faces_options[] = {
      RG_OPTION_NUMBER(make_faces_t, count, 1, COUNT_MAX)},
     {"seed", 'S', "S", "Seed; the same seed gives the same bytes (default 1)",
      RG_OPTION_NUMBER(make_faces_t, seed, 0, INT64_MAX)},
-    {"plain", 0, NULL, "Only JPEGs without annotation: images for add-images",
+    {"plain", 0, NULL, "Only JPEG files, without annotation: images for add-images",
      RG_OPTION_FLAG(make_faces_t, plain)},
     {0},
 };
@@ -58,7 +58,7 @@ static int make_faces_run(const rg_options_t *options, const void *input)
                                                .progress = show,
                                                .self = &progress});
     rg_progress_bar_clear(&progress);
-    if (err == RG_ESTOPPED) return rg_fail(err, "stopped; the same command goes on from here");
+    if (err == RG_ESTOPPED) return rg_fail(err, "stopped; run the same command again to continue");
     if (err) return err;
     if (options->json)
         rg_output_json(json_pack("{s:s, s:i, s:I}", "folder", own->folder, "faces", (int)own->count, "seed",
@@ -72,9 +72,8 @@ const rg_command_t rg_command_make_faces = {
     .name = "make-faces",
     .summary = "Make a data set of procedural faces",
     .args = "DIR",
-    .help = "Draws faces whose hair colour, gender and age change the picture, as JPEGs in CelebA's"
-            " layout, so that everything can be tried without a download. Files already there are "
-            "kept.",
+    .help = "Paints faces with different hair colours, genders and ages, as JPEG files in the layout of "
+            "CelebA, so that everything can be tried without a download. Files that exist are kept.",
     .examples = "  rg-ctl make-faces out/faces --count 2000 --seed 1\n"
                 "  rg-ctl make-faces out/new --count 200 --seed 2 --plain\n",
     .options = make_faces_options,

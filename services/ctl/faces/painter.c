@@ -66,7 +66,7 @@ rg_paint_shape_t rg_paint_ellipse(float x, float y, float rx, float ry)
                               .inverse_ry = 1 / ry};
 }
 
-// Cubic through the middle two of four equally spaced values (Catmull-Rom).
+// Catmull-Rom: the cubic through the middle two of four equally spaced values.
 static float spline(float a, float b, float c, float d, float t)
 {
     return b + 0.5f * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)));
@@ -169,7 +169,7 @@ static box_t shape_box(const rg_paint_shape_t *s)
     return box;
 }
 
-// The pixels that a box of portrait coordinates can touch: x0, y0 inclusive, x1, y1 exclusive.
+// The pixels that a box in portrait coordinates can touch: x0, y0 inclusive, x1, y1 exclusive.
 static box_t to_pixels(const rg_paint_canvas_t *canvas, box_t box, float margin)
 {
     float mx = canvas->x + canvas->cosine * (box.x0 + box.x1) / 2 - canvas->sine * (box.y0 + box.y1) / 2;
@@ -181,8 +181,8 @@ static box_t to_pixels(const rg_paint_canvas_t *canvas, box_t box, float margin)
                    fminf((float)canvas->width, ceilf(mx + rx)), fminf((float)canvas->height, ceilf(my + ry))};
 }
 
-// How much of the edge zone, `width` wide and centred on the outline, lies behind a point: 1 inside, 0
-// outside.
+// The opacity of a point at this distance from the outline: 1 inside, 0 outside, and a smooth step in the edge
+// zone, which is `width` wide and centred on the outline.
 static float coverage(float distance, float width)
 {
     if (2 * distance >= width) return 0;
@@ -210,7 +210,7 @@ void rg_paint(rg_paint_canvas_t *canvas, const rg_paint_shape_t *shape, const rg
 {
     box_t box = to_pixels(canvas, shape_box(shape), 1 + brush->soft / 2 + shape->hollow / 2);
     float scale2 = canvas->cosine * canvas->cosine + canvas->sine * canvas->sine;
-    float c = canvas->cosine / scale2, s = canvas->sine / scale2; // of the way back
+    float c = canvas->cosine / scale2, s = canvas->sine / scale2; // of the inverse transform
     for (int py = (int)box.y0; py < (int)box.y1; py++)
         for (int px = (int)box.x0; px < (int)box.x1; px++) {
             float u = (float)px + 0.5f - canvas->x, v = (float)py + 0.5f - canvas->y;

@@ -2,7 +2,8 @@
 
 #include <math.h>
 
-// ---- what the portrait shows
+// ---- drawing the attributes
+
 static float between(rg_rng_t *rng, float low, float high)
 {
     return low + (high - low) * rg_rng_uniform(rng);
@@ -19,7 +20,7 @@ static rg_paint_colour_t any_colour(rg_rng_t *rng, float low, float high)
     return (rg_paint_colour_t){r, g, b};
 }
 
-// Grey comes into old hair, but black, blond and brown stay apart.
+// Old hair is partly grey; black, blond and brown stay distinguishable.
 static rg_paint_colour_t hair_colour(const rg_face_t *face, rg_rng_t *rng)
 {
     static const rg_paint_colour_t classes[3] = {
@@ -114,7 +115,8 @@ void rg_portrait_draw(rg_portrait_t *portrait, const rg_face_t *face, rg_rng_t *
 }
 
 // ---- painting
-// The head's middle; the eyes stay where they are when the head turns.
+
+// The middle of the head. The eyes stay at the origin when the head turns.
 static float head_x(const rg_portrait_t *portrait)
 {
     return -5 * portrait->turn;
@@ -129,7 +131,7 @@ static void paint_wall(rg_paint_canvas_t *canvas, const rg_portrait_t *portrait)
             canvas->pixel[y * canvas->width + x] =
                 rg_paint_scale(rg_paint_mix(portrait->wall[0], portrait->wall[1], 0.6f * u + 0.4f * v), dim);
         }
-    for (int i = 0; i < 4; i++) { // out of focus things
+    for (int i = 0; i < 4; i++) { // blurred objects
         float x = 100 * rg_paint_noise(portrait->seed, (float)(7 * i)),
               y = 90 * rg_paint_noise(portrait->seed, (float)(7 * i + 1));
         rg_paint_shape_t thing = rg_paint_ellipse(x, y, 20 + 4 * (float)i, 26);
@@ -145,7 +147,7 @@ static rg_paint_colour_t skin_shade(const void *self, float x, float y, float de
     float edge = depth > 0 ? 1 / (1 + depth * depth / 30) : 1;
     float light = 1 + 0.14f * portrait->light * x / 45 - 0.22f * edge - 0.0008f * y;
     rg_paint_colour_t lit = rg_paint_scale(colour, light);
-    lit.r += 0.03f * edge; // thin skin glows
+    lit.r += 0.03f * edge; // light shines through thin skin
     return lit;
 }
 
@@ -187,7 +189,7 @@ static rg_paint_shape_t hair_outline(const rg_portrait_t *portrait)
     return rg_paint_blob(head_x(portrait), -9, crop);
 }
 
-// Where the hair leaves the face, and under long hair the neck, free.
+// The opening of the hair: the face, and below long hair the neck.
 static rg_paint_shape_t hair_opening(const rg_portrait_t *portrait)
 {
     float radii[RG_PAINT_BLOB_POINTS] = {96, 84, 59, 50, 46, 47, 50, 50, 49};
@@ -271,7 +273,7 @@ void rg_portrait_paint(const rg_portrait_t *portrait, rg_image_t *image)
     rg_paint_canvas_place(&canvas, portrait->x, portrait->y, portrait->scale, portrait->tilt);
     rg_paint_shape_t head = head_shape(portrait), opening = hair_opening(portrait);
     paint_wall(&canvas, portrait);
-    paint_hair(&canvas, portrait, NULL, 0.75f); // what hangs behind the neck
+    paint_hair(&canvas, portrait, NULL, 0.75f); // the hair behind the neck
     paint_body(&canvas, portrait);
     if (!portrait->long_hair) paint_ears(&canvas, portrait);
     rg_paint(&canvas, &head,

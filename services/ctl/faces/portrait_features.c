@@ -1,4 +1,4 @@
-// Eyes, brows, nose, mouth, beard, and the traces of age.
+// The features of a face: eyes, brows, nose, mouth, beard, glasses and wrinkles.
 #include "services/ctl/faces/portrait.h"
 
 static const rg_paint_colour_t dark = {0.10f, 0.07f, 0.06f}, white = {0.97f, 0.95f, 0.93f};

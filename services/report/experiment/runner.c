@@ -72,7 +72,7 @@ static int command_wait(const work_t *work, pid_t pid, int *status)
 
 static int fail_stopped(void)
 {
-    return rg_fail(RG_ESTOPPED, "stopped; the same command goes on from here");
+    return rg_fail(RG_ESTOPPED, "stopped; run the same command again to continue");
 }
 
 // Runs rg-ctl COMMAND [--stage STAGE] with the settings of the run.
