@@ -67,6 +67,7 @@ void rg_msg_destroy(rg_msg_t **out)
         if (msg->bytes[i].release) msg->bytes[i].release((void *)msg->bytes[i].data, msg->bytes[i].hint);
     if (msg->unpacked) rg__v1__envelope__free_unpacked(msg->envelope, NULL);
     if (msg->release) msg->release(NULL, msg->hint);
+    if (msg->at_end) msg->at_end(NULL, msg->at_end_hint);
     for (rg__chunk_t *chunk = msg->chunks, *next; chunk; chunk = next) {
         next = chunk->next;
         free(chunk);
@@ -76,9 +77,9 @@ void rg_msg_destroy(rg_msg_t **out)
 
 void rg__msg_at_end(rg_msg_t *msg, rg_free_fn *release, void *hint)
 {
-    assert(!msg->release);
-    msg->release = release;
-    msg->hint = hint;
+    assert(!msg->at_end);
+    msg->at_end = release;
+    msg->at_end_hint = hint;
 }
 
 // ------------------------------------------------------------------ memory

@@ -26,9 +26,11 @@ struct rg_msg {
     rg__chunk_t *chunks; // memory of rg_msg_alloc
     rg_free_fn *release; // of the frames a parsed message borrows
     void *hint;
+    rg_free_fn *at_end; // of rg__msg_at_end; a reply that a service passes on has both
+    void *at_end_hint;
 };
 
-// Calls release(NULL, hint) when the message goes: of a message that was built, once.
+// Calls release(NULL, hint) when the message is destroyed. At most once for each message.
 void rg__msg_at_end(rg_msg_t *msg, rg_free_fn *release, void *hint);
 
 rg_msg_t *rg__msg_new(void); // one reference, no envelope

@@ -22,7 +22,7 @@ for part in 'stage3: training' 'latent, random neighbours' 'p10.trained' 'builti
 done
 [ -s "$work/run/report/eval-stage1.png" ] || fail "report.md has no picture beside it"
 run 1 report --run "$work/nowhere"
-err_has 'nowhere: no run: neither metrics.jsonl nor an evaluation'
+err_has 'nowhere: not a run: it has neither metrics.jsonl nor an evaluation'
 err_is_one_line
 
 # Whoever asked for a stage is gone, and it is still being trained: training everything waits for it and goes on from there.
