@@ -100,8 +100,16 @@ static void put_gains(rg_document_t *document, const rg_results_t *results, int 
         }
     }
     rg_document_table(document, &table,
-                      "What each R gains, within a seed: mean and 95 % interval. An R that does not beat "
-                      "what needs no training is not trained.");
+                      "What each R gains, within a seed: mean and 95 % interval. An R that does not exceed "
+                      "what needs no training has learned nothing.");
+}
+
+static rg_statistic_t precision_of(const rg_results_t *results, int row, int k, const char *space,
+                                   const char *what)
+{
+    char key[RG__KEY];
+    rg_result_key_t number = {row, RG__WHOLE, RG_STAGE_2, rg__precision_key(key, k, space, what)};
+    return rg_results_mean(results, number);
 }
 
 static void draw_precisions(rg_document_t *document, const rg_results_t *results, int k)
@@ -111,34 +119,27 @@ static void draw_precisions(rg_document_t *document, const rg_results_t *results
     const char *group[RG__ROWS_MAX];
     rg_svg_bar_t bar[RG__ROWS_MAX * 3];
     rg_svg_level_t level[2] = {{.name = "R untrained"}, {.name = "code alone"}};
-    char key[RG__KEY];
     for (int row = 0; row < plan->n_rows; row++) {
         group[row] = plan->row[row].name;
         for (int i = 0; i < 3; i++) {
-            rg_statistic_t s =
-                rg_results_mean(results, (rg_result_key_t){row, RG__WHOLE, RG_STAGE_2,
-                                                           rg__precision_key(key, k, "trained", series[i])});
+            rg_statistic_t s = precision_of(results, row, k, "trained", series[i]);
             bar[row * 3 + i] = (rg_svg_bar_t){s.mean, s.half};
         }
     }
     for (int i = 0; i < 2; i++)
-        level[i].value =
-            rg_results_mean(results,
-                            (rg_result_key_t){RG_PLAN_BASE, RG__WHOLE, RG_STAGE_2,
-                                              rg__precision_key(key, k, rg__spaces[i][1], "average")})
-                .mean;
-    const rg_svg_bars_t bars = {"Precision of retrieval by what R was trained with",
-                                "P@k",
-                                group,
-                                plan->n_rows,
-                                series,
-                                3,
-                                bar,
-                                level,
-                                2};
+        level[i].value = precision_of(results, RG_PLAN_BASE, k, rg__spaces[i][1], "average").mean;
+    const rg_svg_bars_t bars = {.title = "Precision of retrieval by what R was trained with",
+                                .y_title = "P@k",
+                                .group = group,
+                                .groups = plan->n_rows,
+                                .series = series,
+                                .n = 3,
+                                .bar = bar,
+                                .level = level,
+                                .levels = 2};
     rg_document_figure(
         document, "precision", rg_svg_bars(&bars),
-        "Precision by what R was trained with, with 95 % intervals of the mean over seeds; the lines are the "
+        "Precision by what R was trained with, with 95 % intervals of the mean over seeds. The lines are the "
         "averages of R before training and of the code alone.");
 }
 
@@ -156,10 +157,11 @@ void rg_tables_retrieval(rg_document_t *document, const rg_results_t *results, i
     rg_document_heading(document, "Precision of retrieval");
     rg_document_text(
         document,
-        "Queries are images with one attribute flipped; the set is all training images, searched "
-        "exactly. Of the %d images found: the fraction of the edited attributes that are as wanted, of "
-        "all others that are as the query's, the mean of both, how many match in every edited attribute, and "
-        "the share of the set that some query found, which is little where all sources find the same.",
+        "Queries are images with one attribute flipped. All training images are searched exactly. Of the %d "
+        "images found for each query: the fraction of edited attributes that are as wanted; the fraction of "
+        "other attributes that are as in the query; the mean of both; the fraction of images that match in "
+        "every edited attribute; and the fraction of the set that some query found, which is small if all "
+        "queries find the same images.",
         k);
     rg_document_table(document, &table, "Mean and standard deviation over seeds.");
     draw_precisions(document, results, k);

@@ -53,7 +53,7 @@ static void put_measures(rg_table_t *table, const rg_results_t *results, rg_resu
     }
 }
 
-// The row of real images. The reports name their measures differently: as bounds.
+// The row of real images. In the reports their measures have names of their own: floors and ceilings.
 static void put_real(rg_table_t *table, const rg_results_t *results, int annotated)
 {
     static const char *const keys[] = {"frechet_floor",
@@ -106,58 +106,57 @@ static void put_mode_differences(rg_document_t *document, const rg_results_t *re
             rg__put_difference(&table, rg_results_difference(results, ours, other), MEASURES[i].decimals);
         }
     }
-    rg_document_table(
-        document, &table,
-        "Differences within a seed: mean and 95 % interval. An interval that holds 0 shows no difference.");
+    rg_document_table(document, &table,
+                      "Differences within a seed: mean and 95 % interval. An interval that contains 0 shows "
+                      "no difference.");
 }
 
-// What changes when the trained model is given random neighbours.
+// A row of the swap test: the measures with random neighbours minus those with the row's own, and the mean
+// change of a pixel.
+static void put_swap_row(rg_table_t *table, const rg_results_t *results, int row, int annotated,
+                         const char *mode)
+{
+    static const column_t changes[] = {{NULL, "frechet_%s", 3},
+                                       {NULL, "frechet_%s.*", 2},
+                                       {NULL, "kid_%s", 5},
+                                       {NULL, "wanted_accuracy_%s", 3}};
+    char key[RG__KEY], other[RG__KEY], swapped[32];
+    rg_result_key_t own = {row, annotated, RG_STAGE_3, NULL}, random = own;
+    snprintf(swapped, sizeof swapped, "%s_random", mode);
+    rg_table_cell(table, "%s, %s", results->plan->row[row].title, mode);
+    for (int i = 0; i < COUNT(changes); i++) {
+        own.key = rg__mode_key(key, changes[i].key, mode);
+        random.key = rg__mode_key(other, changes[i].key, swapped);
+        rg__put_difference(table, rg_results_difference(results, random, own), changes[i].decimals);
+    }
+    own.key = rg__mode_key(key, "pixel_change_255_%s", swapped);
+    rg__put_mean(table, rg_results_mean(results, own), 2);
+}
+
 static void put_swap(rg_document_t *document, const rg_results_t *results, int annotated, const char *id)
 {
-    const char *titles[] = {"given random neighbours instead",
+    const char *titles[] = {"with random neighbours instead",
                             "Frechet, change",
                             "by domain, change",
                             "kernel, change",
                             "wanted, change",
                             "pixels, grey levels"};
-    char key[RG__KEY], other[RG__KEY];
     rg_table_t table;
     rg_table_init(&table, id, titles, COUNT(titles));
     for (int row = 0; row < results->plan->n_rows; row++) {
         if (row != RG_PLAN_ROW_RETRIEVED && row != RG_PLAN_ROW_RANDOM) continue;
-        for (int m = 0; m < RG__MODES; m++) {
-            static const column_t changes[] = {{NULL, "frechet_%s", 3},
-                                               {NULL, "frechet_%s.*", 2},
-                                               {NULL, "kid_%s", 5},
-                                               {NULL, "wanted_accuracy_%s", 3}};
-            char swapped[32];
-            snprintf(swapped, sizeof swapped, "%s_random", rg__modes[m]);
-            rg_table_cell(&table, "%s, %s", results->plan->row[row].title, rg__modes[m]);
-            for (int i = 0; i < COUNT(changes); i++) {
-                rg_result_key_t with = {row, annotated, RG_STAGE_3,
-                                        rg__mode_key(key, changes[i].key, rg__modes[m])},
-                                without = {row, annotated, RG_STAGE_3,
-                                           rg__mode_key(other, changes[i].key, swapped)};
-                rg__put_difference(&table, rg_results_difference(results, without, with),
-                                   changes[i].decimals);
-            }
-            rg__put_mean(&table,
-                         rg_results_mean(
-                             results, (rg_result_key_t){row, annotated, RG_STAGE_3,
-                                                        rg__mode_key(key, "pixel_change_255_%s", swapped)}),
-                         2);
-        }
+        for (int m = 0; m < RG__MODES; m++) put_swap_row(&table, results, row, annotated, rg__modes[m]);
     }
-    rg_document_table(document, &table,
-                      "The swap test. Where neither distances nor pixels change, the generator ignores what "
-                      "was retrieved.");
+    rg_document_table(
+        document, &table,
+        "The swap test. If neither distances nor pixels change, the generator ignores its neighbours.");
 }
 
 static void put_retrieval_beside(rg_document_t *document, const rg_results_t *results, int annotated, int k,
                                  const char *id)
 {
     rg_table_t table;
-    rg__precisions_init(&table, id, "what the neighbours are worth");
+    rg__precisions_init(&table, id, "precision of the neighbours");
     rg_table_cell(&table, "R as trained");
     rg__put_precisions(&table, results, (rg_result_key_t){RG_PLAN_BASE, annotated, RG_STAGE_2, NULL}, k,
                        "trained");
@@ -186,10 +185,10 @@ static void draw_frechet(rg_document_t *document, const rg_results_t *results, i
             .mean};
     const rg_svg_bars_t bars = {
         "Frechet distance by model", "Frechet distance", group, plan->n_rows, rg__modes, 2, bar, &level, 1};
-    rg_document_figure(
-        document, id, rg_svg_bars(&bars),
-        "Frechet distance, with 95 % intervals of the mean over seeds (the spread of seeds, which paired "
-        "differences leave out).");
+    rg_document_figure(document, id, rg_svg_bars(&bars),
+                       "Frechet distance, with 95 % intervals of the mean over seeds. They include the "
+                       "spread of seeds, which "
+                       "paired differences cancel.");
 }
 
 static void put_fraction(rg_document_t *document, const rg_results_t *results, int annotated, int k)
@@ -217,10 +216,12 @@ void rg_tables_translation(rg_document_t *document, const rg_results_t *results,
     rg_document_heading(document, "Translation");
     rg_document_text(
         document,
-        "Every image is translated to one flipped attribute: latent, with a drawn code, and reference, with "
-        "the code of a real image. Distances and diversity are of the features of the extractor named below; "
-        "they are FID and KID with Inception's alone. wanted and untouched: how often the classifier sees "
-        "what was asked, and what was not.");
+        "Every image is translated to one flipped attribute: latent, with a sampled code, and reference, "
+        "with "
+        "the code of a real image. Distances and diversity are computed from the features of the extractor "
+        "that "
+        "is named below; only with Inception they are FID and KID. wanted: how often the classifier sees the "
+        "flipped attribute; untouched: how often it sees the other attributes unchanged.");
     put_fraction(document, results, RG__WHOLE, k);
 }
 
