@@ -1,3 +1,12 @@
+// One link carries the command's own requests and, beside them, a status request every status_every_s:
+//
+//     rg_caller_step ──► ask for the status, if it is time ──► poll the link ──► callbacks
+//                                                                                 ├─ status: progress display
+//                                                                                 └─ reply: the command
+//
+// The command's requests have no deadline: training a stage takes hours. Only the status request has one. As
+// long as the service answers it, the caller waits; when it is not answered for SILENCE_S, the service counts
+// as gone and the caller gives up.
 #include "services/ctl/caller.h"
 
 #include <signal.h>
@@ -23,8 +32,8 @@ struct rg_caller {
     rg_caller_status_fn *status;
     void *status_self;
     int status_pending;
-    int timed_out;           // a status request
-    double asked_s, heard_s; // when the status was last asked for, and when it last came
+    int timed_out;           // 1: a status request was not answered in time
+    double asked_s, heard_s; // when the last status request was sent, and when the last status came
 };
 
 // ---- signals

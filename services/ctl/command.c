@@ -1,5 +1,10 @@
-// How a command line is read: argp calls parse_command_option for each word. A letter of the command line or
-// a position in the command's table (FIRST_POSITION + i) tells it which option came.
+// A command line is read in three steps:
+//   1. list_options turns the command's table into options of argp. The key of an option is its letter, or
+//      FIRST_POSITION + its position in the table if it has none.
+//   2. argp calls parse_common_option for --config, --set and --json, and parse_command_option for all other
+//      words. option_store writes the value into the command's own struct, which begins as its defaults.
+//   3. check_command_line finds required options that are missing and calls the command's own check.
+// Whatever is wrong goes to argp_error, which prints the sentence and exits with code 2.
 #include "services/ctl/command.h"
 
 #include <argp.h>
@@ -83,7 +88,7 @@ static error_t parse_common_option(int key, char *arg, struct argp_state *state)
     }
 }
 
-// The option as a user writes it: "--out" or "-k".
+// Writes the option as a user types it: "--out" or "-k".
 static void option_spell(const rg_command_option_t *option, char out[RG_NAME_SIZE])
 {
     if (option->name)

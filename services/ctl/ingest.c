@@ -1,11 +1,12 @@
 // A file goes through three places:
 //
-//     rg_ingest_file ──► filling ──flush──► sent ──take_reply──► counted, reported
-//                     (one request)    (requests in flight)
-//                                         │        ▲
-//                                         └─ busy ─┘  RG_EBUSY: sent again after busy_s
+//     rg_ingest_file ──► filling ──flush──► sent ──ingest_take_reply──► counted and reported
+//                     (one request)   (requests in flight)
+//                                       │        ▲
+//                                       └─ busy ─┘  RG_EBUSY: sent again after busy_s
 //
-// A request stays in the list `sent` until the loader has told the fate of its files.
+// A request stays in the list `sent` until the loader has told the fate of its files. If the loader is
+// restarted meanwhile, the link sends the request again; files that were added before are then duplicates.
 #include "services/ctl/ingest.h"
 
 #include <stdio.h>
@@ -39,7 +40,7 @@ struct rg_ingest {
     rg_progress_bar_t *progress; // of the caller
     LIST_HEAD(, sending) sent;
     int again;           // how many of them are to be sent again
-    double again_s;      // when
+    double again_s;      // when to send them
     rg_msg_t *filling;   // the request that takes the next file; NULL: none yet
     size_t files, bytes; // in filling
     uint64_t total;      // files to come, for the progress; 0: not known
@@ -266,7 +267,7 @@ static void print_summary(const rg_ingest_t *ingest)
     fflush(stdout);
 }
 
-// What the counts say about success.
+// Returns an error if files were refused or not answered for.
 static int ingest_check_counts(const rg_ingest_t *ingest)
 {
     uint64_t fates = count_fates(ingest);

@@ -1,3 +1,7 @@
+// The folder is locked while it is changed (flock on the folder itself). A key is added in the order key
+// files, list; it is removed in the order list, key files. So a key on the list always has its files, and a
+// change that was interrupted leaves at most files that the list does not name, which the same command
+// replaces or deletes.
 #include "services/ctl/keyring.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
-// The folder of keys (wire/curve.h) and its list of who may do what (wire/allow.h), as rg-ctl keys changes them.
-// One process changes the folder at a time; others wait. Each change writes the list last, so the same command
-// completes a change that was interrupted.
+// The folder of keys (wire/curve.h) and its list of who may do what (wire/allow.h), as rg-ctl keys changes
+// them. One process changes the folder at a time; others wait. Each change writes the list last, so the same
+// command completes a change that was interrupted.
 #ifndef RG_CTL_KEYRING_H
 #define RG_CTL_KEYRING_H
 

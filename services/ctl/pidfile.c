@@ -19,8 +19,8 @@ static pid_t read_pid(int fd)
     return n > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
 }
 
-// Returns 1 if fd is still the file of that name. A supervisor that ends removes the file, and another one may
-// have made it again since fd was opened.
+// Returns 1 if fd is still the file of that name. A supervisor that ends removes the file, and another one
+// may have made it again since fd was opened.
 static int is_current(int fd, const char *path)
 {
     struct stat opened, named;

@@ -1,6 +1,6 @@
-// The file RUN/rg.pid, which says which process supervises the run directory. The supervisor writes its process
-// id and holds a lock on the file as long as it lives. The kernel drops the lock however the process ends, so a
-// file without a lock is left over and does not count.
+// The file RUN/rg.pid, which says which process supervises the run directory. The supervisor writes its
+// process id and holds a lock on the file as long as it lives. The kernel drops the lock however the process
+// ends, so a file without a lock is left over and does not count.
 #ifndef RG_CTL_PIDFILE_H
 #define RG_CTL_PIDFILE_H
 

@@ -4,8 +4,8 @@
 //         ▲                   │
 //         └── report pipe ◄───┘  one sentence if a service cannot start
 //
-// Signals. The supervisor blocks SIGCHLD, SIGTERM and SIGINT and reads them from a signalfd, so its loop waits
-// for one descriptor and nothing runs in a signal handler.
+// Signals. The supervisor blocks SIGCHLD, SIGTERM and SIGINT and reads them from a signalfd, so its loop
+// waits for one descriptor and nothing runs in a signal handler.
 //   SIGCHLD          a service ended: collect it (waitpid) and plan its restart
 //   SIGTERM, SIGINT  stop: send SIGTERM to all services, and SIGKILL after patience_s to those still alive;
 //                    the supervisor ends after the last of them
@@ -16,8 +16,8 @@
 // service's last log line and stops everything.
 //
 // Sudden death. Each service asks the kernel for SIGTERM when its parent dies (PR_SET_PDEATHSIG), so kill -9
-// of the supervisor leaves no service behind. The lock on RUN/rg.pid (pidfile.h) is taken before the fork, and
-// the supervisor inherits it; the kernel drops it when the supervisor ends, however it ends.
+// of the supervisor leaves no service behind. The lock on RUN/rg.pid (pidfile.h) is taken before the fork,
+// and the supervisor inherits it; the kernel drops it when the supervisor ends, however it ends.
 #include "services/ctl/supervisor.h"
 
 #include <errno.h>
@@ -98,8 +98,8 @@ __attribute__((noreturn)) static void exec_service(const rg_supervisor_spec_t *s
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
     // The services share the cores, so a compute thread that waits for another gives up its core after some
-    // microseconds instead of milliseconds. That costs nothing when a service computes alone, and makes encoder
-    // and trainer half again as fast when both compute.
+    // microseconds instead of milliseconds. That costs nothing when a service computes alone, and makes
+    // encoder and trainer half again as fast when both compute.
     setenv("GOMP_SPINCOUNT", "2000", 0);
     // An approximate index reads vectors from everywhere in its memory; large pages make it a quarter faster.
     if (strcmp(name, "retrieval") == 0) setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", 0);
@@ -214,8 +214,8 @@ static void read_signals(supervisor_t *self)
     collect_ended(self);
 }
 
-// Starts services whose pause is over, and kills those that do not end in time. Returns the milliseconds until
-// this is to be called again; -1: when a signal comes.
+// Starts services whose pause is over, and kills those that do not end in time. Returns the milliseconds
+// until this is to be called again; -1: when a signal comes.
 static int do_what_is_due(supervisor_t *self)
 {
     double now = rg_clock_s(), next = -1;

@@ -1,4 +1,5 @@
-# What add-images would send: JPEGs by name, at any depth, in any case, links followed once.
+# add-images --dry-run lists the JPEG files: by name, at any depth, in upper or lower case; links are followed
+# once.
 . tests/support/lib.sh
 write_config
 mkdir -p "$work/in/deep/er" "$work/empty"
@@ -13,7 +14,7 @@ out_has "^$work/in/deep/er/c.Jpg$"
 out_has "^refused $work/in/dead.jpg: a link to nothing$"
 out_has "^refused $work/in/deep/loop: a folder that contains itself$"
 out_has "^3 files"
-grep -q notes "$work/out" && fail "notes.txt is no image"
+grep -q notes "$work/out" && fail "notes.txt is listed, but it is not an image"
 
 run 0 add-images --config "$work/config.yaml" --dry-run "$work/odd.bin"
 out_has "^$work/odd.bin$"

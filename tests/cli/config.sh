@@ -1,4 +1,4 @@
-# Configuration errors name file, line and key; what is printed can be read again.
+# Configuration errors name file, line and key. The printed configuration can be read again.
 . tests/support/lib.sh
 write_config
 

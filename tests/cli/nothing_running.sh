@@ -1,4 +1,4 @@
-# Without services: every command that needs one says so at once, names it and exits 1.
+# Without services, every command that needs one says so at once, names the service and exits 1.
 . tests/support/lib.sh
 write_config
 config="--config $work/config.yaml --set limits.timeout_ms=200"

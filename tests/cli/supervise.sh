@@ -1,4 +1,5 @@
-# up, status, a service killed and back, a second up refused, down. One service stands for all.
+# up starts a service, a second up is refused, a killed service is started again, down stops it. One service
+# is enough to show it.
 . tests/support/lib.sh
 need retrieval
 write_config
@@ -29,10 +30,10 @@ run 1 status $config retrieval
 run 0 down $config
 out_has "nothing is running"
 
-# A supervisor that was killed takes its services along and is no obstacle.
+# If the supervisor is killed, its services end too, and the next up works.
 run 0 up $config --only retrieval --json
 third=$(pid_of)
 kill -9 "$(cat "$work/run/rg.pid")"
-while readlink "/proc/$third/exe" >/dev/null; do :; done # nobody may reap it: a zombie is gone, too
+while readlink "/proc/$third/exe" >/dev/null; do :; done # a zombie has no exe: it has ended, too
 run 0 up $config --only retrieval
 run 0 down $config

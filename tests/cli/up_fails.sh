@@ -1,10 +1,11 @@
-# A service that cannot start makes up fail with the service's own sentence, and nothing stays behind.
+# If a service cannot start, up fails with the sentence of that service, and nothing keeps running.
 . tests/support/lib.sh
 need retrieval
 write_config
 config="--config $work/config.yaml"
 
-# A port in use: taken by the same service of another run directory. The port is drawn; a taken one is drawn again.
+# The port is in use by the same service of another run directory. The port is random; if it is taken, another
+# one is tried.
 for attempt in 1 2 3 4 5; do
     endpoint=tcp://127.0.0.1:$((20000 + RANDOM))
     "$RG_BIN/rg-ctl" up $config --set run="$work/other" --set endpoints.retrieval=$endpoint --only retrieval \

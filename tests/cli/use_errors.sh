@@ -1,4 +1,4 @@
-# Wrong use is told from failure: exit code 2 and what was expected.
+# Wrong use has its own exit code, 2, and a sentence that says what was expected.
 . tests/support/lib.sh
 write_config
 image=$work/none.jpg

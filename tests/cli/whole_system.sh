@@ -1,4 +1,4 @@
-# All services come up together, answer, survive the death of each, and go down.
+# All services start together and answer. Each one is killed and comes back. down stops all.
 . tests/support/lib.sh
 need $all_services
 write_config
@@ -15,7 +15,7 @@ for service in $all_services; do
 done
 for service in $all_services; do run 0 status $config $service; done
 
-# One stage of a few iterations, timed by operation; all that the report says is there.
+# One stage of a few iterations is trained with --profile; its report is complete.
 run 0 train $config --stage classifier --profile
 out_has "^  images_per_s +[0-9]"
 out_has "^  wait_share +[0-9]"

@@ -1,4 +1,7 @@
-// rg-ctl add-images: adds images without annotation to the retrieval set.
+// rg-ctl add-images: adds images to the retrieval set.
+//
+// The paths are walked twice: first to count the files, for the progress display and --dry-run, then to add
+// them. With --watch they are walked again and again, and only files that are new or changed are added.
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>

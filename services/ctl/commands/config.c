@@ -1,4 +1,4 @@
-// rg-ctl config: the configuration keys, or the values in effect.
+// rg-ctl config: prints the configuration keys, or the values in effect.
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-// rg-ctl evaluate: the measures of a stage's checkpoint.
+// rg-ctl evaluate: measures a stage's checkpoint.
 #include <stdio.h>
 #include <stdlib.h>
 

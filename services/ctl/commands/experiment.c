@@ -1,4 +1,4 @@
-// rg-ctl experiment: the paper's tables, from data to report.
+// rg-ctl experiment: trains and measures one of the paper's tables.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

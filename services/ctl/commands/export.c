@@ -123,8 +123,8 @@ static int export_pages(export_t *task)
 
 // ---- the files
 
-// The head of a numpy file, version 1.0: magic, length of the description, and the description, padded so that
-// the head has 128 bytes.
+// The head of a numpy file, version 1.0: magic, length of the description, and the description, padded so
+// that the head has 128 bytes.
 static void describe_rows(const export_t *task, char head[NPY_HEAD])
 {
     memset(head, ' ', NPY_HEAD);

@@ -60,7 +60,7 @@ static void index_show(void *self, rg_progress_bar_t *progress, const Rg__V1__St
     rg_progress_bar_show(progress, &(rg_progress_line_t){.rate = -1, .left_s = -1, .note = note});
 }
 
-// A field that comes several times becomes a list.
+// Adds a field to the report. A field that comes several times becomes a list.
 static void add_field(json_t *report, const Rg__V1__Field *field)
 {
     json_t *known = json_object_get(report, field->key), *value = rg_json_text(field->value);

@@ -1,4 +1,4 @@
-// rg-ctl make-faces: a data set of procedural faces.
+// rg-ctl make-faces: writes a data set of procedural faces.
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,4 +1,8 @@
 // rg-ctl query: finds real images with the content of one image and the wanted attributes.
+//
+// One request does it: the encoder embeds the image with the wanted attributes, asks the retrieval service
+// for the neighbours of the embedding, and passes its reply on (FindRequest). The image itself is excluded by
+// the hash of its content.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +29,7 @@ enum { FILTER_IDS_MAX = 64 };
 typedef struct {
     const char *name_prefix;
     int annotated, unannotated;
-    uint64_t from_ms, until_ms; // since 1970; until 0: no bound
+    uint64_t from_ms, until_ms; // milliseconds since 1970; 0: no bound
     uint8_t exclude[FILTER_IDS_MAX][RG_ID_SIZE];
     size_t n_exclude;
 } filter_t;

@@ -1,4 +1,4 @@
-// rg-ctl remove: removes images from the retrieval set, which are named by their files or by their ids.
+// rg-ctl remove: removes images from the retrieval set. The user names them by their files or by their ids.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-// rg-ctl report: everything that a run recorded, as one page.
+// rg-ctl report: writes everything that a run recorded as one page.
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,10 +1,11 @@
 // rg-ctl train: trains one stage, or all of them with evaluation.
 //
-//     for each stage:  trainer trains it ──► encoder loads the checkpoint, and the retrieval set is embedded
-//                      anew (rg_reindex) ──► after stage 2: training images join the retrieval set
-//                      (rg_ingest_training) ──► evaluator measures it (rg_evaluate_stage; only for `all')
-//
-// Every step is harmless when it is done already, so an interrupted command is simply given again.
+// The steps of a stage:
+//   1. the trainer trains it
+//   2. the encoder loads its checkpoint, and the retrieval set is embedded anew (rg_reindex)
+//   3. after stage 2: the training images are added to the retrieval set (rg_ingest_training)
+//   4. only if all stages are trained: the evaluator measures it (rg_evaluate_stage)
+// A step that is done already changes nothing, so the same command resumes an interrupted one.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,8 +95,8 @@ static double profile_number(json_t *piece, const char *key)
     return json_number_value(json_object_get(piece, key));
 }
 
-// Prints a profile as a table. profile: {"conv ...": {"calls":, "forward_ms":, "backward_ms":, "share":}, ...},
-// per iteration, in the order of the table.
+// Prints a profile as a table. profile: {"conv ...": {"calls":, "forward_ms":, "backward_ms":, "share":},
+// ...}, per iteration, in the order of the table.
 static void profile_print(json_t *profile)
 {
     const char *name;
@@ -185,7 +186,7 @@ static int find_running(const rg_options_t *options, enum rg_stage *stage)
     return err;
 }
 
-// Makes the new weights usable: see the top of this file.
+// Steps 2 and 3.
 static int finish_stage(const rg_options_t *options, int stage)
 {
     int err = 0;

@@ -1,4 +1,8 @@
 // rg-ctl translate: changes attributes of images and writes a picture of the results.
+//
+// The picture has one row per image. Its columns are the source, the reference if there is one, and then for
+// each group (one set of wanted attributes) `samples` translations. The encoder is asked once per group, for
+// all images together.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,12 +84,12 @@ typedef struct {
     const rg_options_t *options;
     const translate_t *own;
     group_t group[GROUPS_MAX];
-    int groups, current; // current: the one that is being asked for
+    int groups, current; // current: the group that the encoder is asked for
     int first, cols;     // column of the first translation, columns in all
     uint8_t *sources;    // [N,S,S,3]
-    uint8_t *references; // [N,S,S,3] the reference repeated, NULL: none
+    uint8_t *references; // [N,S,S,3] the reference, repeated; NULL: none
     uint8_t *cells;      // [N,cols,S,S,3]
-    char *stage;         // whose weights translated
+    char *stage;         // the stage whose weights translated
     uint64_t generation; // of the index that guided
 } translation_t;
 

@@ -60,9 +60,9 @@ static int find_folder(unsigned services, char folder[4096])
 
 // ---- waiting until each service answers
 
-// A service that was started, until its first answer. Another process may answer at the same endpoint: a
-// service of another run directory. Ours then fails, because it cannot have the endpoint, and its sentence
-// comes over the report pipe; until then the question is repeated.
+// A service that was started, until its first answer. A service of another run directory may answer at the
+// same endpoint. Ours then fails, because the endpoint is in use, and its sentence comes over the report
+// pipe; until then the question is repeated.
 typedef struct {
     rg_link_t *link;
     const rg_config_t *config;
