@@ -34,9 +34,10 @@ typedef struct {
 //   images.c     /images
 //   search.c     /search
 //   translate.c  /translate
-rg_http_handler_fn rg_get_page, rg_post_session, rg_get_system, rg_get_status, rg_get_runs, rg_get_training,
-    rg_get_evaluations, rg_get_samples, rg_get_sample, rg_get_images, rg_get_image, rg_post_image,
-    rg_post_search, rg_post_translate;
+rg_http_handler_fn rg_gateway_get_page, rg_gateway_post_session, rg_gateway_get_system, rg_gateway_get_status,
+    rg_gateway_get_runs, rg_gateway_get_training, rg_gateway_get_evaluations, rg_gateway_get_samples,
+    rg_gateway_get_sample, rg_gateway_get_images, rg_gateway_get_image, rg_gateway_post_image,
+    rg_gateway_post_search, rg_gateway_post_translate;
 
 // For rg_http_spec_t: returns 1 if the request is allowed; else replies with the reason and returns 0.
 int rg_gateway_admit(void *self, rg_http_request_t *request);

@@ -14,8 +14,8 @@
 
 // ---- parameters
 
-int rg_param_number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t missing,
-                    uint64_t *out)
+int rg_api_param_number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t missing,
+                        uint64_t *out)
 {
     char *end;
     if (!text) {
@@ -31,7 +31,7 @@ int rg_param_number(const char *name, const char *text, uint64_t min, uint64_t m
     return 0;
 }
 
-int rg_param_choice(const char *name, const char *text, const char *const *choices, int *out)
+int rg_api_param_choice(const char *name, const char *text, const char *const *choices, int *out)
 {
     char known[256];
     size_t n = 0;
@@ -47,17 +47,17 @@ int rg_param_choice(const char *name, const char *text, const char *const *choic
     return rg_fail(RG_EINVAL, "%s: expected one of %s", name, known);
 }
 
-int rg_param_id(const char *name, const char *text, uint8_t id[16])
+int rg_api_param_id(const char *name, const char *text, uint8_t id[16])
 {
     if (text && rg_id_parse(text, id)) return 0;
     return rg_fail(RG_EINVAL, "%s: expected the id of an image, 32 hexadecimal digits", name);
 }
 
-int rg_param_text(const char *name, const char *text)
+int rg_api_param_text(const char *name, const char *text)
 {
     size_t length = text ? strlen(text) : 0;
-    if (length < 1 || length > RG_PARAM_TEXT)
-        return rg_fail(RG_EINVAL, "%s: expected 1 to %d bytes of text", name, RG_PARAM_TEXT);
+    if (length < 1 || length > RG_API_TEXT)
+        return rg_fail(RG_EINVAL, "%s: expected 1 to %d bytes of text", name, RG_API_TEXT);
     if (!rg_text_is_printable(text))
         return rg_fail(RG_EINVAL, "%s: expected text in UTF-8 without control characters", name);
     return 0;
@@ -86,7 +86,7 @@ static const struct {
     {422, "refused"}, {503, "busy"},  {504, "timeout"},   {507, "full"},
 };
 
-unsigned rg_reply_status(int err)
+unsigned rg_api_reply_status(int err)
 {
     for (size_t i = 0; i < sizeof reply_statuses / sizeof *reply_statuses; i++)
         if (reply_statuses[i].err == err) return reply_statuses[i].status;
@@ -109,32 +109,32 @@ static void reply_send(rg_http_request_t *request, unsigned status, char *text)
                                               .headers = {{"Cache-Control", "no-store"}}});
 }
 
-char *rg_reply_write(json_t *object)
+char *rg_api_reply_write(json_t *object)
 {
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(DIGITS));
     json_decref(object);
     return text ? text : rg_strdup("{}");
 }
 
-void rg_reply_json(rg_http_request_t *request, json_t *object)
+void rg_api_reply_json(rg_http_request_t *request, json_t *object)
 {
-    reply_send(request, 200, rg_reply_write(object));
+    reply_send(request, 200, rg_api_reply_write(object));
 }
 
-void rg_reply_text(rg_http_request_t *request, char *text)
+void rg_api_reply_text(rg_http_request_t *request, char *text)
 {
     reply_send(request, 200, text);
 }
 
-void rg_reply_refuse(void *self, rg_http_request_t *request, unsigned status, const char *sentence)
+void rg_api_reply_refuse(void *self, rg_http_request_t *request, unsigned status, const char *sentence)
 {
     (void)self;
     json_t *object =
         json_pack("{s:{s:s, s:o}}", "error", "code", reply_code(status), "sentence", rg_json_text(sentence));
-    reply_send(request, status, rg_reply_write(object));
+    reply_send(request, status, rg_api_reply_write(object));
 }
 
-void rg_reply_fail(rg_http_request_t *request, int err)
+void rg_api_reply_fail(rg_http_request_t *request, int err)
 {
-    rg_reply_refuse(NULL, request, rg_reply_status(err), *rg_error() ? rg_error() : rg_strerror(err));
+    rg_api_reply_refuse(NULL, request, rg_api_reply_status(err), *rg_error() ? rg_error() : rg_strerror(err));
 }

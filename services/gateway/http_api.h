@@ -13,37 +13,37 @@
 // RG_EINVAL with a sentence that names the parameter and says what is expected.
 
 // A whole number from min to max; `missing` if the request lacks it.
-int rg_param_number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t missing,
-                    uint64_t *out);
+int rg_api_param_number(const char *name, const char *text, uint64_t min, uint64_t max, uint64_t missing,
+                        uint64_t *out);
 
 // The position of text in choices, which end with NULL; 0 if the request lacks it.
-int rg_param_choice(const char *name, const char *text, const char *const *choices, int *out);
+int rg_api_param_choice(const char *name, const char *text, const char *const *choices, int *out);
 
 // 32 hexadecimal digits.
-int rg_param_id(const char *name, const char *text, uint8_t id[16]);
+int rg_api_param_id(const char *name, const char *text, uint8_t id[16]);
 
-// Text that people read: 1 to RG_PARAM_TEXT bytes of UTF-8 without control characters.
-enum { RG_PARAM_TEXT = 255 };
-int rg_param_text(const char *name, const char *text);
+// Text that people read: 1 to RG_API_TEXT bytes of UTF-8 without control characters.
+enum { RG_API_TEXT = 255 };
+int rg_api_param_text(const char *name, const char *text);
 
 // ---- replies: JSON, and errors as {"error":{code,sentence}} with the HTTP status of each code
 
 // Replies with status 200 and the object. Takes the reference.
-void rg_reply_json(rg_http_request_t *request, json_t *object);
+void rg_api_reply_json(rg_http_request_t *request, json_t *object);
 
 // The object as text, to be free()d. Takes the reference. May be called from any thread.
-char *rg_reply_write(json_t *object);
+char *rg_api_reply_write(json_t *object);
 
 // Replies with status 200 and JSON text. Takes the text, which is free()d.
-void rg_reply_text(rg_http_request_t *request, char *text);
+void rg_api_reply_text(rg_http_request_t *request, char *text);
 
 // Replies with the error err and the sentence rg_error().
-void rg_reply_fail(rg_http_request_t *request, int err);
+void rg_api_reply_fail(rg_http_request_t *request, int err);
 
 // Replies with an error that has a status but no code of ours; also for errors of the server itself
 // (rg_http_spec_t).
-void rg_reply_refuse(void *self, rg_http_request_t *request, unsigned status, const char *sentence);
+void rg_api_reply_refuse(void *self, rg_http_request_t *request, unsigned status, const char *sentence);
 
-unsigned rg_reply_status(int err); // 400 to 599
+unsigned rg_api_reply_status(int err); // 400 to 599
 
 #endif

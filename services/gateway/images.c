@@ -15,7 +15,7 @@ enum { LIMIT = 100, LIMIT_MAX = 1000 };
 static void images_take_list(void *self, int err, const rg_msg_t *reply)
 {
     if (err) {
-        rg_reply_fail(self, err);
+        rg_api_reply_fail(self, err);
         return;
     }
     const Rg__V1__ListReply *body = rg_msg_body(reply);
@@ -24,15 +24,16 @@ static void images_take_list(void *self, int err, const rg_msg_t *reply)
         json_t *image = rg_json_image(body->images[i]);
         if (image) json_array_append_new(images, image);
     }
-    rg_reply_json(self, json_pack("{s:I, s:o}", "next", (json_int_t)body->next, "images", images));
+    rg_api_reply_json(self, json_pack("{s:I, s:o}", "next", (json_int_t)body->next, "images", images));
 }
 
-void rg_get_images(void *self, rg_http_request_t *request)
+void rg_gateway_get_images(void *self, rg_http_request_t *request)
 {
     rg_gateway_t *gateway = self;
     uint64_t from, limit, most = (uint64_t)gateway->config.retrieval.batch_max;
-    int err = rg_param_number("from", rg_http_query(request, "from"), 0, UINT64_MAX, 0, &from);
-    if (!err) err = rg_param_number("limit", rg_http_query(request, "limit"), 1, LIMIT_MAX, LIMIT, &limit);
+    int err = rg_api_param_number("from", rg_http_query(request, "from"), 0, UINT64_MAX, 0, &from);
+    if (!err)
+        err = rg_api_param_number("limit", rg_http_query(request, "limit"), 1, LIMIT_MAX, LIMIT, &limit);
     if (!err) {
         rg_msg_t *list = rg_msg_new(RG__V1__ENVELOPE__BODY_LIST_REQUEST);
         Rg__V1__ListRequest *body = rg_msg_body(list);
@@ -41,7 +42,7 @@ void rg_get_images(void *self, rg_http_request_t *request)
         err = rg_backend_ask(gateway->backend, "retrieval", &list, RG__V1__ENVELOPE__BODY_LIST_REPLY,
                              images_take_list, request);
     }
-    if (err) rg_reply_fail(request, err);
+    if (err) rg_api_reply_fail(request, err);
 }
 
 // ---- one image
@@ -50,7 +51,7 @@ static void images_take_thumbnail(void *self, int err, const rg_msg_t *reply)
     rg_payload_t jpeg;
     if (!err) err = rg_backend_thumbnail(reply, &jpeg);
     if (err) {
-        rg_reply_fail(self, err);
+        rg_api_reply_fail(self, err);
         return;
     }
     void *bytes = rg_alloc(jpeg.size + 1);
@@ -63,13 +64,13 @@ static void images_take_thumbnail(void *self, int err, const rg_msg_t *reply)
                                      .headers = {{"Cache-Control", "private, max-age=31536000, immutable"}}});
 }
 
-void rg_get_image(void *self, rg_http_request_t *request)
+void rg_gateway_get_image(void *self, rg_http_request_t *request)
 {
     const rg_gateway_t *gateway = self;
     uint8_t id[RG_ID_SIZE];
-    int err = rg_param_id("id", rg_http_parameter(request), id);
+    int err = rg_api_param_id("id", rg_http_parameter(request), id);
     if (!err) err = rg_backend_get_image(gateway->backend, id, images_take_thumbnail, request);
-    if (err) rg_reply_fail(request, err);
+    if (err) rg_api_reply_fail(request, err);
 }
 
 // ---- adding an image
@@ -106,9 +107,9 @@ static void images_take_outcome(void *self, int err, const rg_msg_t *reply)
     if (body && body->n_outcomes != 1)
         err = rg_fail(RG_EIO, "loader: expected one outcome, got %zu", body->n_outcomes);
     if (err)
-        rg_reply_fail(self, err);
+        rg_api_reply_fail(self, err);
     else
-        rg_reply_json(self, outcome_json(body->outcomes[0], body->generation));
+        rg_api_reply_json(self, outcome_json(body->outcomes[0], body->generation));
 }
 
 static void free_jpeg(void *data, void *hint)
@@ -117,12 +118,12 @@ static void free_jpeg(void *data, void *hint)
     free(data);
 }
 
-void rg_post_image(void *self, rg_http_request_t *request)
+void rg_gateway_post_image(void *self, rg_http_request_t *request)
 {
     const rg_gateway_t *gateway = self;
     const char *name = rg_http_query(request, "name");
     size_t size;
-    int err = rg_param_text("name", name);
+    int err = rg_api_param_text("name", name);
     if (!err && !rg_http_body(request, &size))
         err = rg_fail(RG_EINVAL, "an image is missing: send a JPEG as the body");
     if (!err) {
@@ -135,5 +136,5 @@ void rg_post_image(void *self, rg_http_request_t *request)
         err = rg_backend_ask(gateway->backend, "loader", &ingest, RG__V1__ENVELOPE__BODY_INGEST_REPLY,
                              images_take_outcome, request);
     }
-    if (err) rg_reply_fail(request, err);
+    if (err) rg_api_reply_fail(request, err);
 }

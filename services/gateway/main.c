@@ -46,21 +46,21 @@ static void routes_add(routes_t *routes, const char *method, const char *path, r
 static void routes_init(const rg_gateway_t *self, routes_t *routes)
 {
     const size_t image = (size_t)self->config.limits.image_max_mib << 20;
-    routes_add(routes, "POST", "/api/v1/session", rg_post_session, TOKEN_BODY);
-    routes_add(routes, "GET", "/api/v1/system", rg_get_system, 0);
-    routes_add(routes, "GET", "/api/v1/status", rg_get_status, 0);
-    routes_add(routes, "GET", "/api/v1/runs", rg_get_runs, 0);
-    routes_add(routes, "GET", "/api/v1/training", rg_get_training, 0);
-    routes_add(routes, "GET", "/api/v1/evaluations", rg_get_evaluations, 0);
-    routes_add(routes, "GET", "/api/v1/samples", rg_get_samples, 0);
-    routes_add(routes, "GET", "/api/v1/samples/*", rg_get_sample, 0);
-    routes_add(routes, "POST", "/api/v1/search", rg_post_search, image);
-    routes_add(routes, "POST", "/api/v1/translate", rg_post_translate, image);
-    routes_add(routes, "GET", "/api/v1/images", rg_get_images, 0);
-    routes_add(routes, "POST", "/api/v1/images", rg_post_image, image);
-    routes_add(routes, "GET", "/api/v1/images/*", rg_get_image, 0);
+    routes_add(routes, "POST", "/api/v1/session", rg_gateway_post_session, TOKEN_BODY);
+    routes_add(routes, "GET", "/api/v1/system", rg_gateway_get_system, 0);
+    routes_add(routes, "GET", "/api/v1/status", rg_gateway_get_status, 0);
+    routes_add(routes, "GET", "/api/v1/runs", rg_gateway_get_runs, 0);
+    routes_add(routes, "GET", "/api/v1/training", rg_gateway_get_training, 0);
+    routes_add(routes, "GET", "/api/v1/evaluations", rg_gateway_get_evaluations, 0);
+    routes_add(routes, "GET", "/api/v1/samples", rg_gateway_get_samples, 0);
+    routes_add(routes, "GET", "/api/v1/samples/*", rg_gateway_get_sample, 0);
+    routes_add(routes, "POST", "/api/v1/search", rg_gateway_post_search, image);
+    routes_add(routes, "POST", "/api/v1/translate", rg_gateway_post_translate, image);
+    routes_add(routes, "GET", "/api/v1/images", rg_gateway_get_images, 0);
+    routes_add(routes, "POST", "/api/v1/images", rg_gateway_post_image, image);
+    routes_add(routes, "GET", "/api/v1/images/*", rg_gateway_get_image, 0);
     for (size_t i = 0; i < self->page.n; i++)
-        routes_add(routes, "GET", self->page.file[i].source->path, rg_get_page, 0);
+        routes_add(routes, "GET", self->page.file[i].source->path, rg_gateway_get_page, 0);
 }
 
 // ---- start and end
@@ -88,7 +88,7 @@ static int gateway_open_service(rg_gateway_t *self, const routes_t *routes)
     const rg_http_spec_t http = {.routes = routes->route,
                                  .n_routes = routes->n,
                                  .admit = rg_gateway_admit,
-                                 .refuse = rg_reply_refuse,
+                                 .refuse = rg_api_reply_refuse,
                                  .headers = headers,
                                  .elsewhere = "there is nothing at this path; see /api/v1/openapi.yaml",
                                  .connections = RG_GATEWAY_CONNECTIONS,

@@ -74,7 +74,7 @@ int rg_request_image_load(rg_request_image_t *image)
     int err = image_read_edits(image);
     if (err) return err;
     if (id) {
-        err = rg_param_id("image", id, image->id);
+        err = rg_api_param_id("image", id, image->id);
         if (err) return err;
         image->stored = 1;
         return rg_backend_get_image(image->gateway->backend, image->id, image_take_thumbnail, image);

@@ -31,14 +31,14 @@ static int find_run_file(rg_gateway_t *gateway, const rg_http_request_t *request
     return err ? err : rg_runs_path(&gateway->runs, rg_http_query(request, "run"), file, path);
 }
 
-void rg_get_runs(void *self, rg_http_request_t *request)
+void rg_gateway_get_runs(void *self, rg_http_request_t *request)
 {
     rg_gateway_t *gateway = self;
     int err = refresh_runs(gateway);
     if (err)
-        rg_reply_fail(request, err);
+        rg_api_reply_fail(request, err);
     else
-        rg_reply_json(request, rg_runs_json(&gateway->runs));
+        rg_api_reply_json(request, rg_runs_json(&gateway->runs));
 }
 
 // ---- journals
@@ -46,36 +46,36 @@ static void reply_journal(rg_gateway_t *gateway, rg_http_request_t *request, con
 {
     char *path = NULL, *text;
     uint64_t from;
-    int err = rg_param_number("from", rg_http_query(request, "from"), 0, INT64_MAX, 0, &from);
+    int err = rg_api_param_number("from", rg_http_query(request, "from"), 0, INT64_MAX, 0, &from);
     if (!err) err = find_run_file(gateway, request, file, &path);
     if (!err) err = rg_journal_read_part(path, from, &text);
     if (err)
-        rg_reply_fail(request, err);
+        rg_api_reply_fail(request, err);
     else
-        rg_reply_text(request, text);
+        rg_api_reply_text(request, text);
     free(path);
 }
 
-void rg_get_training(void *self, rg_http_request_t *request)
+void rg_gateway_get_training(void *self, rg_http_request_t *request)
 {
     reply_journal(self, request, "metrics.jsonl");
 }
 
-void rg_get_evaluations(void *self, rg_http_request_t *request)
+void rg_gateway_get_evaluations(void *self, rg_http_request_t *request)
 {
     reply_journal(self, request, "evaluations.jsonl");
 }
 
 // ---- samples
-void rg_get_samples(void *self, rg_http_request_t *request)
+void rg_gateway_get_samples(void *self, rg_http_request_t *request)
 {
     char *folder;
     int err = find_run_file(self, request, "samples", &folder);
     if (err) {
-        rg_reply_fail(request, err);
+        rg_api_reply_fail(request, err);
         return;
     }
-    rg_reply_json(request, rg_samples_json(folder));
+    rg_api_reply_json(request, rg_samples_json(folder));
     free(folder);
 }
 
@@ -93,7 +93,7 @@ static void reply_sample(rg_http_request_t *request, int fd, size_t size, int64_
                                      .headers = {{"ETag", etag}, {"Cache-Control", "private, no-cache"}}});
 }
 
-void rg_get_sample(void *self, rg_http_request_t *request)
+void rg_gateway_get_sample(void *self, rg_http_request_t *request)
 {
     char *folder = NULL;
     int fd;
@@ -102,7 +102,7 @@ void rg_get_sample(void *self, rg_http_request_t *request)
     int err = find_run_file(self, request, "samples", &folder);
     if (!err) err = rg_sample_open(folder, rg_http_parameter(request), &fd, &size, &modified_ms);
     if (err)
-        rg_reply_fail(request, err);
+        rg_api_reply_fail(request, err);
     else
         reply_sample(request, fd, size, modified_ms);
     free(folder);

@@ -27,7 +27,7 @@ static void search_end(search_t *search)
 
 static void search_fail(search_t *search, int err)
 {
-    rg_reply_fail(search->request, err);
+    rg_api_reply_fail(search->request, err);
     search_end(search);
 }
 
@@ -40,7 +40,7 @@ static void search_take_reply(void *self, int err, const rg_msg_t *reply)
         search_fail(search, err);
         return;
     }
-    rg_reply_json(search->request, rg_json_search(rg_msg_body(reply)));
+    rg_api_reply_json(search->request, rg_json_search(rg_msg_body(reply)));
     search_end(search);
 }
 
@@ -78,16 +78,16 @@ static int search_parse(search_t *search)
     const rg_http_request_t *request = search->request;
     const rg_config_t *config = &search->gateway->config;
     search->prefix = rg_http_query(request, "name_prefix");
-    int err = rg_param_number("k", rg_http_query(request, "k"), 1, (uint64_t)config->retrieval.k_max, 10,
-                              &search->k);
+    int err = rg_api_param_number("k", rg_http_query(request, "k"), 1, (uint64_t)config->retrieval.k_max, 10,
+                                  &search->k);
     if (!err)
-        err = rg_param_choice("annotation", rg_http_query(request, "annotation"), annotations,
-                              &search->annotation);
-    if (!err && search->prefix && *search->prefix) err = rg_param_text("name_prefix", search->prefix);
+        err = rg_api_param_choice("annotation", rg_http_query(request, "annotation"), annotations,
+                                  &search->annotation);
+    if (!err && search->prefix && *search->prefix) err = rg_api_param_text("name_prefix", search->prefix);
     return err;
 }
 
-void rg_post_search(void *self, rg_http_request_t *request)
+void rg_gateway_post_search(void *self, rg_http_request_t *request)
 {
     search_t *search = rg_alloc(sizeof *search);
     *search = (search_t){.gateway = self, .request = request};

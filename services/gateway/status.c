@@ -83,7 +83,7 @@ static char *write_services(const rg_status_cache_t *cache)
     json_t *services = json_array(), *whole = json_pack("{s:o}", "services", services);
     for (int i = 0; i < RG_SERVICES; i++)
         if (rg_services_all(cache->config) & 1u << i) json_array_append_new(services, service_json(cache, i));
-    return rg_reply_write(whole);
+    return rg_api_reply_write(whole);
 }
 
 static void round_end(rg_status_cache_t *cache)
@@ -91,7 +91,8 @@ static void round_end(rg_status_cache_t *cache)
     free(cache->text);
     cache->text = write_services(cache);
     drop_replies(cache);
-    for (size_t i = 0; i < cache->n_waiting; i++) rg_reply_text(cache->waiting[i], rg_strdup(cache->text));
+    for (size_t i = 0; i < cache->n_waiting; i++)
+        rg_api_reply_text(cache->waiting[i], rg_strdup(cache->text));
     cache->n_waiting = 0;
 }
 
@@ -140,12 +141,12 @@ void rg_status_cache_get(rg_status_cache_t *cache, rg_http_request_t *request)
 {
     int open = cache->open > 0;
     if (!open && cache->text && rg_clock_s() - cache->asked_s < status_fresh_s) {
-        rg_reply_text(request, rg_strdup(cache->text));
+        rg_api_reply_text(request, rg_strdup(cache->text));
         return;
     }
     if (!open) round_begin(cache);
     if (cache->open == 0) { // no service could be called
-        rg_reply_fail(request, RG_ESTOPPED);
+        rg_api_reply_fail(request, RG_ESTOPPED);
         return;
     }
     cache->waiting = rg_realloc(cache->waiting, (cache->n_waiting + 1) * sizeof *cache->waiting);

@@ -9,7 +9,7 @@
 #include "services/gateway/gateway.h"
 #include "services/gateway/http_api.h"
 
-void rg_get_page(void *self, rg_http_request_t *request)
+void rg_gateway_get_page(void *self, rg_http_request_t *request)
 {
     const rg_gateway_t *gateway = self;
     const rg_page_file_t *file = rg_page_find(&gateway->page, rg_http_path(request));
@@ -59,7 +59,7 @@ int rg_gateway_admit(void *self, rg_http_request_t *request)
     enum rg_access_verdict verdict = check_access(gateway, request, rg_http_path(request), &head);
     if (verdict == RG_ACCESS_ALLOWED) return 1;
     if (verdict == RG_ACCESS_TOKEN && rg_http_access_has_credentials(&head)) log_wrong_token(gateway);
-    rg_reply_refuse(self, request, refusals[verdict].status, refusals[verdict].sentence);
+    rg_api_reply_refuse(self, request, refusals[verdict].status, refusals[verdict].sentence);
     return 0;
 }
 
@@ -74,7 +74,7 @@ static void open_session(const rg_gateway_t *gateway, rg_http_request_t *request
 }
 
 // The body is the token, with or without a line end.
-void rg_post_session(void *self, rg_http_request_t *request)
+void rg_gateway_post_session(void *self, rg_http_request_t *request)
 {
     rg_gateway_t *gateway = self;
     rg_access_request_t head;
@@ -87,11 +87,11 @@ void rg_post_session(void *self, rg_http_request_t *request)
         return;
     }
     log_wrong_token(gateway);
-    rg_reply_refuse(self, request, 401, "this is not the token of this gateway");
+    rg_api_reply_refuse(self, request, 401, "this is not the token of this gateway");
 }
 
 // ---- the system
-void rg_get_status(void *self, rg_http_request_t *request)
+void rg_gateway_get_status(void *self, rg_http_request_t *request)
 {
     rg_gateway_t *gateway = self;
     rg_status_cache_get(gateway->status, request);
@@ -117,18 +117,18 @@ static json_t *families_json(const rg_curve_family_t *family)
     return list;
 }
 
-void rg_get_system(void *self, rg_http_request_t *request)
+void rg_gateway_get_system(void *self, rg_http_request_t *request)
 {
     const rg_gateway_t *gateway = self;
     const rg_config_t *config = &gateway->config;
     json_t *limits = json_pack(
         "{s:I, s:i, s:i, s:i}", "image_bytes", (json_int_t)config->limits.image_max_mib << 20, "image_side",
         config->limits.image_max_side, "k", config->retrieval.k_max, "samples", RG_GATEWAY_SAMPLES);
-    rg_reply_json(request,
-                  json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:{s:o, s:o}}", "version", RG_VERSION, "run",
-                            gateway->runs.entry[0].name, "img_size", config->data.img_size, "k",
-                            config->model.k, "attributes", names_json(&config->data.attributes), "exclusive",
-                            names_json(&config->data.exclusive), "limits", limits, "charts", "training",
-                            families_json(rg_training_families), "evaluations",
-                            families_json(rg_measure_families)));
+    rg_api_reply_json(request,
+                      json_pack("{s:s, s:s, s:i, s:i, s:o, s:o, s:o, s:{s:o, s:o}}", "version", RG_VERSION,
+                                "run", gateway->runs.entry[0].name, "img_size", config->data.img_size, "k",
+                                config->model.k, "attributes", names_json(&config->data.attributes),
+                                "exclusive", names_json(&config->data.exclusive), "limits", limits, "charts",
+                                "training", families_json(rg_training_families), "evaluations",
+                                families_json(rg_measure_families)));
 }

@@ -33,7 +33,7 @@ static void translation_end(translation_t *translation)
 
 static void translation_fail(translation_t *translation, int err)
 {
-    rg_reply_fail(translation->request, err);
+    rg_api_reply_fail(translation->request, err);
     translation_end(translation);
 }
 
@@ -97,7 +97,7 @@ static int translation_write(void *self)
     if (err)
         json_decref(whole);
     else
-        translation->text = rg_reply_write(whole);
+        translation->text = rg_api_reply_write(whole);
     return err;
 }
 
@@ -108,7 +108,7 @@ static void translation_send(void *self, int err)
         translation_fail(translation, err);
         return;
     }
-    rg_reply_text(translation->request, translation->text);
+    rg_api_reply_text(translation->request, translation->text);
     translation->text = NULL;
     translation_end(translation);
 }
@@ -152,17 +152,18 @@ static int translation_parse(translation_t *translation)
 {
     static const char *const guidances[] = {"retrieved", "none", NULL}; // as the enum
     const rg_http_request_t *request = translation->request;
-    int err = rg_param_number("samples", rg_http_query(request, "samples"), 1, RG_GATEWAY_SAMPLES, 1,
-                              &translation->samples);
+    int err = rg_api_param_number("samples", rg_http_query(request, "samples"), 1, RG_GATEWAY_SAMPLES, 1,
+                                  &translation->samples);
     if (!err)
-        err = rg_param_number("seed", rg_http_query(request, "seed"), 0, INT64_MAX, 1, &translation->seed);
+        err =
+            rg_api_param_number("seed", rg_http_query(request, "seed"), 0, INT64_MAX, 1, &translation->seed);
     if (!err)
-        err = rg_param_choice("guidance", rg_http_query(request, "guidance"), guidances,
-                              &translation->guidance);
+        err = rg_api_param_choice("guidance", rg_http_query(request, "guidance"), guidances,
+                                  &translation->guidance);
     return err;
 }
 
-void rg_post_translate(void *self, rg_http_request_t *request)
+void rg_gateway_post_translate(void *self, rg_http_request_t *request)
 {
     translation_t *translation = rg_alloc(sizeof *translation);
     *translation = (translation_t){.gateway = self, .request = request};

@@ -42,10 +42,10 @@ static void read_parameters(const char *text)
     uint8_t id[16];
     int choice;
     rg_config_init(&config);
-    if (rg_param_number("k", text, 1, 100, 10, &number) == 0 && (number < 1 || number > 100)) abort();
-    if (rg_param_choice("annotation", text, choices, &choice) == 0 && (choice < 0 || choice > 2)) abort();
-    rg_param_id("image", text, id);
-    rg_param_text("name", text);
+    if (rg_api_param_number("k", text, 1, 100, 10, &number) == 0 && (number < 1 || number > 100)) abort();
+    if (rg_api_param_choice("annotation", text, choices, &choice) == 0 && (choice < 0 || choice > 2)) abort();
+    rg_api_param_id("image", text, id);
+    rg_api_param_text("name", text);
     rg_edits_parse(&edits, &config, text);
 }
 

@@ -15,7 +15,7 @@
 // Differences between rows are computed within a seed and then averaged: the spread between seeds, which is
 // larger than most differences, cancels.
 
-double rg_student_t(int freedom)
+double rg_student_quantile(int freedom)
 {
     static const double EXACT[] = {12.7062, 4.3027, 3.1824, 2.7764, 2.5706,
                                    2.4469,  2.3646, 2.3060, 2.2622, 2.2281};
@@ -37,7 +37,7 @@ rg_statistic_t rg_statistic(const double *values, int n)
     for (int i = 0; i < n; i++)
         if (!isnan(values[i])) squares += (values[i] - s.mean) * (values[i] - s.mean);
     s.spread = sqrt(squares / (s.n - 1));
-    s.half = rg_student_t(s.n - 1) * s.spread / sqrt(s.n);
+    s.half = rg_student_quantile(s.n - 1) * s.spread / sqrt(s.n);
     return s;
 }
 

@@ -26,7 +26,7 @@ rg_statistic_t rg_statistic(const double *values, int n);
 rg_statistic_t rg_statistic_paired(const double *a, const double *b, int n);
 
 // The 97.5 % quantile of Student's t with `freedom` >= 1 degrees of freedom.
-double rg_student_t(int freedom);
+double rg_student_quantile(int freedom);
 
 // ---- results
 
