@@ -217,7 +217,7 @@ int rg_inference_classify(rg_inference_t *self, float *features, float *logits, 
         rg_classifier_output_t classes =
             rg_classify(self->tape, &self->classifier, pixels_input(self, pixels, i, m));
         if (features) copy_rows(features, i, classes.features);
-        copy_rows(logits, i, classes.logits);
+        if (logits) copy_rows(logits, i, classes.logits);
         err = end_batch(self);
     }
     return err;

@@ -50,7 +50,7 @@ int rg_inference_can_translate(const rg_inference_t *self);
 
 // All of the following return what their networks leave on the tape: errors of oneDNN or of a retriever.
 
-// pixels [n,S,S,3] -> features [n,F] (NULL: not wanted), logits [n,L]. Needs the classifier.
+// pixels [n,S,S,3] -> features [n,F], logits [n,L]; either may be NULL. Needs the classifier.
 int rg_inference_classify(rg_inference_t *self, float *features, float *logits, const float *pixels, int n);
 
 // pixels [n,S,S,3] -> content [n,map], code [n,Z], which is the mean of E_a; either may be NULL. Needs

@@ -3,15 +3,12 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
-
-enum { KEY_SIZE = 128, TEXT_SIZE = 512 };
 
 struct rg_report {
     json_t *object;
@@ -34,12 +31,12 @@ void rg_report_destroy(rg_report_t **report)
 
 void rg_report_text(rg_report_t *report, const char *key, const char *fmt, ...)
 {
-    char text[TEXT_SIZE];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
+    char *text = rg_format_list(fmt, args);
     va_end(args);
     json_object_set_new(report->object, key, json_string(text));
+    free(text);
 }
 
 void rg_report_integer(rg_report_t *report, const char *key, uint64_t value)
@@ -50,12 +47,12 @@ void rg_report_integer(rg_report_t *report, const char *key, uint64_t value)
 void rg_report_number(rg_report_t *report, double value, const char *key_fmt, ...)
 {
     if (!isfinite(value)) return;
-    char key[KEY_SIZE];
     va_list args;
     va_start(args, key_fmt);
-    vsnprintf(key, sizeof key, key_fmt, args);
+    char *key = rg_format_list(key_fmt, args);
     va_end(args);
     json_object_set_new(report->object, key, json_real(value));
+    free(key);
 }
 
 char *rg_report_json(const rg_report_t *report)

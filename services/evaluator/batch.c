@@ -93,9 +93,9 @@ int rg_evaluation_predict(rg_evaluation_t *self, const rg_predictions_t *predict
     int classes = self->inference->classifier_info.attributes.count,
         attributes = self->config->data.attributes.count;
     rg_predictions_t all = *predictions;
-    all.logits = rg_alloc((size_t)(n * classes) * sizeof *all.logits);
+    if (all.logits) all.logits = rg_alloc((size_t)(n * classes) * sizeof *all.logits);
     int err = rg_extractor_run(&self->extractor, &all, pixels, n);
-    for (int i = 0; i < n && !err; i++)
+    for (int i = 0; i < n && !err && all.logits; i++)
         for (int a = 0; a < attributes; a++)
             predictions->logits[i * attributes + a] = all.logits[i * classes + self->class[a]];
     free(all.logits);

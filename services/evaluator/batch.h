@@ -42,8 +42,8 @@ int rg_evaluation_batch_encode(rg_evaluation_batch_t *batch, const uint32_t *ima
 int rg_evaluation_batch_translate(rg_evaluation_batch_t *batch, float *image, const float *code, int n,
                                   rg_neighbours_t *neighbours);
 
-// What the networks predict for pixels [n,S,S,3] (extractor.h); logits [n,A] in the order of the config's
-// attributes.
+// What the networks predict for pixels [n,S,S,3] (extractor.h). logits [n,A] are in the order of the config's
+// attributes; NULL: not wanted.
 int rg_evaluation_predict(rg_evaluation_t *self, const rg_predictions_t *predictions, const float *pixels,
                           int n);
 

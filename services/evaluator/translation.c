@@ -274,8 +274,8 @@ static int report_all(const translation_t *self, rg_report_t *report)
 typedef struct {
     rg_evaluation_t *evaluation;
     rg_evaluation_batch_t batch;     // the outputs of one source
-    float *features;                 // [sources*outputs,d], owned, like the next two
-    float *classes, *logits;         // [outputs,classes], [outputs,A]
+    float *features;                 // [sources*outputs,d], owned
+    float *classes;                  // [outputs,classes], owned
     double lpips_latent, lpips_real; // summed over sources
 } diversity_t;
 
@@ -288,7 +288,6 @@ static void diversity_init(diversity_t *self, rg_evaluation_t *evaluation, size_
         .evaluation = evaluation,
         .features = rg_alloc(sources * n * (size_t)extractor->d * sizeof *self->features),
         .classes = rg_alloc(n * (size_t)extractor->classes * sizeof *self->classes),
-        .logits = rg_alloc(n * (size_t)config->data.attributes.count * sizeof *self->logits),
     };
     rg_evaluation_batch_init(&self->batch, evaluation, config->evaluation.outputs);
 }
@@ -298,7 +297,6 @@ static void diversity_fini(diversity_t *self)
     rg_evaluation_batch_fini(&self->batch);
     free(self->features);
     free(self->classes);
-    free(self->logits);
 }
 
 // Copies row 0 of [n,width] to all rows.
@@ -322,7 +320,7 @@ static int translate_source(diversity_t *self, uint32_t source)
     rg_evaluation_t *evaluation = self->evaluation;
     rg_evaluation_batch_t *batch = &self->batch;
     int n = evaluation->config->evaluation.outputs;
-    size_t width = (size_t)rg_code_width(evaluation->config);
+    size_t width = (size_t)rg_code_width(evaluation->config), first = (size_t)source * (size_t)n;
     rg_target_t target;
     rg_rng_t rng;
     rg_evaluation_target(evaluation, &target, source, &rng);
@@ -334,9 +332,8 @@ static int translate_source(diversity_t *self, uint32_t source)
     for (int i = 0; i < n; i++)
         rg_evaluation_code(evaluation, batch->code + (size_t)i * width, batch->own, &target, &rng);
     err = rg_evaluation_batch_translate(batch, batch->image, batch->code, n, &evaluation->nearest);
-    const rg_predictions_t predictions = {self->features +
-                                              (size_t)source * (size_t)n * (size_t)evaluation->extractor.d,
-                                          self->classes, self->logits};
+    const rg_predictions_t predictions = {
+        .features = self->features + first * (size_t)evaluation->extractor.d, .classes = self->classes};
     if (!err) err = rg_evaluation_predict(evaluation, &predictions, batch->image, n);
     return err ? err : add_lpips(self, &self->lpips_latent, batch->image);
 }
