@@ -45,8 +45,8 @@ static int put_rows(const rg_client_t *client, rg_msg_t *request, const rg_clien
 {
     const uint32_t *s = model->features_shape, maps[] = {n, s[0], s[1], s[2]}, rows[] = {n, model->dimension};
     void *embeddings = NULL, *features = NULL;
-    int err = rg__client_room(client, request, "embeddings", RG__V1__DTYPE__F32, 2, rows, &embeddings);
-    if (!err) err = rg__client_room(client, request, "features", RG__V1__DTYPE__F16, 4, maps, &features);
+    int err = rg__client_reserve(client, request, "embeddings", RG__V1__DTYPE__F32, 2, rows, &embeddings);
+    if (!err) err = rg__client_reserve(client, request, "features", RG__V1__DTYPE__F16, 4, maps, &features);
     if (err) return err;
     const size_t d = model->dimension, map = (size_t)s[0] * s[1] * s[2];
     for (size_t i = 0; i < n; i++) {

@@ -111,12 +111,12 @@ static int check_shape(const rg_client_t *client, const char *name, Rg__V1__Dtyp
     return 0;
 }
 
-int rg__client_room(const rg_client_t *client, rg_msg_t *request, const char *name, Rg__V1__Dtype dtype,
+int rg__client_reserve(const rg_client_t *client, rg_msg_t *request, const char *name, Rg__V1__Dtype dtype,
                     int rank, const uint32_t *shape, void **memory)
 {
     size_t size;
     int err = check_shape(client, name, dtype, rank, shape, &size);
-    if (!err) *memory = rg_msg_room(request, name, dtype, rank, shape);
+    if (!err) *memory = rg_msg_reserve(request, name, dtype, rank, shape);
     return err;
 }
 

@@ -27,7 +27,7 @@ int rg__client_need(const char *name, const void *argument);
 
 // Adds a payload to a request after checking what came from outside, zeroed room or a copy of data: RG_EINVAL
 // if data is NULL or a dimension is 0, RG_ELIMIT if it is larger than an array may be.
-int rg__client_room(const rg_client_t *client, rg_msg_t *request, const char *name, Rg__V1__Dtype dtype,
+int rg__client_reserve(const rg_client_t *client, rg_msg_t *request, const char *name, Rg__V1__Dtype dtype,
                     int rank, const uint32_t *shape, void **memory);
 int rg__client_put(const rg_client_t *client, rg_msg_t *request, const char *name, Rg__V1__Dtype dtype,
                    int rank, const uint32_t *shape, const void *data);

@@ -139,7 +139,7 @@ typedef struct {
 
 // security: encryption and access control of tcp.
 typedef struct {
-    char keys[RG_CONFIG_TEXT];     // folder of keys (common/wire/curve.h); "": tcp is not encrypted
+    char keys[RG_CONFIG_TEXT];     // folder of keys (common/wire/keypair.h); "": tcp is not encrypted
     char identity[RG_CONFIG_TEXT]; // name of the key that a process shows to the services it asks
 } rg_security_config_t;
 

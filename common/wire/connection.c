@@ -43,7 +43,7 @@ static int open_dealer(zsock_t **socket, const rg_wire_options_t *options, const
     if (!*socket) return rg_fail(RG_ELIMIT, "%s: cannot open a socket", endpoint);
     // Queue nothing for a connection that is not there: the link itself sends again.
     zsock_set_immediate(*socket, 1);
-    return rg__endpoint_encrypts(options, endpoint) ? rg__guard_show(options, *socket) : 0;
+    return rg__endpoint_encrypts(options, endpoint) ? rg__curve_client(options, *socket) : 0;
 }
 
 int rg__connection_check(const rg_wire_options_t *options, const char *endpoint)

@@ -20,7 +20,7 @@ typedef struct {
 
 enum { RG__CONNECTION_ITEMS = 2 };
 
-// RG_ECONFIG naming the endpoint; over an encrypted one the errors of rg_curve_read; RG_ELIMIT, RG_EIO.
+// RG_ECONFIG naming the endpoint; over an encrypted one the errors of rg_keypair_read; RG_ELIMIT, RG_EIO.
 int rg__connection_new(rg__connection_t **connection, const rg_wire_options_t *options, const char *peer,
                        const char *endpoint);
 void rg__connection_destroy(rg__connection_t **connection);

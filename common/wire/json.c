@@ -1,12 +1,43 @@
 #include "common/wire/json.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/core/alloc.h"
 #include "common/core/hash.h"
 #include "common/wire/msg.h"
-#include "common/wire/stats.h"
 
+// ---- stats by kind of request
+static const Rg__V1__Sample *find_sample(const Rg__V1__StatsReply *stats, const char *name, const char *label)
+{
+    for (size_t i = 0; i < stats->n_samples; i++)
+        if (strcmp(stats->samples[i]->name, name) == 0 && strcmp(stats->samples[i]->label, label) == 0)
+            return stats->samples[i];
+    return NULL;
+}
+
+int rg_stats_kind(const Rg__V1__StatsReply *stats, size_t i, rg_stats_kind_t *kind)
+{
+    const Rg__V1__Sample *requests = stats->samples[i];
+    if (strcmp(requests->name, "rg_requests_total") != 0 || requests->value == 0) return 0;
+    const Rg__V1__Sample *errors = find_sample(stats, "rg_request_errors_total", requests->label);
+    const Rg__V1__Sample *seconds = find_sample(stats, "rg_request_seconds", requests->label);
+    *kind = (rg_stats_kind_t){.name = requests->label,
+                              .count = requests->value,
+                              .errors = errors ? errors->value : 0,
+                              .per_s = stats->uptime_s > 0 ? requests->value / stats->uptime_s : 0,
+                              .p50_ms = seconds ? 1e3 * seconds->p50_s : 0,
+                              .p99_ms = seconds ? 1e3 * seconds->p99_s : 0};
+    return 1;
+}
+
+int rg_stats_is_whole(double value)
+{
+    return fabs(value) < 1e15 && value == floor(value);
+}
+
+// ---- JSON
 json_t *rg_json_text(const char *text)
 {
     json_t *string = json_string(text);

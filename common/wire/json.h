@@ -1,5 +1,4 @@
-// Messages as JSON, the same wherever they are shown. Values that the functions return are new references,
-// the caller's. Ids are 32 hexadecimal digits, times ms since 1970; text that is no UTF-8 is made so.
+// Messages as JSON, the same in rg-ctl and on the page, and the kinds of request in a StatsReply.
 #ifndef RG_WIRE_JSON_H
 #define RG_WIRE_JSON_H
 
@@ -8,21 +7,37 @@
 #include "control.pb-c.h"
 #include "search.pb-c.h"
 
-// Text as a JSON string, also where it is no UTF-8 (a file name): other bytes become '?'.
+// ---- stats by kind of request
+// What a service counted of one kind of request since it started.
+typedef struct {
+    const char *name; // "search"; lives as long as the reply
+    double count, errors, per_s, p50_ms, p99_ms;
+} rg_stats_kind_t;
+
+// 1 if sample i counts the requests of a kind that came at least once; 0 otherwise.
+int rg_stats_kind(const Rg__V1__StatsReply *stats, size_t i, rg_stats_kind_t *kind);
+
+int rg_stats_is_whole(double value); // 1: can be shown as an integer
+
+// ---- JSON
+// Functions that return a value give a new reference. Ids are 32 hexadecimal digits, times are milliseconds
+// since 1970.
+
+// Text as a JSON string. Where text is not UTF-8, as a file name may be, its non-ASCII bytes become '?'.
 json_t *rg_json_text(const char *text);
 
-// Adds what a status says: "version", "pid", "uptime_s", and "fields", an object of its keys and values.
+// Adds a status to object: "version", "pid", "uptime_s", and "fields", an object of its keys and values.
 void rg_json_status(json_t *object, const Rg__V1__StatusReply *status);
 
-// Adds what stats say: "uptime_s"; "requests", of each kind that came an object with "count", "errors",
-// "per_s", "p50_ms", "p99_ms"; and "values", the other samples by name.
+// Adds stats to object: "uptime_s"; "requests", with "count", "errors", "per_s", "p50_ms" and "p99_ms" of
+// each kind that came; and "values", the other samples by name.
 void rg_json_stats(json_t *object, const Rg__V1__StatsReply *stats);
 
-// A stored image: "id", "name", "generation", "added_ms", "annotated". NULL if its id is none.
+// A stored image: "id", "name", "generation", "added_ms", "annotated". NULL if its id is not an id.
 json_t *rg_json_image(const Rg__V1__Listed *image);
 
-// A list of those of the n neighbours that are not missing, each with "rank" (1 is the nearest), "dist_l2sq"
-// and what a stored image has.
+// The neighbours of one query that are not missing: "rank" (1 is the nearest), "dist_l2sq", and the fields of
+// a stored image.
 json_t *rg_json_neighbours(Rg__V1__Neighbour *const *neighbours, size_t n);
 
 // The reply to a search with one query: "generation", "images", "neighbours".

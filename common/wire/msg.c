@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdalign.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,18 +11,39 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "common/wire/msg_private.h"
+#include "common/core/hash.h"
 
 enum { CHUNK_SIZE = 2048 };
 
-struct rg__chunk {
-    rg__chunk_t *next;
+typedef struct chunk {
+    struct chunk *next;
     size_t used, size;
     alignas(max_align_t) char memory[];
+} chunk_t;
+
+// The bytes of one payload; its name, dtype and shape are the envelope's payload of the same position.
+typedef struct {
+    const void *data;
+    size_t size;
+    rg_free_fn *release; // NULL: borrowed
+    void *hint;
+} bytes_t;
+
+struct rg_msg {
+    atomic_int references; // the io thread drops some
+    Rg__V1__Envelope *envelope;
+    int unpacked; // the envelope is protobuf-c's; else it lies in the chunks
+    int sealed;   // checksums are computed
+    bytes_t bytes[RG_MSG_PAYLOADS_MAX];
+    chunk_t *chunks;     // memory of rg_msg_alloc
+    rg_free_fn *release; // of the frames a parsed message borrows
+    void *hint;
+    rg_free_fn *at_end; // of rg__msg_at_end
+    void *at_end_hint;
 };
 
-// ------------------------------------------------------------------ life
-rg_msg_t *rg__msg_new(void)
+// ---- life
+static rg_msg_t *new_msg(void)
 {
     rg_msg_t *msg = rg_alloc(sizeof *msg);
     atomic_init(&msg->references, 1);
@@ -43,7 +65,7 @@ static void init_body(rg_msg_t *msg, Rg__V1__Envelope__BodyCase kind)
 
 rg_msg_t *rg_msg_new(Rg__V1__Envelope__BodyCase kind)
 {
-    rg_msg_t *msg = rg__msg_new();
+    rg_msg_t *msg = new_msg();
     msg->envelope = rg_msg_alloc(msg, sizeof *msg->envelope);
     rg__v1__envelope__init(msg->envelope);
     msg->envelope->version = RG_MSG_VERSION;
@@ -68,7 +90,7 @@ void rg_msg_destroy(rg_msg_t **out)
     if (msg->unpacked) rg__v1__envelope__free_unpacked(msg->envelope, NULL);
     if (msg->release) msg->release(NULL, msg->hint);
     if (msg->at_end) msg->at_end(NULL, msg->at_end_hint);
-    for (rg__chunk_t *chunk = msg->chunks, *next; chunk; chunk = next) {
+    for (chunk_t *chunk = msg->chunks, *next; chunk; chunk = next) {
         next = chunk->next;
         free(chunk);
     }
@@ -82,14 +104,14 @@ void rg__msg_at_end(rg_msg_t *msg, rg_free_fn *release, void *hint)
     msg->at_end_hint = hint;
 }
 
-// ------------------------------------------------------------------ memory
+// ---- memory
 void *rg_msg_alloc(rg_msg_t *msg, size_t size)
 {
     size_t rounded = (size + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
     if (!msg->chunks || msg->chunks->size - msg->chunks->used < rounded) {
         size_t room = rounded > CHUNK_SIZE ? rounded : CHUNK_SIZE;
-        rg__chunk_t *chunk = rg_alloc(sizeof *chunk + room);
-        *chunk = (rg__chunk_t){.next = msg->chunks, .size = room};
+        chunk_t *chunk = rg_alloc(sizeof *chunk + room);
+        *chunk = (chunk_t){.next = msg->chunks, .size = room};
         msg->chunks = chunk;
     }
     void *memory = msg->chunks->memory + msg->chunks->used;
@@ -132,8 +154,8 @@ void **rg_msg_array(rg_msg_t *msg, const ProtobufCMessageDescriptor *type, size_
     return items;
 }
 
-// ------------------------------------------------------------------ payloads
-int rg__payload_size(Rg__V1__Dtype dtype, int rank, const uint32_t *shape, size_t *size)
+// ---- payloads
+static int payload_size(Rg__V1__Dtype dtype, int rank, const uint32_t *shape, size_t *size)
 {
     static const size_t widths[] = {
         [RG__V1__DTYPE__U8] = 1, [RG__V1__DTYPE__F16] = 2, [RG__V1__DTYPE__F32] = 4};
@@ -153,14 +175,14 @@ int rg__payload_size(Rg__V1__Dtype dtype, int rank, const uint32_t *shape, size_
 }
 
 // Describes a payload in the envelope and returns where its bytes go.
-static rg__bytes_t *describe(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank,
-                             const uint32_t *shape)
+static bytes_t *describe(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank,
+                         const uint32_t *shape)
 {
     Rg__V1__Envelope *envelope = msg->envelope;
     size_t position = envelope->n_payloads++, size = 0;
     assert(!msg->unpacked && !msg->sealed && position < RG_MSG_PAYLOADS_MAX);
     assert(strlen(name) <= RG_MSG_NAME_MAX);
-    if (rg__payload_size(dtype, rank, shape, &size) != 0) assert(!"a payload's dtype and shape are valid");
+    if (payload_size(dtype, rank, shape, &size) != 0) assert(!"a payload's dtype and shape are valid");
     if (!envelope->payloads)
         envelope->payloads = rg_msg_alloc(msg, RG_MSG_PAYLOADS_MAX * sizeof *envelope->payloads);
     Rg__V1__Payload *payload = rg_msg_alloc(msg, sizeof *payload);
@@ -178,7 +200,7 @@ static rg__bytes_t *describe(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtyp
 void rg_msg_attach(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank, const uint32_t *shape,
                    void *data, rg_free_fn *release, void *hint)
 {
-    rg__bytes_t *bytes = describe(msg, name, dtype, rank, shape);
+    bytes_t *bytes = describe(msg, name, dtype, rank, shape);
     bytes->data = data;
     bytes->release = release;
     bytes->hint = hint;
@@ -190,9 +212,9 @@ static void release_heap(void *data, void *hint)
     free(data);
 }
 
-void *rg_msg_room(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank, const uint32_t *shape)
+void *rg_msg_reserve(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank, const uint32_t *shape)
 {
-    rg__bytes_t *bytes = describe(msg, name, dtype, rank, shape);
+    bytes_t *bytes = describe(msg, name, dtype, rank, shape);
     size_t rounded = (bytes->size + 64) / 64 * 64;
     void *memory = aligned_alloc(64, rounded);
     if (!memory) abort(); // as rg_alloc: the size is this program's own choice
@@ -205,12 +227,12 @@ void *rg_msg_room(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank
 void rg_msg_copy(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank, const uint32_t *shape,
                  const void *data)
 {
-    void *memory = rg_msg_room(msg, name, dtype, rank, shape);
+    void *memory = rg_msg_reserve(msg, name, dtype, rank, shape);
     size_t size = msg->bytes[msg->envelope->n_payloads - 1].size;
     if (size) memcpy(memory, data, size);
 }
 
-// ------------------------------------------------------------------ reading
+// ---- reading
 void *rg_msg_body(const rg_msg_t *msg)
 {
     const ProtobufCFieldDescriptor *field =
@@ -273,7 +295,7 @@ size_t rg_msg_size(const rg_msg_t *msg)
     return size;
 }
 
-// ------------------------------------------------------------------ errors
+// ---- errors
 rg_msg_t *rg_msg_error(int err, const char *sentence)
 {
     rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_ERROR);
@@ -293,4 +315,113 @@ int rg_msg_failed(const rg_msg_t *msg, const char *peer)
     for (char *c = sentence; *c; c++) // it goes into logs and onto terminals
         if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
     return rg_fail(known ? error->code : RG_EREMOTE, "%s: %s", peer, sentence);
+}
+
+// ---- bytes to message and back: the only code that trusts nothing
+int rg_msg_peek_id(const rg_frame_t *envelope, uint64_t *id)
+{
+    if (envelope->size > RG_MSG_ENVELOPE_MAX) return 0;
+    Rg__V1__Envelope *parsed = rg__v1__envelope__unpack(NULL, envelope->size, envelope->data);
+    if (!parsed) return 0;
+    *id = parsed->id;
+    rg__v1__envelope__free_unpacked(parsed, NULL);
+    return 1;
+}
+
+int rg_msg_pack(rg_msg_t *msg, uint64_t id, unsigned char **data, size_t *size)
+{
+    Rg__V1__Envelope *envelope = msg->envelope;
+    for (size_t i = 0; !msg->sealed && i < envelope->n_payloads; i++)
+        envelope->payloads[i]->checksum = rg_hash(msg->bytes[i].data, msg->bytes[i].size, 0);
+    msg->sealed = 1;
+    envelope->id = id;
+    size_t needed = rg__v1__envelope__get_packed_size(envelope);
+    if (needed > RG_MSG_ENVELOPE_MAX)
+        return rg_fail(RG_ELIMIT, "an envelope of %zu bytes exceeds the limit of %d", needed,
+                       RG_MSG_ENVELOPE_MAX);
+    *data = rg_alloc(needed);
+    *size = rg__v1__envelope__pack(envelope, *data);
+    return 0;
+}
+
+static int check_envelope(const Rg__V1__Envelope *envelope, size_t frames)
+{
+    if (envelope->version != RG_MSG_VERSION)
+        return rg_fail(RG_EVERSION, "message version %u, this program speaks %d", envelope->version,
+                       RG_MSG_VERSION);
+    if (envelope->body_case == RG__V1__ENVELOPE__BODY__NOT_SET)
+        return rg_fail(RG_EFORMAT, "message without a known body");
+    if (envelope->n_payloads > RG_MSG_PAYLOADS_MAX)
+        return rg_fail(RG_ELIMIT, "%zu payloads exceed the limit of %d", envelope->n_payloads,
+                       RG_MSG_PAYLOADS_MAX);
+    if (envelope->n_payloads != frames)
+        return rg_fail(RG_EFORMAT, "%zu payloads announced, %zu frames came", envelope->n_payloads, frames);
+    return 0;
+}
+
+// Visible ASCII, so that names can be put into sentences.
+static int check_name(const Rg__V1__Envelope *envelope, size_t i)
+{
+    const char *name = envelope->payloads[i]->name;
+    size_t length = strlen(name);
+    if (length == 0 || length > RG_MSG_NAME_MAX)
+        return rg_fail(RG_EFORMAT, "payload %zu has a name of %zu bytes", i, length);
+    for (const char *c = name; *c; c++)
+        if (*c <= ' ' || *c > '~') return rg_fail(RG_EFORMAT, "payload %zu has a name that is not text", i);
+    for (size_t j = 0; j < i; j++)
+        if (strcmp(envelope->payloads[j]->name, name) == 0)
+            return rg_fail(RG_EFORMAT, "two payloads are named '%s'", name);
+    return 0;
+}
+
+static int check_payload(const Rg__V1__Envelope *envelope, size_t i, const rg_frame_t *frame)
+{
+    const Rg__V1__Payload *payload = envelope->payloads[i];
+    size_t size = 0;
+    int rank = payload->n_shape > RG_MSG_RANK_MAX ? RG_MSG_RANK_MAX + 1 : (int)payload->n_shape;
+    int err = check_name(envelope, i);
+    if (err) return err;
+    err = payload_size(payload->dtype, rank, payload->shape, &size);
+    if (err) return rg_fail(err, "payload '%s': %s", payload->name, rg_error());
+    if (size != frame->size)
+        return rg_fail(RG_ESHAPE, "payload '%s': shape asks for %zu bytes, %zu came", payload->name, size,
+                       frame->size);
+    if (rg_hash(frame->data, frame->size, 0) != payload->checksum)
+        return rg_fail(RG_EFORMAT, "payload '%s': checksum differs", payload->name);
+    return 0;
+}
+
+static void take(bytes_t *bytes, const rg_frame_t *frame)
+{
+    *bytes = (bytes_t){.data = frame->data, .size = frame->size};
+    if ((uintptr_t)frame->data % 8 == 0) return;
+    void *copy = rg_alloc(frame->size);
+    memcpy(copy, frame->data, frame->size);
+    bytes->data = copy;
+    bytes->release = release_heap;
+}
+
+int rg_msg_parse(rg_msg_t **out, const rg_frame_t *frames, size_t count, rg_free_fn *release, void *hint)
+{
+    if (count == 0) return rg_fail(RG_EFORMAT, "message without frames");
+    if (frames[0].size > RG_MSG_ENVELOPE_MAX)
+        return rg_fail(RG_ELIMIT, "an envelope of %zu bytes exceeds the limit of %d", frames[0].size,
+                       RG_MSG_ENVELOPE_MAX);
+    Rg__V1__Envelope *envelope = rg__v1__envelope__unpack(NULL, frames[0].size, frames[0].data);
+    if (!envelope) return rg_fail(RG_EFORMAT, "envelope is not a valid protobuf message");
+    int err = check_envelope(envelope, count - 1);
+    for (size_t i = 0; !err && i < envelope->n_payloads; i++)
+        err = check_payload(envelope, i, &frames[1 + i]);
+    if (err) {
+        rg__v1__envelope__free_unpacked(envelope, NULL);
+        return err;
+    }
+    rg_msg_t *msg = new_msg();
+    msg->envelope = envelope;
+    msg->unpacked = msg->sealed = 1;
+    for (size_t i = 0; i < envelope->n_payloads; i++) take(&msg->bytes[i], &frames[1 + i]);
+    msg->release = release;
+    msg->hint = hint;
+    *out = msg;
+    return 0;
 }

@@ -56,7 +56,7 @@ void rg_msg_attach(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int ran
                    void *data, rg_free_fn *release, void *hint);
 void rg_msg_copy(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank, const uint32_t *shape,
                  const void *data);
-void *rg_msg_room(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank, const uint32_t *shape);
+void *rg_msg_reserve(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank, const uint32_t *shape);
 
 // ---- reading
 
@@ -101,5 +101,8 @@ size_t rg_msg_size(const rg_msg_t *msg);
 // the sentence recorded by rg_fail behind the peer's name; 0 if it is not an error.
 rg_msg_t *rg_msg_error(int err, const char *sentence);
 int rg_msg_failed(const rg_msg_t *msg, const char *peer);
+
+// For traffic.c: calls release(NULL, hint) when the message is freed. At most once per message.
+void rg__msg_at_end(rg_msg_t *msg, rg_free_fn *release, void *hint);
 
 #endif

@@ -10,7 +10,7 @@ typedef struct {
     int unread_mib;      // replies that a service holds until its peers read them
     int insecure;        // 1: unencrypted tcp beyond loopback is allowed
     // Borrowed. An object that keeps the options copies these texts.
-    const char *keys;         // folder of key pairs (wire/curve.h); "": tcp is not encrypted
+    const char *keys;         // folder of key pairs (wire/keypair.h); "": tcp is not encrypted
     const char *identity;     // name of the key pair that links show
     const char *http_address; // where services listen for HTTP
 } rg_wire_options_t;

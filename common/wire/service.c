@@ -13,7 +13,6 @@
 #include "common/core/err.h"
 #include "common/core/log.h"
 #include "common/wire/http.h"
-#include "common/wire/outbox.h"
 #include "common/wire/socket.h"
 #include "common/wire/traffic.h"
 
@@ -42,10 +41,10 @@ struct rg_service {
     int stopping;
     size_t frame_max;
     double started_ms;
-    rg__guard_t *guard; // of an encrypted socket, or NULL
+    rg__zap_t *zap;     // of an encrypted socket, or NULL
     rg_log_limit_t bad; // of lines about messages that are not taken
     rg__traffic_t *traffic;
-    rg__outbox_t *outbox;
+    rg__unread_t *unread;
     rg_http_t *http; // NULL: off
     rg_link_t *links[LINKS_MAX];
     watched_t fds[FDS_MAX];
@@ -60,7 +59,7 @@ struct rg_status {
 
 static int open_http(rg_service_t *service, const rg_wire_options_t *options);
 
-// ------------------------------------------------------------------ life
+// ---- life
 static int take_signals(rg_service_t *service)
 {
     sigset_t set;
@@ -82,8 +81,7 @@ static int open_service(rg_service_t *service, const rg_wire_options_t *options)
     service->socket = rg__socket_new(ZMQ_ROUTER, options, LINGER_MS);
     if (!service->socket) return rg_fail(RG_ELIMIT, "%s: cannot open a socket", service->spec.name);
     zsock_set_router_mandatory(service->socket, 1);
-    if (rg__endpoint_encrypts(options, endpoint))
-        err = rg__guard_new(&service->guard, options, service->socket);
+    if (rg__endpoint_encrypts(options, endpoint)) err = rg__zap_new(&service->zap, options, service->socket);
     if (err) return err;
     if (zmq_bind(zsock_resolve(service->socket), endpoint) != 0)
         return rg_fail(RG_EIO, "%s: cannot listen: %s", endpoint, zmq_strerror(zmq_errno()));
@@ -99,7 +97,7 @@ int rg_service_new(rg_service_t **out, const rg_wire_options_t *options, const r
     service->frame_max = (size_t)options->message_max_mib << 20;
     service->started_ms = rg_clock_ms();
     service->traffic = rg__traffic_new(spec);
-    service->outbox = rg__outbox_new((size_t)options->unread_mib << 20);
+    service->unread = rg__unread_new((size_t)options->unread_mib << 20);
     int err = open_service(service, options);
     if (!err) err = open_http(service, options);
     if (err)
@@ -115,11 +113,11 @@ void rg_service_destroy(rg_service_t **out)
     if (!service) return;
     rg__http_destroy(&service->http);
     zsock_destroy(&service->socket);
-    rg__guard_destroy(&service->guard);
+    rg__zap_destroy(&service->zap);
     if (service->signals >= 0) close(service->signals);
     rg__endpoint_release(service->spec.endpoint, &service->lock);
     rg__traffic_destroy(&service->traffic);
-    rg__outbox_destroy(&service->outbox);
+    rg__unread_destroy(&service->unread);
     free(service->endpoint);
     free(service);
     *out = NULL;
@@ -142,11 +140,11 @@ void rg_service_add_fd(rg_service_t *service, int fd, void (*fn)(void *self), vo
     service->fds[service->n_fds++] = (watched_t){.fd = fd, .fn = fn, .self = self};
 }
 
-// ------------------------------------------------------------------ replies
+// ---- replies
 // A reply that cannot be carried, or would lie here unread, becomes an error that can.
 static int send_reply(rg_service_t *service, const rg_peer_t *peer, rg_msg_t **reply)
 {
-    int err = rg__outbox_post(service->outbox, peer, *reply);
+    int err = rg__unread_add(service->unread, peer, *reply);
     if (!err) err = rg__socket_send(service->socket, peer, *reply, peer->id, service->frame_max);
     if (err != RG_ELIMIT && err != RG_EBUSY) return err;
     rg_msg_destroy(reply);
@@ -222,7 +220,7 @@ static int reply_stats(rg_service_t *service, const rg_peer_t *peer)
     return 0;
 }
 
-// ------------------------------------------------------------------ HTTP
+// ---- HTTP
 static void get_metrics(void *self, rg_http_request_t *request)
 {
     rg_service_t *service = self;
@@ -254,7 +252,7 @@ static int open_http(rg_service_t *service, const rg_wire_options_t *options)
     return 0;
 }
 
-// ------------------------------------------------------------------ requests
+// ---- requests
 // Not for everyone, or not to be read.
 static void log_bad(rg_service_t *service)
 {
@@ -316,7 +314,7 @@ static void receive(rg_service_t *service, rg__parts_t *parts)
     rg_peer_t peer = {0};
     rg_msg_t *request = NULL;
     // ZeroMQ does not say of the first part, the identity, whose it is.
-    rg__sender_t sender = rg__guard_sender(service->guard, &parts->part[parts->count - 1]);
+    rg__sender_t sender = rg__zap_sender(service->zap, &parts->part[parts->count - 1]);
     rg__traffic_came(service->traffic, rg__parts_size(parts));
     int unreadable = read_identity(parts, &peer);
     int err = unreadable ? unreadable : rg__parts_parse(&parts, 1, &request, &peer.id);
@@ -330,7 +328,7 @@ static void receive(rg_service_t *service, rg__parts_t *parts)
     rg__parts_destroy(&parts);
 }
 
-// ------------------------------------------------------------------ the loop
+// ---- the loop
 static void look_for_signal(rg_service_t *service)
 {
     struct signalfd_siginfo info;
@@ -379,13 +377,13 @@ static int poll_round(rg_service_t *service)
     for (size_t i = 0; i < n_fds; i++)
         items[n++] = (zmq_pollitem_t){.fd = service->fds[i].fd, .events = ZMQ_POLLIN};
     for (size_t i = 0; i < service->n_links; i++) n += rg__link_items(service->links[i], &items[n]);
-    if (service->guard) items[n++] = rg__guard_item(service->guard);
+    if (service->zap) items[n++] = rg__zap_item(service->zap);
     if (zmq_poll(items, (int)n, poll_timeout_ms(service)) < 0 && zmq_errno() != EINTR)
         return rg_fail(RG_EIO, "%s: cannot poll: %s", service->spec.name, zmq_strerror(zmq_errno()));
     look_for_signal(service);
     for (size_t i = 0; i < n_fds && !service->stopping; i++)
         if (items[2 + i].revents) service->fds[i].fn(service->fds[i].self);
-    if (service->guard) rg__guard_serve(service->guard);
+    if (service->zap) rg__zap_serve(service->zap);
     serve_links(service);
     serve_socket(service);
     return 0;

@@ -1,4 +1,4 @@
-// Sockets and endpoints underneath link.c and service.c. Nobody else includes this.
+// ZeroMQ sockets and endpoints underneath links and services. Only files of this folder include this.
 #ifndef RG_WIRE_SOCKET_H
 #define RG_WIRE_SOCKET_H
 
@@ -6,75 +6,76 @@
 
 #include "common/wire/wire.h"
 
-// ------------------------------------------------------------------ socket.c
-// A socket with every limit of the config set.
+// ---- sockets (socket.c)
+// A socket with every limit of the options set.
 zsock_t *rg__socket_new(int type, const rg_wire_options_t *options, int linger_ms);
 
-// Sends msg (borrowed; payloads by reference) to peer (NULL: a DEALER's only one) under this id. Never
-// blocks. RG_EBUSY: the queue is full or gone, nothing was sent; RG_ENOENT: no such peer; RG_ELIMIT: a
+// Sends msg (borrowed; payloads by reference) with this id to peer (NULL: the only peer of a DEALER). Never
+// blocks. RG_EBUSY: the queue is full or gone and nothing was sent; RG_ENOENT: no such peer; RG_ELIMIT: a
 // frame is too large.
 int rg__socket_send(zsock_t *socket, const rg_peer_t *peer, rg_msg_t *msg, uint64_t id, size_t frame_max);
 
-// One multipart message as it came, at most RG_MSG_PAYLOADS_MAX + 2 frames of it.
+// One multipart message as received, at most RG_MSG_PAYLOADS_MAX + 2 frames of it.
 typedef struct {
     size_t count;
     int cut; // there were more
     zmq_msg_t part[RG_MSG_PAYLOADS_MAX + 2];
 } rg__parts_t;
 
-rg__parts_t *rg__parts_recv(zsock_t *socket); // NULL: nothing there
+rg__parts_t *rg__parts_recv(zsock_t *socket); // NULL: no message is there
 void rg__parts_destroy(rg__parts_t **parts);
 size_t rg__parts_size(const rg__parts_t *parts); // bytes of all of them
 
-// Parses the parts from `first` on; the message takes *parts over. On failure they stay the caller's, and
-// *id is the request id or 0 if that could not be read.
+// Parses the parts from `first` on. The message takes *parts. After a failure the parts stay the caller's,
+// and *id is the request id, or 0 if even that cannot be read.
 int rg__parts_parse(rg__parts_t **parts, size_t first, rg_msg_t **msg, uint64_t *id);
 
-// ------------------------------------------------------------------ endpoint.c
-// ipc with a path that fits a socket address, or tcp on loopback, or anywhere with keys or if the config
-// says insecure. RG_ECONFIG.
+// ---- endpoints (socket.c)
+// RG_ECONFIG unless endpoint is ipc with a path that fits into a socket address, or tcp that is on loopback,
+// encrypted or allowed by options->insecure.
 int rg__endpoint_check(const rg_wire_options_t *options, const char *endpoint);
 
-// 1: connections are encrypted there, which is all of tcp once there are keys.
+// 1 if connections to this endpoint are encrypted: tcp, when there are keys.
 int rg__endpoint_encrypts(const rg_wire_options_t *options, const char *endpoint);
 
-// What makes an ipc path ours alone: its folder, and a lock on PATH.lock for as long as *lock is open (-1:
-// none needed). ZeroMQ itself would take the path from a living process. RG_EIO naming that process.
+// Reserves an ipc path for this process: makes its folder and holds a lock on PATH.lock while *lock is open
+// (-1: none needed). Without the lock ZeroMQ would take the path from a living process. RG_EIO naming that
+// process.
 int rg__endpoint_claim(const char *endpoint, int *lock);
 
 // Removes the ipc path and ends the claim.
 void rg__endpoint_release(const char *endpoint, int *lock);
 
-// ------------------------------------------------------------------ guard.c
-// Makes a socket the asking side of CURVE, with the keys of security.identity. The errors of rg_curve_read.
-int rg__guard_show(const rg_wire_options_t *options, zsock_t *socket);
+// ---- CURVE and the ZAP handler (access.c)
+// Makes a socket a CURVE client with the key pair of options->identity. The errors of rg_keypair_read.
+int rg__curve_client(const rg_wire_options_t *options, zsock_t *socket);
 
-// The answering side: the door keeper of an encrypted socket (ZAP, RFC 27). It has no thread: the service
-// loop polls its item and lets it serve, so a handshake waits, as a status request does, for at most one
-// handler. ZeroMQ has one place for it per process, so one service per process can be encrypted.
-typedef struct rg__guard rg__guard_t;
+// The ZAP handler of an encrypted service (RFC 27): admits the keys of the access list. It has no thread. The
+// service loop polls its item and calls serve, so a handshake waits for at most one handler, as a status
+// request does. ZeroMQ has one place for a handler per process, so one service per process can be encrypted.
+typedef struct rg__zap rg__zap_t;
 
-// Before the socket is bound. The errors of rg_curve_read and rg_allow_read; RG_EBUSY: the place is taken.
-int rg__guard_new(rg__guard_t **guard, const rg_wire_options_t *options, zsock_t *socket);
-void rg__guard_destroy(rg__guard_t **guard); // after the socket
+// Also makes the socket a CURVE server; call it before the socket is bound. The errors of rg_keypair_read and
+// rg_access_list_read; RG_EBUSY: the place is taken.
+int rg__zap_new(rg__zap_t **zap, const rg_wire_options_t *options, zsock_t *socket);
+void rg__zap_destroy(rg__zap_t **zap); // after the socket
 
-zmq_pollitem_t rg__guard_item(rg__guard_t *guard);
-void rg__guard_serve(rg__guard_t *guard); // lets in whose key is allowed, refuses and logs the others
+zmq_pollitem_t rg__zap_item(rg__zap_t *zap);
+void rg__zap_serve(rg__zap_t *zap); // answers handshakes; logs the keys that it refuses
 
-// Who sent this part of a message, by the allow list of this moment. Without a guard (NULL) it came over a
-// unix socket or unencrypted loopback, which the machine guards, or where endpoints.insecure trusts
-// everybody: an admin. name lives until the next call.
+// The sender of this part of a message, by the current access list. zap NULL: the socket is not encrypted (a
+// unix socket, loopback, or options->insecure), and every sender is an admin. name lives until the next call.
 typedef struct {
     enum rg_role role;
     const char *name;
 } rg__sender_t;
-rg__sender_t rg__guard_sender(rg__guard_t *guard, zmq_msg_t *part);
+rg__sender_t rg__zap_sender(rg__zap_t *zap, zmq_msg_t *part);
 
-// ------------------------------------------------------------------ link.c, for the service loop
+// ---- links in the service loop (link.c)
 enum { RG__LINK_ITEMS = 33 };                                                 // at most
-size_t rg__link_items(rg_link_t *link, zmq_pollitem_t items[RG__LINK_ITEMS]); // how many it has now
-int rg__link_dispatch(rg_link_t *link);             // handles what has come; how many callbacks ran
-double rg__link_deadline_ms(const rg_link_t *link); // of the most urgent request, on rg_clock_ms; or INFINITY
+size_t rg__link_items(rg_link_t *link, zmq_pollitem_t items[RG__LINK_ITEMS]); // gives the number of items
+int rg__link_dispatch(rg_link_t *link);             // handles what has come; gives the number of callbacks
+double rg__link_deadline_ms(const rg_link_t *link); // the earliest deadline, on rg_clock_ms; or INFINITY
 void rg__link_log_waiting(rg_link_t *link); // logs now and then while replies are outstanding for long
 
 #endif

@@ -11,8 +11,8 @@
 // One socket per service serves data and control alike: no handler blocks (long jobs run on a worker
 // thread, core/worker.h), so a status request waits for at most one handler.
 //
-// With `security.keys` all tcp is encrypted (CURVE) and both sides show a key (wire/curve.h); each route
-// says which role its sender needs (wire/allow.h). A key that is not allowed is refused in the handshake;
+// With `security.keys` all tcp is encrypted (CURVE) and both sides show a key (wire/keypair.h); each route
+// says which role its sender needs (wire/access.h). A key that is not allowed is refused in the handshake;
 // one that is withdrawn, or whose role changes, at its next request. Unix sockets are never encrypted, and
 // without keys nothing is: there everybody is an admin.
 //
@@ -25,7 +25,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "common/wire/allow.h"
+#include "common/wire/access.h"
 #include "common/wire/http.h"
 #include "common/wire/msg.h"
 #include "common/wire/options.h"
@@ -40,7 +40,7 @@ typedef void rg_reply_fn(void *self, int err, const rg_msg_t *reply);
 
 // Connects (also before the peer exists). peer names it in logs: "loader". stop (may be NULL): waits end
 // with RG_ESTOPPED once it is nonzero. Use a link from one thread only. RG_ECONFIG as for a service; over
-// an encrypted endpoint the errors of rg_curve_read. A peer that refuses the key is logged and tried again.
+// an encrypted endpoint the errors of rg_keypair_read. A peer that refuses the key is logged and tried again.
 int rg_link_new(rg_link_t **link, const rg_wire_options_t *options, const char *peer, const char *endpoint,
                 const atomic_int *stop);
 void rg_link_destroy(rg_link_t **link); // pending requests are dropped, their callbacks not called
@@ -109,8 +109,8 @@ typedef struct {
 
 // Binds and takes over SIGTERM and SIGINT for this and all later threads. RG_EIO naming the endpoint if it
 // is in use (an ipc file left by a dead process is not); RG_ECONFIG for tcp beyond loopback without keys or
-// `endpoints.insecure: true`, or a path too long; over tcp with keys the errors of rg_curve_read and
-// rg_allow_read. One service per process can be encrypted.
+// `endpoints.insecure: true`, or a path too long; over tcp with keys the errors of rg_keypair_read and
+// rg_access_list_read. One service per process can be encrypted.
 int rg_service_new(rg_service_t **service, const rg_wire_options_t *options, const rg_service_spec_t *spec);
 void rg_service_destroy(rg_service_t **service);
 

@@ -1,14 +1,14 @@
-// The folder of keys (wire/curve.h) and its list of who may do what (wire/allow.h), as rg-ctl keys changes
+// The folder of keys (wire/keypair.h) and its list of who may do what (wire/access.h), as rg-ctl keys changes
 // them. One process changes the folder at a time; others wait. Each change writes the list last, so the same
 // command completes a change that was interrupted.
 #ifndef RG_CTL_KEYRING_H
 #define RG_CTL_KEYRING_H
 
-#include "common/wire/allow.h"
+#include "common/wire/access.h"
 
 // Makes the folder, the services' key pair, and the pair `identity` with which the services ask each other as
 // admin: whichever of these is missing. RG_EINVAL if nothing is missing; RG_EIO, RG_EFULL, and the errors of
-// rg_allow_read.
+// rg_access_list_read.
 int rg_keyring_init(const char *folder, const char *identity);
 
 // Makes a key pair and gives it a role. RG_EINVAL if the name is taken or not valid, RG_ENOENT before init.

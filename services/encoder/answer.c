@@ -236,8 +236,8 @@ static int make_add_request(rg_inference_t *networks, const added_t *pictures, r
     body->model = rg_msg_text(add, "%s", networks->embedding);
     body->n_items = n;
     body->items = (Rg__V1__Item **)rg_msg_array(add, &rg__v1__item__descriptor, n);
-    float *embeddings = rg_msg_room(add, "embeddings", RG__V1__DTYPE__F32, 2, rows);
-    uint16_t *features = rg_msg_room(add, "features", RG__V1__DTYPE__F16, 4, each);
+    float *embeddings = rg_msg_reserve(add, "embeddings", RG__V1__DTYPE__F32, 2, rows);
+    uint16_t *features = rg_msg_reserve(add, "features", RG__V1__DTYPE__F16, 4, each);
     int err = 0;
     for (size_t i = 0; i < n && !err; i++) err = add_item(add, pictures, i);
     if (!err) err = compute_added(networks, pictures, embeddings, features);

@@ -163,7 +163,7 @@ static int decode_all(translation_t *t, const atomic_int *stop)
     Rg__V1__TranslateReply *body = rg_msg_body(t->reply);
     body->stage = rg_msg_text(t->reply, "%s", t->networks->info.stage);
     uint8_t *pixels =
-        rg_msg_room(t->reply, "pixels", RG__V1__DTYPE__U8, 4, (const uint32_t[]){outputs, side, side, 3});
+        rg_msg_reserve(t->reply, "pixels", RG__V1__DTYPE__U8, 4, (const uint32_t[]){outputs, side, side, 3});
     int err = 0;
     for (uint32_t i = 0; i < outputs && !err; i += RG_ANSWER_BATCH) {
         const uint32_t left = outputs - i, count = left < RG_ANSWER_BATCH ? left : RG_ANSWER_BATCH;

@@ -19,7 +19,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
-#include "common/wire/curve.h"
+#include "common/wire/keypair.h"
 
 // A part of a text; text NULL: there is none.
 typedef struct {
@@ -167,7 +167,7 @@ int rg_token_load(const char *path, int create, char token[RG_TOKEN_SIZE])
     int err = create && !rg_exists(path) ? token_create(path) : 0;
     if (!err) err = rg_file_read(path, FILE_MAX, &text, &size);
     if (err) return err;
-    err = rg_curve_check_mode(path, OTHERS);
+    err = rg_keypair_check_mode(path, OTHERS);
     if (!err) err = token_parse(path, (const char *)text, token);
     sodium_memzero(text, size);
     free(text);

@@ -299,15 +299,15 @@ int rg_batcher_answer(rg_batcher_t *self, const rg_msg_t *request, rg_msg_t **re
     body->epoch = (double)(asked->index + 1) * asked->images / self->set->n_train_annotated;
     rows_t sources = {.purpose = RG_RNG_SHUFFLE},
            targets = {.purpose = RG_RNG_TARGETS, .first = asked->images - asked->references};
-    sources.pixels = rg_msg_room(made, "pixels", RG__V1__DTYPE__F32, 4, (const uint32_t[]){n, side, side, 3});
-    sources.labels = rg_msg_room(made, "labels", RG__V1__DTYPE__U8, 2, labels);
-    sources.ids = rg_msg_room(made, "ids", RG__V1__DTYPE__U8, 2, (const uint32_t[]){n, RG_ID_SIZE});
-    targets.labels = rg_msg_room(made, "target_labels", RG__V1__DTYPE__U8, 2, labels);
+    sources.pixels = rg_msg_reserve(made, "pixels", RG__V1__DTYPE__F32, 4, (const uint32_t[]){n, side, side, 3});
+    sources.labels = rg_msg_reserve(made, "labels", RG__V1__DTYPE__U8, 2, labels);
+    sources.ids = rg_msg_reserve(made, "ids", RG__V1__DTYPE__U8, 2, (const uint32_t[]){n, RG_ID_SIZE});
+    targets.labels = rg_msg_reserve(made, "target_labels", RG__V1__DTYPE__U8, 2, labels);
     if (m) {
         targets.pixels =
-            rg_msg_room(made, "references", RG__V1__DTYPE__F32, 4, (const uint32_t[]){m, side, side, 3});
+            rg_msg_reserve(made, "references", RG__V1__DTYPE__F32, 4, (const uint32_t[]){m, side, side, 3});
         targets.ids =
-            rg_msg_room(made, "reference_ids", RG__V1__DTYPE__U8, 2, (const uint32_t[]){m, RG_ID_SIZE});
+            rg_msg_reserve(made, "reference_ids", RG__V1__DTYPE__U8, 2, (const uint32_t[]){m, RG_ID_SIZE});
     }
     err = fill_rows(self, asked, &sources);
     if (!err) err = fill_rows(self, asked, &targets);

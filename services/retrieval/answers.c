@@ -257,7 +257,7 @@ static int fill_list_embeddings(list_reply_t *reply)
     const size_t bytes = rg_store_embedding_bytes(&read->view->model);
     const uint32_t shape[] = {(uint32_t)reply->n, read->view->model.embed_dim};
     if (!reply->fields->embeddings || reply->n == 0) return 0;
-    char *rows = rg_msg_room(reply->msg, "embeddings", RG__V1__DTYPE__F32, 2, shape);
+    char *rows = rg_msg_reserve(reply->msg, "embeddings", RG__V1__DTYPE__F32, 2, shape);
     int err = 0;
     for (size_t i = 0; i < reply->n && !err; i++) {
         rg_store_value_t embedding;

@@ -21,7 +21,7 @@ out_has '^\{"name":"wendy","role":"writer","public_key":"[^ ]{40,}"\}$'
 run 1 keys add ann --role admin
 err_has "$keys/allowed: ann is there already, as reader"
 run 1 keys add ../ann --role admin
-err_has "'../ann' is no name for a key"
+err_has "'../ann' is not a name for a key"
 
 run 0 keys list
 out_has "^server +- +[^ ]{40}$"
@@ -42,11 +42,11 @@ tcp="--set endpoints.loader=tcp://127.0.0.1:9 loader"
 chmod 644 "$keys/wendy.key_secret"
 # shellcheck disable=SC2086  # several words
 run 1 status --set security.identity=wendy $tcp
-err_has "$keys/wendy.key_secret: others than its owner may read it \(mode 0644\): chmod go-rwx it"
+err_has "$keys/wendy.key_secret: users other than its owner may read it \(mode 0644\); chmod go-rwx it"
 err_is_one_line
 # shellcheck disable=SC2086
 run 1 status --set security.identity=nobody $tcp
 err_has "$keys/nobody.key_secret: cannot stat: No such file"
 echo "reader short bob" >>"$keys/allowed"
 run 1 keys list
-err_has "$keys/allowed:4: 'short' is no public key of 40 characters"
+err_has "$keys/allowed:4: 'short' is not a public key of 40 characters"

@@ -112,7 +112,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 static void put_pixels(rg_msg_t *msg, const char *name, uint32_t n)
 {
-    uint8_t *pixels = rg_msg_room(msg, name, RG__V1__DTYPE__U8, 4, (const uint32_t[]){n, SIDE, SIDE, 3});
+    uint8_t *pixels = rg_msg_reserve(msg, name, RG__V1__DTYPE__U8, 4, (const uint32_t[]){n, SIDE, SIDE, 3});
     for (uint32_t i = 0; i < n * SIDE * SIDE * 3; i++) pixels[i] = (uint8_t)(i * 37);
 }
 

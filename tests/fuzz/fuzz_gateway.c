@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 0; i < PARTS; i++) {
         part[i] = strsep(&rest, "\n");
         if (!part[i]) part[i] = empty;
-        size_t length = rg__http_unescape(part[i]);
+        size_t length = rg_http_unescape(part[i]);
         if (length != strlen(part[i])) abort();
         read_parameters(part[i]);
         find_files(part[i]);

@@ -192,7 +192,7 @@ static rg_msg_t *seed_search(const char *model, int filtered, int random)
     body->features = body->thumbnails = 1;
     body->nprobe = 4;
     body->ef_search = 16;
-    rg_msg_room(msg, "exclude", RG__V1__DTYPE__U8, 2, (const uint32_t[]){2, RG_ID_SIZE});
+    rg_msg_reserve(msg, "exclude", RG__V1__DTYPE__U8, 2, (const uint32_t[]){2, RG_ID_SIZE});
     if (filtered) {
         Rg__V1__Filter *filter = add_filter(msg);
         uint8_t id[RG_ID_SIZE];

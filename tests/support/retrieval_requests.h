@@ -31,9 +31,9 @@ static inline rg_msg_t *add_request(const rg_store_model_t *model, const rg_set_
     body->model = rg_msg_text(msg, "%s", model->name);
     body->n_items = n;
     body->items = (Rg__V1__Item **)rg_msg_array(msg, &rg__v1__item__descriptor, n);
-    float *embeddings = rg_msg_room(msg, "embeddings", RG__V1__DTYPE__F32, 2, (const uint32_t[]){n, dim});
+    float *embeddings = rg_msg_reserve(msg, "embeddings", RG__V1__DTYPE__F32, 2, (const uint32_t[]){n, dim});
     char *features =
-        rg_msg_room(msg, "features", RG__V1__DTYPE__F16, 4, (const uint32_t[]){n, s[0], s[1], s[2]});
+        rg_msg_reserve(msg, "features", RG__V1__DTYPE__F16, 4, (const uint32_t[]){n, s[0], s[1], s[2]});
     for (uint32_t i = 0; i < n; i++) {
         const rg_store_value_t jpeg = items[i].thumbnail;
         char payload[16];

@@ -42,10 +42,10 @@ static const rg_command_option_t keys_options[] = {
 static int keys_init(const rg_options_t *options, const keys_t *own)
 {
     const char *folder = options->config.security.keys, *identity = options->config.security.identity;
-    char server[RG_CURVE_KEY_SIZE];
+    char server[RG_KEY_TEXT_SIZE];
     (void)own;
     int err = rg_keyring_init(folder, identity);
-    if (!err) err = rg_curve_read_public(folder, RG_CURVE_SERVER, server);
+    if (!err) err = rg_keypair_read_public(folder, RG_KEYPAIR_SERVER, server);
     if (err) return err;
     if (options->json)
         rg_output_json(json_pack("{s:s, s:s}", "server", server, "identity", identity));
@@ -57,9 +57,9 @@ static int keys_init(const rg_options_t *options, const keys_t *own)
 static int keys_add(const rg_options_t *options, const keys_t *own)
 {
     const char *folder = options->config.security.keys, *role = rg_role_name(own->role);
-    char key[RG_CURVE_KEY_SIZE];
+    char key[RG_KEY_TEXT_SIZE];
     int err = rg_keyring_add(folder, own->name, own->role);
-    if (!err) err = rg_curve_read_public(folder, own->name, key);
+    if (!err) err = rg_keypair_read_public(folder, own->name, key);
     if (err) return err;
     if (options->json)
         rg_output_json(json_pack("{s:s, s:s, s:s}", "name", own->name, "role", role, "public_key", key));
@@ -70,16 +70,16 @@ static int keys_add(const rg_options_t *options, const keys_t *own)
     return 0;
 }
 
-static void keys_print(const rg_allow_t *allow, const char *server)
+static void keys_print(const rg_access_list_t *allow, const char *server)
 {
     printf("%-20s %-8s %s\n", "name", "role", "public key");
-    printf("%-20s %-8s %s\n", RG_CURVE_SERVER, "-", server);
+    printf("%-20s %-8s %s\n", RG_KEYPAIR_SERVER, "-", server);
     for (size_t i = 0; i < allow->count; i++)
         printf("%-20s %-8s %s\n", allow->entries[i].name, rg_role_name(allow->entries[i].role),
                allow->entries[i].key);
 }
 
-static void keys_print_json(const rg_allow_t *allow, const char *server)
+static void keys_print_json(const rg_access_list_t *allow, const char *server)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < allow->count; i++)
@@ -92,17 +92,17 @@ static void keys_print_json(const rg_allow_t *allow, const char *server)
 static int keys_list(const rg_options_t *options, const keys_t *own)
 {
     const char *folder = options->config.security.keys;
-    char server[RG_CURVE_KEY_SIZE];
-    rg_allow_t allow;
+    char server[RG_KEY_TEXT_SIZE];
+    rg_access_list_t allow;
     (void)own;
-    int err = rg_curve_read_public(folder, RG_CURVE_SERVER, server);
-    if (!err) err = rg_allow_read(&allow, folder);
+    int err = rg_keypair_read_public(folder, RG_KEYPAIR_SERVER, server);
+    if (!err) err = rg_access_list_read(&allow, folder);
     if (err) return err;
     if (options->json)
         keys_print_json(&allow, server);
     else
         keys_print(&allow, server);
-    rg_allow_fini(&allow);
+    rg_access_list_fini(&allow);
     return 0;
 }
 

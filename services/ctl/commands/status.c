@@ -8,7 +8,7 @@
 #include "common/config/services.h"
 #include "common/core/err.h"
 #include "common/wire/json.h"
-#include "common/wire/stats.h"
+#include "common/wire/json.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/command.h"
 #include "services/ctl/output.h"

@@ -17,42 +17,42 @@ static int exists(void **state, const char *name)
 // The role of a name. Checks that the listed key is the one in the key files.
 static enum rg_role role_of(void **state, const char *name)
 {
-    rg_allow_t allow;
-    rg_curve_t curve;
+    rg_access_list_t allow;
+    rg_keypair_t curve;
     enum rg_role role = RG_ROLE_NONE;
-    assert_ok(rg_allow_read(&allow, *state));
-    const rg_allowed_t *found = rg_allow_find_name(&allow, name);
+    assert_ok(rg_access_list_read(&allow, *state));
+    const rg_access_entry_t *found = rg_access_list_find_name(&allow, name);
     if (found) {
         role = found->role;
-        assert_ok(rg_curve_read(*state, name, &curve));
+        assert_ok(rg_keypair_read(*state, name, &curve));
         assert_string_equal(curve.public_key, found->key);
     }
-    rg_allow_fini(&allow);
+    rg_access_list_fini(&allow);
     return role;
 }
 
 static void init_makes_both_pairs_once(void **state)
 {
     char folder[600];
-    rg_curve_t first, second;
+    rg_keypair_t first, second;
     snprintf(folder, sizeof folder, "%s/new/keys", (const char *)*state);
     assert_ok(rg_keyring_init(folder, "services"));
-    assert_ok(rg_curve_read(folder, "server", &first));
+    assert_ok(rg_keypair_read(folder, "server", &first));
     assert_fails(rg_keyring_init(folder, "services"), RG_EINVAL, "has the services' keys already");
-    assert_ok(rg_curve_read(folder, "server", &second));
+    assert_ok(rg_keypair_read(folder, "server", &second));
     assert_memory_equal(&first, &second, sizeof first);
 }
 
 static void init_goes_on_where_it_was_interrupted(void **state)
 {
-    rg_curve_t first, second;
+    rg_keypair_t first, second;
     assert_ok(rg_keyring_init(*state, "services"));
     assert_int_equal(role_of(state, "services"), RG_ROLE_ADMIN);
-    assert_ok(rg_curve_read(*state, "server", &first));
+    assert_ok(rg_keypair_read(*state, "server", &first));
     assert_ok(rg_keyring_remove(*state, "services"));
     assert_ok(rg_keyring_init(*state, "services"));
     assert_int_equal(role_of(state, "services"), RG_ROLE_ADMIN);
-    assert_ok(rg_curve_read(*state, "server", &second));
+    assert_ok(rg_keypair_read(*state, "server", &second));
     assert_memory_equal(&first, &second, sizeof first);
 }
 
@@ -78,7 +78,7 @@ static void invalid_names_are_refused(void **state)
     assert_ok(rg_keyring_init(*state, "services"));
     assert_fails(rg_keyring_add(*state, "server", RG_ROLE_ADMIN), RG_EINVAL, "the services' own key");
     assert_fails(rg_keyring_remove(*state, "server"), RG_EINVAL, "the services' own key");
-    assert_fails(rg_keyring_add(*state, "../ann", RG_ROLE_ADMIN), RG_EINVAL, "is no name for a key");
+    assert_fails(rg_keyring_add(*state, "../ann", RG_ROLE_ADMIN), RG_EINVAL, "is not a name for a key");
 }
 
 static void a_list_that_cannot_be_read_is_not_replaced(void **state)

@@ -97,7 +97,7 @@ static void bad_images_are_refused(void **state)
     ((Rg__V1__StoreRequest *)rg_msg_body(request))->n_items = 2;
     assert_fails(ask(f, rg_answer_store, request, &out), RG_ESHAPE, "2 items came with the pixels of 3");
     request = rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REQUEST);
-    rg_msg_room(request, "pixels", RG__V1__DTYPE__U8, 4, (const uint32_t[]){1, SIDE, SIDE + 1, 3});
+    rg_msg_reserve(request, "pixels", RG__V1__DTYPE__U8, 4, (const uint32_t[]){1, SIDE, SIDE + 1, 3});
     assert_fails(ask(f, rg_answer_embed, request, &out), RG_ESHAPE, "has 17 in dim 2, not 16");
     assert_null(out);
 }
@@ -307,7 +307,7 @@ static void bad_finds_are_refused(void **state)
     Rg__V1__FindRequest *body = rg_msg_body(request);
     body->search = rg_msg_array(request, &rg__v1__search_request__descriptor, 1)[0];
     put_pixels(f, request, "pixels", 0, 2);
-    rg_msg_room(request, "exclude", RG__V1__DTYPE__U8, 2, (const uint32_t[]){3, RG_ID_SIZE});
+    rg_msg_reserve(request, "exclude", RG__V1__DTYPE__U8, 2, (const uint32_t[]){3, RG_ID_SIZE});
     assert_fails(ask(f, rg_answer_find, request, &out), RG_ESHAPE, "has 3 in dim 0, not 2");
     assert_null(out);
 }

@@ -213,7 +213,7 @@ static int on_search(void *self, const rg_peer_t *peer, const rg_msg_t *request)
     body->n_neighbours = n;
     body->neighbours = (Rg__V1__Neighbour **)rg_msg_array(reply, &rg__v1__neighbour__descriptor, n);
     for (uint32_t i = 0; i < n; i++) fill(reply, body->neighbours[i], ++set->found);
-    uint16_t *codes = rg_msg_room(reply, "features", RG__V1__DTYPE__F16, 4, (const uint32_t[]){n, 1, 1, Z});
+    uint16_t *codes = rg_msg_reserve(reply, "features", RG__V1__DTYPE__F16, 4, (const uint32_t[]){n, 1, 1, Z});
     for (uint32_t i = 0; i < n * Z; i++) codes[i] = 0x4000; // 2
     rg_service_reply(set->service, peer, &reply);
     return 0;

@@ -52,7 +52,7 @@ static int on_search(void *self, const rg_peer_t *peer, const rg_msg_t *request)
     body->n_neighbours = n;
     body->neighbours = (Rg__V1__Neighbour **)rg_msg_array(reply, &rg__v1__neighbour__descriptor, n);
     for (uint32_t i = 0; i < n; i++) rg_msg_bytes(reply, &body->neighbours[i]->id, "0123456789abcdef", 16);
-    uint16_t *features = rg_msg_room(reply, "features", RG__V1__DTYPE__F16, 4, shape);
+    uint16_t *features = rg_msg_reserve(reply, "features", RG__V1__DTYPE__F16, 4, shape);
     for (size_t i = 0; i < (size_t)n * shape[3]; i++) features[i] = asked->random ? 0x3c00 : 0xbc00;
     if (asked->thumbnails) fill_thumbnails(reply, n);
     rg_service_reply(service, peer, &reply);

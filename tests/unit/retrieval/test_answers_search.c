@@ -10,7 +10,7 @@ static void a_search_brings_maps_and_thumbnails(void **state)
     fields->features = fields->thumbnails = 1;
     picture_t p;
     uint8_t *exclude =
-        rg_msg_room(request, "exclude", RG__V1__DTYPE__U8, 2, (const uint32_t[]){2, RG_ID_SIZE});
+        rg_msg_reserve(request, "exclude", RG__V1__DTYPE__U8, 2, (const uint32_t[]){2, RG_ID_SIZE});
     picture(&p, 1);
     memcpy(exclude + RG_ID_SIZE, p.id, RG_ID_SIZE); // query 1 must not find itself
     announce(f, "m");
@@ -103,7 +103,7 @@ static void bad_searches_are_refused(void **state)
     rg_msg_bytes(request, filter->exclude, "short", 5);
     assert_fails(ask(f, rg_answer_search, request, &reply), RG_EINVAL, "filter.exclude[0] has 5 bytes");
     request = picture_search_request("m", 2, 1); // one id for two queries
-    rg_msg_room(request, "exclude", RG__V1__DTYPE__U8, 2, (const uint32_t[]){1, RG_ID_SIZE});
+    rg_msg_reserve(request, "exclude", RG__V1__DTYPE__U8, 2, (const uint32_t[]){1, RG_ID_SIZE});
     assert_fails(ask(f, rg_answer_search, request, &reply), RG_ESHAPE, "");
     request = search_request("m", NULL, 1, D, 1);
     ((Rg__V1__SearchRequest *)rg_msg_body(request))->random = 0;

@@ -13,7 +13,7 @@ static void reply_batch(fixture_t *fixture, const rg_peer_t *peer, uint64_t inde
 {
     rg_msg_t *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_BATCH_REPLY);
     ((Rg__V1__BatchReply *)rg_msg_body(reply))->index = index;
-    float *pixels = rg_msg_room(reply, "pixels", RG__V1__DTYPE__F32, 2, (uint32_t[]){images, 1000});
+    float *pixels = rg_msg_reserve(reply, "pixels", RG__V1__DTYPE__F32, 2, (uint32_t[]){images, 1000});
     for (uint32_t i = 0; i < images * 1000; i++) pixels[i] = (float)(index + i);
     rg_service_reply(fixture->service, peer, &reply);
 }
@@ -54,7 +54,7 @@ static int on_train(void *self, const rg_peer_t *peer, const rg_msg_t *request)
     (void)request;
     rg_msg_t *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_TRAIN_REPLY);
     uint32_t size = ((uint32_t)fixture->options->message_max_mib << 20) + 1;
-    rg_msg_room(reply, "huge", RG__V1__DTYPE__U8, 1, &size);
+    rg_msg_reserve(reply, "huge", RG__V1__DTYPE__U8, 1, &size);
     rg_service_reply(fixture->service, peer, &reply);
     return 0;
 }

@@ -211,9 +211,9 @@ static void other_paths_are_not_found(void **state)
 static void bodies_are_refused(void **state)
 {
     assert_answer(*state, "GET /metrics HTTP/1.1\r\nContent-Length: 1000000000\r\n" CLOSE, "400 Bad Request",
-                  "a request takes no body\n");
+                  "this request takes no body\n");
     assert_answer(*state, "GET /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" CLOSE, "400 Bad Request",
-                  "a request takes no body\n");
+                  "this request takes no body\n");
     assert_answer(*state, "POST /metrics HTTP/1.1\r\nContent-Length: 1000000000\r\n" CLOSE,
                   "405 Method Not Allowed", "only GET is answered\n");
 }
@@ -300,7 +300,7 @@ static void an_address_that_is_none_is_told(void **state)
     bench->options.http_address = "localhost:80";
     second.http_port = 9;
     assert_int_equal(fixture_start(&second, &bench->options, endpoint), RG_ECONFIG);
-    assert_non_null(strstr(rg_error(), "http.address: 'localhost:80' is no address"));
+    assert_non_null(strstr(rg_error(), "http.address: 'localhost:80' is not an address"));
 }
 
 #define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_make, bench_drop)

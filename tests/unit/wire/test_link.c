@@ -138,13 +138,13 @@ static void too_large_a_message_is_an_error_on_either_side(void **state)
     bench_t *bench = *state;
     start(bench);
     rg_msg_t *request = batch_request(1, 1), *reply = NULL;
-    rg_msg_room(request, "pixels", RG__V1__DTYPE__U8, 1, (uint32_t[]){(1 << 20) + 1});
+    rg_msg_reserve(request, "pixels", RG__V1__DTYPE__U8, 1, (uint32_t[]){(1 << 20) + 1});
     assert_int_equal(rg_link_ask(bench->link, &request, &reply, -1), RG_ELIMIT);
     assert_string_equal(rg_error(), "loader: a payload of 1048577 bytes exceeds limits.message_max_mib");
     request = rg_msg_new(RG__V1__ENVELOPE__BODY_TRAIN_REQUEST); // whose reply would be
     assert_int_equal(rg_link_ask(bench->link, &request, &reply, -1), RG_ELIMIT);
     request = batch_request(1, 1); // and one that just fits
-    rg_msg_room(request, "pixels", RG__V1__DTYPE__U8, 1, (uint32_t[]){1 << 20});
+    rg_msg_reserve(request, "pixels", RG__V1__DTYPE__U8, 1, (uint32_t[]){1 << 20});
     assert_int_equal(rg_link_ask(bench->link, &request, &reply, -1), 0);
     rg_msg_destroy(&reply);
     fixture_stop(&bench->service);

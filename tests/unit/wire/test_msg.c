@@ -62,8 +62,8 @@ static rg_msg_t *reply_with_everything(const float *pixels)
     rg_msg_attach(msg, "content", RG__V1__DTYPE__F32, 3, (uint32_t[]){2, 3, 4}, (void *)pixels, count_release,
                   NULL);
     rg_msg_copy(msg, "0", RG__V1__DTYPE__U8, 1, (uint32_t[]){3}, "abc");
-    memset(rg_msg_room(msg, "half", RG__V1__DTYPE__F16, 2, (uint32_t[]){2, 2}), 7, 8);
-    rg_msg_room(msg, "empty", RG__V1__DTYPE__U8, 2, (uint32_t[]){0, 16});
+    memset(rg_msg_reserve(msg, "half", RG__V1__DTYPE__F16, 2, (uint32_t[]){2, 2}), 7, 8);
+    rg_msg_reserve(msg, "empty", RG__V1__DTYPE__U8, 2, (uint32_t[]){0, 16});
     return msg;
 }
 
@@ -168,7 +168,7 @@ static void payloads_are_asked_for_by_shape(void **state)
     (void)state;
     rg_payload_t payload;
     rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_BATCH_REPLY);
-    rg_msg_room(msg, "labels", RG__V1__DTYPE__U8, 2, (uint32_t[]){4, 5});
+    rg_msg_reserve(msg, "labels", RG__V1__DTYPE__U8, 2, (uint32_t[]){4, 5});
     assert_int_equal(rg_msg_payload(msg, "label", RG__V1__DTYPE__U8, 2, NULL, &payload), RG_ESHAPE);
     assert_string_equal(rg_error(), "payload 'label' is missing");
     assert_int_equal(rg_msg_payload(msg, "labels", RG__V1__DTYPE__F32, 2, NULL, &payload), RG_ESHAPE);

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "common/core/err.h"
-#include "common/wire/outbox.h"
+#include "common/wire/traffic.h"
 #include "tests/support/test.h"
 
 enum { LIMIT = 1000 };
@@ -14,15 +14,15 @@ static rg_peer_t peer(unsigned char name)
 static rg_msg_t *message(uint32_t bytes)
 {
     rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_BATCH_REPLY);
-    rg_msg_room(msg, "bytes", RG__V1__DTYPE__U8, 1, &bytes);
+    rg_msg_reserve(msg, "bytes", RG__V1__DTYPE__U8, 1, &bytes);
     return msg;
 }
 
-static int post(rg__outbox_t *outbox, unsigned char to, uint32_t bytes, rg_msg_t **msg)
+static int post(rg__unread_t *outbox, unsigned char to, uint32_t bytes, rg_msg_t **msg)
 {
     rg_peer_t receiver = peer(to);
     *msg = message(bytes);
-    int err = rg__outbox_post(outbox, &receiver, *msg);
+    int err = rg__unread_add(outbox, &receiver, *msg);
     if (err) rg_msg_destroy(msg);
     return err;
 }
@@ -30,12 +30,12 @@ static int post(rg__outbox_t *outbox, unsigned char to, uint32_t bytes, rg_msg_t
 static void one_peer_may_have_half(void **state)
 {
     (void)state;
-    rg__outbox_t *outbox = rg__outbox_new(LIMIT);
+    rg__unread_t *outbox = rg__unread_new(LIMIT);
     rg_msg_t *first, *second, *other, *more;
     assert_int_equal(post(outbox, 'a', 300, &first), 0);
     assert_int_equal(post(outbox, 'a', 200, &second), 0);
     assert_int_equal(post(outbox, 'a', 1, &more), RG_EBUSY);
-    assert_string_equal(rg_error(), "500 bytes of replies are not read yet; read them and ask again");
+    assert_string_equal(rg_error(), "500 bytes of replies are not read yet; read them before you ask again");
     assert_int_equal(post(outbox, 'b', 500, &other), 0);
     assert_int_equal(post(outbox, 'c', 1, &more), RG_EBUSY); // everything is taken
     rg_msg_destroy(&first);
@@ -43,57 +43,57 @@ static void one_peer_may_have_half(void **state)
     rg_msg_destroy(&first);
     rg_msg_destroy(&second);
     rg_msg_destroy(&other);
-    rg__outbox_destroy(&outbox);
+    rg__unread_destroy(&outbox);
 }
 
 static void one_message_always_goes(void **state)
 {
     (void)state;
-    rg__outbox_t *outbox = rg__outbox_new(LIMIT);
+    rg__unread_t *outbox = rg__unread_new(LIMIT);
     rg_msg_t *large, *more;
     assert_int_equal(post(outbox, 'a', 5000, &large), 0);
     assert_int_equal(post(outbox, 'a', 1, &more), RG_EBUSY);
     rg_msg_destroy(&large);
     assert_int_equal(post(outbox, 'a', 5000, &large), 0);
     rg_msg_destroy(&large);
-    rg__outbox_destroy(&outbox);
+    rg__unread_destroy(&outbox);
 }
 
 static void what_has_no_payload_is_not_counted(void **state)
 {
     (void)state;
-    rg__outbox_t *outbox = rg__outbox_new(LIMIT);
+    rg__unread_t *outbox = rg__unread_new(LIMIT);
     rg_msg_t *large, *empty = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REPLY);
     rg_peer_t receiver = peer('a');
     assert_int_equal(post(outbox, 'a', LIMIT, &large), 0);
-    assert_int_equal(rg__outbox_post(outbox, &receiver, empty), 0);
+    assert_int_equal(rg__unread_add(outbox, &receiver, empty), 0);
     rg_msg_destroy(&empty);
     rg_msg_destroy(&large);
-    rg__outbox_destroy(&outbox);
+    rg__unread_destroy(&outbox);
 }
 
 static void places_are_used_again(void **state)
 {
     (void)state;
-    rg__outbox_t *outbox = rg__outbox_new(LIMIT);
+    rg__unread_t *outbox = rg__unread_new(LIMIT);
     for (uint32_t i = 0; i < 5000; i++) {
         rg_peer_t receiver = {.identity_size = sizeof i};
         memcpy(receiver.identity, &i, sizeof i);
         rg_msg_t *msg = message(100);
-        assert_int_equal(rg__outbox_post(outbox, &receiver, msg), 0);
+        assert_int_equal(rg__unread_add(outbox, &receiver, msg), 0);
         rg_msg_destroy(&msg);
     }
-    rg__outbox_destroy(&outbox);
+    rg__unread_destroy(&outbox);
 }
 
 // The last frame may leave after the service has ended.
 static void a_message_outlives_the_outbox(void **state)
 {
     (void)state;
-    rg__outbox_t *outbox = rg__outbox_new(LIMIT);
+    rg__unread_t *outbox = rg__unread_new(LIMIT);
     rg_msg_t *msg;
     assert_int_equal(post(outbox, 'a', 100, &msg), 0);
-    rg__outbox_destroy(&outbox);
+    rg__unread_destroy(&outbox);
     rg_msg_destroy(&msg);
 }
 

@@ -178,7 +178,7 @@ typedef struct {
     zsock_t *socket, *monitor;
 } stranger_t;
 
-static stranger_t stranger_new(const rg_curve_t *own, const char *server)
+static stranger_t stranger_new(const rg_keypair_t *own, const char *server)
 {
     stranger_t stranger = {.socket = zsock_new(ZMQ_DEALER), .monitor = zsock_new(ZMQ_PAIR)};
     if (own) {
@@ -215,7 +215,7 @@ static void stranger_destroy(stranger_t *stranger)
 }
 
 // The stranger's handshake ends in one of these ways; it is not answered, and others still are.
-static void expect_refusal(bench_t *bench, const rg_curve_t *own, const char *server, int want)
+static void expect_refusal(bench_t *bench, const rg_keypair_t *own, const char *server, int want)
 {
     start(bench);
     stranger_t stranger = stranger_new(own, server);
@@ -232,10 +232,10 @@ static void expect_refusal(bench_t *bench, const rg_curve_t *own, const char *se
 static void an_unknown_key_is_refused(void **state)
 {
     bench_t *bench = *state;
-    rg_curve_t eve;
-    char server[RG_CURVE_KEY_SIZE];
-    assert_ok(rg_curve_read(bench->folder, "eve", &eve));
-    assert_ok(rg_curve_read_public(bench->folder, "server", server));
+    rg_keypair_t eve;
+    char server[RG_KEY_TEXT_SIZE];
+    assert_ok(rg_keypair_read(bench->folder, "eve", &eve));
+    assert_ok(rg_keypair_read_public(bench->folder, "server", server));
     expect_refusal(bench, &eve, server, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH);
 }
 
@@ -249,10 +249,10 @@ static void one_without_a_key_is_refused(void **state)
 static void a_wrong_server_key_is_refused(void **state)
 {
     bench_t *bench = *state;
-    rg_curve_t ann;
-    char server[RG_CURVE_KEY_SIZE];
-    assert_ok(rg_curve_read(bench->folder, "ann", &ann));
-    assert_ok(rg_curve_read_public(bench->folder, "eve", server));
+    rg_keypair_t ann;
+    char server[RG_KEY_TEXT_SIZE];
+    assert_ok(rg_keypair_read(bench->folder, "ann", &ann));
+    assert_ok(rg_keypair_read_public(bench->folder, "eve", server));
     expect_refusal(bench, &ann, server, ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL);
 }
 
