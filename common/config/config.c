@@ -399,16 +399,6 @@ int rg_config_load(rg_config_t *config, const char *path, const char *const *ove
     return err;
 }
 
-int rg_config_load_text(rg_config_t *config, const char *yaml, const char *origin)
-{
-    rg_config_t loaded;
-    rg_config_init(&loaded);
-    int err = yaml_read_text(&loaded, yaml, strlen(yaml), origin);
-    if (!err) err = finish(&loaded, origin);
-    if (!err) *config = loaded;
-    return err;
-}
-
 // Prints the lines that open the sections of this key which the key before did not open. Returns the depth of
 // the key.
 static int open_sections(FILE *out, const char *before, const char *key)

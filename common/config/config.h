@@ -196,10 +196,9 @@ const char *rg_config_from_environment(void);
 // below `run`, and checks the whole. RG_ENOENT, RG_ECONFIG with file, line and key; *config is unchanged then.
 int rg_config_load(rg_config_t *config, const char *path, const char *const *overrides, int n);
 
-// All keys and values as YAML (free() it), which rg_config_load_text reads back. Checkpoints contain it.
+// All keys and values as YAML, which rg_config_load reads back; free() it. Checkpoints contain it.
 char *rg_config_dump(const rg_config_t *config);
-char *rg_config_dump_json(const rg_config_t *config); // the same as one line of JSON; free() it
-int rg_config_load_text(rg_config_t *config, const char *yaml, const char *origin);
+char *rg_config_dump_json(const rg_config_t *config); // the same as one line of JSON
 
 // Prints one line per key: name, help, range, default.
 void rg_config_help(FILE *out);

@@ -1,4 +1,4 @@
-// JPEG: the header, the whole transform, and every scale of the decoder.
+// JPEG: the header, a full decode, and the transform to a small image.
 #include "tests/fuzz/fuzz.h"
 
 #include <stdio.h>

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/config/config.h"
 #include "common/config/table.h"
@@ -13,6 +14,24 @@
 #include "tests/support/test.h"
 
 static rg_config_t config;
+
+// All tests run in a temporary folder.
+static int enter_folder(void **state)
+{
+    return folder_make(state) || chdir(*state) ? -1 : 0;
+}
+
+static int leave_folder(void **state)
+{
+    return chdir("/") ? -1 : folder_remove(state);
+}
+
+// Loads a file of this name and content.
+static int load_text(rg_config_t *out, const char *yaml, const char *name)
+{
+    assert_ok(rg_file_write(name, yaml, strlen(yaml)));
+    return rg_config_load(out, name, NULL, 0);
+}
 
 static void defaults_are_the_papers_but_for_r(void **state)
 {
@@ -76,7 +95,7 @@ static void a_file_is_read_and_the_rest_stays_default(void **state)
         "stage3:\n"
         "triplet:\n  easy: false\n"
         "endpoints:\n  loader: \"tcp://127.0.0.1:5555\"\n";
-    assert_int_equal(rg_config_load_text(&config, yaml, "test.yaml"), 0);
+    assert_int_equal(load_text(&config, yaml, "test.yaml"), 0);
     assert_true(config.seed == UINT64_MAX);
     assert_string_equal(config.run, "/tmp/some where");
     assert_int_equal(config.data.attributes.count, 2);
@@ -100,7 +119,7 @@ static void an_empty_file_is_the_default(void **state)
     assert_int_equal(rg_config_load(&defaults, NULL, NULL, 0), 0);
     static const char *texts[] = {"", "\n", "# nothing\n", "---\n", "stage1:\n", "{}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        assert_int_equal(rg_config_load_text(&config, texts[i], "empty"), 0);
+        assert_int_equal(load_text(&config, texts[i], "empty"), 0);
         assert_memory_equal(&config, &defaults, sizeof config);
     }
 }
@@ -168,7 +187,7 @@ static void a_dump_reads_back_identical(void **state)
     assert_int_equal(config.stage3.schedule, RG_SCHEDULE_STEP);
     assert_int_equal(config.stage1_loss.prior, RG_PRIOR_EARTH_MOVER);
     char *text = rg_config_dump(&config);
-    assert_int_equal(rg_config_load_text(&again, text, "dump"), 0);
+    assert_int_equal(load_text(&again, text, "dump"), 0);
     assert_memory_equal(&again, &config, sizeof config);
     char *once_more = rg_config_dump(&again);
     assert_string_equal(once_more, text);
@@ -234,7 +253,7 @@ static void set_and_read_back(const rg_key_t *key)
     assert_string_equal(found, value);
     assert_string_not_equal(found, before);
     char *text = rg_config_dump(&config);
-    assert_ok(rg_config_load_text(&again, text, "dump"));
+    assert_ok(load_text(&again, text, "dump"));
     assert_memory_equal(&again, &config, sizeof config);
     free(text);
     free(set);
@@ -320,7 +339,7 @@ static void bad_files_are_told_apart(void **state)
     memset(&before, 0x5a, sizeof before);
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
         config = before;
-        int err = rg_config_load_text(&config, refusals[i].yaml, "bad.yaml");
+        int err = load_text(&config, refusals[i].yaml, "bad.yaml");
         if (err != RG_ECONFIG || !strstr(rg_error(), refusals[i].sentence))
             fail_msg("%s\ngave %s: %s\nnot: %s", refusals[i].yaml, rg_errname(err), rg_error(),
                      refusals[i].sentence);
@@ -372,14 +391,14 @@ static void long_things_are_bounded(void **state)
     int n = snprintf(text, sizeof text, "data: {exclusive: [], attributes: [");
     for (int i = 0; i < 41; i++) n += snprintf(text + n, sizeof text - (size_t)n, "a%d, ", i);
     snprintf(text + n, sizeof text - (size_t)n, "]}");
-    assert_int_equal(rg_config_load_text(&config, text, "many"), RG_ECONFIG);
+    assert_int_equal(load_text(&config, text, "many"), RG_ECONFIG);
     assert_non_null(strstr(rg_error(), "data.attributes: more than 40 names"));
     memset(text, '[', sizeof text - 1); // deep nesting
     text[sizeof text - 1] = 0;
-    assert_int_equal(rg_config_load_text(&config, text, "deep"), RG_ECONFIG);
+    assert_int_equal(load_text(&config, text, "deep"), RG_ECONFIG);
     memset(text, 'k', sizeof text - 1); // a long key
     memcpy(text + sizeof text - 4, ": 1", 4);
-    assert_int_equal(rg_config_load_text(&config, text, "long"), RG_ECONFIG);
+    assert_int_equal(load_text(&config, text, "long"), RG_ECONFIG);
 }
 
 static void bad_paths_are_named(void **state)
@@ -447,5 +466,5 @@ int main(void)
         cmocka_unit_test(help_lists_every_key),
         cmocka_unit_test(attributes_are_found_by_name),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }
