@@ -1,7 +1,7 @@
-// Images per second of one core from JPEG bytes in memory to a training image, beside the bare decoding of
-// the same bytes by libjpeg-turbo. One round is all images one way; a driver alternates (loader.sh). It reads
-// the JPEGs of a folder, says `ready images=N`, and answers each line of standard input, `bare` or `ours
-// SIZE`, with the milliseconds that the round took.
+// Times, on one core, the way from JPEG bytes in memory to training images, and the plain decoding of the
+// same bytes by libjpeg-turbo. It reads the JPEGs of a folder and prints `ready images=N`. Then each line of
+// standard input, `bare` or `ours SIZE`, runs all images once, and the milliseconds are printed. A driver
+// alternates (loader.sh).
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +46,7 @@ static int read_images(images_t *images, const char *folder)
     return err;
 }
 
-// As the library's own example does it: defaults, RGB, whole image.
+// As in the library's example: its defaults, RGB, the whole image.
 static int decode_bare(const uint8_t *bytes, size_t size, uint8_t *rows, size_t room)
 {
     struct jpeg_decompress_struct codec;
@@ -67,8 +67,9 @@ static int decode_bare(const uint8_t *bytes, size_t size, uint8_t *rows, size_t 
     return err;
 }
 
-// The way of services/loader/batch.c.
-static int load(const uint8_t *bytes, size_t size, int side, rg_rng_t *rng, uint8_t *pixels, float *out)
+// The same steps as in services/loader/batch.c.
+static int load_training_image(const uint8_t *bytes, size_t size, int side, rg_rng_t *rng, uint8_t *pixels,
+                               float *out)
 {
     const rg_jpeg_limits_t limits = {BYTES_MAX, 8192};
     int err = rg_image_load(bytes, size, &limits, 0, side, "image", pixels);
@@ -85,13 +86,13 @@ static int round_of(const images_t *images, int side, double *ms)
     rg_rng_init(&rng, 1, RG_RNG_AUGMENT, 0);
     double start = rg_clock_ms();
     for (int i = 0; i < images->n && !err; i++)
-        err = side ? load(images->bytes[i], images->size[i], side, &rng, pixels, values)
+        err = side ? load_training_image(images->bytes[i], images->size[i], side, &rng, pixels, values)
                    : decode_bare(images->bytes[i], images->size[i], pixels, sizeof pixels);
     *ms = rg_clock_ms() - start;
     return err;
 }
 
-static int serve(const images_t *images)
+static int run_rounds(const images_t *images)
 {
     char line[32];
     int err = 0;
@@ -115,7 +116,7 @@ int main(int argc, char **argv)
     rg_alloc_keep();
     if (argc != 2) return fprintf(stderr, "usage: loader FOLDER\n"), 2;
     int err = read_images(&images, argv[1]);
-    if (!err) err = serve(&images);
+    if (!err) err = run_rounds(&images);
     if (err) fprintf(stderr, "loader: %s\n", rg_error());
     return err ? 1 : 0;
 }

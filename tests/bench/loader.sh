@@ -1,9 +1,9 @@
 #!/bin/sh
-# Images per second and core of the loader's way from JPEG to training image:  tests/bench/loader.sh [FOLDER] [--help]
+# Images per second that one core turns from JPEG into training images:  tests/bench/loader.sh [FOLDER] [--help]
 #
-# The way is that of services/loader: decode, centre crop, antialiased resize, random flip and jitter, floats in -1..1.
-# Beside it, on the same bytes in memory: libjpeg-turbo's bare decoding of the whole image with its defaults, and
-# torchvision's transforms over Pillow (Debian's python3-torchvision) doing the same work.
+# The steps are those of services/loader: decode, centre crop, antialiased resize, random flip and jitter, floats in -1..1.
+# They are compared, on the same bytes in memory, with libjpeg-turbo's plain decoding of the whole image with its defaults,
+# and with torchvision's transforms over Pillow (Debian's python3-torchvision), which do the same work.
 # Without FOLDER it draws 200 procedural faces of CelebA's 178x218 pixels.
 set -eu
 python=${PYTHON:-/usr/bin/python3} # where Debian's python3-torchvision is

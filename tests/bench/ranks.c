@@ -1,5 +1,5 @@
-// What several ranks bring: an iteration of stage 1 by all of them, each with its share of a batch, against
-// one process with the whole batch, turn by turn (ranks.sh). The ranks that have no turn sleep.
+// Times an iteration of stage 1 by several ranks, each with its share of a batch, and by one process with the
+// whole batch, in turns (ranks.sh). Ranks sleep while the other side has its turn.
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -20,7 +20,7 @@ typedef struct {
     rg_translation_t translation;
 } trainer_t;
 
-// batch: images of an iteration. Lives as long as the process.
+// batch: images per iteration. Never freed.
 static int trainer_new(trainer_t **out, const rg_config_t *config, int batch, rg_ranks_t *ranks)
 {
     trainer_t *self = rg_alloc(sizeof *self);
@@ -37,7 +37,7 @@ static int trainer_new(trainer_t **out, const rg_config_t *config, int batch, rg
     return err;
 }
 
-// What an iteration took: time, and processor time of all the process's threads.
+// What iterations took: wall time, and processor time of all threads of the process.
 typedef struct {
     double ms[ROUNDS], busy_ms[ROUNDS];
 } times_t;

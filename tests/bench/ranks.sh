@@ -1,10 +1,10 @@
 #!/bin/sh
-# What a second rank brings:  tests/bench/ranks.sh [--set KEY=VALUE ...]
+# How much faster a second rank makes training:  tests/bench/ranks.sh [--set KEY=VALUE ...]
 #
-# Two ranks of one thread each train stage 1 with half of a batch each, one process of one thread trains it with the whole
-# batch, turn by turn in the same run: medians of 15 iterations, and their ratio, which is at most 2. The ranks share the
-# memory and the caches of one machine. Where others use it too, the ratio of the times that the processes are busy says what
-# the ranks' own work leaves of the 2: it counts all but waiting for each other.
+# Two ranks of one thread each train stage 1 with half of a batch each; one process of one thread trains it with the whole
+# batch. They take turns in the same run. Printed are medians of 15 iterations, and their ratio, which is at most 2 because
+# the ranks share the memory and the caches of one machine. If other programs use the machine, too, look at the ratio of
+# busy times: it leaves out only the time in which the ranks wait for each other.
 set -eu
 bench=$(dirname "$0")/../../build/tests/bench/ranks
 export OMP_WAIT_POLICY=passive

@@ -1,12 +1,12 @@
-// What the benches share: their command line, a clock, medians, and a batch of random images.
+// Shared by the benchmarks: the command line, medians, and a batch of random images.
 #ifndef RG_BENCH_TIMING_H
 #define RG_BENCH_TIMING_H
 
 #include "common/config/config.h"
 #include "services/trainer/batch_stream.h"
 
-// Takes --config FILE and --set KEY=VALUE, which may be repeated, and sets the number of threads. doc: what
-// --help says of the bench. Ends the process where they are wrong.
+// Parses --config FILE and --set KEY=VALUE, which may be repeated, and sets the number of threads. doc is the
+// text of --help. Wrong options end the process with code 2.
 void rg_timing_config(int argc, char **argv, const char *doc, rg_config_t *config);
 
 double rg_timing_median(double *values, int n); // sorts them

@@ -1,9 +1,9 @@
-// Training iterations of stage 1 on random images, each when it is asked for, so that a driver can alternate
-// between contestants (train_step.sh). After two iterations to warm up it says on standard output
+// Runs training iterations of stage 1 on random images, one for each line of standard input, so that a driver
+// can alternate between contestants (train_step.sh). After two iterations of warm-up it prints
 //
 //   ready parameters_g=N parameters_d=N
 //
-// and from then on answers each line of standard input with the milliseconds that one iteration took.
+// and then, for each line, the milliseconds that the iteration took.
 #include <stdio.h>
 
 #include "common/core/clock.h"

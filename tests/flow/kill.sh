@@ -1,6 +1,6 @@
-# kill.sh [N]: the retrieval service, the encoder, the loader or one of the rg-ctl that use them is killed (kill -9), N
-# times (25), whichever and whenever chance wants it, while clients add, remove and search. Afterwards every
-# acknowledgement holds: 0 images lost, 0 twice, 0 back after they were removed.
+# kill.sh [N]: while clients add, remove and search, processes are killed (kill -9) N times (25), at random moments: the
+# retrieval service, the encoder, the loader or one of the rg-ctl that use them. Afterwards everything that was
+# acknowledged is true: no image is lost, none is there twice, none is back after it was removed.
 . tests/support/flow.sh
 kills=${1:-25} victims="retrieval encoder loader ctl"
 RANDOM=${RG_SEED:-$$}
@@ -12,7 +12,7 @@ run 0 up
 for stage in 1 2; do run 0 train --stage $stage; done
 training=$(field retrieval images)
 
-# client NAME COMMAND...: again and again until the test says stop.
+# client NAME COMMAND...: repeats the command until the file "stop" exists.
 client()
 {
     local name=$1
@@ -20,7 +20,7 @@ client()
     until [ -e "$work/stop" ]; do "$@"; done >>"$work/$name.out" 2>>"$work/$name.err" </dev/null
 }
 
-# ctl NAME ARGUMENT...: one rg-ctl, known by its pid.
+# ctl NAME ARGUMENT...: runs one rg-ctl and writes its pid to NAME.pid.
 ctl()
 {
     "$RG_BIN/rg-ctl" "${@:2}" &
@@ -28,14 +28,14 @@ ctl()
     wait $!
 }
 
-# Two clients add the same images; what one line of theirs acknowledges is there for good.
+# Two clients add the same images. An image that one of them acknowledges is durable.
 add_kept() { ctl "$1" add-images --json "$work/kept"; }
 
 chunks="0 1 2 3 4 5"
 chunk_files() { ls "$work"/moved/*.jpg | sed -n "$(($1 * 8 + 1)),$(($1 * 8 + 8))p"; }
 
-# One client adds a few images and removes them again, chunk by chunk, and notes what was acknowledged last. An add that
-# was killed may still arrive, even after a remove that was acknowledged meanwhile: its outcome is known to nobody.
+# One client adds a few images and removes them again, chunk by chunk, and writes down what was acknowledged last. A request
+# of an rg-ctl that was killed may still arrive, even after a later one was acknowledged: then the state is "unknown".
 move()
 {
     local chunk files
@@ -59,7 +59,7 @@ client search search &
 for kill in $(seq "$kills"); do
     set -- $victims
     shift $((RANDOM % $#))
-    read -rt "0.$((RANDOM % 900 + 100))" <>"$work/never" 2>/dev/null || : # any moment will do
+    read -rt "0.$((RANDOM % 900 + 100))" <>"$work/never" 2>/dev/null || : # sleeps for a random time
     if [ "$1" = ctl ]; then
         set -- add1 add2 move search
         shift $((RANDOM % $#))
@@ -72,7 +72,7 @@ done
 : >"$work/stop"
 wait
 
-# expect_again FATE FILE...: adding them again must say only this of each.
+# expect_again FATE FILE...: adding the files again must report this fate for each.
 expect_again()
 {
     local fate=$1 other

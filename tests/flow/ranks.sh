@@ -1,29 +1,30 @@
-# Two ranks train stages 1 and 3 as one process with twice the batch does. They stop together - rank 0 stopped while the
-# other waits for the loader, either of them killed - and what was stopped goes on to the weights of what never stopped.
+# Two ranks train stages 1 and 3 to the same weights as one process with twice the batch. They end together: when rank 0 is
+# stopped while the other one waits for the loader, and when either of them is killed. Training that was stopped is resumed
+# to the same weights as training without interruption.
 . tests/support/flow.sh
 [ -n "${RG_MPIRUN:-}" ] || { echo "SKIP: rg-trainer is built without MPI"; exit 77; }
 write_flow_config
 metrics=$work/run/metrics.jsonl log=$work/trainer.log trainer=
-# Adam would make whole steps of the rounding in gradients that are zero.
+# SGD, because Adam would turn rounding errors in gradients that are zero into full steps.
 options="--set stage1.optimizer=sgd --set stage3.optimizer=sgd --set stage3.lr=0.002"
 mpi="$RG_MPIRUN --allow-run-as-root --oversubscribe --bind-to none -np 2"
 
-# start_trainer [OPTION...] with the processes of $with: "$mpi", or nothing.
+# start_trainer [OPTION...]: under $with, which is "$mpi" or empty.
 start_trainer()
 {
     $with "$RG_BIN/rg-trainer" --config "$work/config.yaml" $options "$@" 2>>"$log" </dev/null &
     trainer=$!
 }
 
-# The ranks: what mpirun started.
+# The process ids that mpirun started.
 ranks() { cat "/proc/$trainer/task/$trainer/children"; }
 rank_0() { field trainer pid; }
 other_rank() { local pid; for pid in $(ranks); do [ "$pid" = "$(rank_0)" ] || echo "$pid"; done; }
 
-# Has exited; it may be that nobody has asked for its exit code yet.
+# The process has exited; it may still be a zombie.
 is_gone() { ! kill -0 "$1" 2>/dev/null || grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
 
-# expect_end CODE: the trainer exits, with all that it consists of. The test's own timeout ends a wait in vain.
+# expect_end CODE: waits until all processes of the trainer have exited. The test's timeout ends an endless wait.
 expect_end()
 {
     local code pid
@@ -37,7 +38,7 @@ stop_trainer() { all="$trainer $(rank_0)"; kill -TERM "$(rank_0)"; expect_end 0;
 trap 'code=$?; [ -z "$trainer" ] || kill -KILL $trainer $(ranks) 2>/dev/null; [ -z "${loader:-}" ] || kill -CONT $loader
     (exit $code); cleanup' EXIT
 
-# train STAGE NAME [OPTION...]: leaves the checkpoint and the metrics as NAME.
+# train STAGE NAME [OPTION...]: copies the checkpoint and the metrics to NAME.
 train()
 {
     rm -f "$work/run/stage$1.safetensors" "$metrics"
@@ -54,7 +55,7 @@ near()
     echo "$1, $2: $(cat "$work/out")"
 }
 
-# same STAGE: of both ways to train it.
+# same STAGE: trains it with two ranks and with one process, and compares.
 same()
 {
     with=$mpi train "$1" ranks --set stage$1.batch=4
@@ -63,7 +64,7 @@ same()
     near ranks alone jsonl
 }
 
-# begin_endless: stage 3 on two ranks, iterating.
+# begin_endless: starts stage 3 on two ranks and waits for its first iteration.
 begin_endless()
 {
     rm -f "$work/run/stage3.safetensors"
@@ -86,7 +87,7 @@ cmp "$work/ranks.safetensors" "$work/alone.safetensors" || fail "stage 2 is not 
 grep -q " single-rank stage=stage2 " "$log" || fail "the log does not say that rank 0 trains stage 2 alone"
 same 3
 
-# An error ends the job, not the ranks.
+# An error ends the job; the ranks take the next one.
 rm "$work/run/stage1.safetensors"
 with=$mpi start_trainer --set stage1.batch=5
 run 1 train --stage 1
@@ -104,7 +105,7 @@ kill -KILL "$(rank_0)"
 expect_end 1
 end_client
 
-begin_endless # rank 0 is stopped while nobody gets batches
+begin_endless # rank 0 is stopped while the loader sends no batches
 loader=$(field loader pid)
 kill -STOP "$loader"
 first=$(rank_0)

@@ -1,5 +1,5 @@
-# Each service is killed once (kill -9) while stage 3 trains: the others wait, it is started again, training goes on, and
-# nothing that was added is lost.
+# Each service is killed once (kill -9) while stage 3 trains. The others wait until it is started again, training continues,
+# and no image that was added is lost.
 . tests/support/flow.sh
 write_flow_config 1000000
 prepare_stage3

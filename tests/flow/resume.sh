@@ -1,9 +1,10 @@
-# Training that is ended and taken up again - kill -9 before the first checkpoint, kill -9 between two, SIGTERM - gives the
-# weights, moments and averages of training that never ended, bit for bit, in every stage. What never ends is another
-# process with the same seed: that the same seed gives the same result is tested as well.
+# Training that is interrupted and resumed gives the same weights, moments and averages as training without interruption,
+# bit for bit, in every stage. It is interrupted by kill -9 before the first checkpoint, by kill -9 between two checkpoints,
+# and by SIGTERM. The uninterrupted training is another process with the same seed, so the test also shows that the same
+# seed gives the same result.
 #
-# The lives that are ended would go on for ever, so that none can be over before it is seen; the last one, and the training
-# that it is compared with, end 16 iterations after the last checkpoint of theirs.
+# Interrupted processes have a million iterations to do, so that they cannot finish first. The last process, and the one it
+# is compared with, end 16 iterations after the last checkpoint.
 . tests/support/flow.sh
 write_flow_config
 options="--set threads=1"
@@ -11,14 +12,14 @@ for stage in 1 2 3; do options="$options --set stage$stage.schedule=constant"; d
 metrics=$work/run/metrics.jsonl log=$work/trainer.log trainer=
 : >"$log"
 
-# The trainer has no supervisor here: that one waits before it starts again what keeps dying.
+# The trainer runs without a supervisor, which would wait before it restarts a process that dies often.
 start_trainer()
 {
     "$RG_BIN/rg-trainer" --config "$work/config.yaml" $options "$@" 2>>"$log" </dev/null &
     trainer=$!
 }
 
-# end_trainer SIGNAL: also one that is held.
+# end_trainer SIGNAL: works on a stopped process, too.
 end_trainer()
 {
     kill -"$1" "$trainer"
@@ -28,17 +29,18 @@ end_trainer()
 }
 trap 'code=$?; [ -z "$trainer" ] || end_trainer KILL; (exit $code); cleanup' EXIT
 
-# Iterations, 0: none. The metrics stream has a line every ten.
+# Numbers of iterations, 0 for none. The metrics stream has a line for every tenth.
 reported() { tail -n 1 "$metrics" | sed -nE 's/.*"iteration":([0-9]+).*/\1/p' | grep . || echo 0; }
 saved() { grep -aom 1 '"iteration":"[0-9]*"' "$checkpoint" 2>/dev/null | tr -dc 0-9 | grep . || echo 0; }
 
 before_the_first() { [ "$(saved)" -eq 0 ] && [ "$(reported)" -gt 0 ]; }
 between_two() { [ "$(saved)" -gt 0 ] && [ "$(reported)" -gt "$(saved)" ]; }
 
-# life ITERATIONS CHECKPOINT_EVERY [OPTION...]: the options of a trainer's life.
+# life ITERATIONS CHECKPOINT_EVERY [OPTION...]: prints the options of one trainer process.
 life() { echo "--set $name.iterations=$1 --set $name.checkpoint_every=$2 ${*:3}"; }
 
-# hold WHERE: the trainer stands still there. Where it ran on after it was seen, it is held at its next such place.
+# hold CONDITION: stops the trainer where the condition holds. If it ran on before it stopped, it is continued and tried
+# again.
 hold()
 {
     while :; do
@@ -49,10 +51,10 @@ hold()
     done
 }
 
-# begun: how the trainer's lives began with this stage, one line each.
+# begun: the iteration at which each process began this stage, one line each.
 begun() { grep " train stage=$name " "$log" | sed -E 's/.* iteration=([0-9]+).*/\1/'; }
 
-# kill_at WHERE OPTION...: kills the trainer there; the next one takes the job up where the checkpoint is.
+# kill_at CONDITION OPTION...: kills the trainer where the condition holds; the next one resumes at the checkpoint.
 kill_at()
 {
     local lives
@@ -64,7 +66,7 @@ kill_at()
     until [ "$(begun | wc -l)" -gt "$lives" ]; do kill -0 "$trainer" || fail "$name: the trainer is gone"; done
 }
 
-# same_weights STAGE [OPTION...]: trains the stage with three ends, and then without.
+# same_weights STAGE [OPTION...]: trains the stage with three interruptions, then without, and compares.
 same_weights()
 {
     local client before begins endless last reached
@@ -84,7 +86,7 @@ same_weights()
     last=$(life $(($(saved) + 16)) 16 "${@:2}")
     start_trainer $last
     wait $client || fail "$name was not finished"
-    # (A last life that is done before the client finds it is asked once more, and begins at the end.)
+    # (If the last process finishes before the client reconnects, the client asks again and a fifth line follows.)
     begins=$(begun | tail -n +$((before + 1)) | head -n 4 | tr '\n' ' ')
     [[ $begins =~ ^0\ 0\ [1-9][0-9]*\ [1-9] ]] || fail "$name began at iterations $begins"
     end_trainer TERM

@@ -1,5 +1,5 @@
-// The loader's conversations with a hostile peer: images to ingest, the encoder's answer to them, and
-// training batches from a small data set.
+// What the loader reads from a hostile peer: images to ingest, the encoder's answers, and requests for
+// training batches of a small data set.
 #include <ftw.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -17,7 +17,7 @@ static rg_dataset_t set;
 static rg_batcher_t *batcher;
 static char path[256];
 
-static void close_all(void)
+static void close_data_set(void)
 {
     rg_batcher_destroy(&batcher);
     rg_dataset_close(&set);
@@ -30,8 +30,8 @@ static void give_up(const char *what)
     abort();
 }
 
-// Ten images: the fixtures, in turn.
-static void open_all(void)
+// A data set of the four JPEGs of tests/unit/data/fixtures.
+static void open_data_set(void)
 {
     static const char list[] = "baseline.jpg\t00\nprogressive.jpg\t01\ngrey.jpg\t10\ncmyk.jpg\t11\n";
     const char *base = getenv("TMPDIR");
@@ -47,10 +47,10 @@ static void open_all(void)
     if (rg_file_write(path, list, sizeof list - 1) != 0) give_up("list");
     if (rg_dataset_open(&set, &config) != 0) give_up("data set");
     rg_batcher_new(&batcher, &config, &set);
-    atexit(close_all);
+    atexit(close_data_set);
 }
 
-// The images of a request; what follows in the input answers for them.
+// An ingest request. The next message of the input is taken as the encoder's answer to it.
 static void ingest(const rg_msg_t *request, frames_input_t *input)
 {
     rg_msg_t *reply = NULL, *store = NULL, *outcomes;
@@ -80,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     frames_input_t input = {data, size};
     rg_msg_t *request;
-    if (!batcher) open_all();
+    if (!batcher) open_data_set();
     while ((request = frames_next(&input)) != NULL) {
         if (rg_msg_kind(request) == RG__V1__ENVELOPE__BODY_INGEST_REQUEST)
             ingest(request, &input);

@@ -1,6 +1,7 @@
-// Two or more ranks (mpirun) train as one process with their whole batch does: each rank also is that
-// process. What the ranks have is compared after the last iteration, so that none that fails leaves others
-// waiting.
+// Two or more ranks (started by mpirun) reach the same losses and weights as one process with the whole
+// batch. Each rank computes both: its share together with the others (one_of), and the whole batch alone
+// (alone). They are compared after the last iteration, because a rank that fails earlier would leave the
+// others waiting.
 #include <math.h>
 #include <sched.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@
 #include "tests/grad/fixture.h"
 #include "tests/support/test.h"
 
-enum { ITERATIONS = 5, N = 4, IMG = 32, PIXELS = IMG * IMG * 3, K = 2 }; // N: of a rank
+enum { ITERATIONS = 5, N = 4, IMG = 32, PIXELS = IMG * IMG * 3, K = 2 }; // N: images per rank
 
 static const double TOLERANCE = 1e-4;
 
@@ -23,7 +24,7 @@ typedef struct {
     rg_config_t config;
     rg_ranks_t *ranks;
     rg_backend_t *backend;
-    int references; // of a rank's batch
+    int references; // per rank
 } lab_t;
 
 // ---- batches
@@ -92,14 +93,14 @@ static void batch_fini(rg_batch_t *batch)
 
 // ---- comparison
 
-// The losses of all ranks together against those of one process.
+// Compares the mean of the ranks' losses with the losses of one process.
 static void compare_losses(const lab_t *lab, const rg_losses_t *share, const rg_losses_t *whole,
                            double *worst)
 {
     for (int i = 0; i < share->n; i++) {
         double mean = share->item[i].value, want = whole->item[i].value;
         rg_ranks_mean(lab->ranks, &mean, 1);
-        double off = fabs(mean - want) / fmax(1, fabs(want)); // a critic's verdict may be zero
+        double off = fabs(mean - want) / fmax(1, fabs(want)); // a critic's loss may be zero
         if (!(off <= *worst)) *worst = off;
     }
 }
@@ -111,8 +112,9 @@ static void compare_sets(const rg_params_t *got, const rg_params_t *want)
 
 // ---- stages 1 and 3
 
-// What is found depends on nothing but the embedding.
-static int ask(void *self, const float *embeddings, int n, const unsigned char *exclude, float *features)
+// The neighbours of a query depend on its embedding only.
+static int ask_neighbours(void *self, const float *embeddings, int n, const unsigned char *exclude,
+                          float *features)
 {
     const lab_t *lab = self;
     int width = lab->config.model.embed_dim, shape[3];
@@ -217,7 +219,7 @@ static void test_stage1_with_a_critic(void **state)
 static void test_stage3(void **state)
 {
     lab_t *lab = *state;
-    const rg_retriever_t retriever = {ask, wait_for_all, lab};
+    const rg_retriever_t retriever = {ask_neighbours, wait_for_all, lab};
     const enum rg_fusion_form forms[] = {RG_FUSION_STYLE, RG_FUSION_CONCAT};
     for (int i = 0; i < 2; i++) {
         lab->config.model.fusion = (int)forms[i];
@@ -282,7 +284,7 @@ static void test_classifier(void **state)
 
 // ---- agreement
 
-static void test_an_error_of_one_is_everyones(void **state)
+static void test_all_ranks_get_the_error_of_one(void **state)
 {
     const lab_t *lab = *state;
     int last = rg_ranks_count(lab->ranks) - 1, is_last = rg_ranks_rank(lab->ranks) == last;
@@ -293,7 +295,7 @@ static void test_an_error_of_one_is_everyones(void **state)
     assert_int_equal(rg_ranks_agree(lab->ranks, 0), 0);
 }
 
-// One job after the other: what stopped the first means nothing to the second.
+// Two jobs, one after the other: the stop of the first one must not stop the second.
 static void test_rank_0_stops_the_others(void **state)
 {
     const lab_t *lab = *state;
@@ -314,7 +316,7 @@ static void test_rank_0_stops_the_others(void **state)
 
 // ---- life
 
-// SGD: Adam would make whole steps of the rounding in gradients that are zero.
+// SGD, because Adam would turn rounding errors in gradients that are zero into full steps.
 static void set_training(rg_train_config_t *train, double lr)
 {
     train->iterations = ITERATIONS;
@@ -357,7 +359,7 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_an_error_of_one_is_everyones),
+        cmocka_unit_test(test_all_ranks_get_the_error_of_one),
         cmocka_unit_test(test_rank_0_stops_the_others),
         cmocka_unit_test(test_classifier),
         cmocka_unit_test(test_stage1),

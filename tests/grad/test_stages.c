@@ -1,6 +1,6 @@
 // The first iterations of stages 1, 2 and 3 against a trainer written in PyTorch (make_stage_reference.py):
-// same initial weights, same inputs and draws, losses within 1e-3. The weights that the losses of later
-// iterations see are the work of every gradient, of clipping, of the schedule and of the optimiser.
+// the same initial weights, inputs and draws must give the same losses within 1e-3. Losses of later
+// iterations depend on the weights, and so test every gradient, clipping, the schedule and the optimiser.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,10 +22,10 @@
 enum { ITERATIONS = 10, N = 4, REFERENCES = 2, ATTRS = 5, DIMS = 8, IMG = 32, GF = 4, K = 3, KINDS = 4 };
 enum { CODE = ATTRS * DIMS, PIXELS = IMG * IMG * 3 };
 
-// Measured: some 1e-6 at the reference's lr of 1e-4. At ten times that lr rounding grows past 1e-3 within the
-// ten iterations: Adam makes full steps of the noise in gradients that are zero (biases that a norm cancels)
-// and units fall on the other side of their kinks. A forgotten detach, clip or decay moves some loss by 2e-3
-// or more.
+// The measured differences are about 1e-6 with the reference's lr of 1e-4. With ten times that lr rounding
+// errors grow past 1e-3 within the ten iterations: Adam turns the noise in gradients that are zero (of biases
+// that a norm cancels) into full steps, and units end on the other side of their kinks. A forgotten detach,
+// clip or decay changes some loss by 2e-3 or more.
 static const double TOLERANCE = 1e-3;
 static const double TOLERANCE_ISOMETRY =
     3e-3; // the difference of two distances that are several times larger
@@ -35,9 +35,9 @@ typedef struct {
     rg_backend_t *backend;
     rg_model_t *model;
     rg_reference_t *reference;
-    const char *stage; // whose inputs and losses: stage1, .., masked1: with attention
-    int asked;         // how often neighbours were asked for
-    int waits;         // how often they were waited for
+    const char *stage; // names the inputs and losses: stage1, ..., masked1 (with attention)
+    int asked;         // calls of ask_neighbours, in units of N images
+    int waits;         // calls of wait_for_all
     int stop_at;       // the wait that ends in RG_ESTOPPED, from 1; 0: none
 } lab_t;
 
@@ -100,8 +100,9 @@ static void check_losses(const lab_t *lab, int iteration, const rg_losses_t *los
 
 // ---- stages 1 and 3
 
-// Translations and reconstructions are asked for together: N of each that are asked for.
-static int ask(void *self, const float *embeddings, int n, const unsigned char *exclude, float *features)
+// A step asks for the neighbours of translations and reconstructions in one call, n a multiple of N.
+static int ask_neighbours(void *self, const float *embeddings, int n, const unsigned char *exclude,
+                          float *features)
 {
     lab_t *lab = self;
     int width = lab->config.model.embed_dim, shape[3];
@@ -111,7 +112,7 @@ static int ask(void *self, const float *embeddings, int n, const unsigned char *
     assert_int_equal(n % N, 0);
     for (int i = 0; i < n; i++) {
         if (i % N == 0) {
-            assert_int_equal(exclude[i * 16 + 2], 3); // the batch's ids: no image finds itself
+            assert_int_equal(exclude[i * 16 + 2], 3); // the batch's ids: an image must not find itself
             snprintf(name, sizeof name, "%s.found.%d", lab->stage, lab->asked++);
             rg_fixture_fill(name, features + i * row, (size_t)(N * row), 1);
         }
@@ -199,10 +200,10 @@ static void run_stage1(lab_t *lab, const char *stage)
     run_translation(lab, &lab->config.stage1, &lab->config.stage1_loss, NULL);
 }
 
-// asked: how often an iteration asks for N images' neighbours.
+// asked: the images, in units of N, whose neighbours an iteration asks for.
 static void run_stage3(lab_t *lab, const char *stage, int asked)
 {
-    const rg_retriever_t retriever = {ask, wait_for_all, lab};
+    const rg_retriever_t retriever = {ask_neighbours, wait_for_all, lab};
     model_new(lab, stage, RG_STAGE3_PARTS, RG_STAGE3_TRAINS);
     lab->asked = 0;
     run_translation(lab, &lab->config.stage3, &lab->config.stage3_loss, &retriever);
@@ -250,12 +251,12 @@ static void test_missing_vgg16_is_named(void **state)
 
 static void test_stage3(void **state)
 {
-    run_stage3(*state, "stage3", 3); // every decode asks
+    run_stage3(*state, "stage3", 3); // every decode asks for neighbours
 }
 
 static void test_stage3_by_style(void **state)
 {
-    run_stage3(*state, "style3", 1); // what goes back to its own code asks for nothing
+    run_stage3(*state, "style3", 1); // decoding to the own code needs no neighbours
 }
 
 static void test_stage3_with_attention(void **state)
@@ -265,7 +266,7 @@ static void test_stage3_with_attention(void **state)
 
 // ---- a step that is interrupted
 
-// All that a checkpoint keeps of a model, one block after the other; free() it.
+// All values that a checkpoint keeps of a model, in one array; free() it.
 static float *state_of(rg_model_t *model, size_t *count)
 {
     rg_params_t *sets[RG_PARTS];
@@ -283,12 +284,12 @@ static float *state_of(rg_model_t *model, size_t *count)
     return all;
 }
 
-// A trainer that is stopped while it waits for neighbours saves its state: whichever wait of the step it was,
-// that must be the state of before the step.
+// A trainer that is stopped while it waits for neighbours saves its state. This must be the state before the
+// step, whichever wait of the step was interrupted.
 static void test_interrupted_step_changes_nothing(void **state)
 {
     lab_t *lab = *state;
-    const rg_retriever_t retriever = {ask, wait_for_all, lab};
+    const rg_retriever_t retriever = {ask_neighbours, wait_for_all, lab};
     rg_translation_t translation;
     rg_batch_t batch;
     rg_draws_t draws;

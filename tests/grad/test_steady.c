@@ -1,4 +1,4 @@
-// A steady-state step allocates nothing.
+// After two iterations of stage 1 the arena has grown to its size: further iterations call no allocator.
 #include <stdlib.h>
 #include <string.h>
 

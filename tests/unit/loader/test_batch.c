@@ -81,7 +81,7 @@ static int same(const rg_msg_t *a, const rg_msg_t *b)
     return !rg_msg_frame(b, i, &y);
 }
 
-// Which image these pixels are of: the jitter moves them by less than half of what lies between two.
+// The image that these pixels come from: the jitter moves them by less than half of the distance to the next.
 static unsigned number_of(const float *pixels)
 {
     return (unsigned)lroundf(((pixels[0] + 1) * 127.5f - 10) / 20);
@@ -149,7 +149,7 @@ static void streams_and_seeds_have_their_own_order(void **state)
     rg_batcher_destroy(&reseeded);
 }
 
-// Batches of 3 over epochs of 8: each run of 8 sources, and of 8 targets, is the whole set.
+// Batches of 3, epochs of 8 images: every 8 sources in a row, and every 8 targets, are the whole set.
 static void every_epoch_has_each_image_once(void **state)
 {
     fixture_t *f = *state;
@@ -183,7 +183,7 @@ static void every_epoch_has_each_image_once(void **state)
     assert_memory_not_equal(sources, targets, sizeof sources);
 }
 
-// Every combination of labels has its image here, so a target shows its source's labels but for one, exactly.
+// There is an image for every combination of labels, so each target differs from its source in exactly one.
 static void flipped_targets_differ_in_one_attribute(void **state)
 {
     fixture_t *f = *state;
@@ -209,7 +209,7 @@ static void flipped_targets_differ_in_one_attribute(void **state)
     rg_msg_destroy(&request);
 }
 
-// Only references are flipped: the latent targets before them stay the labels of random images.
+// Only references are flipped: the labels of the latent targets before them are those of random images.
 static void latent_targets_are_not_flipped(void **state)
 {
     fixture_t *f = *state;
@@ -253,8 +253,7 @@ static void pixels_labels_and_ids_belong_together(void **state)
     rg_msg_destroy(&reply);
 }
 
-// The same image in two places is augmented by two draws; one image over many places must show both flips'
-// jitter.
+// The same image in two places is augmented with two different draws.
 static void each_place_has_its_own_augmentation(void **state)
 {
     fixture_t *f = *state;
@@ -348,7 +347,8 @@ static void without_annotation_there_is_nothing_to_train_on(void **state)
     rg_dataset_close(&bare);
 }
 
-// Part 1 of 2 of eight images, of which four have references: the images 2, 3 and 6, 7, the references 2, 3.
+// Eight images, the last four with references, in two parts: part 1 has images 2, 3, 6, 7 and references 2,
+// 3.
 static void a_part_is_of_the_whole_batch(void **state)
 {
     enum { N = 8, M = 4, WHOLE_ROW = SIDE * SIDE * 3 };

@@ -58,7 +58,7 @@ static int decode(fixture_t *f)
     return rg_ingest_decode(&f->config, f->request, &f->reply, &f->store);
 }
 
-// Three that can be taken, at 0, 3 and 5, and four that cannot.
+// Three usable images, at 0, 3 and 5, and four that are refused.
 static void append_mixture(fixture_t *f)
 {
     size_t size;
@@ -74,7 +74,7 @@ static void append_mixture(fixture_t *f)
     free(jpeg);
 }
 
-static void what_can_be_taken_goes_on(void **state)
+static void usable_images_go_on_to_the_encoder(void **state)
 {
     fixture_t *f = *state;
     append_mixture(f);
@@ -160,7 +160,7 @@ static void outcomes_are_merged_in_order(void **state)
     rg_msg_destroy(&other);
 }
 
-static void nothing_goes_on_where_all_are_refused(void **state)
+static void there_is_no_store_request_if_all_are_refused(void **state)
 {
     fixture_t *f = *state;
     append(f, "no", 2);
@@ -188,8 +188,8 @@ static void bad_requests_are_refused_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_can_be_taken_goes_on),      TEST(refusals_name_file_and_reason),
-        TEST(outcomes_are_merged_in_order),   TEST(nothing_goes_on_where_all_are_refused),
+        TEST(usable_images_go_on_to_the_encoder), TEST(refusals_name_file_and_reason),
+        TEST(outcomes_are_merged_in_order),       TEST(there_is_no_store_request_if_all_are_refused),
         TEST(bad_requests_are_refused_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,8 +29,7 @@ static void waiting_before_the_begin_is_not_counted(void **state)
     assert_float_equal(rg_throughput_seconds(&throughput), 0.1, 1e-9);
 }
 
-// 100 slow iterations that wait half their time, then as many quick ones that do not wait as the window
-// holds.
+// 100 slow iterations that wait half of their time, then quick ones without waiting that fill the window.
 static void the_recent_rate_covers_a_window_and_the_total_everything(void **state)
 {
     (void)state;
