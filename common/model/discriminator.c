@@ -1,11 +1,11 @@
-// The gradient penalty needs the gradient of a gradient: the penalty is of D's slope with respect to its input,
-// and D learns from the penalty's gradient with respect to its weights. D is a chain of convolutions and leaky
-// ReLUs, so its slope is a chain too: from the mean of the last map back to the image, each convolution's
-// adjoint and each activation's factor (1 or RG_LEAKY_SLOPE, by the sign of its output). rg_discriminator_slope writes
-// that chain as a graph of ops of its own:
+// The gradient penalty needs the gradient of a gradient: it depends on D's slope with respect to the input, and
+// D learns from its gradient with respect to the weights. D is a chain of convolutions and leaky ReLUs, so its
+// slope is a chain too: from the mean of the last map back to the image, each convolution's adjoint and each
+// activation's factor, 1 or RG_LEAKY_SLOPE by the sign of its output. rg_discriminator_slope writes that chain
+// as a graph of ops:
 //
-//     x ──conv──act──conv──act── source ── mean        way forward: only the signs are used, nothing is recorded
-//     g ◄─conv'─act'─conv'─act'─ source' ◄ 1/(h*w)     way back: recorded, its backward pass reaches the weights
+//     x ──conv──act──conv──act── source ── mean      forward: not recorded, only the signs are used
+//     g ◄─conv'─act'─conv'─act'─ source' ◄ 1/(h*w)   the slope: recorded, its backward reaches the weights
 //
 // So the second derivative is exact, and the tape needs no support for second derivatives.
 #include "common/model/discriminator.h"
@@ -49,15 +49,15 @@ void rg_discriminator_declare(rg_discriminator_t *net, rg_params_t *set, const r
 
 rg_discriminator_output_t rg_discriminate(rg_tape_t *tape, const rg_discriminator_t *net, rg_tensor_t *x)
 {
-    rg_discriminator_output_t verdict = {0};
+    rg_discriminator_output_t output = {0};
     for (int s = 0; s < net->scales; s++) {
         if (s > 0) x = rg_pool3(tape, x);
         rg_tensor_t *h = x;
         for (int i = 0; i < net->layers; i++) h = rg_conv(tape, h, &net->scale[s].conv[i]);
-        verdict.source[s] = rg_conv(tape, h, &net->scale[s].source);
-        verdict.logits[s] = rg_conv(tape, h, &net->scale[s].classes);
+        output.source[s] = rg_conv(tape, h, &net->scale[s].source);
+        output.logits[s] = rg_conv(tape, h, &net->scale[s].classes);
     }
-    return verdict;
+    return output;
 }
 
 rg_tensor_t *rg_discriminator_slope(rg_tape_t *tape, const rg_discriminator_t *net, int scale, rg_tensor_t *x)
@@ -109,13 +109,13 @@ static double weighted_mean(rg_tape_t *tape, rg_tensor_t *x, float weight)
 }
 
 double rg_loss_adversarial(rg_tape_t *tape, const rg_discriminator_t *net,
-                           const rg_discriminator_output_t *verdict, enum rg_gan form, int wanted,
+                           const rg_discriminator_output_t *output, enum rg_gan form, int wanted,
                            float weight)
 {
     double sum = 0, sign = wanted ? -1 : 1;
     for (int s = 0; s < net->scales; s++)
-        sum += form == RG_GAN_LSGAN ? rg_loss_square(tape, verdict->source[s], (float)wanted, weight)
-                                    : sign * weighted_mean(tape, verdict->source[s], (float)sign * weight);
+        sum += form == RG_GAN_LSGAN ? rg_loss_square(tape, output->source[s], (float)wanted, weight)
+                                    : sign * weighted_mean(tape, output->source[s], (float)sign * weight);
     return sum;
 }
 

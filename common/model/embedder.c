@@ -1,6 +1,6 @@
-// What the losses keep for their backward pass. The triplet loss keeps nothing and computes its distances again.
-// The ranking loss keeps two [N,N] matrices: the scores, and the probabilities, which become the gradients of
-// the scores in place. The gradients of the embeddings are then two matrix products.
+// What the losses keep for their backward pass. The triplet loss keeps nothing and computes its distances
+// again. The ranking loss keeps two [N,N] matrices: the scores, and the probabilities, which become the
+// gradients of the scores in place. The gradients of the embeddings are then two matrix products.
 #include "common/model/embedder.h"
 
 #include <assert.h>

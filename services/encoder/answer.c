@@ -151,11 +151,11 @@ typedef struct {
 
 // Images on their way to the retrieval service. Everything is borrowed from the message that brought them.
 typedef struct {
-    added_image_t picture[RG_ANSWER_IMAGES_MAX];
+    added_image_t image[RG_ANSWER_IMAGES_MAX];
     size_t n;
     const uint8_t *pixels;      // [n,S,S,3]
     const rg_msg_t *thumbnails; // the message with the thumbnails, in the same order; NULL: they are stored
-} added_t;
+} added_images_t;
 
 static int read_thumbnail(const rg_msg_t *source, size_t i, rg_payload_t *jpeg)
 {
@@ -171,7 +171,7 @@ static void drop_source(void *data, void *hint)
     rg_msg_destroy(&source);
 }
 
-// The new message refers to the thumbnail in the message that brought it, and holds a reference to that message.
+// The thumbnail is not copied: the new message points into the source and holds a reference to it.
 static int pass_on_thumbnail(rg_msg_t *add, const rg_msg_t *source, size_t i)
 {
     char name[INDEX_TEXT];
@@ -184,17 +184,17 @@ static int pass_on_thumbnail(rg_msg_t *add, const rg_msg_t *source, size_t i)
     return 0;
 }
 
-static int add_item(rg_msg_t *add, const added_t *pictures, size_t i)
+static int add_item(rg_msg_t *add, const added_images_t *images, size_t i)
 {
-    const added_image_t *picture = &pictures->picture[i];
+    const added_image_t *image = &images->image[i];
     Rg__V1__Item *item = ((Rg__V1__AddRequest *)rg_msg_body(add))->items[i];
-    item->name = rg_msg_text(add, "%s", picture->name);
-    item->annotated = picture->annotated;
-    rg_msg_bytes(add, &item->id, picture->id.data, picture->id.len);
-    return pictures->thumbnails ? pass_on_thumbnail(add, pictures->thumbnails, i) : 0;
+    item->name = rg_msg_text(add, "%s", image->name);
+    item->annotated = image->annotated;
+    rg_msg_bytes(add, &item->id, image->id.data, image->id.len);
+    return images->thumbnails ? pass_on_thumbnail(add, images->thumbnails, i) : 0;
 }
 
-static int compute_added(rg_inference_t *networks, const added_t *pictures, float *embeddings,
+static int compute_added(rg_inference_t *networks, const added_images_t *images, float *embeddings,
                          uint16_t *features)
 {
     const rg_config_t *config = networks->config;
@@ -206,10 +206,10 @@ static int compute_added(rg_inference_t *networks, const added_t *pictures, floa
     float *content = rg_alloc(RG_ANSWER_BATCH * map * sizeof *content);
     float *code = rg_alloc(RG_ANSWER_BATCH * (size_t)rg_code_width(config) * sizeof *code);
     int err = 0;
-    for (size_t i = 0; i < pictures->n && !err; i += RG_ANSWER_BATCH) {
-        size_t left = pictures->n - i;
+    for (size_t i = 0; i < images->n && !err; i += RG_ANSWER_BATCH) {
+        size_t left = images->n - i;
         int n = left < RG_ANSWER_BATCH ? (int)left : RG_ANSWER_BATCH;
-        rg_pixels_to_float(pictures->pixels + i * image, (size_t)n * image, pixels);
+        rg_pixels_to_float(images->pixels + i * image, (size_t)n * image, pixels);
         err = rg_inference_encode(networks, content, code, pixels, n);
         if (!err) err = rg_inference_embed(networks, NULL, embeddings + i * width, content, code, n, 0);
         rg_half_from_float(features + i * each, maps ? content : code, (size_t)n * each);
@@ -220,12 +220,12 @@ static int compute_added(rg_inference_t *networks, const added_t *pictures, floa
     return err;
 }
 
-static int make_add_request(rg_inference_t *networks, const added_t *pictures, rg_msg_t **out)
+static int make_add_request(rg_inference_t *networks, const added_images_t *images, rg_msg_t **out)
 {
     const rg_config_t *config = networks->config;
     int shape[3];
     rg_fusion_features(config, shape);
-    const uint32_t n = (uint32_t)pictures->n, rows[] = {n, (uint32_t)config->model.embed_dim},
+    const uint32_t n = (uint32_t)images->n, rows[] = {n, (uint32_t)config->model.embed_dim},
                    each[] = {n, (uint32_t)shape[0], (uint32_t)shape[1], (uint32_t)shape[2]};
     const size_t bytes = (size_t)each[1] * each[2] * each[3] * sizeof(uint16_t);
     if (n > ((size_t)config->limits.message_max_mib << 20) / bytes)
@@ -239,8 +239,8 @@ static int make_add_request(rg_inference_t *networks, const added_t *pictures, r
     float *embeddings = rg_msg_reserve(add, "embeddings", RG__V1__DTYPE__F32, 2, rows);
     uint16_t *features = rg_msg_reserve(add, "features", RG__V1__DTYPE__F16, 4, each);
     int err = 0;
-    for (size_t i = 0; i < n && !err; i++) err = add_item(add, pictures, i);
-    if (!err) err = compute_added(networks, pictures, embeddings, features);
+    for (size_t i = 0; i < n && !err; i++) err = add_item(add, images, i);
+    if (!err) err = compute_added(networks, images, embeddings, features);
     if (err)
         rg_msg_destroy(&add);
     else
@@ -251,19 +251,19 @@ static int make_add_request(rg_inference_t *networks, const added_t *pictures, r
 int rg_answer_store(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t **add)
 {
     const Rg__V1__StoreRequest *asked = rg_msg_body(request);
-    added_t pictures = {.thumbnails = request};
+    added_images_t images = {.thumbnails = request};
     rg_payload_t pixels;
     int err = rg_inference_can_embed(networks);
     if (!err) err = rg_answer_pixels(networks, request, "pixels", &pixels);
     if (err) return err;
     if (pixels.shape[0] != asked->n_items)
         return rg_fail(RG_ESHAPE, "%zu items came with the pixels of %u", asked->n_items, pixels.shape[0]);
-    pictures.pixels = pixels.data;
-    for (; pictures.n < asked->n_items; pictures.n++) {
-        const Rg__V1__Item *item = asked->items[pictures.n];
-        pictures.picture[pictures.n] = (added_image_t){item->name, item->id, item->annotated};
+    images.pixels = pixels.data;
+    for (; images.n < asked->n_items; images.n++) {
+        const Rg__V1__Item *item = asked->items[images.n];
+        images.image[images.n] = (added_image_t){item->name, item->id, item->annotated};
     }
-    return make_add_request(networks, &pictures, add);
+    return make_add_request(networks, &images, add);
 }
 
 static int decode_thumbnail(const rg_config_t *config, const rg_msg_t *source, size_t i, const char *name,
@@ -277,7 +277,7 @@ static int decode_thumbnail(const rg_config_t *config, const rg_msg_t *source, s
 int rg_answer_missing(rg_inference_t *networks, const rg_msg_t *list, rg_msg_t **add)
 {
     const Rg__V1__ListReply *listed = rg_msg_body(list);
-    added_t pictures = {0};
+    added_images_t images = {0};
     int err = rg_inference_can_embed(networks);
     if (!err) err = check_count(listed->n_images);
     if (err) return err;
@@ -286,14 +286,14 @@ int rg_answer_missing(rg_inference_t *networks, const rg_msg_t *list, rg_msg_t *
     uint8_t *pixels = rg_alloc(listed->n_images * image);
     for (size_t i = 0; i < listed->n_images; i++) {
         const Rg__V1__Listed *found = listed->images[i];
-        if (decode_thumbnail(config, list, i, found->name, pixels + pictures.n * image) != 0)
+        if (decode_thumbnail(config, list, i, found->name, pixels + images.n * image) != 0)
             rg_log(RG_LOG_WARN, "bad-thumbnail", "error=\"%s\"", rg_error());
         else
-            pictures.picture[pictures.n++] = (added_image_t){found->name, found->id, found->annotated};
+            images.image[images.n++] = (added_image_t){found->name, found->id, found->annotated};
     }
-    pictures.pixels = pixels;
+    images.pixels = pixels;
     *add = NULL;
-    err = pictures.n ? make_add_request(networks, &pictures, add) : 0;
+    err = images.n ? make_add_request(networks, &images, add) : 0;
     free(pixels);
     return err;
 }

@@ -3,8 +3,8 @@
 //
 // The loop only moves messages. What computes is a job on a thread of its own (wire/jobs.h):
 //
-//     request ──► rg_jobs_add ──► run_*: the networks ──► done_* ──────────────────► reply      embed, translate
-//                                                           └──► retrieval service ──► reply    store, find
+//     request ─► rg_jobs_add ─► run_* (networks) ─► done_* ───────────────────────► reply   embed, translate
+//                                                     └─► retrieval service ────────► reply   store, find
 //
 // A job of store or find makes a request to the retrieval service. The loop sends it and goes on with other
 // work; the reply is passed on as it comes, its payloads are not copied. A job of translate asks for

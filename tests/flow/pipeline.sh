@@ -10,11 +10,11 @@ run 0 translate --image "$work/extra/000001.jpg" --out "$work/translate.png"
 for picture in query translate; do
     [ "$(head -c 4 "$work/$picture.png" | tail -c 3)" = PNG ] || fail "$picture.png is not a PNG"
 done
-# A finished stage is answered at once and changes nothing.
+# Training a finished stage returns at once and changes nothing.
 before=$(cksum <"$work/run/stage3.safetensors")
 run 0 train --stage 3
 [ "$before" = "$(cksum <"$work/run/stage3.safetensors")" ] || fail "a finished stage was trained again"
-# The run as a page that needs nothing beside it, with every stage, its curves and its pictures.
+# The report is one page that needs no other file. It has every stage with its curves and pictures.
 run 0 report
 /usr/bin/python3 tests/support/check_page.py "$work/run/report/report.html" || fail "report.html is not a page of its own"
 for part in 'stage3: training' 'latent, random neighbours' 'p10.trained' 'builtin-classifier-' 'alt="eval-stage3-Male"'; do
@@ -25,7 +25,8 @@ run 1 report --run "$work/nowhere"
 err_has 'nowhere: not a run: it has neither metrics.jsonl nor an evaluation'
 err_is_one_line
 
-# Whoever asked for a stage is gone, and it is still being trained: training everything waits for it and goes on from there.
+# The client that asked for a stage is gone, and the stage is still being trained. Training all stages waits for it, then
+# goes on from there.
 run 0 down
 sed -i 's/^stage3: {iterations: 8/stage3: {iterations: 200/' "$work/config.yaml"
 run 0 up

@@ -1,4 +1,4 @@
-// safetensors files as anyone may hand them in. Every tensor that is accepted must lie within the file.
+// safetensors files from an untrusted source. Every tensor that is accepted must lie within the file.
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     rg_safetensors_t *file;
-    void *bytes = malloc(size + 1); // aligned, and with a guard behind it
+    void *bytes = malloc(size + 1); // aligned; the sanitizer watches the memory behind it
     if (!bytes) abort();
     if (size) memcpy(bytes, data, size);
     if (rg_safetensors_parse(&file, bytes, size, "fuzz") == 0) {

@@ -1,5 +1,5 @@
-// The encoder's conversations with a hostile peer, on networks of a few thousand weights. Translations stop
-// before they are computed: it is the requests that are read here.
+// The encoder's conversations with a hostile peer, on networks of a few thousand weights. Only the reading of
+// requests is under test, so translations stop before they are computed.
 #include <stdio.h>
 #include <unistd.h>
 
@@ -98,7 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size_t bytes;
         rg_msg_t *out = NULL;
         int err = answer(msg, &out);
-        rg_msg_destroy(&msg); // what follows from it outlives it
+        rg_msg_destroy(&msg); // the result must not depend on the request
         if (err && out) give_up("both a result and an error");
         if (!out) continue;
         if (rg_msg_pack(out, 1, &envelope, &bytes) != 0) give_up("pack");

@@ -21,9 +21,10 @@ enum { SIDE = IMG / 4, WIDTH = 4 * GF, CODE = ATTRS * DIMS };
 enum { SAMPLES = 32, INPUTS_MAX = 3, OUTPUTS_MAX = 4 };
 
 static const double OUTPUT_TOLERANCE = 1e-5; // a dozen layers of rounding
-static const double GRADIENT_TOLERANCE =
-    2e-4;                        // and a unit within rounding of its kink may fall on the other side
-static const double ZERO = 1e-2; // of the network's largest gradient: the scale of what cancels
+// A unit that is within rounding of an activation's kink may fall on the other side.
+static const double GRADIENT_TOLERANCE = 2e-4;
+// Differences are relative to at least this share of the network's largest gradient, since terms cancel.
+static const double ZERO = 1e-2;
 static const double LOSS_TOLERANCE = 1e-6;
 
 // ---- the networks
@@ -70,10 +71,10 @@ static int run_masked(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 
 static int run_discriminator(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 {
-    rg_discriminator_output_t verdict = rg_discriminate(lab->fixture.tape, &lab->model->discriminator, x[0]);
+    rg_discriminator_output_t output = rg_discriminate(lab->fixture.tape, &lab->model->discriminator, x[0]);
     for (int s = 0; s < 2; s++) {
-        y[2 * s] = verdict.source[s];
-        y[2 * s + 1] = verdict.logits[s];
+        y[2 * s] = output.source[s];
+        y[2 * s + 1] = output.logits[s];
     }
     return 4;
 }
@@ -154,7 +155,7 @@ static void compare_params(const lab_t *lab, const char *of, const rg_params_t *
                        set->list[i]->count, tolerance);
 }
 
-// All outputs but the last get their upstream gradient in advance; the last starts backward.
+// All outputs but the last get their upstream gradient in advance. The last one starts the backward pass.
 static void run_backward(lab_t *lab, const network_t *net, rg_tensor_t **y, int outputs)
 {
     for (int i = 0, add; i < outputs - 1; i++) {
@@ -175,7 +176,7 @@ static void check_network(lab_t *lab, const network_t *net)
     rg_tensor_t *x[INPUTS_MAX] = {0}, *y[OUTPUTS_MAX];
     rg_tape_reset(lab->fixture.tape);
     rg_fixture_fill_params(set);
-    memset(set->grad, 0, set->count * sizeof *set->grad); // D's lie where those of the others do
+    memset(set->grad, 0, set->count * sizeof *set->grad); // D's gradients share memory with the others'
     for (int i = 0; i < INPUTS_MAX && net->x[i][0]; i++)
         x[i] = rg_fixture_leaf(&lab->fixture, net->x[i], filled(lab, net->name, i, "x", size_of(net->x[i])));
     int outputs = net->run(lab, x, y);
@@ -198,7 +199,7 @@ static void test_networks(void **state)
     for (size_t i = 0; i < sizeof NETWORKS / sizeof *NETWORKS; i++) check_network(*state, &NETWORKS[i]);
 }
 
-// Without dropout factors R's hidden layers pass as they are: equal to factors of one.
+// R without dropout factors computes the same as with factors of 1.
 static void test_embedder_without_dropout(void **state)
 {
     lab_t *lab = *state;
@@ -214,7 +215,7 @@ static void test_embedder_without_dropout(void **state)
     assert_memory_equal(a->data, b->data, rg_tensor_size(a) * sizeof(float));
 }
 
-// ---- losses; the weight scales the gradient, not the value
+// ---- losses: the weight scales the gradient, not the value
 
 static const float WEIGHT = 2.5f;
 

@@ -2,14 +2,14 @@
 #include <string.h>
 
 #include "tests/support/test.h"
-#include "tests/unit/model/small.h"
+#include "tests/unit/model/tiny.h"
 
 static void a_seed_gives_the_same_weights_and_parts_do_not_depend_on_each_other(void **state)
 {
     (void)state;
     rg_config_t config;
     rg_model_t *all, *some;
-    small_config(&config);
+    tiny_configure(&config, "run");
     rg_model_new(&all, &config, RG_STAGE3_PARTS, 0);
     rg_model_new(&some, &config, RG_PART_BIT(RG_GENERATOR), 0);
     const rg_params_t *a = &all->set[RG_GENERATOR], *b = &some->set[RG_GENERATOR];
@@ -29,7 +29,7 @@ static void the_id_is_that_of_the_embedding_space(void **state)
     rg_config_t config;
     rg_model_t *model;
     char before[17], after[17];
-    small_config(&config);
+    tiny_configure(&config, "run");
     rg_model_new(&model, &config, RG_STAGE3_PARTS, 0);
     rg_model_id(model, before);
     assert_int_equal(strlen(before), 16);

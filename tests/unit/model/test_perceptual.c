@@ -1,4 +1,4 @@
-// VGG16 is a file of the user's: what is right is taken, what is not is named.
+// The user brings VGG16 as a file: a good file is taken, and an error says what is wrong with a bad one.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +54,7 @@ static void features_alone_are_taken(void **state)
     rg_perceptual_fini(&net);
 }
 
-// The head is never run, whatever it is made of.
+// The head is never run, so its operators do not matter.
 static void the_whole_network_is_taken(void **state)
 {
     lab_t *lab = *state;

@@ -29,8 +29,8 @@ static void what_is_written_is_read_back(void **state)
     free(path);
 }
 
-// A file of this header and 8 bytes of data.
-static int parse(const char *header)
+// Parses a file with this header and 8 bytes of data.
+static int parse_header(const char *header)
 {
     _Alignas(8) unsigned char bytes[1024];
     uint64_t length = (strlen(header) + 7) / 8 * 8;
@@ -47,24 +47,24 @@ static int parse(const char *header)
 static void every_number_is_checked_against_the_file(void **state)
 {
     (void)state;
-    assert_ok(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}"));
-    assert_ok(parse("{}"));
-    assert_fails(parse("[]"), RG_EFORMAT, "not a JSON object");
-    assert_fails(parse("{\"a\":1}"), RG_EFORMAT, "malformed entry of tensor a");
-    assert_fails(parse("{\"a\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,8]}}"), RG_EFORMAT,
+    assert_ok(parse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}"));
+    assert_ok(parse_header("{}"));
+    assert_fails(parse_header("[]"), RG_EFORMAT, "not a JSON object");
+    assert_fails(parse_header("{\"a\":1}"), RG_EFORMAT, "malformed entry of tensor a");
+    assert_fails(parse_header("{\"a\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,8]}}"), RG_EFORMAT,
                  "F16, not F32");
-    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,2],\"data_offsets\":[0,8]}}"),
+    assert_fails(parse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,2],\"data_offsets\":[0,8]}}"),
                  RG_EFORMAT, "4 dim");
-    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]}}"), RG_EFORMAT,
+    assert_fails(parse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]}}"),
+                 RG_EFORMAT, "fit");
+    assert_fails(parse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,8]}}"), RG_EFORMAT,
                  "fit");
-    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,8]}}"), RG_EFORMAT,
+    assert_fails(parse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}"), RG_EFORMAT,
                  "fit");
-    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}"), RG_EFORMAT,
-                 "fit");
-    assert_fails(parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}"), RG_EFORMAT,
-                 "larger");
+    assert_fails(parse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}"),
+                 RG_EFORMAT, "larger");
     assert_fails(
-        parse("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,8]}}"),
+        parse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,8]}}"),
         RG_EFORMAT, "larger");
 }
 

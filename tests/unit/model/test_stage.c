@@ -2,7 +2,7 @@
 
 #include "common/core/err.h"
 #include "tests/support/test.h"
-#include "tests/unit/model/small.h"
+#include "tests/unit/model/tiny.h"
 
 static enum rg_stage find(const char *text)
 {
@@ -31,7 +31,7 @@ static void a_stage_has_what_it_trains_and_what_the_stage_before_has(void **stat
 {
     (void)state;
     rg_config_t config;
-    small_config(&config);
+    tiny_configure(&config, "run");
     for (enum rg_stage stage = 0; stage < RG_STAGES; stage++) {
         const unsigned parts = rg_stage_parts(stage, &config);
         const enum rg_stage before = rg_stage_before(stage, &config);
@@ -46,7 +46,7 @@ static void a_checkpoint_lies_in_the_run(void **state)
     (void)state;
     rg_config_t config;
     char path[RG_PATH_SIZE];
-    small_config(&config);
+    tiny_configure(&config, "run");
     rg_stage_checkpoint(RG_STAGE_3, &config, path);
     assert_int_equal(strncmp(path, config.run, strlen(config.run)), 0);
     assert_string_equal(path + strlen(config.run), "/stage3.safetensors");
@@ -56,7 +56,7 @@ static void the_controls_of_stage_3_are_gmm_unit(void **state)
 {
     (void)state;
     rg_config_t config;
-    small_config(&config);
+    tiny_configure(&config, "run");
     const unsigned encoders = RG_PART_BIT(RG_CONTENT) | RG_PART_BIT(RG_ATTRIBUTE);
     assert_int_equal(rg_stage_parts(RG_STAGE_3, &config), RG_STAGE3_PARTS);
     assert_int_equal(rg_stage_trains(RG_STAGE_3, &config), RG_STAGE3_TRAINS);

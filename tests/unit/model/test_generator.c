@@ -1,8 +1,8 @@
+// The fusion of retrieved images into what G is given.
 #include <string.h>
 
-#include "common/model/encoders.h"
 #include "tests/support/test.h"
-#include "tests/unit/model/small.h"
+#include "tests/unit/model/tiny.h"
 
 typedef struct {
     rg_config_t config;
@@ -11,16 +11,16 @@ typedef struct {
     rg_model_t *model;
 } fusion_t;
 
-static void open(fusion_t *f, enum rg_fusion_form form)
+static void fusion_open(fusion_t *f, enum rg_fusion_form form)
 {
-    small_config(&f->config);
+    tiny_configure(&f->config, "run");
     f->config.model.fusion = form;
     rg_model_new(&f->model, &f->config, RG_PART_BIT(RG_FUSION), 0);
     assert_ok(rg_cpu_backend_new(&f->backend, 0));
     assert_ok(rg_tape_new(&f->tape, f->backend));
 }
 
-static void close(fusion_t *f)
+static void fusion_close(fusion_t *f)
 {
     rg_tape_destroy(&f->tape);
     rg_backend_destroy(&f->backend);
@@ -31,25 +31,25 @@ static void concat_begins_by_passing_the_content_through(void **state)
 {
     (void)state;
     fusion_t f;
-    open(&f, RG_FUSION_CONCAT);
-    rg_tensor_t *content = rg_tape_tensor(f.tape, 1, 8, 8, 16), *found = rg_tape_tensor(f.tape, 1, 8, 8, 32);
+    fusion_open(&f, RG_FUSION_CONCAT);
+    rg_tensor_t *content = rg_tape_tensor(f.tape, 1, 4, 4, 4 * GF), *found = rg_tape_tensor(f.tape, 1, 4, 4, 2 * 4 * GF);
     for (size_t i = 0; i < rg_tensor_size(content); i++) content->data[i] = (float)(i % 7) - 3;
     memset(found->data, 0, rg_tensor_size(found) * sizeof(float));
     rg_tensor_t *fused = content, *code = NULL;
     rg_fuse(f.tape, &f.model->fusion, &fused, &code, NULL, found);
     for (size_t i = 0; i < rg_tensor_size(content); i++)
         assert_true(fused->data[i] > content->data[i] - 1e-5f && fused->data[i] < content->data[i] + 1e-5f);
-    close(&f);
+    fusion_close(&f);
 }
 
-// Four images: one that changes in its first two dims, one whose second neighbour is missing, one that has
-// none, and one in which nothing changes.
+// Four images: in the first two dimensions 0 to 2 are to change. Image 0 has both neighbours, the second
+// neighbour of image 1 is missing, image 2 has no neighbours, and nothing changes in image 3.
 static void style_is_the_mean_of_those_that_were_found(void **state)
 {
     (void)state;
     enum { IMAGES = 4, ROWS = 3, K = 2 };
     fusion_t f;
-    open(&f, RG_FUSION_STYLE);
+    fusion_open(&f, RG_FUSION_STYLE);
     const int width = rg_code_width(&f.config);
     rg_tensor_t *own = rg_tape_tensor(f.tape, IMAGES, 1, 1, width), *content = NULL,
                 *wanted = rg_tape_tensor(f.tape, IMAGES, 1, 1, width),
@@ -61,7 +61,8 @@ static void style_is_the_mean_of_those_that_were_found(void **state)
         wanted->data[i] = own->data[i] + (row < ROWS && dim < 2 ? 1 : 0);
     }
     for (int dim = 0; dim < width; dim++) {
-        found->data[dim] = 3, found->data[width + dim] = 5;
+        found->data[dim] = 3;
+        found->data[width + dim] = 5;
         found->data[K * width + dim] = -7;
     }
     assert_int_equal(rg_fusion_rows(&f.model->fusion, wanted, own), ROWS);
@@ -73,7 +74,7 @@ static void style_is_the_mean_of_those_that_were_found(void **state)
         assert_true(code->data[i] == (changes ? want[row] : wanted->data[i]));
     }
     assert_null(content);
-    close(&f);
+    fusion_close(&f);
 }
 
 static void features_are_what_the_form_reads(void **state)
@@ -81,15 +82,15 @@ static void features_are_what_the_form_reads(void **state)
     (void)state;
     rg_config_t config;
     int shape[3];
-    small_config(&config);
+    tiny_configure(&config, "run");
     rg_fusion_features(&config, shape);
     assert_int_equal(shape[0], 1);
     assert_int_equal(shape[2], rg_code_width(&config));
     config.model.fusion = RG_FUSION_CONCAT;
     rg_fusion_features(&config, shape);
-    assert_int_equal(shape[0], 8);
-    assert_int_equal(shape[1], 8);
-    assert_int_equal(shape[2], 16);
+    assert_int_equal(shape[0], 4);
+    assert_int_equal(shape[1], 4);
+    assert_int_equal(shape[2], 4 * GF);
 }
 
 int main(void)
