@@ -1,11 +1,11 @@
 // A file goes through three places:
 //
-//     rg_ingest_file ──► filling ──flush──► sent ──ingest_take_reply──► counted and reported
-//                     (one request)   (requests in flight)
-//                                       │        ▲
-//                                       └─ busy ─┘  RG_EBUSY: sent again after busy_s
+//     rg_ingest_file ──► filling ──flush──► in flight ──ingest_take_reply──► counted and reported
+//                     (one request)      (requests)
+//                                         │        ▲
+//                                         └─ busy ─┘  RG_EBUSY: sent again after busy_s
 //
-// A request stays in the list `sent` until the loader has told the fate of its files. If the loader is
+// A request stays in the list `in_flight` until the loader has told the fate of its files. If the loader is
 // restarted meanwhile, the link sends the request again; files that were added before are then duplicates.
 #include "services/ctl/ingest.h"
 
@@ -27,18 +27,18 @@ enum { FILES_MAX = 16, BYTES_MAX = 8 << 20 };
 static const double busy_s = 0.2; // pause before a busy loader is asked again
 
 // A request in flight.
-typedef struct sending {
-    LIST_ENTRY(sending) entry;
+typedef struct ingest_request {
+    LIST_ENTRY(ingest_request) entry;
     rg_ingest_t *ingest;
-    rg_msg_t *request;
+    rg_msg_t *message;
     int again; // the loader was busy: to be sent again
-} sending_t;
+} ingest_request_t;
 
 struct rg_ingest {
     const rg_options_t *options;
     rg_caller_t *loader;
     rg_progress_bar_t *progress; // of the caller
-    LIST_HEAD(, sending) sent;
+    LIST_HEAD(, ingest_request) in_flight;
     int again;           // how many of them are to be sent again
     double again_s;      // when to send them
     rg_msg_t *filling;   // the request that takes the next file; NULL: none yet
@@ -57,7 +57,7 @@ int rg_ingest_open(rg_ingest_t **out, const rg_options_t *options, const char *l
     rg_ingest_t *ingest = rg_alloc(sizeof *ingest);
     *ingest = (rg_ingest_t){.options = options, .loader = loader, .total = total};
     ingest->progress = rg_caller_show(loader, label, "images", options->json, NULL, NULL);
-    LIST_INIT(&ingest->sent);
+    LIST_INIT(&ingest->in_flight);
     *out = ingest;
     return 0;
 }
@@ -119,24 +119,24 @@ static void ingest_take_outcome(rg_ingest_t *ingest, const Rg__V1__Outcome *outc
 
 // ---- requests
 
-static void sending_destroy(sending_t *sending)
+static void ingest_request_destroy(ingest_request_t *request)
 {
-    LIST_REMOVE(sending, entry);
-    rg_msg_destroy(&sending->request);
-    free(sending);
+    LIST_REMOVE(request, entry);
+    rg_msg_destroy(&request->message);
+    free(request);
 }
 
 static void ingest_take_reply(void *self, int err, const rg_msg_t *reply)
 {
-    sending_t *sending = self;
-    rg_ingest_t *ingest = sending->ingest;
+    ingest_request_t *request = self;
+    rg_ingest_t *ingest = request->ingest;
     if (err == RG_EBUSY) {
-        sending->again = 1;
+        request->again = 1;
         ingest->again++;
         ingest->again_s = rg_clock_s() + busy_s;
         return;
     }
-    sending_destroy(sending);
+    ingest_request_destroy(request);
     if (!err && rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_INGEST_REPLY)
         err = rg_fail(RG_EFORMAT, "the loader sent a reply of another kind (%d)", (int)rg_msg_kind(reply));
     rg_failure_keep(&ingest->failure, err);
@@ -146,22 +146,22 @@ static void ingest_take_reply(void *self, int err, const rg_msg_t *reply)
     if (body->generation > ingest->generation) ingest->generation = body->generation;
 }
 
-static void sending_send(sending_t *sending)
+static void ingest_request_send(ingest_request_t *request)
 {
-    rg_msg_t *request = rg_msg_retain(sending->request);
-    rg_caller_send(sending->ingest->loader, &request, ingest_take_reply, sending);
+    rg_msg_t *message = rg_msg_retain(request->message);
+    rg_caller_send(request->ingest->loader, &message, ingest_take_reply, request);
 }
 
 static void send_again(rg_ingest_t *ingest)
 {
-    sending_t *sending;
+    ingest_request_t *request;
     if (rg_clock_s() < ingest->again_s) return;
-    LIST_FOREACH(sending, &ingest->sent, entry)
+    LIST_FOREACH(request, &ingest->in_flight, entry)
     {
-        if (!sending->again) continue;
-        sending->again = 0;
+        if (!request->again) continue;
+        request->again = 0;
         ingest->again--;
-        sending_send(sending);
+        ingest_request_send(request);
     }
 }
 
@@ -185,11 +185,11 @@ static int flush(rg_ingest_t *ingest)
     Rg__V1__IngestRequest *body = rg_msg_body(ingest->filling);
     body->n_items = ingest->files;
     ingest->files = ingest->bytes = 0;
-    sending_t *sending = rg_alloc(sizeof *sending);
-    *sending = (sending_t){.ingest = ingest, .request = ingest->filling};
-    LIST_INSERT_HEAD(&ingest->sent, sending, entry);
+    ingest_request_t *request = rg_alloc(sizeof *request);
+    *request = (ingest_request_t){.ingest = ingest, .message = ingest->filling};
+    LIST_INSERT_HEAD(&ingest->in_flight, request, entry);
     ingest->filling = NULL;
-    sending_send(sending);
+    ingest_request_send(request);
     return drain(ingest, ingest->options->config.limits.credit - 1);
 }
 
@@ -272,7 +272,8 @@ static int ingest_check_counts(const rg_ingest_t *ingest)
 {
     uint64_t fates = count_fates(ingest);
     if (fates < ingest->given)
-        return rg_fail(RG_EFORMAT, "the loader answered for only %llu of %llu files",
+        return rg_fail(RG_EFORMAT,
+                       "the loader answered for only %llu of %llu files: run the same command again",
                        (unsigned long long)fates, (unsigned long long)ingest->given);
     if (ingest->refused)
         return rg_fail(RG_EINVAL, "%llu files were refused", (unsigned long long)ingest->refused);
@@ -286,7 +287,7 @@ int rg_ingest_close(rg_ingest_t **out, int err)
     rg_failure_keep(&failure, err ? err : rg_ingest_settle(ingest));
     rg_msg_destroy(&ingest->filling);
     rg_caller_close(&ingest->loader);
-    while (!LIST_EMPTY(&ingest->sent)) sending_destroy(LIST_FIRST(&ingest->sent));
+    while (!LIST_EMPTY(&ingest->in_flight)) ingest_request_destroy(LIST_FIRST(&ingest->in_flight));
     if (failure.err == RG_ESTOPPED) {
         err = rg_fail(RG_ESTOPPED, "stopped after %llu images; run the same command again to continue",
                       (unsigned long long)count_fates(ingest));

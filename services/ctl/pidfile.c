@@ -37,7 +37,8 @@ int rg_pidfile_take(const rg_config_t *config, int *out)
         if (fd < 0) return rg_fail_errno(RG_EIO, "%s: cannot open", path);
         if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
             err = errno == EWOULDBLOCK
-                      ? rg_fail(RG_EBUSY, "already running (pid %d), %s", (int)read_pid(fd), path)
+                      ? rg_fail(RG_EBUSY, "already running (pid %d in %s): `rg-ctl down' stops it",
+                                (int)read_pid(fd), path)
                       : rg_fail_errno(RG_EIO, "%s: cannot lock", path);
         } else if (is_current(fd, path)) {
             *out = fd;

@@ -9,7 +9,7 @@
 #include "common/config/config.h"
 
 // Makes the run directory and takes the lock. *fd holds the lock; forked processes share it, and exec closes
-// it. RG_EBUSY "already running (pid N)".
+// it. RG_EBUSY naming the process that holds it.
 int rg_pidfile_take(const rg_config_t *config, int *fd);
 
 // Writes this process's id into the file.

@@ -11,7 +11,7 @@ err_is_one_line
 run 1 keys add ann --role reader
 err_has "$keys: cannot open folder"
 run 0 keys init
-out_has "^$keys holds the services' key, and services with which they ask each other"
+out_has "^$keys holds the services' key, and the key services with which they ask each other"
 run 1 keys init
 err_has "$keys: has the services' keys already"
 run 0 keys add ann --role reader

@@ -12,7 +12,7 @@ first=$(pid_of)
 run 0 status $config --json retrieval
 [ "$(pid_of)" = "$first" ] || fail "status shows another process than up"
 run 1 up $config --only retrieval
-err_has "already running \(pid [0-9]+\)"
+err_has "already running \(pid [0-9]+ in .*rg.pid\)"
 err_is_one_line
 
 kill -9 "$first"

@@ -24,7 +24,7 @@ run 2 train --config "$work/config.yaml" --stage 4
 err_has "--stage 4: expected classifier, 1, 2, 3 or all"
 run 2 evaluate --config "$work/config.yaml" --stage 4
 run 2 experiment --config "$work/config.yaml"
-err_has "which one: table1, table2 or table3"
+err_has "TABLE is missing: table1, table2 or table3"
 run 2 experiment --config "$work/config.yaml" table4
 err_has "table4: expected table1, table2 or table3"
 run 2 experiment --config "$work/config.yaml" table1 --seeds 0

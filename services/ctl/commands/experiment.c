@@ -34,7 +34,7 @@ static int experiment_argument(void *own, char *text)
 static int experiment_check(const void *own)
 {
     const experiment_options_t *options = own;
-    return options->table == NO_TABLE ? rg_fail(RG_EUSAGE, "which one: table1, table2 or table3?") : 0;
+    return options->table == NO_TABLE ? rg_fail(RG_EUSAGE, "TABLE is missing: table1, table2 or table3") : 0;
 }
 
 static void experiment_tell(const rg_options_t *options, enum rg_plan_table table, const char *folder)

@@ -108,7 +108,8 @@ static int index_run(const rg_options_t *options, const void *own)
     rg_caller_close(&retrieval);
     if (!err) index_print(&task);
     if (!err && task.problems)
-        err = rg_fail(RG_EFORMAT, "%llu problems were found", (unsigned long long)task.problems);
+        err = rg_fail(RG_EFORMAT, "%llu problems were found; `rg-ctl index rebuild' builds the index anew",
+                      (unsigned long long)task.problems);
     json_decref(task.report);
     return err;
 }

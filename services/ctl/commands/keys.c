@@ -50,7 +50,8 @@ static int keys_init(const rg_options_t *options, const keys_t *own)
     if (options->json)
         rg_output_json(json_pack("{s:s, s:s}", "server", server, "identity", identity));
     else
-        printf("%s holds the services' key, and %s with which they ask each other\n", folder, identity);
+        printf("%s holds the services' key, and the key %s with which they ask each other\n", folder,
+               identity);
     return 0;
 }
 
@@ -64,9 +65,10 @@ static int keys_add(const rg_options_t *options, const keys_t *own)
     if (options->json)
         rg_output_json(json_pack("{s:s, s:s, s:s}", "name", own->name, "role", role, "public_key", key));
     else
-        printf("%s is a %s: hand over %s/server.key and %s/%s.key_secret, for a folder of keys with "
-               "security.identity: %s\n",
-               own->name, role, folder, folder, own->name, own->name);
+        printf(
+            "%s is a %s: hand over %s/server.key and %s/%s.key_secret. The user puts both into a folder and "
+            "sets security.keys to that folder and security.identity to %s.\n",
+            own->name, role, folder, folder, own->name, own->name);
     return 0;
 }
 

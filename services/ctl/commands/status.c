@@ -117,7 +117,9 @@ static int survey_check(const rg_config_t *config, const survey_row_t rows[RG_SE
     for (int i = 0; i < RG_SERVICES; i++)
         if (rows[i].service && !rows[i].reply)
             n += (size_t)snprintf(silent + n, sizeof silent - n, "%s%s", n ? ", " : "", rows[i].service);
-    return n ? rg_fail(RG_ETIMEOUT, "no answer from %s (run directory %s)", silent, config->run) : 0;
+    return n ? rg_fail(RG_ETIMEOUT, "no answer from %s (run directory %s): `rg-ctl up' starts them", silent,
+                       config->run)
+             : 0;
 }
 
 static int survey_round(const survey_t *survey, const rg_options_t *options, unsigned services, int clear)

@@ -183,8 +183,9 @@ static int stay_attached(pid_t supervisor)
     int status, told = 0;
     while (waitpid(supervisor, &status, 0) < 0) // a signal ends waitpid: SA_RESTART is not set
         if (atomic_load(rg_interrupted()) && !told++) kill(supervisor, SIGTERM);
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0
-                                                         : rg_fail(RG_EREMOTE, "the supervisor was killed");
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0
+               ? 0
+               : rg_fail(RG_EREMOTE, "the supervisor was killed, and the services with it");
 }
 
 static int up_run(const rg_options_t *options, const void *input)
@@ -230,13 +231,13 @@ const rg_command_t rg_command_up = {
 
 // ---- down
 
-static int down_stop(pid_t pid, int pidfd)
+static int down_stop(const rg_config_t *config, pid_t pid, int pidfd)
 {
     struct pollfd ended = {.fd = pidfd, .events = POLLIN};
     if (pidfd_send_signal(pidfd, SIGTERM, NULL, 0) != 0) return 0; // it has ended by itself
     if (poll(&ended, 1, DOWN_MS) == 1) return 0;
-    return rg_fail(RG_ETIMEOUT, "the supervisor (pid %d) did not end within %d s: see its log in RUN/logs",
-                   (int)pid, DOWN_MS / 1000);
+    return rg_fail(RG_ETIMEOUT, "the supervisor (pid %d) did not end within %d s: see %s/logs", (int)pid,
+                   DOWN_MS / 1000, config->run);
 }
 
 static int down_run(const rg_options_t *options, const void *own)
@@ -246,7 +247,7 @@ static int down_run(const rg_options_t *options, const void *own)
     (void)own;
     if (err && !none) return err;
     if (!none) {
-        err = down_stop(pid, pidfd);
+        err = down_stop(&options->config, pid, pidfd);
         close(pidfd);
         if (err) return err;
     }

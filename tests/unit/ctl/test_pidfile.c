@@ -50,7 +50,7 @@ static void test_owner_is_found_and_second_taker_refused(void **state)
     assert_int_equal(rg_pidfile_take(&config, &fd), 0);
     assert_int_equal(rg_pidfile_write(fd), 0);
     assert_int_equal(rg_pidfile_take(&config, &second), RG_EBUSY);
-    snprintf(own, sizeof own, "(pid %d)", (int)getpid());
+    snprintf(own, sizeof own, "(pid %d in ", (int)getpid());
     assert_non_null(strstr(rg_error(), own));
     assert_int_equal(rg_pidfile_owner(&config, &pid, &pidfd), 0);
     assert_int_equal(pid, getpid());
