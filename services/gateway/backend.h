@@ -12,8 +12,8 @@ typedef struct rg_backend rg_backend_t;
 
 // The errors of rg_link_new.
 int rg_backend_new(rg_backend_t **backend, const rg_config_t *config);
-void rg_backend_add_to(rg_backend_t *backend,
-                       rg_service_t *service);   // the service's loop then serves the links
+// Makes the service's loop serve the links.
+void rg_backend_add_to(rg_backend_t *backend, rg_service_t *service);
 void rg_backend_destroy(rg_backend_t **backend); // after rg_backend_stop
 
 // Ends all calls with RG_ESTOPPED, later ones too.

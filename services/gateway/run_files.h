@@ -41,7 +41,8 @@ json_t *rg_runs_json(const rg_runs_t *runs); // {runs}; new reference
 
 // ---- journals
 //
-// A journal (core/journal.h) is a file of JSON lines that grows. Clients read it in parts, from an offset on.
+// A journal (common/core/file.h) is a file of JSON lines that grows. Clients read it in parts, from an offset
+// on.
 
 enum { RG_JOURNAL_PART = 256 << 10 }; // bytes of a part at most
 

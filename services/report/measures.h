@@ -31,7 +31,7 @@ typedef struct {
     char part[RG_MEASURE_NAME]; // "": all images
 } rg_measure_t;
 
-// Takes a key apart. Returns 1, or 0 if a part of it is too long.
+// Parses a key. Returns 1, or 0 if a part of it is too long.
 int rg_measure_parse(rg_measure_t *measure, const char *key);
 
 // Adds the tables of all numbers: by mode, without a mode, and by part. The tables' ids begin with `id`.

@@ -32,7 +32,7 @@ export class Poll {
     try {
       await this.#work();
     } catch (error) {
-      if (error.status === undefined) throw error; // an error of a request: the next round tries again
+      if (error.status === undefined) throw error; // errors of requests have a status: the next round tries again
     } finally {
       this.#busy = false;
       if (this.#on && !document.hidden) this.#timer = setTimeout(() => this.now(), PERIOD_MS);

@@ -19,10 +19,10 @@ typedef struct {
     double half;   // half of the mean's 95 % interval, NAN if n < 2
 } rg_statistic_t;
 
-// Of values [n]. NAN stands for a missing value.
+// The statistic of values [n]. NAN stands for a missing value.
 rg_statistic_t rg_statistic(const double *values, int n);
 
-// Of the differences a[i] - b[i] [n] where neither is missing.
+// The statistic of the differences a[i] - b[i] [n] where neither is missing.
 rg_statistic_t rg_statistic_paired(const double *a, const double *b, int n);
 
 // The 97.5 % quantile of Student's t with `freedom` >= 1 degrees of freedom.
