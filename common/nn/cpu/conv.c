@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "common/core/alloc.h"
+#include "common/core/err.h"
 #include "common/nn/cpu/cpu.h"
 #include "common/nn/cpu/direct.h"
 #include "common/nn/cpu/patches.h"
@@ -28,6 +29,44 @@ struct rg__conv {
     rg__scratch_t y;     // its f32 output before it is rounded to bfloat16
 };
 
+// oneDNN starts on every processor, but refuses bfloat16 primitives where the processor lacks the
+// instructions, and only when they are made. So one small convolution of each kind is tried now.
+static int probe_bf16(rg__conv_t *conv)
+{
+    enum { SIDE = 16, CHANNELS = 16, MAP = SIDE * SIDE * CHANNELS, WEIGHTS = CHANNELS * CHANNELS * 9 };
+    const rg_conv_shape_t shape = {.n = 2,
+                                   .h = SIDE,
+                                   .w = SIDE,
+                                   .c = CHANNELS,
+                                   .o = CHANNELS,
+                                   .k = 3,
+                                   .stride = 1,
+                                   .pad = 1,
+                                   .oh = SIDE,
+                                   .ow = SIDE};
+    const rg_window_side_t side = {.k = 3, .stride = 1, .dilation = 1, .before = 1, .after = 1};
+    const rg_window_conv_shape_t plain_shape = {.n = 2,
+                                                .h = SIDE,
+                                                .w = SIDE,
+                                                .c = CHANNELS,
+                                                .o = CHANNELS,
+                                                .groups = 1,
+                                                .oh = SIDE,
+                                                .ow = SIDE,
+                                                .window = {side, side}};
+    float *x = rg_alloc(2 * MAP * sizeof *x), *y = rg_alloc(2 * MAP * sizeof *y),
+          *w = rg_alloc(WEIGHTS * sizeof *w);
+    const rg_weights_t weights = {.value = w};
+    int err = rg__winograd_forward(&conv->winograd, y, x, weights, NULL, &shape);
+    if (!err) err = rg__direct_forward(conv->direct, y, x, weights, NULL, &plain_shape);
+    free(x);
+    free(y);
+    free(w);
+    if (!err) return 0;
+    return rg_fail(RG_EVERSION, "this processor has no bfloat16 products (%s): use `precision: f32`",
+                   rg_error());
+}
+
 int rg__conv_new(rg__conv_t **out, int bf16)
 {
     rg__conv_t *conv = rg_alloc(sizeof *conv);
@@ -35,6 +74,7 @@ int rg__conv_new(rg__conv_t **out, int bf16)
     conv->thin.packs = conv->packs;
     int err = rg__direct_new(&conv->direct, conv->packs, bf16);
     if (!err) err = rg__winograd_init(&conv->winograd, conv->packs, bf16);
+    if (!err && bf16) err = probe_bf16(conv);
     if (err) {
         rg__conv_destroy(&conv);
         return err;
@@ -153,7 +193,7 @@ static int plain_forward(rg_backend_t *backend, float *y, const float *x, rg_wei
 }
 
 static int any_forward(rg_backend_t *backend, void *y, const float *x, rg_weights_t w, const float *bias,
-                   const rg_conv_shape_t *s)
+                       const rg_conv_shape_t *s)
 {
     rg__conv_t *conv = conv_of(backend);
     check_geometry(s);
@@ -171,7 +211,7 @@ static int any_forward(rg_backend_t *backend, void *y, const float *x, rg_weight
 }
 
 static int any_backward(rg_backend_t *backend, float *dx, int add, float *dw, float *db, const float *x,
-                    const float *dy, rg_weights_t w, const rg_conv_shape_t *s)
+                        const float *dy, rg_weights_t w, const rg_conv_shape_t *s)
 {
     rg__conv_t *conv = conv_of(backend);
     int pixels = s->n * s->oh * s->ow;
