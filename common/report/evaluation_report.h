@@ -31,8 +31,8 @@ int rg_report_write(const rg_report_t *report, const char *path);
 int rg_report_append(const rg_report_t *report, const char *path);
 
 // Looks in the file of all reports for the last line that was measured in the same way: it has every entry of
-// this report, which holds only its protocol so far, with the same value. Copies its entries. 1; 0 if there is
-// no such line. Lines that cannot be read are skipped.
+// this report, which holds only its protocol so far, with the same value. Copies its entries. 1; 0 if there
+// is no such line. Lines that cannot be read are skipped.
 int rg_report_recall(rg_report_t *report, const char *path);
 
 // Returns 0 if numbers of the same name in the two reports (JSON objects) can be compared: the reports agree

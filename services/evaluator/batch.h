@@ -22,7 +22,7 @@ typedef struct {
 } rg_evaluation_batch_t;
 
 void rg_evaluation_batch_init(rg_evaluation_batch_t *batch, rg_evaluation_t *evaluation, int capacity);
-void rg_evaluation_batch_fini(rg_evaluation_batch_t *batch); // tolerates a zeroed struct
+void rg_evaluation_batch_fini(rg_evaluation_batch_t *batch); // accepts a zeroed struct
 
 // The number of images in the batch that begins with image `first` of n: at most evaluation.batch.
 int rg_evaluation_batch_size(const rg_evaluation_t *self, uint32_t first, uint32_t n);

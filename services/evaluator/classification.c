@@ -1,5 +1,5 @@
-// The evaluation of the built-in classifier: how well does it predict the attributes of real test images? Every
-// accuracy of the other stages is measured with it.
+// The evaluation of the built-in classifier: how well does it predict the attributes of real test images?
+// Every accuracy of the other stages is measured with it.
 #include <stdlib.h>
 
 #include "common/core/alloc.h"

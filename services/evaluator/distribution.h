@@ -1,17 +1,18 @@
-// Distribution distances: how similar two sets of images are as wholes. Adds the numbers of every measure of
-// two sets of features to a report: Frechet and kernel distance, precision, recall, density and coverage, and
-// the inception score.
+// Distribution distances: how similar two sets of images are, taken as distributions. Adds the numbers of
+// every measure of two sets of features to a report: Frechet and kernel distance, precision, recall, density
+// and coverage, and the inception score.
 #ifndef RG_EVALUATOR_DISTRIBUTION_H
 #define RG_EVALUATOR_DISTRIBUTION_H
 
 #include "common/report/evaluation_report.h"
 #include "services/evaluator/features.h"
 
-// Kernel distance: subsets of half the smaller set, of at most RG_KID_SIZE_MAX vectors. Precision and the
-// others: k neighbours.
+// Settings of the measures. The subsets of the kernel distance have half the vectors of the smaller set, at
+// most RG_KID_SIZE_MAX.
 enum { RG_KID_SUBSETS = 20, RG_KID_SIZE_MAX = 1000, RG_PRDC_K = 5 };
 
-// Sets with fewer images get only their count, or the Frechet distance over all: other numbers would be noise.
+// A domain with fewer images gets only its count, a whole set with fewer images only the Frechet distance:
+// other numbers would be noise.
 enum { RG_DOMAIN_MIN = 24 };
 
 // Numbers NAME_MODE over all images, and for each domain NAME_MODE.DOMAIN of the images that were asked to

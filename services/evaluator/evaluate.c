@@ -1,4 +1,4 @@
-// The way of an evaluation:
+// The steps of an evaluation:
 //
 //   RUN/STAGE.safetensors      the data set
 //            |                       |

@@ -1,7 +1,7 @@
 // One evaluation, from a checkpoint to its report.
 //
 // The report begins with the protocol of the measurement and is appended to RUN/evaluations.jsonl. The same
-// weights are measured once: again only if something in the protocol has changed. RUN/reports/STAGE.json is
+// weights are measured once, and again only if something in the protocol has changed. RUN/reports/STAGE.json is
 // the latest full report of a stage.
 //
 // Numbers of a report; metrics/metrics.h explains the measures:
@@ -12,16 +12,16 @@
 //               - wanted_accuracy_MODE[.DOMAIN], untouched_accuracy_MODE, images_MODE.DOMAIN
 //               - frechet, kid, kid_spread, precision, recall, density, coverage, each as NAME_MODE[.DOMAIN],
 //                 and inception_score, inception_spread as NAME_MODE if the extractor has classes
-//               - diversity_latent, and diversity_real of as many different real images; with evaluation.lpips
-//                 also lpips_latent and lpips_real
+//               - diversity_latent, and diversity_real of as many different real images
+//               - lpips_latent and lpips_real, if evaluation.lpips names a network
 //               - reconstruction_l1_255 in grey levels
 //               What real images reach:
 //               - ceiling_accuracy[.DOMAIN], untouched_ceiling_accuracy, untranslated_baseline[.DOMAIN]
 //               - one half of them, images_bounds[.DOMAIN], against the other half, each [.DOMAIN]:
 //                 frechet_floor, kid_floor, kid_spread_floor,
 //                 precision_ceiling, recall_ceiling, density_ceiling, coverage_ceiling
-//   stage2      pK.SPACE.WHAT, where SPACE is trained, untrained, code_only, code_components or random and WHAT
-//               is attributes, content, average, strict or found
+//   stage2      pK.SPACE.WHAT. SPACE is trained, untrained, code_only, code_components or random; WHAT is
+//               attributes, content, average, strict or found.
 //   stage3      as stage1; with the fusion layers also the modes latent_random and reference_random, whose
 //               neighbours are random ones, and pixel_change_255_MODE
 // Distances use the features of the extractor that the protocol names. They are FID and KID only if that is
@@ -31,8 +31,8 @@
 
 #include "services/evaluator/evaluation.h"
 
-// *report: a JSON object, free() it. Computes with config->threads threads. stage3 with the fusion layers waits
-// for the retrieval service. RG_ENOENT, RG_EMODEL, RG_ESTOPPED, RG_EFULL and others.
+// *report: a JSON object, free() it. Computes with config->threads threads. stage3 with the fusion layers
+// waits for the retrieval service. RG_ENOENT, RG_EMODEL, RG_ESTOPPED, RG_EFULL and others.
 int rg_evaluate(const rg_config_t *config, enum rg_stage stage, rg_evaluation_progress_t *progress,
                 const atomic_int *stop, char **report);
 

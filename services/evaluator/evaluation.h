@@ -1,5 +1,5 @@
-// What every evaluation works with: the configuration, the images to measure on, the networks, the connection
-// to the retrieval service, the progress and the flag that ends it early.
+// The state of one evaluation: the configuration, the images to measure on, the networks, the connection to
+// the retrieval service, the progress, and the flag that ends the evaluation early.
 #ifndef RG_EVALUATOR_EVALUATION_H
 #define RG_EVALUATOR_EVALUATION_H
 
@@ -43,7 +43,7 @@ typedef struct {
 enum { RG_IMAGES_MIN = 4 };
 int rg_evaluation_open(rg_evaluation_t *self, const rg_config_t *config, enum rg_stage stage,
                        rg_evaluation_progress_t *progress, const atomic_int *stop);
-void rg_evaluation_close(rg_evaluation_t *self); // tolerates a zeroed struct
+void rg_evaluation_close(rg_evaluation_t *self); // accepts a zeroed struct
 
 // 1 if the model has the fusion layers and so asks for neighbours.
 static inline int rg_evaluation_fuses(const rg_evaluation_t *self)
@@ -61,7 +61,7 @@ int rg_evaluation_generation(rg_evaluation_t *self, uint64_t *generation);
 // Adds n to the images done. RG_ESTOPPED if the evaluation shall end.
 int rg_evaluation_advance(rg_evaluation_t *self, int n);
 
-// ---- The evaluation of each stage. Each adds its numbers to the report (evaluate.h lists them).
+// ---- the evaluation of each stage; each adds its numbers to the report (evaluate.h lists them)
 
 int rg_evaluate_classifier(rg_evaluation_t *self, rg_report_t *report);
 int rg_evaluate_translation(rg_evaluation_t *self, rg_report_t *report);

@@ -15,7 +15,7 @@
 // Key evaluation.extractor.pixels: the range of numbers that the network expects.
 enum rg_pixels { RG_PIXELS_IMAGENET, RG_PIXELS_UNIT, RG_PIXELS_SIGNED, RG_PIXELS_BYTES };
 
-// An ONNX network on images [n,side,side,3], which it gets resized to size.
+// An ONNX network that takes images. Images [n,side,side,3] are resized to `size` before they enter it.
 typedef struct {
     rg_onnx_t *onnx; // NULL: not opened
     rg_tape_t *tape; // borrowed, paused
@@ -36,7 +36,7 @@ typedef struct {
 // The extractor that evaluation.extractor names. The errors of rg_onnx_open and rg_onnx_plan, RG_EMODEL if a
 // value is wider than RG_CLASSES_MAX.
 int rg_extractor_open(rg_extractor_t *extractor, const rg_config_t *config, rg_inference_t *inference);
-void rg_extractor_close(rg_extractor_t *extractor); // tolerates a zeroed struct
+void rg_extractor_close(rg_extractor_t *extractor); // accepts a zeroed struct
 
 // What the networks predict for n images, in arrays of the caller's: the extractor's features [n,d] and class
 // probabilities [n,classes], the classifier's logits [n,L] (NULL: not wanted).
@@ -52,8 +52,7 @@ int rg_extractor_run(const rg_extractor_t *extractor, const rg_predictions_t *pr
 
 enum { RG_LPIPS_NAME = 128 };
 
-// The perceptual distance rg_lpips_distance with an ONNX network; LPIPS as published with the paper's networks
-// and weights.
+// The perceptual distance of metrics.h (rg_lpips_distance) on the feature maps of an ONNX network.
 typedef struct {
     rg_image_network_t network; // not opened: LPIPS is not measured
     int layers;
@@ -62,11 +61,11 @@ typedef struct {
     char name[RG_LPIPS_NAME];                  // in the protocol
 } rg_lpips_t;
 
-// The network that evaluation.lpips names; opens nothing if it names no file. The tape is borrowed and paused.
-// The errors of rg_onnx_open, of rg_onnx_plan and of the file of weights, RG_EMODEL if those do not fit the
-// layers or if one is below 0.
+// The network that evaluation.lpips names; opens nothing if it names no file. The tape is borrowed and
+// paused. The errors of rg_onnx_open, of rg_onnx_plan and of the file of weights, RG_EMODEL if those do not
+// fit the layers or if one is below 0.
 int rg_lpips_open(rg_lpips_t *lpips, const rg_config_t *config, rg_tape_t *tape);
-void rg_lpips_close(rg_lpips_t *lpips); // tolerates a zeroed struct
+void rg_lpips_close(rg_lpips_t *lpips); // accepts a zeroed struct
 
 // *mean: the mean distance of all pairs of the n >= 2 images pixels [n,S,S,3].
 int rg_lpips_mean_of_pairs(const rg_lpips_t *lpips, double *mean, const float *pixels, int n);

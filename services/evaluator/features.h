@@ -1,10 +1,10 @@
-// The features of a set of images, with what was asked of each image; and the predictions for the real images,
-// which outlast an evaluation.
+// The features of a set of images with the target of each image, and the predictions for the real images,
+// which are kept on disk.
 //
 // The networks predict the same for the real images at every evaluation, so the predictions are computed once
 // and then read from a file in evaluation.cache (RUN/features if that is empty). The file's name is the hash
-// of a key, a text with all that the predictions depend on: networks, images with their labels, size and crop.
-// The file holds the matrix of predictions, the whole key and a checksum. A file that is damaged or has
+// of a key, a text with all that the predictions depend on: networks, images with their labels, size and
+// crop. The file holds the matrix of predictions, the whole key and a checksum. A file that is damaged or has
 // another key is not used.
 #ifndef RG_EVALUATOR_FEATURES_H
 #define RG_EVALUATOR_FEATURES_H
@@ -22,15 +22,15 @@ typedef struct {
 } rg_features_t;
 
 void rg_features_init(rg_features_t *features, uint32_t capacity, int d, int classes);
-void rg_features_fini(rg_features_t *features); // tolerates a zeroed struct
+void rg_features_fini(rg_features_t *features); // accepts a zeroed struct
 
-// Appends n images and copies their targets. Returns where their features [n,d] and class probabilities
-// [n,classes] go, with these logits: the caller fills them.
+// Appends n images and copies their targets. Returns the places of their features [n,d] and class
+// probabilities [n,classes], together with `logits`, for the caller to fill (rg_evaluation_predict).
 rg_predictions_t rg_features_append(rg_features_t *features, const rg_target_t *targets, int n,
                                     float *logits);
 
-// All vectors; those of images that show the domain before any edit; those of images that were asked to become
-// the domain. The last two copy their vectors to part [n,d].
+// All vectors; those of images that show the domain before any edit; those of images that were asked to
+// become the domain. The last two copy their vectors to part [n,d].
 rg_vectors_t rg_features_all(const rg_features_t *features);
 rg_vectors_t rg_features_showing(const rg_features_t *features, rg_domain_t domain, float *part);
 rg_vectors_t rg_features_becoming(const rg_features_t *features, rg_domain_t domain, float *part);
@@ -49,7 +49,7 @@ typedef struct {
 
 // Reads the predictions from the file. A file that cannot be used is logged.
 void rg_real_predictions_init(rg_real_predictions_t *real, rg_evaluation_t *evaluation);
-void rg_real_predictions_fini(rg_real_predictions_t *real); // tolerates a zeroed struct
+void rg_real_predictions_fini(rg_real_predictions_t *real); // accepts a zeroed struct
 
 // Fills the predictions for the n images from `first` on, whose pixels are [n,S,S,3].
 int rg_real_predictions_get(rg_real_predictions_t *real, const rg_predictions_t *predictions, uint32_t first,

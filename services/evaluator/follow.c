@@ -5,7 +5,8 @@
 
 #include "common/core/err.h"
 
-// Stage 2 is left out: its numbers need embeddings of the whole retrieval set, which a few images do not give.
+// Stage 2 is left out: its numbers need embeddings of the whole retrieval set, which a few images do not
+// give.
 static const enum rg_stage FOLLOWED[] = {RG_STAGE_CLASSIFIER, RG_STAGE_1, RG_STAGE_3};
 enum { N_FOLLOWED = sizeof FOLLOWED / sizeof *FOLLOWED };
 

@@ -1,7 +1,7 @@
 // rg-evaluator: measures the checkpoint of a stage.
 //
-// There are two kinds of evaluation. A full one answers an EvaluateRequest (proto/control.proto). A quick one,
-// on the first evaluation.follow images, measures each new checkpoint without a request.
+// There are two kinds of evaluation. A full one answers an EvaluateRequest (proto/control.proto). A quick
+// one, on the first evaluation.follow images, measures each new checkpoint without a request.
 //
 //   EvaluateRequest --> waiting[] --+                 +--> EvaluateReply to all of waiting[]
 //                                   +--> the worker --+

@@ -1,6 +1,6 @@
 // The evaluation of the retrieval net: does a search find images that show what is wanted and look the same
-// otherwise? Queries are the test images with one attribute flipped, the retrieval set is every training image,
-// and the search is exact, so the numbers measure the embedding and not an index.
+// otherwise? Queries are the test images with one attribute flipped, the retrieval set is every training
+// image, and the search is exact, so the numbers measure the embedding and not an index.
 //
 // The trained R is one of several spaces that are searched. The others are for comparison:
 //
@@ -10,7 +10,7 @@
 //   code_components  the same, asked with components as a ranked R is asked (model/embedder.h)
 //   random           random images, without a search
 //
-// Training is useless if R does not beat the next two.
+// If trained does not beat untrained and code_only, the training was useless.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,8 +159,8 @@ static void draw_random(const retrieval_t *self, uint32_t *found, int k)
 
 // ---- numbers
 
-// The share of images that some query found, of those that n results can find. It is small if all queries find
-// the same images.
+// The share of images that some query found, of those that n results can find. It is small if all queries
+// find the same images.
 static double share_found(const retrieval_t *self, const uint32_t *found, size_t n)
 {
     unsigned char *seen = rg_alloc(self->evaluation->data.set.count);

@@ -8,8 +8,9 @@
 // retrieved ones. If the numbers stay the same and the pixels do not change, the generator ignores what was
 // retrieved.
 //
-// The images pass in batches (translate_batch); what remains of each mode are accuracy counts and features,
-// from which the numbers come at the end (report_all). Diversity is measured last, on a few sources.
+// The images are translated in batches (translate_batch). Each batch adds to the accuracy counts and features
+// of its mode; report_all computes the numbers from them at the end. Diversity is measured last, on a few
+// sources.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@ static const char *const MODE_NAMES[MODES] = {"latent", "reference"};
 
 static const double GREY_LEVELS = 127.5; // of 0..255 per unit of -1..1
 
-// What remains of the translations of one mode.
+// The results of all translations of one mode.
 typedef struct {
     rg_edit_accuracy_t accuracy;
     rg_features_t features;
@@ -90,7 +91,7 @@ static void translation_fini(translation_t *self)
 
 // ---- one batch
 
-// Real images: features, accuracy ceiling and baseline.
+// Adds the real images to the features, to the accuracy ceiling and to the baseline.
 static int measure_sources(translation_t *self, uint32_t first, int n)
 {
     int attributes = self->evaluation->config->data.attributes.count;
@@ -152,7 +153,7 @@ static int translate_latent(translation_t *self, int n)
     return translate_mode(self, LATENT, n);
 }
 
-// Moves the images that have a reference to the front of the batch and lists their references. Returns their
+// Moves the images that have a reference to the front of the batch. Lists the references, returns their
 // number.
 static int keep_referenced(translation_t *self, uint32_t *references, int n)
 {
@@ -174,7 +175,7 @@ static int keep_referenced(translation_t *self, uint32_t *references, int n)
     return (int)kept;
 }
 
-// Changes the order of the batch, so it comes last.
+// Must come last: it changes the order of the batch.
 static int translate_reference(translation_t *self, int n)
 {
     rg_evaluation_t *evaluation = self->evaluation;
@@ -208,7 +209,7 @@ static int translate_batch(translation_t *self, uint32_t first, int n)
 
 // ---- numbers
 
-// Numbers NAME_MODE of the accuracy and of the distribution distances.
+// The accuracy and the distribution distances of one mode: numbers NAME_MODE.
 static int report_mode(const translation_t *self, const translated_t *translated, const char *mode,
                        rg_report_t *report)
 {
@@ -269,7 +270,7 @@ static int report_all(const translation_t *self, rg_report_t *report)
     return err ? err : report_bounds(self, report);
 }
 
-// ---- diversity: how much do the translations of one image to one target differ, if only the drawn code does?
+// ---- diversity: how much do translations of one image to one target differ with the drawn code?
 
 typedef struct {
     rg_evaluation_t *evaluation;

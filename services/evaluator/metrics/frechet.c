@@ -1,6 +1,6 @@
-// Two ways to the same number. A set that has at least as many vectors as dimensions goes through covariance
-// matrices [d,d]. A smaller set goes through products of vectors [n,n], which cost less: Inception's features
-// have d = 2048, and the sets of a domain often fewer vectors.
+// There are two ways to compute the same number. Sets with at least as many vectors as dimensions use
+// covariance matrices [d,d]. Smaller sets use products of vectors [n,n], which cost less: Inception's
+// features have d = 2048, and the set of a domain often has fewer vectors.
 #include "services/evaluator/metrics/metrics.h"
 
 #include <math.h>
@@ -27,8 +27,8 @@ static int check_finite(double sum)
 
 enum { BATCH = 256 }; // vectors that are held in double at a time
 
-// Mean and covariance of a set. The moments of each batch are merged by the pairwise update of Chan, Golub and
-// LeVeque (1979).
+// Mean and covariance of a set. The moments of each batch are merged by the pairwise update of Chan, Golub
+// and LeVeque (1979).
 typedef struct {
     int d;
     size_t n;

@@ -1,4 +1,5 @@
-// Each split is scored against the mean of its own images, as published, and not against the mean of all images.
+// Each split is scored against the mean of its own images, as published, and not against the mean of all
+// images.
 #include "services/evaluator/metrics/metrics.h"
 
 #include <math.h>

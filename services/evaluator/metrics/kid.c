@@ -1,5 +1,5 @@
-// The sums over pairs come from matrices of inner products, one per pair of sets. Every pair of a subset counts,
-// so the time grows with the square of the subset's size and not of the number of images.
+// The sums over pairs come from matrices of inner products, one per pair of sets. Every pair of a subset
+// counts, so the time grows with the square of the subset's size and not of the number of images.
 #include "services/evaluator/metrics/metrics.h"
 
 #include <math.h>

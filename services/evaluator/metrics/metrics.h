@@ -71,7 +71,8 @@ int rg_frechet(double *distance, const rg_vectors_t *a, const rg_vectors_t *b);
 // Squared maximum mean discrepancy with the kernel (x.y / d + 1)^3, by its unbiased estimator (Binkowski et
 // al. 2018, section 4 and eq. 4), over `subsets` random subsets of `size` vectors of each set, drawn without
 // replacement. Unlike the Frechet distance it is not biased by the number of images; it may be below 0.
-// RG_EINVAL with fewer than two vectors per subset or more than a set has, RG_ENUMERIC if they are not finite.
+// RG_EINVAL with fewer than two vectors per subset or more than a set has, RG_ENUMERIC if they are not
+// finite.
 int rg_kid(rg_estimate_t *kid, const rg_vectors_t *a, const rg_vectors_t *b, int subsets, size_t size,
            uint64_t seed);
 

@@ -1,6 +1,6 @@
-// Two passes over the distances of all pairs: the first finds the radius of every ball, the second counts all four
-// measures. Both hold the distances of one block of vectors at a time, so memory grows with the number of images
-// and not with its square.
+// Two passes over the distances of all pairs: the first finds the radius of every ball, the second counts all
+// four measures. Both hold the distances of one block of vectors at a time, so memory grows with the number
+// of images and not with its square.
 #include "services/evaluator/metrics/metrics.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
-// A run directory to evaluate: a few procedural faces, checkpoints of untrained networks, and a retrieval service
-// in a process of its own. Evaluations need a hand-made classifier: its logit is negative for every attribute and
-// image, so its accuracy follows from the labels alone.
+// A run directory to evaluate: a few procedural faces, checkpoints of untrained networks, and a retrieval
+// service in a process of its own. Evaluations need a hand-made classifier: its logit is negative for every
+// attribute and image, so its accuracy follows from the labels alone.
 #ifndef RG_TEST_EVALUATION_FIXTURE_H
 #define RG_TEST_EVALUATION_FIXTURE_H
 

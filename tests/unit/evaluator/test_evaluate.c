@@ -1,5 +1,5 @@
-// An evaluation apart from its numbers: the protocol and the file of all reports, the cache, ONNX networks, errors,
-// and stopping.
+// An evaluation apart from its numbers: the protocol and the file of all reports, the cache, ONNX networks,
+// errors, and stopping.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,8 +93,8 @@ static void measures_quickly_on_a_few_images(void **state)
     for (int i = 0; i < 4; i++) json_decref(all[i]);
 }
 
-// An ONNX extractor with classes and an ONNX network for LPIPS change the distances, not the accuracies, and add an
-// inception score and LPIPS.
+// An ONNX extractor with classes and an ONNX network for LPIPS change the distances, not the accuracies, and
+// add an inception score and LPIPS.
 static void measures_with_onnx_networks(void **state)
 {
     (void)state;

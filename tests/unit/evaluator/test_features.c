@@ -31,8 +31,9 @@ static void domains_are_those_shown_or_asked_for(void **state)
     rg_features_fini(&features);
 }
 
-// A hundred images, of which ten show P: too few for more than their count. The extractor is sure of each image
-// and predicts two classes equally often: the inception score is almost 2 (in splits of 25 one image is left).
+// A hundred images, of which ten show P: too few for more than their count. The extractor is sure of each
+// image and predicts two classes equally often: the inception score is almost 2 (in splits of 25 one image is
+// left).
 static void fill_features(rg_features_t *features, uint64_t seed)
 {
     rg_target_t target[100] = {0};

@@ -77,7 +77,8 @@ static void diversity_is_the_mean_of_pairs_within_a_source(void **state)
     assert_true(isnan(rg_diversity(&(rg_vectors_t){x, 2, 1}, 3)));
 }
 
-// The score is 1 if all images look alike, and the number of classes if each image surely shows another class.
+// The score is 1 if all images look alike, and the number of classes if each image surely shows another
+// class.
 static void the_inception_score_counts_classes(void **state)
 {
     (void)state;
