@@ -1,6 +1,5 @@
 #include "common/wire/neighbours.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +8,13 @@
 #include "common/core/simd.h"
 #include "common/wire/search_request.h"
 
-enum { REPLY_BYTES = 16 << 20 }; // about the most a reply's features should take
+// The draws of random neighbours do not depend on how queries are split into requests, nor on how many
+// processes (ranks) train together. Every query has a number; the retrieval service draws from
+//
+//     seed + number / per_request    and, within that seed,    number % per_request
+//
+// so the ranks of one training draw what a single process would draw for the whole batch.
+enum { REPLY_BYTES = 16 << 20 }; // the features of a reply should not take more
 
 // Floats of one neighbour.
 static size_t feature_size(const rg_neighbours_t *self)
@@ -20,7 +25,8 @@ static size_t feature_size(const rg_neighbours_t *self)
 static int queries_per_request(const rg_neighbours_t *self, int batch_max)
 {
     size_t k = (size_t)self->k, most = REPLY_BYTES / (k * feature_size(self) * sizeof(uint16_t));
-    if (most > (RG_MSG_PAYLOADS_MAX - 1) / k) most = (RG_MSG_PAYLOADS_MAX - 1) / k; // beside a thumbnail each
+    if (most > (RG_MSG_PAYLOADS_MAX - 1) / k)
+        most = (RG_MSG_PAYLOADS_MAX - 1) / k; // a thumbnail each, and the features
     if (most < 1) most = 1;
     return most < (size_t)batch_max ? (int)most : batch_max;
 }
@@ -36,12 +42,12 @@ void rg_neighbours_init(rg_neighbours_t *self, const rg_config_t *config, const 
                               .embed_dim = config->model.embed_dim,
                               .random = config->retrieval.neighbours == RG_NEIGHBOURS_RANDOM,
                               .seed = config->seed,
-                              .askers = 1};
+                              .ranks = 1};
     self->per_request = queries_per_request(self, config->retrieval.batch_max);
 }
 
-static rg_msg_t *make_request(const rg_neighbours_t *self, uint64_t number, const float *embeddings, int n,
-                              const unsigned char *exclude)
+static rg_msg_t *make_search(const rg_neighbours_t *self, uint64_t number, const float *embeddings, int n,
+                             const unsigned char *exclude)
 {
     uint64_t per_request = (uint64_t)self->per_request;
     Rg__V1__SearchRequest fields = RG__V1__SEARCH_REQUEST__INIT;
@@ -67,15 +73,15 @@ static void interleave(const rg_neighbours_t *self, const uint16_t *maps, int n,
                                  maps + ((i * k + j) * pixels + p) * c, c);
 }
 
-// One request under way.
+// A request without its reply.
 typedef struct rg__search {
+    LIST_ENTRY(rg__search) entry;
     rg_neighbours_t *neighbours;
-    int first, n; // its queries among those asked since the last wait
+    int first, n; // position and number of its queries among those since the last wait
     float *features;
-    struct rg__search *next;
 } search_t;
 
-static void note(const search_t *search, const Rg__V1__SearchReply *reply)
+static void count_retrieved(const search_t *search, const Rg__V1__SearchReply *reply)
 {
     rg_neighbours_t *self = search->neighbours;
     if (reply->generation > self->generation) self->generation = reply->generation;
@@ -90,7 +96,7 @@ static void note(const search_t *search, const Rg__V1__SearchReply *reply)
     }
 }
 
-static int read_reply(const search_t *search, const rg_msg_t *reply)
+static int read_search_reply(const search_t *search, const rg_msg_t *reply)
 {
     const rg_neighbours_t *self = search->neighbours;
     const int count = search->n * self->k;
@@ -102,55 +108,51 @@ static int read_reply(const search_t *search, const rg_msg_t *reply)
         return rg_fail(RG_EFORMAT, "retrieval: unexpected reply to a search");
     int err = rg_msg_payload(reply, "features", RG__V1__DTYPE__F16, 4, shape, &maps);
     if (err) return err;
-    note(search, body);
-    if (self->see) self->see(self->see_self, search->first, reply);
+    count_retrieved(search, body);
+    if (self->on_reply) self->on_reply(self->on_reply_self, search->first, reply);
     interleave(self, maps.data, search->n, search->features);
     return 0;
 }
 
-static void forget(search_t *search)
+static void forget_search(search_t *search)
 {
-    search_t **at = &search->neighbours->pending;
-    while (*at != search) at = &(*at)->next;
-    *at = search->next;
+    LIST_REMOVE(search, entry);
     free(search);
 }
 
 void rg_neighbours_fini(rg_neighbours_t *self)
 {
-    while (self->pending) forget(self->pending);
+    while (!LIST_EMPTY(&self->pending)) forget_search(LIST_FIRST(&self->pending));
 }
 
-static void take_reply(void *context, int err, const rg_msg_t *reply)
+static void take_search_reply(void *context, int err, const rg_msg_t *reply)
 {
     search_t *search = context;
     rg_neighbours_t *self = search->neighbours;
-    if (!err) err = read_reply(search, reply);
-    if (err && !self->err) {
-        self->err = err;
-        snprintf(self->sentence, sizeof self->sentence, "%s", rg_error());
-    }
-    forget(search);
+    if (!err) err = read_search_reply(search, reply);
+    rg_failure_keep(&self->failure, err);
+    forget_search(search);
 }
 
-static void ask_some(rg_neighbours_t *self, uint64_t number, const float *embeddings, int n,
-                     const unsigned char *exclude, float *features)
+static void send_search(rg_neighbours_t *self, uint64_t number, const float *embeddings, int n,
+                        const unsigned char *exclude, float *features)
 {
     search_t *search = rg_alloc(sizeof *search);
-    rg_msg_t *request = make_request(self, number, embeddings, n, exclude);
-    *search = (search_t){self, self->asked, n, features, self->pending};
-    self->pending = search;
+    rg_msg_t *request = make_search(self, number, embeddings, n, exclude);
+    *search = (search_t){.neighbours = self, .first = self->asked, .n = n, .features = features};
+    LIST_INSERT_HEAD(&self->pending, search, entry);
     self->asked += n;
-    rg_link_send(self->link, &request, -1, take_reply, search);
+    rg_link_send(self->link, &request, -1, take_search_reply, search);
 }
 
 static uint64_t number_of(const rg_neighbours_t *self, int query)
 {
-    return self->number ? self->number(self->number_self, query) : (uint64_t)query;
+    return self->query_number ? self->query_number(self->query_number_self, query) : (uint64_t)query;
 }
 
-// How many of the queries `first` to n - 1 go out as one request: neighbours in number, of one seed.
-static int together(const rg_neighbours_t *self, int first, int n)
+// How many of the queries `first` to n - 1 fit into one request: their numbers are consecutive and share a
+// seed.
+static int count_together(const rg_neighbours_t *self, int first, int n)
 {
     uint64_t number = number_of(self, first), per_request = (uint64_t)self->per_request;
     int many = 1;
@@ -165,13 +167,13 @@ int rg_neighbours_ask(void *context, const float *embeddings, int n, const unsig
 {
     rg_neighbours_t *self = context;
     size_t row = (size_t)self->k * feature_size(self);
-    if (!self->pending) self->asked = 0;
+    if (LIST_EMPTY(&self->pending)) self->asked = 0;
     for (int i = 0, many; i < n; i += many) {
-        many = together(self, i, n);
-        ask_some(self, number_of(self, i), embeddings + (size_t)i * (size_t)self->embed_dim, many,
-                 exclude ? exclude + (size_t)i * RG_ID_SIZE : NULL, features + (size_t)i * row);
+        many = count_together(self, i, n);
+        send_search(self, number_of(self, i), embeddings + (size_t)i * (size_t)self->embed_dim, many,
+                    exclude ? exclude + (size_t)i * RG_ID_SIZE : NULL, features + (size_t)i * row);
     }
-    self->seed += (uint64_t)((n * self->askers + self->per_request - 1) / self->per_request);
+    self->seed += (uint64_t)((n * self->ranks + self->per_request - 1) / self->per_request);
     return 0;
 }
 
@@ -179,11 +181,11 @@ int rg_neighbours_wait(void *context)
 {
     rg_neighbours_t *self = context;
     int err = 0;
-    while (self->pending && !err) err = rg_link_poll(self->link, -1);
+    while (!LIST_EMPTY(&self->pending) && !err) err = rg_link_poll(self->link, -1);
     if (err) return err;
-    err = self->err;
-    self->err = 0;
-    return err ? rg_fail(err, "%s", self->sentence) : 0;
+    err = rg_failure_raise(&self->failure);
+    self->failure = (rg_failure_t){0};
+    return err;
 }
 
 int rg_neighbours_find(rg_neighbours_t *self, const float *embeddings, int n, const unsigned char *exclude,

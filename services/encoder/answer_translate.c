@@ -182,8 +182,8 @@ int rg_answer_translate(rg_inference_t *networks, rg_link_t *retrieval, const at
     int features[3];
     rg_fusion_features(networks->config, features);
     rg_neighbours_init(&t.neighbours, networks->config, features, retrieval, networks->embedding);
-    t.neighbours.see = note_neighbours;
-    t.neighbours.see_self = &t;
+    t.neighbours.on_reply = note_neighbours;
+    t.neighbours.on_reply_self = &t;
     t.neighbours.seed = t.asked->seed;
     t.reply = rg_msg_new(RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY);
     err = encode_sources(&t);

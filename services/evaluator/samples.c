@@ -118,11 +118,11 @@ static int translate_and_show(guidance_t *guidance, rg_evaluation_batch_t *batch
 {
     rg_neighbours_t *nearest = &batch->evaluation->nearest;
     nearest->thumbnails = 1;
-    nearest->see = put_thumbnails;
-    nearest->see_self = guidance;
+    nearest->on_reply = put_thumbnails;
+    nearest->on_reply_self = guidance;
     int err = fill_column(batch, &guidance->grid, column, batch->code, nearest);
     nearest->thumbnails = 0;
-    nearest->see = NULL;
+    nearest->on_reply = NULL;
     return err ? err : rg_failure_raise(&guidance->failure);
 }
 

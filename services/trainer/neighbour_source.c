@@ -30,9 +30,9 @@ int rg_neighbour_source_open(rg_neighbour_source_t *source, const rg_model_t *mo
     neighbours->retrieved_new = counts ? info->retrieved_new : 0;
     neighbours->last_new_generation = info->last_new_generation;
     if (ranks) {
-        neighbours->askers = rg_ranks_count(ranks);
-        neighbours->number = number_in_whole_batch;
-        neighbours->number_self = source;
+        neighbours->ranks = rg_ranks_count(ranks);
+        neighbours->query_number = number_in_whole_batch;
+        neighbours->query_number_self = source;
     }
     source->retriever = (rg_retriever_t){rg_neighbours_ask, rg_neighbours_wait, neighbours};
     return 0;
