@@ -1,8 +1,9 @@
-// What a checkpoint holds. Tensors, of each parameter set and named as PyTorch would name them:
+// What a checkpoint holds. Tensors of each parameter set, named as PyTorch would name them:
 //
-//     content.in.weight          the values
-//     ema.content.in.weight      the averaged weights, of sets that train and have them
-//     m.content.in.weight, v...  the optimiser's moments, of sets that train
+//     content.in.weight        the values
+//     ema.content.in.weight    the averaged weights, of sets that train and have them
+//     m.content.in.weight      the optimiser's first moments, of sets that train
+//     v.content.in.weight      the second moments
 //
 // Metadata: format (pt), rg_version, stage, attributes (separated by spaces), config (the whole YAML),
 // git_revision, and the numbers of rg_checkpoint_info_t.

@@ -51,7 +51,7 @@ int rg_safetensors_write(const char *path, const rg_safetensor_t *tensors, size_
     json_decref(header);
     if (!text) return rg_fail(RG_EFORMAT, "%s: a name or note is not valid UTF-8", path);
     size_t length = strlen(text), padded = (length + 8 + 63) / 64 * 64 - 8; // tensors start on cache lines
-    uint64_t prefix = padded; // little-endian, as every machine this builds for
+    uint64_t prefix = padded; // little-endian, as all machines that this program supports
     char *spaces = rg_alloc(padded - length + 1);
     memset(spaces, ' ', padded - length);
     rg_file_t file;

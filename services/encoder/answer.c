@@ -84,7 +84,7 @@ void rg_answer_edit_code(const rg_edits_t *edits, const rg_config_t *config, con
 
 // ---- load
 
-// The networks of this checkpoint, or where it is "" of the newest.
+// Opens the networks of this checkpoint, or where checkpoint is "", of the newest one.
 static int open_networks(rg_inference_t **networks, const rg_config_t *config, const char *checkpoint)
 {
     char newest[RG_PATH_SIZE];

@@ -40,14 +40,14 @@ static int ask(tiny_t *f, int (*answer)(rg_inference_t *, const rg_msg_t *, rg_m
     return err;
 }
 
-// shape: of what the set shall hold of a neighbour, a code or a content map.
+// shape: of the features that the set stores for an image, a code or a content map.
 static void check_add(tiny_t *f, const uint32_t shape[3], int maps)
 {
     rg_msg_t *add;
     tiny_save_stage2(f);
     assert_ok(tiny_load(f, ""));
-    assert_ok(
-        ask(f, rg_answer_store, store_request(f, TINY_IMAGES, TINY_IMAGES), &add)); // the request is gone
+    assert_ok(ask(f, rg_answer_store, store_request(f, TINY_IMAGES, TINY_IMAGES),
+                  &add)); // the request is destroyed
     const Rg__V1__AddRequest *body = rg_msg_body(add);
     assert_string_equal(body->model, f->networks->embedding);
     assert_int_equal(body->n_items, TINY_IMAGES);
@@ -123,7 +123,7 @@ static void a_model_is_announced_with_its_shapes(void **state)
     rg_msg_destroy(&load);
 }
 
-// What a replica does with the announcement of another one.
+// A replica loads the checkpoint that another encoder announced.
 static void what_is_served_is_loaded(void **state)
 {
     tiny_t *f = *state;
@@ -145,7 +145,7 @@ static void what_is_served_is_loaded(void **state)
     rg_msg_destroy(&load);
 }
 
-// Three images, each with a thumbnail of its own; that of the second is no JPEG, or none is.
+// Three images with thumbnails. The second thumbnail is not a JPEG; unless `good`, no thumbnail is.
 static rg_msg_t *list_reply(const tiny_t *f, int good)
 {
     rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_LIST_REPLY);
@@ -176,12 +176,12 @@ static void missing_images_are_embedded_from_thumbnails(void **state)
     assert_ok(ask(f, rg_answer_missing, list_reply(f, 1), &add));
     const Rg__V1__AddRequest *body = rg_msg_body(add);
     assert_string_equal(body->model, f->networks->embedding);
-    assert_int_equal(body->n_items, 2); // the one in between is no JPEG
+    assert_int_equal(body->n_items, 2); // the thumbnail of image 1 is not a JPEG
     assert_string_equal(body->items[0]->name, "0.jpg");
     assert_string_equal(body->items[1]->name, "2.jpg");
     assert_int_equal(body->items[1]->id.data[0], 2);
     assert_true(body->items[1]->annotated);
-    assert_false(rg_msg_has(add, "0")); // they are stored already
+    assert_false(rg_msg_has(add, "0")); // thumbnails are stored already
     payload(add, "embeddings", RG__V1__DTYPE__F32, 2, (const uint32_t[]){2, D});
     payload(add, "features", RG__V1__DTYPE__F16, 4, (const uint32_t[]){2, 1, 1, Z});
     rg_msg_destroy(&add);
@@ -264,14 +264,14 @@ static rg_msg_t *find_request(const tiny_t *f)
     return msg;
 }
 
-// All that was asked for comes along, but for the model and the queries, which are the encoder's to say.
+// Everything that was asked for is passed on, except for the model and the queries, which the encoder sets.
 static void a_find_becomes_a_search(void **state)
 {
     tiny_t *f = *state;
     rg_msg_t *search, *edited;
     tiny_save_stage2(f);
     assert_ok(tiny_load(f, ""));
-    assert_ok(ask(f, rg_answer_find, find_request(f), &search)); // the request is gone
+    assert_ok(ask(f, rg_answer_find, find_request(f), &search)); // the request is destroyed
     assert_ok(ask(f, rg_answer_embed, embed_request(f, "Male"), &edited));
     const Rg__V1__SearchRequest *body = rg_msg_body(search);
     const uint32_t rows[] = {2, D}, ids[] = {2, RG_ID_SIZE};

@@ -76,7 +76,7 @@ static void the_first_sample_is_the_mean_and_others_are_draws(void **state)
     rg_answer_draw_code(&two, &config, 3, 1, draw);
     rg_answer_draw_code(&one, &config, 3, 1, again);
     rg_answer_draw_code(&two, &config, 3, 2, other);
-    assert_memory_equal(draw, again, DIMS * sizeof *draw); // of the attribute both name
+    assert_memory_equal(draw, again, DIMS * sizeof *draw); // of the attribute that both name
     for (int z = 0; z < DIMS; z++) {
         assert_true(draw[z] != mean[z] && fabsf(draw[z] - mean[z]) < 6 * (float)config.model.attr_std);
         assert_true(draw[z] != other[z]);
@@ -135,7 +135,7 @@ static void samples_of_an_image_are_adjacent(void **state)
     rg_msg_destroy(&one);
 }
 
-// What the mask lets through of a source goes into its own translations, wherever they are computed.
+// The mask of a translation blends in its own source, also in later batches.
 static void every_sample_is_masked_with_its_own_source(void **state)
 {
     tiny_t *f = *state;
@@ -149,13 +149,13 @@ static void every_sample_is_masked_with_its_own_source(void **state)
     rg_msg_destroy(&reply);
 }
 
-// A reference that is the source itself changes nothing: its code is the source's own.
+// If the reference is the source itself, nothing changes: its code is the source's own.
 static void references_give_the_named_codes(void **state)
 {
     tiny_t *f = *state;
     rg_msg_t *self, *other, *plain;
     const uint32_t shape[] = {1, SIDE, SIDE, 3};
-    memset(f->pixels + IMAGE, 255, IMAGE); // white, as unlike the source as can be
+    memset(f->pixels + IMAGE, 255, IMAGE); // white: very unlike the source
     tiny_save(f, &f->config, "stage1", RG_STAGE1_PARTS, 0, 50);
     assert_ok(tiny_load(f, ""));
     rg_msg_t *request = translate_request(f, 1, 1);
@@ -177,7 +177,7 @@ static void references_give_the_named_codes(void **state)
 
 // ---- translations of stage 3
 
-// A retrieval service that finds image 1, 2, ... one after the other, but every fifth is missing.
+// A retrieval service that finds image 1, then image 2 and so on. Every fifth neighbour is missing.
 typedef struct {
     const rg_config_t *config;
     rg_service_t *service;
@@ -213,7 +213,8 @@ static int on_search(void *self, const rg_peer_t *peer, const rg_msg_t *request)
     body->n_neighbours = n;
     body->neighbours = (Rg__V1__Neighbour **)rg_msg_array(reply, &rg__v1__neighbour__descriptor, n);
     for (uint32_t i = 0; i < n; i++) fill(reply, body->neighbours[i], ++set->found);
-    uint16_t *codes = rg_msg_reserve(reply, "features", RG__V1__DTYPE__F16, 4, (const uint32_t[]){n, 1, 1, Z});
+    uint16_t *codes =
+        rg_msg_reserve(reply, "features", RG__V1__DTYPE__F16, 4, (const uint32_t[]){n, 1, 1, Z});
     for (uint32_t i = 0; i < n * Z; i++) codes[i] = 0x4000; // 2
     rg_service_reply(set->service, peer, &reply);
     return 0;
@@ -292,7 +293,7 @@ static void translations_say_what_guided_them(void **state)
     assert_int_equal(set.found, IMAGES * SAMPLES * K);
 }
 
-// What is not to be guided needs no retrieval service, and shows what the neighbours brought.
+// Without guidance no retrieval service is needed, and the translation differs from the guided one.
 static void guidance_can_be_left_out(void **state)
 {
     tiny_t *f = *state;

@@ -43,7 +43,7 @@ static void what_is_not_trained_is_said(void **state)
     assert_ok(rg_inference_can_embed(f->networks));
 }
 
-// The checkpoint's model by hand: all images at once, through the networks themselves.
+// The expected values: the checkpoint's networks are called directly, with all images at once.
 typedef struct {
     float content[TINY_IMAGES * MAP], code[TINY_IMAGES * Z], embeddings[TINY_IMAGES * D];
     uint8_t translated[TINY_IMAGES * IMAGE];
@@ -86,7 +86,7 @@ static void assert_all_near(const float *got, const float *want, size_t n)
             fail_msg("element %zu: %g, not %g", i, (double)got[i], (double)want[i]);
 }
 
-// To grey levels.
+// Translates, and turns the image into grey levels.
 static int translate(tiny_t *f, uint8_t *pixels, rg_inference_source_t source, int n,
                      const rg_retriever_t *retriever)
 {
@@ -105,7 +105,8 @@ static void check_batches(tiny_t *f)
     direct_t *want = compute_directly(f, "stage2.safetensors", RG_STAGE2_PARTS), *got = rg_alloc(sizeof *got);
     assert_int_equal(rg_content_size(&f->config), MAP);
     assert_ok(rg_inference_encode(f->networks, got->content, got->code, f->values, TINY_IMAGES));
-    assert_ok(rg_inference_embed(f->networks, NULL, got->embeddings, got->content, got->code, TINY_IMAGES, 0));
+    assert_ok(
+        rg_inference_embed(f->networks, NULL, got->embeddings, got->content, got->code, TINY_IMAGES, 0));
     const rg_inference_source_t rebuilt = {f->values, got->content, got->code, got->code};
     assert_ok(translate(f, got->translated, rebuilt, TINY_IMAGES, NULL));
     assert_all_near(got->content, want->content, TINY_IMAGES * MAP);
@@ -129,7 +130,7 @@ static void and_with_attention(void **state)
     check_batches(f);
 }
 
-// Checkpoints of stage 1 have averaged weights; inference computes with those.
+// Checkpoints of stage 1 have averaged weights, and inference computes with them.
 static void averaged_weights_are_used(void **state)
 {
     tiny_t *f = *state;
@@ -144,7 +145,8 @@ static void averaged_weights_are_used(void **state)
 }
 
 typedef struct {
-    int features, calls, images; // of a neighbour; how often it was asked, and for how many
+    int features;      // floats of a neighbour
+    int calls, images; // of find_fake, and images in all calls
     float fill;
 } fake_retriever_t;
 
@@ -156,7 +158,7 @@ static int find_fake(void *self, const float *embeddings, int n, const unsigned 
     assert_null(exclude);
     fake->calls++;
     fake->images += n;
-    if (fake->fill < 0) return rg_fail(RG_ETIMEOUT, "retrieval: nobody there");
+    if (fake->fill < 0) return rg_fail(RG_ETIMEOUT, "retrieval: no answer");
     for (int i = 0; i < n * fake->features * 2; i++) features[i] = fake->fill * (float)(i % 7);
     return 0;
 }
@@ -167,17 +169,17 @@ static int found_fake(void *self)
     return 0;
 }
 
-// Nobody to ask is the same as neighbours that say nothing.
+// Without a retriever to ask, the result is as with neighbours whose features are all zero.
 static void check_unguided(tiny_t *f, rg_inference_source_t source, const rg_retriever_t *retriever)
 {
     fake_retriever_t *fake = retriever->self;
-    const rg_retriever_t nobody = {0};
+    const rg_retriever_t none = {0};
     uint8_t guided[IMAGE], unguided[IMAGE], nothing[IMAGE];
     assert_ok(translate(f, guided, source, 1, retriever));
     fake->fill = 0;
     assert_ok(translate(f, nothing, source, 1, retriever));
     const int calls = fake->calls;
-    assert_ok(translate(f, unguided, source, 1, &nobody));
+    assert_ok(translate(f, unguided, source, 1, &none));
     assert_int_equal(fake->calls, calls);
     assert_memory_equal(unguided, nothing, IMAGE);
     assert_memory_not_equal(unguided, guided, IMAGE);
@@ -202,9 +204,9 @@ static void check_neighbours(tiny_t *f, int features)
     assert_ok(translate(f, other, source, 1, &retriever));
     assert_memory_not_equal(other, out->translated, IMAGE);
     fake.fill = -1;
-    assert_fails(translate(f, other, source, 1, &retriever), RG_ETIMEOUT, "nobody");
+    assert_fails(translate(f, other, source, 1, &retriever), RG_ETIMEOUT, "no answer");
     fake.fill = 50;
-    assert_ok(translate(f, other, source, 1, &retriever)); // the error is over
+    assert_ok(translate(f, other, source, 1, &retriever)); // the error does not last
     check_unguided(f, source, &retriever);
     free(out);
 }
@@ -243,8 +245,7 @@ static void other_checkpoints_are_refused_and_change_nothing(void **state)
     tiny_save(f, &f->config, "classifier", RG_STAGE1_PARTS, 0, 100);
     rg_config_path(&f->config, "classifier.safetensors", path);
     assert_fails(tiny_load(f, path), RG_EMODEL, "a checkpoint of classifier");
-    assert_fails(tiny_load(f, "/nowhere/stage1.safetensors"), RG_ENOENT,
-                 "/nowhere/stage1.safetensors");
+    assert_fails(tiny_load(f, "/nowhere/stage1.safetensors"), RG_ENOENT, "/nowhere/stage1.safetensors");
     assert_string_equal(f->networks->info.stage, "stage1");
     assert_ok(rg_inference_encode(f->networks, NULL, after, f->values, 1));
     assert_memory_equal(before, after, sizeof before);

@@ -90,8 +90,8 @@ static inline int tiny_load(tiny_t *f, const char *path)
     return 0;
 }
 
-// Saves RUN/STAGE.safetensors and ends the model: trained sets have averaged weights that are half of the
-// others, so that it shows which were loaded.
+// Saves RUN/STAGE.safetensors and destroys the model. The averaged weights of sets that train are half of
+// their values, so that a test sees which were loaded.
 static inline void tiny_save_model(const tiny_t *f, rg_model_t *model, const char *stage, uint64_t iteration)
 {
     const rg_config_t *config = &model->config;
@@ -109,7 +109,7 @@ static inline void tiny_save_model(const tiny_t *f, rg_model_t *model, const cha
     rg_model_destroy(&model);
 }
 
-// The same of a model made from this config's seed.
+// The same for a new model, made from the config's seed.
 static inline void tiny_save(const tiny_t *f, const rg_config_t *config, const char *stage, unsigned parts,
                              unsigned trains, uint64_t iteration)
 {
@@ -118,7 +118,7 @@ static inline void tiny_save(const tiny_t *f, const rg_config_t *config, const c
     tiny_save_model(f, model, stage, iteration);
 }
 
-// A stage 1 with attention whose mask is shut: every translation is a copy of its source.
+// Saves a stage 1 with attention whose mask is 0 everywhere: every translation is a copy of its source.
 static inline void tiny_save_copying(tiny_t *f)
 {
     rg_model_t *model;
