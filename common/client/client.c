@@ -112,7 +112,7 @@ static int check_shape(const rg_client_t *client, const char *name, Rg__V1__Dtyp
 }
 
 int rg__client_reserve(const rg_client_t *client, rg_msg_t *request, const char *name, Rg__V1__Dtype dtype,
-                    int rank, const uint32_t *shape, void **memory)
+                       int rank, const uint32_t *shape, void **memory)
 {
     size_t size;
     int err = check_shape(client, name, dtype, rank, shape, &size);
@@ -165,21 +165,14 @@ int rg__client_read_image(const rg_msg_t *reply, const ProtobufCBinaryData *id, 
 }
 
 // ------------------------------------------------------------------ status
-static const char *value(const Rg__V1__StatusReply *status, const char *key)
-{
-    for (size_t i = 0; i < status->n_fields; i++)
-        if (strcmp(status->fields[i]->key, key) == 0) return status->fields[i]->value;
-    return "";
-}
-
 static int read_status(const Rg__V1__StatusReply *reply, rg_client_status_t *status)
 {
     if (strcmp(reply->service, "retrieval") != 0)
         return rg_fail(RG_EINVAL, "server: is the %s, not the retrieval service", reply->service);
-    *status = (rg_client_status_t){.generation = strtoull(value(reply, "generation"), NULL, 10),
-                                   .images = strtoull(value(reply, "images"), NULL, 10),
-                                   .dimension = (uint32_t)strtoul(value(reply, "dimension"), NULL, 10)};
-    snprintf(status->model, sizeof status->model, "%s", value(reply, "model"));
+    *status = (rg_client_status_t){.generation = rg_status_count(reply, "generation"),
+                                   .images = rg_status_count(reply, "images"),
+                                   .dimension = (uint32_t)rg_status_count(reply, "dimension")};
+    snprintf(status->model, sizeof status->model, "%s", rg_status_text(reply, "model"));
     return 0;
 }
 

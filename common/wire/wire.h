@@ -70,6 +70,12 @@ int rg_link_ask(rg_link_t *link, rg_msg_t **request, rg_msg_t **reply, int timeo
 // Milliseconds spent waiting in rg_link_poll and rg_link_ask since creation.
 double rg_link_waited_ms(const rg_link_t *link);
 
+// The value of a field in a service's status: as text, as a count and as a number. If the status does not have
+// the field: "", 0 and -1.
+const char *rg_status_text(const Rg__V1__StatusReply *status, const char *key);
+uint64_t rg_status_count(const Rg__V1__StatusReply *status, const char *key);
+double rg_status_number(const Rg__V1__StatusReply *status, const char *key);
+
 // ------------------------------------------------------------------ service: the answering side
 typedef struct rg_service rg_service_t;
 

@@ -100,24 +100,6 @@ rg_progress_bar_t *rg_caller_show(rg_caller_t *caller, const char *label, const 
     return &caller->progress;
 }
 
-const char *rg_status_text(const Rg__V1__StatusReply *status, const char *key)
-{
-    for (size_t i = 0; i < status->n_fields; i++)
-        if (strcmp(status->fields[i]->key, key) == 0) return status->fields[i]->value;
-    return "";
-}
-
-uint64_t rg_status_count(const Rg__V1__StatusReply *status, const char *key)
-{
-    return strtoull(rg_status_text(status, key), NULL, 10);
-}
-
-double rg_status_number(const Rg__V1__StatusReply *status, const char *key)
-{
-    const char *text = rg_status_text(status, key);
-    return *text ? strtod(text, NULL) : -1;
-}
-
 // ---- opening and closing
 
 int rg_caller_open(rg_caller_t **out, const rg_config_t *config, const char *service)

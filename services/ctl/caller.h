@@ -32,11 +32,6 @@ typedef void rg_caller_status_fn(void *self, rg_progress_bar_t *progress, const 
 rg_progress_bar_t *rg_caller_show(rg_caller_t *caller, const char *label, const char *unit, int hidden,
                                   rg_caller_status_fn *fn, void *self);
 
-// The value of a status field: as text ("" if missing), as a count (0), and as a number (-1).
-const char *rg_status_text(const Rg__V1__StatusReply *status, const char *key);
-uint64_t rg_status_count(const Rg__V1__StatusReply *status, const char *key);
-double rg_status_number(const Rg__V1__StatusReply *status, const char *key);
-
 // ---- requests
 
 // Reads a reply of the expected kind (borrowed).

@@ -119,12 +119,7 @@ static rg_msg_t *ask_status(running_t *f)
 static void expect_status(running_t *f, const char *key, const char *value)
 {
     rg_msg_t *reply = ask_status(f);
-    const Rg__V1__StatusReply *status = rg_msg_body(reply);
-    const char *found = NULL;
-    for (size_t i = 0; i < status->n_fields; i++)
-        if (strcmp(status->fields[i]->key, key) == 0) found = status->fields[i]->value;
-    if (!found) fail_msg("status has no %s", key);
-    assert_string_equal(found, value);
+    assert_string_equal(rg_status_text(rg_msg_body(reply), key), value);
     rg_msg_destroy(&reply);
 }
 
