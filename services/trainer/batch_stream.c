@@ -22,7 +22,7 @@ typedef struct {
 struct rg_batch_stream {
     const rg_config_t *config;
     rg_link_t *link;
-    rg_batch_source_t source;
+    rg_batch_dataset_t dataset;
     rg_batch_stream_spec_t spec;
     uint64_t asked, given; // next iterations to ask for and to hand out
     int credit;
@@ -53,7 +53,7 @@ void rg_batch_take_rows(const rg_batch_t *share, int n, const void *whole, size_
 
 // ---- data set
 
-static int read_data_set(const rg_msg_t *reply, rg_batch_source_t *source)
+static int read_data_set(const rg_msg_t *reply, rg_batch_dataset_t *dataset)
 {
     if (rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_DATASET_REPLY)
         return rg_fail(RG_EFORMAT, "loader: unexpected reply to a data set request");
@@ -61,17 +61,17 @@ static int read_data_set(const rg_msg_t *reply, rg_batch_source_t *source)
     if (body->n_attributes > RG_ATTRIBUTES_MAX)
         return rg_fail(RG_ELIMIT, "loader: %zu attributes, at most %d are known", body->n_attributes,
                        RG_ATTRIBUTES_MAX);
-    memset(source, 0, sizeof *source);
-    source->attributes.count = (int)body->n_attributes;
+    memset(dataset, 0, sizeof *dataset);
+    dataset->attributes.count = (int)body->n_attributes;
     for (size_t i = 0; i < body->n_attributes; i++)
-        snprintf(source->attributes.name[i], RG_NAME_SIZE, "%s", body->attributes[i]);
-    source->annotated = body->annotated;
-    source->fingerprint = body->fingerprint;
+        snprintf(dataset->attributes.name[i], RG_NAME_SIZE, "%s", body->attributes[i]);
+    dataset->annotated = body->annotated;
+    dataset->fingerprint = body->fingerprint;
     return 0;
 }
 
 int rg_batch_stream_open(rg_batch_stream_t **out, const rg_config_t *config, const atomic_int *stop,
-                         rg_batch_source_t *source)
+                         rg_batch_dataset_t *dataset)
 {
     const rg_wire_options_t wire = rg_wire_options(config);
     rg_batch_stream_t *stream = rg_alloc(sizeof *stream);
@@ -84,13 +84,13 @@ int rg_batch_stream_open(rg_batch_stream_t **out, const rg_config_t *config, con
         rg_msg_destroy(&request);
     else
         err = rg_link_ask(stream->link, &request, &reply, -1);
-    if (!err) err = read_data_set(reply, &stream->source);
+    if (!err) err = read_data_set(reply, &stream->dataset);
     rg_msg_destroy(&reply);
     if (err) {
         rg_batch_stream_close(&stream);
         return err;
     }
-    *source = stream->source;
+    *dataset = stream->dataset;
     *out = stream;
     return 0;
 }
@@ -141,10 +141,10 @@ static void ask_ahead(rg_batch_stream_t *stream)
 int rg_batch_stream_start(rg_batch_stream_t *stream, const rg_batch_stream_spec_t *spec)
 {
     const rg_names_t *wanted =
-        spec->needs.all_columns ? &stream->source.attributes : &stream->config->data.attributes;
+        spec->needs.all_columns ? &stream->dataset.attributes : &stream->config->data.attributes;
     stream->n_columns = wanted->count;
     for (int i = 0; i < wanted->count; i++) {
-        stream->columns[i] = rg_names_find(&stream->source.attributes, wanted->name[i]);
+        stream->columns[i] = rg_names_find(&stream->dataset.attributes, wanted->name[i]);
         if (stream->columns[i] < 0)
             return rg_fail(RG_ECONFIG, "data.attributes: the data set does not annotate %s", wanted->name[i]);
     }
@@ -168,7 +168,7 @@ static void pick_columns(const rg_batch_stream_t *stream, int n, const unsigned 
 {
     for (int i = 0; i < n; i++)
         for (int c = 0; c < stream->n_columns; c++)
-            out[i * stream->n_columns + c] = all[i * stream->source.attributes.count + stream->columns[c]];
+            out[i * stream->n_columns + c] = all[i * stream->dataset.attributes.count + stream->columns[c]];
 }
 
 // The labels of the whole batch, and the share's rows of them.
@@ -195,7 +195,7 @@ static int unpack_batch(rg_batch_stream_t *stream, const rg_msg_t *reply, rg_bat
     uint32_t n = (uint32_t)stream->spec.images, m = (uint32_t)stream->spec.needs.references,
              side = (uint32_t)stream->config->data.img_size;
     const uint32_t pixels[] = {n, side, side, 3}, references[] = {m, side, side, 3};
-    const uint32_t labels[] = {n * (uint32_t)stream->spec.ranks, (uint32_t)stream->source.attributes.count},
+    const uint32_t labels[] = {n * (uint32_t)stream->spec.ranks, (uint32_t)stream->dataset.attributes.count},
                    ids[] = {n, RG_ID_SIZE};
     rg_payload_t p, r = {0}, l, t, i;
     int err = 0;

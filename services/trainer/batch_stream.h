@@ -47,11 +47,11 @@ typedef struct {
     rg_names_t attributes; // columns of the labels
     uint32_t annotated;    // training images with labels
     uint64_t fingerprint;
-} rg_batch_source_t;
+} rg_batch_dataset_t;
 
 // Connects, asks for the data set and waits for the loader. RG_ESTOPPED, or the loader's error.
 int rg_batch_stream_open(rg_batch_stream_t **stream, const rg_config_t *config, const atomic_int *stop,
-                         rg_batch_source_t *source);
+                         rg_batch_dataset_t *dataset);
 void rg_batch_stream_close(rg_batch_stream_t **stream);
 
 // What a batch holds beside its images.

@@ -67,7 +67,7 @@ static int classification_step(void *state, const rg_batch_t *batch, rg_rng_t *r
     rg_tensor_t *x = rg_tape_input(tape, batch->n, side, side, 3, batch->pixels);
     float *labels = rg_tape_alloc(tape, (size_t)n * sizeof *labels);
     for (int i = 0; i < n; i++) labels[i] = batch->labels[i];
-    rg_learner_average(tape, self->ranks, set);
+    rg_learner_average_gradients(tape, self->ranks, set);
     rg_classifier_output_t classes = rg_classify(tape, &self->net, x);
     rg_losses_add(losses, "classify", rg_loss_bce(tape, classes.logits, labels, 1));
     int err = rg_ranks_agree(self->ranks, rg_losses_check(losses, iteration));

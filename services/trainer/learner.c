@@ -50,7 +50,7 @@ static void begin_average(rg_tape_t *tape, void *ctx)
     rg_ranks_begin_mean(op->ranks, op->set->grad, op->set->count);
 }
 
-void rg_learner_average(rg_tape_t *tape, rg_ranks_t *ranks, const rg_params_t *set)
+void rg_learner_average_gradients(rg_tape_t *tape, rg_ranks_t *ranks, const rg_params_t *set)
 {
     if (!ranks || !rg_tape_wants(tape, !set->frozen)) return;
     rg_tape_op(tape, "average gradients");

@@ -74,6 +74,6 @@ const rg_learner_t *rg_learner_find(enum rg_stage stage, const rg_config_t *conf
 // Records, before the first op that reads the set, that its gradients are complete when the backward pass is
 // back here: their mean over the ranks is begun then (rg_ranks_begin_mean), while the pass goes on. Does
 // nothing for frozen sets, or without ranks.
-void rg_learner_average(rg_tape_t *tape, rg_ranks_t *ranks, const rg_params_t *set);
+void rg_learner_average_gradients(rg_tape_t *tape, rg_ranks_t *ranks, const rg_params_t *set);
 
 #endif

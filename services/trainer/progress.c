@@ -51,42 +51,42 @@ double rg_throughput_seconds(const rg_throughput_t *throughput)
 
 // ---- progress
 
-void rg_training_init(rg_training_t *training)
+void rg_train_progress_init(rg_train_progress_t *progress)
 {
-    memset(training, 0, sizeof *training);
-    pthread_mutex_init(&training->lock, NULL);
-    training->values.state = "idle";
+    memset(progress, 0, sizeof *progress);
+    pthread_mutex_init(&progress->lock, NULL);
+    progress->values.state = "idle";
 }
 
-void rg_training_fini(rg_training_t *training)
+void rg_train_progress_fini(rg_train_progress_t *progress)
 {
-    pthread_mutex_destroy(&training->lock);
+    pthread_mutex_destroy(&progress->lock);
 }
 
-void rg_training_set_state(rg_training_t *training, const char *state, const char *stage)
+void rg_train_progress_set_state(rg_train_progress_t *progress, const char *state, const char *stage)
 {
-    rg_training_values_t *values = &training->values;
-    pthread_mutex_lock(&training->lock);
+    rg_train_values_t *values = &progress->values;
+    pthread_mutex_lock(&progress->lock);
     if (stage) {
-        *values = (rg_training_values_t){0};
+        *values = (rg_train_values_t){0};
         snprintf(values->stage, sizeof values->stage, "%s", stage);
     }
     values->state = state;
-    pthread_mutex_unlock(&training->lock);
+    pthread_mutex_unlock(&progress->lock);
 }
 
-void rg_training_set(rg_training_t *training, const rg_training_values_t *values)
+void rg_train_progress_set(rg_train_progress_t *progress, const rg_train_values_t *values)
 {
-    pthread_mutex_lock(&training->lock);
-    training->values = *values;
-    pthread_mutex_unlock(&training->lock);
+    pthread_mutex_lock(&progress->lock);
+    progress->values = *values;
+    pthread_mutex_unlock(&progress->lock);
 }
 
-void rg_training_get(rg_training_t *training, rg_training_values_t *values)
+void rg_train_progress_get(rg_train_progress_t *progress, rg_train_values_t *values)
 {
-    pthread_mutex_lock(&training->lock);
-    *values = training->values;
-    pthread_mutex_unlock(&training->lock);
+    pthread_mutex_lock(&progress->lock);
+    *values = progress->values;
+    pthread_mutex_unlock(&progress->lock);
 }
 
 // ---- metrics stream and profile
@@ -98,7 +98,7 @@ int rg_metrics_open(rg_journal_t *metrics, const rg_config_t *config)
     return rg_journal_open(metrics, path);
 }
 
-int rg_metrics_write(rg_journal_t *metrics, const rg_training_values_t *values, double lr)
+int rg_metrics_write(rg_journal_t *metrics, const rg_train_values_t *values, double lr)
 {
     json_t *object = json_pack("{s:s, s:I, s:f, s:f, s:f}", "stage", values->stage, "iteration",
                                (json_int_t)values->iteration, "lr", lr, "images_per_s", values->images_per_s,

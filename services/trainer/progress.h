@@ -53,26 +53,26 @@ typedef struct {
     double wait_share;          // of the time spent waiting for batches and neighbours
     uint64_t retrieved, retrieved_new, last_new_generation;
     rg_losses_t losses;
-} rg_training_values_t;
+} rg_train_values_t;
 
 typedef struct {
     pthread_mutex_t lock;
-    rg_training_values_t values;
-} rg_training_t;
+    rg_train_values_t values;
+} rg_train_progress_t;
 
-void rg_training_init(rg_training_t *training);
-void rg_training_fini(rg_training_t *training);
+void rg_train_progress_init(rg_train_progress_t *progress);
+void rg_train_progress_fini(rg_train_progress_t *progress);
 // stage: a stage that begins, which clears all other values; NULL: the stage and its values stay.
-void rg_training_set_state(rg_training_t *training, const char *state, const char *stage);
-void rg_training_set(rg_training_t *training, const rg_training_values_t *values);
-void rg_training_get(rg_training_t *training, rg_training_values_t *values);
+void rg_train_progress_set_state(rg_train_progress_t *progress, const char *state, const char *stage);
+void rg_train_progress_set(rg_train_progress_t *progress, const rg_train_values_t *values);
+void rg_train_progress_get(rg_train_progress_t *progress, rg_train_values_t *values);
 
 // ---- metrics stream and profile
 
 // Opens RUN/metrics.jsonl, to which runs append one JSON object per logged iteration. It is apart from the
 // log, so that plots need not parse log lines. RG_EIO, RG_EFULL.
 int rg_metrics_open(rg_journal_t *metrics, const rg_config_t *config);
-int rg_metrics_write(rg_journal_t *metrics, const rg_training_values_t *values, double lr);
+int rg_metrics_write(rg_journal_t *metrics, const rg_train_values_t *values, double lr);
 
 // {"conv 3x3/1 64->64 at 8x8": {"calls":, "forward_ms":, "backward_ms":, "share":}, ...}, means over
 // iterations, slowest first (sorts the watch). New reference.

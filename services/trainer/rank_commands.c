@@ -51,14 +51,14 @@ void rg_rank_commands_end(rg_ranks_t *ranks)
 
 static void train_with_rank0(rg_ranks_t *ranks, const command_t *command)
 {
-    rg_training_t training; // rank 0 answers status requests
+    rg_train_progress_t progress; // rank 0 answers status requests
     rg_stage_result_t result = {0};
-    rg_training_init(&training);
+    rg_train_progress_init(&progress);
     rg_ranks_watch(ranks, NULL);
     int err = rg_stage_run(&(rg_stage_job_t){.config = &command->config,
                                              .stage = command->stage,
                                              .options = command->options,
-                                             .training = &training,
+                                             .progress = &progress,
                                              .stop = rg_ranks_stop(ranks),
                                              .ranks = ranks},
                            &result);
@@ -67,7 +67,7 @@ static void train_with_rank0(rg_ranks_t *ranks, const command_t *command)
         rg_log(RG_LOG_DEBUG, "follow", "stage=%s rank=%d error=\"%s\"", rg_stage_name(command->stage),
                rg_ranks_rank(ranks), rg_error());
     free(result.report);
-    rg_training_fini(&training);
+    rg_train_progress_fini(&progress);
 }
 
 void rg_rank_commands_follow(rg_ranks_t *ranks)

@@ -35,13 +35,13 @@ typedef struct {
     const rg_train_config_t *train;
     const atomic_int *stop;
     rg_ranks_t *ranks;
-    rg_training_t *training;
-    rg_training_values_t values;
+    rg_train_progress_t *progress;
+    rg_train_values_t values;
     rg_checkpoint_info_t info;
     char checkpoint[RG_PATH_SIZE];
     rg_backend_t *backend;
     rg_batch_stream_t *batches;
-    rg_batch_source_t data; // the data set that the loader serves
+    rg_batch_dataset_t data; // the data set that the loader serves
     rg_neighbour_source_t neighbours;
     rg_model_t *model; // NULL: the classifier's stage
     const rg_learner_t *learner;
@@ -79,7 +79,7 @@ static int start_from(run_t *run, enum rg_stage earlier)
     return rg_checkpoint_load(path, sets, kept, RG_CHECKPOINT_START, &info);
 }
 
-static int resume(run_t *run)
+static int resume_stage(run_t *run)
 {
     rg_params_t *sets[RG_PARTS];
     rg_checkpoint_info_t info;
@@ -104,7 +104,7 @@ static int stage_begin(run_t *run)
                                        .attributes =
                                            run->model ? run->config->data.attributes : run->data.attributes};
     snprintf(run->info.stage, sizeof run->info.stage, "%s", run->name);
-    if (rg_exists(run->checkpoint)) return resume(run);
+    if (rg_exists(run->checkpoint)) return resume_stage(run);
     return before == RG_STAGE_NONE ? 0 : start_from(run, before);
 }
 
@@ -146,7 +146,7 @@ static int open_learner(run_t *run)
 }
 
 // Networks and their state, as far as a rank has them by itself.
-static int open_networks(run_t *run, const rg_stage_options_t *options)
+static int open_training(run_t *run, const rg_stage_options_t *options)
 {
     int err = is_rank0(run) ? open_files(run, options) : 0;
     if (!err) err = rg_cpu_backend_new(&run->backend, run->config->precision == RG_PRECISION_BF16);
@@ -185,7 +185,7 @@ static int start_batches(run_t *run)
 
 static int open_run(run_t *run, const rg_stage_options_t *options)
 {
-    int err = rg_ranks_agree(run->ranks, open_networks(run, options));
+    int err = rg_ranks_agree(run->ranks, open_training(run, options));
     if (err) return err;
     broadcast_state(run);
     if (run->data.fingerprint != run->info.fingerprint)
@@ -236,7 +236,7 @@ static void average_losses(run_t *run)
 
 static void publish_progress(run_t *run)
 {
-    rg_training_values_t *v = &run->values;
+    rg_train_values_t *v = &run->values;
     rg_throughput_add(&run->throughput, rg_clock_ms(), waited_ms(run));
     rg_throughput_rate_t rate = rg_throughput_recent(&run->throughput);
     v->state = "training";
@@ -249,14 +249,14 @@ static void publish_progress(run_t *run)
     v->retrieved = run->info.retrieved;
     v->retrieved_new = run->info.retrieved_new;
     v->last_new_generation = run->info.last_new_generation;
-    rg_training_set(run->training, v);
+    rg_train_progress_set(run->progress, v);
 }
 
 static int save_checkpoint(run_t *run)
 {
     rg_params_t *sets[RG_PARTS];
     int n = run->learner->sets(run->state, sets);
-    rg_training_set_state(run->training, "saving", NULL);
+    rg_train_progress_set_state(run->progress, "saving", NULL);
     int err = rg_checkpoint_save(run->checkpoint, run->config, sets, n, &run->info);
     if (!err)
         rg_log(RG_LOG_INFO, "checkpoint", "stage=%s iteration=%llu path=%s", run->name,
@@ -335,7 +335,7 @@ static int save_stopped(run_t *run)
 
 static char *report_json(run_t *run)
 {
-    const rg_training_values_t *v = &run->values;
+    const rg_train_values_t *v = &run->values;
     rg_throughput_rate_t rate = rg_throughput_total(&run->throughput);
     json_t *object = json_pack(
         "{s:s, s:I, s:f, s:f, s:f, s:f}", "stage", run->name, "iterations", (json_int_t)run->info.iteration,
@@ -366,11 +366,11 @@ int rg_stage_run(const rg_stage_job_t *job, rg_stage_result_t *result)
                    .name = rg_stage_name(job->stage),
                    .train = rg_stage_training(job->stage, config),
                    .learner = rg_learner_find(job->stage, config),
-                   .training = job->training,
+                   .progress = job->progress,
                    .stop = job->stop,
                    .ranks = job->ranks};
     rg_cpu_threads(config->threads);
-    rg_training_set_state(job->training, "waiting", run->name);
+    rg_train_progress_set_state(job->progress, "waiting", run->name);
     int err = open_run(run, &job->options);
     if (!err) {
         if (is_rank0(run))
@@ -386,6 +386,6 @@ int rg_stage_run(const rg_stage_job_t *job, rg_stage_result_t *result)
     }
     close_run(run);
     free(run);
-    rg_training_set_state(job->training, "idle", NULL);
+    rg_train_progress_set_state(job->progress, "idle", NULL);
     return err;
 }

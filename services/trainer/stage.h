@@ -26,7 +26,7 @@ typedef struct {
     const rg_config_t *config;
     enum rg_stage stage;
     rg_stage_options_t options;
-    rg_training_t *training; // updated after each iteration
+    rg_train_progress_t *progress; // updated after each iteration
     const atomic_int *stop;
     rg_ranks_t *ranks; // NULL: this process trains alone
 } rg_stage_job_t;

@@ -1,7 +1,7 @@
 // A train request becomes a job on a worker thread; the loop answers status requests meanwhile:
 //
 //   on_train     writes RUN/job and starts the worker, or joins the job of the same stage that is under way
-//   train_stage  on the worker's thread: rg_rank_commands_train; publishes its progress in self->training
+//   train_stage  on the worker's thread: rg_rank_commands_train; publishes its progress in self->progress
 //   on_job_done  answers all clients that wait, deletes RUN/job
 //
 // RUN/job names the stage. A trainer that was stopped or killed leaves it behind, and the next process
@@ -26,7 +26,7 @@ typedef struct {
     rg_service_t *service;
     rg_worker_t *worker;
     rg_ranks_t *ranks; // NULL: this process trains alone
-    rg_training_t training;
+    rg_train_progress_t progress;
     enum rg_stage stage; // of the running job
     rg_stage_options_t options;
     rg_stage_result_t result;
@@ -45,7 +45,7 @@ static int train_stage(void *context, const atomic_int *stop)
     return rg_rank_commands_train(&(rg_stage_job_t){.config = self->config,
                                                     .stage = self->stage,
                                                     .options = self->options,
-                                                    .training = &self->training,
+                                                    .progress = &self->progress,
                                                     .stop = stop,
                                                     .ranks = self->ranks},
                                   &self->result);
@@ -119,8 +119,8 @@ static int on_train(void *context, const rg_peer_t *peer, const rg_msg_t *reques
 static void trainer_status(void *context, rg_status_t *status)
 {
     trainer_t *self = context;
-    rg_training_values_t v;
-    rg_training_get(&self->training, &v);
+    rg_train_values_t v;
+    rg_train_progress_get(&self->progress, &v);
     rg_status_field(status, "state", "%s", v.state);
     if (!*v.stage) return;
     rg_status_field(status, "stage", "%s", v.stage);
@@ -174,7 +174,7 @@ int rg_trainer_serve(const rg_config_t *config, rg_ranks_t *ranks)
                                     .n_routes = sizeof routes / sizeof *routes,
                                     .status = trainer_status,
                                     .self = self};
-    rg_training_init(&self->training);
+    rg_train_progress_init(&self->progress);
     int err = rg_worker_new(&self->worker);
     if (!err) err = rg_service_new(&self->service, &wire, &spec);
     if (!err) {
@@ -184,7 +184,7 @@ int rg_trainer_serve(const rg_config_t *config, rg_ranks_t *ranks)
     if (!err) err = rg_service_run(self->service);
     rg_worker_destroy(&self->worker); // stops a running job, which saves its state
     rg_service_destroy(&self->service);
-    rg_training_fini(&self->training);
+    rg_train_progress_fini(&self->progress);
     free(self);
     return err;
 }

@@ -15,7 +15,7 @@
 //      backward, update of G and what trains with it
 //
 // D's graph begins with the pixels of fake: no gradient of D's losses reaches G. In 10 D is frozen, so that
-// G's losses flow through D without changing it. Everything that waits for another process comes before the
+// G's losses flow through D without changing it. Everything that waits for another service comes before the
 // first update: an iteration that is interrupted while it waits has changed no weights.
 #include "services/trainer/translation.h"
 
@@ -108,7 +108,7 @@ static void take_own_rows(const rg_translation_t *self, const rg_batch_t *share,
 static void begin_network(rg_translation_t *self, enum rg_part part)
 {
     if (self->model->parts & RG_PART_BIT(part))
-        rg_learner_average(self->tape, self->ranks, &self->model->set[part]);
+        rg_learner_average_gradients(self->tape, self->ranks, &self->model->set[part]);
 }
 
 static void average_discriminator(rg_translation_t *self)

@@ -50,22 +50,22 @@ static void the_recent_rate_covers_a_window_and_the_total_everything(void **stat
 static void a_new_stage_clears_the_values_of_the_one_before(void **state)
 {
     (void)state;
-    rg_training_t training;
-    rg_training_values_t values = {
+    rg_train_progress_t progress;
+    rg_train_values_t values = {
         .state = "training", .stage = "stage2", .iteration = 6, .iterations = 6, .retrieved = 9};
-    rg_training_init(&training);
-    rg_training_set(&training, &values);
-    rg_training_set_state(&training, "saving", NULL);
-    rg_training_get(&training, &values);
+    rg_train_progress_init(&progress);
+    rg_train_progress_set(&progress, &values);
+    rg_train_progress_set_state(&progress, "saving", NULL);
+    rg_train_progress_get(&progress, &values);
     assert_string_equal(values.state, "saving");
     assert_int_equal(values.iteration, 6);
-    rg_training_set_state(&training, "waiting", "stage3");
-    rg_training_get(&training, &values);
+    rg_train_progress_set_state(&progress, "waiting", "stage3");
+    rg_train_progress_get(&progress, &values);
     assert_string_equal(values.state, "waiting");
     assert_string_equal(values.stage, "stage3");
     assert_int_equal(values.iteration, 0);
     assert_int_equal(values.retrieved, 0);
-    rg_training_fini(&training);
+    rg_train_progress_fini(&progress);
 }
 
 int main(void)
