@@ -158,7 +158,10 @@ static int load_block(const rg_safetensors_t *file, const char *path, rg_params_
         tensor_name(name, block, set->list[i]);
         const rg_param_t *param = set->list[i];
         err = rg_safetensors_read(file, path, name, param->rank, param->shape, to + param->offset);
-        if (err) err = rg_fail(err, "%s: a checkpoint of another architecture", rg_error());
+        if (err)
+            err = rg_fail(
+                err, "%s: a checkpoint of another architecture; the keys model.* must be as in its training",
+                rg_error());
     }
     return err;
 }
@@ -171,9 +174,11 @@ static int check_surplus(const rg_safetensors_t *file, const char *path, const r
     for (size_t i = 0; (tensor = rg_safetensors_at(file, i)); i++)
         if (strncmp(tensor->name, set->name, length) == 0 && tensor->name[length] == '.' &&
             !rg_params_find(set, tensor->name))
-            return rg_fail(RG_EMODEL,
-                           "%s: %s has no place in this configuration: a checkpoint of another architecture",
-                           path, tensor->name);
+            return rg_fail(
+                RG_EMODEL,
+                "%s: %s has no place in this configuration: a checkpoint of another architecture; the keys "
+                "model.* must be as in its training",
+                path, tensor->name);
     return 0;
 }
 

@@ -63,8 +63,8 @@ static int peek_path(rg_inference_t *self, const char *path, enum rg_stage *stag
     snprintf(self->path, sizeof self->path, "%s", path);
     int err = rg_checkpoint_peek(self->path, &self->info);
     if (!err && (rg_stage_find(self->info.stage, stage) != 0 || *stage == RG_STAGE_CLASSIFIER))
-        err = rg_fail(RG_EMODEL, "%s: a checkpoint of %s; stage1, stage2 or stage3 is needed", self->path,
-                      self->info.stage);
+        err = rg_fail(RG_EMODEL, "%s: a checkpoint of %s, needed is one of stage1, stage2 or stage3",
+                      self->path, self->info.stage);
     return err;
 }
 
@@ -95,7 +95,9 @@ static int load_classifier(rg_inference_t *self, char path[RG_PATH_SIZE])
     int err = peek_stage(self->config, RG_STAGE_CLASSIFIER, path, &self->classifier_info);
     if (err) return err;
     if (self->classifier_info.attributes.count == 0)
-        return rg_fail(RG_EMODEL, "%s: does not say which attributes it tells apart", path);
+        return rg_fail(RG_EMODEL,
+                       "%s: names no attributes; rg-ctl train --stage classifier --restart makes it anew",
+                       path);
     rg_params_init(set, rg_stage_name(RG_STAGE_CLASSIFIER));
     rg_classifier_declare(&self->classifier, set, self->classifier_info.attributes.count);
     rg_params_alloc(set, 0);

@@ -27,8 +27,9 @@ static int find_relu5_3(rg_perceptual_t *net, const char *path, int side)
     if (err) return err;
     rg_onnx_shape_t shape = rg_onnx_shape(net->vgg16, 0);
     if (shape.h == side / 16 && shape.w == side / 16) return 0;
-    return rg_fail(RG_EMODEL, "%s: not VGG16: of %d pixels Relu number %d makes %d, not %d", path, side,
-                   RELU5_3, shape.h, side / 16);
+    return rg_fail(RG_EMODEL,
+                   "%s: not VGG16: of an image with side %d Relu number %d makes a map with side %d, not %d",
+                   path, side, RELU5_3, shape.h, side / 16);
 }
 
 int rg_perceptual_init(rg_perceptual_t *net, const char *path, int side)

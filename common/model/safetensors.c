@@ -49,7 +49,7 @@ int rg_safetensors_write(const char *path, const rg_safetensor_t *tensors, size_
     json_t *header = make_header(tensors, n, metadata, n_metadata);
     char *text = json_dumps(header, JSON_COMPACT);
     json_decref(header);
-    if (!text) return rg_fail(RG_EFORMAT, "%s: a name or note is not valid UTF-8", path);
+    if (!text) return rg_fail(RG_EFORMAT, "%s: a name or a value of the metadata is not valid UTF-8", path);
     size_t length = strlen(text), padded = (length + 8 + 63) / 64 * 64 - 8; // tensors start on cache lines
     uint64_t prefix = padded; // little-endian, as all machines that this program supports
     char *spaces = rg_alloc(padded - length + 1);
@@ -124,8 +124,10 @@ int rg_safetensors_parse(rg_safetensors_t **out, const void *bytes, size_t size,
         return rg_fail(RG_EFORMAT, "%s: not a safetensors file (%zu bytes)", origin, size);
     memcpy(&length, bytes, sizeof length);
     if (length > HEADER_MAX)
-        return rg_fail(RG_ELIMIT, "%s: header of %llu bytes", origin, (unsigned long long)length);
-    if (length > size - sizeof length) return rg_fail(RG_EFORMAT, "%s: cut short in the header", origin);
+        return rg_fail(RG_ELIMIT, "%s: the header has %llu bytes, more than %d", origin,
+                       (unsigned long long)length, HEADER_MAX);
+    if (length > size - sizeof length)
+        return rg_fail(RG_EFORMAT, "%s: cut short, the file ends within the header", origin);
     const char *text = (const char *)bytes + sizeof length;
     json_t *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
     if (!json_is_object(header)) {
@@ -134,7 +136,9 @@ int rg_safetensors_parse(rg_safetensors_t **out, const void *bytes, size_t size,
     }
     rg_safetensors_t *file = rg_alloc(sizeof *file);
     file->header = header;
-    int err = json_object_size(header) > TENSORS_MAX ? rg_fail(RG_ELIMIT, "%s: too many tensors", origin) : 0;
+    int err = json_object_size(header) > TENSORS_MAX
+                  ? rg_fail(RG_ELIMIT, "%s: more than %d tensors", origin, TENSORS_MAX)
+                  : 0;
     file->tensors = rg_alloc((json_object_size(header) + 1) * sizeof *file->tensors);
     const unsigned char *data = (const unsigned char *)text + length;
     const char *name;

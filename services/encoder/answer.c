@@ -25,7 +25,7 @@ enum { INDEX_TEXT = 12 }; // "0", "1", ...: payload names
 static int check_count(size_t n)
 {
     if (n >= 1 && n <= RG_ANSWER_IMAGES_MAX) return 0;
-    return rg_fail(RG_ELIMIT, "%zu images: 1 to %d are possible per request", n, RG_ANSWER_IMAGES_MAX);
+    return rg_fail(RG_ELIMIT, "%zu images: a request may have 1 to %d", n, RG_ANSWER_IMAGES_MAX);
 }
 
 int rg_answer_pixels(const rg_inference_t *networks, const rg_msg_t *request, const char *name,
@@ -118,8 +118,8 @@ int rg_answer_served(rg_inference_t **networks, const rg_config_t *config, const
         *networks = opened;
         return 0;
     }
-    err = rg_fail(RG_EMODEL, "%s: has the model %s, and %.80s is served", opened->path, opened->embedding,
-                  body->model);
+    err = rg_fail(RG_EMODEL, "%s: has model %s, but the retrieval service serves %.80s", opened->path,
+                  opened->embedding, body->model);
     rg_inference_close(&opened);
     return err;
 }
@@ -257,7 +257,8 @@ int rg_answer_store(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t 
     if (!err) err = rg_answer_pixels(networks, request, "pixels", &pixels);
     if (err) return err;
     if (pixels.shape[0] != asked->n_items)
-        return rg_fail(RG_ESHAPE, "%zu items came with the pixels of %u", asked->n_items, pixels.shape[0]);
+        return rg_fail(RG_ESHAPE, "%zu items came with the pixels of %u images", asked->n_items,
+                       pixels.shape[0]);
     images.pixels = pixels.data;
     for (; images.n < asked->n_items; images.n++) {
         const Rg__V1__Item *item = asked->items[images.n];

@@ -40,7 +40,7 @@ static int check_outputs(const translation_t *t)
     const size_t image = (size_t)config->data.img_size * (size_t)config->data.img_size * 3;
     const uint64_t outputs = (uint64_t)t->n * t->samples;
     if (outputs > RG_ANSWER_OUTPUTS_MAX)
-        return rg_fail(RG_ELIMIT, "%u samples of %u images: at most %d translations are possible per request",
+        return rg_fail(RG_ELIMIT, "%u samples of %u images: a request may ask for at most %d translations",
                        t->samples, t->n, RG_ANSWER_OUTPUTS_MAX);
     if (outputs > message / image)
         return rg_fail(RG_ELIMIT, "%u translations are larger than limits.message_max_mib: %d",
@@ -66,7 +66,7 @@ static int read_translate_request(translation_t *t, const rg_msg_t *request)
         if (references.shape[0] != t->n)
             return rg_fail(RG_ESHAPE, "%u references came with %u images", references.shape[0], t->n);
         if (t->samples > 1)
-            return rg_fail(RG_EINVAL, "samples: %u: codes of references are not drawn, there is one each",
+            return rg_fail(RG_EINVAL, "samples: %u: with references there is one translation per image",
                            t->samples);
         t->references = rg_answer_floats(&references);
     }
@@ -168,7 +168,7 @@ static int decode_all(translation_t *t, const atomic_int *stop)
     for (uint32_t i = 0; i < outputs && !err; i += RG_ANSWER_BATCH) {
         const uint32_t left = outputs - i, count = left < RG_ANSWER_BATCH ? left : RG_ANSWER_BATCH;
         err = atomic_load(stop) ? rg_fail(RG_ESTOPPED, "stopped after %u of %u translations", i, outputs)
-                                  : decode_batch(t, i, count, pixels + (size_t)i * side * side * 3);
+                                : decode_batch(t, i, count, pixels + (size_t)i * side * side * 3);
     }
     return err;
 }

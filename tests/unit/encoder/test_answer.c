@@ -92,10 +92,12 @@ static void bad_images_are_refused(void **state)
     tiny_save_stage2(f);
     assert_ok(tiny_load(f, ""));
     assert_fails(ask(f, rg_answer_store, store_request(f, 3, 2), &out), RG_ESHAPE, "payload '2' is missing");
-    assert_fails(ask(f, rg_answer_store, store_request(f, 0, 0), &out), RG_ELIMIT, "0 images: 1 to 128");
+    assert_fails(ask(f, rg_answer_store, store_request(f, 0, 0), &out), RG_ELIMIT,
+                 "0 images: a request may have 1 to 128");
     request = store_request(f, 3, 3);
     ((Rg__V1__StoreRequest *)rg_msg_body(request))->n_items = 2;
-    assert_fails(ask(f, rg_answer_store, request, &out), RG_ESHAPE, "2 items came with the pixels of 3");
+    assert_fails(ask(f, rg_answer_store, request, &out), RG_ESHAPE,
+                 "2 items came with the pixels of 3 images");
     request = rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REQUEST);
     rg_msg_reserve(request, "pixels", RG__V1__DTYPE__U8, 4, (const uint32_t[]){1, SIDE, SIDE + 1, 3});
     assert_fails(ask(f, rg_answer_embed, request, &out), RG_ESHAPE, "has 17 in dim 2, not 16");
@@ -138,7 +140,8 @@ static void what_is_served_is_loaded(void **state)
     assert_string_equal(f->networks->embedding, body->model);
     rg_inference_close(&f->networks);
     body->model = rg_msg_text(served, "another");
-    assert_fails(rg_answer_served(&f->networks, &f->config, served), RG_EMODEL, "and another is served");
+    assert_fails(rg_answer_served(&f->networks, &f->config, served), RG_EMODEL,
+                 "but the retrieval service serves another");
     body->checkpoint = rg_msg_text(served, "%s/nowhere.safetensors", f->config.run);
     assert_fails(rg_answer_served(&f->networks, &f->config, served), RG_ENOENT, "nowhere.safetensors");
     rg_msg_destroy(&served);
@@ -198,7 +201,7 @@ static void bad_lists_are_refused(void **state)
     assert_ok(tiny_load(f, ""));
     list = list_reply(f, 1);
     ((Rg__V1__ListReply *)rg_msg_body(list))->n_images = 0;
-    assert_fails(ask(f, rg_answer_missing, list, &add), RG_ELIMIT, "0 images: 1 to 128");
+    assert_fails(ask(f, rg_answer_missing, list, &add), RG_ELIMIT, "0 images: a request may have 1 to 128");
     list = rg_msg_new(RG__V1__ENVELOPE__BODY_LIST_REPLY);
     Rg__V1__ListReply *body = rg_msg_body(list);
     body->n_images = RG_ANSWER_IMAGES_MAX + 1;

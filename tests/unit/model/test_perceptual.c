@@ -120,8 +120,9 @@ static void other_networks_are_not_vgg16(void **state)
     graph->node[1]->op_type = (char *)"Relu";
     graph->node[4]->attribute[1]->ints[0] = graph->node[4]->attribute[1]->ints[1] = 1;
     assert_ok(builder_write(&lab->builder, lab->path));
-    assert_fails(rg_perceptual_init(&net, lab->path, SIDE), RG_EMODEL,
-                 "vgg16.onnx: not VGG16: of 48 pixels Relu number 13 makes 5, not 3");
+    assert_fails(
+        rg_perceptual_init(&net, lab->path, SIDE), RG_EMODEL,
+        "vgg16.onnx: not VGG16: of an image with side 48 Relu number 13 makes a map with side 5, not 3");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
