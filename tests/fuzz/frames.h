@@ -1,6 +1,6 @@
-// Messages in a fuzz target's input: a list of frames, each behind a 2-byte little-endian length; the length
-// 0xFFFF ends a message, another one may follow. A message whose checksums are wrong is given right ones, so
-// that what lies behind them is reached too.
+// Messages in the input of a fuzz target: a list of frames, each after a 2-byte little-endian length. The length
+// 0xFFFF ends a message; another message may follow. The checksums of each message are corrected, so that the
+// code behind the check is reached; fuzz_msg.c also parses messages with wrong ones.
 #ifndef RG_TESTS_FUZZ_FRAMES_H
 #define RG_TESTS_FUZZ_FRAMES_H
 
@@ -18,7 +18,7 @@ typedef struct {
     size_t size;
 } frames_input_t;
 
-// The frames of the next message: how many.
+// Splits off the frames of the next message and returns their number.
 static inline size_t frames_split(frames_input_t *input, rg_frame_t frames[FRAMES_MAX])
 {
     size_t count = 0;
@@ -35,8 +35,8 @@ static inline size_t frames_split(frames_input_t *input, rg_frame_t frames[FRAME
     return count;
 }
 
-// The envelope with the checksums of the frames behind it, and the lengths of those that are plain bytes, or
-// NULL; free() it.
+// Packs the envelope again with the checksums of the frames, and with the lengths of the frames that are plain
+// bytes. free() it. NULL if the first frame is not an envelope.
 static inline uint8_t *frames_seal(const rg_frame_t *frames, size_t count, size_t *size)
 {
     Rg__V1__Envelope *envelope = rg__v1__envelope__unpack(NULL, frames[0].size, frames[0].data);
@@ -60,7 +60,7 @@ static inline void frames_free(void *data, void *hint)
     free(hint);
 }
 
-// The next message of the input that can be read, or NULL; destroy it. Frames are the input's.
+// The next message of the input that parses, or NULL. The caller destroys it; its frames are those of the input.
 static inline rg_msg_t *frames_next(frames_input_t *input)
 {
     while (input->size >= 2) {

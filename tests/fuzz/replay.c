@@ -1,8 +1,9 @@
-// Runs a fuzz target without a fuzzer: its seeds, then a given number of mutations of them, always the same.
-// A child process does the work, so that a crash can be told by its number; the input is then left in a file.
+// Runs a fuzz target without a fuzzer: its seeds, then a number of mutations of them, which are the same in each
+// run. A child process does the work: after a crash the parent reports the number of the input and writes the
+// input to a file.
 //
 //   fuzz-jpeg 2000         seeds and 2000 mutations
-//   fuzz-jpeg 20s          as many as 20 seconds allow
+//   fuzz-jpeg 20s          seeds and mutations for 20 seconds
 //   fuzz-jpeg FILE ...     the files
 #include "tests/fuzz/fuzz.h"
 
@@ -20,10 +21,10 @@
 #include "common/core/file.h"
 #include "common/core/rng.h"
 
-enum { ROOM = 1 << 16, SEEDS_MAX = 64, FUZZ_STREAM = 1000, CHANGES_MAX = 8, SECONDS_MAX = 10 };
+enum { CAPACITY = 1 << 16, SEEDS_MAX = 64, FUZZ_STREAM = 1000, CHANGES_MAX = 8, SECONDS_MAX = 10 };
 
 typedef struct {
-    uint8_t bytes[ROOM];
+    uint8_t bytes[CAPACITY];
     size_t size;
 } input_t;
 
@@ -35,13 +36,13 @@ static void erase(input_t *input, size_t at, size_t n)
 
 static void insert(input_t *input, size_t at, const uint8_t *bytes, size_t n)
 {
-    if (n > ROOM - input->size) n = ROOM - input->size;
+    if (n > CAPACITY - input->size) n = CAPACITY - input->size;
     memmove(input->bytes + at + n, input->bytes + at, input->size - at);
     memcpy(input->bytes + at, bytes, n);
     input->size += n;
 }
 
-// A number at an edge, 1 to 4 bytes of it.
+// Writes 1 to 4 bytes of a boundary value.
 static void put_edge(input_t *input, size_t at, rg_rng_t *rng)
 {
     static const uint32_t edges[] = {0,      1,      0x7f,       0x80,       0xff,
@@ -74,18 +75,18 @@ static void change(input_t *input, const input_t *other, rg_rng_t *rng)
         break;
     case 4:
         insert(input, rg_rng_below(rng, (uint32_t)input->size), copy, n);
-        break; // copied from elsewhere
+        break; // copies other bytes of the input
     case 5:
         input->size = at;
-        break; // cut off
-    case 6:    // the tail of another seed
+        break; // cuts the input off
+    case 6:    // appends the tail of another seed
         input->size = at;
         if (at < other->size) insert(input, at, other->bytes + at, other->size - at);
         break;
     }
 }
 
-// Input number i: the seeds first, then mutations of them, more changes in later ones.
+// Makes input number i: a seed, or for a higher number a mutation of a seed with 1 to CHANGES_MAX changes.
 static void make_input(const input_t *seeds, size_t n, size_t i, input_t *input)
 {
     rg_rng_t rng;
@@ -100,8 +101,8 @@ static void make_input(const input_t *seeds, size_t n, size_t i, input_t *input)
         change(input, other, &rng);
 }
 
-// From a block of exactly its size, so that reading beyond it is seen by the sanitizer. Whoever computes on
-// it for SECONDS_MAX hangs, and is ended.
+// Gives the input to the target in a block of exactly its size, so that the sanitizer finds a read beyond it. A
+// target that computes for SECONDS_MAX hangs; a signal ends it.
 static void feed(const uint8_t *bytes, size_t size)
 {
     static const struct itimerval limit = {.it_value = {.tv_sec = SECONDS_MAX}};
@@ -122,7 +123,7 @@ static int report(const char *name, size_t i, const input_t *input)
     return 1;
 }
 
-// How long to go on: a number of mutations, or until a moment.
+// The end of a run: a number of mutations, or a time.
 typedef struct {
     size_t mutations;
     time_t end; // 0: not limited by time
@@ -144,7 +145,7 @@ static int run(const char *name, extent_t extent)
 {
     static input_t seeds[SEEDS_MAX], input;
     size_t n = 0;
-    while (n < SEEDS_MAX && (seeds[n].size = rg_fuzz_seed(n, seeds[n].bytes, ROOM)) > 0) n++;
+    while (n < SEEDS_MAX && (seeds[n].size = rg_fuzz_seed(n, seeds[n].bytes, CAPACITY)) > 0) n++;
     if (!n) {
         fprintf(stderr, "%s: no seeds (run from the source root)\n", name);
         return 1;
@@ -177,7 +178,7 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         unsigned char *bytes;
         size_t size;
-        if (rg_file_read(argv[i], ROOM, &bytes, &size)) {
+        if (rg_file_read(argv[i], CAPACITY, &bytes, &size)) {
             fprintf(stderr, "%s\n", rg_error());
             return 1;
         }

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Fails unless a HTML file is whole, its drawings are XML, and it loads nothing from elsewhere and runs nothing."""
+"""Checks that an HTML file is complete, that its drawings are XML, and that it neither loads other files nor runs scripts."""
 import re
 import sys
 from html.parser import HTMLParser

@@ -1,4 +1,4 @@
-# For the deployment tests: an engine that runs containers, the system in them, and waiting for what the engine reports.
+# For the deployment tests: a container engine, the system in containers, and functions that wait for events.
 . tests/support/flow.sh
 export COMPOSE_PROJECT_NAME=rg-test-$$ RG_CONFIG=configs/smoke.yaml
 engine= # the pid of an engine that the test started
@@ -14,7 +14,7 @@ compose()
     fi
 }
 
-# start_engine: RG_DOCKERD is the command, for who wants one that the test starts, restarts and stops.
+# start_engine: starts the engine with the command RG_DOCKERD, if it is set, and stops it at the end of the test.
 start_engine()
 {
     [ -n "${RG_DOCKERD:-}" ] || skip "no container engine answers (RG_DOCKERD=dockerd starts one for the test)"
@@ -40,7 +40,7 @@ need_engine()
         skip "debian:bookworm-slim is not here, and no registry can be reached"
 }
 
-# build_image OPTION...: of deploy/Dockerfile.
+# build_image OPTION...: builds deploy/Dockerfile.
 build_image()
 {
     docker build --network host "$@" -f deploy/Dockerfile . >"$work/out" 2>"$work/err" || fail "the image is not built"
@@ -64,7 +64,7 @@ container()
 }
 of() { docker inspect -f "$2" "$(container "$1")"; }
 
-# await SERVICE EVENT SINCE: until the engine has reported it.
+# await SERVICE EVENT SINCE: waits until the engine has reported the event.
 await()
 {
     local event events watcher
@@ -75,10 +75,10 @@ await()
     kill $watcher
 }
 
-# until_seen SERVICE REGEX: until a line of its status has it.
+# until_seen SERVICE REGEX: waits until a line of its status matches.
 until_seen() { grep -qE "$2" < <("$RG_BIN/rg-ctl" status --watch --json "$1" 2>/dev/null); }
 
-# rg-ctl in a container that stays, so that a question costs no start of one; what the assertions of lib.sh run.
+# The assertions of lib.sh run rg-ctl in one container that stays, which saves the start of a container per call.
 start_ctl()
 {
     ctl=$(compose run -d --entrypoint sleep ctl infinity)

@@ -1,4 +1,4 @@
-# For the flow tests: the whole system at the smallest scale that still trains, and waiting for what it reports.
+# For the flow tests: the whole system at the smallest scale that trains, and functions that wait for its status.
 . tests/support/lib.sh
 need $all_services
 
@@ -20,7 +20,7 @@ END
     export RG_CONFIG=$work/config.yaml
 }
 
-# Puts every service of that configuration on a free port of the loopback interface.
+# Gives each service of that configuration a free port of the loopback interface.
 write_tcp_endpoints()
 {
     local service port=$((10000 + $$ % 20000))
@@ -33,13 +33,13 @@ write_tcp_endpoints()
 }
 port_is_closed() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# The value of a service's status field, or of pid; empty if it does not answer.
+# Prints the value of a status field of a service, or its pid; nothing if the service does not answer.
 field()
 {
     "$RG_BIN/rg-ctl" status --json "$1" 2>/dev/null | sed -nE "s/.*\"$2\":\"?([^\",}]*).*/\1/p"
 }
 
-# until_field SERVICE KEY TEST VALUE: asks until [ field TEST VALUE ] holds. The test's own timeout ends a wait in vain.
+# until_field SERVICE KEY TEST VALUE: waits until [ field TEST VALUE ] holds. The timeout of the test ends the wait.
 until_field()
 {
     local value
@@ -49,7 +49,7 @@ until_field()
     done
 }
 
-# start_stage3: in the background, and waits until it iterates.
+# Starts stage 3 in the background and waits until it iterates.
 start_stage3()
 {
     "$RG_BIN/rg-ctl" train --stage 3 >"$work/stage3.out" 2>"$work/stage3.err" </dev/null &
@@ -57,7 +57,7 @@ start_stage3()
     until_field trainer iteration -ge 1
 }
 
-# Trains what stage 3 needs and leaves the training images in the retrieval set.
+# Trains the stages before stage 3; then the retrieval set has the training images.
 prepare_stage3()
 {
     run 0 make-faces "$work/faces" --count 40 --seed 1

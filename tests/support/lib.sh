@@ -1,4 +1,4 @@
-# For the shell tests: a folder of their own, assertions, and an end that leaves nothing running.
+# For the shell tests: a temporary folder, assertions, and a cleanup that ends all processes of the test.
 # RG_BIN is the folder of the executables; tests run from the source root.
 set -u
 : "${RG_BIN:?folder of the executables}"
@@ -12,7 +12,7 @@ cleanup()
     for pid in "$work"/*/rg.pid; do
         [ -e "$pid" ] && "$RG_BIN/rg-ctl" down --config "$work/config.yaml" --set run="${pid%/rg.pid}" >/dev/null 2>&1
     done
-    jobs -p | xargs -r kill 2>/dev/null # commands in the background, which would wait for services
+    jobs -p | xargs -r kill 2>/dev/null # background commands, which would wait for the services
     rm -rf "$work"
     exit $code
 }
@@ -27,7 +27,7 @@ fail()
     exit 1
 }
 
-# Skips the test where one of these services is not built.
+# need SERVICE...: skips the test if one of these services is not built.
 need()
 {
     local service
@@ -36,7 +36,7 @@ need()
     done
 }
 
-# run CODE COMMAND...: runs rg-ctl, which must exit with CODE; its output is kept for the assertions below.
+# run CODE COMMAND...: runs rg-ctl, which must exit with CODE. The assertions below check its output.
 run()
 {
     local want=$1 code
@@ -50,7 +50,7 @@ out_has() { grep -qE -e "$1" "$work/out" || fail "standard output lacks '$1'"; }
 err_has() { grep -qE -e "$1" "$work/err" || fail "standard error lacks '$1'"; }
 err_is_one_line() { [ "$(wc -l <"$work/err")" -eq 1 ] || fail "standard error is not one sentence"; }
 
-# A small configuration whose run directory and data lie in the test's folder.
+# Writes a small configuration; its run directory and data are in the temporary folder.
 write_config()
 {
     cat >"$work/config.yaml" <<END

@@ -1,7 +1,7 @@
-"""near.py A B TOLERANCE: whether two checkpoints hold the same weights and averages, relative to the largest of a network,
+"""near.py A B TOLERANCE: checks that two checkpoints have equal weights and averages, relative to the largest of a network,
 or the last lines of two metrics streams the same losses, relative to the loss or 1. Says what is furthest off.
 
-Moments are not compared: they are gradients, which jump where rounding moves a unit past a kink."""
+Moments are not compared: they are sums of gradients, which jump where rounding moves a unit across the kink of a ReLU."""
 import array
 import json
 import struct
@@ -9,7 +9,7 @@ import sys
 
 
 def blocks(path):
-    """What a checkpoint has of each network: its weights, their averages."""
+    """The weights and the averaged weights of each network of a checkpoint."""
     with open(path, "rb") as file:
         (size,) = struct.unpack("<Q", file.read(8))
         header = json.loads(file.read(size))

@@ -21,7 +21,7 @@ static char *copy(builder_t *builder, const char *text, size_t length)
     return length ? memcpy(to, text, length) : to;
 }
 
-// A repeated field has room for BUILDER_LIST.
+// Appends to a repeated field, which has space for BUILDER_LIST items.
 static void append(builder_t *builder, void ***list, size_t *n, void *item)
 {
     if (!*list) *list = take(builder, BUILDER_LIST * sizeof **list);

@@ -1,5 +1,5 @@
-// Builds ONNX models in tests, node by node: an image "x" goes in, the last node's first output comes
-// out. All is in the builder's own memory.
+// Builds ONNX models in tests, node by node. The input is an image "x"; the output is the first output of the
+// last node. The builder owns all memory of the model.
 #ifndef RG_TEST_ONNX_BUILDER_H
 #define RG_TEST_ONNX_BUILDER_H
 
@@ -16,18 +16,18 @@ typedef struct {
 
 void builder_init(builder_t *builder, int opset);
 
-// inputs and outputs: names with spaces between, "-" for one that is left out.
+// inputs and outputs: names separated by spaces, "-" for an omitted one.
 Rg__Onnx__Node *builder_node(builder_t *builder, const char *op, const char *inputs, const char *outputs);
 void builder_int(builder_t *builder, Rg__Onnx__Node *node, const char *name, int64_t value);
 void builder_float(builder_t *builder, Rg__Onnx__Node *node, const char *name, float value);
 void builder_text(builder_t *builder, Rg__Onnx__Node *node, const char *name, const char *value);
 void builder_ints(builder_t *builder, Rg__Onnx__Node *node, const char *name, int n, const int64_t *values);
 
-// Tensors; the numbers of floats go on as 0.1, 0.2, ... -0.5, -0.4 and so on.
+// Constant tensors. The values of floats are 0.1, 0.2, ... 0.5, -0.5, -0.4, ... and repeat.
 Rg__Onnx__Tensor *builder_floats(builder_t *builder, const char *name, int rank, const int64_t *shape);
 Rg__Onnx__Tensor *builder_int64(builder_t *builder, const char *name, int n, const int64_t *values);
 
-// Packs and parses, or writes.
+// Packs the model and parses it, or writes it to a file.
 int builder_parse(const builder_t *builder, rg_onnx_t **onnx);
 int builder_write(const builder_t *builder, const char *path);
 

@@ -112,7 +112,7 @@ static void an_impossible_range_is_refused(void **state)
     assert_non_null(strstr(rg_error(), "cannot reserve"));
 }
 
-// How a child ends that asks a small arena for this much.
+// The exit status of a child process that allocates this much in a small arena.
 static int end_of_child(size_t size)
 {
     fflush(NULL);

@@ -49,7 +49,7 @@ static void crown(rg_face_t face, uint64_t index, double *brightness, double *wa
     rg_image_fini(&image);
 }
 
-// Whatever else a face shows, two numbers tell its hair colour.
+// Two numbers determine the hair colour of a face, whatever its other attributes are.
 static void test_hair_classes_stay_apart(void **state)
 {
     (void)state;

@@ -112,7 +112,7 @@ static void test_corrupt(void **state)
     free(jpeg);
 }
 
-// The frame header says 65000x65000: refused before anything of that size is allocated.
+// The header gives a size of 65000x65000, which is refused before that much is allocated.
 static void test_huge(void **state)
 {
     (void)state;
@@ -139,7 +139,7 @@ static void test_limits(void **state)
     free(jpeg);
 }
 
-// A correct file may have any number of scans, each over the whole picture.
+// The format allows any number of scans, each over the whole image.
 static void test_many_scans(void **state)
 {
     (void)state;

@@ -10,7 +10,7 @@
 
 static rg_config_t config;
 
-// A config for the test's folder with the five attributes of the paper.
+// A configuration for the temporary folder, with the five attributes of the paper.
 static void configure(void **state)
 {
     rg_config_init(&config);
@@ -77,7 +77,7 @@ static void test_celeba(void **state)
     rg_dataset_close(&set);
 }
 
-// The official files end their lines with \r\n, and the partition may list more images than are annotated.
+// The official files end their lines with \r\n, and the partition may list images that are not annotated.
 static void test_celeba_by_hand(void **state)
 {
     configure(state);

@@ -109,7 +109,7 @@ static void test_png(void **state)
     rg_image_fini(&grid);
 }
 
-// A grid of floats is written into the samples folder of the run, which is made.
+// A grid of floats is written into the samples folder of the run, which is created.
 static void test_sample_grid(void **state)
 {
     enum { SIDE = 32, PIXELS = SIDE * SIDE * 3 };

@@ -81,8 +81,8 @@ static void make_jpeg(int width, int height, uint8_t **jpeg, size_t *size)
     rg_image_fini(&image);
 }
 
-// The scaled decoder and the full one followed by the same resize may differ a little, but must not be
-// shifted.
+// Decoding at a smaller scale and decoding in full may give slightly different images after the resize, but
+// must not shift them.
 static void test_load_scaled_is_like_full(void **state)
 {
     (void)state;
@@ -116,8 +116,8 @@ static void test_load_crops_celeba(void **state)
     free(jpeg);
 }
 
-// Rows that the crop does not need are skipped: the pixels are those of the whole image, and what is broken
-// there is still found.
+// The decoder skips rows that the crop does not need: the pixels do not change, and damage in these rows is
+// still found.
 static void test_load_skips_rows_beyond_the_crop(void **state)
 {
     (void)state;
