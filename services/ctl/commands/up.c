@@ -147,22 +147,28 @@ static int wait_a_moment(starting_t *starting, int report)
     return err;
 }
 
-static int wait_until_ready(const rg_supervisor_spec_t *spec, pid_t supervisor, int report)
+static int ask_services(const rg_supervisor_spec_t *spec, pid_t supervisor, starting_t starting[RG_SERVICES])
 {
-    starting_t starting[RG_SERVICES] = {0};
     const rg_config_t *config = &spec->options->config;
     const rg_wire_options_t wire = rg_wire_options(config);
-    int err = 0, left = 1;
-    for (int i = 0; i < RG_SERVICES && !err; i++) {
+    for (int i = 0; i < RG_SERVICES; i++) {
         if (!(spec->services & 1u << i)) continue;
         starting[i] = (starting_t){.config = config,
                                    .name = rg_services_name(i),
                                    .supervisor = supervisor,
                                    .json = spec->options->json};
-        err = rg_link_new(&starting[i].link, &wire, starting[i].name, rg_services_endpoint(config, i),
-                          rg_interrupted());
-        if (!err) ask_whether_ready(&starting[i]);
+        int err = rg_link_new(&starting[i].link, &wire, starting[i].name, rg_services_endpoint(config, i),
+                              rg_interrupted());
+        if (err) return err;
+        ask_whether_ready(&starting[i]);
     }
+    return 0;
+}
+
+static int wait_until_ready(const rg_supervisor_spec_t *spec, pid_t supervisor, int report)
+{
+    starting_t starting[RG_SERVICES] = {0};
+    int err = ask_services(spec, supervisor, starting), left = 1;
     while (!err && left) {
         left = 0;
         for (int i = 0; i < RG_SERVICES && !err; i++) {
