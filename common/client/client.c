@@ -21,8 +21,8 @@ void rg_client_content_id(const void *jpeg, size_t size, unsigned char id[RG_CLI
     rg_content_id(jpeg, size, id);
 }
 
-// ------------------------------------------------------------------ open and close
-// A library reports by its return values.
+// ---- open and close
+// The library reports by return values and logs nothing below an error.
 static void be_quiet(void)
 {
     rg_log_init("client", RG_LOG_ERROR);
@@ -54,6 +54,7 @@ int rg_client_open(rg_client_t **out, const char *endpoint, const rg_client_opti
     int err = rg__client_need("endpoint", endpoint);
     if (err) return err;
     rg_client_t *client = rg_alloc(sizeof *client);
+    STAILQ_INIT(&client->sent);
     err = open_link(client, endpoint, options ? options : &defaults);
     if (err)
         rg_client_close(&client);
@@ -73,7 +74,7 @@ void rg_client_close(rg_client_t **out)
     *out = NULL;
 }
 
-// ------------------------------------------------------------------ requests and replies
+// ---- requests and replies
 int rg__client_check_kind(const rg_msg_t *reply, Rg__V1__Envelope__BodyCase kind)
 {
     if (rg_msg_kind(reply) == kind) return 0;
@@ -164,11 +165,12 @@ int rg__client_read_image(const rg_msg_t *reply, const ProtobufCBinaryData *id, 
     return 0;
 }
 
-// ------------------------------------------------------------------ status
+// ---- status
 static int read_status(const Rg__V1__StatusReply *reply, rg_client_status_t *status)
 {
     if (strcmp(reply->service, "retrieval") != 0)
-        return rg_fail(RG_EINVAL, "server: is the %s, not the retrieval service", reply->service);
+        return rg_fail(RG_EINVAL, "server: this endpoint is the %s, not the retrieval service",
+                       reply->service);
     *status = (rg_client_status_t){.generation = rg_status_count(reply, "generation"),
                                    .images = rg_status_count(reply, "images"),
                                    .dimension = (uint32_t)rg_status_count(reply, "dimension")};
@@ -185,8 +187,8 @@ int rg_client_status(rg_client_t *client, rg_client_status_t *status)
     return err;
 }
 
-// ------------------------------------------------------------------ index
-static char *lines_of(const Rg__V1__IndexReply *reply)
+// ---- index
+static char *report_lines(const Rg__V1__IndexReply *reply)
 {
     char *lines = rg_strdup("");
     for (size_t i = 0; i < reply->n_report; i++) {
@@ -202,7 +204,7 @@ int rg_client_index(rg_client_t *client, int action, char **report)
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_INDEX_REQUEST), *reply = NULL;
     ((Rg__V1__IndexRequest *)rg_msg_body(request))->action = (Rg__V1__IndexAction)action;
     int err = rg__client_ask(client, &request, RG__V1__ENVELOPE__BODY_INDEX_REPLY, &reply);
-    if (!err) *report = lines_of(rg_msg_body(reply));
+    if (!err) *report = report_lines(rg_msg_body(reply));
     rg_msg_destroy(&reply);
     return err;
 }

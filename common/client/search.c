@@ -7,22 +7,22 @@
 #include "common/core/err.h"
 #include "common/wire/search_request.h"
 
-// What has to be remembered to read the reply of a search.
+// What is needed to read the reply to a search.
 typedef struct {
     uint32_t n, k;
     int features, thumbnails;
 } asked_t;
 
 struct rg__sent {
-    rg__sent_t *next; // sent after it
+    STAILQ_ENTRY(rg__sent) entry;
     asked_t asked;
-    int done, err;
+    int done;
+    rg_failure_t failure;
     rg_msg_t *reply;
-    char sentence[512];
 };
 
-// ------------------------------------------------------------------ the request
-static rg_msg_t *make_message(const rg_client_search_t *search)
+// ---- the request
+static rg_msg_t *make_search_message(const rg_client_search_t *search)
 {
     const rg_client_filter_t *conditions = &search->filter;
     Rg__V1__SearchRequest fields = RG__V1__SEARCH_REQUEST__INIT;
@@ -48,7 +48,7 @@ static rg_msg_t *make_message(const rg_client_search_t *search)
     return request;
 }
 
-static int put_arrays(const rg_client_t *client, rg_msg_t *request, const rg_client_search_t *search)
+static int put_search_arrays(const rg_client_t *client, rg_msg_t *request, const rg_client_search_t *search)
 {
     const uint32_t queries[] = {search->n, search->dimension}, ids[] = {search->n, RG_ID_SIZE};
     int err = 0;
@@ -59,15 +59,15 @@ static int put_arrays(const rg_client_t *client, rg_msg_t *request, const rg_cli
     return err;
 }
 
-static int make_request(const rg_client_t *client, const rg_client_search_t *search, rg_msg_t **request)
+static int make_search(const rg_client_t *client, const rg_client_search_t *search, rg_msg_t **request)
 {
     int err = rg__client_need("model", search->model);
     if (!err)
         err =
             rg__client_check_ids(client, "filter.exclude", search->filter.exclude, search->filter.n_exclude);
     if (err) return err;
-    rg_msg_t *made = make_message(search);
-    err = put_arrays(client, made, search);
+    rg_msg_t *made = make_search_message(search);
+    err = put_search_arrays(client, made, search);
     if (err)
         rg_msg_destroy(&made);
     else
@@ -75,8 +75,8 @@ static int make_request(const rg_client_t *client, const rg_client_search_t *sea
     return err;
 }
 
-// ------------------------------------------------------------------ the result
-static int read_features(rg_msg_t *reply, rg_client_result_t *result)
+// ---- the result
+static int read_found_features(rg_msg_t *reply, rg_client_result_t *result)
 {
     rg_payload_t features;
     const uint32_t shape[] = {result->n * result->k, 0, 0, 0};
@@ -87,7 +87,7 @@ static int read_features(rg_msg_t *reply, rg_client_result_t *result)
     return 0;
 }
 
-static int read_images(rg_msg_t *reply, int thumbnails, rg_client_image_t *images)
+static int read_found_images(rg_msg_t *reply, int thumbnails, rg_client_image_t *images)
 {
     const Rg__V1__SearchReply *body = rg_msg_body(reply);
     int err = 0;
@@ -103,7 +103,7 @@ static int read_images(rg_msg_t *reply, int thumbnails, rg_client_image_t *image
     return err;
 }
 
-// The result lies in the message it was made from; takes *reply.
+// The result and its images lie in the memory of the reply, which the result takes.
 static int read_result(const asked_t *asked, rg_msg_t **reply, rg_client_result_t **out)
 {
     rg_msg_t *msg = *reply;
@@ -120,8 +120,8 @@ static int read_result(const asked_t *asked, rg_msg_t **reply, rg_client_result_
                                    .k = asked->k,
                                    .images = images,
                                    .reply = msg};
-    if (!err) err = read_images(msg, asked->thumbnails, images);
-    if (!err && asked->features) err = read_features(msg, result);
+    if (!err) err = read_found_images(msg, asked->thumbnails, images);
+    if (!err && asked->features) err = read_found_features(msg, result);
     if (err)
         rg_msg_destroy(reply);
     else
@@ -136,7 +136,7 @@ void rg_client_result_destroy(rg_client_result_t **result)
     rg_msg_destroy(&reply);
 }
 
-// ------------------------------------------------------------------ at once, or in two halves
+// ---- search: in one call, or sent and taken
 static asked_t remember(const rg_client_search_t *search)
 {
     return (asked_t){search->n, search->k, search->features, search->thumbnails};
@@ -146,7 +146,7 @@ int rg_client_search(rg_client_t *client, const rg_client_search_t *search, rg_c
 {
     const asked_t asked = remember(search);
     rg_msg_t *request = NULL, *reply = NULL;
-    int err = make_request(client, search, &request);
+    int err = make_search(client, search, &request);
     if (!err) err = rg__client_ask(client, &request, RG__V1__ENVELOPE__BODY_SEARCH_REPLY, &reply);
     return err ? err : read_result(&asked, &reply, result);
 }
@@ -155,31 +155,27 @@ static void keep_reply(void *self, int err, const rg_msg_t *reply)
 {
     rg__sent_t *sent = self;
     if (!err) err = rg__client_check_kind(reply, RG__V1__ENVELOPE__BODY_SEARCH_REPLY);
-    if (err)
-        snprintf(sent->sentence, sizeof sent->sentence, "%s", rg_error());
-    else
-        sent->reply = rg_msg_retain(reply);
-    sent->err = err;
+    rg_failure_keep(&sent->failure, err);
+    if (!err) sent->reply = rg_msg_retain(reply);
     sent->done = 1;
 }
 
 int rg_client_search_send(rg_client_t *client, const rg_client_search_t *search)
 {
     rg_msg_t *request = NULL;
-    int err = make_request(client, search, &request);
+    int err = make_search(client, search, &request);
     if (err) return err;
-    rg__sent_t *sent = rg_alloc(sizeof *sent), **at = &client->first;
+    rg__sent_t *sent = rg_alloc(sizeof *sent);
     sent->asked = remember(search);
-    while (*at) at = &(*at)->next;
-    *at = sent;
+    STAILQ_INSERT_TAIL(&client->sent, sent, entry);
     rg_link_send(client->link, &request, -1, keep_reply, sent);
     return 0;
 }
 
-// Until the first one is answered, or nothing is for timeout_ms.
+// Waits until the first search is answered. RG_ETIMEOUT: timeout_ms passed without a reply to any of them.
 static int wait_for_first(rg_client_t *client)
 {
-    while (!client->first->done) {
+    while (!STAILQ_FIRST(&client->sent)->done) {
         int pending = rg_link_pending(client->link);
         int err = rg_link_poll(client->link, client->timeout_ms);
         if (err) return err;
@@ -192,23 +188,76 @@ static int wait_for_first(rg_client_t *client)
 
 int rg_client_search_take(rg_client_t *client, rg_client_result_t **result)
 {
-    if (!client->first) return rg_fail(RG_EINVAL, "no search is under way");
+    if (STAILQ_EMPTY(&client->sent))
+        return rg_fail(RG_EINVAL, "no search is under way: call rg_client_search_send first");
     int err = wait_for_first(client);
     if (err) return err;
-    rg__sent_t *sent = client->first;
-    client->first = sent->next;
-    err = sent->err ? rg_fail(sent->err, "%s", sent->sentence)
-                    : read_result(&sent->asked, &sent->reply, result);
+    rg__sent_t *sent = STAILQ_FIRST(&client->sent);
+    STAILQ_REMOVE_HEAD(&client->sent, entry);
+    err = rg_failure_raise(&sent->failure);
+    if (!err) err = read_result(&sent->asked, &sent->reply, result);
     free(sent);
     return err;
 }
 
 void rg__client_forget(rg_client_t *client)
 {
-    for (rg__sent_t *sent = client->first, *next; sent; sent = next) {
-        next = sent->next;
+    for (rg__sent_t *sent; (sent = STAILQ_FIRST(&client->sent)) != NULL;) {
+        STAILQ_REMOVE_HEAD(&client->sent, entry);
         rg_msg_destroy(&sent->reply);
         free(sent);
     }
-    client->first = NULL;
+}
+
+// ---- embed
+static int put_edits(const rg_client_embed_t *embed, rg_msg_t *request)
+{
+    Rg__V1__EmbedRequest *body = rg_msg_body(request);
+    int err = embed->n_edits ? rg__client_need("edits", embed->edits) : 0;
+    if (err) return err;
+    body->n_edits = embed->n_edits;
+    body->edits = (Rg__V1__Edit **)rg_msg_array(request, &rg__v1__edit__descriptor, embed->n_edits);
+    for (uint32_t i = 0; i < embed->n_edits && !err; i++) {
+        err = rg__client_need("attribute", embed->edits[i].attribute);
+        if (!err) body->edits[i]->attribute = rg_msg_text(request, "%s", embed->edits[i].attribute);
+        body->edits[i]->value = embed->edits[i].value != 0;
+    }
+    return err;
+}
+
+// The embeddings lie in the memory of the reply, which they take.
+static int read_embeddings(uint32_t n, rg_msg_t **reply, rg_client_embeddings_t **out)
+{
+    rg_payload_t values;
+    int err = rg_msg_payload(*reply, "embeddings", RG__V1__DTYPE__F32, 2, (const uint32_t[]){n, 0}, &values);
+    if (err) {
+        rg_msg_destroy(reply);
+        return err;
+    }
+    rg_client_embeddings_t *embeddings = rg_msg_alloc(*reply, sizeof *embeddings);
+    *embeddings = (rg_client_embeddings_t){.model = ((Rg__V1__EmbedReply *)rg_msg_body(*reply))->model,
+                                           .n = n,
+                                           .dimension = values.shape[1],
+                                           .values = values.data,
+                                           .reply = *reply};
+    *out = embeddings;
+    return 0;
+}
+
+int rg_client_embed(rg_client_t *encoder, const rg_client_embed_t *embed, rg_client_embeddings_t **embeddings)
+{
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REQUEST), *reply = NULL;
+    const uint32_t shape[] = {embed->n, embed->size, embed->size, 3};
+    int err = put_edits(embed, request);
+    if (!err) err = rg__client_put(encoder, request, "pixels", RG__V1__DTYPE__U8, 4, shape, embed->pixels);
+    if (!err) err = rg__client_ask(encoder, &request, RG__V1__ENVELOPE__BODY_EMBED_REPLY, &reply);
+    rg_msg_destroy(&request);
+    return err ? err : read_embeddings(embed->n, &reply, embeddings);
+}
+
+void rg_client_embeddings_destroy(rg_client_embeddings_t **embeddings)
+{
+    rg_msg_t *reply = *embeddings ? (*embeddings)->reply : NULL;
+    *embeddings = NULL;
+    rg_msg_destroy(&reply);
 }

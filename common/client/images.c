@@ -4,8 +4,78 @@
 #include "common/client/client_private.h"
 #include "common/core/err.h"
 
-enum { ITEMS_MAX = RG_MSG_PAYLOADS_MAX - 2 }; // beside embeddings and features
+enum { ITEMS_MAX = RG_MSG_PAYLOADS_MAX - 2 }; // embeddings and features are payloads, too
 
+// ---- list
+static int read_listed_images(rg_msg_t *reply, int thumbnails, rg_client_image_t *images)
+{
+    const Rg__V1__ListReply *body = rg_msg_body(reply);
+    int err = 0;
+    for (size_t i = 0; i < body->n_images && !err; i++) {
+        const Rg__V1__Listed *listed = body->images[i];
+        images[i] = (rg_client_image_t){.annotated = listed->annotated,
+                                        .name = listed->name,
+                                        .generation = listed->generation,
+                                        .added_ms = listed->added_ms};
+        err = rg__client_read_image(reply, &listed->id, i, thumbnails, &images[i]);
+    }
+    return err;
+}
+
+static int read_listed_embeddings(rg_msg_t *reply, rg_client_listing_t *listing)
+{
+    rg_payload_t embeddings;
+    int err = rg_msg_payload(reply, "embeddings", RG__V1__DTYPE__F32, 2, (const uint32_t[]){listing->n, 0},
+                             &embeddings);
+    if (err) return err;
+    listing->embeddings = embeddings.data;
+    listing->dimension = embeddings.shape[1];
+    return 0;
+}
+
+// The listing and its images lie in the memory of the reply, which it takes.
+static int read_listing(const rg_client_list_t *list, rg_msg_t **reply, rg_client_listing_t **out)
+{
+    rg_msg_t *msg = *reply;
+    const Rg__V1__ListReply *body = rg_msg_body(msg);
+    rg_client_listing_t *listing = rg_msg_alloc(msg, sizeof *listing);
+    rg_client_image_t *images = rg_msg_alloc(msg, body->n_images * sizeof *images);
+    *listing = (rg_client_listing_t){.n = (uint32_t)body->n_images,
+                                     .images = images,
+                                     .next = body->next,
+                                     .missing = body->missing,
+                                     .model = body->model,
+                                     .reply = msg};
+    int err = read_listed_images(msg, list->thumbnails, images);
+    if (!err && list->embeddings && listing->n) err = read_listed_embeddings(msg, listing);
+    if (err)
+        rg_msg_destroy(reply);
+    else
+        *out = listing;
+    return err;
+}
+
+int rg_client_list(rg_client_t *client, const rg_client_list_t *list, rg_client_listing_t **listing)
+{
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_LIST_REQUEST), *reply = NULL;
+    Rg__V1__ListRequest *body = rg_msg_body(request);
+    body->from = list->from;
+    body->limit = list->limit;
+    body->missing = list->missing != 0;
+    body->thumbnails = list->thumbnails != 0;
+    body->embeddings = list->embeddings != 0;
+    int err = rg__client_ask(client, &request, RG__V1__ENVELOPE__BODY_LIST_REPLY, &reply);
+    return err ? err : read_listing(list, &reply, listing);
+}
+
+void rg_client_listing_destroy(rg_client_listing_t **listing)
+{
+    rg_msg_t *reply = *listing ? (*listing)->reply : NULL;
+    *listing = NULL;
+    rg_msg_destroy(&reply);
+}
+
+// ---- add
 int rg_client_use_model(rg_client_t *client, const rg_client_model_t *model, uint64_t *missing)
 {
     int err = rg__client_need("model.name", model->name);
@@ -24,8 +94,7 @@ int rg_client_use_model(rg_client_t *client, const rg_client_model_t *model, uin
     return 0;
 }
 
-// ------------------------------------------------------------------ add
-static int check(const rg_client_model_t *model, const rg_client_item_t *items, uint32_t n)
+static int check_items(const rg_client_model_t *model, const rg_client_item_t *items, uint32_t n)
 {
     int err = rg__client_need("model.name", model->name);
     if (!err && (n < 1 || n > ITEMS_MAX))
@@ -39,7 +108,7 @@ static int check(const rg_client_model_t *model, const rg_client_item_t *items, 
     return err;
 }
 
-// The rows of both arrays come from as many places.
+// Gathers the rows of both arrays, which lie in the items.
 static int put_rows(const rg_client_t *client, rg_msg_t *request, const rg_client_model_t *model,
                     const rg_client_item_t *items, uint32_t n)
 {
@@ -70,8 +139,8 @@ static int put_item(const rg_client_t *client, rg_msg_t *request, const rg_clien
     return err ? rg_fail(err, "thumbnail %s", rg_error()) : 0;
 }
 
-static int make_request(const rg_client_t *client, const rg_client_model_t *model,
-                        const rg_client_item_t *items, uint32_t n, rg_msg_t **request)
+static int make_add(const rg_client_t *client, const rg_client_model_t *model, const rg_client_item_t *items,
+                    uint32_t n, rg_msg_t **request)
 {
     rg_msg_t *made = rg_msg_new(RG__V1__ENVELOPE__BODY_ADD_REQUEST);
     Rg__V1__AddRequest *body = rg_msg_body(made);
@@ -102,11 +171,26 @@ int rg_client_add(rg_client_t *client, const rg_client_model_t *model, const rg_
                   uint32_t n, rg_client_outcome_t *outcomes, uint64_t *generation)
 {
     rg_msg_t *request = NULL, *reply = NULL;
-    int err = check(model, items, n);
-    if (!err) err = make_request(client, model, items, n, &request);
+    int err = check_items(model, items, n);
+    if (!err) err = make_add(client, model, items, n, &request);
     if (!err) err = rg__client_ask(client, &request, RG__V1__ENVELOPE__BODY_INGEST_REPLY, &reply);
     if (!err) err = read_outcomes(rg_msg_body(reply), n, outcomes);
     if (!err && generation) *generation = ((const Rg__V1__IngestReply *)rg_msg_body(reply))->generation;
+    rg_msg_destroy(&reply);
+    return err;
+}
+
+// ---- remove
+int rg_client_remove(rg_client_t *client, const unsigned char *ids, uint32_t n, uint32_t *removed)
+{
+    int err = rg__client_check_ids(client, "ids", ids, n);
+    if (err) return err;
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_REMOVE_REQUEST), *reply = NULL;
+    Rg__V1__RemoveRequest *body = rg_msg_body(request);
+    body->n_ids = n;
+    body->ids = rg__client_ids(request, ids, n);
+    err = rg__client_ask(client, &request, RG__V1__ENVELOPE__BODY_REMOVE_REPLY, &reply);
+    if (!err && removed) *removed = ((const Rg__V1__RemoveReply *)rg_msg_body(reply))->removed;
     rg_msg_destroy(&reply);
     return err;
 }
