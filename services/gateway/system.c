@@ -5,7 +5,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "common/report/curve_families.h"
+#include "common/report/chart.h"
 #include "services/gateway/gateway.h"
 #include "services/gateway/http_api.h"
 
@@ -104,12 +104,12 @@ static json_t *names_json(const rg_names_t *names)
     return list;
 }
 
-static json_t *families_json(const rg_curve_family_t *family)
+static json_t *families_json(const rg_chart_family_t *family)
 {
     json_t *list = json_array();
     for (; family->title; family++) {
         json_t *keys = json_array();
-        for (int i = 0; i < RG_CURVE_FAMILY_KEYS && family->key[i]; i++)
+        for (int i = 0; i < RG_CHART_KEYS && family->key[i]; i++)
             json_array_append_new(keys, json_string(family->key[i]));
         json_array_append_new(list, json_pack("{s:s, s:o, s:b}", "title", family->title, "keys", keys, "rate",
                                               family->is_rate));
@@ -129,6 +129,6 @@ void rg_gateway_get_system(void *self, rg_http_request_t *request)
                                 "run", gateway->runs.entry[0].name, "img_size", config->data.img_size, "k",
                                 config->model.k, "attributes", names_json(&config->data.attributes),
                                 "exclusive", names_json(&config->data.exclusive), "limits", limits, "charts",
-                                "training", families_json(rg_training_families), "evaluations",
-                                families_json(rg_measure_families)));
+                                "training", families_json(rg_chart_training), "evaluations",
+                                families_json(rg_chart_evaluations)));
 }

@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
-#include "common/report/curve_families.h"
-#include "services/report/curves.h"
+#include "common/report/chart.h"
 #include "services/report/measures.h"
 #include "services/report/record.h"
 
@@ -16,15 +15,15 @@
 
 // The entries of a family that the last line has, with one curve each.
 static void draw_family(rg_document_t *document, const char *stage, const json_t *lines,
-                        const rg_curve_family_t *family)
+                        const rg_chart_family_t *family)
 {
-    rg_run_curve_t curve[RG_CURVE_FAMILY_KEYS];
+    rg_chart_curve_t curve[RG_CHART_KEYS];
     int n = 0;
-    for (int i = 0; i < RG_CURVE_FAMILY_KEYS && family->key[i]; i++)
+    for (int i = 0; i < RG_CHART_KEYS && family->key[i]; i++)
         if (json_object_get(rg_run_last_line(lines), family->key[i]))
-            curve[n++] = (rg_run_curve_t){family->key[i], lines, family->key[i]};
+            curve[n++] = (rg_chart_curve_t){family->key[i], lines, family->key[i]};
     char *id = rg_format("%s-%s", stage, family->key[0]);
-    rg_run_curves_draw(document, id, family->title, !family->is_rate, curve, n);
+    rg_chart_draw(document, id, family->title, !family->is_rate, curve, n);
     free(id);
 }
 
@@ -34,9 +33,8 @@ static void draw_other_losses(rg_document_t *document, const char *stage, const 
     json_t *value;
     json_object_foreach(rg_run_last_line(lines), key, value)
     {
-        const rg_curve_family_t own = {.title = key, .key = {key}};
-        if (rg_run_curve_is_loss(key) && !rg_training_family_find(key))
-            draw_family(document, stage, lines, &own);
+        const rg_chart_family_t own = {.title = key, .key = {key}};
+        if (rg_chart_is_loss(key) && !rg_chart_family_find(key)) draw_family(document, stage, lines, &own);
     }
 }
 
@@ -47,7 +45,7 @@ static void page_training(rg_document_t *document, const rg_run_record_t *record
     if (!lines) return;
     char *heading = rg_format("%s: training", name);
     rg_document_heading(document, heading);
-    for (const rg_curve_family_t *family = rg_training_families; family->title; family++)
+    for (const rg_chart_family_t *family = rg_chart_training; family->title; family++)
         draw_family(document, name, lines, family);
     draw_other_losses(document, name, lines);
     free(heading);
@@ -58,7 +56,7 @@ static void page_training(rg_document_t *document, const rg_run_record_t *record
 // The curves of one measure, by mode.
 static void draw_measure(rg_document_t *document, const char *stage, const json_t *lines, const char *name)
 {
-    rg_run_curve_t curve[RG_MEASURE_MODES + 1];
+    rg_chart_curve_t curve[RG_MEASURE_MODES + 1];
     json_t *value;
     const char *key;
     int n = 0;
@@ -67,11 +65,11 @@ static void draw_measure(rg_document_t *document, const char *stage, const json_
         rg_measure_t measure;
         if (!json_is_real(value) || !rg_measure_parse(&measure, key) || *measure.part) continue;
         if (strcmp(measure.name, name) == 0 && n <= RG_MEASURE_MODES)
-            curve[n++] = (rg_run_curve_t){
+            curve[n++] = (rg_chart_curve_t){
                 measure.mode == RG_MEASURE_NO_MODE ? name : rg_measure_modes[measure.mode], lines, key};
     }
     char *id = rg_format("%s-%s", stage, name);
-    rg_run_curves_draw(document, id, name, 0, curve, n);
+    rg_chart_draw(document, id, name, 0, curve, n);
     free(id);
 }
 

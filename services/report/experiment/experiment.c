@@ -15,8 +15,8 @@
 
 #include "common/core/alloc.h"
 #include "common/core/file.h"
+#include "common/report/chart.h"
 #include "common/report/svg.h"
-#include "services/report/curves.h"
 #include "services/report/experiment/tables.h"
 #include "services/report/measures.h"
 #include "services/report/record.h"
@@ -79,12 +79,12 @@ static void row_journals_close(row_journals_t *journals)
 static void draw_row_curves(rg_document_t *document, const row_journals_t *journals, const char *key, int log)
 {
     const rg_plan_t *plan = journals->plan;
-    rg_run_curve_t curve[RG_SVG_CURVES];
+    rg_chart_curve_t curve[RG_SVG_CURVES];
     int n = 0;
     for (int row = 0; row < plan->n_rows && n < RG_SVG_CURVES; row++)
-        curve[n++] = (rg_run_curve_t){plan->row[row].title, row_lines(journals, row), key};
+        curve[n++] = (rg_chart_curve_t){plan->row[row].title, row_lines(journals, row), key};
     char *id = rg_format("curve-%s", key);
-    rg_run_curves_draw(document, id, key, log, curve, n);
+    rg_chart_draw(document, id, key, log, curve, n);
     free(id);
 }
 
@@ -121,7 +121,7 @@ static int put_journals(rg_document_t *document, const rg_plan_t *plan, const ch
 static int put_training(rg_document_t *document, const rg_plan_t *plan, const char *root)
 {
     rg_document_heading(document, "Training");
-    int err = put_journals(document, plan, root, rg_run_read_training, rg_run_curve_is_loss, 1);
+    int err = put_journals(document, plan, root, rg_run_read_training, rg_chart_is_loss, 1);
     return err ? err : put_journals(document, plan, root, rg_run_read_evaluations, is_measure, 0);
 }
 

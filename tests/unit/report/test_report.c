@@ -5,7 +5,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/file.h"
-#include "services/report/curves.h"
+#include "common/report/chart.h"
 #include "services/report/measures.h"
 #include "services/report/record.h"
 #include "tests/support/test.h"
@@ -78,10 +78,10 @@ static void only_comparable_evaluations_make_a_curve(void **state)
 static int is_drawn(const char *folder, json_t *stages, const char *key)
 {
     rg_document_t *document;
-    const rg_run_curve_t curve = {key, json_object_get(stages, "stage1"), key};
+    const rg_chart_curve_t curve = {key, json_object_get(stages, "stage1"), key};
     char *path = rg_format("%s/%s.svg", folder, key);
     rg_document_new(&document, "curves");
-    rg_run_curves_draw(document, key, key, 1, &curve, 1);
+    rg_chart_draw(document, key, key, 1, &curve, 1);
     assert_ok(rg_document_write(document, folder, "page"));
     int drawn = rg_exists(path);
     rg_document_destroy(&document);
