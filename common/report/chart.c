@@ -1,3 +1,6 @@
+// A long run has more lines than a figure has pixels, so neighbouring lines are averaged: a loss is noisy,
+// and a figure cannot be smoothed later. The page draws the lowest and the highest value of neighbouring
+// lines instead, and smooths on request (page/charts.js).
 #include "common/report/chart.h"
 
 #include <math.h>

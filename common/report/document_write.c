@@ -41,6 +41,7 @@ static void html_element(const char *name, const char *text, FILE *out)
     fprintf(out, "</%s>\n", name);
 }
 
+// A wide table scrolls in a box of its own, which the keyboard can reach.
 static void html_table(const rg_table_t *table, const char *caption, FILE *out)
 {
     fputs("<figure><div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"", out);
@@ -124,6 +125,7 @@ static void html_document(const rg_document_t *document, FILE *out)
 
 // ---- Markdown
 
+// Escapes the characters that Markdown interprets. A line end would end a table's row.
 static void markdown_text(const char *text, FILE *out)
 {
     for (; *text; text++) {
@@ -194,6 +196,7 @@ static void markdown_document(const rg_document_t *document, FILE *out)
 
 // ---- CSV
 
+// Quotes a field if it has a comma, a quote or a line end.
 static void csv_field(const char *text, FILE *out)
 {
     if (!strpbrk(text, ",\"\r\n")) {

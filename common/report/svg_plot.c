@@ -1,3 +1,6 @@
+// Both drawings work in three steps: the range of the data gives the axes, the canvas draws the frame
+// (svg_canvas.h), and the data is placed in it. Values that are not finite are left out: a curve is
+// interrupted, a bar is missing.
 #include "common/report/svg.h"
 
 #include <assert.h>

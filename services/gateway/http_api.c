@@ -1,3 +1,6 @@
+// The status of a reply follows from the kind of error (err.h): invalid parameters are 400, a missing image
+// or run is 404, a model that is not there yet is 409, and so on. Errors of a service keep their kind and
+// their sentence, so a client reads what went wrong where it happened.
 #include "services/gateway/http_api.h"
 
 #include <ctype.h>

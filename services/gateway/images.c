@@ -1,4 +1,7 @@
 // /images: lists the retrieval set, sends thumbnails, adds images.
+//
+// An added image goes from the HTTP body to the loader without a copy. The loader replies when the
+// retrieval service has stored the image durably.
 #include <stdlib.h>
 #include <string.h>
 

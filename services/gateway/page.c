@@ -1,3 +1,5 @@
+// The page's files never change while the program runs. Browsers keep them, but ask before each use whether
+// the ETag, a hash of the bytes, is still the same; so a new version of the program is seen at once.
 #include "services/gateway/page.h"
 
 #include <assert.h>

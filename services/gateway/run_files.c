@@ -190,6 +190,8 @@ static size_t whole_lines(const journal_part_t *part)
     return part->size == RG_JOURNAL_PART ? part->size : 0;
 }
 
+// Writes the complete lines as JSON. A line goes into the answer as it is, once it is known to be a JSON
+// object.
 static char *journal_write_part(const journal_part_t *part, int restarted)
 {
     char *text;

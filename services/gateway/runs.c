@@ -1,4 +1,5 @@
-// GET /runs, /training, /evaluations, /samples: what runs wrote to the disk.
+// GET /runs, /training, /evaluations, /samples: the files of runs (run_files.h). They are read on the loop's
+// thread, because each read is small and bounded; pictures are sent by the HTTP server from an open file.
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

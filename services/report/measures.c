@@ -184,6 +184,7 @@ void rg_measures_put(rg_document_t *document, const char *id, json_t *report)
 
 // ---- the protocol
 
+// Numbers with a fraction are measured; keys with a dot are parts of measures; the time is of no interest.
 static int protocol_has(const char *key, const json_t *value, int shared)
 {
     if (shared) return rg_report_is_protocol_key(key);

@@ -53,7 +53,13 @@ static void page_training(rg_document_t *document, const rg_run_record_t *record
 
 // ---- measurements
 
-// The curves of one measure, by mode.
+// Whether an entry is a number that was measured on all images.
+static int is_whole_measure(rg_measure_t *measure, const char *key, const json_t *value)
+{
+    return json_is_real(value) && rg_measure_parse(measure, key) && !*measure->part;
+}
+
+// A figure of one measure, with a curve for each mode.
 static void draw_measure(rg_document_t *document, const char *stage, const json_t *lines, const char *name)
 {
     rg_chart_curve_t curve[RG_MEASURE_MODES + 1];
@@ -63,8 +69,8 @@ static void draw_measure(rg_document_t *document, const char *stage, const json_
     json_object_foreach(rg_run_last_line(lines), key, value)
     {
         rg_measure_t measure;
-        if (!json_is_real(value) || !rg_measure_parse(&measure, key) || *measure.part) continue;
-        if (strcmp(measure.name, name) == 0 && n <= RG_MEASURE_MODES)
+        if (!is_whole_measure(&measure, key, value) || strcmp(measure.name, name) != 0) continue;
+        if (n <= RG_MEASURE_MODES)
             curve[n++] = (rg_chart_curve_t){
                 measure.mode == RG_MEASURE_NO_MODE ? name : rg_measure_modes[measure.mode], lines, key};
     }
@@ -73,6 +79,7 @@ static void draw_measure(rg_document_t *document, const char *stage, const json_
     free(id);
 }
 
+// A figure of every measure, in the order of the report.
 static void draw_measures(rg_document_t *document, const char *stage, const json_t *lines)
 {
     json_t *drawn = json_object(), *value;
@@ -80,7 +87,7 @@ static void draw_measures(rg_document_t *document, const char *stage, const json
     json_object_foreach(rg_run_last_line(lines), key, value)
     {
         rg_measure_t measure;
-        if (!json_is_real(value) || !rg_measure_parse(&measure, key) || *measure.part) continue;
+        if (!is_whole_measure(&measure, key, value)) continue;
         if (json_object_get(drawn, measure.name)) continue;
         json_object_set_new(drawn, measure.name, json_true());
         draw_measure(document, stage, lines, measure.name);
@@ -129,6 +136,7 @@ static int page_pictures(rg_document_t *document, const rg_run_record_t *record,
 
 // ---- the page
 
+// The mean of an entry over all lines.
 static double lines_mean(const json_t *lines, const char *key)
 {
     double sum = 0;

@@ -49,7 +49,9 @@ rg_statistic_t rg_statistic_paired(const double *a, const double *b, int n)
     return rg_statistic(differences, n);
 }
 
-// ---- reading
+// ---- reports
+
+// Reads the reports of all stages of a run.
 
 static int results_read_run(rg_results_t *results, int position, const char *root)
 {

@@ -24,8 +24,8 @@ extern const char *const rg__modes[RG__MODES]; // "latent", "reference"
 const char *rg__precision_key(char out[RG__KEY], int k, const char *space, const char *what);
 const char *rg__mode_key(char out[RG__KEY], const char *pattern, const char *mode);
 
-// Cells: "1.20 ± 0.10" is a mean with its standard deviation, "+0.20 [-0.10, +0.50]" a mean difference with its
-// 95 % interval.
+// Cells: "1.20 ± 0.10" is a mean with its standard deviation, "+0.20 [-0.10, +0.50]" a mean difference with
+// its 95 % interval.
 void rg__put_mean(rg_table_t *table, rg_statistic_t s, int decimals);
 void rg__put_difference(rg_table_t *table, rg_statistic_t s, int decimals);
 
