@@ -4,7 +4,6 @@
 
 #include "common/core/alloc.h"
 #include "common/wire/service_main.h"
-#include "services/trainer/rank_commands.h"
 #include "services/trainer/trainer.h"
 
 int main(int argc, char **argv)

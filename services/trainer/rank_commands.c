@@ -1,4 +1,6 @@
-#include "services/trainer/rank_commands.h"
+// Every command is one broadcast from rank 0. The other ranks wait for it between jobs, in the messenger thread of
+// ranks_mpi.c, which sleeps meanwhile.
+#include "services/trainer/trainer.h"
 
 #include <stdlib.h>
 

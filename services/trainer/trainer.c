@@ -16,7 +16,6 @@
 #include "common/core/log.h"
 #include "common/core/thread.h"
 #include "common/wire/wire.h"
-#include "services/trainer/rank_commands.h"
 #include "services/trainer/trainer.h"
 
 enum { WAITING_MAX = 16 };
