@@ -103,7 +103,7 @@ typedef struct {
 typedef struct {
     char file[RG_CONFIG_TEXT];     // ONNX; "": the built-in classifier
     char features[RG_CONFIG_TEXT]; // name of the value with the features
-    char classes[RG_CONFIG_TEXT];  // name of the value with the class probabilities; "": there is none
+    char classes[RG_CONFIG_TEXT];  // name of the value with the class probabilities; "": the network has none
     int size;                      // side of the images that it sees; 0: img_size
     int pixels;                    // enum rg_pixels (services/evaluator/extractor.h)
 } rg_extractor_config_t;

@@ -38,7 +38,7 @@ void rg_keys_at(size_t position, rg_key_t *out);  // in the order of the section
 int rg_keys_find(const char *key, rg_key_t *out); // position, or -1
 int rg_keys_is_section(const char *name);         // 1 if keys begin with "name."
 
-// The known key or section that differs from `key` in at most three letters; "" if there is none.
+// The known key or section that differs from `key` in at most three letters; "" if no key is that close.
 void rg_keys_closest(const char *key, char out[RG_KEY_SIZE]);
 
 // Sets the field from text; adds one name to a field of names. RG_ECONFIG with a sentence that says what the

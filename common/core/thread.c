@@ -4,7 +4,7 @@
 //   sets work, round + 1, open = 1           waits on `called` until open and the round is new to it
 //   broadcasts `called`, unlocks             takes the next number, active + 1, unlocks
 //   runs work(self, 0)                       runs work(self, number)
-//   open = 0: nobody joins any more          locks, active - 1; the last one signals `finished`
+//   open = 0: no thread joins any more       locks, active - 1; the last one signals `finished`
 //   waits on `finished` until active is 0
 //
 // A thread that wakes after `open` fell back to 0 waits for the next round, so a late thread costs nothing.

@@ -299,12 +299,11 @@ int rg_dataset_read(const rg_dataset_t *set, size_t i, size_t limit, uint8_t **j
 static int fail_unknown(const rg_dataset_t *set, const char *name)
 {
     if (!set->attributes.count)
-        return rg_fail(RG_ECONFIG, "%s: the images carry no annotation, so there is no %s", set->folder,
-                       name);
+        return rg_fail(RG_ECONFIG, "%s: the images are not annotated, so no image has %s", set->folder, name);
     char known[400] = "";
     for (int a = 0, used = 0; a < set->attributes.count && used < (int)sizeof known; a++)
         used += snprintf(known + used, sizeof known - (size_t)used, " %s", set->attributes.name[a]);
-    return rg_fail(RG_ECONFIG, "data.attributes: %s is not annotated here; there are%s", name, known);
+    return rg_fail(RG_ECONFIG, "data.attributes: the files do not annotate %s; choose from%s", name, known);
 }
 
 int rg_dataset_columns(const rg_dataset_t *set, const rg_data_config_t *data, int *out)

@@ -189,7 +189,7 @@ static void test_folder(void **state)
     assert_int_equal(set.attributes.count, 0);
     int columns[5];
     assert_int_equal(rg_dataset_columns(&set, &config.data, columns), RG_ECONFIG);
-    assert_non_null(strstr(rg_error(), "no annotation, so there is no Black_Hair"));
+    assert_non_null(strstr(rg_error(), "not annotated, so no image has Black_Hair"));
     rg_dataset_close(&set);
 }
 
@@ -206,7 +206,7 @@ static void test_unknown_attribute(void **state)
     make_faces(state, 2, 0);
     strcpy(config.data.attributes.name[1], "Blonde_Hair");
     assert_refused(RG_ECONFIG,
-                   "data.attributes: Blonde_Hair is not annotated here; there are 5_o_Clock_Shadow");
+                   "data.attributes: the files do not annotate Blonde_Hair; choose from 5_o_Clock_Shadow");
 }
 
 static void annotated_set(double fraction, uint64_t seed, rg_dataset_t *set)
