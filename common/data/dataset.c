@@ -11,6 +11,7 @@
 #include "common/core/file.h"
 #include "common/core/hash.h"
 #include "common/core/rng.h"
+#include "common/data/image.h"
 
 // Appends an image, annotated if the set has attributes. Returns its row of labels, which is valid until the
 // next append; the caller fills it in.
@@ -288,10 +289,11 @@ void rg_dataset_close(rg_dataset_t *set)
     *set = (rg_dataset_t){0};
 }
 
-int rg_dataset_read(const rg_dataset_t *set, size_t i, size_t limit, uint8_t **jpeg, size_t *size)
+int rg_dataset_read(const rg_dataset_t *set, size_t i, const rg_limits_config_t *limits, uint8_t **jpeg,
+                    size_t *size)
 {
     char *path = rg_format("%s/%s", set->folder, set->name[i]);
-    int err = rg_file_read(path, limit, jpeg, size);
+    int err = rg_jpeg_read(limits, path, jpeg, size);
     free(path);
     return err;
 }

@@ -36,8 +36,9 @@ typedef struct {
 int rg_dataset_open(rg_dataset_t *set, const rg_config_t *config);
 void rg_dataset_close(rg_dataset_t *set);
 
-// Reads the JPEG bytes of image i (free() them).
-int rg_dataset_read(const rg_dataset_t *set, size_t i, size_t limit, uint8_t **jpeg, size_t *size);
+// Reads the JPEG file of image i. Errors and ownership as rg_jpeg_read.
+int rg_dataset_read(const rg_dataset_t *set, size_t i, const rg_limits_config_t *limits, uint8_t **jpeg,
+                    size_t *size);
 
 // The columns of the labels that hold the configured attributes: out [data->attributes.count]. RG_ECONFIG.
 int rg_dataset_columns(const rg_dataset_t *set, const rg_data_config_t *data, int *out);

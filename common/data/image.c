@@ -6,6 +6,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/core/file.h"
 #include "common/core/simd.h"
 
 enum { CELEBA_WIDTH = 178, CELEBA_HEIGHT = 218, CROP_LARGEST = 0 };
@@ -132,7 +133,17 @@ void rg_image_resize(const rg_image_t *source, double x, double y, double w, dou
     axis_fini(&rows);
 }
 
-// ---- decoding, cropping and resizing
+// ---- reading, decoding, cropping and resizing
+
+static size_t max_bytes(const rg_limits_config_t *limits)
+{
+    return (size_t)limits->image_max_mib << 20;
+}
+
+int rg_jpeg_read(const rg_limits_config_t *limits, const char *path, uint8_t **jpeg, size_t *size)
+{
+    return rg_file_read(path, max_bytes(limits), jpeg, size);
+}
 
 static int crop_side(int crop, int width, int height, const char *origin, int *side)
 {
@@ -171,7 +182,7 @@ size_t rg_image_bytes(const rg_config_t *config)
 static int decode_cropped(const rg_config_t *config, const uint8_t *jpeg, size_t size, int crop,
                           const char *origin, uint8_t *out)
 {
-    const rg_jpeg_limits_t limits = {.max_bytes = (size_t)config->limits.image_max_mib << 20,
+    const rg_jpeg_limits_t limits = {.max_bytes = max_bytes(&config->limits),
                                      .max_side = config->limits.image_max_side};
     return rg_image_load(jpeg, size, &limits, crop, config->data.img_size, origin, out);
 }

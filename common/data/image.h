@@ -27,6 +27,9 @@ typedef struct {
     int max_side;
 } rg_jpeg_limits_t;
 
+// Reads the file of a JPEG of at most limits.image_max_mib (free() *jpeg). RG_ENOENT, RG_EIO, RG_ELIMIT.
+int rg_jpeg_read(const rg_limits_config_t *limits, const char *path, uint8_t **jpeg, size_t *size);
+
 // Reads width and height from the header. Errors as rg_jpeg_decode.
 int rg_jpeg_size(const uint8_t *jpeg, size_t size, const rg_jpeg_limits_t *limits, const char *origin,
                  int *width, int *height);

@@ -19,6 +19,7 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/data/dataset.h"
+#include "common/data/image.h"
 #include "common/wire/json.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/output.h"
@@ -235,8 +236,8 @@ static void append_file(rg_ingest_t *ingest, const char *name, int annotated, un
 int rg_ingest_file(rg_ingest_t *ingest, const char *path, const char *name, int annotated)
 {
     unsigned char *jpeg = NULL;
-    size_t size, limit = (size_t)ingest->options->config.limits.image_max_mib << 20;
-    int err = rg_file_read(path, limit, &jpeg, &size);
+    size_t size;
+    int err = rg_jpeg_read(&ingest->options->config.limits, path, &jpeg, &size);
     if (!err && size == 0) err = rg_fail(RG_EFORMAT, "empty file");
     if (err) {
         free(jpeg);

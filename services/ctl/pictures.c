@@ -69,7 +69,7 @@ int rg_picture_load(const rg_config_t *config, const char *path, uint8_t *out, u
 {
     unsigned char *jpeg;
     size_t size;
-    int err = rg_file_read(path, (size_t)config->limits.image_max_mib << 20, &jpeg, &size);
+    int err = rg_jpeg_read(&config->limits, path, &jpeg, &size);
     if (err) return err;
     err = rg_image_decode(config, jpeg, size, path, out);
     if (!err && id) rg_content_id(jpeg, size, id);

@@ -44,14 +44,11 @@ void rg_evaluation_batch_fini(rg_evaluation_batch_t *batch)
 static int load_image(const rg_evaluation_t *self, uint32_t image, uint8_t *pixels)
 {
     const rg_config_t *config = self->config;
-    const rg_jpeg_limits_t limits = {.max_bytes = (size_t)config->limits.image_max_mib << 20,
-                                     .max_side = config->limits.image_max_side};
     uint8_t *jpeg;
     size_t size;
-    int err = rg_dataset_read(&self->data.set, image, limits.max_bytes, &jpeg, &size);
+    int err = rg_dataset_read(&self->data.set, image, &config->limits, &jpeg, &size);
     if (err) return err;
-    err = rg_image_load(jpeg, size, &limits, config->data.crop, config->data.img_size,
-                        self->data.set.name[image], pixels);
+    err = rg_image_decode(config, jpeg, size, self->data.set.name[image], pixels);
     free(jpeg);
     return err;
 }

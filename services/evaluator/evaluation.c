@@ -34,7 +34,7 @@ static int hash_image(const rg_evaluation_t *self, uint32_t image, uint64_t *has
     const rg_dataset_t *set = &self->data.set;
     size_t columns = (size_t)set->attributes.count, size;
     uint8_t *jpeg;
-    int err = rg_dataset_read(set, image, (size_t)self->config->limits.image_max_mib << 20, &jpeg, &size);
+    int err = rg_dataset_read(set, image, &self->config->limits, &jpeg, &size);
     if (err) return err;
     *hash = rg_hash(set->name[image], strlen(set->name[image]), *hash);
     *hash = rg_hash(set->labels + image * columns, columns, *hash);

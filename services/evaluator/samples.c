@@ -6,6 +6,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/data/grid.h"
+#include "common/data/image.h"
 
 // Writes samples/eval-STAGE.png, or eval-STAGE-PART.png.
 static int write_grid(const rg_evaluation_t *evaluation, const rg_grid_t *grid, const char *part,
@@ -88,9 +89,6 @@ typedef struct {
 static int put_thumbnail(guidance_t *guidance, int row, int column, const rg_msg_t *reply, size_t i)
 {
     const rg_config_t *config = guidance->evaluation->config;
-    const int side = config->data.img_size;
-    const rg_jpeg_limits_t limits = {.max_bytes = (size_t)config->limits.image_max_mib << 20,
-                                     .max_side = config->limits.image_max_side};
     const Rg__V1__Neighbour *neighbour = ((const Rg__V1__SearchReply *)rg_msg_body(reply))->neighbours[i];
     char name[24];
     rg_payload_t jpeg;
@@ -98,8 +96,8 @@ static int put_thumbnail(guidance_t *guidance, int row, int column, const rg_msg
     snprintf(name, sizeof name, "%zu", i);
     int err = rg_msg_payload(reply, name, RG__V1__DTYPE__U8, 1, NULL, &jpeg);
     return err ? err
-               : rg_image_load(jpeg.data, jpeg.size, &limits, side, side, neighbour->name,
-                               rg_grid_cell(&guidance->grid, row, column));
+               : rg_image_decode_stored(config, jpeg.data, jpeg.size, neighbour->name,
+                                        rg_grid_cell(&guidance->grid, row, column));
 }
 
 // Shows the neighbours of the rows from `first` on, in columns 1 to k.

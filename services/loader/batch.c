@@ -169,7 +169,7 @@ static int read_image(const rg_batcher_t *self, uint32_t image, uint8_t *pixels,
     const rg_config_t *config = self->config;
     uint8_t *jpeg;
     size_t size;
-    int err = rg_dataset_read(self->set, image, (size_t)config->limits.image_max_mib << 20, &jpeg, &size);
+    int err = rg_dataset_read(self->set, image, &config->limits, &jpeg, &size);
     if (err) return err;
     char *origin = rg_format("%s/%s", self->set->folder, self->set->name[image]);
     err = rg_image_decode(config, jpeg, size, origin, pixels);
@@ -299,7 +299,8 @@ int rg_batcher_answer(rg_batcher_t *self, const rg_msg_t *request, rg_msg_t **re
     body->epoch = (double)(asked->index + 1) * asked->images / self->set->n_train_annotated;
     rows_t sources = {.purpose = RG_RNG_SHUFFLE},
            targets = {.purpose = RG_RNG_TARGETS, .first = asked->images - asked->references};
-    sources.pixels = rg_msg_reserve(made, "pixels", RG__V1__DTYPE__F32, 4, (const uint32_t[]){n, side, side, 3});
+    sources.pixels =
+        rg_msg_reserve(made, "pixels", RG__V1__DTYPE__F32, 4, (const uint32_t[]){n, side, side, 3});
     sources.labels = rg_msg_reserve(made, "labels", RG__V1__DTYPE__U8, 2, labels);
     sources.ids = rg_msg_reserve(made, "ids", RG__V1__DTYPE__U8, 2, (const uint32_t[]){n, RG_ID_SIZE});
     targets.labels = rg_msg_reserve(made, "target_labels", RG__V1__DTYPE__U8, 2, labels);

@@ -28,7 +28,7 @@ void rg_batcher_destroy(rg_batcher_t **batcher);
 rg_msg_t *rg_batcher_describe(const rg_batcher_t *batcher);
 
 // Answers a BatchRequest with a BatchReply. RG_EINVAL (stream, sizes, index), RG_ELIMIT (larger than a
-// message may be), RG_ENOENT (no annotated training image; a file that is gone), or an error of rg_image_load
+// message may be), RG_ENOENT (no annotated training image; a file that is gone), or an error of rg_image_decode
 // naming the file, such as RG_EFORMAT: one unusable image fails the whole batch.
 int rg_batcher_answer(rg_batcher_t *batcher, const rg_msg_t *request, rg_msg_t **reply);
 

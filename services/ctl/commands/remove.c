@@ -8,6 +8,7 @@
 #include "common/core/file.h"
 #include "common/core/hash.h"
 #include "common/data/dataset.h"
+#include "common/data/image.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/command.h"
 #include "services/ctl/output.h"
@@ -89,10 +90,10 @@ static int remove_file(void *self, const FTSENT *file, const char *problem)
 {
     removal_t *removal = self;
     uint8_t *jpeg = NULL, id[RG_ID_SIZE];
-    size_t size, limit = (size_t)removal->options->config.limits.image_max_mib << 20;
+    size_t size;
     if (problem)
         fprintf(stderr, "%s: %s\n", file->fts_path, problem);
-    else if (rg_file_read(file->fts_path, limit, &jpeg, &size) != 0)
+    else if (rg_jpeg_read(&removal->options->config.limits, file->fts_path, &jpeg, &size) != 0)
         fprintf(stderr, "%s\n", rg_error()); // it names the file
     if (!jpeg) {
         removal->problems++;

@@ -70,10 +70,11 @@ static void test_celeba(void **state)
     }
     uint8_t *jpeg;
     size_t size;
-    assert_int_equal(rg_dataset_read(&set, 19, 1 << 20, &jpeg, &size), 0);
+    assert_int_equal(rg_dataset_read(&set, 19, &config.limits, &jpeg, &size), 0);
     assert_int_equal(jpeg[0], 0xff);
     free(jpeg);
-    assert_int_equal(rg_dataset_read(&set, 19, 100, &jpeg, &size), RG_ELIMIT);
+    config.limits.image_max_mib = 0;
+    assert_int_equal(rg_dataset_read(&set, 19, &config.limits, &jpeg, &size), RG_ELIMIT);
     rg_dataset_close(&set);
 }
 
@@ -94,7 +95,7 @@ static void test_celeba_by_hand(void **state)
     assert_memory_equal(set.split, ((uint8_t[]){RG_SPLIT_TEST, RG_SPLIT_TRAIN}), 2);
     uint8_t *jpeg;
     size_t size;
-    assert_int_equal(rg_dataset_read(&set, 0, 100, &jpeg, &size), RG_ENOENT);
+    assert_int_equal(rg_dataset_read(&set, 0, &config.limits, &jpeg, &size), RG_ENOENT);
     assert_non_null(strstr(rg_error(), "img_align_celeba/b.jpg"));
     rg_dataset_close(&set);
 }
