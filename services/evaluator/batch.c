@@ -123,3 +123,11 @@ void rg_evaluation_code(const rg_evaluation_t *self, float *code, const float *o
     rg_code_of_labels(self->config, target->wanted, 1, rng, code);
     rg_evaluation_keep(self, code, own, target);
 }
+
+void rg_evaluation_batch_codes(rg_evaluation_batch_t *batch, const rg_target_t *target, rg_rng_t *rng, int n)
+{
+    size_t width = (size_t)rg_code_width(batch->evaluation->config);
+    for (size_t i = 0; i < (size_t)n; i++)
+        rg_evaluation_code(batch->evaluation, batch->code + i * width, batch->own + i * width, &target[i],
+                           rng ? &rng[i] : NULL);
+}

@@ -3,7 +3,7 @@
 //
 //   rg_evaluation_target           draws what is wanted of each image
 //   rg_evaluation_batch_encode     JPEG -> pixels -> content, own code (the mean of E_a)
-//   rg_evaluation_code             own code, target -> wanted code
+//   rg_evaluation_batch_codes      own code, target -> wanted code
 //   rg_evaluation_batch_translate  content, wanted code -> image
 //   rg_evaluation_predict          image -> features, class probabilities, logits
 #ifndef RG_EVALUATOR_BATCH_H
@@ -57,6 +57,9 @@ void rg_evaluation_target(const rg_evaluation_t *self, rg_target_t *target, uint
 // rng, a draw from it.
 void rg_evaluation_code(const rg_evaluation_t *self, float *code, const float *own, const rg_target_t *target,
                         rg_rng_t *rng);
+
+// The same for the first n images of the batch, from their own codes. rng [n]: a stream for each, or NULL.
+void rg_evaluation_batch_codes(rg_evaluation_batch_t *batch, const rg_target_t *target, rg_rng_t *rng, int n);
 
 // Copies `own` into code [Z] wherever the target keeps the source's label.
 void rg_evaluation_keep(const rg_evaluation_t *self, float *code, const float *own,

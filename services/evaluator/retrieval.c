@@ -107,16 +107,6 @@ static int embed_training_images(retrieval_t *self)
     return err;
 }
 
-// Fills the batch's codes: the means of the wanted components.
-static void fill_wanted_codes(retrieval_t *self, const rg_target_t *targets, int n)
-{
-    rg_evaluation_batch_t *batch = &self->batch;
-    size_t width = (size_t)rg_code_width(self->evaluation->config);
-    for (size_t i = 0; i < (size_t)n; i++)
-        rg_evaluation_code(self->evaluation, batch->code + i * width, batch->own + i * width, &targets[i],
-                           NULL);
-}
-
 static int embed_queries(retrieval_t *self)
 {
     rg_evaluation_t *evaluation = self->evaluation;
@@ -127,7 +117,7 @@ static int embed_queries(retrieval_t *self)
         for (uint32_t i = first; i < first + (uint32_t)n; i++)
             rg_evaluation_target(evaluation, &self->target[i], i, &rng);
         err = rg_evaluation_batch_encode(&self->batch, evaluation->images + first, n);
-        if (!err) fill_wanted_codes(self, self->target + first, n);
+        if (!err) rg_evaluation_batch_codes(&self->batch, self->target + first, NULL, n);
         for (int s = 0; s < SPACES && !err; s++) err = embed_batch(self, s, first, self->batch.code, n, 1);
         if (!err) err = rg_evaluation_advance(evaluation, n);
         first += (uint32_t)n;
@@ -219,7 +209,7 @@ static int draw_retrieval(retrieval_t *self)
     for (int row = 0; row < rows; row++) rg_samples_target(evaluation, &target[row], row, 0);
     int err = rg_evaluation_batch_encode(&self->batch, evaluation->images, rows);
     if (err) return err;
-    fill_wanted_codes(self, target, rows);
+    rg_evaluation_batch_codes(&self->batch, target, NULL, rows);
     err = embed_batch(self, TRAINED, 0, self->batch.code, rows, 1);
     if (err) return err;
     search_space(self, TRAINED, found, (size_t)rows, k);

@@ -35,13 +35,9 @@ void rg_samples_target(const rg_evaluation_t *evaluation, rg_target_t *target, i
 // Fills the codes of the batch's first rows for one changed attribute.
 static void fill_codes(rg_evaluation_batch_t *batch, int rows, int attribute)
 {
-    size_t width = (size_t)rg_code_width(batch->evaluation->config);
-    for (int row = 0; row < rows; row++) {
-        rg_target_t target;
-        rg_samples_target(batch->evaluation, &target, row, attribute);
-        rg_evaluation_code(batch->evaluation, batch->code + (size_t)row * width,
-                           batch->own + (size_t)row * width, &target, NULL);
-    }
+    rg_target_t target[RG_SAMPLE_ROWS];
+    for (int row = 0; row < rows; row++) rg_samples_target(batch->evaluation, &target[row], row, attribute);
+    rg_evaluation_batch_codes(batch, target, NULL, rows);
 }
 
 // ---- translations

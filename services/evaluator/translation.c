@@ -143,16 +143,6 @@ static int translate_mode(translation_t *self, int mode, int n)
     return err;
 }
 
-static int translate_latent(translation_t *self, int n)
-{
-    rg_evaluation_batch_t *batch = &self->batch;
-    size_t width = (size_t)rg_code_width(self->evaluation->config);
-    for (size_t i = 0; i < (size_t)n; i++)
-        rg_evaluation_code(self->evaluation, batch->code + i * width, batch->own + i * width,
-                           &self->target[i], &self->rng[i]);
-    return translate_mode(self, LATENT, n);
-}
-
 // Moves the images that have a reference to the front of the batch. Lists the references, returns their
 // number.
 static int keep_referenced(translation_t *self, uint32_t *references, int n)
@@ -202,7 +192,8 @@ static int translate_batch(translation_t *self, uint32_t first, int n)
     int err = rg_evaluation_batch_encode(&self->batch, evaluation->images + first, n);
     if (!err) err = measure_sources(self, first, n);
     if (!err) err = measure_reconstruction(self, n);
-    if (!err) err = translate_latent(self, n);
+    if (!err) rg_evaluation_batch_codes(&self->batch, self->target, self->rng, n);
+    if (!err) err = translate_mode(self, LATENT, n);
     if (!err) err = translate_reference(self, n);
     return err ? err : rg_evaluation_advance(evaluation, n);
 }
