@@ -39,7 +39,7 @@ static void print_value(const json_t *value)
     }
 }
 
-// Visits every leaf: first to measure the names, then to print.
+// Visits every value of the report. The first walk measures the names, the second one prints.
 static void walk(const char *prefix, json_t *object, int *width, int print)
 {
     const char *key;
@@ -86,6 +86,9 @@ void rg_duration_format(double seconds, char out[RG_DURATION_SIZE])
 }
 
 // ---- progress
+//
+// On a terminal a line overwrites the one before ("\r", and "\033[K" clears the rest of the line), at most
+// every tty_every_s. Elsewhere, as in a log, lines follow each other, at most every plain_every_s.
 
 enum { BAR = 24, WIDTH_DEFAULT = 100 };
 static const double tty_every_s = 0.1, plain_every_s = 5;

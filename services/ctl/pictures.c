@@ -53,6 +53,8 @@ int rg_jpegs_add(rg_jpegs_t *jpegs, char *path)
     return 0;
 }
 
+// FTS_LOGICAL follows links; fts itself notices a folder that contains itself (FTS_DC). FTS_NOCHDIR leaves
+// the working directory alone, so that relative paths stay valid in the callback.
 int rg_jpegs_walk(const rg_jpegs_t *jpegs, rg_jpegs_fn *visit, void *self)
 {
     FTS *tree = fts_open(jpegs->path, FTS_LOGICAL | FTS_NOCHDIR, compare_file_names);

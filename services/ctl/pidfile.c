@@ -1,3 +1,5 @@
+// Several commands may run at the same time, so each function copes with a file that another process makes,
+// locks or removes meanwhile: take tries again if the file that it locked is no longer the one of that name.
 #include "services/ctl/pidfile.h"
 
 #include <errno.h>

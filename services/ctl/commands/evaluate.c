@@ -1,4 +1,7 @@
 // rg-ctl evaluate: measures a stage's checkpoint.
+//
+// The evaluator does the work and answers with a report. It goes on if this command is interrupted; the same
+// command then waits for the same evaluation.
 #include <stdio.h>
 #include <stdlib.h>
 

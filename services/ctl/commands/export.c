@@ -1,4 +1,10 @@
 // rg-ctl export: writes the retrieval set as plain files.
+//
+// The set is read in pages of PAGE images. For each page the embeddings are appended to embeddings.npy, the
+// thumbnails are written, and a line per image is appended to images.jsonl. Both lists have temporary names
+// until the end: then the number of images is written into the head of embeddings.npy, everything is synced
+// to the disk, and the lists get their names. All embeddings are of one model: if the set switches to
+// another model meanwhile, the export fails.
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +32,6 @@ static const rg_command_option_t export_options[] = {
     {0},
 };
 
-// The two lists get their names last, so an interrupted export leaves neither of them.
 typedef struct {
     const rg_options_t *options;
     const char *out;
@@ -51,8 +56,7 @@ static int export_line(export_t *task, const Rg__V1__Listed *image)
     return err;
 }
 
-// Writes the thumbnail under a temporary name and renames it. All thumbnails are synced together, before the
-// list that names them appears.
+// Writes the thumbnail under a temporary name and renames it. It is synced at the end, with all others.
 static int export_thumbnail(const export_t *task, const rg_payload_t *jpeg, const char *hex)
 {
     char *path = rg_format("%s/thumbnails/%s.jpg", task->out, hex), *temporary = rg_format("%s.tmp", path);
@@ -128,7 +132,7 @@ static int export_pages(export_t *task)
 static void describe_rows(const export_t *task, char head[NPY_HEAD])
 {
     memset(head, ' ', NPY_HEAD);
-    memcpy(head, "\x93NUMPY\x01\x00\x76\x00", 10); // 118 follow
+    memcpy(head, "\x93NUMPY\x01\x00\x76\x00", 10); // 118 bytes follow
     char text[NPY_HEAD - 10];
     int n = snprintf(text, sizeof text, "{'descr': '<f4', 'fortran_order': False, 'shape': (%llu, %u), }",
                      (unsigned long long)task->images, task->dims);

@@ -1,4 +1,7 @@
 // rg-ctl index: maintains the index of the retrieval set, on the disk and in memory.
+//
+// The retrieval service does the work and answers with a report when it is done. Until then the progress line
+// shows the time that has passed. The exit code is 1 if the report counts problems.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,7 @@
 // rg-ctl keys: the keys that clients need to reach the services over tcp, and their roles.
+//
+// The first argument is an action, a row of the table keys_actions, which says whether a name and a role are
+// needed as well. What an action does to the folder of keys is in keyring.h.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

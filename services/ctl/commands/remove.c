@@ -1,4 +1,7 @@
 // rg-ctl remove: removes images from the retrieval set. The user names them by their files or by their ids.
+//
+// An id is the hash of an image's content, so a file is only read and hashed here; the request has ids alone.
+// Each request has at most retrieval.batch_max ids, and the next one is sent after its reply.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

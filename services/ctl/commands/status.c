@@ -1,5 +1,8 @@
 // rg-ctl status and rg-ctl stats: both ask several services the same question at once and show what they
 // answer. A survey says what to ask and how to show it; everything else is the same for both.
+//
+// A round asks all services and waits until each has answered or ANSWER_MS are over. With --watch there is a
+// round every second. Each round makes new links, so it asks services that were started meanwhile as well.
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>

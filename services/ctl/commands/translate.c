@@ -93,6 +93,8 @@ typedef struct {
     uint64_t generation; // of the index that guided
 } translation_t;
 
+// With --attr there is one group; with --reference alone there is one, of all attributes; otherwise one per
+// domain.
 static int translate_choose_groups(translation_t *task)
 {
     const rg_config_t *config = &task->options->config;
@@ -114,6 +116,7 @@ static int translate_choose_groups(translation_t *task)
     return 0;
 }
 
+// Reads the images, and the reference once per image, because each image is sent with its reference.
 static int translate_load(translation_t *task)
 {
     const rg_config_t *config = &task->options->config;

@@ -1,4 +1,11 @@
-// rg-ctl up starts the services on this machine and waits until each answers; rg-ctl down stops them.
+// rg-ctl up and rg-ctl down: start and stop the services on this machine.
+//
+// up forks the supervisor (supervisor.h), which starts the services. Then it asks each service for its status
+// until the service answers and its parent is that supervisor. At the first failure it sends SIGTERM to the
+// supervisor, which stops everything.
+//
+// down finds the supervisor by the file RUN/rg.pid (pidfile.h), sends it SIGTERM and waits for its end. It
+// does both through a pidfd, which never means another process that got the same id.
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
