@@ -1,3 +1,6 @@
+// R is small beside the frozen networks: a step runs these with the tape paused, so that they build no graph,
+// and records only R and its loss. Everything that R is compared on is stacked into one batch of R: anchors,
+// positives and negatives of the triplets, or the queries and then the images of the ranking.
 #include "services/trainer/embedding.h"
 
 #include <math.h>
@@ -84,7 +87,7 @@ void rg_triplet_draw(rg_embedding_t *self, const rg_batch_t *batch, rg_rng_t *rn
     rg_embed_draw_keep(config, rows, rng, draws->dropout);
 }
 
-// Content and code of a group of images, what R sees of them, and the images where they are translated.
+// A group of images: content and code, which R reads, and the pixels if they are to be translated.
 typedef struct {
     rg_tensor_t *content, *code, *images;
 } view_t;
@@ -96,7 +99,7 @@ static view_t view_encode(rg_embedding_t *self, rg_tensor_t *x)
                     .images = x};
 }
 
-// The code of `view` with the dims not kept taken from codes.
+// The code of `view`, with the dimensions that are not kept taken from codes.
 static rg_tensor_t *view_edit(rg_embedding_t *self, view_t view, const unsigned char *keep,
                               const float *codes)
 {
@@ -179,7 +182,7 @@ static double share_of_equal(const unsigned char *wanted, const unsigned char *s
     return (double)equal / attributes;
 }
 
-// alike [n,n]: cosines of the images' content maps, less their mean over the batch.
+// Returns [n,n]: cosines of the images' content maps, from which the mean over the batch is subtracted.
 static float *compare_contents(const rg_embedding_t *self, const rg_tensor_t *content)
 {
     int n = content->n;
@@ -197,7 +200,7 @@ static float *compare_contents(const rg_embedding_t *self, const rg_tensor_t *co
     return alike;
 }
 
-// row [n]: what the chances of a query's images shall be.
+// row [n]: the wanted chances of the images to be ranked first for the query of image `own`; they sum to 1.
 static void fill_relevance(const rg_config_t *config, const rg_batch_t *batch, const unsigned char *wanted,
                            int own, const float *alike, float *row)
 {
@@ -226,7 +229,7 @@ static float *relevance_of(const rg_embedding_t *self, const rg_batch_t *batch,
     return rows;
 }
 
-// The source's own code but for what shall change.
+// The source's own code, with the wanted components in the dimensions that change.
 static rg_tensor_t *ranking_code(const rg_embedding_t *self, const rg_batch_t *batch,
                                  const rg_ranking_draws_t *draws, rg_tensor_t *own)
 {

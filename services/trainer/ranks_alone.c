@@ -8,7 +8,10 @@ int rg_ranks_open(rg_ranks_t **ranks)
 {
     const char *count = getenv("OMPI_COMM_WORLD_SIZE");
     if (count && atoi(count) > 1)
-        return rg_fail(RG_EVERSION, "mpirun started %s ranks, but rg-trainer was built without MPI", count);
+        return rg_fail(RG_EVERSION,
+                       "mpirun started %s ranks, but rg-trainer was built without MPI: start it without "
+                       "mpirun",
+                       count);
     *ranks = NULL;
     return 0;
 }

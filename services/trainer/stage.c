@@ -178,8 +178,8 @@ static int start_batches(run_t *run)
                                    .images = run->train->batch};
     run->learner->needs(run->config, spec.images, &spec.needs);
     if (spec.ranks > 1 && spec.needs.references > 0 && spec.images % 2)
-        return rg_fail(RG_ECONFIG, "%s.batch: ranks have equal shares of a batch where it is even, not %d",
-                       run->name, spec.images);
+        return rg_fail(RG_ECONFIG, "%s.batch: must be even to be shared by several ranks, not %d", run->name,
+                       spec.images);
     return rg_batch_stream_start(run->batches, &spec);
 }
 

@@ -91,7 +91,7 @@ same 3
 rm "$work/run/stage1.safetensors"
 with=$mpi start_trainer --set stage1.batch=5
 run 1 train --stage 1
-err_has "stage1.batch: ranks have equal shares of a batch where it is even, not 5"
+err_has "stage1.batch: must be even to be shared by several ranks, not 5"
 run 0 train --stage 2
 stop_trainer
 
