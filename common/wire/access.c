@@ -22,8 +22,8 @@
 //      │ request                         │
 //      ├────────────────────────────────►│ rg__zap_sender: user id -> entry of the list -> role
 //
-// ZeroMQ asks over an inproc socket of a fixed name (ZAP, RFC 27), so one socket per process can have a handler.
-// The service loop polls it. The list is read again whenever its file has changed.
+// ZeroMQ asks over an inproc socket of a fixed name (ZAP, RFC 27), so one socket per process can have a
+// handler. The service loop polls it. The list is read again whenever its file has changed.
 
 #define ZAP_ENDPOINT "inproc://zeromq.zap.01"
 

@@ -17,8 +17,9 @@
 enum { REFUSED_MS = 1000, AGAIN_MS = 2000, AGAIN_ALONE_MS = 500, PORT_DIGITS = 5 };
 
 // ---- life
-// ZeroMQ reports events over an inproc PAIR socket, which is polled like any other. The time is part of its name
-// because ZeroMQ frees the name of a destroyed connection late, and a new one may lie at the same address.
+// ZeroMQ reports events over an inproc PAIR socket, which is polled like any other. The time is part of its
+// name because ZeroMQ frees the name of a destroyed connection late, and a new one may lie at the same
+// address.
 static int watch_events(rg__connection_t *connection)
 {
     char *address = rg_format("inproc://rg-link-%p-%.6f", (void *)connection, rg_clock_ms());

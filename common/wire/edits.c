@@ -12,21 +12,21 @@ void rg_edits_init(rg_edits_t *edits)
     memset(edits->value, -1, sizeof edits->value);
 }
 
-static int exclusive(const rg_config_t *config, int attribute)
+static int is_exclusive(const rg_config_t *config, int attribute)
 {
     return rg_names_find(&config->data.exclusive, config->data.attributes.name[attribute]) >= 0;
 }
 
 void rg_edits_set(rg_edits_t *edits, const rg_config_t *config, int attribute, int value)
 {
-    if (value && exclusive(config, attribute))
+    if (value && is_exclusive(config, attribute))
         for (int i = 0; i < config->data.attributes.count; i++)
-            if (exclusive(config, i)) edits->value[i] = 0;
+            if (is_exclusive(config, i)) edits->value[i] = 0;
     edits->value[attribute] = (signed char)value;
 }
 
 // "NAME=0|1" into attribute and value.
-static int parse_one(const rg_config_t *config, char *text, int *attribute, int *value)
+static int parse_edit(const rg_config_t *config, char *text, int *attribute, int *value)
 {
     char *equals = strchr(text, '=');
     if (equals) *equals = 0;
@@ -39,13 +39,13 @@ static int parse_one(const rg_config_t *config, char *text, int *attribute, int 
     return 0;
 }
 
-static int contradiction(const rg_config_t *config, const rg_edits_t *given, int attribute, int value)
+static int check_contradiction(const rg_config_t *config, const rg_edits_t *given, int attribute, int value)
 {
     const rg_names_t *names = &config->data.attributes;
     if (given->value[attribute] >= 0)
         return rg_fail(RG_EUSAGE, "attribute %s is given twice", names->name[attribute]);
-    for (int i = 0; value && exclusive(config, attribute) && i < names->count; i++)
-        if (given->value[i] == 1 && exclusive(config, i))
+    for (int i = 0; value && is_exclusive(config, attribute) && i < names->count; i++)
+        if (given->value[i] == 1 && is_exclusive(config, i))
             return rg_fail(RG_EUSAGE, "attributes %s and %s cannot both be 1", names->name[i],
                            names->name[attribute]);
     return 0;
@@ -59,8 +59,8 @@ int rg_edits_parse(rg_edits_t *edits, const rg_config_t *config, const char *tex
     char *copy = rg_strdup(text), *rest = copy;
     int err = 0, attribute = 0, value = 0;
     for (char *one; !err && (one = strsep(&rest, ",")) != NULL;) {
-        err = parse_one(config, one, &attribute, &value);
-        if (!err) err = contradiction(config, &given, attribute, value);
+        err = parse_edit(config, one, &attribute, &value);
+        if (!err) err = check_contradiction(config, &given, attribute, value);
         if (!err) given.value[attribute] = (signed char)value;
     }
     free(copy);
@@ -90,11 +90,11 @@ int rg_edits_domain(const rg_config_t *config, int wanted, rg_edits_t *edits, ch
 {
     int n = 0;
     for (int i = 0; i < config->data.attributes.count; i++)
-        for (int value = 1; value >= exclusive(config, i); value--, n++) {
+        for (int value = 1; value >= is_exclusive(config, i); value--, n++) {
             if (n != wanted || !edits) continue;
             rg_edits_init(edits);
             rg_edits_set(edits, config, i, value);
-            const char *sign = exclusive(config, i) ? "" : value ? "+" : "-";
+            const char *sign = is_exclusive(config, i) ? "" : value ? "+" : "-";
             snprintf(title, RG_EDITS_TITLE, "%s%s", config->data.attributes.name[i], sign);
         }
     return n;

@@ -25,11 +25,12 @@
 //                     │            │              │                                        │
 //                     └────────────┴── refused ───┴────────────────────────────────────────┴──► response queued
 //
-// libmicrohttpd calls handle_request for each of these steps, all in rg__http_step on the loop's thread. A handler that
-// does not answer at once leaves the connection suspended; rg_http_reply resumes it.
+// libmicrohttpd calls handle_request for each of these steps, all in rg__http_step on the loop's thread. A
+// handler that does not answer at once leaves the connection suspended; rg_http_reply resumes it.
 //
-// The loop watches one epoll descriptor. It holds the daemon's own epoll descriptor and a timer, because the daemon
-// also wants turns without any event: when connections time out, are resumed, or when it may listen again.
+// The loop watches one epoll descriptor. It holds the daemon's own epoll descriptor and a timer, because the
+// daemon also wants turns without any event: when connections time out, are resumed, or when it may listen
+// again.
 enum { IDLE_S = 10, BACKLOG = 64, ROUTE_SETS = 2, BODY_MS = 60000, CHUNK = 1 << 14, ALLOW_SIZE = 64 };
 
 // Routes with the self of their handlers.
@@ -80,8 +81,8 @@ static unsigned count_connections(const rg_http_t *http)
     return MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
 }
 
-// With all connections taken the daemon stops listening. It listens again in the turn after one of them ended,
-// for which no event comes, so a turn that ended connections is followed by another.
+// With all connections taken the daemon stops listening. It listens again in the turn after one of them
+// ended, for which no event comes, so a turn that ended connections is followed by another.
 void rg__http_step(void *self)
 {
     rg_http_t *http = self;
@@ -428,9 +429,9 @@ static rg_http_request_t *begin_request(rg_http_t *http, struct MHD_Connection *
     return request;
 }
 
-// The daemon calls this when the head of a request is there (*context is NULL), for each piece of its body (*size is
-// not 0), at its end, and again when a suspended connection is resumed. A request that has a body and is answered
-// after its head alone ends the connection; the body is not read.
+// The daemon calls this when the head of a request is there (*context is NULL), for each piece of its body
+// (*size is not 0), at its end, and again when a suspended connection is resumed. A request that has a body
+// and is answered after its head alone ends the connection; the body is not read.
 static enum MHD_Result handle_request(void *http, struct MHD_Connection *connection, const char *path,
                                       const char *method, const char *version, const char *data, size_t *size,
                                       void **context)

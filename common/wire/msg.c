@@ -30,10 +30,10 @@ typedef struct {
 } bytes_t;
 
 struct rg_msg {
-    atomic_int references; // the io thread drops some
+    atomic_int references; // ZeroMQ's I/O thread drops some
     Rg__V1__Envelope *envelope;
-    int unpacked; // the envelope is protobuf-c's; else it lies in the chunks
-    int sealed;   // checksums are computed
+    int unpacked; // 1: protobuf-c allocated the envelope; 0: it lies in the chunks
+    int sealed;   // 1: checksums are computed
     bytes_t bytes[RG_MSG_PAYLOADS_MAX];
     chunk_t *chunks;     // memory of rg_msg_alloc
     rg_free_fn *release; // of the frames a parsed message borrows
@@ -50,7 +50,7 @@ static rg_msg_t *new_msg(void)
     return msg;
 }
 
-// The struct of the oneof member that has this tag, as the envelope's own descriptor knows it.
+// The descriptor of the envelope tells the type of the oneof member that has this tag.
 static void init_body(rg_msg_t *msg, Rg__V1__Envelope__BodyCase kind)
 {
     const ProtobufCFieldDescriptor *field =
@@ -109,9 +109,9 @@ void *rg_msg_alloc(rg_msg_t *msg, size_t size)
 {
     size_t rounded = (size + alignof(max_align_t) - 1) / alignof(max_align_t) * alignof(max_align_t);
     if (!msg->chunks || msg->chunks->size - msg->chunks->used < rounded) {
-        size_t room = rounded > CHUNK_SIZE ? rounded : CHUNK_SIZE;
-        chunk_t *chunk = rg_alloc(sizeof *chunk + room);
-        *chunk = (chunk_t){.next = msg->chunks, .size = room};
+        size_t capacity = rounded > CHUNK_SIZE ? rounded : CHUNK_SIZE;
+        chunk_t *chunk = rg_alloc(sizeof *chunk + capacity);
+        *chunk = (chunk_t){.next = msg->chunks, .size = capacity};
         msg->chunks = chunk;
     }
     void *memory = msg->chunks->memory + msg->chunks->used;
@@ -123,7 +123,7 @@ char *rg_msg_text(rg_msg_t *msg, const char *fmt, ...)
 {
     va_list args, again;
     va_start(args, fmt);
-    if (strcmp(fmt, "%s") == 0) { // nearly always; a reply has thousands
+    if (strcmp(fmt, "%s") == 0) { // fast path: a reply may have thousands of texts
         const char *given = va_arg(args, const char *);
         va_end(args);
         return memcpy(rg_msg_alloc(msg, strlen(given) + 1), given, strlen(given) + 1);
@@ -174,9 +174,9 @@ static int payload_size(Rg__V1__Dtype dtype, int rank, const uint32_t *shape, si
     return 0;
 }
 
-// Describes a payload in the envelope and returns where its bytes go.
-static bytes_t *describe(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank,
-                         const uint32_t *shape)
+// Adds a payload to the envelope and gives the entry for its bytes.
+static bytes_t *add_payload(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank,
+                            const uint32_t *shape)
 {
     Rg__V1__Envelope *envelope = msg->envelope;
     size_t position = envelope->n_payloads++, size = 0;
@@ -200,7 +200,7 @@ static bytes_t *describe(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, i
 void rg_msg_attach(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank, const uint32_t *shape,
                    void *data, rg_free_fn *release, void *hint)
 {
-    bytes_t *bytes = describe(msg, name, dtype, rank, shape);
+    bytes_t *bytes = add_payload(msg, name, dtype, rank, shape);
     bytes->data = data;
     bytes->release = release;
     bytes->hint = hint;
@@ -214,10 +214,10 @@ static void release_heap(void *data, void *hint)
 
 void *rg_msg_reserve(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank, const uint32_t *shape)
 {
-    bytes_t *bytes = describe(msg, name, dtype, rank, shape);
+    bytes_t *bytes = add_payload(msg, name, dtype, rank, shape);
     size_t rounded = (bytes->size + 64) / 64 * 64;
     void *memory = aligned_alloc(64, rounded);
-    if (!memory) abort(); // as rg_alloc: the size is this program's own choice
+    if (!memory) abort(); // out of memory, as in rg_alloc
     memset(memory, 0, rounded);
     bytes->data = memory;
     bytes->release = release_heap;
@@ -250,7 +250,7 @@ uint64_t rg_msg_id(const rg_msg_t *msg)
     return msg->envelope->id;
 }
 
-static int find(const rg_msg_t *msg, const char *name)
+static int find_payload(const rg_msg_t *msg, const char *name)
 {
     for (size_t i = 0; i < msg->envelope->n_payloads; i++)
         if (strcmp(msg->envelope->payloads[i]->name, name) == 0) return (int)i;
@@ -259,13 +259,13 @@ static int find(const rg_msg_t *msg, const char *name)
 
 int rg_msg_has(const rg_msg_t *msg, const char *name)
 {
-    return find(msg, name) >= 0;
+    return find_payload(msg, name) >= 0;
 }
 
 int rg_msg_payload(const rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank, const uint32_t *want,
                    rg_payload_t *out)
 {
-    int position = find(msg, name);
+    int position = find_payload(msg, name);
     if (position < 0) return rg_fail(RG_ESHAPE, "payload '%s' is missing", name);
     const Rg__V1__Payload *payload = msg->envelope->payloads[position];
     if (payload->dtype != dtype)
@@ -312,12 +312,14 @@ int rg_msg_failed(const rg_msg_t *msg, const char *peer)
     int known = error->code < 0 && strcmp(rg_errname(error->code), "RG_EUNKNOWN") != 0;
     char sentence[400];
     snprintf(sentence, sizeof sentence, "%s", error->sentence);
-    for (char *c = sentence; *c; c++) // it goes into logs and onto terminals
+    for (char *c = sentence; *c; c++) // the sentence goes into logs and onto terminals
         if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
     return rg_fail(known ? error->code : RG_EREMOTE, "%s: %s", peer, sentence);
 }
 
-// ---- bytes to message and back: the only code that trusts nothing
+// ---- packing and parsing
+// Parsing is the only place that reads untrusted bytes: nothing in a message is used before it is checked
+// here.
 int rg_msg_peek_id(const rg_frame_t *envelope, uint64_t *id)
 {
     if (envelope->size > RG_MSG_ENVELOPE_MAX) return 0;
@@ -359,7 +361,7 @@ static int check_envelope(const Rg__V1__Envelope *envelope, size_t frames)
     return 0;
 }
 
-// Visible ASCII, so that names can be put into sentences.
+// Names are visible ASCII, so that error sentences can quote them.
 static int check_name(const Rg__V1__Envelope *envelope, size_t i)
 {
     const char *name = envelope->payloads[i]->name;
@@ -391,7 +393,7 @@ static int check_payload(const Rg__V1__Envelope *envelope, size_t i, const rg_fr
     return 0;
 }
 
-static void take(bytes_t *bytes, const rg_frame_t *frame)
+static void take_frame(bytes_t *bytes, const rg_frame_t *frame)
 {
     *bytes = (bytes_t){.data = frame->data, .size = frame->size};
     if ((uintptr_t)frame->data % 8 == 0) return;
@@ -419,7 +421,7 @@ int rg_msg_parse(rg_msg_t **out, const rg_frame_t *frames, size_t count, rg_free
     rg_msg_t *msg = new_msg();
     msg->envelope = envelope;
     msg->unpacked = msg->sealed = 1;
-    for (size_t i = 0; i < envelope->n_payloads; i++) take(&msg->bytes[i], &frames[1 + i]);
+    for (size_t i = 0; i < envelope->n_payloads; i++) take_frame(&msg->bytes[i], &frames[1 + i]);
     msg->release = release;
     msg->hint = hint;
     *out = msg;

@@ -1,10 +1,10 @@
 // A message: one protobuf Envelope (proto/envelope.proto) and its raw payload frames.
 //
-// common/wire is the only place that calls protobuf-c and CZMQ. Services read and fill the generated structs
-// (Rg__V1__...) as plain C structs: the .proto is the one definition of a message, there is no mirror of it.
+// Only common/wire calls protobuf-c and CZMQ. Services read and fill the generated structs (Rg__V1__...) as
+// plain C structs, so the .proto files are the only definition of a message.
 //
-// A message is built once and then sent; it is reference counted, since a payload is handed to ZeroMQ without
-// a copy and must live until the last frame has left.
+// A message is built once and then sent. It is reference counted: ZeroMQ gets payloads without a copy, so the
+// message must live until its last frame has left the process.
 #ifndef RG_WIRE_MSG_H
 #define RG_WIRE_MSG_H
 
@@ -31,10 +31,10 @@ typedef void rg_free_fn(void *data, void *hint);
 
 // A new message with an initialised body of the given kind (RG__V1__ENVELOPE__BODY_...). Never fails.
 rg_msg_t *rg_msg_new(Rg__V1__Envelope__BodyCase kind);
-void rg_msg_destroy(rg_msg_t **msg);          // drops this reference
-rg_msg_t *rg_msg_retain(const rg_msg_t *msg); // another reference, to keep a borrowed message
+void rg_msg_destroy(rg_msg_t **msg);          // drops one reference
+rg_msg_t *rg_msg_retain(const rg_msg_t *msg); // adds a reference, to keep a borrowed message
 
-// The body struct, to fill (built) or to read (received): cast to the type that goes with kind.
+// The body, to fill before sending or to read after receiving. Its type follows from the kind.
 void *rg_msg_body(const rg_msg_t *msg);
 Rg__V1__Envelope__BodyCase rg_msg_kind(const rg_msg_t *msg);
 
@@ -45,13 +45,15 @@ char *rg_msg_text(rg_msg_t *msg, const char *fmt, ...) __attribute__((format(pri
 // Fills *field with a copy of size bytes.
 void rg_msg_bytes(rg_msg_t *msg, ProtobufCBinaryData *field, const void *data, size_t size);
 
-// An array of count sub-messages of the given type, each initialised: for `repeated` message fields.
+// An array of count initialised sub-messages of the given type, for `repeated` message fields.
 void **rg_msg_array(rg_msg_t *msg, const ProtobufCMessageDescriptor *type, size_t count);
 
-// Adds a payload; names are unique and at most RG_MSG_NAME_MAX bytes. attach takes data over and calls
-// release(data, hint) when the last frame has left, on whatever thread that is (release NULL: data is static
-// or outlives the message); copy copies it; room returns zeroed memory, 64-byte aligned, to be filled before
-// sending. shape has 1 to RG_MSG_RANK_MAX entries; the byte count follows from shape and dtype.
+// Adds a payload. Names are unique within the message and at most RG_MSG_NAME_MAX bytes. shape has 1 to
+// RG_MSG_RANK_MAX entries; the number of bytes follows from shape and dtype.
+//   attach   takes data and calls release(data, hint) when the last frame has left, on any thread (release NULL: data is
+//            static or outlives the message)
+//   copy     copies data
+//   reserve  gives zeroed memory, aligned to 64 bytes, to fill before sending
 void rg_msg_attach(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank, const uint32_t *shape,
                    void *data, rg_free_fn *release, void *hint);
 void rg_msg_copy(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank, const uint32_t *shape,
@@ -60,46 +62,45 @@ void *rg_msg_reserve(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int r
 
 // ---- reading
 
-// The payload of that name, if it has that dtype and rank; shape entries that are nonzero in want (NULL:
-// none) must match. RG_ESHAPE with a sentence otherwise.
+// The payload of that name. RG_ESHAPE unless it has this dtype and rank, and its shape equals the nonzero
+// entries of want (NULL: any shape).
 int rg_msg_payload(const rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank, const uint32_t *want,
                    rg_payload_t *out);
 
-// 1 if a payload of that name came along.
+// 1 if the message has a payload of that name.
 int rg_msg_has(const rg_msg_t *msg, const char *name);
 
 // ---- bytes (used by the sockets, the fuzz target and the tests)
 
-// Parses and checks untrusted frames: version, known body, payload count, name, rank, dtype, length against
-// shape, checksum. frames[0] is the envelope. ZeroMQ leaves large frames on 8-byte boundaries, which is
-// enough for every dtype; what lies elsewhere is copied. Borrowed frames must outlive the message,
-// release(NULL, hint) is called when it goes. RG_EFORMAT, RG_EVERSION, RG_ESHAPE, RG_ELIMIT: the frames stay
-// the caller's.
+// Parses and checks untrusted frames: version, known body, number of payloads, and of each payload name,
+// rank, dtype, length against shape, and checksum. frames[0] is the envelope. The message borrows the frames
+// and calls release(NULL, hint) when it is destroyed. Frames that are not aligned to 8 bytes are copied;
+// ZeroMQ aligns large ones. RG_EFORMAT, RG_EVERSION, RG_ESHAPE, RG_ELIMIT: the frames stay the caller's.
 typedef struct {
     const void *data;
     size_t size;
 } rg_frame_t;
 int rg_msg_parse(rg_msg_t **out, const rg_frame_t *frames, size_t count, rg_free_fn *release, void *hint);
 
-// The request id of an envelope that rg_msg_parse refuses, to answer it: 1, or 0 if not even that can be
-// read.
+// The request id of an envelope that rg_msg_parse refuses, to answer it. 0 if even the id cannot be read.
 int rg_msg_peek_id(const rg_frame_t *envelope, uint64_t *id);
 
 // The envelope frame of a message, with its id and the payloads' checksums; free() *data. RG_ELIMIT.
 int rg_msg_pack(rg_msg_t *msg, uint64_t id, unsigned char **data, size_t *size);
 
-// The request id a received message carries.
+// The request id of a received message.
 uint64_t rg_msg_id(const rg_msg_t *msg);
 
-// Payload i as a frame, in sending order; 0 beyond the last.
+// Payload i as a frame, in sending order. 0: there is no payload i.
 int rg_msg_frame(const rg_msg_t *msg, size_t i, rg_frame_t *frame);
 
-// Bytes of all its frames, as it was last packed or received.
+// Bytes of all frames, as last packed or received.
 size_t rg_msg_size(const rg_msg_t *msg);
 
-// A message that carries an error code and sentence, and what such a message from a peer says: the code, with
-// the sentence recorded by rg_fail behind the peer's name; 0 if it is not an error.
+// A message that carries an error code and sentence.
 rg_msg_t *rg_msg_error(int err, const char *sentence);
+// 0 if the message is not an error; else its code, with rg_error() "PEER: SENTENCE". A code that this program
+// does not know becomes RG_EREMOTE.
 int rg_msg_failed(const rg_msg_t *msg, const char *peer);
 
 // For traffic.c: calls release(NULL, hint) when the message is freed. At most once per message.

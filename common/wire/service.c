@@ -16,6 +16,20 @@
 #include "common/wire/socket.h"
 #include "common/wire/traffic.h"
 
+// One turn of the loop (poll_round)
+//
+//     zmq_poll: socket, signals, descriptors, links, ZAP handler
+//        │
+//        ├─► SIGTERM or SIGINT: stop after this round
+//        ├─► descriptors that are readable: HTTP, jobs, timers, ...
+//        ├─► handshakes (access.c)
+//        ├─► links: replies and deadlines
+//        └─► requests: parse ─► role of the sender ─► handler of the route
+//                                                        ├─► rg_service_reply, now or later
+//                                                        └─► an error, which becomes the reply
+//
+// Everything runs on the loop's thread. Threads of jobs and of ZeroMQ only touch messages, whose reference
+// count and unread budget (traffic.c) are atomic.
 enum {
     BATCH = 16,
     LINKS_MAX = 8,
@@ -33,7 +47,7 @@ typedef struct {
 } watched_t;
 
 struct rg_service {
-    rg_service_spec_t spec; // name, endpoint and routes borrowed
+    rg_service_spec_t spec; // texts and routes are borrowed
     char *endpoint;         // as bound
     zsock_t *socket;        // ROUTER
     int lock;               // of an ipc path
@@ -42,7 +56,7 @@ struct rg_service {
     size_t frame_max;
     double started_ms;
     rg__zap_t *zap;     // of an encrypted socket, or NULL
-    rg_log_limit_t bad; // of lines about messages that are not taken
+    rg_log_limit_t bad; // of bad-request lines
     rg__traffic_t *traffic;
     rg__unread_t *unread;
     rg_http_t *http; // NULL: off
@@ -141,7 +155,7 @@ void rg_service_add_fd(rg_service_t *service, int fd, void (*fn)(void *self), vo
 }
 
 // ---- replies
-// A reply that cannot be carried, or would lie here unread, becomes an error that can.
+// A reply that is too large, or exceeds the budget of unread replies, is replaced by an error.
 static int send_reply(rg_service_t *service, const rg_peer_t *peer, rg_msg_t **reply)
 {
     int err = rg__unread_add(service->unread, peer, *reply);
@@ -253,8 +267,8 @@ static int open_http(rg_service_t *service, const rg_wire_options_t *options)
 }
 
 // ---- requests
-// Not for everyone, or not to be read.
-static void log_bad(rg_service_t *service)
+// Logs requests that are malformed or not allowed, a few per second.
+static void log_bad_request(rg_service_t *service)
 {
     unsigned unlogged;
     if (rg_log_limit_pass(&service->bad, &unlogged))
@@ -267,7 +281,7 @@ static int check_role(rg_service_t *service, const rg__sender_t *sender, enum rg
     if (sender->role <= needed) return 0;
     int err = rg_fail(RG_EACCES, "a %s needs the %s role, and the role of %s is %s", request,
                       rg_role_name(needed), sender->name, rg_role_name(sender->role));
-    log_bad(service);
+    log_bad_request(service);
     return err;
 }
 
@@ -278,8 +292,8 @@ static const rg_route_t *find_route(const rg_service_t *service, Rg__V1__Envelop
     return NULL;
 }
 
-static int handle(rg_service_t *service, const rg_peer_t *peer, const rg__sender_t *sender,
-                  const rg_msg_t *request)
+static int handle_request(rg_service_t *service, const rg_peer_t *peer, const rg__sender_t *sender,
+                          const rg_msg_t *request)
 {
     Rg__V1__Envelope__BodyCase kind = rg_msg_kind(request);
     const char *name = protobuf_c_message_descriptor_get_field(&rg__v1__envelope__descriptor, kind)->name;
@@ -294,10 +308,10 @@ static int handle(rg_service_t *service, const rg_peer_t *peer, const rg__sender
     return is_stats ? reply_stats(service, peer) : route->handle(service->spec.self, peer, request);
 }
 
-static void reject(rg_service_t *service)
+static void reject_unreadable(rg_service_t *service)
 {
     rg__traffic_unreadable(service->traffic);
-    log_bad(service);
+    log_bad_request(service);
 }
 
 static int read_identity(rg__parts_t *parts, rg_peer_t *peer)
@@ -309,19 +323,19 @@ static int read_identity(rg__parts_t *parts, rg_peer_t *peer)
     return 0;
 }
 
-static void receive(rg_service_t *service, rg__parts_t *parts)
+static void receive_request(rg_service_t *service, rg__parts_t *parts)
 {
     rg_peer_t peer = {0};
     rg_msg_t *request = NULL;
-    // ZeroMQ does not say of the first part, the identity, whose it is.
+    // The first part, the identity, has no user id; the others do.
     rg__sender_t sender = rg__zap_sender(service->zap, &parts->part[parts->count - 1]);
-    rg__traffic_came(service->traffic, rg__parts_size(parts));
+    rg__traffic_received(service->traffic, rg__parts_size(parts));
     int unreadable = read_identity(parts, &peer);
     int err = unreadable ? unreadable : rg__parts_parse(&parts, 1, &request, &peer.id);
     if (err)
-        reject(service);
+        reject_unreadable(service);
     else
-        err = handle(service, &peer, &sender, request);
+        err = handle_request(service, &peer, &sender, request);
     int answerable = !unreadable && (request || peer.id);
     if (err && answerable) rg_service_refuse(service, &peer, err);
     rg_msg_destroy(&request);
@@ -337,13 +351,13 @@ static void look_for_signal(rg_service_t *service)
     rg_log(RG_LOG_INFO, "stopping", "signal=%s", strsignal((int)info.ssi_signo));
 }
 
-// A few messages of each socket a round, so that none starves another.
+// Serves a limited number of messages per round, so that no socket starves another.
 static void serve_socket(rg_service_t *service)
 {
     for (int i = 0; i < BATCH && !service->stopping; i++) {
         rg__parts_t *parts = rg__parts_recv(service->socket);
         if (!parts) return;
-        receive(service, parts);
+        receive_request(service, parts);
         look_for_signal(service);
     }
 }

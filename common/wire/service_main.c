@@ -10,7 +10,7 @@
 #include "common/core/log.h"
 #include "common/wire/service_main.h"
 
-enum { OWN_FILES = 256 }; // descriptors beside connections
+enum { OWN_FILES = 256 }; // descriptors besides those of connections
 
 typedef struct {
     const char *config;
@@ -47,8 +47,8 @@ static error_t parse_option(int key, char *value, struct argp_state *state)
     return ARGP_ERR_UNKNOWN;
 }
 
-// Held back from here on: the service loop reads them from a descriptor, threads made before it must not die
-// of them.
+// The service loop reads these signals from a descriptor. They must not end a thread that was started before
+// the loop.
 static void block_signals(void)
 {
     sigset_t set;
@@ -58,8 +58,8 @@ static void block_signals(void)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-// Every connection takes a descriptor: without one it is not accepted.
-static void bound_connections(const rg_config_t *config)
+// Every connection needs a descriptor; above the limit connections are not accepted.
+static void limit_connections(const rg_config_t *config)
 {
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
@@ -79,7 +79,7 @@ void rg_main_init(int argc, char **argv, const char *service, const char *doc, r
                          .overrides = rg_alloc((size_t)argc * sizeof *options.overrides)};
     char *text = rg_format("%s\v"
                            "Example: rg-%s --config configs/smoke.yaml --set threads=1\n\n"
-                           "SIGTERM ends it after the request it is at.",
+                           "SIGTERM ends it after the current request.",
                            doc, service);
     struct argp parser = {.options = table, .parser = parse_option, .doc = text};
     argp_err_exit_status = 2;
@@ -92,7 +92,7 @@ void rg_main_init(int argc, char **argv, const char *service, const char *doc, r
     if (err) exit(rg_main_fail(err));
     rg_alloc_keep();
     block_signals();
-    bound_connections(config);
+    limit_connections(config);
     omp_set_num_threads(config->threads);
 }
 

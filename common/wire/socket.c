@@ -17,16 +17,16 @@
 
 enum { HANDSHAKE_MS = 10000, RECONNECT_MS = 100, RECONNECT_MAX_MS = 1000, KEEPALIVE_S = 20 };
 
-// Signals are the service loop's, not CZMQ's.
+// CZMQ must not handle signals: the service loop does.
 static void leave_signals_alone(void)
 {
     zsys_handler_set(NULL);
 }
 
-// Pings come from the side that asks, and tell the service how long to wait for the next one. A service must
-// not ping by itself: libzmq (4.3.4) aborts the process when it pings a peer that filled its queue and then
-// hung up. Nor may a link's queue of replies fill up; it holds no more of them than it asked for.
-static void beat(zsock_t *socket, const rg_wire_options_t *options)
+// Only links send pings; a ping tells the service how long to wait for the next one. A service must not send
+// pings: libzmq 4.3.4 aborts the process when it pings a peer that filled its queue and hung up. For the same
+// reason the receive queue of a link has no limit; it holds at most the replies that the link asked for.
+static void set_heartbeat(zsock_t *socket, const rg_wire_options_t *options)
 {
     int patience = 3 * options->heartbeat_ms;
     zsock_set_rcvhwm(socket, 0);
@@ -48,11 +48,11 @@ zsock_t *rg__socket_new(int type, const rg_wire_options_t *options, int linger_m
     zsock_set_handshake_ivl(socket, HANDSHAKE_MS);
     zsock_set_reconnect_ivl(socket, RECONNECT_MS);
     zsock_set_reconnect_ivl_max(socket, RECONNECT_MAX_MS);
-    zsock_set_tcp_keepalive(socket, 1); // of a peer whose machine is gone
+    zsock_set_tcp_keepalive(socket, 1); // notices a peer whose machine is gone
     zsock_set_tcp_keepalive_idle(socket, KEEPALIVE_S);
     zsock_set_tcp_keepalive_intvl(socket, KEEPALIVE_S);
     zsock_set_tcp_keepalive_cnt(socket, 3);
-    if (type == ZMQ_DEALER) beat(socket, options);
+    if (type == ZMQ_DEALER) set_heartbeat(socket, options);
     return socket;
 }
 
@@ -70,7 +70,7 @@ static void release_heap(void *data, void *hint)
     free(data);
 }
 
-// Hands one frame over; the frame is released in either case.
+// Sends one frame; releases it after a failure, too.
 static int send_frame(void *handle, const rg_frame_t *frame, int more, zmq_free_fn *release, void *hint)
 {
     zmq_msg_t part;
@@ -111,8 +111,7 @@ int rg__socket_send(zsock_t *socket, const rg_peer_t *peer, rg_msg_t *msg, uint6
     int more = rg_msg_frame(msg, 0, &frame);
     err = send_frame(handle, &envelope, more, release_heap, NULL);
     if (err && !peer) return err;
-    // Once begun, every frame goes out: if the connection dies meanwhile ZeroMQ swallows the rest up to the
-    // last.
+    // After the first frame all others must follow: if the connection breaks meanwhile, ZeroMQ drops them.
     for (size_t i = 1; more; i++, frame = next) {
         more = rg_msg_frame(msg, i, &next);
         int failed = send_frame(handle, &frame, more, release_frame, rg_msg_retain(msg));
@@ -223,7 +222,7 @@ int rg__endpoint_encrypts(const rg_wire_options_t *options, const char *endpoint
     return *options->keys && !ipc_path(endpoint);
 }
 
-// The process id the holder wrote, or "another process".
+// Names the process that wrote its id into the lock file.
 static int fail_in_use(const char *endpoint, int fd)
 {
     char pid[16] = "";
@@ -261,7 +260,7 @@ int rg__endpoint_claim(const char *endpoint, int *lock)
     return take_lock(endpoint, path, lock);
 }
 
-// The lock file stays: unlinking it would let two processes hold two files of the same name.
+// The lock file stays: after an unlink two processes could lock two files of the same name.
 void rg__endpoint_release(const char *endpoint, int *lock)
 {
     if (*lock < 0) return;

@@ -15,7 +15,7 @@ enum { OPEN_MAX = 1024, KIND_NAME = 48, PEERS_MAX = 1024 }; // PEERS_MAX: with u
 
 // A kind of request and its meters.
 typedef struct {
-    Rg__V1__Envelope__BodyCase kind; // NOT_SET: all others
+    Rg__V1__Envelope__BodyCase kind; // NOT_SET: other kinds
     char name[KIND_NAME];
     rg_meter_t *requests, *errors, *seconds;
 } kind_t;
@@ -28,10 +28,10 @@ typedef struct {
 } open_t;
 
 struct rg__traffic {
-    rg_meters_t meters; // lasting
-    rg_meters_t fields; // of the last status
+    rg_meters_t meters; // of the whole life
+    rg_meters_t fields; // fields of the last status
     rg_meter_t *open_requests, *received, *sent, *unreadable, *lost, *uptime, *memory;
-    kind_t *kinds; // the last one: all others
+    kind_t *kinds; // the last one: other kinds
     size_t n_kinds;
     char *service;
     double uptime_s; // at the last refresh
@@ -40,7 +40,7 @@ struct rg__traffic {
 };
 
 // ---- life
-// "search" of SEARCH_REQUEST, as the envelope's own descriptor knows it.
+// "search" for SEARCH_REQUEST: the name of the field in the envelope without its suffix.
 static void name_kind(kind_t *kind)
 {
     const ProtobufCFieldDescriptor *field =
@@ -56,7 +56,8 @@ static rg_meter_t *add_by_kind(rg__traffic_t *traffic, enum rg_meter_kind type, 
     return rg_meters_get(&traffic->meters, &(rg_meter_spec_t){type, name, help, "request", kind->name});
 }
 
-static rg_meter_t *add(rg__traffic_t *traffic, enum rg_meter_kind type, const char *name, const char *help)
+static rg_meter_t *add_meter(rg__traffic_t *traffic, enum rg_meter_kind type, const char *name,
+                             const char *help)
 {
     return rg_meters_get(&traffic->meters, &(rg_meter_spec_t){type, name, help, NULL, NULL});
 }
@@ -77,18 +78,19 @@ static void add_kind(rg__traffic_t *traffic, Rg__V1__Envelope__BodyCase id)
 static void add_totals(rg__traffic_t *traffic)
 {
     traffic->open_requests =
-        add(traffic, RG_METER_GAUGE, "rg_open_requests", "Requests received and not answered yet.");
-    traffic->received = add(traffic, RG_METER_COUNTER, "rg_received_bytes_total",
-                            "Bytes of all messages received, headers and payloads.");
-    traffic->sent =
-        add(traffic, RG_METER_COUNTER, "rg_sent_bytes_total", "Bytes of all replies, headers and payloads.");
-    traffic->unreadable = add(traffic, RG_METER_COUNTER, "rg_unreadable_messages_total",
-                              "Messages that were no well-formed request.");
-    traffic->lost = add(traffic, RG_METER_COUNTER, "rg_lost_replies_total",
-                        "Replies whose receiver was gone or did not read.");
-    traffic->uptime = add(traffic, RG_METER_GAUGE, "rg_uptime_seconds", "Time since the service started.");
-    traffic->memory =
-        add(traffic, RG_METER_GAUGE, "rg_resident_memory_bytes", "Memory of the process: resident pages.");
+        add_meter(traffic, RG_METER_GAUGE, "rg_open_requests", "Requests received and not answered yet.");
+    traffic->received = add_meter(traffic, RG_METER_COUNTER, "rg_received_bytes_total",
+                                  "Bytes of all messages received, headers and payloads.");
+    traffic->sent = add_meter(traffic, RG_METER_COUNTER, "rg_sent_bytes_total",
+                              "Bytes of all replies, headers and payloads.");
+    traffic->unreadable = add_meter(traffic, RG_METER_COUNTER, "rg_unreadable_messages_total",
+                                    "Messages that were not well-formed requests.");
+    traffic->lost = add_meter(traffic, RG_METER_COUNTER, "rg_lost_replies_total",
+                              "Replies whose receiver was gone or did not read.");
+    traffic->uptime =
+        add_meter(traffic, RG_METER_GAUGE, "rg_uptime_seconds", "Time since the service started.");
+    traffic->memory = add_meter(traffic, RG_METER_GAUGE, "rg_resident_memory_bytes",
+                                "Memory of the process: resident pages.");
 }
 
 rg__traffic_t *rg__traffic_new(const rg_service_spec_t *spec)
@@ -119,7 +121,7 @@ void rg__traffic_destroy(rg__traffic_t **out)
 }
 
 // ---- requests and replies
-void rg__traffic_came(rg__traffic_t *traffic, size_t bytes)
+void rg__traffic_received(rg__traffic_t *traffic, size_t bytes)
 {
     rg_meter_add(traffic->received, (double)bytes);
 }
@@ -136,8 +138,8 @@ static kind_t *find_kind(rg__traffic_t *traffic, Rg__V1__Envelope__BodyCase id)
     return kind;
 }
 
-// Takes open request i out; the order stays.
-static open_t take(rg__traffic_t *traffic, size_t i)
+// Removes open request i and keeps the order of the others.
+static open_t remove_open(rg__traffic_t *traffic, size_t i)
 {
     open_t taken = traffic->open[i];
     memmove(&traffic->open[i], &traffic->open[i + 1], (--traffic->n_open - i) * sizeof taken);
@@ -149,7 +151,7 @@ void rg__traffic_begin(rg__traffic_t *traffic, const rg_peer_t *peer, Rg__V1__En
 {
     kind_t *kind = find_kind(traffic, id);
     rg_meter_add(kind->requests, 1);
-    if (traffic->n_open == OPEN_MAX) take(traffic, 0);
+    if (traffic->n_open == OPEN_MAX) remove_open(traffic, 0);
     traffic->open[traffic->n_open++] = (open_t){.peer = *peer, .kind = kind, .began_ms = rg_clock_ms()};
     rg_meter_set(traffic->open_requests, (double)traffic->n_open);
 }
@@ -166,9 +168,9 @@ void rg__traffic_end(rg__traffic_t *traffic, const rg_peer_t *peer, const rg_msg
         rg_meter_add(traffic->lost, 1);
     else
         rg_meter_add(traffic->sent, (double)rg_msg_size(reply));
-    for (size_t i = traffic->n_open; i-- > 0;) { // most are answered at once: the newest
+    for (size_t i = traffic->n_open; i-- > 0;) { // newest first: most are answered at once
         if (!same_request(&traffic->open[i].peer, peer)) continue;
-        open_t ended = take(traffic, i);
+        open_t ended = remove_open(traffic, i);
         rg_meter_observe(ended.kind->seconds, (rg_clock_ms() - ended.began_ms) / 1e3);
         if (rg_msg_kind(reply) == RG__V1__ENVELOPE__BODY_ERROR) rg_meter_add(ended.kind->errors, 1);
         return;
@@ -176,8 +178,8 @@ void rg__traffic_end(rg__traffic_t *traffic, const rg_peer_t *peer, const rg_msg
 }
 
 // ---- fields of the status
-// Plain decimal numbers only: not the hexadecimal, infinite and undefined ones that strtod also reads.
-static int read_number(const char *text, double *value)
+// Accepts only decimal numbers; strtod also reads hexadecimal, infinite and undefined ones.
+static int read_decimal(const char *text, double *value)
 {
     char *end;
     if (!*text || text[strspn(text, "0123456789+-.e")]) return 0;
@@ -188,7 +190,7 @@ static int read_number(const char *text, double *value)
 static void set_field(rg__traffic_t *traffic, const Rg__V1__Field *field)
 {
     double value;
-    if (!read_number(field->value, &value)) return;
+    if (!read_decimal(field->value, &value)) return;
     char *name = rg_format("rg_%s_%s", traffic->service, field->key);
     char *help = rg_format("%s of the service's status.", field->key);
     rg_meter_set(rg_meters_get(&traffic->fields, &(rg_meter_spec_t){RG_METER_GAUGE, name, help, NULL, NULL}),
@@ -206,7 +208,7 @@ void rg__traffic_refresh(rg__traffic_t *traffic, const Rg__V1__StatusReply *stat
     for (size_t i = 0; i < status->n_fields; i++) set_field(traffic, status->fields[i]);
 }
 
-// ---- telling
+// ---- reports
 static void fill_samples(rg_msg_t *reply, const rg_meters_t *meters, Rg__V1__Sample **samples)
 {
     for (size_t i = 0; i < meters->count; i++) {
@@ -302,7 +304,7 @@ static account_t *find_account(rg__unread_t *unread, const rg_peer_t *peer)
 }
 
 // Called on the thread that frees the last frame.
-static void give_back(void *data, void *hint)
+static void release_ticket(void *data, void *hint)
 {
     ticket_t *ticket = hint;
     (void)data;
@@ -329,6 +331,6 @@ int rg__unread_add(rg__unread_t *unread, const rg_peer_t *peer, rg_msg_t *msg)
     atomic_fetch_add(&unread->owners, 1);
     atomic_fetch_add(&account->unread, bytes);
     atomic_fetch_add(&unread->bytes, bytes);
-    rg__msg_at_end(msg, give_back, ticket);
+    rg__msg_at_end(msg, release_ticket, ticket);
     return 0;
 }
