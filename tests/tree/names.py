@@ -24,7 +24,7 @@ def definitions(build):
     """{function: objects that define it} of the program's own public functions."""
     places = collections.defaultdict(set)
     for entry in json.loads((build / "compile_commands.json").read_text()):
-        path = entry["output"]
+        path = re.search(r" -o (\S+) ", entry["command"])[1]
         if not path.startswith(("common/", "services/")):
             continue
         listing = subprocess.run(["nm", "--defined-only", "--extern-only", build / path], capture_output=True, text=True, check=True)
