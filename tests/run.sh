@@ -8,7 +8,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-build=build options= threads=2
+build=build options='' threads=2
 while [ $# -gt 0 ]; do
     case $1 in
     --sanitize) build=build-sanitize options="$options -DRG_SANITIZE=address,undefined" ;;

@@ -13,7 +13,7 @@ bin=${RG_BIN:-build/bin} rounds=${ROUNDS:-5} lines=${LINES:-40} clients=50 batch
 command -v wrk >/dev/null || { echo "gateway.sh: wrk is not installed (apt-get install wrk)" >&2; exit 1; }
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/rg-bench-XXXXXX")
-wrk= trainer=
+wrk='' trainer=''
 finish()
 {
     [ -z "$wrk" ] || kill "$wrk" 2>/dev/null || true
@@ -26,8 +26,8 @@ trap 'exit 1' INT TERM
 
 port=$((10000 + $$ % 20000))
 while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
-options=(--config configs/smoke.yaml --set run="$work/run" --set data.root="$work/faces" --set http.gateway=$port
-    --set stage1.iterations=1000000 --set stage1.batch=$batch --set stage1.checkpoint_every=100000
+options=(--config configs/smoke.yaml --set run="$work/run" --set data.root="$work/faces" --set http.gateway="$port"
+    --set stage1.iterations=1000000 --set stage1.batch="$batch" --set stage1.checkpoint_every=100000
     --set stage1.sample_every=0 "$@")
 url=http://127.0.0.1:$port/api/v1
 metrics=$work/run/metrics.jsonl

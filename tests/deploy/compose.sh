@@ -31,7 +31,8 @@ for service in $all_services; do out_has "\"service\":\"$service\",\"answers\":t
 # Its process is killed, so that the restart policy acts.
 kill_service()
 {
-    local since=$(date +%s) starts=$(of "$1" '{{.RestartCount}}')
+    local since starts
+    since=$(date +%s) starts=$(of "$1" '{{.RestartCount}}')
     docker exec "$(container "$1")" sh -c "kill -9 $(field "$1" pid)"
     await "$1" start "$since"
     [ "$(of "$1" '{{.RestartCount}}')" -eq $((starts + 1)) ] || fail "the $1 was not restarted"

@@ -24,8 +24,10 @@ step()
 step cmake --install "$RG_BIN/.." --prefix "$installed"
 [ -x "$installed/bin/rg-ctl" ] || fail "rg-ctl is not installed"
 mv "$installed" "$moved"
-export PKG_CONFIG_PATH=$(dirname "$(find "$moved" -name rg_client.pc)")
-export LD_LIBRARY_PATH=$(pkg-config --variable=libdir rg_client)
+PKG_CONFIG_PATH=$(dirname "$(find "$moved" -name rg_client.pc)")
+export PKG_CONFIG_PATH
+LD_LIBRARY_PATH=$(pkg-config --variable=libdir rg_client)
+export LD_LIBRARY_PATH
 step nm -D --defined-only "$LD_LIBRARY_PATH/librg_client.so"
 grep -v ' rg_client_' "$work/out" && fail "the library exports more than rg_client_*"
 

@@ -4,7 +4,7 @@
 . tests/support/flow.sh
 [ -n "${RG_MPIRUN:-}" ] || { echo "SKIP: rg-trainer is built without MPI"; exit 77; }
 write_flow_config
-metrics=$work/run/metrics.jsonl log=$work/trainer.log trainer=
+metrics=$work/run/metrics.jsonl log=$work/trainer.log trainer='' with=''
 # SGD, because Adam would turn rounding errors in gradients that are zero into full steps.
 options="--set stage1.optimizer=sgd --set stage3.optimizer=sgd --set stage3.lr=0.002"
 mpi="$RG_MPIRUN --allow-run-as-root --oversubscribe --bind-to none -np 2"
@@ -59,7 +59,7 @@ near()
 same()
 {
     with=$mpi train "$1" ranks --set stage$1.batch=4
-    with= train "$1" alone --set stage$1.batch=8
+    with='' train "$1" alone --set stage$1.batch=8
     near ranks alone safetensors
     near ranks alone jsonl
 }
@@ -82,7 +82,7 @@ run 0 make-faces "$work/faces" --count 40 --seed 1
 run 0 up --only retrieval,encoder,loader
 same 1
 with=$mpi train 2 ranks
-with= train 2 alone
+with='' train 2 alone
 cmp "$work/ranks.safetensors" "$work/alone.safetensors" || fail "stage 2 is not what rank 0 trains alone"
 grep -q " single-rank stage=stage2 " "$log" || fail "the log does not say that rank 0 trains stage 2 alone"
 same 3

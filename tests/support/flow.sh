@@ -45,7 +45,7 @@ until_field()
     local value
     while :; do
         value=$(field "$1" "$2")
-        [ -n "$value" ] && [ "$value" "$3" "$4" ] && return
+        [ -n "$value" ] && test "$value" "$3" "$4" && return
     done
 }
 
