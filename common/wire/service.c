@@ -406,7 +406,7 @@ static int poll_round(rg_service_t *service)
 int rg_service_run(rg_service_t *service)
 {
     int err = 0;
-    rg_log(RG_LOG_INFO, "ready", "endpoint=%s pid=%d", service->endpoint, (int)getpid());
+    rg_log(RG_LOG_INFO, "ready", "endpoint=%s pid=%d", rg_service_endpoint(service), (int)getpid());
     while (!service->stopping && !err) err = poll_round(service);
     return err;
 }

@@ -108,7 +108,7 @@ int rg_answer_load(rg_inference_t **networks, const rg_config_t *config, const r
     return 0;
 }
 
-int rg_answer_served(rg_inference_t **networks, const rg_config_t *config, const rg_msg_t *served)
+int rg_answer_load_served(rg_inference_t **networks, const rg_config_t *config, const rg_msg_t *served)
 {
     const Rg__V1__ServedReply *body = rg_msg_body(served);
     rg_inference_t *opened;

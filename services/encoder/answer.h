@@ -23,7 +23,7 @@ int rg_answer_load(rg_inference_t **networks, const rg_config_t *config, const r
 
 // ServedReply -> *networks: of the checkpoint that is served, or where it names none of the newest. Errors of
 // rg_inference_open; RG_EMODEL if that checkpoint does not have the model that is served.
-int rg_answer_served(rg_inference_t **networks, const rg_config_t *config, const rg_msg_t *served);
+int rg_answer_load_served(rg_inference_t **networks, const rg_config_t *config, const rg_msg_t *served);
 
 // The ModelRequest that makes the networks' model the current or the next one of the retrieval service.
 rg_msg_t *rg_answer_announcement(const rg_inference_t *networks);

@@ -218,7 +218,7 @@ static int run_follow(void *data, const rg_msg_t *served, rg_msg_t **reply)
 {
     rg_encoder_t *self = data;
     (void)reply;
-    return rg_answer_served(&self->fresh, &self->config, served);
+    return rg_answer_load_served(&self->fresh, &self->config, served);
 }
 
 // An announcement that cannot be followed is not tried again; the next announcement is.

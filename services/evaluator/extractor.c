@@ -7,6 +7,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/hash.h"
+#include "common/core/log.h"
 #include "common/data/image.h"
 #include "common/model/safetensors.h"
 
@@ -30,7 +31,11 @@ static int network_open(rg_image_network_t *network, const rg_config_t *config, 
         .tape = tape, .side = side, .size = spec->size ? spec->size : side, .pixels = spec->pixels};
     int err = rg_onnx_open(&network->onnx, spec->file);
     if (!err) err = rg_onnx_plan(network->onnx, network->size, network->size, spec->values, spec->n);
-    if (err) rg_onnx_close(&network->onnx);
+    if (err)
+        rg_onnx_close(&network->onnx);
+    else
+        rg_log(RG_LOG_INFO, "network-opened", "file=%s hash=%s gmac_per_image=%.3g", spec->file,
+               rg_onnx_hash(network->onnx), rg_onnx_work(network->onnx) / 1e9);
     return err;
 }
 

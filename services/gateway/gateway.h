@@ -5,7 +5,7 @@
 
 #include "common/core/log.h"
 #include "common/wire/jobs.h"
-#include "services/gateway/backend.h"
+#include "services/gateway/upstream.h"
 #include "services/gateway/http_access.h"
 #include "services/gateway/page.h"
 #include "services/gateway/run_files.h"
@@ -17,7 +17,7 @@ enum { RG_GATEWAY_SAMPLES = 16, RG_GATEWAY_JOBS = 32, RG_GATEWAY_CONNECTIONS = 1
 typedef struct {
     rg_config_t config;
     rg_service_t *service;
-    rg_backend_t *backend;
+    rg_upstream_t *upstream;
     rg_jobs_t *jobs;
     rg_status_cache_t *status;
     rg_http_access_t access;

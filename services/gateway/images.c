@@ -42,8 +42,8 @@ void rg_gateway_get_images(void *self, rg_http_request_t *request)
         Rg__V1__ListRequest *body = rg_msg_body(list);
         body->from = from;
         body->limit = (uint32_t)(limit < most ? limit : most);
-        err = rg_backend_ask(gateway->backend, "retrieval", &list, RG__V1__ENVELOPE__BODY_LIST_REPLY,
-                             images_take_list, request);
+        err = rg_upstream_ask(gateway->upstream, "retrieval", &list, RG__V1__ENVELOPE__BODY_LIST_REPLY,
+                              images_take_list, request);
     }
     if (err) rg_api_reply_fail(request, err);
 }
@@ -52,7 +52,7 @@ void rg_gateway_get_images(void *self, rg_http_request_t *request)
 static void images_take_thumbnail(void *self, int err, const rg_msg_t *reply)
 {
     rg_payload_t jpeg;
-    if (!err) err = rg_backend_thumbnail(reply, &jpeg);
+    if (!err) err = rg_upstream_thumbnail(reply, &jpeg);
     if (err) {
         rg_api_reply_fail(self, err);
         return;
@@ -72,7 +72,7 @@ void rg_gateway_get_image(void *self, rg_http_request_t *request)
     const rg_gateway_t *gateway = self;
     uint8_t id[RG_ID_SIZE];
     int err = rg_api_param_id("id", rg_http_parameter(request), id);
-    if (!err) err = rg_backend_get_image(gateway->backend, id, images_take_thumbnail, request);
+    if (!err) err = rg_upstream_get_image(gateway->upstream, id, images_take_thumbnail, request);
     if (err) rg_api_reply_fail(request, err);
 }
 
@@ -136,8 +136,8 @@ void rg_gateway_post_image(void *self, rg_http_request_t *request)
         body->items[0]->name = rg_msg_text(ingest, "%s", name);
         unsigned char *jpeg = rg_http_take_body(request, &size);
         rg_msg_attach(ingest, "0", RG__V1__DTYPE__U8, 1, (uint32_t[]){(uint32_t)size}, jpeg, free_jpeg, NULL);
-        err = rg_backend_ask(gateway->backend, "loader", &ingest, RG__V1__ENVELOPE__BODY_INGEST_REPLY,
-                             images_take_outcome, request);
+        err = rg_upstream_ask(gateway->upstream, "loader", &ingest, RG__V1__ENVELOPE__BODY_INGEST_REPLY,
+                              images_take_outcome, request);
     }
     if (err) rg_api_reply_fail(request, err);
 }

@@ -115,22 +115,22 @@ static int gateway_run(rg_gateway_t *self, routes_t *routes)
     routes_init(self, routes);
     err = gateway_open_service(self, routes);
     if (!err) err = rg_jobs_new(&self->jobs, &(rg_jobs_options_t){.max = RG_GATEWAY_JOBS});
-    if (!err) err = rg_backend_new(&self->backend, &self->config);
+    if (!err) err = rg_upstream_new(&self->upstream, &self->config);
     if (err) return err;
-    rg_status_cache_new(&self->status, &self->config, self->backend);
+    rg_status_cache_new(&self->status, &self->config, self->upstream);
     rg_service_add_fd(self->service, rg_jobs_fd(self->jobs), rg_jobs_step, self->jobs);
-    rg_backend_add_to(self->backend, self->service);
+    rg_upstream_add_to(self->upstream, self->service);
     return rg_service_run(self->service);
 }
 
 // Answers all open requests before it destroys the links to the services.
 static void gateway_end(rg_gateway_t *self)
 {
-    rg_backend_stop(self->backend);
+    rg_upstream_stop(self->upstream);
     rg_jobs_destroy(&self->jobs);
     rg_service_destroy(&self->service);
     rg_status_cache_destroy(&self->status);
-    rg_backend_destroy(&self->backend);
+    rg_upstream_destroy(&self->upstream);
     rg_runs_close(&self->runs);
 }
 

@@ -49,7 +49,7 @@ static void image_take_thumbnail(void *self, int err, const rg_msg_t *reply)
 {
     rg_request_image_t *image = self;
     rg_payload_t jpeg;
-    if (!err) err = rg_backend_thumbnail(reply, &jpeg);
+    if (!err) err = rg_upstream_thumbnail(reply, &jpeg);
     if (!err) {
         image->size = jpeg.size;
         image->jpeg = rg_alloc(jpeg.size + 1);
@@ -77,7 +77,7 @@ int rg_request_image_load(rg_request_image_t *image)
         err = rg_api_param_id("image", id, image->id);
         if (err) return err;
         image->stored = 1;
-        return rg_backend_get_image(image->gateway->backend, image->id, image_take_thumbnail, image);
+        return rg_upstream_get_image(image->gateway->upstream, image->id, image_take_thumbnail, image);
     }
     if (!rg_http_body(image->request, &size))
         return rg_fail(RG_EINVAL,

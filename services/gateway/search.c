@@ -61,8 +61,8 @@ static int search_ask(search_t *search)
     body->search->k = (uint32_t)search->k;
     if (search->prefix || search->annotation) body->search->filter = search_filter(search, request);
     rg_msg_copy(request, "exclude", RG__V1__DTYPE__U8, 2, (uint32_t[]){1, RG_ID_SIZE}, search->image.id);
-    return rg_backend_ask(search->gateway->backend, "encoder", &request, RG__V1__ENVELOPE__BODY_SEARCH_REPLY,
-                          search_take_reply, search);
+    return rg_upstream_ask(search->gateway->upstream, "encoder", &request,
+                           RG__V1__ENVELOPE__BODY_SEARCH_REPLY, search_take_reply, search);
 }
 
 static void search_take_image(void *self, int err)

@@ -27,7 +27,7 @@ typedef struct {
 
 struct rg_status_cache {
     const rg_config_t *config;
-    rg_backend_t *backend;
+    rg_upstream_t *upstream;
     status_row_t row[RG_SERVICES];
     int open;                    // calls of this round without a reply
     double asked_s;              // when the latest round began; 0: never
@@ -36,11 +36,11 @@ struct rg_status_cache {
     size_t n_waiting;
 };
 
-void rg_status_cache_new(rg_status_cache_t **out, const rg_config_t *config, rg_backend_t *backend)
+void rg_status_cache_new(rg_status_cache_t **out, const rg_config_t *config, rg_upstream_t *upstream)
 {
     rg_status_cache_t *cache = rg_alloc(sizeof *cache);
     cache->config = config;
-    cache->backend = backend;
+    cache->upstream = upstream;
     for (int i = 0; i < RG_SERVICES; i++) cache->row[i].cache = cache;
     *out = cache;
 }
@@ -119,15 +119,15 @@ static void take_stats(void *self, int err, const rg_msg_t *reply)
 
 static void round_ask(rg_status_cache_t *cache, int service)
 {
-    int timeout_ms = rg_backend_connected(cache->backend, service) ? CONNECTED_MS : ABSENT_MS;
+    int timeout_ms = rg_upstream_connected(cache->upstream, service) ? CONNECTED_MS : ABSENT_MS;
     rg_call_t status = {service, RG__V1__ENVELOPE__BODY_STATUS_REPLY, timeout_ms, take_status,
                         &cache->row[service]};
     rg_call_t stats = {service, RG__V1__ENVELOPE__BODY_STATS_REPLY, timeout_ms, take_stats,
                        &cache->row[service]};
     rg_msg_t *first = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST),
              *second = rg_msg_new(RG__V1__ENVELOPE__BODY_STATS_REQUEST);
-    cache->open += rg_backend_call(cache->backend, &status, &first) == 0;
-    cache->open += rg_backend_call(cache->backend, &stats, &second) == 0;
+    cache->open += rg_upstream_call(cache->upstream, &status, &first) == 0;
+    cache->open += rg_upstream_call(cache->upstream, &stats, &second) == 0;
 }
 
 static void round_begin(rg_status_cache_t *cache)

@@ -4,13 +4,13 @@
 #define RG_GATEWAY_STATUS_H
 
 #include "common/wire/http.h"
-#include "services/gateway/backend.h"
+#include "services/gateway/upstream.h"
 
 typedef struct rg_status_cache rg_status_cache_t;
 
-// Borrows config and backend.
-void rg_status_cache_new(rg_status_cache_t **cache, const rg_config_t *config, rg_backend_t *backend);
-void rg_status_cache_destroy(rg_status_cache_t **cache); // after rg_backend_stop
+// Borrows config and upstream.
+void rg_status_cache_new(rg_status_cache_t **cache, const rg_config_t *config, rg_upstream_t *upstream);
+void rg_status_cache_destroy(rg_status_cache_t **cache); // after rg_upstream_stop
 
 // Answers the request now, or when the services have replied.
 void rg_status_cache_get(rg_status_cache_t *cache, rg_http_request_t *request);

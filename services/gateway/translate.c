@@ -137,8 +137,8 @@ static int translation_ask(translation_t *translation)
     body->samples = (uint32_t)translation->samples;
     body->seed = translation->seed;
     body->guidance = (Rg__V1__Guidance)translation->guidance;
-    return rg_backend_ask(translation->gateway->backend, "encoder", &request,
-                          RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY, translation_take_reply, translation);
+    return rg_upstream_ask(translation->gateway->upstream, "encoder", &request,
+                           RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY, translation_take_reply, translation);
 }
 
 static void translation_take_image(void *self, int err)

@@ -185,7 +185,7 @@ static int fill_search_reply(search_reply_t *reply, const rg_hit_t *hits, size_t
         reply->features_bytes = rg_store_features_bytes(&view->model);
         reply->left -= n * reply->features_bytes;
         reply->features = rg_msg_reserve(reply->msg, "features", RG__V1__DTYPE__F16, 4,
-                                      (const uint32_t[]){(uint32_t)n, s[0], s[1], s[2]});
+                                         (const uint32_t[]){(uint32_t)n, s[0], s[1], s[2]});
     }
     for (size_t i = 0; i < n && !err; i++)
         if (hits[i].row >= 0) err = fill_neighbour(reply, &hits[i], i);

@@ -350,8 +350,11 @@ static char *report_json(run_t *run)
         json_object_set_new(object, "last_new_generation",
                             json_integer((json_int_t)run->info.last_new_generation));
     }
-    if (run->watch && run->throughput.iterations > 0)
+    if (run->watch && run->throughput.iterations > 0) {
         json_object_set_new(object, "profile", rg_profile_json(run->watch, run->throughput.iterations));
+        json_object_set_new(object, "tape_memory_mib",
+                            json_real((double)rg_tape_peak_bytes(run->tape) / (1 << 20)));
+    }
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(object);
     return text;

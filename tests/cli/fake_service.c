@@ -172,7 +172,7 @@ static int translate(void *self, const rg_peer_t *peer, const rg_msg_t *request)
     rg_msg_t *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY);
     size_t image = pixels.size / pixels.shape[0];
     uint8_t *out = rg_msg_reserve(reply, "pixels", RG__V1__DTYPE__U8, 4,
-                               (uint32_t[]){pixels.shape[0] * body->samples, side, side, 3});
+                                  (uint32_t[]){pixels.shape[0] * body->samples, side, side, 3});
     for (size_t i = 0; i < pixels.size * body->samples; i++)
         out[i] = 255 - ((const uint8_t *)pixels.data)[i / image / body->samples * image + i % image];
     Rg__V1__TranslateReply *answer = rg_msg_body(reply);

@@ -6,6 +6,7 @@
 """
 import collections
 import json
+import os
 import pathlib
 import re
 import subprocess
@@ -31,8 +32,9 @@ def definitions(build):
         for line in listing.stdout.splitlines():
             kind, name = line.split()[-2:]
             if kind in "Ti" and name.startswith("rg_") and not name.startswith(("rg__v1__", "rg_client_")):
-                # A source that two libraries compile is one place.
-                places[name].add(re.sub(r"CMakeFiles/[^/]+\.dir/|\.o$", "", path))
+                # A source of another folder that two libraries compile is one place: __ stands for .. there.
+                source = re.sub(r"CMakeFiles/[^/]+\.dir/|\.o$", "", path)
+                places[name].add(os.path.normpath(source.replace("__/", "../")))
     return places
 
 
@@ -50,7 +52,7 @@ def functions(root, build):
     headers = collections.Counter(word for file in sources(root, "*.h") for word in re.findall(r"\brg_\w+", file.read_text()))
     uses = collections.Counter(word for file in sources(root, "*.c") for word in re.findall(r"\brg_\w+", file.read_text()))
     for name, places in sorted(definitions(build).items()):
-        if len({pathlib.PurePath(place).name for place in places}) > 1:
+        if len(places) > 1:
             yield f"{name} is defined in {' and in '.join(sorted(places))}"
         if not headers[name]:
             yield f"{name} of {min(places)} is in no header: make it static"

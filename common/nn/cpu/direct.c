@@ -318,7 +318,8 @@ int rg__direct_forward(rg__direct_t *self, float *y, const float *x, rg_weights_
 {
     plan_t *plan = plan_for(self, s, FORWARD, bias != NULL);
     if (!plan) return RG_EINVAL;
-    const void *weights = direct_pack(self, plan, w), *input = narrow(self, &self->narrow_x, x, input_size(s));
+    const void *weights = direct_pack(self, plan, w),
+               *input = narrow(self, &self->narrow_x, x, input_size(s));
     dnnl_status_t status = weights ? execute(self, plan, input, y, weights, bias) : dnnl_runtime_error;
     return status ? refused(status, "run", s) : 0;
 }
@@ -330,7 +331,8 @@ int rg__direct_backward_data(rg__direct_t *self, float *dx, const float *dy, rg_
     linear.act = RG_ACT_NONE;
     plan_t *plan = plan_for(self, &linear, BACKWARD_DATA, 0);
     if (!plan) return RG_EINVAL;
-    const void *weights = direct_pack(self, plan, w), *gradient = narrow(self, &self->narrow_y, dy, output_size(s));
+    const void *weights = direct_pack(self, plan, w),
+               *gradient = narrow(self, &self->narrow_y, dy, output_size(s));
     dnnl_status_t status = weights ? execute(self, plan, dx, gradient, weights, NULL) : dnnl_runtime_error;
     return status ? refused(status, "run the data gradient of", s) : 0;
 }

@@ -62,7 +62,7 @@ void rg__products_destroy(rg__products_t **out)
 // ---- bfloat16
 
 static void describe_products(dnnl_memory_desc_t *md, dnnl_data_type_t type, int batch, int rows, int columns,
-                     int transposed, size_t plane)
+                              int transposed, size_t plane)
 {
     dnnl_dims_t dims = {batch, rows, columns},
                 strides = {(dnnl_dim_t)plane, transposed ? 1 : columns, transposed ? rows : 1};

@@ -136,14 +136,14 @@ static void what_is_served_is_loaded(void **state)
     body->checkpoint = rg_msg_text(served, "%s", f->networks->path);
     body->model = rg_msg_text(served, "%s", f->networks->embedding);
     rg_inference_close(&f->networks);
-    assert_ok(rg_answer_served(&f->networks, &f->config, served));
+    assert_ok(rg_answer_load_served(&f->networks, &f->config, served));
     assert_string_equal(f->networks->embedding, body->model);
     rg_inference_close(&f->networks);
     body->model = rg_msg_text(served, "another");
-    assert_fails(rg_answer_served(&f->networks, &f->config, served), RG_EMODEL,
+    assert_fails(rg_answer_load_served(&f->networks, &f->config, served), RG_EMODEL,
                  "but the retrieval service serves another");
     body->checkpoint = rg_msg_text(served, "%s/nowhere.safetensors", f->config.run);
-    assert_fails(rg_answer_served(&f->networks, &f->config, served), RG_ENOENT, "nowhere.safetensors");
+    assert_fails(rg_answer_load_served(&f->networks, &f->config, served), RG_ENOENT, "nowhere.safetensors");
     rg_msg_destroy(&served);
     rg_msg_destroy(&load);
 }

@@ -32,7 +32,8 @@ static void concat_begins_by_passing_the_content_through(void **state)
     (void)state;
     fusion_t f;
     fusion_open(&f, RG_FUSION_CONCAT);
-    rg_tensor_t *content = rg_tape_tensor(f.tape, 1, 4, 4, 4 * GF), *found = rg_tape_tensor(f.tape, 1, 4, 4, 2 * 4 * GF);
+    rg_tensor_t *content = rg_tape_tensor(f.tape, 1, 4, 4, 4 * GF),
+                *found = rg_tape_tensor(f.tape, 1, 4, 4, 2 * 4 * GF);
     for (size_t i = 0; i < rg_tensor_size(content); i++) content->data[i] = (float)(i % 7) - 3;
     memset(found->data, 0, rg_tensor_size(found) * sizeof(float));
     rg_tensor_t *fused = content, *code = NULL;
