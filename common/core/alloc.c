@@ -54,6 +54,8 @@ char *rg_format(const char *fmt, ...)
     return text;
 }
 
+// glibc maps blocks above the first limit directly and returns them to the kernel on free. Above the second
+// limit it returns free memory at the top of the heap. Larger limits keep both in the process.
 void rg_alloc_keep(void)
 {
     mallopt(M_MMAP_THRESHOLD, 32 << 20);

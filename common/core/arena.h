@@ -24,8 +24,8 @@ typedef struct {
 int rg_arena_init(rg_arena_t *arena, size_t capacity);
 void rg_arena_fini(rg_arena_t *arena);
 
-// A piece of memory, aligned to 64 bytes, not zeroed. It lives until it is given back, or until the next reset.
-// If the reserved range is exhausted, the process ends: the range is chosen far above the need of any
+// A piece of memory, aligned to 64 bytes, not zeroed. It lives until it is given back, or until the next
+// reset. If the reserved range is exhausted, the process ends: the range is chosen far above the need of any
 // configuration that the config table accepts.
 void *rg_arena_alloc(rg_arena_t *arena, size_t size);
 

@@ -1,3 +1,5 @@
+// The stopwatch stores only the start of the running part. Each begin, continue or stop adds the time since
+// that start to the part and sets a new start. No time is lost between two parts: they add up to the whole.
 #include "common/core/clock.h"
 
 #include <stdio.h>
@@ -24,6 +26,7 @@ void rg_stopwatch_stop(rg_stopwatch_t *watch)
     rg_stopwatch_continue(watch, -1, RG_STOPWATCH_FORWARD);
 }
 
+// The part with this name; a new one if the name is new and fits, else the last part, "other".
 static int find_part(rg_stopwatch_t *watch, const char *name)
 {
     int i = 0, last = RG_STOPWATCH_PARTS - 1;

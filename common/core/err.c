@@ -1,3 +1,5 @@
+// The sentence is thread-local: a function that fails on a worker thread does not overwrite the sentence of
+// the loop. rg_failure_t carries a sentence from one thread to another.
 #include "common/core/err.h"
 
 #include <errno.h>

@@ -43,8 +43,8 @@ const char *rg_errname(int err);
 // Records a sentence for this thread (cut at 511 bytes) and returns err. An argument may be rg_error().
 int rg_fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-// As rg_fail, with ": " and the text of errno appended. Returns RG_EFULL instead of err if errno says that the
-// disk is full (ENOSPC, EDQUOT).
+// As rg_fail, with ": " and the text of errno appended. Returns RG_EFULL instead of err if errno says that
+// the disk is full (ENOSPC, EDQUOT).
 int rg_fail_errno(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 // The last sentence that this thread recorded, "" if it recorded none. Valid until its next rg_fail.

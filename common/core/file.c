@@ -1,3 +1,8 @@
+// A write that survives a crash. rg_file_begin creates PATH.tmp.PID beside the file, which no reader opens.
+// rg_file_commit makes the content durable (fsync), then renames it over PATH, which is atomic, then makes the
+// rename durable (fsync of the folder). A reader sees the old file or the new one, never a part of one.
+//
+// A journal is appended to in place: each line is one write, and only rg_journal_sync makes it durable.
 #include "common/core/file.h"
 
 #include <dirent.h>
@@ -14,6 +19,7 @@
 
 // ---- reading
 
+// Reads exactly `size` bytes. A file that became shorter meanwhile is an error.
 static int file_read(int fd, const char *path, unsigned char *data, size_t size)
 {
     for (size_t done = 0; done < size;) {
@@ -157,6 +163,7 @@ int rg_file_write_secret(const char *path, const void *data, size_t size)
 
 // ---- folders
 
+// Makes each prefix of the path that ends before a slash, then the path.
 int rg_mkdirs(const char *path)
 {
     char *partial = rg_strdup(path);

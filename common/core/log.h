@@ -21,8 +21,8 @@ int rg_log_enabled(enum rg_log_level level);
 void rg_log_write(enum rg_log_level level, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-// A limit of one line per second, for events that a client can cause: a hostile client must not fill the disk.
-// Begins zeroed.
+// A limit of one line per second, for events that a client can cause: a hostile client must not fill the
+// disk. Begins zeroed.
 typedef struct {
     double logged_s;
     unsigned unlogged;

@@ -1,3 +1,6 @@
+// A histogram counts durations in buckets whose upper bounds double: 100 us, 200 us, 400 us ... A quantile is
+// therefore known to a factor of 2, and linear interpolation within the bucket makes it closer. The number of
+// buckets is fixed, so an observation costs no memory, and Prometheus can add up the histograms of replicas.
 #include "common/core/meter.h"
 
 #include <assert.h>
@@ -11,6 +14,7 @@
 static const double first_bound = 1e-4;
 
 // ---- the registry
+
 void rg_meters_init(rg_meters_t *meters)
 {
     *meters = (rg_meters_t){0};
@@ -25,6 +29,7 @@ void rg_meters_clear(rg_meters_t *meters)
     rg_meters_init(meters);
 }
 
+// Copies the name and replaces the characters that Prometheus does not allow in names.
 static void copy_name(const char *name, char out[RG_METER_NAME])
 {
     snprintf(out, RG_METER_NAME, "%s", name);
@@ -62,6 +67,7 @@ rg_meter_t *rg_meters_get(rg_meters_t *meters, const rg_meter_spec_t *spec)
 }
 
 // ---- measuring
+
 void rg_meter_add(rg_meter_t *meter, double amount)
 {
     if (!meter) return;
@@ -106,6 +112,7 @@ double rg_meter_quantile(const rg_meter_t *meter, double q)
 }
 
 // ---- text
+
 static void print_escaped(const char *text, int quotes, FILE *out)
 {
     for (; *text; text++) {

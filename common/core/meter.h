@@ -52,8 +52,8 @@ void rg_meter_observe(rg_meter_t *meter, double seconds); // histogram
 // The upper bound of a bucket in seconds: 100 us for the first, then twice the bound before, up to 839 s.
 double rg_meter_bound(int bucket);
 
-// The quantile q (0 to 1) of the observations of a histogram, in seconds: interpolated within its bucket, never
-// above the largest observation. 0 without observations.
+// The quantile q (0 to 1) of the observations of a histogram, in seconds: interpolated within its bucket,
+// never above the largest observation. 0 without observations.
 double rg_meter_quantile(const rg_meter_t *meter, double q);
 
 // Prints the registry in the text format of Prometheus, version 0.0.4.

@@ -3,7 +3,12 @@
 #include <math.h>
 #include <string.h>
 
-// One Philox4x32 round: two 32x32->64 products, keys bumped by Weyl constants.
+// Philox4x32-10: ten rounds turn a counter of four words and a key of two words into four random words. Each
+// round takes two products of 32x32 bits, mixes their halves into the other words, and adds a constant (the
+// golden ratio, the square root of 3) to the keys.
+//
+//   key      seed, low and high word
+//   counter  block number within the sequence, stream, index low and high word
 static void philox(const uint32_t counter[4], const uint32_t key[2], uint32_t out[4])
 {
     uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3], k0 = key[0], k1 = key[1];

@@ -11,7 +11,8 @@ enum { GAP = 4, CELL_MIN = 64, GLYPH_WIDTH = 5, GLYPH_HEIGHT = 8 };
 
 // ---- font
 
-// Printable ASCII, 5x8 pixels each: rows from the top, bit 4 is the leftmost pixel. The baseline is below row 6.
+// Printable ASCII, 5x8 pixels each. Rows begin at the top; bit 4 is the leftmost pixel; the baseline is below
+// row 6.
 static const uint8_t glyphs[][GLYPH_HEIGHT] = {
     {0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00}, // space
     {0x04, 0x04, 0x04, 0x04, 0x04, 0x00, 0x04, 0x00}, // !
@@ -118,6 +119,11 @@ static const uint8_t *glyph_of(char character)
 }
 
 // ---- drawing
+//
+//   gap
+//   title 1    title 2       as many lines as the longest title needs
+//   [ cell ]   [ cell ]      cells are zoomed by a whole factor to at least CELL_MIN pixels
+//   [ cell ]   [ cell ]      GAP pixels of white between them
 
 // Sizes in pixels.
 typedef struct {

@@ -1,5 +1,5 @@
-// Sample grids: images in equal square cells with titles above the columns, written as PNG. The trainer and the
-// evaluator use a row per source image and a column per output of the model.
+// Sample grids: images in equal square cells with titles above the columns, written as PNG. The trainer and
+// the evaluator use a row per source image and a column per output of the model.
 #ifndef RG_DATA_GRID_H
 #define RG_DATA_GRID_H
 
@@ -25,9 +25,9 @@ void rg_grid_put_column(rg_grid_t *grid, int column, const float *pixels);
 int rg_grid_write(const rg_grid_t *grid, const rg_config_t *config, const char *name,
                   const char *const *titles);
 
-// Draws cells [rows*cols,size,size,3] u8, row by row, on white with a small gap. Small cells are enlarged by a
-// whole factor to at least 64 pixels. Column titles (NULL: no titles) are drawn above in a built-in bitmap font.
-// The caller ends the image with rg_image_fini.
+// Draws cells [rows*cols,size,size,3] u8, row by row, on white with a small gap. Small cells are enlarged by
+// a whole factor to at least 64 pixels. Column titles (NULL: no titles) are drawn above in a built-in bitmap
+// font. The caller ends the image with rg_image_fini.
 void rg_image_grid(const uint8_t *cells, int rows, int cols, int size, const char *const *titles,
                    rg_image_t *image);
 

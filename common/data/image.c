@@ -201,21 +201,22 @@ int rg_image_decode_stored(const rg_config_t *config, const uint8_t *jpeg, size_
 
 // ---- augmentation
 
-enum { RUN = 48 }; // bytes of sixteen pixels
+enum { RUN = 48 }; // bytes of sixteen pixels: a multiple of the three channels and of the vector width
 
-// sum [RUN] += the bytes that lie RUN apart.
+// sum [RUN] += the bytes that lie RUN apart. The caller adds up the sums of each channel.
 RG_HOT static void sum_runs(uint32_t *sum, const uint8_t *pixels, size_t runs)
 {
     for (size_t i = 0; i < runs; i++, pixels += RUN)
         for (int j = 0; j < RUN; j++) sum[j] += pixels[j];
 }
 
+// The mean grey level of an image, with the luma weights of ITU-R BT.601.
 static float mean_grey(const uint8_t *pixels, int size)
 {
     uint64_t sum[3] = {0};
     uint32_t run[RUN] = {0};
     size_t n = (size_t)size * (size_t)size, runs = n * 3 / RUN;
-    sum_runs(run, pixels, runs); // at most 8192^2/16 bytes a sum
+    sum_runs(run, pixels, runs); // each sum has at most 8192^2/16 bytes and fits into 32 bits
     for (size_t j = 0; j < RUN; j++) sum[j % 3] += run[j];
     for (size_t i = runs * RUN; i < n * 3; i++) sum[i % 3] += pixels[i];
     return (0.299f * (float)sum[0] + 0.587f * (float)sum[1] + 0.114f * (float)sum[2]) / (float)n;

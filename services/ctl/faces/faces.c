@@ -1,3 +1,5 @@
+// Face number i depends only on (seed, i): the annotation files are written in a second pass that draws each
+// portrait again without painting it, and a larger data set begins with the faces of a smaller one.
 #include "services/ctl/faces/faces.h"
 
 #include <stdio.h>

@@ -1,3 +1,12 @@
+// Painting a shape: its bounding box is transformed to pixels; for each pixel of the box the inverse transform
+// gives the point in portrait coordinates, the distance of the point from the outline gives the opacity, and
+// the colour is mixed into the pixel.
+//
+// The distances are estimates that are accurate near the outline, where the antialiased edge lies. For ellipse
+// and blob they are f / |grad f| of a function f that is 0 on the outline:
+//   ellipse  f = k (k - 1) with k = |(u / rx, v / ry)|
+//   blob     f = r - edge(angle), in polar coordinates around the centre; edge is a spline of the radii
+//   stroke   a Bezier curve cut into six segments; the distance to the nearest, minus its width there
 #include "services/ctl/faces/painter.h"
 
 #include <math.h>
@@ -181,8 +190,8 @@ static box_t to_pixels(const rg_paint_canvas_t *canvas, box_t box, float margin)
                    fminf((float)canvas->width, ceilf(mx + rx)), fminf((float)canvas->height, ceilf(my + ry))};
 }
 
-// The opacity of a point at this distance from the outline: 1 inside, 0 outside, and a smooth step in the edge
-// zone, which is `width` wide and centred on the outline.
+// The opacity of a point at this distance from the outline: 1 inside, 0 outside, and a smooth step in the
+// edge zone, which is `width` wide and centred on the outline.
 static float coverage(float distance, float width)
 {
     if (2 * distance >= width) return 0;

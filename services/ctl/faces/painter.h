@@ -44,8 +44,8 @@ typedef struct {
 
 rg_paint_shape_t rg_paint_ellipse(float x, float y, float rx, float ry);
 
-// A smooth closed outline around a centre: its radii at 0 (straight down), 22.5, ... 180 degrees (straight up),
-// the same on both sides.
+// A smooth closed outline around a centre: its radii at 0 (straight down), 22.5, ... 180 degrees (straight
+// up), the same on both sides.
 rg_paint_shape_t rg_paint_blob(float x, float y, const float radii[RG_PAINT_BLOB_POINTS]);
 
 // A quadratic Bezier curve from a over the control point b to c, with half widths at start, middle and end.
