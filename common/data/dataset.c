@@ -1,6 +1,6 @@
 // Opening a data set: one of three readers appends names, splits and labels. Then index_splits lists the
 // images of each split, withhold_labels hides the labels that data.annotated excludes, and a fingerprint over
-// all of it lets the trainer and the loader check that they use the same data.
+// all of it lets a resumed run check that it uses the same data.
 #include "common/data/dataset.h"
 
 #include <errno.h>

@@ -79,9 +79,9 @@ static inline rg_msg_t *frames_next(frames_input_t *input)
 
 // ---- seeds
 
-static inline size_t frames_append(uint8_t *out, size_t at, size_t room, const void *data, size_t size)
+static inline size_t frames_append(uint8_t *out, size_t at, size_t capacity, const void *data, size_t size)
 {
-    if (size >= FRAMES_END || at + 2 + size > room) return at;
+    if (size >= FRAMES_END || at + 2 + size > capacity) return at;
     out[at] = (uint8_t)size;
     out[at + 1] = (uint8_t)(size >> 8);
     if (size) memcpy(out + at + 2, data, size);
@@ -89,18 +89,18 @@ static inline size_t frames_append(uint8_t *out, size_t at, size_t room, const v
 }
 
 // Appends a message and destroys it.
-static inline size_t frames_put(uint8_t *out, size_t at, size_t room, rg_msg_t *msg)
+static inline size_t frames_put(uint8_t *out, size_t at, size_t capacity, rg_msg_t *msg)
 {
     unsigned char *envelope;
     size_t size;
     rg_frame_t frame;
     if (rg_msg_pack(msg, 1, &envelope, &size) != 0) abort();
-    at = frames_append(out, at, room, envelope, size);
+    at = frames_append(out, at, capacity, envelope, size);
     for (size_t j = 0; rg_msg_frame(msg, j, &frame); j++)
-        at = frames_append(out, at, room, frame.data, frame.size);
+        at = frames_append(out, at, capacity, frame.data, frame.size);
     free(envelope);
     rg_msg_destroy(&msg);
-    if (at + 2 > room) return at;
+    if (at + 2 > capacity) return at;
     out[at] = out[at + 1] = 0xff;
     return at + 2;
 }

@@ -23,13 +23,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t room)
+size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t capacity)
 {
     static const char header[] = "{\"__metadata__\":{\"stage\":\"stage1\"},\"a\":{\"dtype\":\"F32\","
                                  "\"shape\":[2,1],\"data_offsets\":[0,8]},"
                                  "\"b\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[8,12]}}   ";
     uint64_t length = sizeof header - 1;
-    if (i > 0 || room < 8 + length + 12) return 0;
+    if (i > 0 || capacity < 8 + length + 12) return 0;
     memcpy(out, &length, 8);
     memcpy(out + 8, header, length);
     memset(out + 8 + length, 0, 12);

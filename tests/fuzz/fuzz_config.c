@@ -1,4 +1,4 @@
-// Configuration files with any content. An accepted one must dump and read back as the same bytes.
+// Configuration files with any content. If a file is accepted, its dump must read back as the same bytes.
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t room)
+size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t capacity)
 {
     static const char *const small[] = {
         "seed: 7\nrun: out\ndata: {attributes: [Male, Young], exclusive: [], img_size: 64}\n",
@@ -54,7 +54,7 @@ size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t room)
     rg_config_t config;
     rg_config_init(&config);
     char *dump = i == count ? rg_config_dump(&config) : NULL;
-    int n = snprintf((char *)out, room, "%s", dump ? dump : small[i]);
+    int n = snprintf((char *)out, capacity, "%s", dump ? dump : small[i]);
     free(dump);
-    return (size_t)n < room ? (size_t)n : room - 1;
+    return (size_t)n < capacity ? (size_t)n : capacity - 1;
 }

@@ -204,20 +204,20 @@ static rg_msg_t *translate_request(uint32_t samples)
     return msg;
 }
 
-size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t room)
+size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t capacity)
 {
     switch (i) {
     case 0:
-        return frames_put(out, 0, room, store_request());
+        return frames_put(out, 0, capacity, store_request());
     case 1:
-        return frames_put(out, 0, room, list_reply());
+        return frames_put(out, 0, capacity, list_reply());
     case 2:
-        return frames_put(out, 0, room, embed_request());
+        return frames_put(out, 0, capacity, embed_request());
     case 3:
     case 4:
-        return frames_put(out, 0, room, translate_request(i == 3 ? 1 : 5));
+        return frames_put(out, 0, capacity, translate_request(i == 3 ? 1 : 5));
     case 5:
-        return frames_put(out, 0, room, find_request());
+        return frames_put(out, 0, capacity, find_request());
     default:
         return 0;
     }

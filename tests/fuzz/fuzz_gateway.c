@@ -1,5 +1,5 @@
-// Everything in a request that the gateway parses: escapes of the query string, parameters, host, origin and token in
-// headers, names of runs and pictures; and lines of a journal.
+// All parts of a request that the gateway parses: escapes of the query string, parameters, host, origin and token in
+// headers, names of runs and images; and lines of a journal.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t room)
+size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t capacity)
 {
     static const char *const names[] = {"baseline", "progressive", "grey", "cmyk"};
     char path[64];
@@ -29,7 +29,7 @@ size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t room)
     size_t size;
     if (i >= sizeof names / sizeof *names) return 0;
     snprintf(path, sizeof path, "tests/unit/data/fixtures/%s.jpg", names[i]);
-    if (rg_file_read(path, room, &jpeg, &size)) return 0;
+    if (rg_file_read(path, capacity, &jpeg, &size)) return 0;
     for (size_t k = 0; k < size; k++) out[k] = jpeg[k];
     free(jpeg);
     return size;

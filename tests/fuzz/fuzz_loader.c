@@ -139,13 +139,13 @@ static rg_msg_t *batch_request(uint64_t index)
     return msg;
 }
 
-size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t room)
+size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t capacity)
 {
     size_t at = 0;
     if (i > 3) return 0;
-    if (i < 3) at = frames_put(out, at, room, ingest_request());
-    if (i < 2) at = frames_put(out, at, room, ingest_reply(2 + (unsigned)i));
+    if (i < 3) at = frames_put(out, at, capacity, ingest_request());
+    if (i < 2) at = frames_put(out, at, capacity, ingest_reply(2 + (unsigned)i));
     if (i == 3)
-        for (unsigned j = 0; j < 3; j++) at = frames_put(out, at, room, batch_request(j << 20 | j));
+        for (unsigned j = 0; j < 3; j++) at = frames_put(out, at, capacity, batch_request(j << 20 | j));
     return at;
 }

@@ -1,5 +1,5 @@
-// Frames as a hostile peer may send them. The input is a list of frames, each behind a 2-byte little-endian
-// length. What is accepted must pack and parse again to the same message.
+// Frames of a hostile peer. The input is a list of frames, each after a 2-byte little-endian length. An accepted
+// message must pack and parse again to the same message.
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,16 +66,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 // ------------------------------------------------------------------ seeds: every kind of body, without and
 // with payloads
-static size_t append(uint8_t *out, size_t at, size_t room, const void *data, size_t size)
+static size_t append(uint8_t *out, size_t at, size_t capacity, const void *data, size_t size)
 {
-    if (size > UINT16_MAX || at + 2 + size > room) return at;
+    if (size > UINT16_MAX || at + 2 + size > capacity) return at;
     out[at] = (uint8_t)size;
     out[at + 1] = (uint8_t)(size >> 8);
     memcpy(out + at + 2, data, size);
     return at + 2 + size;
 }
 
-size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t room)
+size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t capacity)
 {
     const ProtobufCMessageDescriptor *type = &rg__v1__envelope__descriptor;
     if (i >= type->n_fields) return 0;
@@ -89,8 +89,9 @@ size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t room)
     size_t size, at = 0;
     rg_frame_t frame;
     if (rg_msg_pack(msg, i, &envelope, &size) != 0) abort();
-    at = append(out, at, room, envelope, size);
-    for (size_t j = 0; rg_msg_frame(msg, j, &frame); j++) at = append(out, at, room, frame.data, frame.size);
+    at = append(out, at, capacity, envelope, size);
+    for (size_t j = 0; rg_msg_frame(msg, j, &frame); j++)
+        at = append(out, at, capacity, frame.data, frame.size);
     free(envelope);
     rg_msg_destroy(&msg);
     return at;

@@ -1,5 +1,5 @@
-// ONNX files as anyone may hand them in. What is accepted is planned for a small image and, where that is
-// little work, run, with its gradient.
+// ONNX files with any content. An accepted network is planned for a small image; if it is small, it runs forward
+// and backward.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,10 +204,10 @@ static void edit(const Rg__Onnx__Graph *graph, const uint8_t *e)
     }
 }
 
-static size_t packed(builder_t *b, uint8_t *out, size_t room)
+static size_t packed(builder_t *b, uint8_t *out, size_t capacity)
 {
     size_t size = rg__onnx__model__get_packed_size(&b->model);
-    return size <= room ? rg__onnx__model__pack(&b->model, out) : 0;
+    return size <= capacity ? rg__onnx__model__pack(&b->model, out) : 0;
 }
 
 // ---- the target
@@ -237,30 +237,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 // ---- seeds
 
-static size_t read(const char *path, uint8_t *out, size_t room)
+static size_t read(const char *path, uint8_t *out, size_t capacity)
 {
     unsigned char *bytes;
     size_t size;
-    if (rg_file_read(path, room, &bytes, &size)) return 0;
+    if (rg_file_read(path, capacity, &bytes, &size)) return 0;
     memcpy(out, bytes, size);
     free(bytes);
     return size;
 }
 
-size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t room)
+size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t capacity)
 {
     static const char *const files[] = {"tests/unit/onnx/fixtures/mobile.onnx",
                                         "tests/unit/onnx/fixtures/squeeze.onnx",
                                         "tests/unit/onnx/fixtures/inception.onnx"};
     static builder_t builder;
-    if (i < MODELS && room > 6 * EDIT) { // without edits, but with room for some
+    if (i < MODELS && capacity > 6 * EDIT) { // without edits, but with capacity for some
         memset(out, 0, 6 * EDIT + 1);
         out[0] = (uint8_t)i;
         return 6 * EDIT + 1;
     }
     i -= MODELS;
     if (i >= MODELS)
-        return i - MODELS < sizeof files / sizeof *files ? read(files[i - MODELS], out, room) : 0;
+        return i - MODELS < sizeof files / sizeof *files ? read(files[i - MODELS], out, capacity) : 0;
     models[i](&builder);
-    return packed(&builder, out, room);
+    return packed(&builder, out, capacity);
 }

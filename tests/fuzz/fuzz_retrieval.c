@@ -261,13 +261,14 @@ static rg_msg_t *seed_step(char letter, unsigned i)
     }
 }
 
-size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t room)
+size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t capacity)
 {
     static const char *const clients[] = {"m",          "mas",          "masflr", "maxrx",
                                           "manLbs",     "manbbbtL",     "maisr",  "maIarsif",
                                           "manbrrrrrt", "masnobamabbt", "amsm",   "mardnd"};
     size_t at = 0;
     if (i >= sizeof clients / sizeof *clients) return 0;
-    for (unsigned j = 0; clients[i][j]; j++) at = frames_put(out, at, room, seed_step(clients[i][j], j % 4));
+    for (unsigned j = 0; clients[i][j]; j++)
+        at = frames_put(out, at, capacity, seed_step(clients[i][j], j % 4));
     return at;
 }

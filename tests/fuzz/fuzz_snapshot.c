@@ -55,11 +55,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 // Snapshots without rows; the second one has bytes behind the texts.
-size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t room)
+size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t capacity)
 {
     const uint32_t fields[] = {1, DIM, sizeof MODEL - 1, sizeof FACTORY - 1};
     size_t size = HEAD + sizeof MODEL - 1 + sizeof FACTORY - 1 + 100 * i;
-    if (i > 1 || room < size) return 0;
+    if (i > 1 || capacity < size) return 0;
     memset(out, 0, size);
     memcpy(out, "RGINDEX", 8);
     memcpy(out + 8, fields, sizeof fields);

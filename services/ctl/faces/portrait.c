@@ -1,8 +1,8 @@
 // A portrait is painted from back to front: wall, hair behind the neck, body, ears, head, the features within
 // the face (portrait_features.c), the hair in front with an opening for the face, glasses, and grain.
 //
-// The pose and the sizes are drawn first: two faces from the same random numbers keep them, also if they
-// differ in an attribute.
+// The pose is drawn first: two faces from the same random numbers have the same pose, also if they differ in
+// an attribute.
 #include "services/ctl/faces/portrait.h"
 
 #include <math.h>
