@@ -10,21 +10,19 @@
 
 // ---- a batch
 
-enum { RG_BATCH_ID = 16 }; // bytes of a content id
-
 // One training batch as learners see it: plain arrays, borrowed for the step.
 //
 // One process has the whole batch. Of several ranks each has a share (`whole`): an equal part of the images
 // without a reference, which are the first ones, and an equal part of those with one. Steps draw their random
-// numbers for the whole batch, so that the result does not depend on the number of ranks: this is what a
-// share needs the whole batch's labels for.
+// numbers for the whole batch, so that the result does not depend on the number of ranks. That is why a share
+// carries the labels of the whole batch.
 typedef struct rg_batch {
     int n, references;                  // images; reference images, which belong to the last targets
     const float *pixels;                // [n,S,S,3] in -1..1
     const float *reference_pixels;      // [references,S,S,3]
     const unsigned char *labels;        // [n,A] 0/1, A = columns
     const unsigned char *target_labels; // [n,A]
-    const unsigned char *ids;           // [n,RG_BATCH_ID] content ids, NULL in tests
+    const unsigned char *ids;           // [n,RG_ID_SIZE] content ids, NULL in tests
     int columns;                        // the config's attributes, or all annotated ones for the classifier
     const struct rg_batch *whole;       // sizes and labels of the whole batch; NULL: this is the whole batch
     int rank;                           // whose share this is

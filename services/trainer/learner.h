@@ -50,7 +50,7 @@ enum { RG_LEARNER_TAPES = 2 };
 typedef struct {
     size_t size;     // bytes of its state, zeroed before init
     int single_rank; // 1: compares all images of a batch, which ranks cannot share: rank 0 trains alone
-    // What a batch of so many images must hold beside them.
+    // What a batch must hold beside its images, of which there are `images`.
     void (*needs)(const rg_config_t *config, int images, rg_batch_needs_t *needs);
     int (*init)(void *state, const rg_learner_spec_t *spec);
     void (*fini)(void *state); // tolerates a zeroed state, and one that init failed to fill
@@ -61,8 +61,7 @@ typedef struct {
     // One iteration: losses, gradients and update. rng is this iteration's own. On an error nothing was
     // updated, or the training cannot go on: RG_ESTOPPED, RG_ENUMERIC, errors of the neighbour source.
     int (*step)(void *state, const rg_batch_t *batch, rg_rng_t *rng, int iteration, rg_losses_t *losses);
-    // Writes sample images of the batch; NULL: it has none to show. RG_EIO, RG_EFULL, errors of the neighbour
-    // source.
+    // Writes sample images of the batch; NULL: there are none. RG_EIO, RG_EFULL, errors of the neighbours.
     int (*sample)(void *state, const rg_batch_t *batch, const char *stage, int iteration);
 } rg_learner_t;
 

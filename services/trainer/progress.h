@@ -20,8 +20,8 @@ typedef struct {
     double at_ms, waited_ms;
 } rg_throughput_mark_t;
 
-// Over the last iterations, which is what a person watching wants to know, and since this process began the
-// stage, which is what a report says.
+// The rate over the last iterations, for people who watch, and the rate since this process began the stage,
+// for the report.
 typedef struct {
     rg_throughput_mark_t begin, mark[RG_THROUGHPUT_WINDOW]; // one after each iteration; overwrites the oldest
     uint64_t iterations;                                    // since begin
@@ -32,7 +32,7 @@ typedef struct {
     double wait_share; // of the time, [0,1]
 } rg_throughput_rate_t;
 
-// now_ms: a clock; waited_ms: time spent waiting so far, for batches and neighbours. Both never decrease.
+// now_ms: a clock; waited_ms: time spent waiting so far, for batches and neighbours. They never decrease.
 void rg_throughput_begin(rg_throughput_t *throughput, double now_ms, double waited_ms);
 void rg_throughput_add(rg_throughput_t *throughput, double now_ms, double waited_ms); // after each iteration
 

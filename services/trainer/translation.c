@@ -214,7 +214,7 @@ static rg_decode_t ask_neighbours(rg_translation_t *self, const iteration_t *it,
     const unsigned char *exclude = NULL;
     if (batch->ids)
         exclude =
-            repeat_rows(self->tape, batch->ids, (size_t)batch->n * RG_BATCH_ID, source.content->n / batch->n);
+            repeat_rows(self->tape, batch->ids, (size_t)batch->n * RG_ID_SIZE, source.content->n / batch->n);
     return rg_translate_ask(self->tape, self->model, source, self->retriever, exclude);
 }
 
