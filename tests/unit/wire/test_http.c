@@ -11,77 +11,58 @@
 
 enum { CLIENTS = 24 };
 
-typedef struct {
-    rg_wire_options_t options;
-    char endpoint[600];
-    fixture_t service;
-    void *folder;
-} bench_t;
-
-static int bench_make(void **state)
+static int http_make(void **state)
 {
-    bench_t *bench = calloc(1, sizeof *bench);
+    if (fixture_make(state) != 0) return -1;
+    fixture_t *f = *state;
     int err = RG_EIO;
-    if (folder_make(&bench->folder) != 0) return -1;
-    bench->options = fixture_options;
-    snprintf(bench->endpoint, sizeof bench->endpoint, "ipc://%s/s.ipc", (char *)bench->folder);
-    bench->service.name = "loader";
+    f->server.name = "loader";
     for (int i = 0; i < TRIES && err == RG_EIO; i++) {
-        bench->service.http_port = draw_port();
-        err = fixture_start(&bench->service, &bench->options, bench->endpoint);
+        f->server.http_port = draw_port();
+        err = server_start(&f->server, &f->options, f->endpoint);
     }
-    *state = bench;
     return err;
 }
 
-static int bench_drop(void **state)
+// ---- clients
+static char *exchange(const fixture_t *f, const char *request)
 {
-    bench_t *bench = *state;
-    fixture_stop(&bench->service);
-    int failed = folder_remove(&bench->folder);
-    free(bench);
-    return failed;
-}
-
-// ------------------------------------------------------------------ clients
-static char *exchange(const bench_t *bench, const char *request)
-{
-    int fd = connect_to(bench->service.http_port);
+    int fd = connect_to(f->server.http_port);
     say(fd, request);
     return hear(fd);
 }
 
-static void assert_answer(const bench_t *bench, const char *request, const char *status, const char *body)
+static void assert_answer(const fixture_t *f, const char *request, const char *status, const char *body)
 {
-    int fd = connect_to(bench->service.http_port);
+    int fd = connect_to(f->server.http_port);
     say(fd, request);
     assert_heard(fd, status, body);
 }
 
-static void assert_healthy(const bench_t *bench)
+static void assert_healthy(const fixture_t *f)
 {
-    assert_answer(bench, "GET /healthz HTTP/1.1\r\n" CLOSE, "200 OK", "ok\n");
+    assert_answer(f, "GET /healthz HTTP/1.1\r\n" CLOSE, "200 OK", "ok\n");
 }
 
-static void ask(bench_t *bench, rg_msg_t *request)
+static void ask(fixture_t *f, rg_msg_t *request)
 {
     rg_link_t *link;
     rg_msg_t *reply = NULL;
-    assert_int_equal(rg_link_new(&link, &bench->options, "fixture", bench->service.bound, NULL), 0);
+    assert_int_equal(rg_link_new(&link, &f->options, "fixture", f->server.bound, NULL), 0);
     if (rg_link_ask(link, &request, &reply, -1) != 0) fail_msg("%s", rg_error());
     rg_msg_destroy(&reply);
     rg_link_destroy(&link);
 }
 
-static void ask_status(bench_t *bench)
+static void ask_status(fixture_t *f)
 {
-    ask(bench, rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST));
+    ask(f, rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST));
 }
 
 // The body of /metrics. free() it.
-static char *get_metrics(const bench_t *bench)
+static char *get_metrics(const fixture_t *f)
 {
-    char *text = exchange(bench, "GET /metrics HTTP/1.1\r\n" CLOSE);
+    char *text = exchange(f, "GET /metrics HTTP/1.1\r\n" CLOSE);
     assert_int_equal(strncmp(text, "HTTP/1.1 200 OK\r\n", 17), 0);
     assert_non_null(strstr(text, "\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
     char *body = strdup(strstr(text, "\r\n\r\n") + 4);
@@ -89,7 +70,7 @@ static char *get_metrics(const bench_t *bench)
     return body;
 }
 
-// ------------------------------------------------------------------ the text format
+// ---- the text format
 static size_t name_length(const char *text)
 {
     size_t n = 0;
@@ -161,13 +142,13 @@ static double sample(const char *metrics, const char *name)
     return strtod(line + strlen(start), NULL);
 }
 
-// ------------------------------------------------------------------ tests
+// ---- tests
 static void metrics_parse_and_grow(void **state)
 {
-    bench_t *bench = *state;
-    char *before = get_metrics(bench);
-    for (uint64_t i = 0; i < 3; i++) ask(bench, batch_request(2 * i + 1, 1));
-    char *after = get_metrics(bench);
+    fixture_t *f = *state;
+    char *before = get_metrics(f);
+    for (uint64_t i = 0; i < 3; i++) ask(f, batch_request(2 * i + 1, 1));
+    char *after = get_metrics(f);
     static const char *const by_3[] = {
         "rg_requests_total{request=\"batch\"}", "rg_request_seconds_count{request=\"batch\"}",
         "rg_request_seconds_bucket{request=\"batch\",le=\"+Inf\"}", "rg_loader_seen"};
@@ -230,14 +211,14 @@ static void a_connection_takes_several_requests(void **state)
 
 static void half_a_request_holds_nobody_up(void **state)
 {
-    bench_t *bench = *state;
-    int slow = connect_to(bench->service.http_port);
+    fixture_t *f = *state;
+    int slow = connect_to(f->server.http_port);
     say(slow, "GET /metr");
-    ask_status(bench);
-    assert_healthy(bench);
+    ask_status(f);
+    assert_healthy(f);
     say(slow, "ics HTTP/1.1\r\n");
-    ask_status(bench);
-    assert_healthy(bench);
+    ask_status(f);
+    assert_healthy(f);
     say(slow, CLOSE);
     char *text = hear(slow);
     assert_int_equal(strncmp(text, "HTTP/1.1 200 OK\r\n", 17), 0);
@@ -248,14 +229,14 @@ static void half_a_request_holds_nobody_up(void **state)
 // left.
 static void many_slow_clients_hold_nobody_up(void **state)
 {
-    bench_t *bench = *state;
+    fixture_t *f = *state;
     int slow[CLIENTS];
     for (int round = 0; round < 10; round++) {
         for (int i = 0; i < CLIENTS; i++) {
-            slow[i] = connect_to(bench->service.http_port);
+            slow[i] = connect_to(f->server.http_port);
             say(slow[i], "GET /healthz HTTP/1.1\r\n");
         }
-        ask_status(bench);
+        ask_status(f);
         for (int i = 0; i < CLIENTS; i++) say(slow[i], CLOSE);
         for (int i = 0; i < CLIENTS; i++) {
             char *text = hear(slow[i]);
@@ -267,58 +248,58 @@ static void many_slow_clients_hold_nobody_up(void **state)
 
 static void clients_that_leave_or_talk_nonsense_harm_nobody(void **state)
 {
-    bench_t *bench = *state;
+    fixture_t *f = *state;
     for (int i = 0; i < CLIENTS; i++) {
-        int fd = connect_to(bench->service.http_port);
+        int fd = connect_to(f->server.http_port);
         say(fd, i % 2 ? "GET /metrics HTTP/1.1\r\n" CLOSE : "\x16\x03\x01 not http at all\r\n\r\n\r\n");
         close(fd);
     }
-    ask_status(bench);
-    assert_healthy(bench);
+    ask_status(f);
+    assert_healthy(f);
 }
 
 static void a_port_in_use_is_told(void **state)
 {
-    bench_t *bench = *state;
-    fixture_t second = {.name = "trainer"};
+    fixture_t *f = *state;
+    server_t second = {.name = "trainer"};
     char endpoint[700], want[200];
-    snprintf(endpoint, sizeof endpoint, "ipc://%s/t.ipc", (char *)bench->folder);
-    second.http_port = bench->service.http_port;
-    assert_int_equal(fixture_start(&second, &bench->options, endpoint), RG_EIO);
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/t.ipc", (char *)f->folder);
+    second.http_port = f->server.http_port;
+    assert_int_equal(server_start(&second, &f->options, endpoint), RG_EIO);
     snprintf(want, sizeof want, "http.trainer: cannot listen on 127.0.0.1 port %d: Address already in use",
-             bench->service.http_port);
+             f->server.http_port);
     assert_string_equal(rg_error(), want);
-    assert_healthy(bench);
+    assert_healthy(f);
 }
 
 static void an_address_that_is_none_is_told(void **state)
 {
-    bench_t *bench = *state;
-    fixture_t second = {.name = "trainer"};
+    fixture_t *f = *state;
+    server_t second = {.name = "trainer"};
     char endpoint[700];
-    snprintf(endpoint, sizeof endpoint, "ipc://%s/t.ipc", (char *)bench->folder);
-    bench->options.http_address = "localhost:80";
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/t.ipc", (char *)f->folder);
+    f->options.http_address = "localhost:80";
     second.http_port = 9;
-    assert_int_equal(fixture_start(&second, &bench->options, endpoint), RG_ECONFIG);
+    assert_int_equal(server_start(&second, &f->options, endpoint), RG_ECONFIG);
     assert_non_null(strstr(rg_error(), "http.address: 'localhost:80' is not an address"));
 }
 
-#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_make, bench_drop)
+#define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, http_make, fixture_drop)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BENCH(metrics_parse_and_grow),
-        ON_BENCH(health_is_a_word),
-        ON_BENCH(only_get_is_answered),
-        ON_BENCH(other_paths_are_not_found),
-        ON_BENCH(bodies_are_refused),
-        ON_BENCH(a_connection_takes_several_requests),
-        ON_BENCH(half_a_request_holds_nobody_up),
-        ON_BENCH(many_slow_clients_hold_nobody_up),
-        ON_BENCH(clients_that_leave_or_talk_nonsense_harm_nobody),
-        ON_BENCH(a_port_in_use_is_told),
-        ON_BENCH(an_address_that_is_none_is_told),
+        WITH_FIXTURE(metrics_parse_and_grow),
+        WITH_FIXTURE(health_is_a_word),
+        WITH_FIXTURE(only_get_is_answered),
+        WITH_FIXTURE(other_paths_are_not_found),
+        WITH_FIXTURE(bodies_are_refused),
+        WITH_FIXTURE(a_connection_takes_several_requests),
+        WITH_FIXTURE(half_a_request_holds_nobody_up),
+        WITH_FIXTURE(many_slow_clients_hold_nobody_up),
+        WITH_FIXTURE(clients_that_leave_or_talk_nonsense_harm_nobody),
+        WITH_FIXTURE(a_port_in_use_is_told),
+        WITH_FIXTURE(an_address_that_is_none_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

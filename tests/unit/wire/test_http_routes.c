@@ -21,12 +21,12 @@ typedef struct {
     rg_wire_options_t options;
     rg_http_spec_t http;
     char endpoint[600];
-    fixture_t service;
+    server_t server;
     void *folder;
     shelf_t shelf;
-} bench_t;
+} routes_fixture_t;
 
-// ------------------------------------------------------------------ handlers
+// ---- handlers
 static void echo(void *self, rg_http_request_t *request)
 {
     size_t size;
@@ -85,56 +85,57 @@ static const rg_http_route_t routes[] = {
 
 static const rg_http_header_t headers[] = {{"X-Common", "yes"}, {NULL, NULL}};
 
-// ------------------------------------------------------------------ bench
-static int bench_make(void **state)
+// ---- f
+static int routes_make(void **state)
 {
-    bench_t *bench = calloc(1, sizeof *bench);
+    routes_fixture_t *f = calloc(1, sizeof *f);
     int err = RG_EIO;
-    if (folder_make(&bench->folder) != 0) return -1;
-    bench->options = fixture_options;
-    snprintf(bench->endpoint, sizeof bench->endpoint, "ipc://%s/s.ipc", (char *)bench->folder);
-    bench->http = (rg_http_spec_t){.routes = routes,
-                                   .n_routes = sizeof routes / sizeof *routes,
-                                   .admit = admit,
-                                   .headers = headers,
-                                   .elsewhere = "nothing here",
-                                   .connections = CONNECTIONS,
-                                   .memory = MEMORY,
-                                   .self = &bench->shelf};
-    bench->service.name = "gateway";
-    bench->service.http = &bench->http;
+    if (folder_make(&f->folder) != 0) return -1;
+    f->options = wire_options;
+    snprintf(f->endpoint, sizeof f->endpoint, "ipc://%s/s.ipc", (char *)f->folder);
+    f->http = (rg_http_spec_t){.routes = routes,
+                               .n_routes = sizeof routes / sizeof *routes,
+                               .admit = admit,
+                               .headers = headers,
+                               .elsewhere = "nothing here",
+                               .connections = CONNECTIONS,
+                               .memory = MEMORY,
+                               .self = &f->shelf};
+    f->server.name = "gateway";
+    f->server.http = &f->http;
     for (int i = 0; i < TRIES && err == RG_EIO; i++) {
-        bench->service.http_port = draw_port();
-        err = fixture_start(&bench->service, &bench->options, bench->endpoint);
+        f->server.http_port = draw_port();
+        err = server_start(&f->server, &f->options, f->endpoint);
     }
-    *state = bench;
+    *state = f;
     return err;
 }
 
-static int bench_drop(void **state)
+static int routes_drop(void **state)
 {
-    bench_t *bench = *state;
-    fixture_stop(&bench->service);
-    int failed = folder_remove(&bench->folder);
-    free(bench);
+    routes_fixture_t *f = *state;
+    server_stop(&f->server);
+    int failed = folder_remove(&f->folder);
+    free(f);
     return failed;
 }
 
-// ------------------------------------------------------------------ clients
-static void assert_answer(const bench_t *bench, const char *request, const char *status, const char *body)
+// ---- clients
+static void assert_answer(const routes_fixture_t *f, const char *request, const char *status,
+                          const char *body)
 {
-    int fd = connect_to(bench->service.http_port);
+    int fd = connect_to(f->server.http_port);
     say(fd, request);
     assert_heard(fd, status, body);
 }
 
 // Asks until this many requests wait.
-static void until_waiting(const bench_t *bench, int n)
+static void until_waiting(const routes_fixture_t *f, int n)
 {
     char want[40];
     snprintf(want, sizeof want, "\r\n\r\n%d wait\n", n);
     for (int there = 0; !there;) {
-        int fd = connect_to(bench->service.http_port);
+        int fd = connect_to(f->server.http_port);
         say(fd, "GET /count HTTP/1.1\r\n" CLOSE);
         char *text = hear(fd);
         there = strstr(text, want) != NULL;
@@ -153,7 +154,7 @@ static void say_bytes(int fd, size_t n)
     }
 }
 
-// ------------------------------------------------------------------ tests
+// ---- tests
 static void routes_have_methods_and_parameters(void **state)
 {
     assert_answer(*state, "GET /echo/a%20b%2Fc?q=x%26y+z HTTP/1.1\r\n" CLOSE, "200 OK",
@@ -181,7 +182,7 @@ static void zeroes_stay_escaped(void **state)
 
 static void head_is_get_without_its_body(void **state)
 {
-    int fd = connect_to(((bench_t *)*state)->service.http_port);
+    int fd = connect_to(((routes_fixture_t *)*state)->server.http_port);
     say(fd, "HEAD /echo HTTP/1.1\r\n" CLOSE);
     char *text = hear(fd);
     assert_int_equal(strncmp(text, "HTTP/1.1 200 OK\r\n", 17), 0);
@@ -193,7 +194,7 @@ static void head_is_get_without_its_body(void **state)
 
 static void bodies_may_be_as_large_as_the_route_says(void **state)
 {
-    int fd = connect_to(((bench_t *)*state)->service.http_port);
+    int fd = connect_to(((routes_fixture_t *)*state)->server.http_port);
     say(fd, "POST /echo HTTP/1.1\r\nContent-Length: 100000\r\n" CLOSE);
     say_bytes(fd, BODY_MAX);
     assert_heard(fd, "200 OK", "100000 bytes, sum 9700000, parameter -, query -\n");
@@ -213,7 +214,7 @@ static void chunks_are_bounded_together(void **state)
                   "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" CLOSE
                   "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
                   "200 OK", "5 bytes, sum 495, parameter -, query -\n");
-    int fd = connect_to(((bench_t *)*state)->service.http_port);
+    int fd = connect_to(((routes_fixture_t *)*state)->server.http_port);
     say(fd, "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" CLOSE);
     for (int i = 0; i < 11; i++) {
         say(fd, "2710\r\n");
@@ -227,7 +228,7 @@ static void chunks_are_bounded_together(void **state)
 // One that never ends is cut off.
 static void endless_chunks_are_cut(void **state)
 {
-    int fd = connect_to(((bench_t *)*state)->service.http_port);
+    int fd = connect_to(((routes_fixture_t *)*state)->server.http_port);
     say(fd, "POST /echo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" CLOSE "7fffffff\r\n");
     say_bytes(fd, 100 * BODY_MAX);
     char *text = hear(fd);
@@ -238,20 +239,20 @@ static void endless_chunks_are_cut(void **state)
 
 static void bodies_of_all_are_bounded_together(void **state)
 {
-    bench_t *bench = *state;
-    int first = connect_to(bench->service.http_port);
+    routes_fixture_t *f = *state;
+    int first = connect_to(f->server.http_port);
     say(first, "POST /keep HTTP/1.1\r\nContent-Length: 100000\r\n" CLOSE);
     say_bytes(first, BODY_MAX);
-    until_waiting(bench, 1);
-    int second = connect_to(bench->service.http_port);
+    until_waiting(f, 1);
+    int second = connect_to(f->server.http_port);
     say(second, "POST /echo HTTP/1.1\r\nContent-Length: 60000\r\n" CLOSE);
     char *text = hear(second);
     assert_int_equal(strncmp(text, "HTTP/1.1 503 Service Unavailable\r\n", 34), 0);
     assert_non_null(strstr(text, "\r\nRetry-After: 1\r\n"));
     free(text);
-    assert_answer(bench, "GET /release HTTP/1.1\r\n" CLOSE, "200 OK", "1 released\n");
+    assert_answer(f, "GET /release HTTP/1.1\r\n" CLOSE, "200 OK", "1 released\n");
     assert_heard(first, "200 OK", "at last\n");
-    second = connect_to(bench->service.http_port);
+    second = connect_to(f->server.http_port);
     say(second, "POST /echo HTTP/1.1\r\nContent-Length: 60000\r\n" CLOSE);
     say_bytes(second, 60000);
     assert_heard(second, "200 OK", "60000 bytes, sum 5820000, parameter -, query -\n");
@@ -259,45 +260,45 @@ static void bodies_of_all_are_bounded_together(void **state)
 
 static void answers_may_come_later(void **state)
 {
-    bench_t *bench = *state;
+    routes_fixture_t *f = *state;
     int early[2];
     for (int i = 0; i < 2; i++) {
-        early[i] = connect_to(bench->service.http_port);
+        early[i] = connect_to(f->server.http_port);
         say(early[i], "GET /keep HTTP/1.1\r\n" CLOSE);
     }
-    until_waiting(bench, 2);
-    assert_answer(bench, "GET /release HTTP/1.1\r\n" CLOSE, "200 OK", "2 released\n");
+    until_waiting(f, 2);
+    assert_answer(f, "GET /release HTTP/1.1\r\n" CLOSE, "200 OK", "2 released\n");
     for (int i = 0; i < 2; i++) assert_heard(early[i], "200 OK", "at last\n");
 }
 
 // Also those of clients that are gone; and their places are given back.
 static void clients_may_leave_while_they_wait(void **state)
 {
-    bench_t *bench = *state;
+    routes_fixture_t *f = *state;
     for (int round = 0; round < 5; round++) {
         for (int i = 0; i < CONNECTIONS - 1; i++) {
-            int fd = connect_to(bench->service.http_port);
+            int fd = connect_to(f->server.http_port);
             say(fd, "GET /keep HTTP/1.1\r\n" CLOSE);
-            until_waiting(bench, i + 1);
+            until_waiting(f, i + 1);
             close(fd);
         }
-        assert_answer(bench, "GET /release HTTP/1.1\r\n" CLOSE, "200 OK", "3 released\n");
+        assert_answer(f, "GET /release HTTP/1.1\r\n" CLOSE, "200 OK", "3 released\n");
     }
 }
 
 // More than may be there: they are let in when others are answered.
 static void those_beyond_the_limit_wait_at_the_door(void **state)
 {
-    bench_t *bench = *state;
+    routes_fixture_t *f = *state;
     int fd[CONNECTIONS], late;
     for (int i = 0; i < CONNECTIONS - 1; i++) {
-        fd[i] = connect_to(bench->service.http_port);
+        fd[i] = connect_to(f->server.http_port);
         say(fd[i], "GET /keep HTTP/1.1\r\n" CLOSE);
     }
-    until_waiting(bench, CONNECTIONS - 1);
-    int releaser = connect_to(bench->service.http_port);
+    until_waiting(f, CONNECTIONS - 1);
+    int releaser = connect_to(f->server.http_port);
     say(releaser, "GET /release HTTP/1.1\r\n");
-    late = connect_to(bench->service.http_port);
+    late = connect_to(f->server.http_port);
     say(late, "GET /echo HTTP/1.1\r\n" CLOSE);
     say(releaser, CLOSE);
     assert_heard(releaser, "200 OK", "3 released\n");
@@ -307,13 +308,13 @@ static void those_beyond_the_limit_wait_at_the_door(void **state)
 
 static void who_waits_at_the_end_is_told(void **state)
 {
-    bench_t *bench = *state;
-    int fd = connect_to(bench->service.http_port);
+    routes_fixture_t *f = *state;
+    int fd = connect_to(f->server.http_port);
     say(fd, "GET /keep HTTP/1.1\r\n" CLOSE);
-    until_waiting(bench, 1);
-    fixture_stop(&bench->service);
+    until_waiting(f, 1);
+    server_stop(&f->server);
     assert_heard(fd, "503 Service Unavailable", "the service is stopping\n");
-    assert_int_equal(fixture_start(&bench->service, &bench->options, bench->endpoint), 0); // for bench_drop
+    assert_int_equal(server_start(&f->server, &f->options, f->endpoint), 0); // for routes_drop
 }
 
 static void who_is_refused_is_not_read(void **state)
@@ -324,17 +325,23 @@ static void who_is_refused_is_not_read(void **state)
                   "403 Forbidden", "not you\n");
 }
 
-#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_make, bench_drop)
+#define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, routes_make, routes_drop)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BENCH(routes_have_methods_and_parameters), ON_BENCH(zeroes_stay_escaped),
-        ON_BENCH(head_is_get_without_its_body),       ON_BENCH(bodies_may_be_as_large_as_the_route_says),
-        ON_BENCH(chunks_are_bounded_together),        ON_BENCH(endless_chunks_are_cut),
-        ON_BENCH(bodies_of_all_are_bounded_together), ON_BENCH(answers_may_come_later),
-        ON_BENCH(clients_may_leave_while_they_wait),  ON_BENCH(those_beyond_the_limit_wait_at_the_door),
-        ON_BENCH(who_waits_at_the_end_is_told),       ON_BENCH(who_is_refused_is_not_read),
+        WITH_FIXTURE(routes_have_methods_and_parameters),
+        WITH_FIXTURE(zeroes_stay_escaped),
+        WITH_FIXTURE(head_is_get_without_its_body),
+        WITH_FIXTURE(bodies_may_be_as_large_as_the_route_says),
+        WITH_FIXTURE(chunks_are_bounded_together),
+        WITH_FIXTURE(endless_chunks_are_cut),
+        WITH_FIXTURE(bodies_of_all_are_bounded_together),
+        WITH_FIXTURE(answers_may_come_later),
+        WITH_FIXTURE(clients_may_leave_while_they_wait),
+        WITH_FIXTURE(those_beyond_the_limit_wait_at_the_door),
+        WITH_FIXTURE(who_waits_at_the_end_is_told),
+        WITH_FIXTURE(who_is_refused_is_not_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

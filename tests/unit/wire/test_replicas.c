@@ -33,44 +33,43 @@ int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo
 
 typedef struct {
     rg_wire_options_t options;
-    fixture_t service[REPLICAS];
+    server_t server[REPLICAS];
     char endpoint[REPLICAS][64];
     rg_link_t *link;
     int port;
-} bench_t;
+} replicas_fixture_t;
 
-static void start(bench_t *bench, int i)
+static void start(replicas_fixture_t *f, int i)
 {
-    snprintf(bench->endpoint[i], sizeof bench->endpoint[i], bench->port ? "tcp://%s:%d" : "tcp://%s:*",
-             ADDRESSES[i], bench->port);
-    if (fixture_start(&bench->service[i], &bench->options, bench->endpoint[i]) != 0)
-        fail_msg("%s", rg_error());
-    bench->port = atoi(strrchr(bench->service[i].bound, ':') + 1);
+    snprintf(f->endpoint[i], sizeof f->endpoint[i], f->port ? "tcp://%s:%d" : "tcp://%s:*", ADDRESSES[i],
+             f->port);
+    if (server_start(&f->server[i], &f->options, f->endpoint[i]) != 0) fail_msg("%s", rg_error());
+    f->port = atoi(strrchr(f->server[i].bound, ':') + 1);
 }
 
-static void open_link(bench_t *bench)
+static void open_link(replicas_fixture_t *f)
 {
     char endpoint[64];
-    snprintf(endpoint, sizeof endpoint, "tcp://replicas:%d", bench->port);
-    assert_int_equal(rg_link_new(&bench->link, &bench->options, "encoder", endpoint, NULL), 0);
+    snprintf(endpoint, sizeof endpoint, "tcp://replicas:%d", f->port);
+    assert_int_equal(rg_link_new(&f->link, &f->options, "encoder", endpoint, NULL), 0);
 }
 
-static int bench_make(void **state)
+static int replicas_make(void **state)
 {
-    bench_t *bench = calloc(1, sizeof *bench);
-    bench->options = fixture_options;
-    bench->options.insecure = 1;
-    start(bench, 0);
-    start(bench, 1);
-    *state = bench;
+    replicas_fixture_t *f = calloc(1, sizeof *f);
+    f->options = wire_options;
+    f->options.insecure = 1;
+    start(f, 0);
+    start(f, 1);
+    *state = f;
     return 0;
 }
 
-static int bench_drop(void **state)
+static int replicas_drop(void **state)
 {
-    bench_t *bench = *state;
-    rg_link_destroy(&bench->link);
-    free(bench);
+    replicas_fixture_t *f = *state;
+    rg_link_destroy(&f->link);
+    free(f);
     return 0;
 }
 
@@ -81,103 +80,103 @@ static void count(void *self, int err, const rg_msg_t *reply)
     ++*(int *)self;
 }
 
-static void send_batch(bench_t *bench, uint64_t index, int *replies)
+static void send_batch(replicas_fixture_t *f, uint64_t index, int *replies)
 {
     rg_msg_t *request = batch_request(index, 1);
-    rg_link_send(bench->link, &request, -1, count, replies);
+    rg_link_send(f->link, &request, -1, count, replies);
 }
 
 // How many requests have come since the last count.
-static int count_came(bench_t *bench, int i)
+static int count_came(replicas_fixture_t *f, int i)
 {
     int n = 0;
-    while (sem_trywait(&bench->service[i].came) == 0) n++;
+    while (sem_trywait(&f->server[i].came) == 0) n++;
     return n;
 }
 
 // Sends requests that are answered, one after the other, until this replica has had one; all are counted
 // then.
-static void reach(bench_t *bench, int wanted)
+static void reach(replicas_fixture_t *f, int wanted)
 {
     int sent = 0, came = 0, reached = 0;
     while (!reached || came < sent) {
         int replies = 0;
-        if (!reached) send_batch(bench, (uint64_t)(2 * sent++ + 1), &replies);
-        while (rg_link_pending(bench->link)) assert_int_equal(rg_link_poll(bench->link, -1), 0);
+        if (!reached) send_batch(f, (uint64_t)(2 * sent++ + 1), &replies);
+        while (rg_link_pending(f->link)) assert_int_equal(rg_link_poll(f->link, -1), 0);
         for (int i = 0; i < REPLICAS; i++) {
-            int n = *bench->endpoint[i] ? count_came(bench, i) : 0;
+            int n = *f->endpoint[i] ? count_came(f, i) : 0;
             came += n;
             reached |= n > 0 && i == wanted;
         }
     }
 }
 
-static void open_both(bench_t *bench)
+static void open_both(replicas_fixture_t *f)
 {
     atomic_store(&known, 3);
-    open_link(bench);
-    reach(bench, 0);
-    reach(bench, 1);
+    open_link(f);
+    reach(f, 0);
+    reach(f, 1);
 }
 
-// ------------------------------------------------------------------ tests
+// ---- tests
 static void requests_are_dealt_out(void **state)
 {
-    bench_t *bench = *state;
+    replicas_fixture_t *f = *state;
     int replies = 0;
-    open_both(bench);
-    for (uint64_t index = 1; index < 20; index += 2) send_batch(bench, index, &replies);
-    while (replies < 10) assert_int_equal(rg_link_poll(bench->link, -1), 0);
+    open_both(f);
+    for (uint64_t index = 1; index < 20; index += 2) send_batch(f, index, &replies);
+    while (replies < 10) assert_int_equal(rg_link_poll(f->link, -1), 0);
     for (int i = 0; i < 2; i++) {
-        fixture_stop(&bench->service[i]);
-        assert_int_equal(count_came(bench, i), 5);
+        server_stop(&f->server[i]);
+        assert_int_equal(count_came(f, i), 5);
     }
 }
 
 static void what_a_lost_replica_had_goes_to_the_others(void **state)
 {
-    bench_t *bench = *state;
+    replicas_fixture_t *f = *state;
     int replies = 0;
-    open_both(bench);
-    for (uint64_t index = 2; index < 10; index += 2) send_batch(bench, index, &replies); // which both keep
+    open_both(f);
+    for (uint64_t index = 2; index < 10; index += 2) send_batch(f, index, &replies); // which both keep
     for (int i = 0; i < 2; i++)
-        for (int n = 0; n < 2; n++) sem_wait(&bench->service[i].came);
-    fixture_stop(&bench->service[1]);
-    for (int n = 0; n < 2; n += count_came(bench, 0)) assert_int_equal(rg_link_poll(bench->link, 20), 0);
-    fixture_release_kept(&bench->service[0]);
-    while (replies < 4) assert_int_equal(rg_link_poll(bench->link, -1), 0);
-    assert_int_equal(rg_link_pending(bench->link), 0);
-    fixture_stop(&bench->service[0]);
-    assert_int_equal(count_came(bench, 0), 0); // nothing was asked twice
+        for (int n = 0; n < 2; n++) sem_wait(&f->server[i].came);
+    server_stop(&f->server[1]);
+    for (int n = 0; n < 2; n += count_came(f, 0)) assert_int_equal(rg_link_poll(f->link, 20), 0);
+    server_release_kept(&f->server[0]);
+    while (replies < 4) assert_int_equal(rg_link_poll(f->link, -1), 0);
+    assert_int_equal(rg_link_pending(f->link), 0);
+    server_stop(&f->server[0]);
+    assert_int_equal(count_came(f, 0), 0); // nothing was asked twice
 }
 
 static void replicas_come_and_go(void **state)
 {
-    bench_t *bench = *state;
+    replicas_fixture_t *f = *state;
     atomic_store(&known, 0); // the name is not known yet
-    open_link(bench);
-    assert_int_equal(rg_link_poll(bench->link, 0), 0);
+    open_link(f);
+    assert_int_equal(rg_link_poll(f->link, 0), 0);
     atomic_store(&known, 1);
-    reach(bench, 0);
+    reach(f, 0);
     atomic_store(&known, 2); // another one instead
-    reach(bench, 1);
-    start(bench, 2);
+    reach(f, 1);
+    start(f, 2);
     atomic_store(&known, 6); // and one more
-    reach(bench, 2);
-    reach(bench, 1);
-    for (int i = 1; i < 3; i++) reach(bench, i);
-    for (int i = 0; i < 3; i++) fixture_stop(&bench->service[i]);
-    assert_int_equal(count_came(bench, 0), 0);
+    reach(f, 2);
+    reach(f, 1);
+    for (int i = 1; i < 3; i++) reach(f, i);
+    for (int i = 0; i < 3; i++) server_stop(&f->server[i]);
+    assert_int_equal(count_came(f, 0), 0);
 }
 
-#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_make, bench_drop)
+#define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, replicas_make, replicas_drop)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BENCH(requests_are_dealt_out),
-        ON_BENCH(what_a_lost_replica_had_goes_to_the_others),
-        ON_BENCH(replicas_come_and_go),
+        WITH_FIXTURE(requests_are_dealt_out),
+        WITH_FIXTURE(what_a_lost_replica_had_goes_to_the_others),
+        WITH_FIXTURE(replicas_come_and_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,41 +6,11 @@
 #include "tests/support/test.h"
 #include "tests/unit/wire/fixture.h"
 
-typedef struct {
-    rg_wire_options_t options;
-    char endpoint[600];
-    fixture_t service;
-    void *folder;
-} bench_t;
-
-static int bench_make(void **state)
-{
-    bench_t *bench = calloc(1, sizeof *bench);
-    if (folder_make(&bench->folder) != 0) return -1;
-    bench->options = fixture_options;
-    snprintf(bench->endpoint, sizeof bench->endpoint, "ipc://%s/s.ipc", (char *)bench->folder);
-    *state = bench;
-    return 0;
-}
-
-static int bench_drop(void **state)
-{
-    bench_t *bench = *state;
-    int failed = folder_remove(&bench->folder);
-    free(bench);
-    return failed;
-}
-
-static void start(bench_t *bench)
-{
-    if (fixture_start(&bench->service, &bench->options, bench->endpoint) != 0) fail_msg("%s", rg_error());
-}
-
-static rg_msg_t *ask_status(bench_t *bench)
+static rg_msg_t *ask_status(fixture_t *f)
 {
     rg_link_t *link;
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST), *reply = NULL;
-    assert_int_equal(rg_link_new(&link, &bench->options, "fixture", bench->service.bound, NULL), 0);
+    assert_int_equal(rg_link_new(&link, &f->options, "fixture", f->server.bound, NULL), 0);
     if (rg_link_ask(link, &request, &reply, -1) != 0) fail_msg("%s", rg_error());
     rg_link_destroy(&link);
     return reply;
@@ -48,9 +18,9 @@ static rg_msg_t *ask_status(bench_t *bench)
 
 static void status_is_answered_by_the_loop(void **state)
 {
-    bench_t *bench = *state;
-    start(bench);
-    rg_msg_t *reply = ask_status(bench);
+    fixture_t *f = *state;
+    fixture_start(f);
+    rg_msg_t *reply = ask_status(f);
     const Rg__V1__StatusReply *status = rg_msg_body(reply);
     assert_string_equal(status->service, "fixture");
     assert_string_equal(status->version, RG_VERSION);
@@ -61,94 +31,94 @@ static void status_is_answered_by_the_loop(void **state)
     assert_string_equal(status->fields[0]->value, "0");
     assert_string_equal(status->fields[1]->value, "fine");
     rg_msg_destroy(&reply);
-    fixture_stop(&bench->service);
-    assert_int_equal(bench->service.run_err, 0);
+    server_stop(&f->server);
+    assert_int_equal(f->server.run_err, 0);
 }
 
-// ------------------------------------------------------------------ endpoints
+// ---- endpoints
 static void a_living_ipc_path_is_not_taken(void **state)
 {
-    bench_t *bench = *state;
-    fixture_t second = {0};
+    fixture_t *f = *state;
+    server_t second = {0};
     char want[700];
-    start(bench);
-    assert_int_equal(fixture_start(&second, &bench->options, bench->endpoint), RG_EIO);
-    snprintf(want, sizeof want, "%s: already in use by process %d", bench->endpoint, (int)getpid());
+    fixture_start(f);
+    assert_int_equal(server_start(&second, &f->options, f->endpoint), RG_EIO);
+    snprintf(want, sizeof want, "%s: already in use by process %d", f->endpoint, (int)getpid());
     assert_string_equal(rg_error(), want);
-    rg_msg_t *reply = ask_status(bench); // the first still answers
+    rg_msg_t *reply = ask_status(f); // the first still answers
     rg_msg_destroy(&reply);
-    fixture_stop(&bench->service);
-    assert_int_equal(fixture_start(&second, &bench->options, bench->endpoint), 0);
-    fixture_stop(&second);
+    server_stop(&f->server);
+    assert_int_equal(server_start(&second, &f->options, f->endpoint), 0);
+    server_stop(&second);
 }
 
 static void a_dead_process_path_is_replaced(void **state)
 {
-    bench_t *bench = *state;
+    fixture_t *f = *state;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     char lock[700];
-    strcpy(address.sun_path, bench->endpoint + 6);
+    strcpy(address.sun_path, f->endpoint + 6);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
     close(fd); // the path stays
     snprintf(lock, sizeof lock, "%s.lock", address.sun_path);
     assert_int_equal(rg_file_write(lock, "1\n", 2), 0);
-    start(bench);
-    rg_msg_t *reply = ask_status(bench);
+    fixture_start(f);
+    rg_msg_t *reply = ask_status(f);
     rg_msg_destroy(&reply);
-    fixture_stop(&bench->service);
+    server_stop(&f->server);
     assert_false(rg_exists(address.sun_path));
 }
 
 static void a_file_in_the_way_is_kept(void **state)
 {
-    bench_t *bench = *state;
-    fixture_t service = {0};
-    assert_int_equal(rg_file_write(bench->endpoint + 6, "precious", 8), 0);
-    assert_int_equal(fixture_start(&service, &bench->options, bench->endpoint), RG_EIO);
+    fixture_t *f = *state;
+    server_t service = {0};
+    assert_int_equal(rg_file_write(f->endpoint + 6, "precious", 8), 0);
+    assert_int_equal(server_start(&service, &f->options, f->endpoint), RG_EIO);
     assert_non_null(strstr(rg_error(), "the path exists and is not a socket"));
-    assert_true(rg_exists(bench->endpoint + 6));
+    assert_true(rg_exists(f->endpoint + 6));
 }
 
 static void a_tcp_port_in_use_is_told(void **state)
 {
-    bench_t *bench = *state;
-    fixture_t second = {0};
+    fixture_t *f = *state;
+    server_t second = {0};
     char want[200];
-    strcpy(bench->endpoint, "tcp://127.0.0.1:*");
-    start(bench);
-    assert_int_equal(fixture_start(&second, &bench->options, bench->service.bound), RG_EIO);
-    snprintf(want, sizeof want, "%s: cannot listen: Address already in use", bench->service.bound);
+    strcpy(f->endpoint, "tcp://127.0.0.1:*");
+    fixture_start(f);
+    assert_int_equal(server_start(&second, &f->options, f->server.bound), RG_EIO);
+    snprintf(want, sizeof want, "%s: cannot listen: Address already in use", f->server.bound);
     assert_string_equal(rg_error(), want);
-    fixture_stop(&bench->service);
+    server_stop(&f->server);
 }
 
 static void unsafe_and_impossible_endpoints_are_refused(void **state)
 {
-    bench_t *bench = *state;
-    fixture_t service = {0};
+    fixture_t *f = *state;
+    server_t service = {0};
     char path[200] = "ipc://";
     static const char *open[] = {"tcp://*:*", "tcp://0.0.0.0:*", "tcp://127.evil.example:5", "tcp://[::]:*"};
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(fixture_start(&service, &bench->options, open[i]), RG_ECONFIG);
+        assert_int_equal(server_start(&service, &f->options, open[i]), RG_ECONFIG);
         assert_non_null(strstr(rg_error(), "endpoints.insecure: true"));
     }
-    bench->options.insecure = 1;
-    assert_int_equal(fixture_start(&service, &bench->options, "tcp://*:*"), 0);
-    fixture_stop(&service);
+    f->options.insecure = 1;
+    assert_int_equal(server_start(&service, &f->options, "tcp://*:*"), 0);
+    server_stop(&service);
     memset(path + 6, 'x', 108);
-    assert_int_equal(fixture_start(&service, &bench->options, path), RG_ECONFIG);
+    assert_int_equal(server_start(&service, &f->options, path), RG_ECONFIG);
     assert_non_null(strstr(rg_error(), "a path of 108 characters is too long for a socket (107 at most)"));
-    assert_int_equal(fixture_start(&service, &bench->options, "inproc://x"), RG_ECONFIG);
+    assert_int_equal(server_start(&service, &f->options, "inproc://x"), RG_ECONFIG);
 }
 
-// ------------------------------------------------------------------ hostile peers
-static void *raw_dealer(bench_t *bench, zsock_t **socket)
+// ---- hostile peers
+static void *raw_dealer(fixture_t *f, zsock_t **socket)
 {
     *socket = zsock_new(ZMQ_DEALER);
     zsock_set_linger(*socket, 0);
     void *handle = zsock_resolve(*socket);
-    assert_int_equal(zmq_connect(handle, bench->service.bound), 0);
+    assert_int_equal(zmq_connect(handle, f->server.bound), 0);
     return handle;
 }
 
@@ -184,11 +154,11 @@ static void expect_error(void *handle, uint64_t id, int want)
 
 static void bad_messages_are_refused_and_the_service_goes_on(void **state)
 {
-    bench_t *bench = *state;
+    fixture_t *f = *state;
     zsock_t *socket;
     unsigned char envelope[100];
-    start(bench);
-    void *handle = raw_dealer(bench, &socket);
+    fixture_start(f);
+    void *handle = raw_dealer(f, &socket);
     send_raw(handle, "\xff\xff\xff", 3, 1); // no id to answer
     send_raw(handle, "", 0, 1);
     send_raw(handle, "\xff", 1, 1000); // more frames than a message has
@@ -198,66 +168,66 @@ static void bad_messages_are_refused_and_the_service_goes_on(void **state)
     expect_error(handle, 8, RG_EFORMAT);
     send_raw(handle, envelope, pack_status(9, 1, envelope), 400);
     expect_error(handle, 9, RG_ELIMIT);
-    rg_msg_t *reply = ask_status(bench);
+    rg_msg_t *reply = ask_status(f);
     rg_msg_destroy(&reply);
     zsock_destroy(&socket);
-    fixture_stop(&bench->service);
-    assert_int_equal(bench->service.run_err, 0);
+    server_stop(&f->server);
+    assert_int_equal(f->server.run_err, 0);
 }
 
 static void a_long_identity_is_dropped(void **state)
 {
-    bench_t *bench = *state;
+    fixture_t *f = *state;
     unsigned char envelope[100];
     char identity[200];
-    start(bench);
+    fixture_start(f);
     memset(identity, 'i', sizeof identity);
     zsock_t *socket = zsock_new(ZMQ_DEALER);
     void *handle = zsock_resolve(socket);
     zmq_setsockopt(handle, ZMQ_ROUTING_ID, identity, sizeof identity);
     zsock_set_linger(socket, 0);
-    assert_int_equal(zmq_connect(handle, bench->service.bound), 0);
+    assert_int_equal(zmq_connect(handle, f->server.bound), 0);
     send_raw(handle, envelope, pack_status(7, 1, envelope), 1);
-    rg_msg_t *reply = ask_status(bench);
+    rg_msg_t *reply = ask_status(f);
     rg_msg_destroy(&reply);
     zsock_destroy(&socket);
-    fixture_stop(&bench->service);
+    server_stop(&f->server);
 }
 
 static void a_peer_that_never_reads_harms_nobody(void **state)
 {
-    bench_t *bench = *state;
+    fixture_t *f = *state;
     zsock_t *socket;
     unsigned char envelope[100];
-    start(bench);
-    void *handle = raw_dealer(bench, &socket);
+    fixture_start(f);
+    void *handle = raw_dealer(f, &socket);
     size_t size = pack_status(7, 1, envelope);
     zmq_setsockopt(handle, ZMQ_RCVHWM, &(int){1}, sizeof(int));
     for (int i = 0; i < 3000; i++) send_raw(handle, envelope, size, 1); // far beyond every queue
-    rg_msg_t *reply = ask_status(bench);
+    rg_msg_t *reply = ask_status(f);
     rg_msg_destroy(&reply);
     zsock_destroy(&socket);
-    fixture_stop(&bench->service);
+    server_stop(&f->server);
 }
 
 static void a_peer_that_left_is_forgotten(void **state)
 {
-    bench_t *bench = *state;
+    fixture_t *f = *state;
     rg_link_t *link;
     rg_msg_t *request = batch_request(2, 1);
-    start(bench);
-    assert_int_equal(rg_link_new(&link, &bench->options, "fixture", bench->service.bound, NULL), 0);
+    fixture_start(f);
+    assert_int_equal(rg_link_new(&link, &f->options, "fixture", f->server.bound, NULL), 0);
     rg_link_send(link, &request, -1, NULL, NULL);
-    while (sem_trywait(&bench->service.came) != 0) rg_link_poll(link, 10);
+    while (sem_trywait(&f->server.came) != 0) rg_link_poll(link, 10);
     rg_link_destroy(&link);
-    fixture_release_kept(&bench->service);
-    rg_msg_t *reply = ask_status(bench);
+    server_release_kept(&f->server);
+    rg_msg_t *reply = ask_status(f);
     rg_msg_destroy(&reply);
-    fixture_stop(&bench->service);
-    assert_int_equal(bench->service.run_err, 0);
+    server_stop(&f->server);
+    assert_int_equal(f->server.run_err, 0);
 }
 
-// ------------------------------------------------------------------ a service that asks another
+// ---- a service that asks another
 typedef struct {
     rg_service_t *service;
     rg_link_t *link;
@@ -298,23 +268,22 @@ static void *run_relay(void *argument)
 
 static void links_are_served_by_the_loop(void **state)
 {
-    bench_t *bench = *state;
+    fixture_t *f = *state;
     relay_t relay = {.timeout_ms = -1};
     pthread_t thread;
     static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_BATCH_REQUEST, pass_on, RG_ROLE_WRITER},
                                         {RG__V1__ENVELOPE__BODY_EMBED_REQUEST, pass_on, RG_ROLE_READER}};
     rg_service_spec_t spec = {
         .name = "relay", .endpoint = "tcp://127.0.0.1:*", .routes = routes, .n_routes = 2, .self = &relay};
-    start(bench);
-    assert_int_equal(rg_service_new(&relay.service, &bench->options, &spec), 0);
-    assert_int_equal(rg_link_new(&relay.link, &bench->options, "fixture", bench->service.bound, NULL), 0);
+    fixture_start(f);
+    assert_int_equal(rg_service_new(&relay.service, &f->options, &spec), 0);
+    assert_int_equal(rg_link_new(&relay.link, &f->options, "fixture", f->server.bound, NULL), 0);
     rg_service_add_link(relay.service, relay.link);
     assert_int_equal(pthread_create(&thread, NULL, run_relay, &relay), 0);
 
     rg_link_t *link;
     rg_msg_t *request = batch_request(7, 1), *reply = NULL;
-    assert_int_equal(rg_link_new(&link, &bench->options, "relay", rg_service_endpoint(relay.service), NULL),
-                     0);
+    assert_int_equal(rg_link_new(&link, &f->options, "relay", rg_service_endpoint(relay.service), NULL), 0);
     assert_int_equal(rg_link_ask(link, &request, &reply, -1), 0);
     assert_int_equal(((Rg__V1__BatchReply *)rg_msg_body(reply))->index, 107);
     rg_msg_destroy(&reply);
@@ -331,25 +300,25 @@ static void links_are_served_by_the_loop(void **state)
     pthread_join(thread, NULL);
     rg_link_destroy(&relay.link);
     rg_service_destroy(&relay.service);
-    fixture_stop(&bench->service);
+    server_stop(&f->server);
 }
 
-#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_make, bench_drop)
+#define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, fixture_make, fixture_drop)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BENCH(status_is_answered_by_the_loop),
-        ON_BENCH(a_living_ipc_path_is_not_taken),
-        ON_BENCH(a_dead_process_path_is_replaced),
-        ON_BENCH(a_file_in_the_way_is_kept),
-        ON_BENCH(a_tcp_port_in_use_is_told),
-        ON_BENCH(unsafe_and_impossible_endpoints_are_refused),
-        ON_BENCH(bad_messages_are_refused_and_the_service_goes_on),
-        ON_BENCH(a_long_identity_is_dropped),
-        ON_BENCH(a_peer_that_never_reads_harms_nobody),
-        ON_BENCH(a_peer_that_left_is_forgotten),
-        ON_BENCH(links_are_served_by_the_loop),
+        WITH_FIXTURE(status_is_answered_by_the_loop),
+        WITH_FIXTURE(a_living_ipc_path_is_not_taken),
+        WITH_FIXTURE(a_dead_process_path_is_replaced),
+        WITH_FIXTURE(a_file_in_the_way_is_kept),
+        WITH_FIXTURE(a_tcp_port_in_use_is_told),
+        WITH_FIXTURE(unsafe_and_impossible_endpoints_are_refused),
+        WITH_FIXTURE(bad_messages_are_refused_and_the_service_goes_on),
+        WITH_FIXTURE(a_long_identity_is_dropped),
+        WITH_FIXTURE(a_peer_that_never_reads_harms_nobody),
+        WITH_FIXTURE(a_peer_that_left_is_forgotten),
+        WITH_FIXTURE(links_are_served_by_the_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

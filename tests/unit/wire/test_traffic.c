@@ -5,48 +5,27 @@
 #include "tests/support/test.h"
 #include "tests/unit/wire/fixture.h"
 
-typedef struct {
-    rg_wire_options_t options;
-    char endpoint[600];
-    fixture_t service;
-    rg_link_t *link;
-    void *folder;
-} bench_t;
-
-static int bench_make(void **state)
+static int traffic_make(void **state)
 {
-    bench_t *bench = calloc(1, sizeof *bench);
-    if (folder_make(&bench->folder) != 0) return -1;
-    bench->options = fixture_options;
-    bench->options.message_max_mib = 1;
-    snprintf(bench->endpoint, sizeof bench->endpoint, "ipc://%s/s.ipc", (char *)bench->folder);
-    *state = bench;
-    if (fixture_start(&bench->service, &bench->options, bench->endpoint) != 0) return -1;
-    return rg_link_new(&bench->link, &bench->options, "fixture", bench->endpoint, NULL);
+    if (fixture_make(state) != 0) return -1;
+    fixture_t *f = *state;
+    f->options.message_max_mib = 1;
+    fixture_start(f);
+    return rg_link_new(&f->link, &f->options, "fixture", f->endpoint, NULL);
 }
 
-static int bench_drop(void **state)
-{
-    bench_t *bench = *state;
-    rg_link_destroy(&bench->link);
-    fixture_stop(&bench->service);
-    int failed = folder_remove(&bench->folder);
-    free(bench);
-    return failed;
-}
-
-static int ask(bench_t *bench, rg_msg_t *request)
+static int ask(fixture_t *f, rg_msg_t *request)
 {
     rg_msg_t *reply = NULL;
-    int err = rg_link_ask(bench->link, &request, &reply, -1);
+    int err = rg_link_ask(f->link, &request, &reply, -1);
     rg_msg_destroy(&reply);
     return err;
 }
 
-static rg_msg_t *ask_stats(bench_t *bench)
+static rg_msg_t *ask_stats(fixture_t *f)
 {
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATS_REQUEST), *reply = NULL;
-    if (rg_link_ask(bench->link, &request, &reply, -1) != 0) fail_msg("%s", rg_error());
+    if (rg_link_ask(f->link, &request, &reply, -1) != 0) fail_msg("%s", rg_error());
     assert_int_equal(rg_msg_kind(reply), RG__V1__ENVELOPE__BODY_STATS_REPLY);
     return reply;
 }
@@ -81,13 +60,13 @@ static void assert_counts(const rg_msg_t *stats, const char *kind, int requests,
 
 static void requests_are_counted_by_kind(void **state)
 {
-    bench_t *bench = *state;
-    for (uint64_t i = 0; i < 3; i++) assert_int_equal(ask(bench, batch_request(2 * i + 1, 1)), 0);
-    assert_int_equal(ask(bench, rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REQUEST)), RG_EMODEL);
-    assert_int_equal(ask(bench, rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST)), 0);
-    assert_int_equal(ask(bench, rg_msg_new(RG__V1__ENVELOPE__BODY_REMOVE_REQUEST)), RG_EINVAL);
-    assert_int_equal(ask(bench, rg_msg_new(RG__V1__ENVELOPE__BODY_LIST_REPLY)), RG_EINVAL);
-    rg_msg_t *stats = ask_stats(bench);
+    fixture_t *f = *state;
+    for (uint64_t i = 0; i < 3; i++) assert_int_equal(ask(f, batch_request(2 * i + 1, 1)), 0);
+    assert_int_equal(ask(f, rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REQUEST)), RG_EMODEL);
+    assert_int_equal(ask(f, rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST)), 0);
+    assert_int_equal(ask(f, rg_msg_new(RG__V1__ENVELOPE__BODY_REMOVE_REQUEST)), RG_EINVAL);
+    assert_int_equal(ask(f, rg_msg_new(RG__V1__ENVELOPE__BODY_LIST_REPLY)), RG_EINVAL);
+    rg_msg_t *stats = ask_stats(f);
     assert_counts(stats, "batch", 3, 0, 3);
     assert_counts(stats, "embed", 1, 1, 1);
     assert_counts(stats, "status", 1, 0, 1);
@@ -102,9 +81,9 @@ static void requests_are_counted_by_kind(void **state)
 
 static void a_reply_that_became_an_error_is_one(void **state)
 {
-    bench_t *bench = *state;
-    assert_int_equal(ask(bench, rg_msg_new(RG__V1__ENVELOPE__BODY_TRAIN_REQUEST)), RG_ELIMIT);
-    rg_msg_t *stats = ask_stats(bench);
+    fixture_t *f = *state;
+    assert_int_equal(ask(f, rg_msg_new(RG__V1__ENVELOPE__BODY_TRAIN_REQUEST)), RG_ELIMIT);
+    rg_msg_t *stats = ask_stats(f);
     assert_counts(stats, "train", 1, 1, 1);
     assert_true(value_of(stats, "rg_sent_bytes_total", "") < 1 << 20); // what was refused did not go out
     rg_msg_destroy(&stats);
@@ -117,16 +96,16 @@ static void take_nothing(void *self, int err, const rg_msg_t *reply)
 
 static void a_request_is_open_until_it_is_answered(void **state)
 {
-    bench_t *bench = *state;
+    fixture_t *f = *state;
     rg_msg_t *request = batch_request(2, 1);
-    rg_link_send(bench->link, &request, -1, take_nothing, NULL);
-    rg_msg_t *stats = ask_stats(bench);
+    rg_link_send(f->link, &request, -1, take_nothing, NULL);
+    rg_msg_t *stats = ask_stats(f);
     assert_int_equal(value_of(stats, "rg_open_requests", ""), 2); // and the one that asks
     assert_counts(stats, "batch", 1, 0, 0);
     rg_msg_destroy(&stats);
-    fixture_release_kept(&bench->service);
-    while (rg_link_pending(bench->link)) assert_int_equal(rg_link_poll(bench->link, -1), 0);
-    stats = ask_stats(bench);
+    server_release_kept(&f->server);
+    while (rg_link_pending(f->link)) assert_int_equal(rg_link_poll(f->link, -1), 0);
+    stats = ask_stats(f);
     assert_int_equal(value_of(stats, "rg_open_requests", ""), 1);
     assert_counts(stats, "batch", 1, 0, 1);
     rg_msg_destroy(&stats);
@@ -134,13 +113,13 @@ static void a_request_is_open_until_it_is_answered(void **state)
 
 static void unreadable_messages_are_counted(void **state)
 {
-    bench_t *bench = *state;
+    fixture_t *f = *state;
     zsock_t *raw = zsock_new(ZMQ_DEALER);
     void *handle = zsock_resolve(raw);
-    assert_int_equal(zmq_connect(handle, bench->endpoint), 0);
+    assert_int_equal(zmq_connect(handle, f->endpoint), 0);
     assert_int_equal(zmq_send(handle, "\xff\xff\xff", 3, 0), 3);
     for (double bad = 0; bad == 0;) { // until it has come
-        rg_msg_t *stats = ask_stats(bench);
+        rg_msg_t *stats = ask_stats(f);
         bad = value_of(stats, "rg_unreadable_messages_total", "");
         rg_msg_destroy(&stats);
     }
@@ -149,9 +128,9 @@ static void unreadable_messages_are_counted(void **state)
 
 static void numbers_of_the_status_are_gauges(void **state)
 {
-    bench_t *bench = *state;
-    for (int i = 0; i < 2; i++) assert_int_equal(ask(bench, batch_request(1, 1)), 0);
-    rg_msg_t *stats = ask_stats(bench);
+    fixture_t *f = *state;
+    for (int i = 0; i < 2; i++) assert_int_equal(ask(f, batch_request(1, 1)), 0);
+    rg_msg_t *stats = ask_stats(f);
     assert_int_equal(value_of(stats, "rg_fixture_seen", ""), 2);
     assert_null(find(stats, "rg_fixture_mood", ""));
     assert_true(value_of(stats, "rg_resident_memory_bytes", "") > 100000);
@@ -160,7 +139,7 @@ static void numbers_of_the_status_are_gauges(void **state)
     rg_msg_destroy(&stats);
 }
 
-// ------------------------------------------------------------------ without a service
+// ---- without a service
 static const rg_service_spec_t lonely = {.name = "lonely"};
 
 static void refresh(rg__traffic_t *traffic, const char *key, const char *value)
@@ -241,16 +220,16 @@ static void requests_never_answered_do_not_pile_up(void **state)
     rg__traffic_destroy(&traffic);
 }
 
-#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_make, bench_drop)
+#define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, traffic_make, fixture_drop)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BENCH(requests_are_counted_by_kind),
-        ON_BENCH(a_reply_that_became_an_error_is_one),
-        ON_BENCH(a_request_is_open_until_it_is_answered),
-        ON_BENCH(unreadable_messages_are_counted),
-        ON_BENCH(numbers_of_the_status_are_gauges),
+        WITH_FIXTURE(requests_are_counted_by_kind),
+        WITH_FIXTURE(a_reply_that_became_an_error_is_one),
+        WITH_FIXTURE(a_request_is_open_until_it_is_answered),
+        WITH_FIXTURE(unreadable_messages_are_counted),
+        WITH_FIXTURE(numbers_of_the_status_are_gauges),
         cmocka_unit_test(only_plain_numbers_are_taken_over),
         cmocka_unit_test(fields_of_earlier_statuses_are_gone),
         cmocka_unit_test(lost_replies_are_not_sent),

@@ -9,46 +9,29 @@
 
 enum { SHORT_MS = 50 };
 
-typedef struct {
-    rg_wire_options_t options; // the service's
-    fixture_t service;
-    void *folder; // of keys
-} bench_t;
-
-static int bench_make(void **state)
+static int zap_make(void **state)
 {
-    bench_t *bench = calloc(1, sizeof *bench);
-    *state = bench;
-    if (folder_make(&bench->folder) != 0) return -1;
-    bench->options = fixture_options;
-    bench->options.keys = bench->folder;
     static const char *const names[] = {"server", "services", "wendy", "ann", "eve"};
+    if (fixture_make(state) != 0) return -1;
+    fixture_t *f = *state;
+    f->options.keys = f->folder;
     for (size_t i = 0; i < 5; i++)
-        if (keys_make(bench->folder, names[i]) != 0) return -1;
-    return keys_allow(bench->folder, "services", RG_ROLE_ADMIN) ||
-           keys_allow(bench->folder, "wendy", RG_ROLE_WRITER) ||
-           keys_allow(bench->folder, "ann", RG_ROLE_READER); // eve is nobody
+        if (keys_make(f->folder, names[i]) != 0) return -1;
+    return keys_allow(f->folder, "services", RG_ROLE_ADMIN) ||
+           keys_allow(f->folder, "wendy", RG_ROLE_WRITER) || keys_allow(f->folder, "ann", RG_ROLE_READER);
 }
 
-static int bench_drop(void **state)
+static void start(fixture_t *f)
 {
-    bench_t *bench = *state;
-    int failed = folder_remove(&bench->folder);
-    free(bench);
-    return failed;
+    assert_ok(server_start(&f->server, &f->options, "tcp://127.0.0.1:*"));
 }
 
-static void start(bench_t *bench)
+static rg_link_t *link_of(const fixture_t *f, const char *identity)
 {
-    assert_ok(fixture_start(&bench->service, &bench->options, "tcp://127.0.0.1:*"));
-}
-
-static rg_link_t *link_of(const bench_t *bench, const char *identity)
-{
-    rg_wire_options_t options = bench->options;
+    rg_wire_options_t options = f->options;
     rg_link_t *link;
     options.identity = identity;
-    assert_ok(rg_link_new(&link, &options, "fixture", bench->service.bound, NULL));
+    assert_ok(rg_link_new(&link, &options, "fixture", f->server.bound, NULL));
     return link;
 }
 
@@ -82,39 +65,39 @@ static int ask_train(rg_link_t *link)
     return ask(link, rg_msg_new(RG__V1__ENVELOPE__BODY_TRAIN_REQUEST), -1);
 }
 
-// ------------------------------------------------------------------ roles
+// ---- roles
 static void an_admin_may_do_everything(void **state)
 {
-    bench_t *bench = *state;
-    start(bench);
-    rg_link_t *link = link_of(bench, "services");
+    fixture_t *f = *state;
+    start(f);
+    rg_link_t *link = link_of(f, "services");
     assert_ok(ask_status(link));
     assert_fails(ask_embed(link), RG_EMODEL, "no model is loaded");
     assert_ok(ask_batch(link));
     assert_fails(ask_train(link), RG_ELIMIT, "a payload of");
     rg_link_destroy(&link);
-    fixture_stop(&bench->service);
+    server_stop(&f->server);
 }
 
 static void a_writer_may_not_do_what_an_admin_may(void **state)
 {
-    bench_t *bench = *state;
-    start(bench);
-    rg_link_t *link = link_of(bench, "wendy");
+    fixture_t *f = *state;
+    start(f);
+    rg_link_t *link = link_of(f, "wendy");
     assert_ok(ask_status(link));
     assert_fails(ask_embed(link), RG_EMODEL, "no model is loaded");
     assert_ok(ask_batch(link));
     assert_fails(ask_train(link), RG_EACCES,
                  "fixture: a train_request needs the admin role, and the role of wendy is writer");
     rg_link_destroy(&link);
-    fixture_stop(&bench->service);
+    server_stop(&f->server);
 }
 
 static void a_reader_may_only_read(void **state)
 {
-    bench_t *bench = *state;
-    start(bench);
-    rg_link_t *link = link_of(bench, "ann");
+    fixture_t *f = *state;
+    start(f);
+    rg_link_t *link = link_of(f, "ann");
     assert_ok(ask_status(link));
     assert_fails(ask_embed(link), RG_EMODEL, "no model is loaded");
     assert_fails(ask_batch(link), RG_EACCES,
@@ -122,57 +105,57 @@ static void a_reader_may_only_read(void **state)
     assert_fails(ask_train(link), RG_EACCES, "needs the admin role");
     assert_ok(ask_status(link)); // it is still served
     rg_link_destroy(&link);
-    fixture_stop(&bench->service);
-    assert_int_equal(bench->service.n_seen, 0);
+    server_stop(&f->server);
+    assert_int_equal(f->server.n_seen, 0);
 }
 
-// ------------------------------------------------------------------ a list that changes
+// ---- a list that changes
 static void a_withdrawn_key_is_refused_at_its_next_request(void **state)
 {
-    bench_t *bench = *state;
-    start(bench);
-    rg_link_t *link = link_of(bench, "wendy");
+    fixture_t *f = *state;
+    start(f);
+    rg_link_t *link = link_of(f, "wendy");
     assert_ok(ask_batch(link));
-    assert_ok(keys_allow(bench->folder, "wendy", RG_ROLE_NONE));
+    assert_ok(keys_allow(f->folder, "wendy", RG_ROLE_NONE));
     assert_fails(ask_batch(link), RG_EACCES, "needs the writer role, and the role of this key is none");
     assert_fails(ask_status(link), RG_EACCES, "needs the reader role, and the role of this key is none");
-    assert_int_equal(bench->service.n_seen, 1);
-    assert_ok(keys_allow(bench->folder, "wendy", RG_ROLE_READER));
+    assert_int_equal(f->server.n_seen, 1);
+    assert_ok(keys_allow(f->folder, "wendy", RG_ROLE_READER));
     assert_ok(ask_status(link));
     assert_fails(ask_batch(link), RG_EACCES, "the role of wendy is reader");
     rg_link_destroy(&link);
-    fixture_stop(&bench->service);
+    server_stop(&f->server);
 }
 
 static void a_key_that_waits_is_let_in_once_it_is_allowed(void **state)
 {
-    bench_t *bench = *state;
-    start(bench);
-    rg_link_t *link = link_of(bench, "eve");
+    fixture_t *f = *state;
+    start(f);
+    rg_link_t *link = link_of(f, "eve");
     assert_fails(ask(link, batch_request(1, 1), SHORT_MS), RG_ETIMEOUT, "no answer within");
-    assert_ok(keys_allow(bench->folder, "eve", RG_ROLE_WRITER));
+    assert_ok(keys_allow(f->folder, "eve", RG_ROLE_WRITER));
     assert_ok(ask_batch(link));
     rg_link_destroy(&link);
-    fixture_stop(&bench->service);
-    assert_int_equal(bench->service.n_seen, 1); // what was given up is not sent later
+    server_stop(&f->server);
+    assert_int_equal(f->server.n_seen, 1); // what was given up is not sent later
 }
 
 static void a_list_that_cannot_be_read_does_not_replace_the_last(void **state)
 {
-    bench_t *bench = *state;
+    fixture_t *f = *state;
     char path[600];
-    snprintf(path, sizeof path, "%s/allowed", (char *)bench->folder);
-    start(bench);
-    rg_link_t *link = link_of(bench, "wendy");
+    snprintf(path, sizeof path, "%s/allowed", (char *)f->folder);
+    start(f);
+    rg_link_t *link = link_of(f, "wendy");
     assert_ok(rg_file_write(path, "king of everything\n", 19));
     assert_ok(ask_batch(link));
     assert_ok(rg_file_write(path, "", 0)); // this one allows nobody
     assert_fails(ask_batch(link), RG_EACCES, "the role of this key is none");
     rg_link_destroy(&link);
-    fixture_stop(&bench->service);
+    server_stop(&f->server);
 }
 
-// ------------------------------------------------------------------ handshakes that fail
+// ---- handshakes that fail
 // A bare socket, and the event that ends its handshake.
 typedef struct {
     zsock_t *socket, *monitor;
@@ -215,28 +198,28 @@ static void stranger_destroy(stranger_t *stranger)
 }
 
 // The stranger's handshake ends in one of these ways; it is not answered, and others still are.
-static void expect_refusal(bench_t *bench, const rg_keypair_t *own, const char *server, int want)
+static void expect_refusal(fixture_t *f, const rg_keypair_t *own, const char *server, int want)
 {
-    start(bench);
+    start(f);
     stranger_t stranger = stranger_new(own, server);
-    assert_true(end_of_handshake(&stranger, bench->service.bound) & want);
-    rg_link_t *link = link_of(bench, "ann");
+    assert_true(end_of_handshake(&stranger, f->server.bound) & want);
+    rg_link_t *link = link_of(f, "ann");
     assert_ok(ask_status(link));
     assert_int_equal(zmq_recv(zsock_resolve(stranger.socket), NULL, 0, ZMQ_DONTWAIT), -1);
     rg_link_destroy(&link);
     stranger_destroy(&stranger);
-    fixture_stop(&bench->service);
-    assert_int_equal(bench->service.n_seen, 0);
+    server_stop(&f->server);
+    assert_int_equal(f->server.n_seen, 0);
 }
 
 static void an_unknown_key_is_refused(void **state)
 {
-    bench_t *bench = *state;
+    fixture_t *f = *state;
     rg_keypair_t eve;
     char server[RG_KEY_TEXT_SIZE];
-    assert_ok(rg_keypair_read(bench->folder, "eve", &eve));
-    assert_ok(rg_keypair_read_public(bench->folder, "server", server));
-    expect_refusal(bench, &eve, server, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH);
+    assert_ok(rg_keypair_read(f->folder, "eve", &eve));
+    assert_ok(rg_keypair_read_public(f->folder, "server", server));
+    expect_refusal(f, &eve, server, ZMQ_EVENT_HANDSHAKE_FAILED_AUTH);
 }
 
 static void one_without_a_key_is_refused(void **state)
@@ -248,85 +231,83 @@ static void one_without_a_key_is_refused(void **state)
 
 static void a_wrong_server_key_is_refused(void **state)
 {
-    bench_t *bench = *state;
+    fixture_t *f = *state;
     rg_keypair_t ann;
     char server[RG_KEY_TEXT_SIZE];
-    assert_ok(rg_keypair_read(bench->folder, "ann", &ann));
-    assert_ok(rg_keypair_read_public(bench->folder, "eve", server));
-    expect_refusal(bench, &ann, server, ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL);
+    assert_ok(rg_keypair_read(f->folder, "ann", &ann));
+    assert_ok(rg_keypair_read_public(f->folder, "eve", server));
+    expect_refusal(f, &ann, server, ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL);
 }
 
-// ------------------------------------------------------------------ where keys are needed
+// ---- where keys are needed
 static void beyond_loopback_keys_are_enough(void **state)
 {
-    bench_t *bench = *state;
-    assert_ok(fixture_start(&bench->service, &bench->options, "tcp://*:*"));
-    fixture_stop(&bench->service);
-    assert_ok(
-        fixture_start(&bench->service, &bench->options, "tcp://*:*")); // the guard's place is free again
-    fixture_stop(&bench->service);
-    bench->options.keys = "";
-    assert_fails(fixture_start(&bench->service, &bench->options, "tcp://*:*"), RG_ECONFIG,
-                 "security.keys guards it");
+    fixture_t *f = *state;
+    assert_ok(server_start(&f->server, &f->options, "tcp://*:*"));
+    server_stop(&f->server);
+    assert_ok(server_start(&f->server, &f->options, "tcp://*:*")); // the guard's place is free again
+    server_stop(&f->server);
+    f->options.keys = "";
+    assert_fails(server_start(&f->server, &f->options, "tcp://*:*"), RG_ECONFIG, "security.keys guards it");
 }
 
 static void unix_sockets_need_no_keys(void **state)
 {
-    bench_t *bench = *state;
+    fixture_t *f = *state;
     char endpoint[600];
-    snprintf(endpoint, sizeof endpoint, "ipc://%s/s.ipc", (char *)bench->folder);
-    assert_ok(fixture_start(&bench->service, &bench->options, endpoint));
-    rg_link_t *link = link_of(bench, "nobody");
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/s.ipc", (char *)f->folder);
+    assert_ok(server_start(&f->server, &f->options, endpoint));
+    rg_link_t *link = link_of(f, "nobody");
     assert_ok(ask_batch(link));
     assert_fails(ask_train(link), RG_ELIMIT, "a payload of");
     rg_link_destroy(&link);
-    fixture_stop(&bench->service);
+    server_stop(&f->server);
 }
 
 static void keys_that_are_not_in_order_end_the_start(void **state)
 {
-    bench_t *bench = *state;
-    fixture_t service = {0};
+    fixture_t *f = *state;
+    server_t service = {0};
     rg_link_t *link;
     char path[600];
-    snprintf(path, sizeof path, "%s/server.key_secret", (char *)bench->folder);
+    snprintf(path, sizeof path, "%s/server.key_secret", (char *)f->folder);
     chmod(path, 0644);
-    assert_fails(fixture_start(&service, &bench->options, "tcp://127.0.0.1:*"), RG_EACCES, path);
+    assert_fails(server_start(&service, &f->options, "tcp://127.0.0.1:*"), RG_EACCES, path);
     remove(path);
-    assert_fails(fixture_start(&service, &bench->options, "tcp://127.0.0.1:*"), RG_ENOENT, path);
-    bench->options.identity = "nobody";
-    assert_fails(rg_link_new(&link, &bench->options, "fixture", "tcp://127.0.0.1:9", NULL), RG_ENOENT,
+    assert_fails(server_start(&service, &f->options, "tcp://127.0.0.1:*"), RG_ENOENT, path);
+    f->options.identity = "nobody";
+    assert_fails(rg_link_new(&link, &f->options, "fixture", "tcp://127.0.0.1:9", NULL), RG_ENOENT,
                  "nobody.key_secret");
 }
 
 static void one_service_of_a_process_is_guarded(void **state)
 {
-    bench_t *bench = *state;
-    fixture_t second = {0};
-    start(bench);
-    assert_fails(fixture_start(&second, &bench->options, "tcp://127.0.0.1:*"), RG_EBUSY,
+    fixture_t *f = *state;
+    server_t second = {0};
+    start(f);
+    assert_fails(server_start(&second, &f->options, "tcp://127.0.0.1:*"), RG_EBUSY,
                  "another service of this process is encrypted already");
-    fixture_stop(&bench->service);
+    server_stop(&f->server);
 }
 
-#define ON_BENCH(test) cmocka_unit_test_setup_teardown(test, bench_make, bench_drop)
+#define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, zap_make, fixture_drop)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        ON_BENCH(an_admin_may_do_everything),
-        ON_BENCH(a_writer_may_not_do_what_an_admin_may),
-        ON_BENCH(a_reader_may_only_read),
-        ON_BENCH(a_withdrawn_key_is_refused_at_its_next_request),
-        ON_BENCH(a_key_that_waits_is_let_in_once_it_is_allowed),
-        ON_BENCH(a_list_that_cannot_be_read_does_not_replace_the_last),
-        ON_BENCH(an_unknown_key_is_refused),
-        ON_BENCH(one_without_a_key_is_refused),
-        ON_BENCH(a_wrong_server_key_is_refused),
-        ON_BENCH(beyond_loopback_keys_are_enough),
-        ON_BENCH(unix_sockets_need_no_keys),
-        ON_BENCH(keys_that_are_not_in_order_end_the_start),
-        ON_BENCH(one_service_of_a_process_is_guarded),
+        WITH_FIXTURE(an_admin_may_do_everything),
+        WITH_FIXTURE(a_writer_may_not_do_what_an_admin_may),
+        WITH_FIXTURE(a_reader_may_only_read),
+        WITH_FIXTURE(a_withdrawn_key_is_refused_at_its_next_request),
+        WITH_FIXTURE(a_key_that_waits_is_let_in_once_it_is_allowed),
+        WITH_FIXTURE(a_list_that_cannot_be_read_does_not_replace_the_last),
+        WITH_FIXTURE(an_unknown_key_is_refused),
+        WITH_FIXTURE(one_without_a_key_is_refused),
+        WITH_FIXTURE(a_wrong_server_key_is_refused),
+        WITH_FIXTURE(beyond_loopback_keys_are_enough),
+        WITH_FIXTURE(unix_sockets_need_no_keys),
+        WITH_FIXTURE(keys_that_are_not_in_order_end_the_start),
+        WITH_FIXTURE(one_service_of_a_process_is_guarded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
