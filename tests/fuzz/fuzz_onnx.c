@@ -253,7 +253,7 @@ size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t capacity)
                                         "tests/unit/onnx/fixtures/squeeze.onnx",
                                         "tests/unit/onnx/fixtures/inception.onnx"};
     static builder_t builder;
-    if (i < MODELS && capacity > 6 * EDIT) { // without edits, but with capacity for some
+    if (i < MODELS && capacity > 6 * EDIT) { // without edits, but with space for some
         memset(out, 0, 6 * EDIT + 1);
         out[0] = (uint8_t)i;
         return 6 * EDIT + 1;

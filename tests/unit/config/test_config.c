@@ -33,7 +33,7 @@ static int load_text(rg_config_t *out, const char *yaml, const char *name)
     return rg_config_load(out, name, NULL, 0);
 }
 
-static void defaults_are_the_papers_but_for_r(void **state)
+static void defaults_are_the_papers_except_r(void **state)
 {
     (void)state;
     assert_int_equal(rg_config_load(&config, NULL, NULL, 0), 0);
@@ -332,7 +332,7 @@ static const refusal_t refusals[] = {
     {"\"\"\n%\xcb", "bad.yaml:2: has a character that is not printable UTF-8"},
 };
 
-static void bad_files_are_told_apart(void **state)
+static void each_bad_file_has_its_sentence(void **state)
 {
     (void)state;
     rg_config_t before;
@@ -347,7 +347,7 @@ static void bad_files_are_told_apart(void **state)
     }
 }
 
-static void bad_overrides_are_told_apart(void **state)
+static void each_bad_override_has_its_sentence(void **state)
 {
     (void)state;
     static const refusal_t cases[] = {
@@ -374,7 +374,7 @@ static void bad_overrides_are_told_apart(void **state)
     }
 }
 
-static void long_things_are_bounded(void **state)
+static void long_texts_are_bounded(void **state)
 {
     (void)state;
     char text[40000];
@@ -450,7 +450,7 @@ static void attributes_are_found_by_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_are_the_papers_but_for_r),
+        cmocka_unit_test(defaults_are_the_papers_except_r),
         cmocka_unit_test(http_ports_go_by_service),
         cmocka_unit_test(every_row_is_sound),
         cmocka_unit_test(a_file_is_read_and_the_rest_stays_default),
@@ -459,9 +459,9 @@ int main(void)
         IN_FOLDER(the_environment_overrides_the_file_and_set_both),
         cmocka_unit_test(a_dump_reads_back_identical),
         cmocka_unit_test(each_key_can_be_set_and_reads_back),
-        cmocka_unit_test(bad_files_are_told_apart),
-        cmocka_unit_test(bad_overrides_are_told_apart),
-        cmocka_unit_test(long_things_are_bounded),
+        cmocka_unit_test(each_bad_file_has_its_sentence),
+        cmocka_unit_test(each_bad_override_has_its_sentence),
+        cmocka_unit_test(long_texts_are_bounded),
         IN_FOLDER(bad_paths_are_named),
         cmocka_unit_test(help_lists_every_key),
         cmocka_unit_test(attributes_are_found_by_name),

@@ -43,7 +43,7 @@ static void a_list_becomes_a_mask(void **state)
     assert_int_equal(mask, 1u << rg_services_find("trainer") | 1u << rg_services_find("loader"));
 }
 
-static void the_gateway_is_there_where_it_has_a_port(void **state)
+static void the_gateway_exists_if_it_has_a_port(void **state)
 {
     (void)state;
     rg_config_t config;
@@ -64,7 +64,7 @@ int main(void)
         cmocka_unit_test(services_are_found_by_their_own_names),
         cmocka_unit_test(each_has_its_endpoint),
         cmocka_unit_test(a_list_becomes_a_mask),
-        cmocka_unit_test(the_gateway_is_there_where_it_has_a_port),
+        cmocka_unit_test(the_gateway_exists_if_it_has_a_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,7 +40,7 @@ static void reset_gives_the_same_memory_again_and_peak_stays(void **state)
     rg_arena_fini(&arena);
 }
 
-static void what_was_given_back_is_given_out_again(void **state)
+static void a_piece_given_back_is_used_again(void **state)
 {
     (void)state;
     rg_arena_t arena;
@@ -79,7 +79,7 @@ static void the_smallest_spare_that_fits_is_taken(void **state)
     rg_arena_fini(&arena);
 }
 
-static void the_last_piece_given_back_shortens_what_is_used(void **state)
+static void giving_back_the_last_piece_lowers_the_end(void **state)
 {
     (void)state;
     rg_arena_t arena;
@@ -144,9 +144,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_are_aligned_and_apart),
         cmocka_unit_test(reset_gives_the_same_memory_again_and_peak_stays),
-        cmocka_unit_test(what_was_given_back_is_given_out_again),
+        cmocka_unit_test(a_piece_given_back_is_used_again),
         cmocka_unit_test(the_smallest_spare_that_fits_is_taken),
-        cmocka_unit_test(the_last_piece_given_back_shortens_what_is_used),
+        cmocka_unit_test(giving_back_the_last_piece_lowers_the_end),
         cmocka_unit_test(all_of_the_range_can_be_used),
         cmocka_unit_test(an_impossible_range_is_refused),
         cmocka_unit_test(exhaustion_ends_the_process),

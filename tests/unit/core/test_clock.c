@@ -40,7 +40,7 @@ static void parts_add_up_to_the_whole(void **state)
     assert_true(sum >= 4 && sum <= whole);
 }
 
-static void sorting_adds_both_passes(void **state)
+static void sorting_uses_the_sum_of_both_passes(void **state)
 {
     (void)state;
     int a = rg_stopwatch_begin(&watch, "a"), b = rg_stopwatch_begin(&watch, "b");
@@ -75,7 +75,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(parts_add_up_to_the_whole, fresh),
-        cmocka_unit_test_setup(sorting_adds_both_passes, fresh),
+        cmocka_unit_test_setup(sorting_uses_the_sum_of_both_passes, fresh),
         cmocka_unit_test_setup(parts_that_do_not_fit_are_other, fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

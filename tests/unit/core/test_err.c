@@ -60,7 +60,7 @@ static void a_long_sentence_is_cut(void **state)
     assert_int_equal(strlen(rg_error()), 511);
 }
 
-static void errno_is_told_and_a_full_disk_is_its_own_code(void **state)
+static void errno_is_in_the_sentence_and_a_full_disk_has_a_code(void **state)
 {
     (void)state;
     errno = EACCES;
@@ -111,7 +111,7 @@ int main(void)
         cmocka_unit_test(other_codes_are_unknown),
         cmocka_unit_test(fail_returns_the_code_and_keeps_the_sentence),
         cmocka_unit_test(a_long_sentence_is_cut),
-        cmocka_unit_test(errno_is_told_and_a_full_disk_is_its_own_code),
+        cmocka_unit_test(errno_is_in_the_sentence_and_a_full_disk_has_a_code),
         cmocka_unit_test(sentences_belong_to_their_thread),
         cmocka_unit_test(a_failure_keeps_the_first_sentence_and_raises_it_again),
     };

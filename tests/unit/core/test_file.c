@@ -59,7 +59,7 @@ static void reading_is_bounded(void **state)
     free(data);
 }
 
-static void what_is_not_a_file_is_refused(void **state)
+static void only_regular_files_are_read(void **state)
 {
     unsigned char *data = NULL;
     size_t size;
@@ -114,7 +114,7 @@ static void a_missing_folder_is_named(void **state)
     assert_non_null(strstr(rg_error(), "cannot create"));
 }
 
-static void a_full_disk_is_told_and_leaves_the_old_file(void **state)
+static void a_full_disk_is_an_error_and_leaves_the_old_file(void **state)
 {
     (void)state;
     rg_file_t full = {.fd = -1};
@@ -198,7 +198,7 @@ static void a_cut_line_is_ended(void **state)
     assert_content("one\ntw\nthree\n");
 }
 
-static void what_cannot_be_added_to_is_named(void **state)
+static void a_journal_that_cannot_be_written_is_named(void **state)
 {
     rg_journal_t journal;
     assert_int_equal(rg_journal_open(&journal, *state), RG_EIO); // a folder
@@ -213,17 +213,18 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_FOLDER(what_is_written_is_read),
         IN_FOLDER(reading_is_bounded),
-        IN_FOLDER(what_is_not_a_file_is_refused),
+        IN_FOLDER(only_regular_files_are_read),
         IN_FOLDER(an_abandoned_file_leaves_the_old_one),
         IN_FOLDER(pieces_arrive_together),
         IN_FOLDER(a_failed_commit_leaves_no_temporary),
         IN_FOLDER(a_missing_folder_is_named),
-        IN_FOLDER(a_full_disk_is_told_and_leaves_the_old_file),
+        IN_FOLDER(a_full_disk_is_an_error_and_leaves_the_old_file),
         IN_FOLDER(folders_are_made_with_their_parents),
         IN_FOLDER(a_listing_is_sorted_without_dot_names),
         cmocka_unit_test_setup_teardown(lines_are_added, journal_setup, folder_remove),
         cmocka_unit_test_setup_teardown(a_cut_line_is_ended, journal_setup, folder_remove),
-        cmocka_unit_test_setup_teardown(what_cannot_be_added_to_is_named, journal_setup, folder_remove),
+        cmocka_unit_test_setup_teardown(a_journal_that_cannot_be_written_is_named, journal_setup,
+                                        folder_remove),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

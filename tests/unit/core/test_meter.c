@@ -77,7 +77,7 @@ static void the_registry_is_bounded(void **state)
     assert_non_null(rg_meters_get(meters, &(rg_meter_spec_t){RG_METER_GAUGE, "rg_7", "", NULL, NULL}));
 }
 
-static void buckets_hold_their_upper_edge(void **state)
+static void a_bucket_includes_its_upper_bound(void **state)
 {
     rg_meter_t *meter = histogram(*state);
     assert_value(rg_meter_bound(0), 1e-4);
@@ -173,7 +173,7 @@ static void text_of_a_histogram_is_cumulative(void **state)
     free(text);
 }
 
-static void numbers_that_are_none_have_the_formats_names(void **state)
+static void nan_and_infinity_are_written_by_name(void **state)
 {
     rg_meters_t *meters = *state;
     rg_meter_t *gauge =
@@ -197,13 +197,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         ON_METERS(a_meter_is_found_again),
         ON_METERS(the_registry_is_bounded),
-        ON_METERS(buckets_hold_their_upper_edge),
+        ON_METERS(a_bucket_includes_its_upper_bound),
         ON_METERS(quantiles_are_interpolated_in_their_bucket),
         ON_METERS(quantiles_never_pass_the_largest),
         ON_METERS(text_groups_meters_by_name),
         ON_METERS(text_escapes_help_and_labels),
         ON_METERS(text_of_a_histogram_is_cumulative),
-        ON_METERS(numbers_that_are_none_have_the_formats_names),
+        ON_METERS(nan_and_infinity_are_written_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

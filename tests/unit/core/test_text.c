@@ -31,7 +31,7 @@ static void characters_have_their_size(void **state)
     }
 }
 
-static void other_bytes_are_no_characters(void **state)
+static void invalid_sequences_have_size_0(void **state)
 {
     static const char *const cases[] = {
         "\x80",             // continuation without a start
@@ -66,7 +66,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(characters_have_their_size),
-        cmocka_unit_test(other_bytes_are_no_characters),
+        cmocka_unit_test(invalid_sequences_have_size_0),
         cmocka_unit_test(text_is_printable_as_a_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,7 +111,7 @@ static int returned(rg_worker_t *worker, int timeout_ms)
     return poll(&fd, 1, timeout_ms) == 1;
 }
 
-static void a_job_runs_and_says_so(void **state)
+static void a_finished_job_makes_the_descriptor_readable(void **state)
 {
     (void)state;
     rg_worker_t *worker;
@@ -176,7 +176,7 @@ static void destroying_stops_the_job(void **state)
     rg_worker_destroy(&worker);
 }
 
-static void signals_stay_with_the_loop(void **state)
+static void jobs_run_with_signals_blocked(void **state)
 {
     (void)state;
     rg_worker_t *worker;
@@ -195,11 +195,11 @@ int main(void)
         cmocka_unit_test(all_work_is_done_once),
         cmocka_unit_test(a_pool_thread_joins),
         cmocka_unit_test(a_pool_of_one_thread_works),
-        cmocka_unit_test(a_job_runs_and_says_so),
+        cmocka_unit_test(a_finished_job_makes_the_descriptor_readable),
         cmocka_unit_test(a_failure_comes_with_its_sentence),
         cmocka_unit_test(a_second_job_is_refused_while_one_runs),
         cmocka_unit_test(destroying_stops_the_job),
-        cmocka_unit_test(signals_stay_with_the_loop),
+        cmocka_unit_test(jobs_run_with_signals_blocked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

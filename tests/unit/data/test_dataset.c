@@ -194,7 +194,7 @@ static void test_folder(void **state)
     rg_dataset_close(&set);
 }
 
-static void test_nothing_there(void **state)
+static void test_missing_files(void **state)
 {
     configure(state);
     assert_refused(RG_ENOENT, "neither list_attr_celeba.txt nor JPEG files");
@@ -270,7 +270,7 @@ int main(void)
         IN_FOLDER(test_list),
         IN_FOLDER(test_list_malformed),
         IN_FOLDER(test_folder),
-        IN_FOLDER(test_nothing_there),
+        IN_FOLDER(test_missing_files),
         IN_FOLDER(test_unknown_attribute),
         IN_FOLDER(test_annotated_fraction),
         IN_FOLDER(test_fingerprint),
