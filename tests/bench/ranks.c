@@ -7,8 +7,8 @@
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
 #include "common/core/err.h"
-#include "services/trainer/translation.h"
 #include "tests/bench/timing.h"
+#include "tests/support/translation_step.h"
 
 enum { WARM_UP = 2, ROUNDS = 15 };
 
@@ -51,14 +51,10 @@ static double busy_ms(void)
 
 static int step(trainer_t *self, int iteration, times_t *times)
 {
-    rg_rng_t rng;
-    rg_draws_t draws;
     rg_losses_t losses;
     double start = rg_clock_ms(), start_busy = busy_ms();
     int round = iteration < WARM_UP ? 0 : iteration - WARM_UP;
-    rg_rng_init(&rng, self->config.seed, RG_RNG_STEP, (uint64_t)iteration);
-    rg_translation_draw(&self->translation, &self->batch, &rng, &draws);
-    int err = rg_translation_step(&self->translation, &self->batch, &draws, iteration, &losses);
+    int err = translation_step(&self->translation, self->config.seed, &self->batch, iteration, &losses);
     times->ms[round] = rg_clock_ms() - start;
     times->busy_ms[round] = busy_ms() - start_busy;
     return err;

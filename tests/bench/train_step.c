@@ -8,20 +8,16 @@
 
 #include "common/core/clock.h"
 #include "common/core/err.h"
-#include "services/trainer/translation.h"
 #include "tests/bench/timing.h"
+#include "tests/support/translation_step.h"
 
 enum { WARM_UP = 2 };
 
 static int step(rg_translation_t *translation, const rg_batch_t *batch, int iteration, double *ms)
 {
-    rg_rng_t rng;
-    rg_draws_t draws;
     rg_losses_t losses;
     double start = rg_clock_ms();
-    rg_rng_init(&rng, translation->model->config.seed, RG_RNG_STEP, (uint64_t)iteration);
-    rg_translation_draw(translation, batch, &rng, &draws);
-    int err = rg_translation_step(translation, batch, &draws, iteration, &losses);
+    int err = translation_step(translation, translation->model->config.seed, batch, iteration, &losses);
     *ms = rg_clock_ms() - start;
     return err;
 }

@@ -12,8 +12,8 @@
 #include "common/core/err.h"
 #include "common/model/discriminator.h"
 #include "common/nn/optim.h"
-#include "services/trainer/translation.h"
 #include "tests/grad/fixture.h"
+#include "tests/support/translation_step.h"
 #include "tests/support/test.h"
 
 enum { ITERATIONS = 5, N = 4, IMG = 32, PIXELS = IMG * IMG * 3, K = 2 }; // N: images per rank
@@ -157,15 +157,6 @@ static void trainer_fini(trainer_t *trainer)
     rg_model_destroy(&trainer->model);
 }
 
-static int step(trainer_t *trainer, const rg_batch_t *batch, int iteration, rg_losses_t *losses)
-{
-    rg_rng_t rng;
-    rg_draws_t draws;
-    rg_rng_init(&rng, 1, RG_RNG_STEP, (uint64_t)iteration);
-    rg_translation_draw(&trainer->translation, batch, &rng, &draws);
-    return rg_translation_step(&trainer->translation, batch, &draws, iteration, losses);
-}
-
 static void train(lab_t *lab, const rg_retriever_t *retriever)
 {
     trainer_t alone, one_of;
@@ -179,8 +170,8 @@ static void train(lab_t *lab, const rg_retriever_t *retriever)
         batches_t b;
         rg_losses_t whole, share;
         batches_init(&b, lab, i);
-        err = step(&alone, &b.whole, i, &whole);
-        if (!err) err = step(&one_of, &b.share, i, &share);
+        err = translation_step(&alone.translation, 1, &b.whole, i, &whole);
+        if (!err) err = translation_step(&one_of.translation, 1, &b.share, i, &share);
         if (!err) compare_losses(lab, &share, &whole, &worst);
         batch_fini(&b.whole);
         batch_fini(&b.share);

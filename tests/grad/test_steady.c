@@ -4,9 +4,9 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "services/trainer/translation.h"
 #include "tests/grad/fixture.h"
 #include "tests/support/allocations.h"
+#include "tests/support/translation_step.h"
 #include "tests/support/test.h"
 
 enum { N = 4, SIDE = 32, WARM_UP = 2, STEPS = 3 };
@@ -35,21 +35,12 @@ static float *pixels(int images, uint64_t seed)
     return x;
 }
 
-static int step(rg_translation_t *translation, const rg_batch_t *batch, int iteration)
-{
-    rg_rng_t rng;
-    rg_draws_t draws;
-    rg_losses_t losses;
-    rg_rng_init(&rng, 1, RG_RNG_STEP, (uint64_t)iteration);
-    rg_translation_draw(translation, batch, &rng, &draws);
-    return rg_translation_step(translation, batch, &draws, iteration, &losses);
-}
-
 static void run(int precision)
 {
     rg_config_t config;
     rg_model_t *model;
     rg_translation_t translation;
+    rg_losses_t losses;
     rg_backend_t *backend;
     if (rg_cpu_backend_new(&backend, precision == RG_PRECISION_BF16) != 0)
         skip(); // a processor without bfloat16
@@ -68,11 +59,11 @@ static void run(int precision)
                               .target_labels = targets,
                               .columns = config.data.attributes.count};
     int i = 0;
-    while (i < WARM_UP) assert_int_equal(step(&translation, &batch, i++), 0);
+    while (i < WARM_UP) assert_int_equal(translation_step(&translation, 1, &batch, i++, &losses), 0);
     size_t peak = rg_tape_peak_bytes(translation.tape);
     rg_allocations_start();
     int err = 0;
-    while (!err && i < WARM_UP + STEPS) err = step(&translation, &batch, i++);
+    while (!err && i < WARM_UP + STEPS) err = translation_step(&translation, 1, &batch, i++, &losses);
     assert_int_equal(rg_allocations_stop(), 0);
     assert_int_equal(err, 0);
     assert_int_equal(rg_tape_peak_bytes(translation.tape), peak);
