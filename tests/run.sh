@@ -19,7 +19,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-threaded='^(unit-(core-(worker|pool)|wire-(msg|link|replicas|service|jobs|traffic|http|outbox)|retrieval|client$|encoder|loader|gateway)|flow-grow)'
+threaded='^(unit-(core-(worker|pool)|wire-(msg|link|replicas|service|jobs|traffic|http)|retrieval|client$|encoder|loader|gateway)|flow-grow)'
 
 ./deploy/install.sh
 # shellcheck disable=SC2086  # a list of options

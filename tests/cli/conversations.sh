@@ -1,5 +1,5 @@
-# What the commands say to the services and show of their answers, against services that make their answers up
-# (fake_service.c): ingest in batches, refusals, a failing store, training over a restart, grids.
+# Requests that commands send and answers that they show, with fake services (fake_service.c): ingest in batches, refusals,
+# a failing store, training across a restart, grids.
 . tests/support/lib.sh
 [ -x "$RG_BIN/rg-fake" ] || { echo "SKIP: rg-fake is not built"; exit 77; }
 mkdir "$work/bin"
@@ -12,7 +12,7 @@ run 0 make-faces "$work/faces" --count 40 --seed 3
 image=$(find "$work/faces" -name 000001.jpg)
 run 0 up $config
 
-# 100 files: seven requests; three refused by the loader, one here, ten known before.
+# 100 files in seven requests: the loader refuses three, rg-ctl one, ten are duplicates.
 mkdir -p "$work/in/sub"
 for i in $(seq 86); do echo "$i" >"$work/in/sub/$i.jpg"; done
 for i in $(seq 10); do echo DUP >"$work/in/dup$i.JPEG"; done
@@ -30,7 +30,7 @@ out_has '^\{"name":".*bad1.jpg","fate":"refused","reason":"not a JPEG"\}$'
 out_has '^\{"added":86,"duplicate":10,"refused":4,"generation":[0-9]+\}$'
 run 0 add-images $config "$work/in/sub"
 
-# Large files: requests stay below 8 MiB; too large ones are refused here.
+# Large files: requests stay below 8 MiB; rg-ctl refuses files that are too large.
 mkdir "$work/large"
 for i in 1 2 3 4 5; do head -c 3000000 /dev/zero >"$work/large/$i.jpg"; done
 head -c 2000000 /dev/zero >"$work/large/6.jpg"
@@ -39,23 +39,23 @@ run 1 add-images $config --set limits.image_max_mib=2 "$work/large"
 out_has "^1 added, 0 known before, 5 refused"
 out_has "exceed the limit"
 
-# The whole request fails: the sentence of whoever knows, once.
+# The whole request fails: the sentence of the service is shown once.
 echo FAIL >"$work/in/fail.jpg"
 run 1 add-images $config --json "$work/in/fail.jpg"
 err_has "loader: the store is full$"
 err_is_one_line
 rm "$work/in/fail.jpg"
 
-# A busy loader is asked again.
+# rg-ctl asks a busy loader again.
 for i in $(seq 40); do echo "BUSY $i" >"$work/large/busy$i.jpg"; done
 run 0 add-images $config "$work"/large/busy*.jpg
 out_has "^40 added, 0 known before, 0 refused"
 
-# So is an encoder that is still at another checkpoint.
+# It also asks an encoder again that still has another checkpoint.
 run 0 reindex $config --checkpoint busy
 out_has "^encoder: serves stage3, iteration 7, 0 stored images embedded anew$"
 
-# Everything once. Stage 2 is never answered by the trainer's first life: it is killed while rg-ctl waits.
+# All stages. The first trainer never answers for stage 2: the test kills it while rg-ctl waits.
 run 0 status $config trainer
 out_has "^service +state +version +pid +up"
 out_has "^trainer +idle +[0-9]+\.[0-9]+\.[0-9]+ +[0-9]+ "
@@ -97,7 +97,7 @@ run 1 translate $config --image "$image" --out "$work/none/grid.png"
 err_has "$work/none/grid.png"
 run 0 down $config
 
-# One service of several: the silent ones do not hide it.
+# One of several services answers: the silent ones do not hide it.
 run 0 up $config --only evaluator
 run 1 status $config
 out_has "^evaluator +idle"

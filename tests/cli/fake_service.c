@@ -1,9 +1,8 @@
-// Any service, by the name it is run under (rg-trainer, ...), with answers made up on the spot: the commands
-// of rg-ctl can be tested without training anything.
-// - ingest: a file beginning with BAD is refused, DUP known before, FAIL fails the whole request, else added
-// - train: the first life of the process never answers stage2: it has to be killed
-// - find: k neighbours but the last
-// - translate: the negative of the pixels
+// A fake of every service, chosen by the name of the program (rg-trainer, ...). It makes its answers up, so
+// the commands of rg-ctl are tested without any training. - ingest: a file that begins with BAD is refused,
+// DUP is a duplicate, FAIL fails the whole request, others are added - train: the first process of a run
+// never answers for stage2; the test kills it - find: k neighbours, the last of them missing - translate: the
+// negative of the pixels
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,7 +204,7 @@ int main(int argc, char **argv)
     static fake_t fake = {.stage = "none"};
     const char *slash = strrchr(argv[0], '/'), *name = (slash ? slash + 1 : argv[0]) + strlen("rg-");
     char mark[RG_PATH_SIZE];
-    rg_main_init(argc, argv, name, "A service that makes its answers up.", &fake.config);
+    rg_main_init(argc, argv, name, "A fake service that makes its answers up.", &fake.config);
     const char *endpoints[] = {fake.config.endpoints.loader, fake.config.endpoints.encoder,
                                fake.config.endpoints.retrieval, fake.config.endpoints.trainer,
                                fake.config.endpoints.evaluator};

@@ -1,4 +1,4 @@
-# Keys are made, listed and withdrawn without any service; what is not in order is named.
+# Keys are made, listed and withdrawn without any service; errors name the bad key or file.
 . tests/support/lib.sh
 write_config
 keys=$work/keys

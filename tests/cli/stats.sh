@@ -1,5 +1,4 @@
-# What services count and who can read it: rg-ctl stats, /metrics and /healthz say the same, against services
-# that make their answers up (fake_service.c).
+# The meters of services: rg-ctl stats, /metrics and /healthz give the same numbers, with fake services (fake_service.c).
 . tests/support/lib.sh
 [ -x "$RG_BIN/rg-fake" ] || { echo "SKIP: rg-fake is not built"; exit 77; }
 mkdir "$work/bin"
@@ -9,7 +8,7 @@ RG_BIN=$work/bin
 write_config
 config="--config $work/config.yaml"
 
-# get PATH: what the loader answers over HTTP.
+# get PATH: prints the answer of the loader over HTTP.
 get()
 {
     exec 3<>"/dev/tcp/127.0.0.1/$port" || fail "nothing listens on port $port"
@@ -18,13 +17,13 @@ get()
     exec 3>&-
 }
 
-# The port is drawn; a taken one is drawn again.
+# The port is random; if it is taken, another one is tried.
 for attempt in 1 2 3 4 5; do
     port=$((20000 + RANDOM))
     "$RG_BIN/rg-ctl" up $config --set http.loader=$port --only loader,evaluator >/dev/null 2>&1 && break
 done
 
-# Five requests, of which one fails.
+# Five requests; one of them fails.
 mkdir "$work/in"
 for i in 1 2 3 4; do echo "$i" >"$work/in/1.jpg"; run 0 add-images $config "$work/in"; done
 echo FAIL >"$work/in/1.jpg"
@@ -58,7 +57,7 @@ out_has "^rg_loader_loss_recon 0.25$"
 get /nothing
 out_has "^HTTP/1.[01] 404 "
 
-# Two services cannot have one port: the second says which key to change.
+# Two services cannot share a port: the second one names the key to change.
 run 1 up $config --set run="$work/other" --set http.encoder=$port --only encoder
 err_has "http.encoder: cannot listen on 127.0.0.1 port $port: Address already in use"
 err_is_one_line

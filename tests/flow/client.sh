@@ -1,5 +1,5 @@
-# The client library as it is installed: the header's own example builds with what pkg-config says and asks a running
-# service, the header is C99 and C++, nothing but rg_client_* leaves the library, and Python asks by the messages alone.
+# The installed client library: the example in the header builds with the flags of pkg-config and works with a running
+# service; the header is valid C99 and C++; the library exports only rg_client_*; Python works with the messages alone.
 . tests/support/lib.sh
 need retrieval
 : "${RG_CFLAGS=}" # what the library itself was built with: sanitizers
@@ -20,7 +20,7 @@ step()
     "$@" >"$work/out" 2>"$work/err" || fail "$*"
 }
 
-# Moved after the installation: pkg-config must find it there.
+# The folder is moved after the installation: pkg-config must still find the library.
 step cmake --install "$RG_BIN/.." --prefix "$installed"
 [ -x "$installed/bin/rg-ctl" ] || fail "rg-ctl is not installed"
 mv "$installed" "$moved"
@@ -31,7 +31,7 @@ export LD_LIBRARY_PATH
 step nm -D --defined-only "$LD_LIBRARY_PATH/librg_client.so"
 grep -v ' rg_client_' "$work/out" && fail "the library exports more than rg_client_*"
 
-# The example is the header's first comment, up to how to build it.
+# The example is in the first comment of the header, before the line that builds it.
 header=$moved/include/rg_client.h
 sed -nE '/#include <rg_client.h>/,/^\/\/    cc /{/^\/\/    cc /d;s,^//( {4})?,,p}' "$header" >"$work/example.c"
 cp tests/flow/client_fill.c "$work/fill.c"
@@ -42,14 +42,14 @@ for program in fill example; do
 done
 step c++ -x c++ -std=c++11 -pedantic -Wall -Wextra -Werror -fsyntax-only "$header"
 
-# Clients may come before their server.
+# A client may start before its server.
 "$RG_BIN/rg-retrieval" --set run="$work/run" --set retrieval.map_size_gib=1 --set threads=1 2>"$work/server.err" &
 server=$!
 step "$work/fill" "$endpoint"
 step "$work/example" "$endpoint"
 printf 'image%d.jpg %d\n' 0 0 1 1 2 4 | cmp - "$work/out" || fail "the example finds something else"
 
-# Python, from the sources: it finds the images, and not the excluded one.
+# Python, from the sources: it finds the images except the excluded one.
 python=${PYTHON:-/usr/bin/python3} # where Debian's modules are
 for module in zmq xxhash google.protobuf; do
     "$python" -c "import $module" 2>/dev/null || { echo "SKIP: all but the Python example, which lacks $module"; exit 77; }

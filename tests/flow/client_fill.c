@@ -1,4 +1,4 @@
-// Somebody's own program: adds five images, number i at (i, 0), as it would with embeddings of its own.
+// A user program with embeddings of its own: adds five images, number i at (i, 0).
 #include <rg_client.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +17,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < IMAGES; i++) {
         snprintf(names[i], sizeof names[i], "image%d.jpg", i);
         embeddings[i][0] = (float)i;
-        items[i].name = items[i].jpeg = names[i]; // any bytes are a thumbnail to the store
+        items[i].name = items[i].jpeg = names[i]; // the store takes any bytes as a thumbnail
         items[i].jpeg_size = strlen(names[i]);
         items[i].embedding = embeddings[i];
         rg_client_content_id(items[i].jpeg, items[i].jpeg_size, items[i].id);

@@ -1,4 +1,4 @@
-// The status of a retrieval service by the client library, with a key:  client_status ENDPOINT KEYS IDENTITY
+// Prints the number of images, through the client library with a key:  client_status ENDPOINT KEYS IDENTITY
 #include <inttypes.h>
 #include <stdio.h>
 

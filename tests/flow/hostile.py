@@ -1,9 +1,9 @@
-"""Peers that mean no good:  hostile.py ADDRESS KIND [COUNT]
+"""Hostile peers:  hostile.py ADDRESS KIND [COUNT]
 
 Opens COUNT tcp connections to ADDRESS (127.0.0.1:PORT), at most 300 at a time, and each sends
-  garbage   bytes that are no greeting
+  garbage   bytes that are not a ZMTP greeting
   half      a greeting, a handshake and the first half of a message, then nothing more
-  deaf      100 requests for all images each, whose answers it never reads
+  deaf      100 list requests, whose replies it never reads
 Prints how many connections were made. Only the standard library is used.
 """
 import os
@@ -19,19 +19,19 @@ HANDSHAKE = GREETING + b"\x04" + bytes([len(READY)]) + READY
 
 
 def half():
-    """The head of a frame of 64 kB, of which half comes."""
+    """The header of a frame of 64 kB and half of the frame."""
     return HANDSHAKE + b"\x02" + struct.pack(">Q", 1 << 16) + os.urandom(1 << 15)
 
 
 def deaf():
-    """Envelopes (proto/envelope.proto) with a list-request for 100 images, thumbnails and embeddings; after the handshake."""
+    """The handshake, then envelopes (proto/envelope.proto) with list-requests for 100 images, thumbnails and embeddings."""
     ask = b"\x10\x64\x20\x01\x28\x01"
     requests = [b"\x08\x01\x10" + bytes([i]) + b"\x9a\x04" + bytes([len(ask)]) + ask for i in range(1, 101)]
     return b"".join(b"\0" + bytes([len(r)]) + r for r in requests)
 
 
 def send(peer, data):
-    """As much as it takes at once; a peer that hangs up has judged rightly."""
+    """Sends what the socket takes at once. The service may hang up, which is the right reaction."""
     peer.setblocking(False)
     try:
         while data:

@@ -1,6 +1,6 @@
-# hostile.sh [N]: N connections (1,000) each that send garbage, or half a message, and a client that asks and never reads.
-# The retrieval service goes on answering, and does not grow beyond a bound (with sanitizers, which keep freed memory, that is
-# not looked at).
+# hostile.sh [N]: N connections (default 1,000) that send garbage, N that send half a message, and a client that asks and
+# never reads. The retrieval service keeps answering, and its memory stays below a bound (not checked with sanitizers,
+# which keep freed memory).
 . tests/support/flow.sh
 count=${1:-1000}
 command -v /usr/bin/python3 >/dev/null || { echo "SKIP: needs python3"; exit 77; }
@@ -12,7 +12,7 @@ prepare_stage3
 pid=$(field retrieval pid)
 peak_mib() { awk '/^VmHWM/ {print int($2 / 1024)}' "/proc/$pid/status"; }
 
-# attack KIND: while it lasts, the service answers.
+# attack KIND: the service must answer during the attack.
 attack()
 {
     /usr/bin/python3 tests/flow/hostile.py "$address" "$1" "$count" >"$work/$1.out" 2>"$work/$1.err" &

@@ -1,4 +1,4 @@
-# Two encoders: one is told what to load, the other follows, and what it made with the model of before is made anew.
+# Two encoders: one gets the load request, the other follows, and embeds again what it embedded with the previous model.
 . tests/support/flow.sh
 write_flow_config
 run 0 make-faces "$work/faces" --count 40 --seed 1
@@ -11,7 +11,7 @@ sed -i 's/^stage2: {iterations: 6/stage2: {iterations: 9/' "$work/config.yaml"
 run 0 up
 run 0 train --stage 2
 
-# Beside the others, which do not know of them.
+# These encoders run beside the services of rg-ctl up, which do not know them.
 second="endpoints.encoder=ipc://$work/second.ipc endpoints.loader=ipc://$work/second-loader.ipc"
 pids=
 for service in encoder loader; do
@@ -29,7 +29,7 @@ six=$(field retrieval model)
 [ "$six" != "$nine" ] || fail "both checkpoints have the model $six"
 RG_SET=$second until_field encoder model = "$six"
 
-# It is held still while the set switches, with images for the old model on their way.
+# The second encoder is stopped while the set switches, with images for the old model in flight.
 embedded=$(RG_SET=$second field encoder embedded)
 kill -STOP $encoder
 RG_SET=$second "$RG_BIN/rg-ctl" add-images "$work/extra" >"$work/added" 2>"$work/added.err" &

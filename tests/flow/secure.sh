@@ -1,4 +1,4 @@
-# Encrypted tcp: the whole system works under one key, and each role may do what it should and no more.
+# Encrypted tcp: the whole system works with the key of the services, and each role may do exactly what it should.
 . tests/support/flow.sh
 write_flow_config
 write_tcp_endpoints
@@ -10,7 +10,7 @@ run 0 keys add wendy --role writer
 prepare_stage3
 run 0 train --stage 3
 
-# as NAME CODE COMMAND...: the same from a folder that holds what NAME was handed over.
+# as NAME CODE COMMAND...: runs a command with a folder that has only the key files of NAME.
 as()
 {
     local name=$1 code=$2
@@ -33,12 +33,12 @@ refused ingest writer ann reader
 as ann 1 train --stage 3
 refused train admin ann reader
 
-# The client library shows a key too, and has no more to say with it.
+# The client library shows a key, too.
 status=$RG_BIN/../tests/flow/client_status
 endpoint=$(sed -nE 's,^ *retrieval: (tcp://.*),\1,p' "$work/config.yaml")
 "$status" "$endpoint" "$work/ann" ann >"$work/out" 2>"$work/err" || fail "the client library is refused"
 out_has '^32 images$'
-"$status" "$endpoint" "$work/ann" bob >"$work/out" 2>"$work/err" && fail "the client library got in without a key"
+"$status" "$endpoint" "$work/ann" bob >"$work/out" 2>"$work/err" && fail "the client library was admitted without a key"
 err_has 'bob.key_secret'
 
 as wendy 0 add-images "$work/extra"
@@ -46,14 +46,14 @@ as wendy 0 add-images "$work/extra"
 as wendy 1 remove "$image"
 refused remove admin wendy writer
 
-# Withdrawn while everything runs. The client still has the key.
+# A key is withdrawn while everything runs. The client still has its files.
 run 0 keys remove wendy
 as wendy 1 add-images "$work/extra" --set limits.timeout_ms=2000
 err_has "refused peer=loader .* reason=.the key of security.identity is not allowed there."
 err_has "the loader does not answer"
 grep -q "key-refused key=" "$work/run/logs/loader.log" || fail "the loader does not log who was refused"
 
-# Without a key there is no answer, nor with those of another system.
+# A client without a key, or with the keys of another system, gets no answer.
 run 1 remove "$image" --set security.keys= --set limits.timeout_ms=2000
 err_has "refused peer=retrieval "
 err_has "the retrieval does not answer"
@@ -61,6 +61,6 @@ run 0 keys init --set security.keys="$work/others"
 run 1 remove "$image" --set security.keys="$work/others" --set limits.timeout_ms=2000
 err_has "refused peer=retrieval .* reason=.the peer hung up: does it have the same server.key, or no keys."
 err_has "the retrieval does not answer"
-[ "$(field retrieval images)" -eq 56 ] || fail "somebody removed an image"
+[ "$(field retrieval images)" -eq 56 ] || fail "an image was removed"
 run 0 remove "$image"
 [ "$(field retrieval images)" -eq 55 ] || fail "the admin could not remove an image"

@@ -64,8 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-// ------------------------------------------------------------------ seeds: every kind of body, without and
-// with payloads
+// ---- seeds: every kind of body, with and without payloads
 static size_t append(uint8_t *out, size_t at, size_t capacity, const void *data, size_t size)
 {
     if (size > UINT16_MAX || at + 2 + size > capacity) return at;

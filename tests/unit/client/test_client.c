@@ -1,5 +1,4 @@
-// The client library with a real retrieval service, as a program of somebody else would use it: through its
-// header only.
+// The client library with a real retrieval service, used through its public header only.
 
 #include <pthread.h>
 #include <signal.h>
@@ -215,7 +214,7 @@ static void features_and_thumbnails_come_along(void **state)
     assert_memory_equal(result->images[0].jpeg, made.jpeg, strlen(made.jpeg));
     assert_memory_equal(result->features_shape, MODEL.features_shape, sizeof MODEL.features_shape);
     assert_memory_equal(result->features, made.features, sizeof made.features);
-    // There are only IMAGES of them.
+    // The set has only IMAGES images.
     const rg_client_image_t *missing = &result->images[IMAGES];
     assert_int_equal(missing->found, 0);
     assert_string_equal(missing->name, "");
@@ -355,14 +354,14 @@ static void a_restarted_server_is_found_again(void **state)
     const picture_t made = picture(6);
     const rg_client_search_t search = near(made.embedding, 1, 1);
     rg_client_result_t *result = NULL;
-    assert_client_ok(rg_client_search_send(f->client, &search)); // to nobody
+    assert_client_ok(rg_client_search_send(f->client, &search)); // no server runs
     start(f);
     assert_client_ok(rg_client_search_take(f->client, &result));
     assert_image(&result->images[0], 6);
     rg_client_result_destroy(&result);
 }
 
-// Opens a client of its own and searches many times: NULL, or its endpoint if anything failed.
+// A thread that opens a client and searches many times. Gives NULL, or its endpoint if anything failed.
 static void *search_much(void *endpoint)
 {
     rg_client_t *client = NULL;

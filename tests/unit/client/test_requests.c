@@ -1,5 +1,5 @@
-// What the client library writes into requests and reads from replies, with a service that keeps the request
-// and answers what the test wants.
+// Requests that the client library builds and replies that it reads. The service keeps each request and sends
+// the reply that the test prepared.
 
 #include <pthread.h>
 #include <semaphore.h>
@@ -250,7 +250,7 @@ static void an_item_without_features_has_zeros(void **state)
     assert_memory_equal(features.data, zeros, sizeof zeros);
 }
 
-// Replies that do not fit the request are errors, whatever a server sends.
+// A reply that does not fit the request is an error.
 static void a_strange_reply_is_an_error(void **state)
 {
     fixture_t *f = *state;

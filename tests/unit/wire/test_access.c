@@ -166,13 +166,13 @@ static int ask_batch(rg_link_t *link)
     return ask(link, batch_request(1, 1), -1);
 }
 
-// The handler itself answers this one with RG_EMODEL.
+// A request that is allowed: the handler answers it with RG_EMODEL.
 static int ask_embed(rg_link_t *link)
 {
     return ask(link, rg_msg_new(RG__V1__ENVELOPE__BODY_EMBED_REQUEST), -1);
 }
 
-// And this one with more than a message may have.
+// A request that is allowed: its reply is too large.
 static int ask_train(rg_link_t *link)
 {
     return ask(link, rg_msg_new(RG__V1__ENVELOPE__BODY_TRAIN_REQUEST), -1);
@@ -262,7 +262,7 @@ static void a_list_that_cannot_be_read_does_not_replace_the_last(void **state)
     rg_link_t *link = link_of(f, "wendy");
     assert_ok(rg_file_write(path, "king of everything\n", 19));
     assert_ok(ask_batch(link));
-    assert_ok(rg_file_write(path, "", 0)); // this one allows nobody
+    assert_ok(rg_file_write(path, "", 0)); // allows no key
     assert_fails(ask_batch(link), RG_EACCES, "the role of this key is none");
     rg_link_destroy(&link);
     server_stop(&f->server);
@@ -310,7 +310,8 @@ static void stranger_destroy(stranger_t *stranger)
     zsock_destroy(&stranger->socket);
 }
 
-// The stranger's handshake ends in one of these ways; it is not answered, and others still are.
+// The handshake of a stranger ends with one of these events. Its request is not answered; other clients are
+// served.
 static void expect_refusal(fixture_t *f, const rg_keypair_t *own, const char *server, int want)
 {
     start(f);
@@ -337,7 +338,7 @@ static void an_unknown_key_is_refused(void **state)
 
 static void one_without_a_key_is_refused(void **state)
 {
-    // Whichever side sees first that the other is of another kind hangs up.
+    // Either side may notice the mismatch first and hang up.
     expect_refusal(*state, NULL, NULL,
                    ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL);
 }
@@ -358,7 +359,8 @@ static void beyond_loopback_keys_are_enough(void **state)
     fixture_t *f = *state;
     assert_ok(server_start(&f->server, &f->options, "tcp://*:*"));
     server_stop(&f->server);
-    assert_ok(server_start(&f->server, &f->options, "tcp://*:*")); // the guard's place is free again
+    assert_ok(
+        server_start(&f->server, &f->options, "tcp://*:*")); // the place of the ZAP handler is free again
     server_stop(&f->server);
     f->options.keys = "";
     assert_fails(server_start(&f->server, &f->options, "tcp://*:*"), RG_ECONFIG, "security.keys guards it");
@@ -393,7 +395,7 @@ static void keys_that_are_not_in_order_end_the_start(void **state)
                  "nobody.key_secret");
 }
 
-static void one_service_of_a_process_is_guarded(void **state)
+static void one_service_of_a_process_is_encrypted(void **state)
 {
     fixture_t *f = *state;
     server_t second = {0};
@@ -425,7 +427,7 @@ int main(void)
         WITH_FIXTURE(beyond_loopback_keys_are_enough),
         WITH_FIXTURE(unix_sockets_need_no_keys),
         WITH_FIXTURE(keys_that_are_not_in_order_end_the_start),
-        WITH_FIXTURE(one_service_of_a_process_is_guarded),
+        WITH_FIXTURE(one_service_of_a_process_is_encrypted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

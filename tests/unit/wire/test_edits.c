@@ -1,4 +1,4 @@
-// Texts of wanted attributes and what they mean.
+// Edits: parsing, exclusive attributes, domains.
 #include <string.h>
 
 #include "common/core/err.h"

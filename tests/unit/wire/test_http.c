@@ -1,4 +1,4 @@
-// /metrics and /healthz as a client sees them, over plain sockets.
+// /metrics and /healthz, requested over plain sockets.
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,7 +59,7 @@ static void ask_status(fixture_t *f)
     ask(f, rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST));
 }
 
-// The body of /metrics. free() it.
+// The body of /metrics; free() it.
 static char *get_metrics(const fixture_t *f)
 {
     char *text = exchange(f, "GET /metrics HTTP/1.1\r\n" CLOSE);
@@ -78,7 +78,7 @@ static size_t name_length(const char *text)
     return isdigit((unsigned char)*text) ? 0 : n;
 }
 
-// Behind `{name="value",...}`, or NULL.
+// The text after `{name="value",...}`, or NULL.
 static const char *skip_labels(const char *at)
 {
     if (*at != '{') return at;
@@ -110,7 +110,7 @@ static int is_sample(const char *line, const char *family, const char *kind)
     return end > at + 1 && *end == 0;
 }
 
-// Every line is the help or type of a family not seen before, or one of its samples. Takes text apart.
+// Every line is the help or the type of a new family, or a sample of the current one. Changes text.
 static void assert_parses(char *text)
 {
     char family[100] = "", kind[20] = "", name[104], seen[20000] = "\n";
@@ -225,8 +225,8 @@ static void half_a_request_holds_nobody_up(void **state)
     free(text);
 }
 
-// More than are let in at a time. Again and again, since the service has to notice at its limit that some
-// left.
+// More clients than may be connected at a time, several times: at its limit the service must notice that
+// connections have ended.
 static void many_slow_clients_hold_nobody_up(void **state)
 {
     fixture_t *f = *state;

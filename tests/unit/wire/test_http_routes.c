@@ -1,4 +1,4 @@
-// The HTTP server with routes of a service's own: bodies, answers that come later, who is let in.
+// The HTTP server with routes of a service: bodies, late answers, admission.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 enum { BODY_MAX = 100000, MEMORY = 150000, CONNECTIONS = 4 };
 
-// Requests that wait until /release is asked for.
+// Requests that wait for a request to /release.
 typedef struct {
     rg_http_request_t *waiting[8];
     int n;
@@ -85,7 +85,7 @@ static const rg_http_route_t routes[] = {
 
 static const rg_http_header_t headers[] = {{"X-Common", "yes"}, {NULL, NULL}};
 
-// ---- f
+// ---- fixture
 static int routes_make(void **state)
 {
     routes_fixture_t *f = calloc(1, sizeof *f);
@@ -129,7 +129,7 @@ static void assert_answer(const routes_fixture_t *f, const char *request, const 
     assert_heard(fd, status, body);
 }
 
-// Asks until this many requests wait.
+// Polls until this many requests wait.
 static void until_waiting(const routes_fixture_t *f, int n)
 {
     char want[40];
@@ -225,7 +225,7 @@ static void chunks_are_bounded_together(void **state)
     assert_heard(fd, "413 Content Too Large", "a body may have 100000 bytes\n");
 }
 
-// One that never ends is cut off.
+// A body that never ends is cut off.
 static void endless_chunks_are_cut(void **state)
 {
     int fd = connect_to(((routes_fixture_t *)*state)->server.http_port);
@@ -271,7 +271,7 @@ static void answers_may_come_later(void **state)
     for (int i = 0; i < 2; i++) assert_heard(early[i], "200 OK", "at last\n");
 }
 
-// Also those of clients that are gone; and their places are given back.
+// Answers requests of clients that have gone; their connections become free.
 static void clients_may_leave_while_they_wait(void **state)
 {
     routes_fixture_t *f = *state;
@@ -286,7 +286,7 @@ static void clients_may_leave_while_they_wait(void **state)
     }
 }
 
-// More than may be there: they are let in when others are answered.
+// More clients than connections: they are served when others have been answered.
 static void those_beyond_the_limit_wait_at_the_door(void **state)
 {
     routes_fixture_t *f = *state;

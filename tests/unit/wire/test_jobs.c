@@ -35,7 +35,7 @@ static int close_jobs(void **state)
     return 0;
 }
 
-// The result is a copy of the request's kind, or a failure where there is no request.
+// The result is an empty message of the kind of the request. Without a request the job fails.
 static int run(void *self, const rg_msg_t *request, rg_msg_t **result)
 {
     fixture_t *f = self;

@@ -40,7 +40,7 @@ static void a_status_has_its_fields_by_key(void **state)
                         "\"fields\":{\"state\":\"idle\",\"file\":\"?.jpg\"}}");
 }
 
-// Requests of a kind that never came are left out, and so are those that are no requests.
+// Kinds without any request are left out, and so are samples that count no requests.
 static void stats_are_by_kind_of_request(void **state)
 {
     (void)state;

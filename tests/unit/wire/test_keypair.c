@@ -1,4 +1,4 @@
-// Key files: what is written is read, and what is not in order is refused by name.
+// Key files: a written pair is read back; a bad file is refused with its name.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -18,7 +18,7 @@ static void await(sem_t *semaphore, int times)
     while (times-- > 0) sem_wait(semaphore);
 }
 
-// What came back, in order.
+// The replies and errors in the order of their callbacks.
 typedef struct {
     int count, err[SEEN_MAX];
     uint64_t index[SEEN_MAX];
@@ -155,7 +155,7 @@ static void what_a_lost_service_had_is_sent_again_in_order(void **state)
     await(&f->server.came, 6); // it has them all
     server_stop(&f->server);   // and answers none
     fixture_start(f);
-    // The link must notice by itself; polling drives it, the service says when it has what.
+    // The link must notice the new service by itself while it is polled; the service counts what comes.
     for (int came = 0; came < 5;) {
         assert_int_equal(rg_link_poll(f->link, 10), 0);
         while (sem_trywait(&f->server.came) == 0) came++;
@@ -211,7 +211,7 @@ static void a_deadline_ends_only_its_own_request(void **state)
     server_stop(&f->server);
 }
 
-// Neither while it is under way nor before it was sent.
+// Both before it was sent and while it is in flight.
 static void a_forgotten_request_is_not_answered(void **state)
 {
     fixture_t *f = *state;
@@ -256,7 +256,7 @@ static void the_stop_flag_ends_waiting(void **state)
     server_stop(&f->server);
 }
 
-// A reply with which the callback sends the next request, and asks another within.
+// A callback that sends the next request and asks another one before it returns.
 typedef struct {
     fixture_t *f;
     int left, asked;

@@ -6,7 +6,8 @@
 #include "common/wire/msg.h"
 #include "tests/support/test.h"
 
-// The frames of a message, each copied to memory of exactly its size so that a sanitizer sees every overread.
+// The frames of a message, each in memory of exactly its size, so that a sanitizer finds every read beyond
+// it.
 typedef struct {
     rg_frame_t frame[RG_MSG_PAYLOADS_MAX + 2];
     size_t count;
@@ -45,7 +46,7 @@ static void count_release(void *data, void *hint)
     released++;
 }
 
-// ------------------------------------------------------------------ good messages
+// ---- good messages
 static rg_msg_t *reply_with_everything(const float *pixels)
 {
     rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REPLY);
@@ -212,8 +213,8 @@ static void an_envelope_beyond_the_limit_is_not_sent(void **state)
     rg_msg_destroy(&msg);
 }
 
-// ------------------------------------------------------------------ hostile frames
-// One envelope with a body and one payload "x" u8 [2,3], to be spoiled.
+// ---- hostile frames
+// An envelope with a body and one payload "x" u8 [2,3]; each test spoils it.
 typedef struct {
     Rg__V1__Envelope envelope;
     Rg__V1__StatusRequest body;

@@ -1,4 +1,4 @@
-// A link to a name with several addresses. What the names are, __wrap_getaddrinfo says.
+// A link to a host name with several addresses, which __wrap_getaddrinfo makes up.
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 enum { REPLICAS = 3 };
 static const char *const ADDRESSES[REPLICAS] = {"127.0.0.1", "127.0.0.2", "127.0.0.3"};
-static atomic_uint known; // which of them `replicas` has: a bit each
+static atomic_uint known; // bit i: the name has address i
 
 int __real_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
                        struct addrinfo **list);
@@ -86,7 +86,7 @@ static void send_batch(replicas_fixture_t *f, uint64_t index, int *replies)
     rg_link_send(f->link, &request, -1, count, replies);
 }
 
-// How many requests have come since the last count.
+// The number of requests since the last count.
 static int count_came(replicas_fixture_t *f, int i)
 {
     int n = 0;
@@ -94,8 +94,7 @@ static int count_came(replicas_fixture_t *f, int i)
     return n;
 }
 
-// Sends requests that are answered, one after the other, until this replica has had one; all are counted
-// then.
+// Sends requests one after the other until this replica has got one. All replicas are counted then.
 static void reach(replicas_fixture_t *f, int wanted)
 {
     int sent = 0, came = 0, reached = 0;

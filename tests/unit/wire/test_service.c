@@ -164,7 +164,7 @@ static void bad_messages_are_refused_and_the_service_goes_on(void **state)
     send_raw(handle, "\xff", 1, 1000); // more frames than a message has
     send_raw(handle, envelope, pack_status(7, 9, envelope), 1);
     expect_error(handle, 7, RG_EVERSION);
-    send_raw(handle, envelope, pack_status(8, 1, envelope), 3); // frames nobody announced
+    send_raw(handle, envelope, pack_status(8, 1, envelope), 3); // frames that the envelope does not announce
     expect_error(handle, 8, RG_EFORMAT);
     send_raw(handle, envelope, pack_status(9, 1, envelope), 400);
     expect_error(handle, 9, RG_ELIMIT);

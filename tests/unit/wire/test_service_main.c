@@ -13,7 +13,7 @@
 
 static char printed[20000];
 
-// What a main does: prints what it was given.
+// A main function that prints its configuration.
 static int child_main(int argc, char **argv)
 {
     rg_config_t config;
@@ -27,7 +27,7 @@ static int child_main(int argc, char **argv)
     return 0;
 }
 
-// Its exit code; `printed` is both its streams.
+// Runs it in a child process. Gives the exit code; `printed` has the output of both streams.
 static int run_main(int argc, const char *const *arguments)
 {
     int ends[2], status = -1;

@@ -314,7 +314,7 @@ static void count_release(void *data, void *hint)
     ++*(int *)hint;
 }
 
-// A reply of another service that is passed on.
+// A reply of another service, passed on to the peer.
 static void a_received_message_is_counted(void **state)
 {
     (void)state;
