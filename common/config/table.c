@@ -280,6 +280,8 @@ static const struct {
     {"stage3.loss.kl", "0"},
 };
 
+// ---- finding keys
+
 size_t rg_keys_count(void)
 {
     size_t count = 0;
@@ -331,6 +333,8 @@ int rg_keys_find(const char *key, rg_key_t *out)
     return -1;
 }
 
+// A name is a section if it ends before a dot of a prefix ("stage1.loss" of "stage1.loss.recon") or of a row's
+// own key ("data" of "data.root").
 int rg_keys_is_section(const char *name)
 {
     for (size_t s = 0; s < SECTIONS; s++) {
@@ -379,6 +383,8 @@ void rg_keys_closest(const char *key, char out[RG_KEY_SIZE])
         }
     }
 }
+
+// ---- from text to a field
 
 void rg_key_expects(const rg_key_t *key, char out[128])
 {
@@ -513,6 +519,8 @@ int rg_key_set(const rg_key_t *key, const char *text, rg_config_t *config)
     }
     return rg_fail(RG_EINVAL, "%s has no type", key->key);
 }
+
+// ---- from a field to text
 
 // Writes the shortest decimal that reads back as the same number.
 static void key_format_double(double value, char out[RG_KEY_VALUE_SIZE])

@@ -224,7 +224,7 @@ int rg_list_dir(const char *path, char ***names, size_t *count)
     return 0;
 }
 
-void rg_names_free(char ***names, size_t count)
+void rg_list_free(char ***names, size_t count)
 {
     if (!*names) return;
     for (size_t i = 0; i < count; i++) free((*names)[i]);

@@ -40,9 +40,9 @@ int rg_exists(const char *path); // 1 or 0
 int64_t rg_modified_ms(const struct stat *info); // milliseconds since 1970
 
 // Sorted names of the files and folders in a folder, without names that begin with a dot. Free them with
-// rg_names_free. RG_ENOENT, RG_EIO.
+// rg_list_free. RG_ENOENT, RG_EIO.
 int rg_list_dir(const char *path, char ***names, size_t *count);
-void rg_names_free(char ***names, size_t count);
+void rg_list_free(char ***names, size_t count);
 
 // The lines of a text file, numbered for error sentences.
 typedef struct {

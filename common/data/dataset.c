@@ -193,7 +193,7 @@ static int read_folder(rg_dataset_t *set, const char *root)
     set->folder = rg_strdup(root);
     for (size_t i = 0; i < n; i++)
         if (is_jpeg_name(names[i])) append_image(set, names[i]);
-    rg_names_free(&names, n);
+    rg_list_free(&names, n);
     return 0;
 }
 
@@ -282,7 +282,7 @@ int rg_dataset_open(rg_dataset_t *set, const rg_config_t *config)
 
 void rg_dataset_close(rg_dataset_t *set)
 {
-    rg_names_free(&set->name, set->count);
+    rg_list_free(&set->name, set->count);
     for (int s = 0; s < RG_SPLITS; s++) free(set->index[s]);
     free(set->train_annotated);
     free(set->labels);

@@ -174,7 +174,7 @@ void rg_run_record_close(rg_run_record_t *record)
     json_decref(record->training);
     json_decref(record->evaluations);
     for (int stage = 0; stage < RG_STAGES; stage++) json_decref(record->report[stage]);
-    rg_names_free(&record->picture, record->n_pictures);
+    rg_list_free(&record->picture, record->n_pictures);
     *record = (rg_run_record_t){0};
 }
 

@@ -32,7 +32,7 @@ static void assert_entries(const char *folder, size_t want)
     size_t count;
     assert_int_equal(rg_list_dir(folder, &names, &count), 0);
     assert_int_equal(count, want);
-    rg_names_free(&names, count);
+    rg_list_free(&names, count);
     assert_null(names);
 }
 
@@ -148,7 +148,7 @@ static void a_listing_is_sorted_without_dot_names(void **state)
     assert_int_equal(count, 3);
     assert_string_equal(names[0], "a");
     assert_string_equal(names[2], "c");
-    rg_names_free(&names, count);
+    rg_list_free(&names, count);
     assert_int_equal(rg_list_dir(in(state, "none"), &names, &count), RG_ENOENT);
     assert_int_equal(rg_list_dir(in(state, "a"), &names, &count), RG_EIO);
 }

@@ -183,7 +183,7 @@ static void test_stops_when_asked(void **state)
     size_t n;
     assert_int_equal(rg_list_dir(*state, &names, &n), 0);
     assert_int_equal(n, 2); // and no annotation
-    rg_names_free(&names, n);
+    rg_list_free(&names, n);
 }
 
 static void test_unwritable(void **state)

@@ -161,7 +161,7 @@ static void find_cached(char path[RG_PATH_SIZE])
     assert_int_equal(count, 1);
     snprintf(name, sizeof name, "features/%.40s", names[0]);
     rg_config_path(&config, name, path);
-    rg_names_free(&names, count);
+    rg_list_free(&names, count);
 }
 
 // Rewrites the file of the cache with positive logits everywhere and a right checksum.

@@ -182,7 +182,7 @@ static void a_failed_save_leaves_the_old_one(void **state)
     assert_int_equal(info.iteration, 7);
     assert_ok(rg_list_dir(lab->folder, &names, &count));
     assert_int_equal(count, 1);
-    rg_names_free(&names, count);
+    rg_list_free(&names, count);
     rg_model_destroy(&model);
 }
 

@@ -182,7 +182,7 @@ static void a_full_disk_leaves_the_old_one(void **state)
     size_t n;
     assert_ok(rg_list_dir(*state, &names, &n)); // no temporary file is left
     assert_int_equal(n, 1);
-    rg_names_free(&names, n);
+    rg_list_free(&names, n);
     rg_view_destroy(&larger);
     free(path);
 }
