@@ -1,4 +1,4 @@
-# The same seed gives the same bytes. A folder that cannot be made is an error of one sentence.
+# The same seed gives the same bytes. A folder that cannot be created is an error with one sentence.
 . tests/support/lib.sh
 
 run 0 make-faces "$work/a" --count 12 --seed 5

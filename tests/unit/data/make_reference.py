@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes fixtures/: what Pillow makes of synthetic pictures, for test_image.c and test_jpeg.c.
+"""Writes fixtures/: synthetic images and their resizes by Pillow, for test_image.c and test_codec.c.
 
 Run from anywhere: python3 tests/unit/data/make_reference.py (needs Pillow). The results are committed.
 """
@@ -9,7 +9,7 @@ from PIL import Image
 
 OUT = pathlib.Path(__file__).parent / "fixtures"
 
-# The pictures and boxes of test_image.c, in the same order: width, height, box x, y, w, h, size.
+# The images and boxes of test_image.c, in the same order: width, height, box x, y, w, h, size.
 RESIZE = [
     (89, 109, 0, 10, 89, 89, 32),
     (178, 218, 0, 20, 178, 178, 64),
@@ -20,7 +20,7 @@ RESIZE = [
 
 
 def pattern(width, height):
-    """Hard to resize: every frequency, and the same integers as pattern() in test_image.c."""
+    """An image with all frequencies, which are hard to resize; equal to pattern() in test_image.c."""
     data = bytes((x * x * 3 + y * 7 * (c + 1) + x * y) & 255 for y in range(height) for x in range(width) for c in range(3))
     return Image.frombytes("RGB", (width, height), data)
 
@@ -35,8 +35,8 @@ def segment(marker, *values):
 
 
 def many_scans():
-    """A grey 8x8 progressive JPEG, correct in every way, whose 63 AC coefficients come one by one, each in two
-    scans: 127 scans of one bit each. Both Huffman tables hold one code, `0` for the symbol 0."""
+    """A valid grey 8x8 progressive JPEG with 127 scans of one bit each: its 63 AC coefficients come one by one,
+    in two scans each. Both Huffman tables have one code, `0` for the symbol 0."""
     table = [1] + 15 * [0] + [0]
     data = bytes([0xFF, 0xD8]) + segment(0xDB, 0, *(64 * [1])) + segment(0xC2, 8, 0, 8, 0, 8, 1, 1, 0x11, 0)
     data += segment(0xC4, 0x00, *table) + segment(0xC4, 0x10, *table)
@@ -53,7 +53,7 @@ def main():
         resized = pattern(width, height).resize((size, size), Image.BILINEAR, box=(x, y, x + w, y + h))
         (OUT / f"resize{i}.rgb").write_bytes(resized.tobytes())
     (OUT / "scans.jpg").write_bytes(many_scans())
-    Image.open(OUT / "scans.jpg").load()  # Pillow takes it
+    Image.open(OUT / "scans.jpg").load()  # Pillow accepts it
     picture = smooth(48, 56)
     for name, mode, options in [
         ("baseline", "RGB", {}),
