@@ -11,7 +11,7 @@ sed -i 's/^stage2: {iterations: 6/stage2: {iterations: 9/' "$work/config.yaml"
 run 0 up
 run 0 train --stage 2
 
-# These encoders run beside the services of rg-ctl up, which do not know them.
+# A second encoder and loader run beside the services of rg-ctl up, which do not know them.
 second="endpoints.encoder=ipc://$work/second.ipc endpoints.loader=ipc://$work/second-loader.ipc"
 pids=
 for service in encoder loader; do
