@@ -81,7 +81,7 @@ void rg_access_list_remove(rg_access_list_t *list, const char *name)
 }
 
 // ---- the file of the list
-// Parses one line without its newline. Empty words, which stand between two blanks, are left out.
+// Parses one line without its newline. Several blanks between two words count as one.
 static int parse_entry(rg_access_list_t *list, char *line)
 {
     static const char blank[] = " \t\r";
@@ -96,8 +96,9 @@ static int parse_entry(rg_access_list_t *list, char *line)
                        RG_KEY_TEXT_SIZE - 1);
     int err = rg_keypair_check_name(word[2]);
     if (err) return err;
-    if (rg_access_list_find_name(list, word[2])) return rg_fail(RG_EFORMAT, "%s is there twice", word[2]);
-    if (rg_access_list_find_key(list, word[1])) return rg_fail(RG_EFORMAT, "this key is there twice");
+    if (rg_access_list_find_name(list, word[2]))
+        return rg_fail(RG_EFORMAT, "the name %s is in the list twice", word[2]);
+    if (rg_access_list_find_key(list, word[1])) return rg_fail(RG_EFORMAT, "this key is in the list twice");
     rg_access_entry_t entry = {.role = (enum rg_role)role};
     snprintf(entry.key, sizeof entry.key, "%s", word[1]);
     snprintf(entry.name, sizeof entry.name, "%s", word[2]);

@@ -230,7 +230,7 @@ void rg_http_reply(rg_http_request_t *request, const rg_http_reply_t *reply)
     wake_daemon(request->http);
 }
 
-void rg_http_say(rg_http_request_t *request, unsigned status, const char *sentence)
+void rg_http_reply_text(rg_http_request_t *request, unsigned status, const char *sentence)
 {
     rg_http_reply(request, &(rg_http_reply_t){.status = status,
                                               .type = "text/plain; charset=utf-8",
@@ -243,7 +243,7 @@ static void http_refuse(rg_http_request_t *request, unsigned status, const char 
     if (spec->refuse)
         spec->refuse(spec->self, request, status, sentence);
     else
-        rg_http_say(request, status, sentence);
+        rg_http_reply_text(request, status, sentence);
 }
 
 // Without memory for a response the connection ends.
@@ -306,7 +306,7 @@ static void refuse_route(rg_http_request_t *request)
     if (*request->allow)
         http_refuse(request, MHD_HTTP_METHOD_NOT_ALLOWED, sentence);
     else
-        http_refuse(request, MHD_HTTP_NOT_FOUND, request->http->spec.elsewhere);
+        http_refuse(request, MHD_HTTP_NOT_FOUND, request->http->spec.not_found);
 }
 
 // The Content-Length, whose syntax the daemon has checked; 0: none, though a body may still follow.

@@ -54,7 +54,7 @@ typedef struct {
 void rg_http_reply(rg_http_request_t *request, const rg_http_reply_t *reply);
 
 // Answers with the sentence as a line of text.
-void rg_http_say(rg_http_request_t *request, unsigned status, const char *sentence);
+void rg_http_reply_text(rg_http_request_t *request, unsigned status, const char *sentence);
 
 // ---- routes
 typedef void rg_http_handler_fn(void *self, rg_http_request_t *request);
@@ -76,7 +76,7 @@ typedef struct {
     // Answers with one of the server's own errors: 400, 404, 405, 413, 503. NULL: the sentence as text.
     void (*refuse)(void *self, rg_http_request_t *request, unsigned status, const char *sentence);
     const rg_http_header_t *headers; // of every reply, ended by one with name NULL; NULL: none
-    const char *elsewhere;           // the sentence of 404
+    const char *not_found;           // the sentence of 404
     unsigned connections;            // at a time
     size_t memory;                   // bytes of bodies and answers
     void *self;                      // for every callback

@@ -169,7 +169,7 @@ static int payload_size(Rg__V1__Dtype dtype, int rank, const uint32_t *shape, si
         empty |= shape[i] == 0;
         overflow |= __builtin_mul_overflow(product, (size_t)shape[i], &product);
     }
-    if (overflow && !empty) return rg_fail(RG_ELIMIT, "shape has more bytes than there are addresses");
+    if (overflow && !empty) return rg_fail(RG_ELIMIT, "the shape has more bytes than memory can address");
     *size = empty ? 0 : product;
     return 0;
 }
@@ -352,12 +352,13 @@ static int check_envelope(const Rg__V1__Envelope *envelope, size_t frames)
         return rg_fail(RG_EVERSION, "message version %u, this program speaks %d", envelope->version,
                        RG_MSG_VERSION);
     if (envelope->body_case == RG__V1__ENVELOPE__BODY__NOT_SET)
-        return rg_fail(RG_EFORMAT, "message without a known body");
+        return rg_fail(RG_EFORMAT, "the message has no body of a known kind");
     if (envelope->n_payloads > RG_MSG_PAYLOADS_MAX)
         return rg_fail(RG_ELIMIT, "%zu payloads exceed the limit of %d", envelope->n_payloads,
                        RG_MSG_PAYLOADS_MAX);
     if (envelope->n_payloads != frames)
-        return rg_fail(RG_EFORMAT, "%zu payloads announced, %zu frames came", envelope->n_payloads, frames);
+        return rg_fail(RG_EFORMAT, "the envelope announces %zu payloads, %zu frames came",
+                       envelope->n_payloads, frames);
     return 0;
 }
 
@@ -405,7 +406,7 @@ static void take_frame(bytes_t *bytes, const rg_frame_t *frame)
 
 int rg_msg_parse(rg_msg_t **out, const rg_frame_t *frames, size_t count, rg_free_fn *release, void *hint)
 {
-    if (count == 0) return rg_fail(RG_EFORMAT, "message without frames");
+    if (count == 0) return rg_fail(RG_EFORMAT, "the message has no frames");
     if (frames[0].size > RG_MSG_ENVELOPE_MAX)
         return rg_fail(RG_ELIMIT, "an envelope of %zu bytes exceeds the limit of %d", frames[0].size,
                        RG_MSG_ENVELOPE_MAX);

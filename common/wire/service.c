@@ -247,7 +247,7 @@ static void get_metrics(void *self, rg_http_request_t *request)
 static void get_health(void *self, rg_http_request_t *request)
 {
     (void)self;
-    rg_http_say(request, 200, "ok");
+    rg_http_reply_text(request, 200, "ok");
 }
 
 static int open_http(rg_service_t *service, const rg_wire_options_t *options)
@@ -255,7 +255,7 @@ static int open_http(rg_service_t *service, const rg_wire_options_t *options)
     static const rg_http_route_t routes[] = {{.method = "GET", .path = "/metrics", .handle = get_metrics},
                                              {.method = "GET", .path = "/healthz", .handle = get_health}};
     static const rg_http_spec_t alone = {.connections = HTTP_CONNECTIONS,
-                                         .elsewhere = "there are /metrics and /healthz"};
+                                         .not_found = "not found; this server has /metrics and /healthz"};
     const rg_http_spec_t *spec = service->spec.http ? service->spec.http : &alone;
     if (service->spec.http_port == 0) return 0;
     int err = rg__http_new(&service->http, options->http_address, service->spec.http_port, service->spec.name,
@@ -317,7 +317,9 @@ static void reject_unreadable(rg_service_t *service)
 static int read_identity(rg__parts_t *parts, rg_peer_t *peer)
 {
     size_t size = zmq_msg_size(&parts->part[0]);
-    if (size > sizeof peer->identity) return rg_fail(RG_ELIMIT, "an identity of %zu bytes", size);
+    if (size > sizeof peer->identity)
+        return rg_fail(RG_ELIMIT, "an identity of %zu bytes exceeds the limit of %zu", size,
+                       sizeof peer->identity);
     memcpy(peer->identity, zmq_msg_data(&parts->part[0]), size);
     peer->identity_size = (unsigned char)size;
     return 0;

@@ -90,7 +90,7 @@ static int gateway_open_service(rg_gateway_t *self, const routes_t *routes)
                                  .admit = rg_gateway_admit,
                                  .refuse = rg_api_reply_refuse,
                                  .headers = headers,
-                                 .elsewhere = "there is nothing at this path; see /api/v1/openapi.yaml",
+                                 .not_found = "there is nothing at this path; see /api/v1/openapi.yaml",
                                  .connections = RG_GATEWAY_CONNECTIONS,
                                  .memory = images > memory ? images : memory,
                                  .self = self};

@@ -74,8 +74,8 @@ static void bad_lines_are_named(void **state)
         {"reader abc ann\n", "allowed:1: 'abc' is not a public key of 40 characters"},
         {"reader ~" KEY_A " ann\n", "is not a public key"},
         {"reader " KEY_A " ../ann\n", "allowed:1: '../ann' is not a name for a key"},
-        {"reader " KEY_A " ann\nreader " KEY_B " ann\n", "allowed:2: ann is there twice"},
-        {"reader " KEY_A " ann\nadmin " KEY_A " bob\n", "allowed:2: this key is there twice"},
+        {"reader " KEY_A " ann\nreader " KEY_B " ann\n", "allowed:2: the name ann is in the list twice"},
+        {"reader " KEY_A " ann\nadmin " KEY_A " bob\n", "allowed:2: this key is in the list twice"},
     };
     rg_access_list_t list;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {

@@ -37,7 +37,7 @@ static void echo(void *self, rg_http_request_t *request)
     char *line = rg_format("%zu bytes, sum %u, parameter %s, query %s", size, sum,
                            rg_http_parameter(request) ? rg_http_parameter(request) : "-",
                            rg_http_query(request, "q") ? rg_http_query(request, "q") : "-");
-    rg_http_say(request, 200, line);
+    rg_http_reply_text(request, 200, line);
     free(line);
 }
 
@@ -52,9 +52,9 @@ static void release(void *self, rg_http_request_t *request)
     shelf_t *shelf = self;
     char text[40];
     snprintf(text, sizeof text, "%d released", shelf->n);
-    for (int i = 0; i < shelf->n; i++) rg_http_say(shelf->waiting[i], 200, "at last");
+    for (int i = 0; i < shelf->n; i++) rg_http_reply_text(shelf->waiting[i], 200, "at last");
     shelf->n = 0;
-    rg_http_say(request, 200, text);
+    rg_http_reply_text(request, 200, text);
 }
 
 static void count(void *self, rg_http_request_t *request)
@@ -62,14 +62,14 @@ static void count(void *self, rg_http_request_t *request)
     const shelf_t *shelf = self;
     char text[40];
     snprintf(text, sizeof text, "%d wait", shelf->n);
-    rg_http_say(request, 200, text);
+    rg_http_reply_text(request, 200, text);
 }
 
 static int admit(void *self, rg_http_request_t *request)
 {
     (void)self;
     if (!rg_http_header(request, "X-Refused")) return 1;
-    rg_http_say(request, 403, "not you");
+    rg_http_reply_text(request, 403, "not you");
     return 0;
 }
 
@@ -97,7 +97,7 @@ static int routes_make(void **state)
                                .n_routes = sizeof routes / sizeof *routes,
                                .admit = admit,
                                .headers = headers,
-                               .elsewhere = "nothing here",
+                               .not_found = "nothing here",
                                .connections = CONNECTIONS,
                                .memory = MEMORY,
                                .self = &f->shelf};

@@ -280,9 +280,10 @@ static void every_check_refuses(void **state)
     SPOIL((void)0, 1, 0, "");
     SPOIL(h.envelope.version = 2, 1, RG_EVERSION, "message version 2, this program speaks 1");
     SPOIL(h.envelope.version = 0, 1, RG_EVERSION, "message version 0");
-    SPOIL(h.envelope.body_case = RG__V1__ENVELOPE__BODY__NOT_SET, 1, RG_EFORMAT, "without a known body");
-    SPOIL((void)0, 0, RG_EFORMAT, "1 payloads announced, 0 frames came");
-    SPOIL((void)0, 2, RG_EFORMAT, "1 payloads announced, 2 frames came");
+    SPOIL(h.envelope.body_case = RG__V1__ENVELOPE__BODY__NOT_SET, 1, RG_EFORMAT,
+          "has no body of a known kind");
+    SPOIL((void)0, 0, RG_EFORMAT, "announces 1 payloads, 0 frames came");
+    SPOIL((void)0, 2, RG_EFORMAT, "announces 1 payloads, 2 frames came");
     SPOIL(h.payload[0].name = (char *)"", 1, RG_EFORMAT, "a name of 0 bytes");
     SPOIL(h.payload[0].name = long_name, 1, RG_EFORMAT, "a name of 64 bytes");
     SPOIL(h.payload[0].name = (char *)"a\nb", 1, RG_EFORMAT, "a name that is not text");
@@ -300,7 +301,7 @@ static void every_check_refuses(void **state)
     SPOIL(h.shape[0] = 0, 1, RG_ESHAPE, "shape asks for 0 bytes, 6 came");
     SPOIL(h.payload[0].dtype = RG__V1__DTYPE__F16, 1, RG_ESHAPE, "shape asks for 12 bytes, 6 came");
     SPOIL((h.payload[0].n_shape = 4, memset(h.shape, 0xff, sizeof h.shape)), 1, RG_ELIMIT,
-          "more bytes than there are");
+          "more bytes than memory can address");
     SPOIL((h.payload[0].n_shape = 4, memset(h.shape, 0xff, sizeof h.shape), h.shape[3] = 0), 1, RG_ESHAPE,
           "for 0 bytes");
     SPOIL(h.payload[0].checksum ^= 1, 1, RG_EFORMAT, "'x': checksum differs");
@@ -317,7 +318,7 @@ static void too_many_payloads_are_refused(void **state)
     expect(&h, RG_MSG_PAYLOADS_MAX + 1, RG_ELIMIT, "257 payloads exceed the limit of 256");
 }
 
-static void what_is_no_envelope_is_refused(void **state)
+static void a_frame_that_is_not_an_envelope_is_refused(void **state)
 {
     (void)state;
     rg_msg_t *msg = NULL;
@@ -326,7 +327,7 @@ static void what_is_no_envelope_is_refused(void **state)
     rg_frame_t empty = {.data = "", .size = 0};
     rg_frame_t huge = {.data = calloc(1, RG_MSG_ENVELOPE_MAX + 1), .size = RG_MSG_ENVELOPE_MAX + 1};
     assert_int_equal(rg_msg_parse(&msg, NULL, 0, NULL, NULL), RG_EFORMAT);
-    assert_string_equal(rg_error(), "message without frames");
+    assert_string_equal(rg_error(), "the message has no frames");
     assert_int_equal(rg_msg_parse(&msg, &garbage, 1, NULL, NULL), RG_EFORMAT);
     assert_string_equal(rg_error(), "envelope is not a valid protobuf message");
     assert_int_equal(rg_msg_peek_id(&garbage, &id), 0);
@@ -366,7 +367,7 @@ int main(void)
         cmocka_unit_test(an_envelope_beyond_the_limit_is_not_sent),
         cmocka_unit_test(every_check_refuses),
         cmocka_unit_test(too_many_payloads_are_refused),
-        cmocka_unit_test(what_is_no_envelope_is_refused),
+        cmocka_unit_test(a_frame_that_is_not_an_envelope_is_refused),
         cmocka_unit_test(every_cut_of_a_message_is_survived),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
