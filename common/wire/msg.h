@@ -50,8 +50,8 @@ void **rg_msg_array(rg_msg_t *msg, const ProtobufCMessageDescriptor *type, size_
 
 // Adds a payload. Names are unique within the message and at most RG_MSG_NAME_MAX bytes. shape has 1 to
 // RG_MSG_RANK_MAX entries; the number of bytes follows from shape and dtype.
-//   attach   takes data and calls release(data, hint) when the last frame has left, on any thread (release NULL: data is
-//            static or outlives the message)
+//   attach   takes data and calls release(data, hint) when the last frame has left, on any thread
+//            (release NULL: data is static or outlives the message)
 //   copy     copies data
 //   reserve  gives zeroed memory, aligned to 64 bytes, to fill before sending
 void rg_msg_attach(rg_msg_t *msg, const char *name, Rg__V1__Dtype dtype, int rank, const uint32_t *shape,
