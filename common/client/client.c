@@ -9,6 +9,11 @@
 #include "common/core/hash.h"
 #include "common/core/log.h"
 
+// A client is one link (common/wire) with a limit on the size of arrays and a timeout for each call.
+//
+// Results are not copied. A result struct is allocated in the memory of the reply message that it was read
+// from, and its texts, arrays and JPEG bytes point into that message. Destroying the result drops the
+// reference to the message, so a result does not depend on its client.
 enum { TIMEOUT_MS = 30000, MESSAGE_MIB = 64, MESSAGE_MIB_MAX = 2047, QUEUE = 64, HEARTBEAT_MS = 2000 };
 
 const char *rg_client_error(void)

@@ -65,6 +65,7 @@ int rg_edits_parse(rg_edits_t *edits, const rg_config_t *config, const char *tex
     }
     free(copy);
     if (err) return err;
+    // A 1 also sets the other exclusive attributes to 0, so a 0 that follows for one of them is done already.
     for (int i = 0; i < config->data.attributes.count; i++)
         if (given.value[i] == 1 || (given.value[i] == 0 && result.value[i] < 0))
             rg_edits_set(&result, config, i, given.value[i]);

@@ -13,6 +13,18 @@
 #include "common/core/err.h"
 #include "common/core/hash.h"
 
+// Where the parts of a message lie
+//
+//                     built here (rg_msg_new)                 received (rg_msg_parse)
+//     envelope        chunks of this message                  one allocation of protobuf-c
+//     texts, arrays   chunks of this message                  the same
+//     payloads        own copy, or memory of the caller       frames of ZeroMQ, borrowed; a copy if not aligned
+//
+// Chunks are freed together with the message, so fields are never freed one by one.
+//
+// Sending adds a reference per payload frame. ZeroMQ drops it on its I/O thread after the frame has left, so
+// the reference count is atomic and everything else is not touched after the message was packed for the first
+// time. Packing computes the checksums once (sealed); a message that is sent again gets only a new id.
 enum { CHUNK_SIZE = 2048 };
 
 typedef struct chunk {

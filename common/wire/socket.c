@@ -15,6 +15,11 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 
+// Sockets with all limits set, messages of several frames, and endpoints.
+//
+// Frames of a message are sent without a copy: ZeroMQ gets a pointer into the payload and a reference to the
+// message, and calls release_frame when the frame has left. Frames that are received are not copied either:
+// the message keeps the zmq_msg_t parts that it points into.
 enum { HANDSHAKE_MS = 10000, RECONNECT_MS = 100, RECONNECT_MAX_MS = 1000, KEEPALIVE_S = 20 };
 
 // CZMQ must not handle signals: the service loop does.

@@ -250,6 +250,10 @@ char *rg__traffic_text(const rg__traffic_t *traffic)
 }
 
 // ---- unread replies
+// Each message in transit has a ticket that names its bytes and the account of its peer. The ticket is given
+// back when the last reference to the message is dropped, usually on ZeroMQ's I/O thread: the counters are
+// atomic. The budget itself lives until the service and the last ticket have let go of it. Accounts are added
+// only by the loop's thread, so two peers never get the same one.
 typedef struct {
     unsigned char identity[sizeof((rg_peer_t *)0)->identity];
     unsigned char identity_size;
