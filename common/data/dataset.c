@@ -296,7 +296,7 @@ int rg_dataset_read(const rg_dataset_t *set, size_t i, const rg_limits_config_t 
                     size_t *size)
 {
     char *path = rg_format("%s/%s", set->folder, set->name[i]);
-    int err = rg_jpeg_read(limits, path, jpeg, size);
+    int err = rg_image_read(limits, path, jpeg, size);
     free(path);
     return err;
 }

@@ -36,7 +36,7 @@ typedef struct {
 int rg_dataset_open(rg_dataset_t *set, const rg_config_t *config);
 void rg_dataset_close(rg_dataset_t *set);
 
-// Reads the JPEG file of image i. Errors and ownership as rg_jpeg_read.
+// Reads the JPEG file of image i. Errors and ownership as rg_image_read.
 int rg_dataset_read(const rg_dataset_t *set, size_t i, const rg_limits_config_t *limits, uint8_t **jpeg,
                     size_t *size);
 

@@ -253,7 +253,7 @@ int rg_grid_write(const rg_grid_t *grid, const rg_config_t *config, const char *
     rg_config_path(config, file, path);
     rg_image_t image;
     rg_image_grid(grid->cells, grid->rows, grid->columns, grid->side, titles, &image);
-    err = rg_image_write_png(&image, path);
+    err = rg_image_write(&image, path);
     rg_image_fini(&image);
     return err;
 }

@@ -8,6 +8,7 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/core/simd.h"
+#include "common/data/exif.h"
 
 enum { CELEBA_WIDTH = 178, CELEBA_HEIGHT = 218, CROP_LARGEST = 0 };
 
@@ -135,14 +136,18 @@ void rg_image_resize(const rg_image_t *source, double x, double y, double w, dou
 
 // ---- reading, decoding, cropping and resizing
 
-static size_t max_bytes(const rg_limits_config_t *limits)
+rg_image_limits_t rg_image_limits(const rg_limits_config_t *limits)
 {
-    return (size_t)limits->image_max_mib << 20;
+    return (rg_image_limits_t){.max_bytes = (size_t)limits->image_max_mib << 20,
+                               .max_side = limits->image_max_side};
 }
 
-int rg_jpeg_read(const rg_limits_config_t *limits, const char *path, uint8_t **jpeg, size_t *size)
+int rg_image_read(const rg_limits_config_t *limits, const char *path, uint8_t **bytes, size_t *size)
 {
-    return rg_file_read(path, max_bytes(limits), jpeg, size);
+    int err = rg_file_read(path, (size_t)limits->image_max_mib << 20, bytes, size);
+    if (err != RG_ELIMIT) return err;
+    return rg_fail(err, "%s: larger than limits.image_max_mib %d: raise the key or shrink the image", path,
+                   limits->image_max_mib);
 }
 
 static int crop_side(int crop, int width, int height, const char *origin, int *side)
@@ -158,18 +163,36 @@ static int crop_side(int crop, int width, int height, const char *origin, int *s
     return 0;
 }
 
-int rg_image_load(const uint8_t *jpeg, size_t bytes, const rg_jpeg_limits_t *limits, int crop, int size,
-                  const char *origin, uint8_t *out)
+// Where an axis of the upright picture begins in the scaled image. The decoder rounds the last pixel of a
+// scaled axis up; after a turn it may be the first.
+static double axis_origin(int length, int scaled, const rg_image_facts_t *facts, int reversed)
 {
-    int width, height, side = 0, denom;
-    rg_image_t image;
-    int err = rg_jpeg_size(jpeg, bytes, limits, origin, &width, &height);
-    if (!err) err = crop_side(crop, width, height, origin, &side);
-    if (!err) err = rg_jpeg_decode(jpeg, bytes, limits, side, size, origin, &image, &denom);
-    if (err) return err;
+    return reversed ? scaled - (double)length / facts->scale_denom : 0;
+}
+
+static void crop_resize(const rg_image_t *image, const rg_image_facts_t *facts, int side, int size,
+                        uint8_t *out)
+{
     // The crop starts on a whole source pixel, so that a crop of the wanted size is copied, not interpolated.
-    double scale = 1.0 / denom, x = (width - side) / 2, y = (height - side) / 2;
-    rg_image_resize(&image, x * scale, y * scale, side * scale, side * scale, size, out);
+    double scale = 1.0 / facts->scale_denom;
+    double x = (facts->width - side) / 2 * scale, y = (facts->height - side) / 2 * scale;
+    int transposed = rg__exif_transposes(facts->orientation),
+        reversed_x = rg__exif_reverses_x(facts->orientation),
+        reversed_y = rg__exif_reverses_y(facts->orientation);
+    x += axis_origin(facts->width, image->width, facts, transposed ? reversed_y : reversed_x);
+    y += axis_origin(facts->height, image->height, facts, transposed ? reversed_x : reversed_y);
+    rg_image_resize(image, x, y, side * scale, side * scale, size, out);
+}
+
+int rg_image_load(const rg_image_file_t *file, int crop, int size, uint8_t *out, rg_image_facts_t *facts)
+{
+    int side = 0;
+    rg_image_t image;
+    int err = rg_image_inspect(file, facts);
+    if (!err) err = crop_side(crop, facts->width, facts->height, file->origin, &side);
+    if (!err) err = rg_image_decode_scaled(file, side, size, &image, facts);
+    if (err) return err;
+    crop_resize(&image, facts, side, size, out);
     rg_image_fini(&image);
     return 0;
 }
@@ -179,24 +202,34 @@ size_t rg_image_bytes(const rg_config_t *config)
     return (size_t)config->data.img_size * (size_t)config->data.img_size * 3;
 }
 
-static int decode_cropped(const rg_config_t *config, const uint8_t *jpeg, size_t size, int crop,
-                          const char *origin, uint8_t *out)
+static int load_configured(const rg_config_t *config, rg_image_file_t file, int crop, uint8_t *out,
+                           rg_image_facts_t *facts)
 {
-    const rg_jpeg_limits_t limits = {.max_bytes = max_bytes(&config->limits),
-                                     .max_side = config->limits.image_max_side};
-    return rg_image_load(jpeg, size, &limits, crop, config->data.img_size, origin, out);
+    const rg_image_limits_t limits = rg_image_limits(&config->limits);
+    file.limits = &limits;
+    return rg_image_load(&file, crop, config->data.img_size, out, facts);
 }
 
-int rg_image_decode(const rg_config_t *config, const uint8_t *jpeg, size_t size, const char *origin,
+int rg_image_examine(const rg_config_t *config, const uint8_t *bytes, size_t size, const char *origin,
+                     uint8_t *out, rg_image_facts_t *facts)
+{
+    const rg_image_file_t file = {.bytes = bytes, .size = size, .origin = origin};
+    return load_configured(config, file, config->data.crop, out, facts);
+}
+
+int rg_image_decode(const rg_config_t *config, const uint8_t *bytes, size_t size, const char *origin,
                     uint8_t *out)
 {
-    return decode_cropped(config, jpeg, size, config->data.crop, origin, out);
+    rg_image_facts_t facts;
+    return rg_image_examine(config, bytes, size, origin, out, &facts);
 }
 
-int rg_image_decode_stored(const rg_config_t *config, const uint8_t *jpeg, size_t size, const char *origin,
+int rg_image_decode_stored(const rg_config_t *config, const uint8_t *bytes, size_t size, const char *origin,
                            uint8_t *out)
 {
-    return decode_cropped(config, jpeg, size, CROP_LARGEST, origin, out);
+    const rg_image_file_t file = {.bytes = bytes, .size = size, .origin = origin};
+    rg_image_facts_t facts;
+    return load_configured(config, file, CROP_LARGEST, out, &facts);
 }
 
 // ---- augmentation

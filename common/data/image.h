@@ -1,5 +1,9 @@
-// Images: RGB, 8 bits per channel, NHWC. Reads JPEG (libjpeg-turbo), writes JPEG and PNG (libpng), crops,
-// resizes as Pillow's antialiased BILINEAR, and augments training images.
+// Images: RGB, 8 bits per channel, NHWC. Reads and writes JPEG (libjpeg-turbo), PNG (libpng) and WebP
+// (libwebp), crops, resizes as Pillow's antialiased BILINEAR, and augments training images.
+//
+// The format of a file is decided by its content, not by its name. Pictures come out upright, as EXIF says,
+// and what is transparent in them is white. What a library warns of, but reads in full, is read and counted;
+// what is cut off or loses a part of the picture is an error.
 //
 // S is data.img_size, the side of the images that the networks see.
 #ifndef RG_DATA_IMAGE_H
@@ -10,6 +14,7 @@
 
 #include "common/config/config.h"
 #include "common/core/rng.h"
+#include "common/data/format.h"
 
 typedef struct {
     int width, height;
@@ -19,40 +24,65 @@ typedef struct {
 void rg_image_init(rg_image_t *image, int width, int height); // black
 void rg_image_fini(rg_image_t *image);                        // accepts a zeroed struct
 
-// ---- codecs
+// ---- files
 
-// The largest JPEG accepted. The header is checked before anything is decoded.
+// The largest file accepted. The header is checked before anything is decoded.
 typedef struct {
     size_t max_bytes;
     int max_side;
-} rg_jpeg_limits_t;
+} rg_image_limits_t;
 
-// Reads the file of a JPEG of at most limits.image_max_mib (free() *jpeg). RG_ENOENT, RG_EIO, RG_ELIMIT.
-int rg_jpeg_read(const rg_limits_config_t *limits, const char *path, uint8_t **jpeg, size_t *size);
+// The bytes of an image file, all borrowed.
+typedef struct {
+    const uint8_t *bytes;
+    size_t size;
+    const char *origin; // its name in error sentences
+    const rg_image_limits_t *limits;
+} rg_image_file_t;
 
-// Reads width and height from the header. Errors as rg_jpeg_decode.
-int rg_jpeg_size(const uint8_t *jpeg, size_t size, const rg_jpeg_limits_t *limits, const char *origin,
-                 int *width, int *height);
+// What a file turned out to be.
+typedef struct {
+    enum rg_image_format format;
+    int width, height; // of the upright picture, in the file
+    int orientation;   // of EXIF, 1 to 8; 1: stored upright
+    int scale_denom;   // JPEG: decoded at 1/1, 1/2, 1/4 or 1/8
+    int warnings;      // of the library, for a file that was read nevertheless
+    char warning[96];  // the first of them
+} rg_image_facts_t;
 
-// Decodes a JPEG of any colour space to RGB. The decoder may scale by 1/2, 1/4 or 1/8 while it decodes (DCT
-// scaling) as long as a square of `crop` source pixels keeps at least min_side pixels; min_side 0 decodes the
-// full size. If crop and min_side are not 0, the decoder does not fill the rows that are not needed to resize
-// the centred crop to min_side.
-//   image        out, the caller ends it with rg_image_fini
-//   scale_denom  out: 1, 2, 4 or 8; may be NULL
-//   origin       name of the source in error sentences
-// RG_EFORMAT (not a JPEG, cut off or corrupt: warnings of libjpeg count as errors), RG_ELIMIT.
-int rg_jpeg_decode(const uint8_t *jpeg, size_t size, const rg_jpeg_limits_t *limits, int crop, int min_side,
-                   const char *origin, rg_image_t *image, int *scale_denom);
+// The limits of the configuration.
+rg_image_limits_t rg_image_limits(const rg_limits_config_t *limits);
 
-// Encodes at quality 1..100 into *jpeg (free() it). RG_EINVAL.
-int rg_jpeg_encode(const rg_image_t *image, int quality, uint8_t **jpeg, size_t *size);
+// Reads the file of an image of at most limits.image_max_mib (free() *bytes). RG_ENOENT, RG_EIO, RG_ELIMIT.
+int rg_image_read(const rg_limits_config_t *limits, const char *path, uint8_t **bytes, size_t *size);
 
-// Encodes without loss into *png (free() it). RG_EINVAL.
-int rg_image_encode_png(const rg_image_t *image, uint8_t **png, size_t *size);
+// Reads format, width and height from the header. The orientation of a PNG may be missing in facts: it can
+// stand behind the pixels. Errors as rg_image_decode_scaled.
+int rg_image_inspect(const rg_image_file_t *file, rg_image_facts_t *facts);
 
-// Writes a PNG file, whole or not at all. RG_EIO, RG_EFULL.
-int rg_image_write_png(const rg_image_t *image, const char *path);
+// Decodes a file of any format and kind of pixels to an upright RGB image. The decoder of JPEG may scale by
+// 1/2, 1/4 or 1/8 while it decodes (DCT scaling) as long as a square of `crop` source pixels keeps at least
+// min_side pixels; min_side 0 decodes the full size. If crop and min_side are not 0, it does not fill the
+// rows that are not needed to resize the centred crop to min_side.
+//   image  out, the caller ends it with rg_image_fini
+//   facts  out, also after an error as far as they are known
+// RG_EFORMAT (another format, which the sentence names; cut off or damaged), RG_ELIMIT.
+int rg_image_decode_scaled(const rg_image_file_t *file, int crop, int min_side, rg_image_t *image,
+                           rg_image_facts_t *facts);
+
+// Encodes into *bytes (free() it): JPEG and WebP at quality 1..100, PNG without loss. RG_EINVAL.
+int rg_jpeg_encode(const rg_image_t *image, int quality, uint8_t **bytes, size_t *size);
+int rg_webp_encode(const rg_image_t *image, int quality, uint8_t **bytes, size_t *size);
+int rg_image_encode_png(const rg_image_t *image, uint8_t **bytes, size_t *size);
+
+// Encodes in a format, at a quality of 95 where there is a choice. RG_EINVAL.
+int rg_image_encode(const rg_image_t *image, enum rg_image_format format, uint8_t **bytes, size_t *size);
+
+// Writes a file, whole or not at all, in the format that its name ends with. RG_EUSAGE, RG_EIO, RG_EFULL.
+int rg_image_write(const rg_image_t *image, const char *path);
+
+// RG_EUSAGE if rg_image_write does not know the end of the name, with the names it knows.
+int rg_image_check_path(const char *path);
 
 // ---- images of the size that the networks see
 
@@ -63,17 +93,20 @@ void rg_image_resize(const rg_image_t *source, double x, double y, double w, dou
 
 // Decodes, crops the centre and resizes: the transform of rg-unit section 2 without augmentation.
 // crop: side of the square in source pixels; 0: 178 for an image of 178x218, else the largest square.
-// out [size,size,3] u8, the caller's. Errors as rg_jpeg_decode; RG_ELIMIT if the crop is larger than the
-// image.
-int rg_image_load(const uint8_t *jpeg, size_t bytes, const rg_jpeg_limits_t *limits, int crop, int size,
-                  const char *origin, uint8_t *out);
+// out [size,size,3] u8, the caller's. facts as rg_image_decode_scaled. Errors as rg_image_decode_scaled;
+// RG_ELIMIT if the crop is larger than the image.
+int rg_image_load(const rg_image_file_t *file, int crop, int size, uint8_t *out, rg_image_facts_t *facts);
 
 // The same with the limits, the crop and the size of the configuration. out [S,S,3] u8, the caller's.
-int rg_image_decode(const rg_config_t *config, const uint8_t *jpeg, size_t size, const char *origin,
+int rg_image_decode(const rg_config_t *config, const uint8_t *bytes, size_t size, const char *origin,
                     uint8_t *out);
 
+// The same, and the facts of the file.
+int rg_image_examine(const rg_config_t *config, const uint8_t *bytes, size_t size, const char *origin,
+                     uint8_t *out, rg_image_facts_t *facts);
+
 // The same for a stored thumbnail, which is cropped already.
-int rg_image_decode_stored(const rg_config_t *config, const uint8_t *jpeg, size_t size, const char *origin,
+int rg_image_decode_stored(const rg_config_t *config, const uint8_t *bytes, size_t size, const char *origin,
                            uint8_t *out);
 
 // The bytes of one [S,S,3] u8 image.

@@ -237,7 +237,7 @@ int rg_ingest_file(rg_ingest_t *ingest, const char *path, const char *name, int 
 {
     unsigned char *jpeg = NULL;
     size_t size;
-    int err = rg_jpeg_read(&ingest->options->config.limits, path, &jpeg, &size);
+    int err = rg_image_read(&ingest->options->config.limits, path, &jpeg, &size);
     if (!err && size == 0) err = rg_fail(RG_EFORMAT, "empty file");
     if (err) {
         free(jpeg);

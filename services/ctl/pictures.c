@@ -71,7 +71,7 @@ int rg_picture_load(const rg_config_t *config, const char *path, uint8_t *out, u
 {
     unsigned char *jpeg;
     size_t size;
-    int err = rg_jpeg_read(&config->limits, path, &jpeg, &size);
+    int err = rg_image_read(&config->limits, path, &jpeg, &size);
     if (err) return err;
     err = rg_image_decode(config, jpeg, size, path, out);
     if (!err && id) rg_content_id(jpeg, size, id);
@@ -84,7 +84,7 @@ int rg_picture_grid(const rg_config_t *config, const uint8_t *cells, int rows, i
 {
     rg_image_t grid = {0};
     rg_image_grid(cells, rows, cols, config->data.img_size, titles, &grid);
-    int err = rg_image_write_png(&grid, path);
+    int err = rg_image_write(&grid, path);
     rg_image_fini(&grid);
     return err;
 }

@@ -71,8 +71,9 @@ static int decode_bare(const uint8_t *bytes, size_t size, uint8_t *rows, size_t 
 static int load_training_image(const uint8_t *bytes, size_t size, int side, rg_rng_t *rng, uint8_t *pixels,
                                float *out)
 {
-    const rg_jpeg_limits_t limits = {BYTES_MAX, 8192};
-    int err = rg_image_load(bytes, size, &limits, 0, side, "image", pixels);
+    const rg_image_limits_t limits = {BYTES_MAX, 8192};
+    rg_image_facts_t facts;
+    int err = rg_image_load(&(rg_image_file_t){bytes, size, "image", &limits}, 0, side, pixels, &facts);
     if (!err) rg_image_augment(pixels, side, 0.005, rng, out);
     return err;
 }

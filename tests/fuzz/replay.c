@@ -1,10 +1,10 @@
-// Runs a fuzz target without a fuzzer: its seeds, then a number of mutations of them, which are the same in each
-// run. A child process does the work: after a crash the parent reports the number of the input and writes the
-// input to a file.
+// Runs a fuzz target without a fuzzer: its seeds, then a number of mutations of them, which are the same in
+// each run. A child process does the work: after a crash the parent reports the number of the input and
+// writes the input to a file.
 //
-//   fuzz-jpeg 2000         seeds and 2000 mutations
-//   fuzz-jpeg 20s          seeds and mutations for 20 seconds
-//   fuzz-jpeg FILE ...     the files
+//   fuzz-image 2000        seeds and 2000 mutations
+//   fuzz-image 20s         seeds and mutations for 20 seconds
+//   fuzz-image FILE ...    the files
 #include "tests/fuzz/fuzz.h"
 
 #include <ctype.h>
@@ -101,8 +101,8 @@ static void make_input(const input_t *seeds, size_t n, size_t i, input_t *input)
         change(input, other, &rng);
 }
 
-// Gives the input to the target in a block of exactly its size, so that the sanitizer finds a read beyond it. A
-// target that computes for SECONDS_MAX hangs; a signal ends it.
+// Gives the input to the target in a block of exactly its size, so that the sanitizer finds a read beyond it.
+// A target that computes for SECONDS_MAX hangs; a signal ends it.
 static void feed(const uint8_t *bytes, size_t size)
 {
     static const struct itimerval limit = {.it_value = {.tv_sec = SECONDS_MAX}};

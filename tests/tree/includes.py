@@ -39,7 +39,7 @@ LIBRARIES = {
     r"microhttpd\.h": ["common/wire/http"],
     r"protobuf-c/.*": ["common/wire/", "common/onnx/"],
     r"libfyaml\.h": ["common/config/"],
-    r"(jpeglib|png|jerror|turbojpeg)\.h": ["common/data/"],
+    r"(jpeglib|png|jerror|turbojpeg|webp/.*)\.h": ["common/data/"],
     r"(oneapi/dnnl/.*|cblas\.h|lapacke?\.h)": ["common/nn/cpu/"],
     r"(lmdb\.h|faiss/.*)": ["services/retrieval/"],
     r"mpi\.h": ["services/trainer/"],

@@ -96,7 +96,7 @@ static int remove_file(void *self, const FTSENT *file, const char *problem)
     size_t size;
     if (problem)
         fprintf(stderr, "%s: %s\n", file->fts_path, problem);
-    else if (rg_jpeg_read(&removal->options->config.limits, file->fts_path, &jpeg, &size) != 0)
+    else if (rg_image_read(&removal->options->config.limits, file->fts_path, &jpeg, &size) != 0)
         fprintf(stderr, "%s\n", rg_error()); // it names the file
     if (!jpeg) {
         removal->problems++;

@@ -10,7 +10,7 @@
 #define FIXTURES "tests/unit/data/fixtures/"
 enum { WIDTH = 48, HEIGHT = 56 }; // of the fixtures
 
-static const rg_jpeg_limits_t limits = {1 << 20, 4096};
+static const rg_image_limits_t limits = {1 << 20, 4096};
 
 static uint8_t *read_fixture(const char *name, const char *extension, size_t *size)
 {
@@ -26,9 +26,10 @@ static void assert_decodes_as_pillow(const char *name, int tolerance)
     size_t size, pixels;
     uint8_t *jpeg = read_fixture(name, "jpg", &size), *want = read_fixture(name, "rgb", &pixels);
     rg_image_t image;
-    int denom = 0;
-    assert_int_equal(rg_jpeg_decode(jpeg, size, &limits, 0, 0, name, &image, &denom), 0);
-    assert_int_equal(denom, 1);
+    rg_image_facts_t facts;
+    assert_int_equal(
+        rg_image_decode_scaled(&(rg_image_file_t){jpeg, size, name, &limits}, 0, 0, &image, &facts), 0);
+    assert_int_equal(facts.scale_denom, 1);
     assert_int_equal(image.width, WIDTH);
     assert_int_equal(image.height, HEIGHT);
     assert_int_equal(pixels, WIDTH * HEIGHT * 3);
@@ -63,11 +64,12 @@ static void test_cmyk(void **state)
     assert_decodes_as_pillow("cmyk", 1); // Pillow rounds the product twice
 }
 
-static void assert_refused(const uint8_t *jpeg, size_t size, const rg_jpeg_limits_t *most, int code,
+static void assert_refused(const uint8_t *jpeg, size_t size, const rg_image_limits_t *most, int code,
                            const char *says)
 {
     rg_image_t image;
-    int err = rg_jpeg_decode(jpeg, size, most, 0, 0, "here.jpg", &image, NULL);
+    rg_image_facts_t facts;
+    int err = rg_image_decode_scaled(&(rg_image_file_t){jpeg, size, "here.jpg", most}, 0, 0, &image, &facts);
     assert_string_equal(rg_errname(err), rg_errname(code));
     assert_non_null(strstr(rg_error(), "here.jpg: "));
     if (!strstr(rg_error(), says)) fail_msg("\"%s\" does not say \"%s\"", rg_error(), says);
@@ -76,13 +78,13 @@ static void assert_refused(const uint8_t *jpeg, size_t size, const rg_jpeg_limit
 static void test_empty(void **state)
 {
     (void)state;
-    assert_refused((const uint8_t *)"", 0, &limits, RG_EFORMAT, "Empty");
+    assert_refused((const uint8_t *)"", 0, &limits, RG_EFORMAT, "empty file");
 }
 
-static void test_not_a_jpeg(void **state)
+static void test_not_an_image(void **state)
 {
     (void)state;
-    assert_refused((const uint8_t *)"\x89PNG\r\n\x1a\n", 8, &limits, RG_EFORMAT, "Not a JPEG");
+    assert_refused((const uint8_t *)"picture", 8, &limits, RG_EFORMAT, "not a JPEG, PNG or WebP image");
 }
 
 static void test_truncated_anywhere(void **state)
@@ -112,6 +114,99 @@ static void test_corrupt(void **state)
     free(jpeg);
 }
 
+// ---- files that break the rules, but show the whole picture
+
+static size_t find_marker(const uint8_t *jpeg, uint8_t marker)
+{
+    size_t at = 0;
+    while (jpeg[at] != 0xff || jpeg[at + 1] != marker) at++;
+    return at;
+}
+
+// Decodes a changed baseline.jpg: its pixels are those of the fixture, and the reader has warned.
+static void assert_tolerated(const uint8_t *jpeg, size_t size, const char *warning)
+{
+    rg_image_t image;
+    rg_image_facts_t facts;
+    size_t n;
+    uint8_t *want = read_fixture("baseline", "rgb", &n);
+    const rg_image_file_t file = {jpeg, size, "odd.jpg", &limits};
+    assert_ok(rg_image_decode_scaled(&file, 0, 0, &image, &facts));
+    assert_memory_equal(image.rgb, want, n);
+    assert_int_equal(facts.warnings, 1);
+    if (!strstr(facts.warning, warning)) fail_msg("\"%s\" does not say \"%s\"", facts.warning, warning);
+    rg_image_fini(&image);
+    free(want);
+}
+
+static void test_odd_scan_parameters(void **state)
+{
+    (void)state;
+    size_t size;
+    uint8_t *jpeg = read_fixture("baseline", "jpg", &size);
+    size_t scan = find_marker(jpeg, 0xda), end = scan + 2 + jpeg[scan + 3];
+    jpeg[end - 2] = 0; // Se, 63 in a sequential file
+    assert_tolerated(jpeg, size, "Invalid SOS parameters");
+    free(jpeg);
+}
+
+static void test_unknown_jfif_version(void **state)
+{
+    (void)state;
+    size_t size;
+    uint8_t *jpeg = read_fixture("baseline", "jpg", &size);
+    jpeg[find_marker(jpeg, 0xe0) + 9] = 7;
+    assert_tolerated(jpeg, size, "unknown JFIF revision number 7");
+    free(jpeg);
+}
+
+static void test_stray_bytes_before_the_end_marker(void **state)
+{
+    (void)state;
+    size_t size;
+    uint8_t *jpeg = read_fixture("baseline", "jpg", &size), *odd = malloc(size + 7);
+    memcpy(odd, jpeg, size - 2);
+    memset(odd + size - 2, 0, 7);
+    memcpy(odd + size + 5, jpeg + size - 2, 2);
+    assert_tolerated(odd, size + 7, "extraneous bytes before marker 0xd9");
+    free(odd);
+    free(jpeg);
+}
+
+static void test_no_end_marker(void **state)
+{
+    (void)state;
+    size_t size;
+    uint8_t *jpeg = read_fixture("baseline", "jpg", &size);
+    assert_tolerated(jpeg, size - 2, "Premature end of JPEG file");
+    free(jpeg);
+}
+
+// A marker in the middle of the compressed data: what is behind it is lost.
+static void test_damage_is_tolerated_in_the_last_rows_only(void **state)
+{
+    (void)state;
+    enum { SIDE = 400 };
+    rg_image_t image;
+    rg_image_facts_t facts;
+    uint8_t *jpeg;
+    size_t size;
+    rg_image_init(&image, SIDE, SIDE);
+    for (int i = 0; i < SIDE * SIDE * 3; i++) image.rgb[i] = (uint8_t)(i * 7 + i / SIDE);
+    assert_ok(rg_jpeg_encode(&image, 90, &jpeg, &size));
+    rg_image_fini(&image);
+    const rg_image_file_t file = {jpeg, size, "x", &limits};
+    uint8_t *late = jpeg + size - size / 50, *early = jpeg + size / 2;
+    memcpy(late, "\xff\xd9", 2);
+    assert_ok(rg_image_decode_scaled(&file, 0, 0, &image, &facts));
+    assert_true(facts.warnings > 0);
+    rg_image_fini(&image);
+    memcpy(early, "\xff\xd9", 2);
+    assert_fails(rg_image_decode_scaled(&file, 0, 0, &image, &facts), RG_EFORMAT,
+                 "premature end of data segment");
+    free(jpeg);
+}
+
 // The header gives a size of 65000x65000, which is refused before that much is allocated.
 static void test_huge(void **state)
 {
@@ -121,7 +216,7 @@ static void test_huge(void **state)
     while (jpeg[frame] != 0xff || jpeg[frame + 1] != 0xc0) frame++;
     const uint8_t sides[4] = {0xfd, 0xe8, 0xfd, 0xe8};
     memcpy(jpeg + frame + 5, sides, 4);
-    assert_refused(jpeg, size, &limits, RG_ELIMIT, "65000x65000 exceeds the limit of 4096");
+    assert_refused(jpeg, size, &limits, RG_ELIMIT, "65000x65000 exceeds limits.image_max_side 4096");
     free(jpeg);
 }
 
@@ -130,12 +225,15 @@ static void test_limits(void **state)
     (void)state;
     size_t size;
     uint8_t *jpeg = read_fixture("baseline", "jpg", &size);
-    assert_refused(jpeg, size, &(rg_jpeg_limits_t){100, 4096}, RG_ELIMIT, "bytes exceed the limit of 100");
-    assert_refused(jpeg, size, &(rg_jpeg_limits_t){1 << 20, 55}, RG_ELIMIT, "48x56 exceeds the limit of 55");
-    int width, height;
-    assert_int_equal(rg_jpeg_size(jpeg, size, &(rg_jpeg_limits_t){size, 56}, "x", &width, &height), 0);
-    assert_int_equal(width, WIDTH);
-    assert_int_equal(height, HEIGHT);
+    assert_refused(jpeg, size, &(rg_image_limits_t){100, 4096}, RG_ELIMIT,
+                   "bytes exceed limits.image_max_mib (100 bytes)");
+    assert_refused(jpeg, size, &(rg_image_limits_t){1 << 20, 55}, RG_ELIMIT,
+                   "48x56 exceeds limits.image_max_side 55: raise the key");
+    rg_image_facts_t facts;
+    const rg_image_file_t file = {jpeg, size, "x", &(rg_image_limits_t){size, 56}};
+    assert_int_equal(rg_image_inspect(&file, &facts), 0);
+    assert_int_equal(facts.width, WIDTH);
+    assert_int_equal(facts.height, HEIGHT);
     free(jpeg);
 }
 
@@ -160,12 +258,13 @@ static void test_denominator(void **state)
     uint8_t *jpeg = read_fixture("baseline", "jpg", &size);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         rg_image_t image;
-        int denom;
-        assert_int_equal(
-            rg_jpeg_decode(jpeg, size, &limits, cases[i].crop, cases[i].min_side, "x", &image, &denom), 0);
-        assert_int_equal(denom, cases[i].denom);
-        assert_int_equal(image.width, WIDTH / denom);
-        assert_int_equal(image.height, HEIGHT / denom);
+        rg_image_facts_t facts;
+        assert_int_equal(rg_image_decode_scaled(&(rg_image_file_t){jpeg, size, "x", &limits}, cases[i].crop,
+                                                cases[i].min_side, &image, &facts),
+                         0);
+        assert_int_equal(facts.scale_denom, cases[i].denom);
+        assert_int_equal(image.width, WIDTH / facts.scale_denom);
+        assert_int_equal(image.height, HEIGHT / facts.scale_denom);
         rg_image_fini(&image);
     }
     free(jpeg);
@@ -175,12 +274,14 @@ static void test_encode_comes_back(void **state)
 {
     (void)state;
     rg_image_t image, back;
+    rg_image_facts_t facts;
     rg_image_init(&image, 31, 17);
     for (int i = 0; i < 31 * 17; i++) memset(image.rgb + 3 * i, i / 31 * 10, 3);
     uint8_t *jpeg;
     size_t size;
     assert_int_equal(rg_jpeg_encode(&image, 95, &jpeg, &size), 0);
-    assert_int_equal(rg_jpeg_decode(jpeg, size, &limits, 0, 0, "x", &back, NULL), 0);
+    assert_int_equal(
+        rg_image_decode_scaled(&(rg_image_file_t){jpeg, size, "x", &limits}, 0, 0, &back, &facts), 0);
     assert_int_equal(back.width, 31);
     assert_int_equal(back.height, 17);
     for (int i = 0; i < 31 * 17 * 3; i++) assert_in_range(back.rgb[i] + 4, image.rgb[i], image.rgb[i] + 8);
@@ -205,9 +306,14 @@ int main(void)
         cmocka_unit_test(test_grey),
         cmocka_unit_test(test_cmyk),
         cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_not_a_jpeg),
+        cmocka_unit_test(test_not_an_image),
         cmocka_unit_test(test_truncated_anywhere),
         cmocka_unit_test(test_corrupt),
+        cmocka_unit_test(test_odd_scan_parameters),
+        cmocka_unit_test(test_unknown_jfif_version),
+        cmocka_unit_test(test_stray_bytes_before_the_end_marker),
+        cmocka_unit_test(test_no_end_marker),
+        cmocka_unit_test(test_damage_is_tolerated_in_the_last_rows_only),
         cmocka_unit_test(test_huge),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_many_scans),

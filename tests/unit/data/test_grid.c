@@ -95,7 +95,7 @@ static void test_png(void **state)
     size_t size;
     char *path = rg_format("%s/grid.png", (const char *)*state);
     make_grid(NULL, &grid);
-    assert_int_equal(rg_image_write_png(&grid, path), 0);
+    assert_int_equal(rg_image_write(&grid, path), 0);
     assert_int_equal(rg_file_read(path, 1 << 20, &bytes, &size), 0);
     const uint8_t start[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0,
                              0,    13,  'I', 'H', 'D',  'R',  0,    0,    0, 208};
@@ -103,7 +103,7 @@ static void test_png(void **state)
     free(bytes);
     free(path);
     path = rg_format("%s/nowhere/grid.png", (const char *)*state);
-    assert_int_equal(rg_image_write_png(&grid, path), RG_EIO);
+    assert_int_equal(rg_image_write(&grid, path), RG_EIO);
     assert_non_null(strstr(rg_error(), path));
     free(path);
     rg_image_fini(&grid);

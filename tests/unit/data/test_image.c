@@ -9,7 +9,7 @@
 #include "common/data/image.h"
 #include "tests/support/test.h"
 
-static const rg_jpeg_limits_t limits = {1 << 22, 4096};
+static const rg_image_limits_t limits = {1 << 22, 4096};
 
 // As pattern() in make_reference.py.
 static void pattern(rg_image_t *image, int width, int height)
@@ -90,9 +90,11 @@ static void test_load_scaled_is_like_full(void **state)
     uint8_t *jpeg, scaled[SIZE * SIZE * 3], full[SIZE * SIZE * 3];
     size_t size;
     rg_image_t image;
+    rg_image_facts_t facts;
     make_jpeg(339, 277, &jpeg, &size);
-    assert_int_equal(rg_image_load(jpeg, size, &limits, 0, SIZE, "x", scaled), 0);
-    assert_int_equal(rg_jpeg_decode(jpeg, size, &limits, 0, 0, "x", &image, NULL), 0);
+    assert_int_equal(rg_image_load(&(rg_image_file_t){jpeg, size, "x", &limits}, 0, SIZE, scaled, &facts), 0);
+    assert_int_equal(
+        rg_image_decode_scaled(&(rg_image_file_t){jpeg, size, "x", &limits}, 0, 0, &image, &facts), 0);
     rg_image_resize(&image, 31, 0, 277, 277, SIZE, full);
     assert_true(mean_difference(scaled, full, sizeof full) < 1.0);
     assert_in_range(largest_difference(scaled, full, sizeof full), 0, 8);
@@ -107,9 +109,11 @@ static void test_load_crops_celeba(void **state)
     uint8_t *jpeg, *out = malloc(SIZE * SIZE * 3);
     size_t size;
     rg_image_t image;
+    rg_image_facts_t facts;
     make_jpeg(178, 218, &jpeg, &size);
-    assert_int_equal(rg_image_load(jpeg, size, &limits, 0, SIZE, "x", out), 0);
-    assert_int_equal(rg_jpeg_decode(jpeg, size, &limits, 0, 0, "x", &image, NULL), 0);
+    assert_int_equal(rg_image_load(&(rg_image_file_t){jpeg, size, "x", &limits}, 0, SIZE, out, &facts), 0);
+    assert_int_equal(
+        rg_image_decode_scaled(&(rg_image_file_t){jpeg, size, "x", &limits}, 0, 0, &image, &facts), 0);
     assert_memory_equal(out, image.rgb + 20 * 178 * 3, SIZE * SIZE * 3); // rows 20..197, untouched
     rg_image_fini(&image);
     free(out);
@@ -125,12 +129,15 @@ static void test_load_skips_rows_beyond_the_crop(void **state)
     uint8_t *jpeg, *out = malloc(SIZE * SIZE * 3), *whole = malloc(SIZE * SIZE * 3);
     size_t size;
     rg_image_t image;
+    rg_image_facts_t facts;
     make_jpeg(178, 518, &jpeg, &size);
-    assert_int_equal(rg_image_load(jpeg, size, &limits, 0, SIZE, "x", out), 0);
-    assert_int_equal(rg_jpeg_decode(jpeg, size, &limits, 0, 0, "x", &image, NULL), 0);
+    assert_int_equal(rg_image_load(&(rg_image_file_t){jpeg, size, "x", &limits}, 0, SIZE, out, &facts), 0);
+    assert_int_equal(
+        rg_image_decode_scaled(&(rg_image_file_t){jpeg, size, "x", &limits}, 0, 0, &image, &facts), 0);
     rg_image_resize(&image, 0, 170, 178, 178, SIZE, whole);
     assert_memory_equal(out, whole, SIZE * SIZE * 3);
-    assert_int_equal(rg_image_load(jpeg, size - 100, &limits, 0, SIZE, "x", out), RG_EFORMAT);
+    assert_int_equal(rg_image_load(&(rg_image_file_t){jpeg, size - 100, "x", &limits}, 0, SIZE, out, &facts),
+                     RG_EFORMAT);
     rg_image_fini(&image);
     free(whole);
     free(out);
@@ -142,11 +149,14 @@ static void test_load_errors(void **state)
     (void)state;
     uint8_t *jpeg, out[8 * 8 * 3];
     size_t size;
+    rg_image_facts_t facts;
     make_jpeg(40, 30, &jpeg, &size);
-    assert_int_equal(rg_image_load(jpeg, size, &limits, 31, 8, "a.jpg", out), RG_ELIMIT);
+    assert_int_equal(rg_image_load(&(rg_image_file_t){jpeg, size, "a.jpg", &limits}, 31, 8, out, &facts),
+                     RG_ELIMIT);
     assert_string_equal(rg_error(), "a.jpg: a crop of 31 pixels does not fit into 40x30");
-    assert_int_equal(rg_image_load(jpeg, size / 2, &limits, 0, 8, "a.jpg", out), RG_EFORMAT);
-    assert_int_equal(rg_image_load(jpeg, size, &limits, 30, 8, "a.jpg", out), 0);
+    assert_int_equal(rg_image_load(&(rg_image_file_t){jpeg, size / 2, "a.jpg", &limits}, 0, 8, out, &facts),
+                     RG_EFORMAT);
+    assert_int_equal(rg_image_load(&(rg_image_file_t){jpeg, size, "a.jpg", &limits}, 30, 8, out, &facts), 0);
     free(jpeg);
 }
 
@@ -160,10 +170,11 @@ static void test_real_images(void **state)
     }
     uint8_t *jpeg, out[32 * 32 * 3];
     size_t size;
+    rg_image_facts_t facts;
     for (int i = 1; i <= 20; i++) {
         char *path = rg_format("%s/%06d.jpg", folder, i);
         assert_int_equal(rg_file_read(path, 1 << 20, &jpeg, &size), 0);
-        assert_int_equal(rg_image_load(jpeg, size, &limits, 0, 32, path, out), 0);
+        assert_int_equal(rg_image_load(&(rg_image_file_t){jpeg, size, path, &limits}, 0, 32, out, &facts), 0);
         free(jpeg);
         free(path);
     }

@@ -88,7 +88,8 @@ static void usable_images_go_on_to_the_encoder(void **state)
     for (unsigned i = 0; i < 3; i++) {
         char name[12], source[12], file[16];
         uint8_t id[RG_ID_SIZE], again[SIDE * SIDE * 3];
-        const rg_jpeg_limits_t limits = {1 << 20, 4096};
+        const rg_image_limits_t limits = {1 << 20, 4096};
+        rg_image_facts_t facts;
         const uint8_t *row = (const uint8_t *)pixels.data + i * sizeof again;
         snprintf(name, sizeof name, "%u", i);
         snprintf(source, sizeof source, "%u", taken[i]);
@@ -100,7 +101,8 @@ static void usable_images_go_on_to_the_encoder(void **state)
         assert_memory_equal(store->items[i]->id.data, id, RG_ID_SIZE);
         assert_in_range(row[0], grey_of(i + 1) - 1, grey_of(i + 1) + 1);
         assert_ok(rg_msg_payload(f->store, name, RG__V1__DTYPE__U8, 1, NULL, &thumbnail));
-        assert_ok(rg_image_load(thumbnail.data, thumbnail.size, &limits, 0, SIDE, name, again));
+        assert_ok(rg_image_load(&(rg_image_file_t){thumbnail.data, thumbnail.size, name, &limits}, 0, SIDE,
+                                again, &facts));
         assert_in_range(again[0], row[0] - 1, row[0] + 1);
     }
 }

@@ -1,0 +1,31 @@
+// What rg_image_* asks of each format: to read the header of a file, and to decode it to RGB as it is stored,
+// not turned upright. The callers have checked format and bytes. facts begins zeroed but for its format.
+#ifndef RG_DATA_CODEC_H
+#define RG_DATA_CODEC_H
+
+#include "common/data/image.h"
+
+// The header: fills facts->width and height as they are stored, and the orientation if it stands there.
+// RG_EFORMAT, RG_ELIMIT.
+int rg__jpeg_inspect(const rg_image_file_t *file, rg_image_facts_t *facts);
+int rg__png_inspect(const rg_image_file_t *file, rg_image_facts_t *facts);
+int rg__webp_inspect(const rg_image_file_t *file, rg_image_facts_t *facts);
+
+// The pixels, and all facts. The caller ends the image with rg_image_fini. JPEG: crop and min_side as in
+// rg_image_decode_scaled. RG_EFORMAT, RG_ELIMIT.
+int rg__jpeg_decode(const rg_image_file_t *file, int crop, int min_side, rg_image_t *image,
+                    rg_image_facts_t *facts);
+int rg__png_decode(const rg_image_file_t *file, rg_image_t *image, rg_image_facts_t *facts);
+int rg__webp_decode(const rg_image_file_t *file, rg_image_t *image, rg_image_facts_t *facts);
+
+// Fills width and height. RG_EFORMAT: a side of 0. RG_ELIMIT: a side beyond limits->max_side.
+int rg__image_check_sides(const rg_image_file_t *file, rg_image_facts_t *facts, unsigned width,
+                          unsigned height);
+
+// Counts a warning of a library and keeps the sentence of the first.
+void rg__image_warn(rg_image_facts_t *facts, const char *text);
+
+// Makes n pixels of RGB out of RGBA, in place: what is transparent becomes white.
+void rg__image_lay_on_white(uint8_t *pixels, size_t n);
+
+#endif
