@@ -119,7 +119,7 @@ int rg_image_encode(const rg_image_t *image, enum rg_image_format format, uint8_
 
 int rg_image_check_path(const char *path)
 {
-    if (rg_image_format_of_name(path) != RG_IMAGE_UNKNOWN) return 0;
+    if (rg_image_name_format(path) != RG_IMAGE_UNKNOWN) return 0;
     return rg_fail(RG_EUSAGE, "%s: the name of a picture ends with .png, .jpg, .jpeg or .webp", path);
 }
 
@@ -129,7 +129,7 @@ int rg_image_write(const rg_image_t *image, const char *path)
     size_t size;
     int err = rg_image_check_path(path);
     if (err) return err;
-    err = rg_image_encode(image, rg_image_format_of_name(path), &bytes, &size);
+    err = rg_image_encode(image, rg_image_name_format(path), &bytes, &size);
     if (err) return rg_fail(err, "%s: %s", path, rg_error());
     err = rg_file_write(path, bytes, size);
     free(bytes);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
@@ -178,12 +177,6 @@ static int read_list(rg_dataset_t *set, const rg_config_t *config)
     return err;
 }
 
-static int is_jpeg_name(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot && (strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
-}
-
 static int read_folder(rg_dataset_t *set, const char *root)
 {
     char **names;
@@ -192,7 +185,7 @@ static int read_folder(rg_dataset_t *set, const char *root)
     if (err) return err;
     set->folder = rg_strdup(root);
     for (size_t i = 0; i < n; i++)
-        if (is_jpeg_name(names[i])) append_image(set, names[i]);
+        if (rg_image_name_known(names[i])) append_image(set, names[i]);
     rg_list_free(&names, n);
     return 0;
 }

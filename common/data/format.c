@@ -1,9 +1,6 @@
 #include "common/data/format.h"
 
 #include <string.h>
-#include <strings.h>
-
-// ---- by content
 
 #define CONVERT ": convert it to JPEG, PNG or WebP"
 
@@ -104,39 +101,9 @@ const char *rg_image_foreign(const uint8_t *bytes, size_t size)
     return "the file holds only zero bytes: copy it again";
 }
 
-// ---- by name
-
-const char *rg_image_format_name(enum rg_image_format format)
-{
-    static const char *const names[RG_IMAGE_FORMATS] = {"unknown", "JPEG", "PNG", "WebP"};
-    return names[format];
-}
-
 const char *rg_image_format_mime(enum rg_image_format format)
 {
     static const char *const types[RG_IMAGE_FORMATS] = {"application/octet-stream", "image/jpeg", "image/png",
                                                         "image/webp"};
     return types[format];
-}
-
-enum rg_image_format rg_image_format_of_name(const char *name)
-{
-    static const struct {
-        char end[6];
-        enum rg_image_format format;
-    } ends[] = {{".jpg", RG_IMAGE_JPEG},  {".jpeg", RG_IMAGE_JPEG}, {".jpe", RG_IMAGE_JPEG},
-                {".jfif", RG_IMAGE_JPEG}, {".png", RG_IMAGE_PNG},   {".webp", RG_IMAGE_WEBP}};
-    const char *slash = strrchr(name, '/'), *dot = strrchr(slash ? slash : name, '.');
-    for (size_t i = 0; dot && i < sizeof ends / sizeof *ends; i++)
-        if (strcasecmp(dot, ends[i].end) == 0) return ends[i].format;
-    return RG_IMAGE_UNKNOWN;
-}
-
-enum rg_image_entry rg_image_entry(const char *name)
-{
-    static const char *const quiet[] = {"Thumbs.db", "ehthumbs.db", "desktop.ini", "__MACOSX", "@eaDir"};
-    if (name[0] == '.') return RG_ENTRY_QUIET;
-    for (size_t i = 0; i < sizeof quiet / sizeof *quiet; i++)
-        if (strcasecmp(name, quiet[i]) == 0) return RG_ENTRY_QUIET;
-    return rg_image_format_of_name(name) != RG_IMAGE_UNKNOWN ? RG_ENTRY_IMAGE : RG_ENTRY_OTHER;
 }

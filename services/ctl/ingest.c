@@ -46,8 +46,9 @@ struct rg_ingest {
     size_t files, bytes; // in filling
     uint64_t total;      // files to come, for the progress; 0: not known
     uint64_t given, added, duplicate, refused;
-    uint64_t generation;  // of the index, the newest seen
-    rg_failure_t failure; // of a whole request
+    uint64_t generation;           // of the index, the newest seen
+    rg_failure_t failure;          // of a whole request
+    const rg_left_out_t *left_out; // of the caller; NULL: nothing
 };
 
 int rg_ingest_open(rg_ingest_t **out, const rg_options_t *options, const char *label, uint64_t total)
@@ -233,12 +234,22 @@ static void append_file(rg_ingest_t *ingest, const char *name, int annotated, un
     ingest->bytes += size;
 }
 
+// One file must fit into a message.
+static int check_size(const rg_ingest_t *ingest, size_t size)
+{
+    const rg_limits_config_t *limits = &ingest->options->config.limits;
+    if (size == 0) return rg_fail(RG_EFORMAT, "empty file");
+    if (size <= (size_t)limits->message_max_mib << 20) return 0;
+    return rg_fail(RG_ELIMIT, "%zu bytes exceed limits.message_max_mib %d: raise the key or shrink the image",
+                   size, limits->message_max_mib);
+}
+
 int rg_ingest_file(rg_ingest_t *ingest, const char *path, const char *name, int annotated)
 {
     unsigned char *jpeg = NULL;
     size_t size;
     int err = rg_image_read(&ingest->options->config.limits, path, &jpeg, &size);
-    if (!err && size == 0) err = rg_fail(RG_EFORMAT, "empty file");
+    if (!err) err = check_size(ingest, size);
     if (err) {
         free(jpeg);
         rg_ingest_refuse(ingest, name, rg_error());
@@ -255,33 +266,50 @@ int rg_ingest_file(rg_ingest_t *ingest, const char *path, const char *name, int 
 
 // ---- the end
 
+void rg_ingest_left_out(rg_ingest_t *ingest, const rg_left_out_t *left_out)
+{
+    ingest->left_out = left_out;
+}
+
+static void print_summary_json(const rg_ingest_t *ingest)
+{
+    json_t *summary = json_pack("{s:I, s:I, s:I, s:I}", "added", (json_int_t)ingest->added, "duplicate",
+                                (json_int_t)ingest->duplicate, "refused", (json_int_t)ingest->refused,
+                                "generation", (json_int_t)ingest->generation);
+    if (ingest->left_out) json_object_set_new(summary, "left_out", rg_left_out_json(ingest->left_out));
+    rg_output_json(summary);
+}
+
 static void print_summary(const rg_ingest_t *ingest)
 {
-    if (ingest->options->json)
-        rg_output_json(json_pack("{s:I, s:I, s:I, s:I}", "added", (json_int_t)ingest->added, "duplicate",
-                                 (json_int_t)ingest->duplicate, "refused", (json_int_t)ingest->refused,
-                                 "generation", (json_int_t)ingest->generation));
-    else
-        printf("%llu added, %llu known before, %llu refused (index generation %llu)\n",
-               (unsigned long long)ingest->added, (unsigned long long)ingest->duplicate,
-               (unsigned long long)ingest->refused, (unsigned long long)ingest->generation);
+    char others[RG_LEFT_OUT_TEXT] = "";
+    if (ingest->options->json) {
+        print_summary_json(ingest);
+        return;
+    }
+    printf("%llu added, %llu known before, %llu refused (index generation %llu)\n",
+           (unsigned long long)ingest->added, (unsigned long long)ingest->duplicate,
+           (unsigned long long)ingest->refused, (unsigned long long)ingest->generation);
+    if (ingest->left_out) rg_left_out_format(ingest->left_out, others);
+    if (*others) printf("%s\n", others);
     fflush(stdout);
 }
 
-// Returns an error if files were refused or not answered for.
+// Returns an error if files were not answered for.
 static int ingest_check_counts(const rg_ingest_t *ingest)
 {
     uint64_t fates = count_fates(ingest);
-    if (fates < ingest->given)
-        return rg_fail(RG_EFORMAT,
-                       "the loader answered for only %llu of %llu files: run the same command again",
-                       (unsigned long long)fates, (unsigned long long)ingest->given);
-    if (ingest->refused)
-        return rg_fail(RG_EINVAL, "%llu files were refused", (unsigned long long)ingest->refused);
-    return 0;
+    if (fates >= ingest->given) return 0;
+    return rg_fail(RG_EFORMAT, "the loader answered for only %llu of %llu files: run the same command again",
+                   (unsigned long long)fates, (unsigned long long)ingest->given);
 }
 
-int rg_ingest_close(rg_ingest_t **out, int err)
+int rg_ingest_check_refused(uint64_t refused)
+{
+    return refused ? rg_fail(RG_EINVAL, "%llu files were refused", (unsigned long long)refused) : 0;
+}
+
+int rg_ingest_close(rg_ingest_t **out, int err, uint64_t *refused)
 {
     rg_ingest_t *ingest = *out;
     rg_failure_t failure = {0};
@@ -298,12 +326,13 @@ int rg_ingest_close(rg_ingest_t **out, int err)
         print_summary(ingest);
         err = ingest_check_counts(ingest);
     }
+    *refused = ingest->refused;
     free(ingest);
     *out = NULL;
     return err;
 }
 
-int rg_ingest_training(const rg_options_t *options)
+int rg_ingest_training(const rg_options_t *options, uint64_t *refused)
 {
     rg_dataset_t set;
     rg_ingest_t *ingest;
@@ -317,7 +346,7 @@ int rg_ingest_training(const rg_options_t *options)
             err = rg_ingest_file(ingest, path, set.name[image], set.annotated[image]);
             free(path);
         }
-        err = rg_ingest_close(&ingest, err);
+        err = rg_ingest_close(&ingest, err, refused);
     }
     rg_dataset_close(&set);
     return err;

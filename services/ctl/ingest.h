@@ -1,4 +1,4 @@
-// An ingest: a stream of JPEG files into the retrieval set, through the loader.
+// An ingest: a stream of image files into the retrieval set, through the loader.
 //
 // Each file gets one fate: added, duplicate (the set had it already) or refused with a reason. The first two
 // mean that the image is stored durably. Adding a file twice is harmless, so an interrupted ingest is simply
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "services/ctl/command.h"
+#include "services/ctl/left_out.h"
 
 typedef struct rg_ingest rg_ingest_t;
 
@@ -30,12 +31,18 @@ int rg_ingest_settle(rg_ingest_t *ingest);
 // Waits for so many seconds while the connection stays alive.
 int rg_ingest_pause(rg_ingest_t *ingest, double seconds);
 
-// Ends the object. err: what went wrong so far, with rg_error(), or 0: then the rest is sent, every fate is
-// awaited and the counts are printed. Returns err, an error of rg_ingest_settle, or RG_EINVAL if files were
-// refused.
-int rg_ingest_close(rg_ingest_t **ingest, int err);
+// What the caller passed over, for the summary at the end; borrowed until then.
+void rg_ingest_left_out(rg_ingest_t *ingest, const rg_left_out_t *left_out);
 
-// Adds the training images of the configured data set.
-int rg_ingest_training(const rg_options_t *options);
+// Ends the object. err: what went wrong so far, with rg_error(), or 0: then the rest is sent, every fate is
+// awaited and the counts are printed. Returns err or an error of rg_ingest_settle. refused: how many files
+// were refused, which is not an error here.
+int rg_ingest_close(rg_ingest_t **ingest, int err, uint64_t *refused);
+
+// RG_EINVAL if files were refused, for a command that ends with exit code 1 then.
+int rg_ingest_check_refused(uint64_t refused);
+
+// Adds the training images of the configured data set. refused as in rg_ingest_close.
+int rg_ingest_training(const rg_options_t *options, uint64_t *refused);
 
 #endif

@@ -3,43 +3,56 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/core/hash.h"
+#include "common/core/image_name.h"
 #include "common/data/dataset.h"
 #include "common/data/grid.h"
 
 // ---- files
-
-static int is_jpeg(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot && (strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
-}
 
 static int compare_file_names(const FTSENT **a, const FTSENT **b)
 {
     return strcmp((*a)->fts_name, (*b)->fts_name);
 }
 
-static int visit_entry(const FTSENT *entry, rg_jpegs_fn *visit, void *self)
+typedef struct {
+    rg_jpegs_fn *visit;
+    void *self;
+    rg_left_out_t *left_out;
+} walk_t;
+
+// A file, or something in its place. What the user named may have any name.
+static int visit_file(const walk_t *walk, const FTSENT *entry, const char *problem)
 {
-    int named = entry->fts_level == FTS_ROOTLEVEL; // by the user: then it may have any name
+    const char *name = entry->fts_name;
+    if (entry->fts_level == FTS_ROOTLEVEL || rg_image_name_known(name))
+        return walk->visit(walk->self, entry, problem);
+    if (walk->left_out && !rg_image_name_quiet(name)) rg_left_out_count(walk->left_out, name);
+    return 0;
+}
+
+static int visit_entry(FTS *tree, FTSENT *entry, const walk_t *walk)
+{
     switch (entry->fts_info) {
+    case FTS_D:
+        if (entry->fts_level != FTS_ROOTLEVEL && rg_image_name_quiet(entry->fts_name))
+            fts_set(tree, entry, FTS_SKIP);
+        return 0;
     case FTS_F:
-        return named || is_jpeg(entry->fts_name) ? visit(self, entry, NULL) : 0;
+        return visit_file(walk, entry, NULL);
     case FTS_DNR:
     case FTS_ERR:
     case FTS_NS:
-        return visit(self, entry, strerror(entry->fts_errno));
+        return walk->visit(walk->self, entry, strerror(entry->fts_errno));
     case FTS_DC:
-        return visit(self, entry, "a folder that contains itself");
+        return walk->visit(walk->self, entry, "a folder that contains itself");
     case FTS_SLNONE:
-        return named || is_jpeg(entry->fts_name) ? visit(self, entry, "a link to nothing") : 0;
+        return visit_file(walk, entry, "a link to nothing");
     case FTS_DEFAULT:
-        return named || is_jpeg(entry->fts_name) ? visit(self, entry, "not a regular file") : 0;
+        return visit_file(walk, entry, "not a regular file");
     default:
         return 0;
     }
@@ -55,14 +68,21 @@ int rg_jpegs_add(rg_jpegs_t *jpegs, char *path)
 
 // FTS_LOGICAL follows links; fts itself notices a folder that contains itself (FTS_DC). FTS_NOCHDIR leaves
 // the working directory alone, so that relative paths stay valid in the callback.
-int rg_jpegs_walk(const rg_jpegs_t *jpegs, rg_jpegs_fn *visit, void *self)
+int rg_jpegs_walk_all(const rg_jpegs_t *jpegs, rg_jpegs_fn *visit, void *self, rg_left_out_t *left_out)
 {
+    const walk_t walk = {visit, self, left_out};
     FTS *tree = fts_open(jpegs->path, FTS_LOGICAL | FTS_NOCHDIR, compare_file_names);
     if (!tree) return rg_fail_errno(RG_EIO, "%s: cannot open", jpegs->path[0]);
     int err = 0;
-    for (FTSENT *entry; !err && (entry = fts_read(tree)) != NULL;) err = visit_entry(entry, visit, self);
+    if (left_out) *left_out = (rg_left_out_t){0};
+    for (FTSENT *entry; !err && (entry = fts_read(tree)) != NULL;) err = visit_entry(tree, entry, &walk);
     fts_close(tree);
     return err;
+}
+
+int rg_jpegs_walk(const rg_jpegs_t *jpegs, rg_jpegs_fn *visit, void *self)
+{
+    return rg_jpegs_walk_all(jpegs, visit, self, NULL);
 }
 
 // ---- pixels

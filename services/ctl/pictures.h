@@ -7,6 +7,7 @@
 
 #include "common/config/config.h"
 #include "common/data/image.h"
+#include "services/ctl/left_out.h"
 
 // ---- files
 
@@ -25,17 +26,20 @@ int rg_jpegs_add(rg_jpegs_t *jpegs, char *path);
 // than 0 ends the walk.
 typedef int rg_jpegs_fn(void *self, const FTSENT *file, const char *problem);
 
-// Visits every file that is named by a path, and below folders every file named .jpg or .jpeg, in the order
-// of their names. Links are followed. RG_EIO, or what visit returned.
+// Visits every file that is named by a path, and below folders every file with the name of an image
+// (common/core/image_name.h), in the order of their names. Links are followed. left_out (NULL: not wanted) is
+// what else the folders hold, without hidden files and folders. RG_EIO, or what visit returned.
 int rg_jpegs_walk(const rg_jpegs_t *jpegs, rg_jpegs_fn *visit, void *self);
+int rg_jpegs_walk_all(const rg_jpegs_t *jpegs, rg_jpegs_fn *visit, void *self, rg_left_out_t *left_out);
 
 // ---- pixels
 
-// Reads a JPEG as the networks see it (data.crop, data.img_size) into out [S,S,3] u8, the caller's. id (NULL:
-// none) gets its content hash. RG_ENOENT, RG_EFORMAT, RG_ELIMIT with the path.
+// Reads an image as the networks see it (data.crop, data.img_size) into out [S,S,3] u8, the caller's. id
+// (NULL: none) gets its content hash. RG_ENOENT, RG_EFORMAT, RG_ELIMIT with the path.
 int rg_picture_load(const rg_config_t *config, const char *path, uint8_t *out, uint8_t id[16]);
 
-// Writes cells [rows*cols,S,S,3] u8 as a PNG grid. titles: one per column, or NULL.
+// Writes cells [rows*cols,S,S,3] u8 as a grid, in the format that the name ends with. titles: one per column,
+// or NULL.
 int rg_picture_grid(const rg_config_t *config, const uint8_t *cells, int rows, int cols,
                     const char *const *titles, const char *path);
 

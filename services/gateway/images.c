@@ -8,6 +8,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/hash.h"
+#include "common/data/format.h"
 #include "common/wire/json.h"
 #include "services/gateway/gateway.h"
 #include "services/gateway/http_api.h"
@@ -61,7 +62,7 @@ static void images_take_thumbnail(void *self, int err, const rg_msg_t *reply)
     memcpy(bytes, jpeg.data, jpeg.size);
     rg_http_reply(self,
                   &(rg_http_reply_t){.status = 200,
-                                     .type = "image/jpeg",
+                                     .type = rg_image_format_mime(rg_image_format(jpeg.data, jpeg.size)),
                                      .bytes = bytes,
                                      .size = jpeg.size,
                                      .headers = {{"Cache-Control", "private, max-age=31536000, immutable"}}});
@@ -128,7 +129,7 @@ void rg_gateway_post_image(void *self, rg_http_request_t *request)
     size_t size;
     int err = rg_api_param_text("name", name);
     if (!err && !rg_http_body(request, &size))
-        err = rg_fail(RG_EINVAL, "an image is missing: send a JPEG as the body");
+        err = rg_fail(RG_EINVAL, "an image is missing: send a JPEG, PNG or WebP as the body");
     if (!err) {
         rg_msg_t *ingest = rg_msg_new(RG__V1__ENVELOPE__BODY_INGEST_REQUEST);
         Rg__V1__IngestRequest *body = rg_msg_body(ingest);

@@ -3,7 +3,7 @@
 //   in the body   rg_request_image_load -> job: image_decode -> image_decoded -> fn
 //   stored        rg_request_image_load -> retrieval service -> image_take_thumbnail -> job, as above
 //
-// The id is the hash of the JPEG in the body, or the given id of a stored image. A search leaves the image of
+// The id is the hash of the file in the body, or the given id of a stored image. A search leaves the image of
 // this id out of its results.
 #include "services/gateway/request_image.h"
 
@@ -80,8 +80,9 @@ int rg_request_image_load(rg_request_image_t *image)
         return rg_upstream_get_image(image->gateway->upstream, image->id, image_take_thumbnail, image);
     }
     if (!rg_http_body(image->request, &size))
-        return rg_fail(RG_EINVAL,
-                       "an image is missing: send a JPEG as the body, or name a stored image with `image`");
+        return rg_fail(
+            RG_EINVAL,
+            "an image is missing: send a JPEG, PNG or WebP as the body, or name a stored image with `image`");
     image->jpeg = rg_http_take_body(image->request, &image->size);
     rg_content_id(image->jpeg, image->size, image->id);
     return image_start_decoding(image);

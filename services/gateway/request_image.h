@@ -1,6 +1,6 @@
-// The image of a request and the attributes that are wanted of it (parameter `attributes`). The image is
-// the JPEG in the body, or the stored image that the parameter `image` names. It is decoded on the job's
-// thread.
+// The image of a request and the attributes that are wanted of it (parameter `attributes`). The image is the
+// file (JPEG, PNG or WebP) in the body, or the stored image that the parameter `image` names. It is decoded
+// on the job's thread.
 #ifndef RG_GATEWAY_REQUEST_IMAGE_H
 #define RG_GATEWAY_REQUEST_IMAGE_H
 

@@ -27,7 +27,7 @@ err_is_one_line
 run 1 add-images $config --json "$work/in"
 [ "$(grep -c '"fate":"added"' "$work/out")" -eq 86 ] || fail "not 86 lines of added files"
 out_has '^\{"name":".*bad1.jpg","fate":"refused","reason":"not a JPEG"\}$'
-out_has '^\{"added":86,"duplicate":10,"refused":4,"generation":[0-9]+\}$'
+out_has '^\{"added":86,"duplicate":10,"refused":4,"generation":[0-9]+,"left_out":\{\}\}$'
 run 0 add-images $config "$work/in/sub"
 
 # Large files: requests stay below 8 MiB; rg-ctl refuses files that are too large.
@@ -37,7 +37,7 @@ head -c 2000000 /dev/zero >"$work/large/6.jpg"
 run 0 add-images $config "$work/large"
 run 1 add-images $config --set limits.image_max_mib=2 "$work/large"
 out_has "^1 added, 0 known before, 5 refused"
-out_has "exceed the limit"
+out_has "larger than limits.image_max_mib 2: raise the key"
 
 # The whole request fails: the sentence of the service is shown once.
 echo FAIL >"$work/in/fail.jpg"

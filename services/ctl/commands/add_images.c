@@ -53,6 +53,7 @@ static int add_images_check(const void *own)
 typedef struct {
     int list, json; // list: print each file
     uint64_t files, bytes, problems;
+    rg_left_out_t left_out;
 } count_t;
 
 static int count_file(void *self, const FTSENT *file, const char *problem)
@@ -76,11 +77,25 @@ static int count_file(void *self, const FTSENT *file, const char *problem)
 
 static int print_count(const count_t *count)
 {
-    if (!count->json)
+    char others[RG_LEFT_OUT_TEXT];
+    rg_left_out_format(&count->left_out, others);
+    if (count->json) {
+        rg_output_json(json_pack("{s:o}", "left_out", rg_left_out_json(&count->left_out)));
+    } else {
         printf("%llu files, %.1f MiB\n", (unsigned long long)count->files, (double)count->bytes / (1 << 20));
+        if (*others) printf("%s\n", others);
+    }
     return count->problems
                ? rg_fail(RG_EINVAL, "%llu paths cannot be read", (unsigned long long)count->problems)
                : 0;
+}
+
+static int fail_empty(const add_images_t *own, const count_t *count)
+{
+    char others[RG_LEFT_OUT_TEXT];
+    rg_left_out_format(&count->left_out, others);
+    return rg_fail(RG_ENOENT, "no images (.jpg, .png, .webp) in %s%s%s%s", own->jpegs.path[0],
+                   own->jpegs.n > 1 ? " and the other paths" : "", *others ? "; " : "", others);
 }
 
 static int add_file(void *self, const FTSENT *file, const char *problem)
@@ -147,6 +162,7 @@ static void seen_fini(seen_t *seen)
 typedef struct {
     rg_ingest_t *ingest;
     seen_t seen;
+    rg_left_out_t left_out; // of the last walk
 } watch_t;
 
 static int add_new_file(void *self, const FTSENT *file, const char *problem)
@@ -161,7 +177,7 @@ static int add_new_file(void *self, const FTSENT *file, const char *problem)
 static int watch_paths(watch_t *watch, const add_images_t *own)
 {
     for (;;) {
-        int err = rg_jpegs_walk(&own->jpegs, add_new_file, watch);
+        int err = rg_jpegs_walk_all(&own->jpegs, add_new_file, watch, &watch->left_out);
         if (!err) err = rg_ingest_settle(watch->ingest);
         if (err) return err;
         err = rg_ingest_pause(watch->ingest, watch_every_s);
@@ -172,41 +188,60 @@ static int watch_paths(watch_t *watch, const add_images_t *own)
 static int add_and_watch(const rg_options_t *options, const add_images_t *own)
 {
     watch_t watch = {0};
+    uint64_t refused = 0;
     int err = rg_ingest_open(&watch.ingest, options, "add-images --watch", 0);
-    if (!err) err = rg_ingest_close(&watch.ingest, watch_paths(&watch, own));
+    if (!err) {
+        rg_ingest_left_out(watch.ingest, &watch.left_out);
+        err = rg_ingest_close(&watch.ingest, watch_paths(&watch, own), &refused);
+    }
     seen_fini(&watch.seen);
-    return err;
+    return err ? err : rg_ingest_check_refused(refused);
 }
 
 // ---- the command
 
+static int add_training(const rg_options_t *options)
+{
+    uint64_t refused;
+    int err = rg_ingest_training(options, &refused);
+    return err ? err : rg_ingest_check_refused(refused);
+}
+
+static int add_counted(const rg_options_t *options, const add_images_t *own, const count_t *count)
+{
+    rg_ingest_t *ingest;
+    uint64_t refused;
+    int err = rg_ingest_open(&ingest, options, "add-images", count->files + count->problems);
+    if (err) return err;
+    rg_ingest_left_out(ingest, &count->left_out);
+    err = rg_ingest_close(&ingest, rg_jpegs_walk(&own->jpegs, add_file, ingest), &refused);
+    return err ? err : rg_ingest_check_refused(refused);
+}
+
 static int add_images_run(const rg_options_t *options, const void *input)
 {
     const add_images_t *own = input;
-    rg_ingest_t *ingest;
-    if (own->training) return rg_ingest_training(options);
+    if (own->training) return add_training(options);
     if (own->watch) return add_and_watch(options, own);
     count_t count = {.list = own->dry_run, .json = options->json};
-    int err = rg_jpegs_walk(&own->jpegs, count_file, &count);
+    int err = rg_jpegs_walk_all(&own->jpegs, count_file, &count, &count.left_out);
     if (err) return err;
-    if (count.files + count.problems == 0)
-        return rg_fail(RG_ENOENT, "no .jpg or .jpeg files in %s%s", own->jpegs.path[0],
-                       own->jpegs.n > 1 ? " and the other paths" : "");
-    if (own->dry_run) return print_count(&count);
-    err = rg_ingest_open(&ingest, options, "add-images", count.files + count.problems);
-    return err ? err : rg_ingest_close(&ingest, rg_jpegs_walk(&own->jpegs, add_file, ingest));
+    if (count.files + count.problems == 0) return fail_empty(own, &count);
+    return own->dry_run ? print_count(&count) : add_counted(options, own, &count);
 }
 
 const rg_command_t rg_command_add_images = {
     .name = "add-images",
-    .summary = "Add JPEG files or folders of them to the retrieval set",
+    .summary = "Add image files or folders of them to the retrieval set",
     .args = "PATH...",
-    .help = "Adds images to the retrieval set. They need no annotation, and training may run meanwhile. "
-            "Folders are searched for .jpg and .jpeg files.\n\n"
-            "An image that the set has already (by content) is skipped, so the same command resumes an "
-            "interrupted run. A file that is refused is named with the reason, and the exit code is 1.\n\n"
-            "With --watch the command goes on with folders that keep growing. A file that was refused while "
-            "another program was still writing it is added once it has changed.",
+    .help =
+        "Adds images to the retrieval set. They need no annotation, and training may run meanwhile. "
+        "JPEG, PNG and WebP files are read; folders are searched for files with such names, and what else "
+        "they hold is counted by kind at the end.\n\n"
+        "An image that the set has already (by content) is skipped, so the same command resumes an "
+        "interrupted run. A file that is refused is named with the reason, and the exit code is 1.\n\n"
+        "With --watch the command goes on with folders that keep growing. A file that was refused while "
+        "another program was still writing it is added once it has changed.",
     .examples = "  rg-ctl add-images --config configs/smoke.yaml out/new\n"
                 "  rg-ctl add-images --config configs/smoke.yaml --dry-run ~/photos a.jpg\n"
                 "  rg-ctl add-images --config configs/smoke.yaml --watch camera/ --json\n"

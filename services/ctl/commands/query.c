@@ -109,11 +109,13 @@ typedef struct {
 } query_t;
 
 static const rg_command_option_t query_options[] = {
-    {"image", 'i', "FILE", "The JPEG to start from", RG_OPTION_TEXT(query_t, image), .required = 1},
+    {"image", 'i', "FILE", "The image to start from (JPEG, PNG or WebP)", RG_OPTION_TEXT(query_t, image),
+     .required = 1},
     {"attr", 'a', "NAME=0|1,...", "Wanted attributes; those not named stay as they are",
      RG_OPTION_TEXT(query_t, attributes)},
     {NULL, 'k', "K", "How many images to find (default 10)", RG_OPTION_NUMBER(query_t, k, 1, 10000)},
-    {"out", 'o', "PNG", "Write a picture: the source, then the results", RG_OPTION_TEXT(query_t, out)},
+    {"out", 'o', "FILE", "Write a picture (.png, .jpg or .webp): the source, then the results",
+     RG_OPTION_TEXT(query_t, out)},
     {"nprobe", 0, "N", "Lists of an IVF index to search", RG_OPTION_NUMBER(query_t, nprobe, 1, 65536)},
     {"ef-search", 0, "N", "Candidates that an HNSW index keeps",
      RG_OPTION_NUMBER(query_t, ef_search, 1, 65536)},
@@ -135,7 +137,7 @@ static int query_check(const void *own)
     const query_t *query = own;
     if (query->filter.annotated && query->filter.unannotated)
         return rg_fail(RG_EUSAGE, "--annotated and --unannotated exclude each other");
-    return 0;
+    return query->out ? rg_image_check_path(query->out) : 0;
 }
 
 typedef struct {

@@ -189,9 +189,11 @@ static int find_running(const rg_options_t *options, enum rg_stage *stage)
 // Steps 2 and 3.
 static int finish_stage(const rg_options_t *options, int stage)
 {
+    uint64_t refused;
     int err = 0;
     if (stage >= RG_STAGE_1) err = rg_reindex(options, "");
-    if (!err && stage == RG_STAGE_2) err = rg_ingest_training(options);
+    // Refused images are listed and left out: the retrieval set can do without them.
+    if (!err && stage == RG_STAGE_2) err = rg_ingest_training(options, &refused);
     return err;
 }
 

@@ -305,22 +305,6 @@ static void test_large_sides_are_refused_by_key(void **state)
     }
 }
 
-static void test_names(void **state)
-{
-    (void)state;
-    static const char *const images[] = {"a.jpg", "a.JPG", "a.jpeg", "a.jpe", "a.jfif", "a.b.Png", "x.webp"};
-    static const char *const quiet[] = {".hidden.jpg", "._a.jpg",  "Thumbs.db",
-                                        ".DS_Store",   "__MACOSX", ".git"};
-    static const char *const others[] = {"a.txt", "a.heic", "jpg", "a.jpg.part", "README"};
-    for (size_t i = 0; i < sizeof images / sizeof *images; i++)
-        assert_int_equal(rg_image_entry(images[i]), RG_ENTRY_IMAGE);
-    for (size_t i = 0; i < sizeof quiet / sizeof *quiet; i++)
-        assert_int_equal(rg_image_entry(quiet[i]), RG_ENTRY_QUIET);
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        assert_int_equal(rg_image_entry(others[i]), RG_ENTRY_OTHER);
-    assert_int_equal(rg_image_format_of_name("dir.png/name"), RG_IMAGE_UNKNOWN);
-}
-
 static void test_written_in_the_format_of_the_name(void **state)
 {
     (void)state;
@@ -364,7 +348,6 @@ int main(void)
         cmocka_unit_test(test_cut_off_anywhere),
         cmocka_unit_test(test_foreign_files_are_named),
         cmocka_unit_test(test_large_sides_are_refused_by_key),
-        cmocka_unit_test(test_names),
         IN_FOLDER(test_written_in_the_format_of_the_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

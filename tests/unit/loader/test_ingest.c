@@ -119,8 +119,10 @@ static void refusals_name_file_and_reason(void **state)
     static const struct {
         size_t at;
         const char *reason;
-    } expected[] = {
-        {1, "1.jpg: Not a JPEG"}, {2, "2.jpg: empty file"}, {4, "4.jpg: "}, {6, "6.jpg: 128x128 exceeds"}};
+    } expected[] = {{1, "1.jpg: a GIF image: convert it to JPEG, PNG or WebP"},
+                    {2, "2.jpg: empty file"},
+                    {4, "4.jpg: "},
+                    {6, "6.jpg: 128x128 exceeds"}};
     for (size_t i = 0; i < 4; i++) {
         const Rg__V1__Outcome *outcome = reply->outcomes[expected[i].at];
         assert_int_equal(outcome->fate, RG__V1__FATE__REFUSED);
