@@ -5,7 +5,7 @@
 
 enum { FLOAT = 1, INT = 2, STRING = 3, INTS = 7 }; // ONNX's numbers of attribute types
 
-static const Rg__Onnx__Attribute *find_attribute(rg__of_t of, const char *name)
+static const Rg__Onnx__Attribute *find_attribute(rg__node_of_t of, const char *name)
 {
     const Rg__Onnx__Node *node = of.node->proto;
     for (size_t i = 0; i < node->n_attribute; i++)
@@ -13,7 +13,7 @@ static const Rg__Onnx__Attribute *find_attribute(rg__of_t of, const char *name)
     return NULL;
 }
 
-int rg__attribute_has(rg__of_t of, const char *name)
+int rg__attribute_has(rg__node_of_t of, const char *name)
 {
     return find_attribute(of, name) != NULL;
 }
@@ -26,7 +26,7 @@ static int is_among(const char *words, const char *name)
     return 0;
 }
 
-int rg__attribute_check(rg__of_t of, const char *known)
+int rg__attribute_check(rg__node_of_t of, const char *known)
 {
     const Rg__Onnx__Node *node = of.node->proto;
     for (size_t i = 0; i < node->n_attribute; i++)
@@ -37,21 +37,22 @@ int rg__attribute_check(rg__of_t of, const char *known)
 }
 
 // The attribute, NULL if the node has none of that name. RG_EMODEL if it has another type.
-static int typed(rg__of_t of, const char *name, int type, const char *what, const Rg__Onnx__Attribute **found)
+static int typed(rg__node_of_t of, const char *name, int type, const char *what,
+                 const Rg__Onnx__Attribute **found)
 {
     *found = find_attribute(of, name);
     if (!*found || (*found)->type == type) return 0;
     return rg__refuse(of.graph, of.node, "attribute '%s' is not %s", name, what);
 }
 
-static int check_range(rg__of_t of, const char *name, int64_t value, int min, int max)
+static int check_range(rg__node_of_t of, const char *name, int64_t value, int min, int max)
 {
     if (value >= min && value <= max) return 0;
     return rg__refuse(of.graph, of.node, "attribute '%s' is %lld; supported is %d to %d", name,
                       (long long)value, min, max);
 }
 
-int rg__attribute_int(rg__of_t of, const char *name, int otherwise, int min, int max, int *value)
+int rg__attribute_int(rg__node_of_t of, const char *name, int otherwise, int min, int max, int *value)
 {
     const Rg__Onnx__Attribute *a;
     int err = typed(of, name, INT, "an integer", &a);
@@ -60,7 +61,7 @@ int rg__attribute_int(rg__of_t of, const char *name, int otherwise, int min, int
     return err;
 }
 
-int rg__attribute_float(rg__of_t of, const char *name, float otherwise, float *value)
+int rg__attribute_float(rg__node_of_t of, const char *name, float otherwise, float *value)
 {
     const Rg__Onnx__Attribute *a;
     int err = typed(of, name, FLOAT, "a number", &a);
@@ -69,7 +70,8 @@ int rg__attribute_float(rg__of_t of, const char *name, float otherwise, float *v
     return err;
 }
 
-int rg__attribute_ints(rg__of_t of, const char *name, int count, int otherwise, int min, int max, int *values)
+int rg__attribute_ints(rg__node_of_t of, const char *name, int count, int otherwise, int min, int max,
+                       int *values)
 {
     const Rg__Onnx__Attribute *a;
     int err = typed(of, name, INTS, "a list of integers", &a);
@@ -82,7 +84,8 @@ int rg__attribute_ints(rg__of_t of, const char *name, int count, int otherwise, 
     return err;
 }
 
-int rg__attribute_choice(rg__of_t of, const char *name, const char *const *choices, int count, int *choice)
+int rg__attribute_choice(rg__node_of_t of, const char *name, const char *const *choices, int count,
+                         int *choice)
 {
     const Rg__Onnx__Attribute *a;
     int err = typed(of, name, STRING, "a text", &a);
@@ -111,7 +114,7 @@ static void pad_same(rg_window_side_t *span, int size, int auto_pad)
     span->after = missing - span->before;
 }
 
-static int read_pads(rg__of_t of, rg__shape_t x, rg_window_t *window)
+static int read_pads(rg__node_of_t of, rg__shape_t x, rg_window_t *window)
 {
     static const char *const choices[] = {"NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"};
     int auto_pad, pads[4];
@@ -128,7 +131,7 @@ static int read_pads(rg__of_t of, rg__shape_t x, rg_window_t *window)
     return 0;
 }
 
-int rg__window_read(rg__of_t of, rg__shape_t x, const int kernel[2], rg_window_t *window)
+int rg__window_read(rg__node_of_t of, rg__shape_t x, const int kernel[2], rg_window_t *window)
 {
     int strides[2], dilations[2];
     int err = rg__attribute_ints(of, "strides", 2, 1, 1, RG__KERNEL_MAX, strides);

@@ -33,7 +33,8 @@ static int read_weights(const rg__plan_t *plan, const rg__node_t *node, rg__shap
         w[1] != x.c / groups || w[2] > RG__KERNEL_MAX || w[3] > RG__KERNEL_MAX)
         return rg__refuse(plan->graph, node, "weights %dx%dx%dx%d in %d groups do not fit %d channels", w[0],
                           w[1], w[2], w[3], groups, x.c);
-    err = rg__attribute_ints((rg__of_t){plan->graph, node}, "kernel_shape", 2, 0, 1, RG__KERNEL_MAX, kernel);
+    err = rg__attribute_ints((rg__node_of_t){plan->graph, node}, "kernel_shape", 2, 0, 1, RG__KERNEL_MAX,
+                             kernel);
     if (!err && kernel[0] && (kernel[0] != w[2] || kernel[1] != w[3]))
         err = rg__refuse(plan->graph, node, "attribute 'kernel_shape' is not that of the weights");
     return err;
@@ -54,7 +55,7 @@ static int read_bias(const rg__plan_t *plan, const rg__node_t *node, int outputs
 
 int rg__op_conv(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 {
-    rg__of_t of = {plan->graph, node};
+    rg__node_of_t of = {plan->graph, node};
     const rg__constant_t *weights;
     const float *bias;
     rg_window_t window;

@@ -64,7 +64,7 @@ static int read_gemm_bias(const rg__plan_t *plan, const rg__node_t *node, float 
 
 int rg__op_gemm(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 {
-    rg__of_t of = {plan->graph, node};
+    rg__node_of_t of = {plan->graph, node};
     rg__step_t step = {0};
     rg__state_t x;
     int transposed, none;
@@ -116,7 +116,7 @@ static int scale_by_statistics(rg__plan_t *plan, const rg__node_t *node, rg__sta
 
 int rg__op_batch_norm(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 {
-    rg__of_t of = {plan->graph, node};
+    rg__node_of_t of = {plan->graph, node};
     const float *values[4];
     rg__state_t x;
     float epsilon;

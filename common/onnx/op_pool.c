@@ -31,7 +31,7 @@ static int read_sides(const rg__plan_t *plan, const rg__node_t *node, int sides[
 {
     const rg__constant_t *given;
     if (rg__node_input(node, 1) == RG__NO_VALUE)
-        return rg__attribute_ints((rg__of_t){plan->graph, node}, "pads", 8, 0, 0, RG__KERNEL_MAX, sides);
+        return rg__attribute_ints((rg__node_of_t){plan->graph, node}, "pads", 8, 0, 0, RG__KERNEL_MAX, sides);
     int err = rg__plan_ints(plan, node, 1, &given);
     if (!err && given->count != 8) err = rg__refuse(plan->graph, node, "%zu pads, not 8", given->count);
     for (int i = 0; !err && i < 8; i++) {
@@ -48,7 +48,7 @@ static int check_filling(const rg__plan_t *plan, const rg__node_t *node)
 {
     const rg__constant_t *given;
     float value;
-    int err = rg__attribute_float((rg__of_t){plan->graph, node}, "value", 0, &value);
+    int err = rg__attribute_float((rg__node_of_t){plan->graph, node}, "value", 0, &value);
     if (!err && rg__node_input(node, 2) != RG__NO_VALUE) {
         err = rg__plan_floats(plan, node, 2, &given);
         if (!err) value = given->count == 1 ? given->f[0] : NAN;
@@ -65,7 +65,7 @@ int rg__op_pad(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
     rg__shape_t y;
     int mode, p[8];
     int err = rg__plan_map(plan, node, &x);
-    if (!err) err = rg__attribute_choice((rg__of_t){plan->graph, node}, "mode", modes, 1, &mode);
+    if (!err) err = rg__attribute_choice((rg__node_of_t){plan->graph, node}, "mode", modes, 1, &mode);
     if (!err) err = check_filling(plan, node);
     if (!err) err = read_sides(plan, node, p);
     if (!err && (p[0] || p[1] || p[4] || p[5]))
@@ -80,7 +80,7 @@ int rg__op_pad(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 
 static int window_pool(rg__plan_t *plan, const rg__node_t *node, enum rg_pooling kind, rg__state_t *out)
 {
-    rg__of_t of = {plan->graph, node};
+    rg__node_of_t of = {plan->graph, node};
     rg_pool_t what = {.kind = kind};
     rg__state_t x;
     int kernel[2];
@@ -101,7 +101,7 @@ int rg__op_max_pool(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 int rg__op_average_pool(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 {
     int padded;
-    int err = rg__attribute_int((rg__of_t){plan->graph, node}, "count_include_pad", 0, 0, 1, &padded);
+    int err = rg__attribute_int((rg__node_of_t){plan->graph, node}, "count_include_pad", 0, 0, 1, &padded);
     return err ? err : window_pool(plan, node, padded ? RG_POOLING_MEAN_PADDED : RG_POOLING_MEAN, out);
 }
 
@@ -134,7 +134,7 @@ static int read_axes(const rg__plan_t *plan, const rg__node_t *node, int axes[2]
 {
     const rg__constant_t *constant;
     if (rg__node_input(node, 1) == RG__NO_VALUE)
-        return rg__attribute_ints((rg__of_t){plan->graph, node}, "axes", 2, 0, -4, 3, axes);
+        return rg__attribute_ints((rg__node_of_t){plan->graph, node}, "axes", 2, 0, -4, 3, axes);
     int err = rg__plan_ints(plan, node, 1, &constant);
     for (int i = 0; !err && i < 2; i++)
         axes[i] =
@@ -148,7 +148,7 @@ int rg__op_reduce_mean(rg__plan_t *plan, const rg__node_t *node, rg__state_t *ou
     int axes[2], keep;
     int err = rg__plan_map(plan, node, &x);
     if (!err) err = read_axes(plan, node, axes);
-    if (!err) err = rg__attribute_int((rg__of_t){plan->graph, node}, "keepdims", 1, 0, 1, &keep);
+    if (!err) err = rg__attribute_int((rg__node_of_t){plan->graph, node}, "keepdims", 1, 0, 1, &keep);
     if (err) return err;
     int first = (axes[0] + 4) % 4, second = (axes[1] + 4) % 4;
     if (!(first == 2 && second == 3) && !(first == 3 && second == 2))

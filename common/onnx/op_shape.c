@@ -24,7 +24,7 @@ int rg__op_flatten(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
     rg__state_t x;
     int axis;
     int err = rg__plan_value(plan, node, 0, &x);
-    if (!err) err = rg__attribute_int((rg__of_t){plan->graph, node}, "axis", 1, -4, 4, &axis);
+    if (!err) err = rg__attribute_int((rg__node_of_t){plan->graph, node}, "axis", 1, -4, 4, &axis);
     if (err) return err;
     if (axis != 1 && axis + x.shape.rank != 1)
         return rg__refuse(plan->graph, node, "only flattening each image is supported");
@@ -67,7 +67,7 @@ int rg__op_reshape(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
     int is_literal;
     int err = rg__plan_value(plan, node, 0, &x);
     if (!err) err = rg__plan_ints(plan, node, 1, &target);
-    if (!err) err = rg__attribute_int((rg__of_t){plan->graph, node}, "allowzero", 0, 0, 1, &is_literal);
+    if (!err) err = rg__attribute_int((rg__node_of_t){plan->graph, node}, "allowzero", 0, 0, 1, &is_literal);
     if (err) return err;
     if (is_literal && has_zero(target)) return rg__refuse(plan->graph, node, "a side of length 0");
     if (x.shape.rank != 3 && is_vector_of(target, x.shape)) return make_vector(plan, node, x, out);
@@ -87,7 +87,7 @@ int rg__op_unsqueeze(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
     int axis;
     int err = rg__plan_value(plan, node, 0, &x);
     if (!err && rg__node_input(node, 1) == RG__NO_VALUE)
-        err = rg__attribute_ints((rg__of_t){plan->graph, node}, "axes", 1, 0, -4, 3, &axis);
+        err = rg__attribute_ints((rg__node_of_t){plan->graph, node}, "axes", 1, 0, -4, 3, &axis);
     else if (!err && !(err = rg__plan_ints(plan, node, 1, &axes)))
         axis = axes->count == 1 && (axes->i[0] == 1 || axes->i[0] == -3) ? 1 : 0;
     if (err) return err;
@@ -105,7 +105,7 @@ int rg__op_gather(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
     int axis;
     int err = rg__plan_value(plan, node, 0, &x);
     if (!err) err = rg__plan_ints(plan, node, 1, &index);
-    if (!err) err = rg__attribute_int((rg__of_t){plan->graph, node}, "axis", 0, -4, 3, &axis);
+    if (!err) err = rg__attribute_int((rg__node_of_t){plan->graph, node}, "axis", 0, -4, 3, &axis);
     if (err) return err;
     rg__shape_t s = x.shape;
     if (s.rank != 4 || (axis != 1 && axis != -3) || index->rank != 0)
@@ -142,7 +142,7 @@ int rg__op_concat(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
     int axis, count = (int)node->proto->n_input;
     rg__state_t first;
     int err = rg__plan_value(plan, node, 0, &first);
-    if (!err) err = rg__attribute_int((rg__of_t){plan->graph, node}, "axis", 1, -3, 3, &axis);
+    if (!err) err = rg__attribute_int((rg__node_of_t){plan->graph, node}, "axis", 1, -3, 3, &axis);
     if (err) return err;
     if (axis != 1 && axis + first.shape.rank != 1)
         return rg__refuse(plan->graph, node, "only channels can be joined");

@@ -43,7 +43,7 @@ int rg__op_leaky(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
     rg_clip_t bounds = {.low = 0, .high = INFINITY};
     rg__state_t x;
     int err = rg__plan_value(plan, node, 0, &x);
-    if (!err) err = rg__attribute_float((rg__of_t){plan->graph, node}, "alpha", 0.01f, &bounds.leak);
+    if (!err) err = rg__attribute_float((rg__node_of_t){plan->graph, node}, "alpha", 0.01f, &bounds.leak);
     return err ? err : clip(plan, node, x, bounds, out);
 }
 
@@ -52,7 +52,7 @@ static int read_bound(const rg__plan_t *plan, const rg__node_t *node, const char
                       float otherwise, float *bound)
 {
     const rg__constant_t *constant;
-    int err = rg__attribute_float((rg__of_t){plan->graph, node}, name, otherwise, bound);
+    int err = rg__attribute_float((rg__node_of_t){plan->graph, node}, name, otherwise, bound);
     if (err || rg__node_input(node, input) == RG__NO_VALUE) return err;
     err = rg__plan_floats(plan, node, input, &constant);
     if (!err && (constant->count != 1 || isnan(constant->f[0])))
@@ -154,7 +154,7 @@ static int hard_sigmoid(rg__plan_t *plan, const rg__node_t *node, rg__state_t x,
 
 int rg__op_hard_sigmoid(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 {
-    rg__of_t of = {plan->graph, node};
+    rg__node_of_t of = {plan->graph, node};
     rg__state_t x;
     line_t line;
     int err = rg__plan_value(plan, node, 0, &x);
@@ -250,7 +250,8 @@ int rg__op_softmax(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
     rg__state_t x;
     int axis, is_old = plan->graph->opset < 13;
     int err = rg__plan_value(plan, node, 0, &x);
-    if (!err) err = rg__attribute_int((rg__of_t){plan->graph, node}, "axis", is_old ? 1 : -1, -4, 3, &axis);
+    if (!err)
+        err = rg__attribute_int((rg__node_of_t){plan->graph, node}, "axis", is_old ? 1 : -1, -4, 3, &axis);
     if (err) return err;
     if (axis < 0) axis += x.shape.rank;
     if (axis != 1 || x.shape.rank == 3 || (is_old && x.shape.h * x.shape.w > 1))

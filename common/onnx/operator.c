@@ -61,6 +61,6 @@ int rg__operator_plan(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out
     if (!known) return rg__refuse(plan->graph, node, "the operator is not supported");
     if (inputs < (size_t)known->min || inputs > (size_t)known->max)
         return rg__refuse(plan->graph, node, "%zu inputs, not %d to %d", inputs, known->min, known->max);
-    int err = rg__attribute_check((rg__of_t){plan->graph, node}, known->attributes);
+    int err = rg__attribute_check((rg__node_of_t){plan->graph, node}, known->attributes);
     return err ? err : known->plan(plan, node, out);
 }
