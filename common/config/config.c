@@ -4,6 +4,7 @@
 //   yaml_read_file    walks the YAML mappings, joins nested keys by dots and looks each up in the table
 //   read_environment  KEY=VALUE words of RG_SET
 //   override          KEY=VALUE of --set
+//   follow_data       gives data.attributes and data.exclusive defaults that fit the data set
 //   finish            fills in the values that depend on `run`, then checks what a single row cannot express
 //
 // Each load works on a copy, so a failed load leaves the configuration of the caller unchanged.
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/config/classes.h"
 #include "common/config/table.h"
 #include "common/core/alloc.h"
 #include "common/core/err.h"
@@ -22,11 +24,16 @@
 
 enum { CONFIG_BYTES_MAX = 1 << 20, KEYS_MAX = 256 };
 
+// 1 for each key that the user gave, by position in the table.
+typedef struct {
+    char key[KEYS_MAX];
+} given_t;
+
 // The state of reading one text.
 typedef struct {
     const char *origin; // file name, for sentences
     rg_config_t *config;
-    char seen[KEYS_MAX]; // 1 for each key that the text has given, by position in the table
+    given_t seen; // in this text
 } reader_t;
 
 // ---- one key
@@ -107,8 +114,8 @@ static int yaml_read_key(reader_t *reader, const char *name, struct fy_node *val
         snprintf(where, sizeof where, "%.*s:%d", RG_CONFIG_TEXT, reader->origin, line);
         return unknown_key(where, name);
     }
-    if (reader->seen[position]) return fail_key(reader, line, name, "given twice");
-    reader->seen[position] = 1;
+    if (reader->seen.key[position]) return fail_key(reader, line, name, "given twice");
+    reader->seen.key[position] = 1;
     if (key.type == RG_KEY_NAMES && fy_node_is_sequence(value))
         return yaml_read_names(reader, &key, value, line);
     if (key.type != RG_KEY_NAMES && value && fy_node_is_scalar(value))
@@ -214,7 +221,8 @@ static int check_text(const char *text, size_t length, const char *origin)
     return 0;
 }
 
-static int yaml_read_text(rg_config_t *config, const char *text, size_t length, const char *origin)
+static int yaml_read_text(rg_config_t *config, const char *text, size_t length, const char *origin,
+                          given_t *given)
 {
     int err = check_text(text, length, origin);
     if (err) return err;
@@ -232,6 +240,7 @@ static int yaml_read_text(rg_config_t *config, const char *text, size_t length, 
         err = yaml_read_documents(&reader, parser, &complaint);
     if (parser) fy_parser_destroy(parser);
     fy_diag_unref(diag);
+    *given = reader.seen;
     return err;
 }
 
@@ -327,6 +336,36 @@ static int check_keys(const rg_config_t *config)
     return err ? err : check_networks(config);
 }
 
+static int is_given(const given_t *given, const char *name)
+{
+    rg_key_t key;
+    return given->key[rg_keys_find(name, &key)];
+}
+
+static void keep_names_among(rg_names_t *names, const rg_names_t *among)
+{
+    rg_names_t kept = {0};
+    for (int i = 0; i < names->count; i++)
+        if (rg_names_find(among, names->name[i]) >= 0)
+            memcpy(kept.name[kept.count++], names->name[i], RG_NAME_SIZE);
+    *names = kept;
+}
+
+// The classes of a folder per class become the attributes. Of the classes, or of the hair colours, those are
+// exclusive that are attributes. Opening the data set reports what is wrong with its folders.
+static void follow_data(rg_config_t *config, const given_t *given)
+{
+    rg_classes_t classes = {0};
+    if (!*config->data.list && *config->data.root && rg_classes_find(&classes, config->data.root) == 0 &&
+        classes.names.count) {
+        if (!is_given(given, "data.attributes")) config->data.attributes = classes.names;
+        if (!is_given(given, "data.exclusive")) config->data.exclusive = classes.names;
+    }
+    rg_classes_fini(&classes);
+    if (!is_given(given, "data.exclusive"))
+        keep_names_among(&config->data.exclusive, &config->data.attributes);
+}
+
 static int finish(rg_config_t *config, const char *origin)
 {
     int err = derive_all(config);
@@ -346,36 +385,38 @@ void rg_config_init(rg_config_t *config)
 }
 
 // from: the source of the text, for error sentences.
-static int override(rg_config_t *config, const char *text, const char *from)
+static int override(rg_config_t *config, const char *text, const char *from, given_t *given)
 {
     const char *equals = strchr(text, '=');
     char name[RG_KEY_SIZE];
     rg_key_t key;
     if (!equals) return rg_fail(RG_ECONFIG, "%s %s: expects KEY=VALUE", from, text);
     snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
-    if (rg_keys_find(name, &key) < 0) return unknown_key(from, name);
+    int position = rg_keys_find(name, &key);
+    if (position < 0) return unknown_key(from, name);
+    given->key[position] = 1;
     int err = set_value(&key, equals + 1, config);
     return err ? rg_fail(err, "%s: %s: %s", from, name, rg_error()) : 0;
 }
 
-static int read_environment(rg_config_t *config)
+static int read_environment(rg_config_t *config, given_t *given)
 {
     const char *set = getenv("RG_SET");
     char *copy = rg_strdup(set ? set : ""), *rest = copy;
     int err = 0;
     for (char *word; !err && (word = strsep(&rest, " \t\n")) != NULL;)
-        if (*word) err = override(config, word, "RG_SET");
+        if (*word) err = override(config, word, "RG_SET", given);
     free(copy);
     return err;
 }
 
-static int yaml_read_file(rg_config_t *config, const char *path)
+static int yaml_read_file(rg_config_t *config, const char *path, given_t *given)
 {
     unsigned char *text;
     size_t size;
     int err = rg_file_read(path, CONFIG_BYTES_MAX, &text, &size);
     if (err) return err;
-    err = yaml_read_text(config, (const char *)text, size, path);
+    err = yaml_read_text(config, (const char *)text, size, path, given);
     free(text);
     return err;
 }
@@ -389,11 +430,13 @@ const char *rg_config_from_environment(void)
 int rg_config_load(rg_config_t *config, const char *path, const char *const *overrides, int n)
 {
     rg_config_t loaded;
+    given_t given = {0};
     int err = 0;
     rg_config_init(&loaded);
-    if (path) err = yaml_read_file(&loaded, path);
-    if (!err) err = read_environment(&loaded);
-    for (int i = 0; !err && i < n; i++) err = override(&loaded, overrides[i], "--set");
+    if (path) err = yaml_read_file(&loaded, path, &given);
+    if (!err) err = read_environment(&loaded, &given);
+    for (int i = 0; !err && i < n; i++) err = override(&loaded, overrides[i], "--set", &given);
+    if (!err) follow_data(&loaded, &given);
     if (!err) err = finish(&loaded, path ? path : "configuration");
     if (!err) *config = loaded;
     return err;

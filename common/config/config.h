@@ -25,10 +25,11 @@ enum rg_neighbours { RG_NEIGHBOURS_RETRIEVED, RG_NEIGHBOURS_RANDOM, RG_NEIGHBOUR
 
 // data: the images to train on and their annotation.
 typedef struct {
-    char root[RG_CONFIG_TEXT]; // CelebA directory, folder of JPEG files, or folder of the images of `list`
-    char list[RG_CONFIG_TEXT]; // file of name<TAB>00101 lines; "": CelebA files or a plain folder
+    char root[RG_CONFIG_TEXT]; // folder of the data set (common/data/dataset.h); "": none
+    char list[RG_CONFIG_TEXT]; // file of name<TAB>00101 lines; "": what lies in root
     rg_names_t attributes;     // attributes to edit, in the order of the codes
-    rg_names_t exclusive;      // attributes of which an image has at most one (hair colours)
+    rg_names_t exclusive;      // attributes of which an image has at most one (classes, hair colours)
+    double broken_share;       // share of the training images that may be broken
     double annotated;          // fraction of the training images whose annotation may be used
     int crop;       // side of the square in source pixels; 0: 178 for 178x218, else the largest square
     int img_size;   // side of the images that the networks see
@@ -192,8 +193,9 @@ void rg_config_init(rg_config_t *config);
 const char *rg_config_from_environment(void);
 
 // Loads the defaults, then the file (NULL: no file), then the words KEY=VALUE of the environment variable
-// RG_SET, then n overrides KEY=VALUE, as from --set. Then fills in the empty paths and endpoints that lie
-// below `run`, and checks the whole. RG_ENOENT, RG_ECONFIG with file, line and key: *config is unchanged.
+// RG_SET, then n overrides KEY=VALUE, as from --set. Without data.attributes the classes of a folder per class
+// (classes.h) become the attributes. Then fills in the empty paths and endpoints that lie below `run`, and
+// checks the whole. Relative paths stay as they are: they are relative to the current directory. RG_ENOENT, RG_ECONFIG with file, line and key: *config is unchanged.
 int rg_config_load(rg_config_t *config, const char *path, const char *const *overrides, int n);
 
 // All keys and values as YAML, which rg_config_load reads back; free() it. Checkpoints contain it.

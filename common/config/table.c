@@ -49,7 +49,9 @@ typedef struct {
 #define STRUCT rg_config_t
 static const row_t general[] = {
     ROW(seed, RG_KEY_U64, "1", 0, 0, "of all random numbers"),
-    TEXT(run, "run", "run directory: checkpoints, metrics, grids, store, sockets"),
+    TEXT(run, "run",
+         "run directory: checkpoints, metrics, grids, store, sockets; as every path here, relative to the "
+         "current directory"),
     INT(threads, 2, 1, 1024, "threads of the compute engine, per process"),
     CHOICE(
         precision, f32, CHOICES("f32", "bf16"),
@@ -58,11 +60,19 @@ static const row_t general[] = {
            "stages 1 and 3: half of a batch is translated to sampled codes and half to references, or each "
            "image to both"),
 
-    TEXT(data.root, "data", "CelebA directory, folder of JPEG files, or folder of the images of data.list"),
-    TEXT(data.list, "", "file of name<TAB>00101 lines; empty: CelebA files or plain folder"),
+    TEXT(
+        data.root, "data",
+        "the data set: CelebA or CelebA-HQ as distributed, a folder per class (train/cat, val/dog), a folder "
+        "of images, or the folder of the images of data.list; empty: none"),
+    TEXT(data.list, "", "file of name<TAB>00101 lines; empty: what lies in data.root"),
     NAMES(data.attributes, "Black_Hair Blond_Hair Brown_Hair Male Young",
-          "attributes to edit, in the order of the codes"),
-    NAMES(data.exclusive, "Black_Hair Blond_Hair Brown_Hair", "attributes of which an image has at most one"),
+          "attributes to edit, in the order of the codes; not given: the classes of a folder per class"),
+    NAMES(data.exclusive, "Black_Hair Blond_Hair Brown_Hair",
+          "attributes of which an image has at most one; not given: the classes or hair colours that are "
+          "among data.attributes"),
+    NUMBER(data.broken_share, 0.01, 0, 1,
+           "broken or missing images are left out of training up to this share of the training images, at "
+           "least one; 0: the first one ends the stage"),
     NUMBER(data.annotated, 1, 0, 1, "fraction of the training images whose annotation may be used"),
     INT(data.crop, 0, 0, 8192,
         "side of the centred square in source pixels; 0: 178 for 178x218, else the largest"),

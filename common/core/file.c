@@ -201,6 +201,21 @@ int rg_exists(const char *path)
     return access(path, F_OK) == 0;
 }
 
+int rg_is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+char *rg_path_absolute(const char *path)
+{
+    char *real = realpath(path, NULL), *here = real || *path == '/' ? NULL : getcwd(NULL, 0);
+    if (real) return real;
+    char *absolute = here ? rg_format("%s/%s", here, path) : rg_strdup(path);
+    free(here);
+    return absolute;
+}
+
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -242,7 +257,13 @@ int rg_lines_open(rg_lines_t *lines, const char *path)
     size_t size; // a zero byte follows
     int err = rg_file_read(path, LINES_SIZE_MAX, &text, &size);
     if (err) return err;
-    *lines = (rg_lines_t){.path = path, .text = (char *)text, .next = (char *)text};
+    if (memchr(text, 0, size)) {
+        free(text);
+        return rg_fail(RG_EFORMAT, "%s: has a NUL character: save it as UTF-8 text (is it UTF-16?)", path);
+    }
+    static const char mark[] = "\xef\xbb\xbf"; // the byte order mark of UTF-8
+    size_t skipped = size >= 3 && memcmp(text, mark, 3) == 0 ? 3 : 0;
+    *lines = (rg_lines_t){.path = path, .text = (char *)text, .next = (char *)text + skipped};
     return 0;
 }
 
@@ -259,9 +280,9 @@ char *rg_lines_next(rg_lines_t *lines)
         size_t length = strcspn(line, "\n");
         lines->next += length + (line[length] == '\n');
         lines->number++;
+        while (length && strchr("\r\t ", line[length - 1])) length--;
         line[length] = 0;
-        if (length && line[length - 1] == '\r') line[length - 1] = 0;
-        if (*line) return line;
+        if (length) return line;
     }
     return NULL;
 }

@@ -35,7 +35,12 @@ int rg_write_all(int fd, const char *path, const void *data, size_t size);
 int rg_mkdirs(const char *path);
 int rg_mkdirs_for(const char *path); // the folders that the file of this path lies in
 
-int rg_exists(const char *path); // 1 or 0
+int rg_exists(const char *path);    // 1 or 0
+int rg_is_folder(const char *path); // 1 or 0
+
+// The path from the root of the file system; free() it. A relative path begins in the current directory. For
+// error sentences: the path need not exist.
+char *rg_path_absolute(const char *path);
 
 int64_t rg_modified_ms(const struct stat *info); // milliseconds since 1970
 
@@ -51,11 +56,13 @@ typedef struct {
     int number; // of the line returned last, from 1
 } rg_lines_t;
 
-int rg_lines_open(rg_lines_t *lines, const char *path); // RG_ENOENT, RG_EIO, RG_ELIMIT
+// Skips the byte order mark of UTF-8. RG_ENOENT, RG_EIO, RG_ELIMIT; RG_EFORMAT if the file has a NUL
+// character, such as a text in UTF-16.
+int rg_lines_open(rg_lines_t *lines, const char *path);
 void rg_lines_close(rg_lines_t *lines);
 
-// The next line that is not empty, without its end (\n or \r\n); NULL at the end of the file. The caller may
-// change the characters of the line until close.
+// The next line that is not empty, without its end (\n or \r\n) and without blanks and tabs before that; NULL
+// at the end of the file. The caller may change the characters of the line until close.
 char *rg_lines_next(rg_lines_t *lines);
 
 // The next word of a line, NULL at its end. Words are separated by blanks and tabs; *rest begins as the line.

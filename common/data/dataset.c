@@ -1,9 +1,8 @@
-// Opening a data set: one of three readers appends names, splits and labels. Then index_splits lists the
-// images of each split, withhold_labels hides the labels that data.annotated excludes, and a fingerprint over
-// all of it lets a resumed run check that it uses the same data.
+// Opening a data set: the reader of its form (tables.c, folders.c) appends names, splits and labels. Then
+// index_splits lists the images of each split, withhold_labels hides the labels that data.annotated excludes,
+// and a fingerprint over all of it lets a resumed run check that it uses the same data.
 #include "common/data/dataset.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,11 +12,10 @@
 #include "common/core/file.h"
 #include "common/core/hash.h"
 #include "common/core/rng.h"
+#include "common/data/dataset_private.h"
 #include "common/data/image.h"
 
-// Appends an image, annotated if the set has attributes. Returns its row of labels, which is valid until the
-// next append; the caller fills it in.
-static uint8_t *append_image(rg_dataset_t *set, const char *name)
+uint8_t *rg__dataset_append(rg_dataset_t *set, const char *name)
 {
     size_t n = set->count, columns = (size_t)set->attributes.count;
     if ((n & (n - 1)) == 0) { // full: the capacity is a power of two
@@ -30,184 +28,100 @@ static uint8_t *append_image(rg_dataset_t *set, const char *name)
     set->name[n] = rg_strdup(name);
     set->split[n] = RG_SPLIT_TRAIN;
     set->annotated[n] = columns > 0;
+    memset(set->labels + n * columns, 0, columns);
     set->count++;
     return set->labels + n * columns;
 }
 
-// ---- the official CelebA files
-//
-// list_attr_celeba.txt: the number of images, a line of attribute names, then `name -1 1 ...` per image.
-// list_eval_partition.txt: `name split` per image, in the same order.
-
-static int celeba_read_count(rg_lines_t *lines, size_t *count)
-{
-    char *line = rg_lines_next(lines), *end = line;
-    errno = 0;
-    if (line) *count = strtoul(line, &end, 10);
-    if (!line || end == line || end[strspn(end, " \t")] || errno || *line == '-')
-        return rg_fail(RG_EFORMAT, "%s:1: expected the number of images", lines->path);
-    return 0;
-}
-
-static int celeba_read_attributes(rg_lines_t *lines, rg_names_t *names)
-{
-    char *rest = rg_lines_next(lines);
-    for (char *name; rest && (name = rg_lines_word(&rest)) != NULL;) {
-        if (names->count == RG_ATTRIBUTES_MAX)
-            return rg_fail(RG_EFORMAT, "%s:%d: more than %d attributes", lines->path, lines->number,
-                           RG_ATTRIBUTES_MAX);
-        if (strlen(name) >= RG_NAME_SIZE)
-            return rg_fail(RG_EFORMAT, "%s:%d: attribute name over %d letters", lines->path, lines->number,
-                           RG_NAME_SIZE - 1);
-        strcpy(names->name[names->count++], name);
-    }
-    return names->count ? 0 : rg_fail(RG_EFORMAT, "%s:2: expected the attribute names", lines->path);
-}
-
-static int celeba_read_labels(rg_lines_t *lines, char *rest, rg_dataset_t *set)
-{
-    char *name = rg_lines_word(&rest);
-    if (!name) return rg_fail(RG_EFORMAT, "%s:%d: expected a file name", lines->path, lines->number);
-    uint8_t *labels = append_image(set, name);
-    int n = 0;
-    for (char *word; (word = rg_lines_word(&rest)) != NULL; n++) {
-        int set_here = strcmp(word, "1") == 0;
-        if (!set_here && strcmp(word, "-1") != 0)
-            return rg_fail(RG_EFORMAT, "%s:%d: %s is neither 1 nor -1", lines->path, lines->number, word);
-        if (n < set->attributes.count) labels[n] = (uint8_t)set_here;
-    }
-    if (n != set->attributes.count)
-        return rg_fail(RG_EFORMAT, "%s:%d: %d labels for %d attributes", lines->path, lines->number, n,
-                       set->attributes.count);
-    return 0;
-}
-
-static int celeba_read_annotation(rg_dataset_t *set, const char *path)
-{
-    rg_lines_t lines;
-    size_t expected = 0;
-    int err = rg_lines_open(&lines, path);
-    if (err) return err;
-    err = celeba_read_count(&lines, &expected);
-    if (!err) err = celeba_read_attributes(&lines, &set->attributes);
-    for (char *line; !err && (line = rg_lines_next(&lines)) != NULL;)
-        err = celeba_read_labels(&lines, line, set);
-    if (!err && set->count != expected)
-        err = rg_fail(RG_EFORMAT, "%s: says it lists %zu images, but lists %zu", path, expected, set->count);
-    rg_lines_close(&lines);
-    return err;
-}
-
-// Reads on to the line of the wanted name; lines of images without annotation are skipped.
-static int celeba_find_split(rg_lines_t *lines, const char *wanted, uint8_t *split)
-{
-    for (char *rest; (rest = rg_lines_next(lines)) != NULL;) {
-        char *name = rg_lines_word(&rest), *digit = rg_lines_word(&rest);
-        if (!name || !digit || digit[0] < '0' || digit[0] >= '0' + RG_SPLITS || digit[1] ||
-            rg_lines_word(&rest))
-            return rg_fail(RG_EFORMAT, "%s:%d: expected a file name and 0, 1 or 2", lines->path,
-                           lines->number);
-        if (strcmp(name, wanted) != 0) continue;
-        *split = (uint8_t)(digit[0] - '0');
-        return 0;
-    }
-    return rg_fail(RG_EFORMAT, "%s: %s is missing (the images must be in the order of list_attr_celeba.txt)",
-                   lines->path, wanted);
-}
-
-static int celeba_read_partition(rg_dataset_t *set, const char *path)
-{
-    rg_lines_t lines;
-    int err = rg_lines_open(&lines, path);
-    if (err) return err;
-    for (size_t i = 0; !err && i < set->count; i++)
-        err = celeba_find_split(&lines, set->name[i], &set->split[i]);
-    rg_lines_close(&lines);
-    return err;
-}
-
-static int read_celeba(rg_dataset_t *set, const char *root)
-{
-    char *annotation = rg_format("%s/list_attr_celeba.txt", root);
-    char *partition = rg_format("%s/list_eval_partition.txt", root);
-    set->folder = rg_format("%s/img_align_celeba", root);
-    int err = celeba_read_annotation(set, annotation);
-    if (!err) err = celeba_read_partition(set, partition);
-    free(annotation);
-    free(partition);
-    return err;
-}
-
-// ---- a list file, and a folder of JPEG files
-
-// Of ten images eight train, one validates, one tests: a sorted list is split evenly too.
-static uint8_t split_of(size_t position)
+uint8_t rg__split_of(size_t position)
 {
     size_t place = position % 10;
     return place < 8 ? RG_SPLIT_TRAIN : place == 8 ? RG_SPLIT_VALIDATION : RG_SPLIT_TEST;
 }
 
-static int list_read_line(rg_lines_t *lines, char *line, rg_dataset_t *set)
+static int compare_names_at(const void *a, const void *b, void *set)
 {
-    char *digits = strchr(line, '\t');
-    if (!digits || digits == line)
-        return rg_fail(RG_EFORMAT, "%s:%d: expected a file name, a tab and labels", lines->path,
-                       lines->number);
-    *digits++ = 0;
-    size_t n = strlen(digits), expected = (size_t)set->attributes.count;
-    if (n != expected || strspn(digits, "01") != n)
-        return rg_fail(RG_EFORMAT,
-                       "%s:%d: expected %zu labels of 0 or 1 for the configured attributes, found %s",
-                       lines->path, lines->number, expected, digits);
-    uint8_t *labels = append_image(set, line);
-    for (size_t i = 0; i < n; i++) labels[i] = digits[i] == '1';
-    set->split[set->count - 1] = split_of(set->count - 1);
-    return 0;
+    char *const *name = ((const rg_dataset_t *)set)->name;
+    uint32_t i = *(const uint32_t *)a, j = *(const uint32_t *)b;
+    int order = strcmp(name[i], name[j]);
+    return order ? order : i < j ? -1 : 1;
 }
 
-static int read_list(rg_dataset_t *set, const rg_config_t *config)
+int rg__dataset_sort(const rg_dataset_t *set, const char *path, const uint32_t *line, uint32_t **out)
 {
-    rg_lines_t lines;
-    int err = rg_lines_open(&lines, config->data.list);
-    if (err) return err;
-    set->folder = rg_strdup(config->data.root);
-    set->attributes = config->data.attributes;
-    for (char *line; !err && (line = rg_lines_next(&lines)) != NULL;) err = list_read_line(&lines, line, set);
-    rg_lines_close(&lines);
-    return err;
-}
-
-static int read_folder(rg_dataset_t *set, const char *root)
-{
-    char **names;
-    size_t n;
-    int err = rg_list_dir(root, &names, &n);
-    if (err) return err;
-    set->folder = rg_strdup(root);
-    for (size_t i = 0; i < n; i++)
-        if (rg_image_name_known(names[i])) append_image(set, names[i]);
-    rg_list_free(&names, n);
+    uint32_t *order = rg_alloc(set->count * sizeof *order);
+    for (size_t i = 0; i < set->count; i++) order[i] = (uint32_t)i;
+    qsort_r(order, set->count, sizeof *order, compare_names_at, (void *)set);
+    for (size_t i = 1; i < set->count; i++) {
+        uint32_t first = order[i - 1], second = order[i];
+        if (strcmp(set->name[first], set->name[second]) != 0) continue;
+        free(order);
+        return rg_fail(RG_EFORMAT, "%s:%u: %s is listed already in line %u: delete one of the two lines",
+                       path, line[second], set->name[second], line[first]);
+    }
+    *out = order;
     return 0;
 }
 
 // ---- the data set
 
-static int dataset_read(rg_dataset_t *set, const rg_config_t *config)
+static int read_form(rg_dataset_t *set, const rg_config_t *config)
 {
     const char *root = config->data.root;
-    if (config->data.list[0]) return read_list(set, config);
-    char *annotation = rg_format("%s/list_attr_celeba.txt", root);
-    int celeba = rg_exists(annotation);
-    free(annotation);
-    return celeba ? read_celeba(set, root) : read_folder(set, root);
+    char *annotation = NULL;
+    if (config->data.list[0]) return rg__dataset_read_list(set, config);
+    if ((annotation = rg_annotation_find(root)) != NULL) {
+        int err = rg__dataset_read_celeba(set, root, annotation);
+        free(annotation);
+        return err;
+    }
+    rg_classes_t classes = {0};
+    int err = rg_classes_find(&classes, root);
+    if (!err)
+        err = classes.names.count ? rg__dataset_read_classes(set, root, &classes)
+                                  : rg__dataset_read_folder(set, root);
+    rg_classes_fini(&classes);
+    return err;
 }
 
-static int check_images(const rg_dataset_t *set, const rg_config_t *config)
+static int fail_missing(const char *key, const char *path)
 {
-    if (!rg_exists(set->folder)) return rg_fail(RG_ENOENT, "%s: no such folder of images", set->folder);
-    if (set->count) return 0;
+    char *absolute = rg_path_absolute(path);
+    int err = rg_fail(RG_ENOENT, "%s: %s does not exist (a relative path begins in the current directory)",
+                      key, absolute);
+    free(absolute);
+    return err;
+}
+
+int rg_dataset_check(const rg_config_t *config)
+{
+    const rg_data_config_t *data = &config->data;
+    if (*data->list && !rg_exists(data->list)) return fail_missing("data.list", data->list);
+    if (*data->list || !*data->root || rg_is_folder(data->root)) return 0;
+    if (!rg_exists(data->root)) return fail_missing("data.root", data->root);
+    return rg_fail(RG_ENOENT, "data.root: %s is not a folder", data->root);
+}
+
+static int fail_empty(const rg_dataset_t *set, const rg_config_t *config)
+{
     if (config->data.list[0]) return rg_fail(RG_ENOENT, "%s: lists no images", config->data.list);
-    return rg_fail(RG_ENOENT, "%s: neither list_attr_celeba.txt nor JPEG files here", config->data.root);
+    return rg_fail(RG_ENOENT,
+                   "%s: no images here: neither list_attr_celeba.txt or .csv nor "
+                   "CelebAMask-HQ-attribute-anno.txt, nor folders train/CLASS, nor image files (.jpg, .png, "
+                   ".webp); other files: %zu",
+                   config->data.root, set->passed_over);
+}
+
+static int dataset_read(rg_dataset_t *set, const rg_config_t *config)
+{
+    if (!*config->data.root && !*config->data.list)
+        return rg_fail(RG_ECONFIG, "data.root: is empty, so there is no data set to train on");
+    int err = rg_dataset_check(config);
+    if (!err) err = read_form(set, config);
+    if (!err && !set->count) err = fail_empty(set, config);
+    if (!err && *set->name[0] != '/' && !rg_is_folder(set->folder))
+        err = fail_missing("data.root", set->folder);
+    return err;
 }
 
 // Withholds the labels of a random part of the training images; `fraction` of them keep theirs.
@@ -259,7 +173,6 @@ int rg_dataset_open(rg_dataset_t *set, const rg_config_t *config)
     rg_dataset_t opened = {0};
     int columns[RG_ATTRIBUTES_MAX];
     int err = dataset_read(&opened, config);
-    if (!err) err = check_images(&opened, config);
     if (!err && opened.attributes.count) err = rg_dataset_columns(&opened, &config->data, columns);
     if (err) {
         rg_dataset_close(&opened);
@@ -285,10 +198,16 @@ void rg_dataset_close(rg_dataset_t *set)
     *set = (rg_dataset_t){0};
 }
 
+char *rg_dataset_path(const rg_dataset_t *set, size_t i)
+{
+    const char *name = set->name[i];
+    return *name == '/' || !*set->folder ? rg_strdup(name) : rg_format("%s/%s", set->folder, name);
+}
+
 int rg_dataset_read(const rg_dataset_t *set, size_t i, const rg_limits_config_t *limits, uint8_t **jpeg,
                     size_t *size)
 {
-    char *path = rg_format("%s/%s", set->folder, set->name[i]);
+    char *path = rg_dataset_path(set, i);
     int err = rg_image_read(limits, path, jpeg, size);
     free(path);
     return err;

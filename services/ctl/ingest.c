@@ -342,7 +342,7 @@ int rg_ingest_training(const rg_options_t *options, uint64_t *refused)
     if (!err) {
         for (uint32_t i = 0; i < set.n[RG_SPLIT_TRAIN] && !err; i++) {
             uint32_t image = set.index[RG_SPLIT_TRAIN][i];
-            char *path = rg_format("%s/%s", set.folder, set.name[image]);
+            char *path = rg_dataset_path(&set, image);
             err = rg_ingest_file(ingest, path, set.name[image], set.annotated[image]);
             free(path);
         }

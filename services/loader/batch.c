@@ -2,13 +2,15 @@
 // everything else follows from a place:
 //
 //   place -> rank     the epoch p / n has a permutation of the n annotated training images (rank_at), one for
-//                     sources and one for targets; the last ones used are kept
+//                     sources and one for targets; the last ones used are kept. Of a broken image the next
+//                     ranks of the permutation are tried (usable_rank)
 //   rank  -> pixels   decoded once and kept (fetch_image): the cache holds the images of the lowest ranks
 //   place -> random   its own seed of the augmentation
 //
 // A part of a batch has labels of all places, and pixels of its own ones.
 #include "services/loader/batch.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/hash.h"
+#include "common/core/log.h"
 #include "common/core/rng.h"
 #include "common/data/image.h"
 #include "common/data/target.h"
@@ -23,7 +26,15 @@
 enum {
     PERMUTATIONS = 8, // two epochs of sources and of targets, for two streams
     NAME_SIZE = RG_BATCH_STREAM_MAX + 1,
+    REFERENCE_DRAWS = 8, // of a flipped target, until one is usable
 };
+
+enum { UNKNOWN, USABLE, BROKEN }; // what is known of an image
+
+typedef struct {
+    uint32_t rank;
+    char *reason; // owned
+} broken_t;
 
 // The order of the images in one epoch of a stream. An image is named by its rank, its position in
 // set->train_annotated.
@@ -47,7 +58,12 @@ struct rg_batcher {
     uint32_t slots;            // images of rank < slots are kept
     uint8_t *pixels;           // [slots + 1,S,S,3]; the last slot is for images that are not kept
     uint8_t (*id)[RG_ID_SIZE]; // [slots + 1]
-    uint8_t *present;          // [slots + 1]
+    uint32_t last;             // rank of the image in the last slot
+    // broken images
+    uint8_t *state;   // [n_train_annotated], by rank
+    broken_t *broken; // [n_broken], in the order found
+    uint32_t n_broken;
+    rg_log_limit_t log_limit;
 };
 
 void rg_batcher_new(rg_batcher_t **out, const rg_config_t *config, const rg_dataset_t *set)
@@ -60,7 +76,8 @@ void rg_batcher_new(rg_batcher_t **out, const rg_config_t *config, const rg_data
     self->slots = set->n_train_annotated < slots ? set->n_train_annotated : (uint32_t)slots;
     self->pixels = rg_alloc((self->slots + 1) * self->image_size);
     self->id = rg_alloc((self->slots + 1) * sizeof *self->id);
-    self->present = rg_alloc(self->slots + 1);
+    self->last = set->n_train_annotated;
+    self->state = rg_alloc(set->n_train_annotated);
     self->no_columns = rg_dataset_columns(set, &config->data, self->column) != 0;
     self->rank_of = rg_alloc(set->count * sizeof *self->rank_of);
     for (uint32_t rank = 0; rank < set->n_train_annotated; rank++)
@@ -75,7 +92,9 @@ void rg_batcher_destroy(rg_batcher_t **out)
     for (int i = 0; i < PERMUTATIONS; i++) free(self->permutations[i].rank);
     free(self->pixels);
     free(self->id);
-    free(self->present);
+    for (uint32_t i = 0; i < self->n_broken; i++) free(self->broken[i].reason);
+    free(self->broken);
+    free(self->state);
     free(self->rank_of);
     free(self);
     *out = NULL;
@@ -146,22 +165,6 @@ static void read_labels(const rg_batcher_t *self, uint32_t rank, uint8_t *labels
     memcpy(labels, self->set->labels + self->set->train_annotated[rank] * columns, columns);
 }
 
-// An image that shows the source of this place with one attribute flipped. Without such an image it is one
-// that shows at least the flipped attribute, and without that one, the source itself. The labels are those of
-// the image.
-static uint32_t flipped_target(rg_batcher_t *self, const char *stream, uint64_t place, uint8_t *labels)
-{
-    uint32_t source = rank_at(self, stream, RG_RNG_SHUFFLE, place);
-    rg_target_t target;
-    rg_rng_t rng;
-    rg_rng_init(&rng, self->config->seed, RG_RNG_FLIPPED, place_seed(stream, place));
-    rg_target_draw(&target, self->set, self->column, &self->config->data, self->set->train_annotated[source],
-                   &rng);
-    uint32_t rank = target.reference == RG_NO_REFERENCE ? source : self->rank_of[target.reference];
-    read_labels(self, rank, labels);
-    return rank;
-}
-
 // ---- pixels
 
 static int read_image(const rg_batcher_t *self, uint32_t image, uint8_t *pixels, uint8_t id[RG_ID_SIZE])
@@ -171,7 +174,7 @@ static int read_image(const rg_batcher_t *self, uint32_t image, uint8_t *pixels,
     size_t size;
     int err = rg_dataset_read(self->set, image, &config->limits, &jpeg, &size);
     if (err) return err;
-    char *origin = rg_format("%s/%s", self->set->folder, self->set->name[image]);
+    char *origin = rg_dataset_path(self->set, image);
     err = rg_image_decode(config, jpeg, size, origin, pixels);
     if (!err) rg_content_id(jpeg, size, id);
     free(origin);
@@ -183,14 +186,139 @@ static int read_image(const rg_batcher_t *self, uint32_t image, uint8_t *pixels,
 static int fetch_image(rg_batcher_t *self, uint32_t rank, size_t *slot)
 {
     size_t at = rank < self->slots ? rank : self->slots;
-    if (!self->present[at] || at == self->slots) {
+    int present = at < self->slots ? self->state[rank] == USABLE : rank == self->last;
+    if (!present) {
+        if (at == self->slots) self->last = self->set->n_train_annotated;
         int err = read_image(self, self->set->train_annotated[rank], self->pixels + at * self->image_size,
                              self->id[at]);
         if (err) return err;
-        self->present[at] = 1;
+        self->state[rank] = USABLE;
+        if (at == self->slots) self->last = rank;
     }
     *slot = at;
     return 0;
+}
+
+// ---- broken images
+
+// The rows of one kind of image, sources or targets, in a reply. Images from `first` on have pixels, if they
+// belong to the part.
+typedef struct {
+    const Rg__V1__BatchRequest *asked;
+    rg_msg_t *reply;
+    enum rg_rng_stream purpose;
+    uint32_t first;
+    float *pixels;
+    uint8_t *labels, *ids;
+} rows_t;
+
+uint32_t rg_batcher_broken(const rg_batcher_t *self, const char **last)
+{
+    *last = self->n_broken
+                ? self->set->name[self->set->train_annotated[self->broken[self->n_broken - 1].rank]]
+                : NULL;
+    return self->n_broken;
+}
+
+// How many images may be broken: the share, rounded up, so that one of a small set may be.
+static uint32_t broken_max(const rg_batcher_t *self)
+{
+    return (uint32_t)ceil(self->config->data.broken_share * self->set->n_train_annotated);
+}
+
+// Notes an image that rg_error() says cannot be used. RG_EFORMAT if there are too many of them.
+static int leave_out(rg_batcher_t *self, uint32_t rank)
+{
+    uint32_t n = self->n_broken, most = broken_max(self);
+    unsigned unlogged;
+    if ((n & (n - 1)) == 0) self->broken = rg_realloc(self->broken, (n ? 2 * n : 1) * sizeof *self->broken);
+    self->broken[n] = (broken_t){rank, rg_strdup(rg_error())};
+    self->state[rank] = BROKEN;
+    self->n_broken++;
+    if (rg_log_limit_pass(&self->log_limit, &unlogged))
+        rg_log(RG_LOG_WARN, "broken-image", "error=\"%s\" broken=%u allowed=%u unlogged=%u", rg_error(),
+               n + 1, most, unlogged);
+    if (n + 1 <= most) return 0;
+    return rg_fail(RG_EFORMAT,
+                   "%u of %u training images are broken or missing, more than data.broken_share: %g allows; "
+                   "`rg-ctl data check' lists them; the last one: %s",
+                   n + 1, self->set->n_train_annotated, self->config->data.broken_share,
+                   self->broken[n].reason);
+}
+
+static const char *reason_of(const rg_batcher_t *self, uint32_t rank)
+{
+    uint32_t i = 0;
+    while (self->broken[i].rank != rank) i++;
+    return self->broken[i].reason;
+}
+
+// Adds a broken image to the reply, once.
+static void report_broken(const rg_batcher_t *self, uint32_t rank, rg_msg_t *reply)
+{
+    Rg__V1__BatchReply *body = rg_msg_body(reply);
+    const char *name = self->set->name[self->set->train_annotated[rank]];
+    for (size_t i = 0; i < body->n_broken; i++)
+        if (strcmp(body->broken[i]->name, name) == 0) return;
+    Rg__V1__BrokenImage **all =
+        (Rg__V1__BrokenImage **)rg_msg_array(reply, &rg__v1__broken_image__descriptor, body->n_broken + 1);
+    for (size_t i = 0; i < body->n_broken; i++) all[i] = body->broken[i];
+    all[body->n_broken]->name = rg_msg_text(reply, "%s", name);
+    all[body->n_broken]->reason = rg_msg_text(reply, "%s", reason_of(self, rank));
+    body->broken = all;
+    body->n_broken++;
+}
+
+// Whether the image can be decoded. fetch: it is decoded now, even if it could be before. An error is that of
+// leave_out.
+static int try_image(rg_batcher_t *self, uint32_t rank, int fetch, rg_msg_t *reply, int *usable)
+{
+    size_t slot;
+    int err = 0;
+    if (self->state[rank] == UNKNOWN || (fetch && self->state[rank] == USABLE))
+        if (fetch_image(self, rank, &slot) != 0) err = leave_out(self, rank);
+    *usable = self->state[rank] == USABLE;
+    if (!err && !*usable) report_broken(self, rank, reply);
+    return err;
+}
+
+// The image of this place, or the next usable one of the epoch.
+static int usable_rank(rg_batcher_t *self, const rows_t *rows, enum rg_rng_stream purpose, uint64_t place,
+                       int fetch, uint32_t *rank)
+{
+    uint32_t n = self->set->n_train_annotated;
+    const uint32_t *order = permutation_of(self, rows->asked->stream, purpose, place / n);
+    for (uint32_t i = 0; i < n; i++) {
+        int usable;
+        *rank = order[(place + i) % n];
+        int err = try_image(self, *rank, fetch, rows->reply, &usable);
+        if (err || usable) return err;
+    }
+    return rg_fail(RG_EFORMAT, "%s: none of the %u training images can be used", self->set->folder, n);
+}
+
+// An image that shows the source of this place with one attribute flipped. Without such an image it is one
+// that shows at least the flipped attribute, and without that one, the source itself. Of a broken image
+// another one is drawn. The labels are those of the image.
+static int flipped_target(rg_batcher_t *self, const rows_t *rows, uint64_t place, int fetch, uint32_t *rank)
+{
+    const char *stream = rows->asked->stream;
+    uint32_t source;
+    rg_target_t target;
+    rg_rng_t rng;
+    int err = usable_rank(self, rows, RG_RNG_SHUFFLE, place, 0, &source);
+    rg_rng_init(&rng, self->config->seed, RG_RNG_FLIPPED, place_seed(stream, place));
+    for (int draw = 0; !err && draw < REFERENCE_DRAWS; draw++) {
+        int usable = 0;
+        rg_target_draw(&target, self->set, self->column, &self->config->data,
+                       self->set->train_annotated[source], &rng);
+        if (target.reference == RG_NO_REFERENCE) break;
+        *rank = self->rank_of[target.reference];
+        err = try_image(self, *rank, fetch, rows->reply, &usable);
+        if (usable) return err;
+    }
+    *rank = source;
+    return err;
 }
 
 // ---- a batch
@@ -209,15 +337,6 @@ static int is_of_part(const Rg__V1__BatchRequest *asked, uint32_t i)
     return part == asked->part;
 }
 
-// Where the rows of one kind of image, sources or targets, go in a reply. Images from `first` on have pixels,
-// if they belong to the part.
-typedef struct {
-    enum rg_rng_stream purpose;
-    uint32_t first;
-    float *pixels;
-    uint8_t *labels, *ids;
-} rows_t;
-
 static int fill_pixels(rg_batcher_t *self, const rows_t *rows, uint32_t row, uint32_t rank, uint64_t draw)
 {
     rg_rng_t rng;
@@ -231,23 +350,34 @@ static int fill_pixels(rg_batcher_t *self, const rows_t *rows, uint32_t row, uin
     return 0;
 }
 
-static int fill_rows(rg_batcher_t *self, const Rg__V1__BatchRequest *asked, const rows_t *rows)
+// The image of row i and its labels. A row whose pixels nobody gets shows an image whether it is usable or not.
+static int find_image(rg_batcher_t *self, const rows_t *rows, uint32_t i, uint32_t *rank)
 {
-    size_t columns = (size_t)self->set->attributes.count;
+    const Rg__V1__BatchRequest *asked = rows->asked;
+    uint64_t place = asked->index * asked->images + i;
+    int err = 0, fetch = is_of_part(asked, i);
+    if (i < rows->first)
+        *rank = rank_at(self, asked->stream, rows->purpose, place);
+    else if (rows->purpose == RG_RNG_TARGETS && asked->flipped)
+        err = flipped_target(self, rows, place, fetch, rank);
+    else
+        err = usable_rank(self, rows, rows->purpose, place, fetch, rank);
+    if (!err) read_labels(self, *rank, rows->labels + i * (size_t)self->set->attributes.count);
+    return err;
+}
+
+static int fill_rows(rg_batcher_t *self, const rows_t *rows)
+{
+    const Rg__V1__BatchRequest *asked = rows->asked;
     uint32_t row = 0;
     int err = 0;
     for (uint32_t i = 0; i < asked->images && !err; i++) {
         uint64_t place = asked->index * asked->images + i;
-        uint8_t *labels = rows->labels + i * columns;
         uint32_t rank;
-        if (rows->purpose == RG_RNG_TARGETS && asked->flipped && i >= rows->first) {
-            rank = flipped_target(self, asked->stream, place, labels);
-        } else {
-            rank = rank_at(self, asked->stream, rows->purpose, place);
-            read_labels(self, rank, labels);
-        }
+        err = find_image(self, rows, i, &rank);
         uint64_t draw = place_seed(asked->stream, 2 * place + (rows->purpose == RG_RNG_TARGETS));
-        if (i >= rows->first && is_of_part(asked, i)) err = fill_pixels(self, rows, row++, rank, draw);
+        if (!err && i >= rows->first && is_of_part(asked, i))
+            err = fill_pixels(self, rows, row++, rank, draw);
     }
     return err;
 }
@@ -297,8 +427,11 @@ int rg_batcher_answer(rg_batcher_t *self, const rg_msg_t *request, rg_msg_t **re
     Rg__V1__BatchReply *body = rg_msg_body(made);
     body->index = asked->index;
     body->epoch = (double)(asked->index + 1) * asked->images / self->set->n_train_annotated;
-    rows_t sources = {.purpose = RG_RNG_SHUFFLE},
-           targets = {.purpose = RG_RNG_TARGETS, .first = asked->images - asked->references};
+    rows_t sources = {.asked = asked, .reply = made, .purpose = RG_RNG_SHUFFLE},
+           targets = {.asked = asked,
+                      .reply = made,
+                      .purpose = RG_RNG_TARGETS,
+                      .first = asked->images - asked->references};
     sources.pixels =
         rg_msg_reserve(made, "pixels", RG__V1__DTYPE__F32, 4, (const uint32_t[]){n, side, side, 3});
     sources.labels = rg_msg_reserve(made, "labels", RG__V1__DTYPE__U8, 2, labels);
@@ -310,8 +443,8 @@ int rg_batcher_answer(rg_batcher_t *self, const rg_msg_t *request, rg_msg_t **re
         targets.ids =
             rg_msg_reserve(made, "reference_ids", RG__V1__DTYPE__U8, 2, (const uint32_t[]){m, RG_ID_SIZE});
     }
-    err = fill_rows(self, asked, &sources);
-    if (!err) err = fill_rows(self, asked, &targets);
+    err = fill_rows(self, &sources);
+    if (!err) err = fill_rows(self, &targets);
     if (err)
         rg_msg_destroy(&made);
     else

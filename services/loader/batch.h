@@ -6,6 +6,9 @@
 // Targets are other permutations of the same images. With `flipped`, references are instead images that show
 // what their source shows but for one attribute (data/target.h). Every place has its own random augmentation.
 // A part of a batch has the same images as the whole batch has there.
+//
+// A broken or missing image is left out: the next usable one in the order of the epoch takes its place, so a
+// batch still depends only on the files. Up to data.broken_share of the images may be broken.
 #ifndef RG_LOADER_BATCH_H
 #define RG_LOADER_BATCH_H
 
@@ -28,8 +31,12 @@ void rg_batcher_destroy(rg_batcher_t **batcher);
 rg_msg_t *rg_batcher_describe(const rg_batcher_t *batcher);
 
 // Answers a BatchRequest with a BatchReply. RG_EINVAL (stream, sizes, index), RG_ELIMIT (larger than a
-// message may be), RG_ENOENT (no annotated training image; a file that is gone), or an error of rg_image_decode
-// naming the file, such as RG_EFORMAT: one unusable image fails the whole batch.
+// message may be), RG_ENOENT (no annotated training image), RG_EFORMAT (more broken images than
+// data.broken_share allows).
 int rg_batcher_answer(rg_batcher_t *batcher, const rg_msg_t *request, rg_msg_t **reply);
+
+// How many images are known to be broken, and the name of the one found last (NULL: none), which lives as long
+// as the data set.
+uint32_t rg_batcher_broken(const rg_batcher_t *batcher, const char **last);
 
 #endif

@@ -33,7 +33,8 @@ struct rg_loader {
     // of the loop's thread
     struct {
         size_t images;
-        uint32_t train, annotated;
+        uint32_t train, annotated, broken;
+        const char *last_broken; // a name of the set; NULL: none
     } data;
     int ingests; // requests that are not answered yet
     uint64_t batches, ingested, refused;
@@ -45,8 +46,12 @@ static int loader_open_data(rg_loader_t *self)
     int err = rg_dataset_open(&self->set, self->config);
     if (err) return err;
     rg_batcher_new(&self->batcher, self->config, &self->set);
-    rg_log(RG_LOG_INFO, "data", "folder=\"%s\" images=%zu train=%u annotated=%u", self->set.folder,
-           self->set.count, self->set.n[RG_SPLIT_TRAIN], self->set.n_train_annotated);
+    rg_log(RG_LOG_INFO, "data",
+           "form=\"%s\" folder=\"%s\" images=%zu train=%u annotated=%u validation=%u test=%u passed_over=%zu "
+           "splits=\"%s\"",
+           self->set.form, self->set.folder, self->set.count, self->set.n[RG_SPLIT_TRAIN],
+           self->set.n_train_annotated, self->set.n[RG_SPLIT_VALIDATION], self->set.n[RG_SPLIT_TEST],
+           self->set.passed_over, self->set.splits);
     return 0;
 }
 
@@ -55,6 +60,7 @@ static void copy_data_counts(rg_loader_t *self)
     self->data.images = self->set.count;
     self->data.train = self->set.n[RG_SPLIT_TRAIN];
     self->data.annotated = self->set.n_train_annotated;
+    if (self->batcher) self->data.broken = rg_batcher_broken(self->batcher, &self->data.last_broken);
 }
 
 static void job_reply(rg_loader_t *self, rg_job_t *job, int err)
@@ -166,6 +172,8 @@ static void loader_status(void *data, rg_status_t *status)
     rg_status_field(status, "images", "%zu", self->data.images);
     rg_status_field(status, "train", "%u", self->data.train);
     rg_status_field(status, "annotated", "%u", self->data.annotated);
+    rg_status_field(status, "broken", "%u", self->data.broken);
+    if (self->data.last_broken) rg_status_field(status, "last_broken", "%s", self->data.last_broken);
     rg_status_field(status, "batches", "%llu", (unsigned long long)self->batches);
     rg_status_field(status, "ingested", "%llu", (unsigned long long)self->ingested);
     rg_status_field(status, "refused", "%llu", (unsigned long long)self->refused);

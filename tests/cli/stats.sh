@@ -6,6 +6,7 @@ cp "$RG_BIN/rg-ctl" "$work/bin"
 for service in $all_services; do cp "$RG_BIN/rg-fake" "$work/bin/rg-$service"; done
 RG_BIN=$work/bin
 write_config
+mkdir "$work/faces"
 config="--config $work/config.yaml"
 
 # get PATH: prints the answer of the loader over HTTP.

@@ -17,6 +17,7 @@
 
 #include "common/config/services.h"
 #include "common/core/err.h"
+#include "common/data/dataset.h"
 #include "common/wire/wire.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/command.h"
@@ -62,6 +63,14 @@ static int find_folder(unsigned services, char folder[4096])
         if (access(path, X_OK) != 0)
             return rg_fail_errno(RG_ENOENT, "%s: cannot run; it must lie beside rg-ctl", path);
     }
+    return 0;
+}
+
+// In another directory than the configuration is meant for, its relative paths would make an empty run.
+static int check_data(const rg_config_t *config, unsigned services)
+{
+    for (int i = 0; i < RG_SERVICES; i++)
+        if (services & 1u << i && strcmp(rg_services_name(i), "loader") == 0) return rg_dataset_check(config);
     return 0;
 }
 
@@ -209,6 +218,7 @@ static int up_run(const rg_options_t *options, const void *input)
     pid_t supervisor;
     int report;
     int err = rg_services_check(&options->config, services);
+    if (!err) err = check_data(&options->config, services);
     if (!err) err = find_folder(services, folder);
     if (err) return err;
     rg_supervisor_spec_t spec = {
@@ -232,7 +242,7 @@ const rg_command_t rg_command_up = {
         "keeps running; it restarts a service that ends. If a service cannot start, its own error is printed "
         "and nothing is left running.\n\n"
         "The logs are RUN/logs/SERVICE.log, where RUN is the key `run' of the configuration. `rg-ctl "
-        "down' stops everything.",
+        "down' stops everything. Relative paths of the configuration begin in the current directory.",
     .examples = "  rg-ctl up --config configs/smoke.yaml\n"
                 "  rg-ctl up --config configs/faces32.yaml --set threads=4\n"
                 "  rg-ctl up --config configs/smoke.yaml --only retrieval,encoder\n",

@@ -302,23 +302,108 @@ static void replace(const fixture_t *f, unsigned number, const void *data, size_
     free(path);
 }
 
-static void a_broken_file_is_named_and_may_be_mended(void **state)
+static int shows(const rg_msg_t *reply, unsigned number, unsigned n)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < n; i++) count += number_of(pixels_at(reply, "pixels", i)) == number;
+    return (int)count;
+}
+
+// The batch does not depend on what was asked before, so that resumed training gets the same one.
+static void a_broken_image_is_left_out(void **state)
 {
     fixture_t *f = *state;
+    rg_batcher_t *other;
+    const char *last;
     size_t size;
-    rg_msg_t *reply;
     uint8_t *jpeg = make_jpeg(3, SIDE, &size);
-    replace(f, 3, "not a JPEG", 10);
-    assert_fails(ask(f->batcher, "stage1", 0, ANNOTATED, 0, &reply), RG_EFORMAT, "/3.jpg: ");
     replace(f, 3, jpeg, size / 2);
-    assert_fails(ask(f->batcher, "stage1", 0, ANNOTATED, 0, &reply), RG_EFORMAT, "/3.jpg: ");
-    replace(f, 3, NULL, 0);
-    assert_fails(ask(f->batcher, "stage1", 0, ANNOTATED, 0, &reply), RG_ENOENT, "/3.jpg");
-    assert_null(reply);
-    replace(f, 3, jpeg, size);
-    reply = batch(f->batcher, "stage1", 0, ANNOTATED, 0);
+    rg_msg_t *reply = batch(f->batcher, "stage1", 0, ANNOTATED, ANNOTATED);
+    const Rg__V1__BatchReply *body = rg_msg_body(reply);
+    const unsigned char *labels = payload(reply, "labels", RG__V1__DTYPE__U8, 2);
+    assert_int_equal(shows(reply, 3, ANNOTATED), 0);
+    for (unsigned i = 0; i < ANNOTATED; i++)
+        assert_int_equal(number_of(pixels_at(reply, "pixels", i)), number_of_labels(labels + i * A));
+    assert_int_equal(body->n_broken, 1);
+    assert_string_equal(body->broken[0]->name, "3.jpg");
+    assert_non_null(strstr(body->broken[0]->reason, "/3.jpg: "));
+    assert_int_equal(rg_batcher_broken(f->batcher, &last), 1);
+    assert_string_equal(last, "3.jpg");
+    rg_batcher_new(&other, &f->config, &f->set);
+    for (unsigned index = 4; index-- > 0;) {
+        rg_msg_t *here = batch(f->batcher, "stage1", index, ANNOTATED, ANNOTATED),
+                 *there = batch(other, "stage1", index, ANNOTATED, ANNOTATED);
+        assert_true(same(here, there));
+        rg_msg_destroy(&here);
+        rg_msg_destroy(&there);
+    }
+    rg_batcher_destroy(&other);
     rg_msg_destroy(&reply);
     free(jpeg);
+}
+
+// A part knows of the broken images of the other parts: its labels are those of the whole batch.
+static void parts_leave_the_same_images_out(void **state)
+{
+    fixture_t *f = *state;
+    rg_msg_t *part[2], *whole;
+    replace(f, 3, NULL, 0);
+    for (uint32_t p = 0; p < 2; p++) {
+        rg_batcher_t *batcher;
+        rg_batcher_new(&batcher, &f->config, &f->set);
+        assert_ok(ask_part(batcher, "stage1", 0, ANNOTATED, 0, p, 2, &part[p]));
+        rg_batcher_destroy(&batcher);
+    }
+    whole = batch(f->batcher, "stage1", 0, ANNOTATED, 0);
+    for (uint32_t p = 0; p < 2; p++) {
+        assert_memory_equal(payload(part[p], "labels", RG__V1__DTYPE__U8, 2),
+                            payload(whole, "labels", RG__V1__DTYPE__U8, 2), ANNOTATED * A);
+        assert_memory_equal(pixels_at(part[p], "pixels", 0), pixels_at(whole, "pixels", p * ANNOTATED / 2),
+                            ANNOTATED / 2 * SIDE * SIDE * 3 * sizeof(float));
+        rg_msg_destroy(&part[p]);
+    }
+    rg_msg_destroy(&whole);
+}
+
+static void a_broken_reference_is_left_out(void **state)
+{
+    fixture_t *f = *state;
+    enum { N = 32 };
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_BATCH_REQUEST), *reply;
+    Rg__V1__BatchRequest *body = rg_msg_body(request);
+    body->stream = rg_msg_text(request, "stage1");
+    body->images = body->references = N;
+    body->flipped = 1;
+    replace(f, 3, NULL, 0);
+    assert_ok(rg_batcher_answer(f->batcher, request, &reply));
+    const unsigned char *targets = payload(reply, "target_labels", RG__V1__DTYPE__U8, 2);
+    for (unsigned i = 0; i < N; i++) {
+        assert_int_equal(number_of(pixels_at(reply, "references", i)), number_of_labels(targets + i * A));
+        assert_int_not_equal(number_of_labels(targets + i * A), 3);
+    }
+    rg_msg_destroy(&reply);
+    rg_msg_destroy(&request);
+}
+
+static void too_many_broken_images_are_an_error(void **state)
+{
+    fixture_t *f = *state;
+    rg_msg_t *reply;
+    replace(f, 3, "not a JPEG", 10);
+    replace(f, 5, NULL, 0);
+    assert_fails(ask(f->batcher, "stage1", 0, ANNOTATED, 0, &reply), RG_EFORMAT,
+                 "2 of 8 training images are broken or missing, more than data.broken_share: 0.01 allows; "
+                 "`rg-ctl data check' lists them; the last one: ");
+    assert_null(reply);
+}
+
+static void without_a_share_the_first_broken_image_is_an_error(void **state)
+{
+    fixture_t *f = *state;
+    rg_msg_t *reply;
+    f->config.data.broken_share = 0;
+    replace(f, 3, NULL, 0);
+    assert_fails(ask(f->batcher, "stage1", 0, ANNOTATED, 0, &reply), RG_EFORMAT, "1 of 8 training images");
 }
 
 static void decoded_images_are_kept(void **state)
@@ -395,7 +480,11 @@ int main(void)
         TEST(bad_requests_are_refused),
         TEST(a_part_is_of_the_whole_batch),
         TEST(parts_are_equal),
-        TEST(a_broken_file_is_named_and_may_be_mended),
+        TEST(a_broken_image_is_left_out),
+        TEST(parts_leave_the_same_images_out),
+        TEST(a_broken_reference_is_left_out),
+        TEST(too_many_broken_images_are_an_error),
+        TEST(without_a_share_the_first_broken_image_is_an_error),
         TEST(decoded_images_are_kept),
         TEST(without_annotation_there_is_nothing_to_train_on),
     };
