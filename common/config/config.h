@@ -193,9 +193,10 @@ void rg_config_init(rg_config_t *config);
 const char *rg_config_from_environment(void);
 
 // Loads the defaults, then the file (NULL: no file), then the words KEY=VALUE of the environment variable
-// RG_SET, then n overrides KEY=VALUE, as from --set. Without data.attributes the classes of a folder per class
-// (classes.h) become the attributes. Then fills in the empty paths and endpoints that lie below `run`, and
-// checks the whole. Relative paths stay as they are: they are relative to the current directory. RG_ENOENT, RG_ECONFIG with file, line and key: *config is unchanged.
+// RG_SET, then n overrides KEY=VALUE, as from --set. Without data.attributes the classes of a folder per
+// class (classes.h) become the attributes. Then fills in the empty paths and endpoints that lie below `run`,
+// and checks the whole. Relative paths stay as they are: they are relative to the current directory.
+// RG_ENOENT, RG_ECONFIG with file, line and key: *config is unchanged.
 int rg_config_load(rg_config_t *config, const char *path, const char *const *overrides, int n);
 
 // All keys and values as YAML, which rg_config_load reads back; free() it. Checkpoints contain it.

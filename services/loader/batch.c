@@ -350,7 +350,8 @@ static int fill_pixels(rg_batcher_t *self, const rows_t *rows, uint32_t row, uin
     return 0;
 }
 
-// The image of row i and its labels. A row whose pixels nobody gets shows an image whether it is usable or not.
+// The image of row i and its labels. A row whose pixels nobody gets shows an image whether it is usable or
+// not.
 static int find_image(rg_batcher_t *self, const rows_t *rows, uint32_t i, uint32_t *rank)
 {
     const Rg__V1__BatchRequest *asked = rows->asked;

@@ -35,8 +35,8 @@ rg_msg_t *rg_batcher_describe(const rg_batcher_t *batcher);
 // data.broken_share allows).
 int rg_batcher_answer(rg_batcher_t *batcher, const rg_msg_t *request, rg_msg_t **reply);
 
-// How many images are known to be broken, and the name of the one found last (NULL: none), which lives as long
-// as the data set.
+// How many images are known to be broken, and the name of the one found last (NULL: none), which lives as
+// long as the data set.
 uint32_t rg_batcher_broken(const rg_batcher_t *batcher, const char **last);
 
 #endif
