@@ -23,6 +23,7 @@ const rg_command_t *const rg_commands[] = {
     &rg_command_status,
     &rg_command_stats,
     &rg_command_make_faces,
+    &rg_command_data,
     &rg_command_train,
     &rg_command_add_images,
     &rg_command_remove,

@@ -3,7 +3,7 @@
 
 run 0 --help
 awk 'length > 80 { exit 1 }' "$work/out" || fail "the list of commands is wider than 80 columns"
-for command in up down status stats make-faces train add-images remove query reindex index export translate evaluate report experiment keys config; do
+for command in up down status stats make-faces data train add-images remove query reindex index export translate evaluate report experiment keys config; do
     run 0 --help
     out_has "^  $command +[A-Z]"
     run 0 $command --help
