@@ -1,3 +1,4 @@
+#include <stdatomic.h>
 #include <czmq.h>
 #include <sys/un.h>
 
@@ -232,7 +233,7 @@ typedef struct {
     rg_service_t *service;
     rg_link_t *link;
     rg_peer_t asker;
-    int timeout_ms;
+    atomic_int timeout_ms;
 } relay_t;
 
 static void pass_back(void *self, int err, const rg_msg_t *reply)
