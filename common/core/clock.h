@@ -26,6 +26,21 @@ static inline uint64_t rg_clock_wall_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+// Times of day as people write and read them.
+enum { RG_TIME_SIZE = 32 };
+
+// Writes "2026-11-25T08:30:15.123Z". rg_time_parse reads it back.
+void rg_time_format(uint64_t ms, char out[RG_TIME_SIZE]);
+
+// Reads one of these into *ms, milliseconds since 1970 (at least 1):
+//   2026-11-25, 2026-11-25T08:30, 2026-11-25T08:30:15, 2026-11-25T08:30:15.123   a blank may stand for the T
+//   one of the last three with Z, +02:00 or +0200 behind it; without: local time
+//   90s, 15m, 2h, 3d                                                             that long before now
+//   1795595415123                                                               milliseconds since 1970
+// RG_EINVAL with what was expected, also for a day that the calendar does not have.
+int rg_time_parse(const char *text, uint64_t *ms);
+#define RG_TIME_EXPECTED "2026-11-25, 2026-11-25T08:30, 2026-11-25T08:30:15Z, 15m, 2h or 3d"
+
 // A stopwatch of a program's parts, such as the layers of a network. One part runs at a time, so the times of
 // the parts add up to the whole. Each part has two times: of its forward and of its backward pass.
 enum { RG_STOPWATCH_PARTS = 256, RG_STOPWATCH_NAME = 48 };

@@ -1,3 +1,6 @@
+// A sentence quotes names and texts from outside. It is escaped here, once, so that it can go to a terminal, into
+// a log and into a message as it is.
+//
 // The sentence is thread-local: a function that fails on a worker thread does not overwrite the sentence of
 // the loop. rg_failure_t carries a sentence from one thread to another.
 #include "common/core/err.h"
@@ -6,6 +9,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "common/core/text.h"
 
 // Aligned, because some versions of the linker mold misplace a thread-local segment whose alignment is 1.
 static _Thread_local _Alignas(16) char sentence[RG_SENTENCE_SIZE];
@@ -41,11 +46,11 @@ const char *rg_errname(int err)
 // Formats into a buffer of its own first: an argument may be rg_error().
 static void record_sentence(const char *fmt, va_list args, const char *suffix)
 {
-    char text[sizeof sentence];
+    char text[2 * sizeof sentence];
     vsnprintf(text, sizeof text, fmt, args);
     size_t length = strlen(text);
     snprintf(text + length, sizeof text - length, "%s%s", *suffix ? ": " : "", suffix);
-    memcpy(sentence, text, sizeof text);
+    rg_text_escape(text, sentence, sizeof sentence);
 }
 
 int rg_fail(int err, const char *fmt, ...)

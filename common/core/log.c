@@ -2,9 +2,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "common/core/clock.h"
+#include "common/core/text.h"
 
 static struct {
     const char *service;
@@ -22,23 +22,20 @@ int rg_log_enabled(enum rg_log_level level)
     return level >= logger.level;
 }
 
-// Formats the line first and writes it at once: lines of several threads do not mix.
+// Formats the line first and writes it at once: lines of several threads do not mix. What it quotes cannot end the
+// line or reach a terminal as a control character.
 void rg_log_write(enum rg_log_level level, const char *event, const char *fmt, ...)
 {
     static const char *names[] = {"debug", "info", "warn", "error"};
-    struct timespec now;
-    struct tm utc;
-    char line[1024];
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    size_t n = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &utc);
-    n += (size_t)snprintf(line + n, sizeof line - n, ".%03ldZ %s %s %s ", now.tv_nsec / 1000000, names[level],
-                          logger.service, event);
+    char now[RG_TIME_SIZE], line[2048], shown[1024];
+    rg_time_format(rg_clock_wall_ms(), now);
+    size_t n = (size_t)snprintf(line, sizeof line, "%s %s %s %s ", now, names[level], logger.service, event);
     va_list args;
     va_start(args, fmt);
     vsnprintf(line + n, sizeof line - n, fmt, args);
     va_end(args);
-    fprintf(stderr, "%s\n", line);
+    rg_text_escape(line, shown, sizeof shown);
+    fprintf(stderr, "%s\n", shown);
 }
 
 int rg_log_limit_pass(rg_log_limit_t *limit, unsigned *unlogged)

@@ -4,9 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/core/alloc.h"
 #include "common/core/hash.h"
+#include "common/core/text.h"
 #include "common/wire/msg.h"
+#include "common/wire/search_request.h"
 
 // ---- stats by kind of request
 static const Rg__V1__Sample *find_sample(const Rg__V1__StatsReply *stats, const char *name, const char *label)
@@ -42,11 +43,9 @@ json_t *rg_json_text(const char *text)
 {
     json_t *string = json_string(text);
     if (string) return string;
-    char *ascii = rg_strdup(text);
-    for (char *c = ascii; *c; c++)
-        if (*c & 0x80) *c = '?';
-    string = json_string(ascii);
-    free(ascii);
+    char *repaired = rg_text_repair(text);
+    string = json_string(repaired);
+    free(repaired);
     return string;
 }
 
@@ -113,9 +112,13 @@ json_t *rg_json_neighbours(Rg__V1__Neighbour *const *neighbours, size_t n)
     return list;
 }
 
-json_t *rg_json_search(const Rg__V1__SearchReply *reply)
+json_t *rg_json_search(const Rg__V1__SearchReply *reply, int filtered)
 {
-    return json_pack("{s:I, s:I, s:o}", "generation", (json_int_t)reply->generation, "images",
-                     (json_int_t)reply->images, "neighbours",
-                     rg_json_neighbours(reply->neighbours, reply->n_neighbours));
+    char shortfall[RG_SHORTFALL_SIZE];
+    json_t *object = json_pack("{s:I, s:I, s:o}", "generation", (json_int_t)reply->generation, "images",
+                               (json_int_t)reply->images, "neighbours",
+                               rg_json_neighbours(reply->neighbours, reply->n_neighbours));
+    if (rg_search_shortfall(reply, filtered, shortfall))
+        json_object_set_new(object, "message", json_string(shortfall));
+    return object;
 }

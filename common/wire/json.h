@@ -23,7 +23,7 @@ int rg_stats_is_whole(double value); // 1: can be shown as an integer
 // Functions that return a value give a new reference. Ids are 32 hexadecimal digits, times are milliseconds
 // since 1970.
 
-// Text as a JSON string. Where text is not UTF-8, as a file name may be, its non-ASCII bytes become '?'.
+// Text as a JSON string. Bytes that are not UTF-8, as a file name may have them, become %XX.
 json_t *rg_json_text(const char *text);
 
 // Adds a status to object: "version", "pid", "uptime_s", and "fields", an object of its keys and values.
@@ -40,7 +40,8 @@ json_t *rg_json_image(const Rg__V1__Listed *image);
 // a stored image.
 json_t *rg_json_neighbours(Rg__V1__Neighbour *const *neighbours, size_t n);
 
-// The reply to a search with one query: "generation", "images", "neighbours".
-json_t *rg_json_search(const Rg__V1__SearchReply *reply);
+// The reply to a search with one query: "generation", "images", "neighbours", and if fewer images were found than
+// wanted, "message" says why. filtered: the search had conditions.
+json_t *rg_json_search(const Rg__V1__SearchReply *reply, int filtered);
 
 #endif

@@ -12,6 +12,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/hash.h"
+#include "common/core/text.h"
 
 // Where the parts of a message lie
 //
@@ -131,6 +132,16 @@ void *rg_msg_alloc(rg_msg_t *msg, size_t size)
     return memory;
 }
 
+// Messages hold UTF-8 only: other languages refuse a whole message for one byte that is not.
+static char *keep_utf8(rg_msg_t *msg, char *text)
+{
+    if (rg_text_is_utf8(text)) return text;
+    char *repaired = rg_text_repair(text), *kept = rg_msg_alloc(msg, strlen(repaired) + 1);
+    memcpy(kept, repaired, strlen(repaired) + 1);
+    free(repaired);
+    return kept;
+}
+
 char *rg_msg_text(rg_msg_t *msg, const char *fmt, ...)
 {
     va_list args, again;
@@ -138,7 +149,7 @@ char *rg_msg_text(rg_msg_t *msg, const char *fmt, ...)
     if (strcmp(fmt, "%s") == 0) { // fast path: a reply may have thousands of texts
         const char *given = va_arg(args, const char *);
         va_end(args);
-        return memcpy(rg_msg_alloc(msg, strlen(given) + 1), given, strlen(given) + 1);
+        return keep_utf8(msg, memcpy(rg_msg_alloc(msg, strlen(given) + 1), given, strlen(given) + 1));
     }
     va_copy(again, args);
     size_t size = (size_t)vsnprintf(NULL, 0, fmt, args) + 1;
@@ -146,7 +157,7 @@ char *rg_msg_text(rg_msg_t *msg, const char *fmt, ...)
     vsnprintf(text, size, fmt, again);
     va_end(again);
     va_end(args);
-    return text;
+    return keep_utf8(msg, text);
 }
 
 void rg_msg_bytes(rg_msg_t *msg, ProtobufCBinaryData *field, const void *data, size_t size)
@@ -322,11 +333,7 @@ int rg_msg_failed(const rg_msg_t *msg, const char *peer)
     if (rg_msg_kind(msg) != RG__V1__ENVELOPE__BODY_ERROR) return 0;
     const Rg__V1__Error *error = rg_msg_body(msg);
     int known = error->code < 0 && strcmp(rg_errname(error->code), "RG_EUNKNOWN") != 0;
-    char sentence[400];
-    snprintf(sentence, sizeof sentence, "%s", error->sentence);
-    for (char *c = sentence; *c; c++) // the sentence goes into logs and onto terminals
-        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
-    return rg_fail(known ? error->code : RG_EREMOTE, "%s: %s", peer, sentence);
+    return rg_fail(known ? error->code : RG_EREMOTE, "%s: %.400s", peer, error->sentence);
 }
 
 // ---- packing and parsing

@@ -1,5 +1,7 @@
 #include "common/wire/search_request.h"
 
+#include <stdio.h>
+
 static Rg__V1__Filter *copy_filter(rg_msg_t *msg, const Rg__V1__Filter *filter)
 {
     Rg__V1__Filter *copy = rg_msg_array(msg, &rg__v1__filter__descriptor, 1)[0];
@@ -35,4 +37,22 @@ rg_msg_t *rg_search_request(const Rg__V1__SearchRequest *fields, uint32_t n, uin
     if (exclude)
         rg_msg_copy(msg, "exclude", RG__V1__DTYPE__U8, 2, (const uint32_t[]){n, RG_ID_SIZE}, exclude);
     return msg;
+}
+
+static const char *shortfall_reason(uint64_t images, size_t found, int filtered)
+{
+    if (!images) return "the retrieval set is empty: rg-ctl add-images DIR fills it";
+    if (filtered) return "no more images meet the conditions";
+    if (images <= found + 1) return "the retrieval set has no more images than these and the image itself";
+    return "the index found no more; larger values of nprobe or ef_search make it look further";
+}
+
+int rg_search_shortfall(const Rg__V1__SearchReply *reply, int filtered, char out[RG_SHORTFALL_SIZE])
+{
+    size_t found = 0, wanted = reply->n_neighbours;
+    for (size_t i = 0; i < wanted; i++) found += reply->neighbours[i]->id.len > 0;
+    if (found == wanted) return 0;
+    snprintf(out, RG_SHORTFALL_SIZE, "%zu of %zu images found: %s", found, wanted,
+             shortfall_reason(reply->images, found, filtered));
+    return 1;
 }

@@ -18,6 +18,7 @@
 #include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
+#include "common/core/text.h"
 #include "common/data/dataset.h"
 #include "common/data/image.h"
 #include "common/wire/json.h"
@@ -87,8 +88,7 @@ static void report_fate(rg_ingest_t *ingest, const char *name, const char *fate,
         rg_output_json(line);
     } else if (reason) {
         rg_progress_bar_clear(ingest->progress);
-        printf("refused %s: %s\n", name, reason);
-        fflush(stdout);
+        rg_output_line("refused %s: %s", name, reason);
     }
 }
 
@@ -102,8 +102,10 @@ static void count_refused(rg_ingest_t *ingest, const char *name, const char *rea
 
 void rg_ingest_refuse(rg_ingest_t *ingest, const char *name, const char *reason)
 {
+    char shown[RG_SENTENCE_SIZE]; // as in the reason, which may begin with it
+    rg_text_escape(name, shown, sizeof shown);
     ingest->given++;
-    count_refused(ingest, name, reason);
+    count_refused(ingest, shown, reason);
 }
 
 static void ingest_take_outcome(rg_ingest_t *ingest, const Rg__V1__Outcome *outcome)

@@ -1,5 +1,6 @@
 #include "services/ctl/output.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +9,25 @@
 
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
+#include "common/core/text.h"
 #include "common/wire/json.h"
 
 // ---- results
+
+void rg_output_line(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    char *line = rg_format_list(fmt, args);
+    va_end(args);
+    size_t size = 3 * strlen(line) + 1; // %XX for each byte
+    char *shown = rg_alloc(size);
+    rg_text_escape(line, shown, size);
+    puts(shown);
+    fflush(stdout);
+    free(shown);
+    free(line);
+}
 
 void rg_output_json(json_t *object)
 {
@@ -26,15 +43,15 @@ json_t *rg_output_parse(const char *report)
     return object ? object : rg_json_text(report);
 }
 
-static void print_value(const json_t *value)
+static void print_value(const char *name, int width, const json_t *value)
 {
     if (json_is_string(value))
-        printf("%s\n", json_string_value(value));
+        rg_output_line("  %-*s  %s", width, name, json_string_value(value));
     else if (json_is_real(value))
-        printf("%.4g\n", json_real_value(value));
+        rg_output_line("  %-*s  %.4g", width, name, json_real_value(value));
     else {
         char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(4));
-        printf("%s\n", text ? text : "");
+        rg_output_line("  %-*s  %s", width, name, text ? text : "");
         free(text);
     }
 }
@@ -50,8 +67,7 @@ static void walk(const char *prefix, json_t *object, int *width, int print)
         if (json_is_object(value)) {
             walk(name, value, width, print);
         } else if (print) {
-            printf("  %-*s  ", *width, name);
-            print_value(value);
+            print_value(name, *width, value);
         } else if ((int)strlen(name) > *width) {
             *width = (int)strlen(name);
         }
@@ -62,10 +78,9 @@ static void walk(const char *prefix, json_t *object, int *width, int print)
 void rg_output_report(const char *title, json_t *report)
 {
     int width = 0;
-    printf("%s\n", title);
+    rg_output_line("%s", title);
     walk("", report, &width, 0);
     walk("", report, &width, 1);
-    fflush(stdout);
 }
 
 void rg_duration_format(double seconds, char out[RG_DURATION_SIZE])
@@ -154,7 +169,7 @@ static int terminal_width(void)
 
 void rg_progress_bar_show(rg_progress_bar_t *bar, const rg_progress_line_t *line)
 {
-    char text[RG_PROGRESS_SIZE];
+    char text[RG_PROGRESS_SIZE], shown[RG_PROGRESS_SIZE];
     double now = rg_clock_s(), every = bar->tty ? tty_every_s : plain_every_s;
     // Logs begin after one interval, so that a short operation leaves no line.
     double last = bar->shown_s > 0 || bar->tty ? bar->shown_s : bar->start_s;
@@ -166,7 +181,8 @@ void rg_progress_bar_show(rg_progress_bar_t *bar, const rg_progress_line_t *line
     if (!full.label) full.label = bar->label;
     if (!full.unit) full.unit = bar->unit;
     rg_progress_format(&full, bar->tty, bar->tty ? terminal_width() : 0, text);
-    fprintf(stderr, bar->tty ? "\r%s\033[K" : "%s\n", text);
+    rg_text_escape(text, shown, sizeof shown);
+    fprintf(stderr, bar->tty ? "\r%s\033[K" : "%s\n", shown);
     fflush(stderr);
 }
 

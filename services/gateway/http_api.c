@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/hash.h"
-#include "common/core/text.h"
 #include "common/wire/json.h"
 
 // ---- parameters
@@ -56,13 +56,18 @@ int rg_api_param_id(const char *name, const char *text, uint8_t id[16])
     return rg_fail(RG_EINVAL, "%s: expected the id of an image, 32 hexadecimal digits", name);
 }
 
+int rg_api_param_time(const char *name, const char *text, uint64_t *ms)
+{
+    *ms = 0;
+    if (!text || !*text) return 0;
+    return rg_time_parse(text, ms) ? rg_fail(RG_EINVAL, "%s: %s", name, rg_error()) : 0;
+}
+
 int rg_api_param_text(const char *name, const char *text)
 {
     size_t length = text ? strlen(text) : 0;
     if (length < 1 || length > RG_API_TEXT)
         return rg_fail(RG_EINVAL, "%s: expected 1 to %d bytes of text", name, RG_API_TEXT);
-    if (!rg_text_is_printable(text))
-        return rg_fail(RG_EINVAL, "%s: expected text in UTF-8 without control characters", name);
     return 0;
 }
 

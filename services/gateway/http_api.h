@@ -22,8 +22,12 @@ int rg_api_param_choice(const char *name, const char *text, const char *const *c
 // 32 hexadecimal digits.
 int rg_api_param_id(const char *name, const char *text, uint8_t id[16]);
 
-// Text that people read: 1 to RG_API_TEXT bytes of UTF-8 without control characters.
-enum { RG_API_TEXT = 255 };
+// A time as rg_time_parse reads it, in milliseconds since 1970; 0 if the request lacks it or it is empty.
+int rg_api_param_time(const char *name, const char *text, uint64_t *ms);
+
+// The name of an image, or its beginning: 1 to RG_API_TEXT bytes. The loader makes the name that is stored
+// (rg_text_name).
+enum { RG_API_TEXT = 4095 };
 int rg_api_param_text(const char *name, const char *text);
 
 // ---- replies: JSON, and errors as {"error":{code,sentence}} with the HTTP status of each code

@@ -7,6 +7,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/hash.h"
+#include "common/core/text.h"
 #include "common/data/image.h"
 
 enum { INDEX_TEXT = 12, THUMBNAIL_QUALITY = 95 }; // payload names are "0", "1", ...
@@ -67,8 +68,10 @@ static void ingest_item(intake_t *intake, const Rg__V1__Item *item, const rg_pay
                         Rg__V1__Outcome *outcome)
 {
     uint8_t id[RG_ID_SIZE], *thumbnail;
+    char name[RG_TEXT_NAME + 1];
     size_t size;
-    outcome->name = rg_msg_text(intake->reply, "%s", item->name);
+    rg_text_name(item->name, name);
+    outcome->name = rg_msg_text(intake->reply, "%s", name);
     rg_content_id(jpeg->data, jpeg->size, id);
     rg_msg_bytes(intake->reply, &outcome->id, id, sizeof id);
     if (decode_item(intake, outcome->name, jpeg, &thumbnail, &size) == 0) {

@@ -35,6 +35,13 @@ void rg__answer_thumbnail(rg_msg_t *reply, size_t i, rg_store_value_t jpeg)
     rg_msg_copy(reply, name, RG__V1__DTYPE__U8, 1, (const uint32_t[]){(uint32_t)jpeg.size}, jpeg.data);
 }
 
+char *rg__answer_name(rg_msg_t *reply, const char *name)
+{
+    char shown[RG_TEXT_NAME + 1];
+    rg_text_name(name, shown);
+    return rg_msg_text(reply, "%s", shown);
+}
+
 int rg__answer_finish(int err, rg_msg_t **made, rg_msg_t **reply)
 {
     if (err)
@@ -124,7 +131,7 @@ static rg_msg_t *ingest_reply(rg_answers_t *self, const Rg__V1__AddRequest *fiel
     body->outcomes = (Rg__V1__Outcome **)rg_msg_array(reply, &rg__v1__outcome__descriptor, fields->n_items);
     for (size_t i = 0; i < fields->n_items; i++) {
         Rg__V1__Outcome *outcome = body->outcomes[i];
-        outcome->name = rg_msg_text(reply, "%s", fields->items[i]->name);
+        outcome->name = rg__answer_name(reply, fields->items[i]->name);
         outcome->fate = outcomes[i].fate;
         outcome->reason = rg_msg_text(reply, "%s", outcomes[i].reason);
         rg_msg_bytes(reply, &outcome->id, fields->items[i]->id.data, fields->items[i]->id.len);
@@ -218,7 +225,7 @@ static int list_by_ids(list_reply_t *reply, size_t limit, uint64_t *next)
 static void fill_listed(rg_msg_t *msg, Rg__V1__Listed *listed, const rg_store_image_t *image)
 {
     rg_msg_bytes(msg, &listed->id, image->id, sizeof image->id);
-    listed->name = rg_msg_text(msg, "%s", image->name);
+    listed->name = rg__answer_name(msg, image->name);
     listed->generation = image->generation;
     listed->added_ms = image->time_ms;
     listed->annotated = image->annotated;

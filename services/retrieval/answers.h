@@ -71,6 +71,9 @@ int rg__answer_check_count(const rg_answers_t *self, const char *what, size_t n)
 // RG_EINVAL naming the first of the n ids of this field that is not RG_ID_SIZE bytes long.
 int rg__answer_check_ids(const char *field, const ProtobufCBinaryData *ids, size_t n);
 
+// The name of an image for a reply, as rg_text_name makes it: older stores hold names of any bytes.
+char *rg__answer_name(rg_msg_t *reply, const char *name);
+
 // Adds a thumbnail to a reply, as the payload named "i".
 void rg__answer_thumbnail(rg_msg_t *reply, size_t i, rg_store_value_t jpeg);
 

@@ -162,7 +162,7 @@ static int fill_neighbour(search_reply_t *reply, const rg_hit_t *hit, size_t i)
     const Rg__V1__SearchReply *body = rg_msg_body(reply->msg);
     Rg__V1__Neighbour *neighbour = body->neighbours[i];
     rg_msg_bytes(reply->msg, &neighbour->id, row.id, RG_ID_SIZE);
-    neighbour->name = rg_msg_text(reply->msg, "%s", row.name);
+    neighbour->name = rg__answer_name(reply->msg, row.name);
     neighbour->dist_l2sq = hit->dist_l2sq;
     neighbour->generation = row.generation;
     neighbour->annotated = row.annotated;

@@ -238,8 +238,10 @@ static void allow_alive(rg_bitset_t *allowed, const rg_view_t *view)
 
 static int allow_prefix(rg_bitset_t *allowed, const char *prefix, const rg_view_t *view, rg_store_txn_t *txn)
 {
+    char escaped[RG_TEXT_NAME + 1]; // as names are stored, and none is longer
+    rg_text_escape(prefix, escaped, sizeof escaped);
     rg_bitset_init(allowed, view->rows.count, 0);
-    return rg_store_find_prefix(txn, prefix, allow_label, &(prefix_search_t){view, allowed});
+    return rg_store_find_prefix(txn, escaped, allow_label, &(prefix_search_t){view, allowed});
 }
 
 static int meets_filter(const Rg__V1__Filter *filter, const rg_image_row_t *row)

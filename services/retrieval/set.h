@@ -80,7 +80,7 @@ int rg_set_find_model(const rg_set_t *set, const char *name, const rg_store_mode
 // this image is not added.
 typedef struct {
     const uint8_t *id;          // [RG_ID_SIZE] content id
-    const char *name;           // 1..RG_TEXT_MAX bytes, otherwise refused
+    const char *name;           // stored as rg_text_name makes it; "" is refused
     const float *embedding;     // [D], finite, otherwise refused
     const void *features;       // [h,w,C] f16
     rg_store_value_t thumbnail; // JPEG; if empty: refused, unless the model is the next one

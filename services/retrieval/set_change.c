@@ -125,9 +125,7 @@ typedef struct {
 // Returns why an item cannot be added, or NULL.
 static const char *item_problem(const adding_t *adding, const rg_set_item_t *item)
 {
-    size_t length = strlen(item->name);
-    if (length == 0) return "it has no name";
-    if (length > RG_TEXT_MAX) return "its name is longer than 255 bytes";
+    if (!*item->name) return "it has no name";
     if (!adding->next && item->thumbnail.size == 0) return "its thumbnail is empty";
     if (!rg_vector_is_finite(item->embedding, adding->model->embed_dim)) return "its embedding is not finite";
     return NULL;
@@ -171,7 +169,7 @@ static int add_image(adding_t *adding, const rg_set_item_t *item, uint64_t old)
     rg_store_image_t image = {
         .generation = adding->generation, .time_ms = adding->now_ms, .annotated = item->annotated};
     memcpy(image.id, item->id, sizeof image.id);
-    strcpy(image.name, item->name);
+    rg_text_name(item->name, image.name);
     int err = old ? rg_store_delete(adding->txn, old) : 0;
     if (!err) err = rg_store_put(adding->txn, &image, item->thumbnail);
     if (!err) err = store_derived(adding, item, image.label);

@@ -17,9 +17,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/core/text.h"
 #include "common/wire/msg.h"
 
-enum { RG_TEXT_MAX = 255 }; // bytes of the longest name of an image or model
+enum { RG_TEXT_MAX = RG_TEXT_NAME }; // bytes of the longest name of an image or model
 enum { RG_STORE_SLOTS = 2 };
 
 // ---- what is stored

@@ -68,9 +68,9 @@ static int count_file(void *self, const FTSENT *file, const char *problem)
         if (problem) json_object_set_new(line, "reason", json_string(problem));
         rg_output_json(line);
     } else if (problem) {
-        printf("refused %s: %s\n", file->fts_path, problem);
+        rg_output_line("refused %s: %s", file->fts_path, problem);
     } else {
-        printf("%s\n", file->fts_path);
+        rg_output_line("%s", file->fts_path);
     }
     return atomic_load(rg_interrupted()) ? rg_fail(RG_ESTOPPED, "stopped") : 0;
 }

@@ -44,7 +44,7 @@ static void experiment_tell(const rg_options_t *options, enum rg_plan_table tabl
                                  folder, "/report.html", "markdown", folder, "/report.md", "numbers", folder,
                                  "/numbers.csv"));
     else
-        printf("%s/report.html (report.md, *.csv beside it)\n", folder);
+        rg_output_line("%s/report.html (report.md, *.csv beside it)", folder);
 }
 
 static int experiment_run(const rg_options_t *options, const void *input)

@@ -185,8 +185,8 @@ static void export_print(const export_t *task)
         rg_output_json(json_pack("{s:I, s:i, s:s, s:s}", "images", (json_int_t)task->images, "dimension",
                                  (int)task->dims, "model", task->model, "out", task->out));
     else
-        printf("%llu images with embeddings of %u numbers by model %s, in %s\n",
-               (unsigned long long)task->images, task->dims, task->model, task->out);
+        rg_output_line("%llu images with embeddings of %u numbers by model %s, in %s",
+                       (unsigned long long)task->images, task->dims, task->model, task->out);
 }
 
 static int export_run(const rg_options_t *options, const void *input)

@@ -64,7 +64,7 @@ static int make_faces_run(const rg_options_t *options, const void *input)
         rg_output_json(json_pack("{s:s, s:i, s:I}", "folder", own->folder, "faces", (int)own->count, "seed",
                                  (json_int_t)own->seed));
     else
-        printf("%u faces in %s\n", own->count, own->folder);
+        rg_output_line("%u faces in %s", own->count, own->folder);
     return 0;
 }
 

@@ -6,15 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/hash.h"
 #include "common/data/dataset.h"
 #include "common/data/image.h"
 #include "common/wire/edits.h"
 #include "common/wire/json.h"
+#include "common/wire/search_request.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/command.h"
 #include "services/ctl/output.h"
@@ -34,40 +35,9 @@ typedef struct {
     size_t n_exclude;
 } filter_t;
 
-static int filter_parse_age(const char *text, uint64_t *ms)
-{
-    static const char units[] = "smhd";
-    static const uint64_t seconds[] = {1, 60, 3600, 86400};
-    char *end;
-    unsigned long long n = strtoull(text, &end, 10);
-    const char *unit = *end ? strchr(units, *end) : NULL;
-    if (end == text || !unit || end[1] || n > 1000000) return 0;
-    uint64_t past = n * seconds[unit - units], now = (uint64_t)time(NULL);
-    *ms = past < now ? (now - past) * 1000 : 0;
-    return 1;
-}
-
-// Milliseconds since 1970 of "2026-11-25", "2026-11-25T08:30", "2026-11-25T08:30:15" (local time), or "90s",
-// "15m", "2h", "3d" before now. Returns 1, or 0 if the text is none of these.
-static int filter_parse_time(const char *text, uint64_t *ms)
-{
-    static const char *const formats[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-        struct tm broken = {.tm_isdst = -1};
-        const char *end = strptime(text, formats[i], &broken);
-        if (!end || *end) continue;
-        time_t seconds = mktime(&broken);
-        *ms = seconds > 0 ? (uint64_t)seconds * 1000 : 0;
-        return 1;
-    }
-    return filter_parse_age(text, ms);
-}
-
 static int filter_read_time(void *field, const char *text)
 {
-    return filter_parse_time(text, field)
-               ? 0
-               : rg_fail(RG_EUSAGE, "expected 2026-11-25, 2026-11-25T08:30, 15m, 2h or 3d");
+    return rg_time_parse(text, field) ? rg_fail(RG_EUSAGE, "%s", rg_error()) : 0;
 }
 
 static int filter_read_exclude(void *field, const char *text)
@@ -79,12 +49,16 @@ static int filter_read_exclude(void *field, const char *text)
     return 0;
 }
 
+static int filter_has_condition(const filter_t *filter)
+{
+    return filter->name_prefix || filter->annotated || filter->unannotated || filter->from_ms ||
+           filter->until_ms || filter->n_exclude;
+}
+
 // The filter as a message that lives as long as msg; NULL if there is no condition.
 static Rg__V1__Filter *filter_message(const filter_t *filter, rg_msg_t *msg)
 {
-    if (!filter->name_prefix && !filter->annotated && !filter->unannotated && !filter->from_ms &&
-        !filter->until_ms && !filter->n_exclude)
-        return NULL;
+    if (!filter_has_condition(filter)) return NULL;
     Rg__V1__Filter *body = rg_msg_array(msg, &rg__v1__filter__descriptor, 1)[0];
     if (filter->name_prefix) body->name_prefix = rg_msg_text(msg, "%s", filter->name_prefix);
     body->annotation = filter->unannotated ? RG__V1__ANNOTATION__UNANNOTATED
@@ -123,9 +97,11 @@ static const rg_command_option_t query_options[] = {
      RG_OPTION_TEXT(query_t, filter.name_prefix)},
     {"annotated", 0, NULL, "Only images that have an annotation", RG_OPTION_FLAG(query_t, filter.annotated)},
     {"unannotated", 0, NULL, "Only images without annotation", RG_OPTION_FLAG(query_t, filter.unannotated)},
-    {"added-after", 0, "TIME", "Only images added after 2026-11-25, 2026-11-25T08:30, or 15m, 2h, 3d ago",
+    {"added-after", 0, "TIME",
+     "Only images added after TIME: 2026-11-25, 2026-11-25T08:30 (local), 2026-11-25T08:30:15Z or +02:00, "
+     "15m, 2h, 3d ago, or added_ms as --json prints it",
      RG_OPTION_READ(query_t, filter.from_ms, filter_read_time)},
-    {"added-before", 0, "TIME", "Only images added before that time",
+    {"added-before", 0, "TIME", "Only images added before TIME",
      RG_OPTION_READ(query_t, filter.until_ms, filter_read_time)},
     {"exclude", 0, "HEX", "Leave out the image with this id; may be repeated",
      RG_OPTION_READ(query_t, filter, filter_read_exclude)},
@@ -137,6 +113,8 @@ static int query_check(const void *own)
     const query_t *query = own;
     if (query->filter.annotated && query->filter.unannotated)
         return rg_fail(RG_EUSAGE, "--annotated and --unannotated exclude each other");
+    if (query->filter.until_ms && query->filter.from_ms >= query->filter.until_ms)
+        return rg_fail(RG_EUSAGE, "--added-after is not before --added-before: no image can meet both");
     return query->out ? rg_image_check_path(query->out) : 0;
 }
 
@@ -160,17 +138,20 @@ static int query_take_thumbnail(search_t *search, const rg_msg_t *reply, size_t 
                                   search->cells + (1 + i) * rg_image_bytes(config));
 }
 
-static void query_print(const Rg__V1__SearchReply *body)
+static void query_print(const search_t *search, const Rg__V1__SearchReply *body)
 {
-    printf("%4s  %10s  %10s  %9s  %s\n", "rank", "dist_l2sq", "generation", "annotated", "name");
+    char shortfall[RG_SHORTFALL_SIZE];
+    rg_output_line("%4s  %10s  %10s  %9s  %s", "rank", "dist_l2sq", "generation", "annotated", "name");
     for (size_t i = 0; i < body->n_neighbours; i++) {
         const Rg__V1__Neighbour *found = body->neighbours[i];
         if (found->id.len == 0) continue;
-        printf("%4zu  %10.4f  %10llu  %9s  %s\n", i + 1, found->dist_l2sq,
-               (unsigned long long)found->generation, found->annotated ? "yes" : "no", found->name);
+        rg_output_line("%4zu  %10.4f  %10llu  %9s  %s", i + 1, found->dist_l2sq,
+                       (unsigned long long)found->generation, found->annotated ? "yes" : "no", found->name);
     }
-    printf("%llu images in the retrieval set (index generation %llu)\n", (unsigned long long)body->images,
-           (unsigned long long)body->generation);
+    if (rg_search_shortfall(body, filter_has_condition(&search->own->filter), shortfall))
+        rg_output_line("%s", shortfall);
+    rg_output_line("%llu images in the retrieval set (index generation %llu)",
+                   (unsigned long long)body->images, (unsigned long long)body->generation);
 }
 
 static int query_take_reply(void *self, const rg_msg_t *reply)
@@ -181,13 +162,14 @@ static int query_take_reply(void *self, const rg_msg_t *reply)
     if (body->n_neighbours != (size_t)search->own->k)
         return rg_fail(RG_ESHAPE, "%zu neighbours came where %d were asked for", body->n_neighbours,
                        search->own->k);
+    if (!body->images) return rg_fail(RG_ENOENT, "the retrieval set is empty: rg-ctl add-images DIR fills it");
     for (size_t i = 0; i < body->n_neighbours && !err && search->own->out; i++)
         if (body->neighbours[i]->id.len) err = query_take_thumbnail(search, reply, i);
     if (err) return err;
     if (search->options->json)
-        rg_output_json(rg_json_search(body));
+        rg_output_json(rg_json_search(body, filter_has_condition(&search->own->filter)));
     else
-        query_print(body);
+        query_print(search, body);
     return 0;
 }
 
@@ -231,7 +213,7 @@ static int query_write_grid(const search_t *search)
                                                     "6",      "7", "8", "9", "10"};
     int err = rg_picture_grid(config, cells, rows, cols, rows == 1 ? titles : NULL, search->own->out);
     free(cells);
-    if (!err && !search->options->json) printf("picture: %s\n", search->own->out);
+    if (!err && !search->options->json) rg_output_line("picture: %s", search->own->out);
     return err;
 }
 

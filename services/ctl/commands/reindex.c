@@ -39,7 +39,7 @@ static int reindex_take_reply(void *self, const rg_msg_t *reply)
                                  body->model, "iteration", (json_int_t)body->iteration, "reindexed",
                                  (json_int_t)body->reindexed));
     else
-        printf("encoder: serves %s, iteration %llu, %llu stored images embedded anew\n", body->stage,
+        rg_output_line("encoder: serves %s, iteration %llu, %llu stored images embedded anew", body->stage,
                (unsigned long long)body->iteration, (unsigned long long)body->reindexed);
     fflush(stdout);
     return 0;

@@ -94,11 +94,11 @@ static int remove_file(void *self, const FTSENT *file, const char *problem)
     removal_t *removal = self;
     uint8_t *jpeg = NULL, id[RG_ID_SIZE];
     size_t size;
-    if (problem)
-        fprintf(stderr, "%s: %s\n", file->fts_path, problem);
-    else if (rg_image_read(&removal->options->config.limits, file->fts_path, &jpeg, &size) != 0)
+    int err = problem
+                  ? rg_fail(RG_EIO, "%s: %s", file->fts_path, problem)
+                  : rg_image_read(&removal->options->config.limits, file->fts_path, &jpeg, &size);
+    if (err) {
         fprintf(stderr, "%s\n", rg_error()); // it names the file
-    if (!jpeg) {
         removal->problems++;
         return 0;
     }

@@ -26,7 +26,7 @@ static void report_tell(const rg_options_t *options, const char *folder)
         rg_output_json(
             json_pack("{s:s+, s:s+}", "html", folder, "/report.html", "markdown", folder, "/report.md"));
     else
-        printf("%s/report.html (report.md, *.csv beside it)\n", folder);
+        rg_output_line("%s/report.html (report.md, *.csv beside it)", folder);
 }
 
 static int report_run(const rg_options_t *options, const void *input)

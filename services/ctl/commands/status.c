@@ -5,12 +5,13 @@
 // round every second. Each round makes new links, so it asks services that were started meanwhile as well.
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/config/services.h"
 #include "common/core/err.h"
-#include "common/wire/json.h"
+#include "common/core/alloc.h"
 #include "common/wire/json.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/command.h"
@@ -171,14 +172,18 @@ static void status_print(const char *service, const void *body)
     }
     const char *state = rg_status_text(status, "state"), *space = "";
     rg_duration_format(status->uptime_s, uptime);
-    printf("%-10s %-12s %8s %8u %8s  ", service, *state ? state : "up", status->version, status->pid, uptime);
+    char *line = rg_format("%-10s %-12s %8s %8u %8s  ", service, *state ? state : "up", status->version,
+                           status->pid, uptime);
     for (size_t i = 0; i < status->n_fields; i++) {
         const Rg__V1__Field *field = status->fields[i];
         if (strcmp(field->key, "state") == 0) continue;
-        printf("%s%s=%s", space, field->key, field->value);
+        char *longer = rg_format("%s%s%s=%s", line, space, field->key, field->value);
+        free(line);
+        line = longer;
         space = " ";
     }
-    printf("\n");
+    rg_output_line("%s", line);
+    free(line);
 }
 
 static void status_put(json_t *object, const void *body)

@@ -4,7 +4,7 @@
 import { persist, post, url } from './api.js';
 import { addressOf, chooser, edits, noteNames, showHint, sourceOf } from './controls.js';
 import { at, chosen, h } from './dom.js';
-import { integer, plural } from './format.js';
+import { integer, plural, sentence } from './format.js';
 import { card } from './neighbours.js';
 import { address, go } from './route.js';
 
@@ -99,10 +99,11 @@ function say(text, isError = false) {
   at('search-outcome').classList.toggle('error', isError);
 }
 
-function showAnswer({ generation, images, neighbours }) {
+function showAnswer({ generation, images, neighbours, message }) {
   noteNames(neighbours);
   at('neighbours').replaceChildren(...neighbours.map(card));
-  say(`${integer(neighbours.length)} of ${plural(images, 'image')}, generation ${integer(generation)}`);
+  const found = `${integer(neighbours.length)} of ${plural(images, 'image')}, generation ${integer(generation)}`;
+  say(message && neighbours.length ? `${found}. ${sentence(message)}` : found);
   if (neighbours.length) return;
   if (images) showHint(at('search-empty'), 'No image matches.', 'Try fewer conditions.');
   else showHint(at('search-empty'), 'The retrieval set is empty.', h('a', { href: '#add' }, 'Add some images'));

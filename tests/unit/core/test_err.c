@@ -47,6 +47,18 @@ static void fail_returns_the_code_and_keeps_the_sentence(void **state)
     assert_string_equal(rg_error(), "outer: a.jpg: 7");
 }
 
+static void a_sentence_can_be_shown_anywhere(void **state)
+{
+    (void)state;
+    assert_int_equal(rg_fail(RG_EIO, "%s: torn", "a\x1b[31m\xe9\xe2\x80\xae.jpg"), RG_EIO);
+    assert_string_equal(rg_error(), "a%1B[31m%E9%E2%80%AE.jpg: torn");
+    rg_fail(RG_EIO, "outer: %s", rg_error());
+    assert_string_equal(rg_error(), "outer: a%1B[31m%E9%E2%80%AE.jpg: torn");
+    errno = ENOENT;
+    rg_fail_errno(RG_EIO, "K\xc3\xb6ln\n");
+    assert_string_equal(rg_error(), "K\xc3\xb6ln%0A: No such file or directory");
+}
+
 static void a_long_sentence_is_cut(void **state)
 {
     (void)state;
@@ -110,6 +122,7 @@ int main(void)
         cmocka_unit_test(every_code_has_a_name_and_a_sentence),
         cmocka_unit_test(other_codes_are_unknown),
         cmocka_unit_test(fail_returns_the_code_and_keeps_the_sentence),
+        cmocka_unit_test(a_sentence_can_be_shown_anywhere),
         cmocka_unit_test(a_long_sentence_is_cut),
         cmocka_unit_test(errno_is_in_the_sentence_and_a_full_disk_has_a_code),
         cmocka_unit_test(sentences_belong_to_their_thread),

@@ -63,19 +63,16 @@ static void names_are_text(void **state)
 {
     (void)state;
     char longest[RG_API_TEXT + 2];
-    static const char *const bad[] = {"",     "a\nb",     "a\x7f",        "\x1b[31m",        "\xff",
-                                      "\xc3", "\xc2\x85", "\xed\xa0\x80", "\xf5\x80\x80\x80"};
     static const char *const good[] = {"a", "../../etc/passwd", "<script>alert(1)</script>",
-                                       "K\xc3\xb6ln \xf0\x9f\x98\x80.jpg"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_fails(rg_api_param_text("name", bad[i]), RG_EINVAL, "name");
+                                       "K\xc3\xb6ln \xf0\x9f\x98\x80.jpg", "a\n\xff"};
+    assert_fails(rg_api_param_text("name", ""), RG_EINVAL, "name");
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) assert_ok(rg_api_param_text("name", good[i]));
     memset(longest, 'a', sizeof longest);
     longest[RG_API_TEXT] = 0;
     assert_ok(rg_api_param_text("name", longest));
     longest[RG_API_TEXT] = 'a';
     longest[RG_API_TEXT + 1] = 0;
-    assert_fails(rg_api_param_text("name", longest), RG_EINVAL, "255");
+    assert_fails(rg_api_param_text("name", longest), RG_EINVAL, "4095");
     assert_fails(rg_api_param_text("name", NULL), RG_EINVAL, "name");
 }
 

@@ -107,6 +107,25 @@ static void usable_images_go_on_to_the_encoder(void **state)
     }
 }
 
+static void names_are_made_here(void **state)
+{
+    fixture_t *f = *state;
+    char longest[400] = "";
+    memset(longest, 'a', sizeof longest - 1);
+    append_jpeg(f, 1, SIDE);
+    append_jpeg(f, 2, SIDE);
+    Rg__V1__IngestRequest *body = rg_msg_body(f->request);
+    body->items[0]->name = "caf\xe9\n.jpg"; // as a C client may send it
+    body->items[1]->name = longest;
+    assert_ok(decode(f));
+    const Rg__V1__IngestReply *reply = rg_msg_body(f->reply);
+    const Rg__V1__StoreRequest *store = rg_msg_body(f->store);
+    assert_string_equal(reply->outcomes[0]->name, "caf%E9%0A.jpg");
+    assert_string_equal(store->items[0]->name, "caf%E9%0A.jpg");
+    assert_int_equal(strlen(store->items[1]->name), 255);
+    assert_int_equal(store->items[1]->name[0], '~');
+}
+
 static void refusals_name_file_and_reason(void **state)
 {
     fixture_t *f = *state;
@@ -192,6 +211,7 @@ static void bad_requests_are_refused_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(usable_images_go_on_to_the_encoder), TEST(names_are_made_here),
         TEST(usable_images_go_on_to_the_encoder), TEST(refusals_name_file_and_reason),
         TEST(outcomes_are_merged_in_order),       TEST(there_is_no_store_request_if_all_are_refused),
         TEST(bad_requests_are_refused_whole),

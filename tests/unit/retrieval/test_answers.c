@@ -185,6 +185,38 @@ static void images_are_listed_with_all_they_have(void **state)
                  "41 images: 1 to 40");
 }
 
+// Stores an image as an older version did, under a name of any bytes.
+static void store_raw(rg_set_t *set, const picture_t *p, const char *name)
+{
+    rg_store_txn_t *txn;
+    rg_store_image_t image = {.generation = 2, .time_ms = 1};
+    memcpy(image.id, p->id, sizeof image.id);
+    strcpy(image.name, name);
+    assert_ok(rg_store_begin_write(rg_set_store(set), &txn));
+    assert_ok(rg_store_put(txn, &image, (rg_store_value_t){p->thumbnail, sizeof p->thumbnail}));
+    assert_ok(rg_store_commit(&txn));
+}
+
+static void names_go_in_and_out_as_utf8(void **state)
+{
+    fixture_t *f = *state;
+    picture_t p;
+    rg_msg_t *reply, *add = picture_add_request("m", 1, 1, 1);
+    ((Rg__V1__AddRequest *)rg_msg_body(add))->items[0]->name = "caf\xe9\x1b.jpg"; // as a C client may send it
+    announce(f, "m");
+    assert_ok(ask(f, rg_answer_add, add, &reply));
+    assert_string_equal(((Rg__V1__IngestReply *)rg_msg_body(reply))->outcomes[0]->name, "caf%E9%1B.jpg");
+    rg_msg_destroy(&reply);
+    picture(&p, 2);
+    store_raw(f->answers.set, &p, "old\xe9.jpg");
+    assert_ok(ask(f, rg_answer_list, list_request(0, BATCH_MAX), &reply));
+    const Rg__V1__ListReply *body = rg_msg_body(reply);
+    assert_int_equal(body->n_images, 2);
+    assert_string_equal(body->images[0]->name, "caf%E9%1B.jpg");
+    assert_string_equal(body->images[1]->name, "old%E9.jpg");
+    rg_msg_destroy(&reply);
+}
+
 // Lists all images; reply_max allows two per reply.
 static void page_through(fixture_t *f, int embeddings, size_t reply_max)
 {
@@ -451,6 +483,7 @@ int main(void)
         WITH_ANSWERS(an_image_without_thumbnail_is_refused_alone),
         WITH_ANSWERS(removals_are_counted),
         WITH_ANSWERS(images_are_listed_with_all_they_have),
+        WITH_ANSWERS(names_go_in_and_out_as_utf8),
         WITH_ANSWERS(a_list_goes_on_where_the_last_one_ended),
         WITH_ANSWERS(images_are_listed_by_their_ids),
         WITH_ANSWERS(a_list_of_ids_goes_on_where_the_last_one_ended),

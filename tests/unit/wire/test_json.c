@@ -20,7 +20,7 @@ static void text_is_made_utf8(void **state)
 {
     (void)state;
     assert_json(rg_json_text("f\xc3\xbcr.jpg"), "\"f\xc3\xbcr.jpg\"");
-    assert_json(rg_json_text("f\xfcr.jpg"), "\"f?r.jpg\"");
+    assert_json(rg_json_text("f\xfcr.jpg"), "\"f%FCr.jpg\"");
     assert_json(rg_json_text(""), "\"\"");
 }
 
@@ -37,7 +37,7 @@ static void a_status_has_its_fields_by_key(void **state)
     json_t *object = json_pack("{s:s}", "service", "loader");
     rg_json_status(object, &status);
     assert_json(object, "{\"service\":\"loader\",\"version\":\"1.2.3\",\"pid\":7,\"uptime_s\":1.5,"
-                        "\"fields\":{\"state\":\"idle\",\"file\":\"?.jpg\"}}");
+                        "\"fields\":{\"state\":\"idle\",\"file\":\"%FF.jpg\"}}");
 }
 
 // Kinds without any request are left out, and so are samples that count no requests.
@@ -81,7 +81,7 @@ static void an_image_is_shown_by_its_id(void **state)
     image.id = (ProtobufCBinaryData){sizeof id, id};
     image.name = "a/\xe4.jpg";
     image.generation = 3, image.added_ms = 1700000000000, image.annotated = 1;
-    assert_json(rg_json_image(&image), "{\"id\":\"ab010000000000000000000000000000\",\"name\":\"a/?.jpg\","
+    assert_json(rg_json_image(&image), "{\"id\":\"ab010000000000000000000000000000\",\"name\":\"a/%E4.jpg\","
                                        "\"generation\":3,\"added_ms\":1700000000000,\"annotated\":true}");
     image.id.len = 15;
     assert_null(rg_json_image(&image));

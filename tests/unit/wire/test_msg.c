@@ -182,12 +182,21 @@ static void payloads_are_asked_for_by_shape(void **state)
     rg_msg_destroy(&msg);
 }
 
+static void text_of_messages_is_utf8(void **state)
+{
+    (void)state;
+    rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST);
+    assert_string_equal(rg_msg_text(msg, "%s", "caf\xe9\n\xc3\xa9"), "caf%E9\n\xc3\xa9");
+    assert_string_equal(rg_msg_text(msg, "%s %d", "\xff", 7), "%FF 7");
+    rg_msg_destroy(&msg);
+}
+
 static void errors_travel_with_code_and_sentence(void **state)
 {
     (void)state;
     rg_msg_t *msg = rg_msg_error(RG_EMODEL, "the set holds model a, not b\n\x1b[31m");
     assert_int_equal(rg_msg_failed(msg, "retrieval"), RG_EMODEL);
-    assert_string_equal(rg_error(), "retrieval: the set holds model a, not b??[31m");
+    assert_string_equal(rg_error(), "retrieval: the set holds model a, not b%0A%1B[31m");
     ((Rg__V1__Error *)rg_msg_body(msg))->code = 5; // no code of ours
     assert_int_equal(rg_msg_failed(msg, "retrieval"), RG_EREMOTE);
     rg_msg_destroy(&msg);
@@ -363,6 +372,7 @@ int main(void)
         cmocka_unit_test(unaligned_payloads_are_copied_aligned_ones_are_not),
         cmocka_unit_test(every_kind_of_body_can_be_made),
         cmocka_unit_test(payloads_are_asked_for_by_shape),
+        cmocka_unit_test(text_of_messages_is_utf8),
         cmocka_unit_test(errors_travel_with_code_and_sentence),
         cmocka_unit_test(an_envelope_beyond_the_limit_is_not_sent),
         cmocka_unit_test(every_check_refuses),
