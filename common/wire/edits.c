@@ -73,6 +73,23 @@ int rg_edits_parse(rg_edits_t *edits, const rg_config_t *config, const char *tex
     return 0;
 }
 
+void rg_edits_title(const rg_edits_t *edits, const rg_config_t *config, char *out, size_t size)
+{
+    const rg_names_t *names = &config->data.attributes;
+    int chosen = 0; // an exclusive attribute is 1
+    size_t used = 0;
+    for (int i = 0; i < names->count; i++) chosen |= is_exclusive(config, i) && edits->value[i] == 1;
+    *out = 0;
+    for (int i = 0; i < names->count && used < size; i++) {
+        int exclusive = is_exclusive(config, i), value = edits->value[i];
+        if (value < 0 || (exclusive && chosen && !value)) continue;
+        used += (size_t)snprintf(out + used, size - used, "%s%s%s", used ? "," : "", names->name[i],
+                                 !value      ? "-"
+                                 : exclusive ? ""
+                                             : "+");
+    }
+}
+
 Rg__V1__Edit **rg_edits_message(const rg_edits_t *edits, const rg_config_t *config, rg_msg_t *msg, size_t *n)
 {
     const rg_names_t *names = &config->data.attributes;

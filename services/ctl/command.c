@@ -74,6 +74,7 @@ static error_t parse_common_option(int key, char *arg, struct argp_state *state)
         state->child_inputs[0] = line;
         return 0;
     case 'c':
+        if (!*arg) argp_error(state, "--config: expected FILE, not an empty text");
         options->path = arg;
         return 0;
     case KEY_JSON:
@@ -120,6 +121,7 @@ static int option_store(const rg_command_option_t *option, void *own, const char
         *(int *)field = 1;
         return 0;
     case RG_OPTION_IS_TEXT:
+        if (!*text) return rg_fail(RG_EUSAGE, "expected %s, not an empty text", option->value);
         *(const char **)field = text;
         return 0;
     case RG_OPTION_IS_NUMBER:
@@ -148,6 +150,7 @@ static error_t parse_command_option(int key, char *arg, struct argp_state *state
     char name[RG_NAME_SIZE];
     if (key == ARGP_KEY_END) check_command_line(line, state);
     if (key == ARGP_KEY_ARG && command->argument) {
+        if (!*arg) argp_error(state, "an argument is empty: expected %s", command->args);
         if (command->argument(line->own, arg) != 0) argp_error(state, "%s", rg_error());
         return 0;
     }
@@ -155,7 +158,10 @@ static error_t parse_command_option(int key, char *arg, struct argp_state *state
         const rg_command_option_t *option = &command->options[i];
         if (key != FIRST_POSITION + i && (key != option->letter || !option->letter)) continue;
         option_spell(option, name);
-        if (option_store(option, line->own, arg) != 0) argp_error(state, "%s %s: %s", name, arg, rg_error());
+        if (option_store(option, line->own, arg) != 0) {
+            rg_fail(RG_EUSAGE, "%s %s: %s", name, arg, rg_error()); // escapes the argument
+            argp_error(state, "%s", rg_error());
+        }
         line->given[i] = 1;
         return 0;
     }

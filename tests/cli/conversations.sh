@@ -82,19 +82,78 @@ run 0 query $config --image "$image" --attr Blond_Hair=1 -k 12 --out "$work/grid
 out_has "^ +1 +0.0000 +3 +no  neighbour0.jpg$"
 out_has "^11 images in the retrieval set"
 [ "$(head -c 4 "$work/grid.png" | tail -c 3)" = PNG ] || fail "the grid is no PNG"
+out_has "^11 of 12 images found: the retrieval set has no more images than these and the image itself$"
+run 0 query $config --image "$image" --attr Blond_Hair=1 --json
+out_has '"message":"9 of 10 images found: the retrieval set has no more'
+# Nothing that a name holds reaches the terminal as a control character.
+run 0 query $config --image "$image" --attr Blond_Hair=1 --name-prefix "$(printf 'a\033[2Jb\nc\342\200\256')" -k 3
+out_has "^ +1 .* a%1B\[2Jb%0Ac%E2%80%AEneighbour0.jpg$"
+out_has "^2 of 3 images found: no more images meet the conditions$"
+run 0 status $config trainer
+out_has " odd=%1B\[31m%E9$"
+for time in 2026-11-25 2026-11-25T08:30 2026-11-25T08:30:15.123Z 2026-11-25T10:30:15+02:00 "2026-11-25 08:30:15" 2h 1795595415123; do
+    run 0 query $config --image "$image" --attr Blond_Hair=1 --added-after "$time" --added-before 2099-01-01
+done
+# An empty set is an error that says what to do, not an empty table.
+run 1 query $config --image "$image" --attr Blond_Hair=1 --name-prefix EMPTY
+err_has "query: the retrieval set is empty: rg-ctl add-images DIR fills it$"
+[ ! -s "$work/out" ] || fail "a table of nothing was printed"
+run 1 query $config --image "$image" --attr Blond_Hair=1 --name-prefix EMPTY --json
+err_is_one_line
 run 0 query $config --image "$image" --attr Blond_Hair=1 --json
 out_has '"name":"neighbour8.jpg","id":"08000000000000000000000000000000"'
 run 1 query $config --image "$image"
 err_has "encoder: 0 edits"
 
 run 0 translate $config --image "$image" --image "$image" --samples 2 --out "$work/all.png"
-out_has "^28 images translated by the weights of stage1"
+out_has "^28 translations by the weights of stage1, picture: "
 run 0 translate $config --image "$image" --attr Male=1 --reference "$image" --out "$work/one.png" --json
-out_has '"generation":6,"samples":1,"columns":\["wanted"\]'
+out_has '"generation":6,"samples":1,"columns":\["Male\+"\]'
 run 0 translate $config --image "$image" --attr Male=1 --guidance none --out "$work/one.png" --json
 out_has '"generation":0,'
 run 1 translate $config --image "$image" --out "$work/none/grid.png"
 err_has "$work/none/grid.png"
+
+# One file per translation: any number of images, resumed where it stopped, one broken image left out.
+files() { find "$work/edited" -name '*.png' | wc -l; }
+mkdir -p "$work/many/sub"
+for i in $(seq 100); do cp "$image" "$work/many/$i.jpg"; done
+cp "$image" "$work/many/sub/1.jpeg"
+cp "$image" "$work/many/7.jpeg"
+echo nonsense >"$work/many/broken.jpg"
+run 1 translate $config --image "$work/many" --attr Male=1,Young=0 --samples 2 --out "$work/edited"
+out_has "^refused $work/many/broken.jpg: "
+out_has "^refused $work/many/7.jpg: its files would have the names of those of $work/many/7.jpeg: translate it into another folder$"
+out_has "^202 translations by the weights of stage1 written to $work/edited, 0 kept, 2 images refused$"
+err_has "translate: 2 images were refused$"
+err_is_one_line
+[ "$(files)" -eq 202 ] || fail "$(files) files, not 202"
+for name in 100-Male+,Young--1 100-Male+,Young--2 7-Male+,Young--1 sub/1-Male+,Young--2; do
+    [ "$(head -c 4 "$work/edited/$name.png" | tail -c 3)" = PNG ] || fail "$name.png is missing"
+done
+rm "$work/many/broken.jpg" "$work/many/7.jpeg" "$work/edited/5-Male+,Young--2.png"
+echo kept >"$work/edited/6-Male+,Young--1.png"
+run 0 translate $config --image "$work/many" --attr Male=1,Young=0 --samples 2 --out "$work/edited"
+out_has "^1 translations by .* written to $work/edited, 201 kept as they were \(--force writes them anew\), 0 images refused$"
+[ "$(cat "$work/edited/6-Male+,Young--1.png")" = kept ] || fail "a file that exists was written anew"
+run 0 translate $config --image "$work/many" --attr Male=1,Young=0 --samples 2 --out "$work/edited/" --force --json
+out_has '^\{"image":"[^"]*/6.jpg","wanted":"Male\+,Young-","draw":1,"out":"[^"]*/edited/6-Male\+,Young--1.png"\}$'
+out_has '^\{"written":202,"kept":0,"refused":0,'
+# Each domain of one image; several folders keep their names; a reference gives its name.
+run 0 translate $config --image "$image" --out "$work/one/"
+[ "$(find "$work/one" -name '000001-*.png' | wc -l)" -eq 7 ] || fail "not seven domains"
+[ -e "$work/one/000001-Blond_Hair.png" ] && [ -e "$work/one/000001-Young-.png" ] || fail "files have other names"
+cp -r "$work/many/sub" "$work/other"
+run 0 translate $config --image "$work/many/sub/" --image "$work/other" --image "$image" --reference "$image" --out "$work/two/"
+[ -e "$work/two/sub/1-like-000001.png" ] && [ -e "$work/two/other/1-like-000001.png" ] && [ -e "$work/two/000001-like-000001.png" ] || fail "no file like its reference"
+run 2 translate $config --image "$work/many" --out "$work/grid.png"
+err_has "many is a folder, so --out must name one, too"
+run 2 translate $config --image "$work/many" --out "$work/many/edited/"
+err_has "lies in --image"
+run 2 translate $config --image "$image" --out "$work/grid.png" --force
+mkdir -p "$work/empty"
+run 1 translate $config --image "$work/empty" --out "$work/edited/"
+err_has "$work/empty: no images there"
 run 0 down $config
 
 # One of several services answers: the silent ones do not hide it.

@@ -1,8 +1,12 @@
 // A fake of every service, chosen by the name of the program (rg-trainer, ...). It makes its answers up, so
-// the commands of rg-ctl are tested without any training. - ingest: a file that begins with BAD is refused,
-// DUP is a duplicate, FAIL fails the whole request, others are added - train: the first process of a run
-// never answers for stage2; the test kills it - find: k neighbours, the last of them missing - translate: the
-// negative of the pixels
+// the commands of rg-ctl are tested without any training.
+//
+//   ingest     a file that begins with BAD is refused, DUP is a duplicate, FAIL fails the whole request, others
+//              are added
+//   train      the first process of a run never answers for stage2; the test kills it
+//   find       k neighbours, the last of them missing; their names begin with the name prefix of the filter, and
+//              the set is empty if that is EMPTY
+//   translate  the negative of the pixels
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,13 +119,13 @@ static int load(void *self, const rg_peer_t *peer, const rg_msg_t *request)
     return 0;
 }
 
-static void put_neighbour(rg_msg_t *reply, Rg__V1__Neighbour *neighbour, size_t i, int side)
+static void put_neighbour(rg_msg_t *reply, Rg__V1__Neighbour *neighbour, const char *prefix, size_t i, int side)
 {
     char payload[24];
     uint8_t id[RG_ID_SIZE] = {(uint8_t)i}, *jpeg;
     size_t size;
     rg_image_t image;
-    neighbour->name = rg_msg_text(reply, "neighbour%zu.jpg", i);
+    neighbour->name = rg_msg_text(reply, "%sneighbour%zu.jpg", prefix, i);
     neighbour->dist_l2sq = (float)i;
     neighbour->generation = 3;
     rg_msg_bytes(reply, &neighbour->id, id, sizeof id);
@@ -152,9 +156,10 @@ static int find(void *self, const rg_peer_t *peer, const rg_msg_t *request)
     Rg__V1__SearchReply *answer = rg_msg_body(reply);
     answer->neighbours = (Rg__V1__Neighbour **)rg_msg_array(reply, &rg__v1__neighbour__descriptor, body->k);
     answer->n_neighbours = body->k;
-    answer->images = body->k - 1;
-    for (size_t i = 0; i + 1 < body->k; i++)
-        put_neighbour(reply, answer->neighbours[i], i, fake->config.data.img_size);
+    const char *prefix = body->filter ? body->filter->name_prefix : "";
+    answer->images = strcmp(prefix, "EMPTY") == 0 ? 0 : body->k - 1;
+    for (size_t i = 0; i < answer->images; i++)
+        put_neighbour(reply, answer->neighbours[i], prefix, i, fake->config.data.img_size);
     send(fake, peer, reply);
     return 0;
 }
@@ -189,6 +194,7 @@ static void status(void *self, rg_status_t *status)
     rg_status_field(status, "iteration", "3");
     rg_status_field(status, "iterations", "7");
     rg_status_field(status, "loss.recon", "0.25");
+    rg_status_field(status, "odd", "\x1b[31m\xe9");
 }
 
 int main(int argc, char **argv)

@@ -162,7 +162,8 @@ static int query_take_reply(void *self, const rg_msg_t *reply)
     if (body->n_neighbours != (size_t)search->own->k)
         return rg_fail(RG_ESHAPE, "%zu neighbours came where %d were asked for", body->n_neighbours,
                        search->own->k);
-    if (!body->images) return rg_fail(RG_ENOENT, "the retrieval set is empty: rg-ctl add-images DIR fills it");
+    if (!body->images)
+        return rg_fail(RG_ENOENT, "the retrieval set is empty: rg-ctl add-images DIR fills it");
     for (size_t i = 0; i < body->n_neighbours && !err && search->own->out; i++)
         if (body->neighbours[i]->id.len) err = query_take_thumbnail(search, reply, i);
     if (err) return err;

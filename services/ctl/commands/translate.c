@@ -1,31 +1,29 @@
-// rg-ctl translate: changes attributes of images and writes a picture of the results.
+// rg-ctl translate: changes attributes of images, and writes one picture of the results or one file per
+// translation.
 //
 // The picture has one row per image. Its columns are the source, the reference if there is one, and then for
-// each group (one set of wanted attributes) `samples` translations. The encoder is asked once per group, for
-// all images together.
+// each set of wanted attributes `samples` translations. Files are written by translation_files.c.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/core/file.h"
 #include "common/wire/edits.h"
 #include "common/wire/json.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/command.h"
 #include "services/ctl/output.h"
 #include "services/ctl/pictures.h"
+#include "services/ctl/translation_files.h"
 
-enum { IMAGES_MAX = 32, SAMPLES_MAX = 64, GROUPS_MAX = 2 * RG_ATTRIBUTES_MAX };
-
-typedef struct {
-    const char *path[IMAGES_MAX];
-    int n;
-} images_t;
+enum { SAMPLES_MAX = 64, WANTED_MAX = 2 * RG_ATTRIBUTES_MAX };
+static const size_t grid_bytes_max = 1 << 30;
 
 typedef struct {
-    images_t images;
-    int samples;
+    rg_jpegs_t images;
+    int samples, force;
     uint64_t seed;
     Rg__V1__Guidance guidance;
     const char *attributes, *reference, *out;
@@ -33,10 +31,7 @@ typedef struct {
 
 static int translate_read_image(void *field, const char *text)
 {
-    images_t *images = field;
-    if (images->n == IMAGES_MAX) return rg_fail(RG_EUSAGE, "at most %d images", IMAGES_MAX);
-    images->path[images->n++] = text;
-    return 0;
+    return *text ? rg_jpegs_add(field, (char *)text) : rg_fail(RG_EUSAGE, "expected a file or a folder");
 }
 
 static int translate_read_guidance(void *field, const char *text)
@@ -49,9 +44,9 @@ static int translate_read_guidance(void *field, const char *text)
 }
 
 static const rg_command_option_t translate_options[] = {
-    {"image", 'i', "FILE", "The JPEG to translate; repeat it for more rows",
+    {"image", 'i', "PATH", "The image to translate, or a folder of images; may be repeated",
      RG_OPTION_READ(translate_t, images, translate_read_image), .required = 1},
-    {"attr", 'a', "NAME=0|1,...", "Wanted attributes; without it one column for each attribute value",
+    {"attr", 'a', "NAME=0|1,...", "Wanted attributes; without it one translation for each attribute value",
      RG_OPTION_TEXT(translate_t, attributes)},
     {"samples", 'n', "N", "Draws of the attribute code (default 1: the mean)",
      RG_OPTION_NUMBER(translate_t, samples, 1, SAMPLES_MAX)},
@@ -61,8 +56,10 @@ static const rg_command_option_t translate_options[] = {
     {"reference", 'r', "FILE",
      "Take the codes of the wanted attributes (without --attr: of all) from this JPEG",
      RG_OPTION_TEXT(translate_t, reference)},
-    {"out", 'o', "PNG", "The picture to write: sources, then translations", RG_OPTION_TEXT(translate_t, out),
-     .required = 1},
+    {"out", 'o', "PNG|DIR", "The picture to write, or the folder for one file per translation",
+     RG_OPTION_TEXT(translate_t, out), .required = 1},
+    {"force", 'f', NULL, "With a folder: also write the files that exist",
+     RG_OPTION_FLAG(translate_t, force)},
     {0},
 };
 
@@ -74,150 +71,198 @@ static int translate_check(const void *own)
     return 0;
 }
 
-// The content of one request to the encoder: one set of wanted attributes. It fills `samples` columns.
-typedef struct {
-    rg_edits_t edits;
-    char title[RG_EDITS_TITLE];
-} group_t;
-
 typedef struct {
     const rg_options_t *options;
     const translate_t *own;
-    group_t group[GROUPS_MAX];
-    int groups, current; // current: the group that the encoder is asked for
+    rg_wanted_t wanted[WANTED_MAX];
+    int n_wanted;
+    uint8_t *reference; // [S,S,3]; NULL: none
+    rg_translator_t translator;
+    // the picture
     int first, cols;     // column of the first translation, columns in all
     uint8_t *sources;    // [N,S,S,3]
-    uint8_t *references; // [N,S,S,3] the reference, repeated; NULL: none
+    uint8_t *translated; // [N,samples,S,S,3] of one set of wanted attributes
     uint8_t *cells;      // [N,cols,S,S,3]
-    char *stage;         // the stage whose weights translated
-    uint64_t generation; // of the index that guided
 } translation_t;
 
-// With --attr there is one group; with --reference alone there is one, of all attributes; otherwise one per
+// ---- what is wanted
+
+// "b" of "faces/b.jpg".
+static void reference_title(const char *path, char out[RG_WANTED_TITLE])
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path, *dot = strrchr(name, '.');
+    int length = dot && dot > name ? (int)(dot - name) : (int)strlen(name);
+    snprintf(out, RG_WANTED_TITLE, "like-%.*s", length, name);
+}
+
+// With --attr there is one set; with --reference alone there is one, of all attributes; otherwise one per
 // domain.
-static int translate_choose_groups(translation_t *task)
+static int translate_choose_wanted(translation_t *task)
 {
     const rg_config_t *config = &task->options->config;
-    group_t *only = &task->group[0];
-    task->groups = 1;
+    rg_wanted_t *only = &task->wanted[0];
+    task->n_wanted = 1;
     if (task->own->attributes) {
-        snprintf(only->title, sizeof only->title, "wanted");
-        return rg_edits_parse(&only->edits, config, task->own->attributes);
+        int err = rg_edits_parse(&only->edits, config, task->own->attributes);
+        if (!err) rg_edits_title(&only->edits, config, only->title, sizeof only->title);
+        return err;
     }
     if (task->own->reference) {
-        snprintf(only->title, sizeof only->title, "translated");
+        reference_title(task->own->reference, only->title);
         rg_edits_init(&only->edits);
         for (int i = 0; i < config->data.attributes.count; i++) only->edits.value[i] = 1;
         return 0;
     }
-    task->groups = rg_edits_domain(config, -1, NULL, NULL);
-    for (int i = 0; i < task->groups; i++)
-        rg_edits_domain(config, i, &task->group[i].edits, task->group[i].title);
+    task->n_wanted = rg_edits_domain(config, -1, NULL, NULL);
+    for (int i = 0; i < task->n_wanted; i++)
+        rg_edits_domain(config, i, &task->wanted[i].edits, task->wanted[i].title);
     return 0;
 }
 
-// Reads the images, and the reference once per image, because each image is sent with its reference.
-static int translate_load(translation_t *task)
+static int translate_load_reference(translation_t *task)
 {
     const rg_config_t *config = &task->options->config;
-    const translate_t *own = task->own;
-    size_t size = rg_image_bytes(config), n = (size_t)own->images.n;
+    if (!task->own->reference) return 0;
+    task->reference = rg_alloc(rg_image_bytes(config));
+    return rg_picture_load(config, task->own->reference, task->reference, NULL);
+}
+
+// ---- one picture
+
+static int load_sources(translation_t *task)
+{
+    const rg_config_t *config = &task->options->config;
+    const rg_jpegs_t *images = &task->own->images;
+    size_t size = rg_image_bytes(config);
     int err = 0;
-    task->sources = rg_alloc(n * size);
-    for (size_t i = 0; i < n && !err; i++)
-        err = rg_picture_load(config, own->images.path[i], task->sources + i * size, NULL);
-    if (err || !own->reference) return err;
-    task->references = rg_alloc(n * size);
-    err = rg_picture_load(config, own->reference, task->references, NULL);
-    for (size_t i = 1; i < n && !err; i++) memcpy(task->references + i * size, task->references, size);
+    task->sources = rg_alloc((size_t)images->n * size);
+    for (int i = 0; i < images->n && !err; i++)
+        err = rg_picture_load(config, images->path[i], task->sources + (size_t)i * size, NULL);
     return err;
 }
 
-static void translate_put(translation_t *task, int row, int col, const uint8_t *pixels)
+static void put_cell(translation_t *task, int row, int col, const uint8_t *pixels)
 {
     size_t size = rg_image_bytes(&task->options->config);
     memcpy(task->cells + ((size_t)row * (size_t)task->cols + (size_t)col) * size, pixels, size);
 }
 
-static int translate_take_reply(void *self, const rg_msg_t *reply)
+static int check_grid_size(const translation_t *task)
 {
-    translation_t *task = self;
-    const rg_config_t *config = &task->options->config;
-    const Rg__V1__TranslateReply *body = rg_msg_body(reply);
+    size_t rows = (size_t)task->own->images.n, cols = (size_t)task->cols;
+    if (rows * cols <= grid_bytes_max / rg_image_bytes(&task->options->config)) return 0;
+    return rg_fail(
+        RG_ELIMIT,
+        "%zu rows of %zu images are too many for one picture: give a folder, --out %s/, for one file "
+        "per translation",
+        rows, cols, task->own->out);
+}
+
+// Fills the columns of one set of wanted attributes.
+static int translate_columns(translation_t *task, int wanted)
+{
     int samples = task->own->samples, images = task->own->images.n;
-    uint32_t side = (uint32_t)config->data.img_size, shape[] = {(uint32_t)(images * samples), side, side, 3};
-    rg_payload_t pixels;
-    int err = rg_msg_payload(reply, "pixels", RG__V1__DTYPE__U8, 4, shape, &pixels);
-    if (err) return err;
-    for (int i = 0; i < images; i++)
-        for (int s = 0; s < samples; s++)
-            translate_put(task, i, task->first + task->current * samples + s,
-                          (const uint8_t *)pixels.data + (size_t)(i * samples + s) * rg_image_bytes(config));
-    free(task->stage);
-    task->stage = rg_strdup(body->stage);
-    task->generation = body->generation;
-    return 0;
+    size_t size = rg_image_bytes(&task->options->config);
+    int err = rg_translator_run(&task->translator, &task->wanted[wanted].edits, task->sources, images,
+                                task->translated);
+    for (int i = 0; i < images * samples && !err; i++)
+        put_cell(task, i / samples, task->first + wanted * samples + i % samples,
+                 task->translated + (size_t)i * size);
+    return err;
 }
 
-static int translate_ask(translation_t *task, rg_caller_t *encoder)
-{
-    const rg_config_t *config = &task->options->config;
-    uint32_t side = (uint32_t)config->data.img_size, shape[] = {(uint32_t)task->own->images.n, side, side, 3};
-    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_TRANSLATE_REQUEST);
-    Rg__V1__TranslateRequest *body = rg_msg_body(request);
-    body->edits = rg_edits_message(&task->group[task->current].edits, config, request, &body->n_edits);
-    body->samples = (uint32_t)task->own->samples;
-    body->seed = task->own->seed;
-    body->guidance = task->own->guidance;
-    rg_msg_copy(request, "pixels", RG__V1__DTYPE__U8, 4, shape, task->sources);
-    if (task->references) rg_msg_copy(request, "references", RG__V1__DTYPE__U8, 4, shape, task->references);
-    return rg_caller_ask(encoder, &request, RG__V1__ENVELOPE__BODY_TRANSLATE_REPLY, translate_take_reply,
-                         task);
-}
-
-static int translate_ask_all(translation_t *task)
+static int translate_all_columns(translation_t *task)
 {
     rg_caller_t *encoder;
     int err = rg_caller_open(&encoder, &task->options->config, "encoder");
     if (err) return err;
+    task->translator.encoder = encoder;
     rg_progress_bar_t *progress =
         rg_caller_show(encoder, "translate", "columns", task->options->json, NULL, NULL);
-    for (task->current = 0; task->current < task->groups && !err; task->current++) {
-        rg_progress_bar_update(progress, (uint64_t)task->current, (uint64_t)task->groups, NULL);
-        err = translate_ask(task, encoder);
+    for (int i = 0; i < task->n_wanted && !err; i++) {
+        rg_progress_bar_update(progress, (uint64_t)i, (uint64_t)task->n_wanted, NULL);
+        err = translate_columns(task, i);
     }
     rg_caller_close(&encoder);
     return err;
 }
 
-static int translate_write(translation_t *task)
+static int write_grid(translation_t *task)
 {
     const rg_config_t *config = &task->options->config;
     const translate_t *own = task->own;
-    const char *titles[2 + GROUPS_MAX * SAMPLES_MAX] = {"source"};
+    const char *titles[2 + WANTED_MAX * SAMPLES_MAX] = {"source"};
     size_t size = rg_image_bytes(config);
-    if (task->references) titles[1] = "reference";
+    if (task->reference) titles[1] = "reference";
     for (int i = task->first; i < task->cols; i++)
-        titles[i] = task->group[(i - task->first) / own->samples].title;
+        titles[i] = task->wanted[(i - task->first) / own->samples].title;
     for (int i = 0; i < own->images.n; i++) {
-        translate_put(task, i, 0, task->sources + (size_t)i * size);
-        if (task->references) translate_put(task, i, 1, task->references);
+        put_cell(task, i, 0, task->sources + (size_t)i * size);
+        if (task->reference) put_cell(task, i, 1, task->reference);
     }
     return rg_picture_grid(config, task->cells, own->images.n, task->cols, titles, own->out);
 }
 
-static void translate_print(const translation_t *task)
+static void print_grid(const translation_t *task)
 {
+    const rg_translator_t *by = &task->translator;
     if (!task->options->json) {
-        printf("%d images translated by the weights of %s, picture: %s\n",
-               task->own->images.n * (task->cols - task->first), task->stage, task->own->out);
+        rg_output_line("%d translations by the weights of %s, picture: %s",
+                       task->own->images.n * (task->cols - task->first), by->stage, task->own->out);
         return;
     }
     json_t *columns = json_array();
-    for (int i = 0; i < task->groups; i++) json_array_append_new(columns, json_string(task->group[i].title));
+    for (int i = 0; i < task->n_wanted; i++)
+        json_array_append_new(columns, rg_json_text(task->wanted[i].title));
     rg_output_json(json_pack("{s:o, s:o, s:I, s:i, s:o}", "out", rg_json_text(task->own->out), "stage",
-                             rg_json_text(task->stage), "generation", (json_int_t)task->generation, "samples",
+                             rg_json_text(by->stage), "generation", (json_int_t)by->generation, "samples",
                              task->own->samples, "columns", columns));
+}
+
+static int translate_to_grid(translation_t *task)
+{
+    size_t size = rg_image_bytes(&task->options->config), images = (size_t)task->own->images.n;
+    task->first = task->reference ? 2 : 1;
+    task->cols = task->first + task->n_wanted * task->own->samples;
+    int err = check_grid_size(task);
+    if (!err) err = load_sources(task);
+    if (err) return err;
+    task->cells = rg_alloc(images * (size_t)task->cols * size);
+    task->translated = rg_alloc(images * (size_t)task->own->samples * size);
+    err = translate_all_columns(task);
+    if (!err) err = write_grid(task);
+    if (!err) print_grid(task);
+    return err;
+}
+
+// ---- the command
+
+// A folder ends in a slash, exists, or has a name without an ending.
+static int names_a_folder(const char *out)
+{
+    const char *slash = strrchr(out, '/'), *name = slash ? slash + 1 : out;
+    return !*name || rg_is_folder(out) || !strchr(name, '.');
+}
+
+static int check_grid_images(const translate_t *own)
+{
+    for (int i = 0; i < own->images.n; i++)
+        if (rg_is_folder(own->images.path[i]))
+            return rg_fail(RG_EUSAGE, "--image %s is a folder, so --out must name one, too: --out %s/",
+                           own->images.path[i], own->out);
+    return own->force ? rg_fail(RG_EUSAGE, "--force is for files in a folder; a picture is always written")
+                      : 0;
+}
+
+static int translate_to_files(const translation_t *task)
+{
+    return rg_translation_files_write(&(rg_translation_files_t){.options = task->options,
+                                                                .images = &task->own->images,
+                                                                .folder = task->own->out,
+                                                                .wanted = task->wanted,
+                                                                .n_wanted = task->n_wanted,
+                                                                .force = task->own->force,
+                                                                .settings = task->translator});
 }
 
 static int translate_run(const rg_options_t *options, const void *input)
@@ -225,20 +270,18 @@ static int translate_run(const rg_options_t *options, const void *input)
     translation_t *task = rg_alloc(sizeof *task);
     task->options = options;
     task->own = input;
-    int err = translate_choose_groups(task);
-    if (!err) err = translate_load(task);
-    if (!err) {
-        task->first = task->references ? 2 : 1;
-        task->cols = task->first + task->groups * task->own->samples;
-        task->cells =
-            rg_alloc((size_t)task->own->images.n * (size_t)task->cols * rg_image_bytes(&options->config));
-        err = translate_ask_all(task);
-    }
-    if (!err) err = translate_write(task);
-    if (!err) translate_print(task);
-    free(task->stage);
+    int folder = names_a_folder(task->own->out), err = folder ? 0 : check_grid_images(task->own);
+    if (!err) err = translate_choose_wanted(task);
+    if (!err) err = translate_load_reference(task);
+    task->translator = (rg_translator_t){.config = &options->config,
+                                         .samples = task->own->samples,
+                                         .seed = task->own->seed,
+                                         .guidance = task->own->guidance,
+                                         .reference = task->reference};
+    if (!err) err = folder ? translate_to_files(task) : translate_to_grid(task);
+    free(task->reference);
     free(task->sources);
-    free(task->references);
+    free(task->translated);
     free(task->cells);
     free(task);
     return err;
@@ -248,15 +291,23 @@ const rg_command_t rg_command_translate = {
     .name = "translate",
     .summary = "Translate images to other attributes",
     .help =
-        "Changes attributes of images with the newest weights that the encoder serves, and writes a picture: "
-        "one row per image, the source first.",
+        "Changes attributes of images with the newest weights that the encoder serves.\n\n"
+        "--out face.png writes one picture: a row per image, the source first. --out DIR writes one file per "
+        "translation, of any number of images, named SOURCE-WANTED.png (with --samples "
+        "SOURCE-WANTED-DRAW.png): 000001-Blond_Hair.png, 000001-Male+.png, 000001-Male+,Young--2.png; + is "
+        "1, "
+        "- is 0. Images found below a folder keep their subfolders. A file that exists is kept, so the same "
+        "command resumes an interrupted one. An image that cannot be read is named with the reason, and the "
+        "exit code is 1.",
     .examples = "  rg-ctl translate --config configs/smoke.yaml --image face.jpg --out grid.png\n"
                 "  rg-ctl translate --config configs/smoke.yaml --image face.jpg \\\n"
                 "      --attr Male=1,Young=0 --samples 5 --out grid.png\n"
                 "  rg-ctl translate --config configs/smoke.yaml --image a.jpg \\\n"
                 "      --reference b.jpg --out grid.png\n"
                 "  rg-ctl translate --config configs/smoke.yaml --image a.jpg --guidance none \\\n"
-                "      --out unguided.png\n",
+                "      --out unguided.png\n"
+                "  rg-ctl translate --config configs/smoke.yaml --image faces/ \\\n"
+                "      --attr Blond_Hair=1 --out blond/\n",
     .options = translate_options,
     .check = translate_check,
     .size = sizeof(translate_t),
