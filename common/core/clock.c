@@ -1,5 +1,5 @@
-// A time is read in three steps, each from where the one before ended: the day, the time of day, the zone. The
-// calendar is checked by computing the day back from the seconds: 2026-02-31 comes back as 2026-03-03.
+// A time is read in three steps, each from where the one before ended: the day, the time of day, the zone.
+// The calendar is checked by computing the day back from the seconds: 2026-02-31 comes back as 2026-03-03.
 //
 // The stopwatch stores only the start of the running part. Each begin, continue or stop adds the time since
 // that start to the part and sets a new start. No time is lost between two parts: they add up to the whole.

@@ -1,5 +1,5 @@
-// A sentence quotes names and texts from outside. It is escaped here, once, so that it can go to a terminal, into
-// a log and into a message as it is.
+// A sentence quotes names and texts from outside. It is escaped here, once, so that it can go to a terminal,
+// into a log and into a message as it is.
 //
 // The sentence is thread-local: a function that fails on a worker thread does not overwrite the sentence of
 // the loop. rg_failure_t carries a sentence from one thread to another.

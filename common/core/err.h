@@ -40,8 +40,8 @@ const char *rg_strerror(int err);
 // The code's name, e.g. "RG_ESHAPE". Static storage.
 const char *rg_errname(int err);
 
-// Records a sentence for this thread and returns err. The sentence is cut at 511 bytes; what may not be shown in it
-// is escaped (text.h). An argument may be rg_error().
+// Records a sentence for this thread and returns err. The sentence is cut at 511 bytes; what may not be shown
+// in it is escaped (text.h). An argument may be rg_error().
 int rg_fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 // As rg_fail, with ": " and the text of errno appended. Returns RG_EFULL instead of err if errno says that

@@ -1,6 +1,6 @@
 // A write that survives a crash. rg_file_begin creates PATH.tmp.PID beside the file, which no reader opens.
-// rg_file_commit makes the content durable (fsync), then renames it over PATH, which is atomic, then makes the
-// rename durable (fsync of the folder). A reader sees the old file or the new one, never a part of one.
+// rg_file_commit makes the content durable (fsync), then renames it over PATH, which is atomic, then makes
+// the rename durable (fsync of the folder). A reader sees the old file or the new one, never a part of one.
 //
 // A journal is appended to in place: each line is one write, and only rg_journal_sync makes it durable.
 #include "common/core/file.h"

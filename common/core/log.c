@@ -22,8 +22,8 @@ int rg_log_enabled(enum rg_log_level level)
     return level >= logger.level;
 }
 
-// Formats the line first and writes it at once: lines of several threads do not mix. What it quotes cannot end the
-// line or reach a terminal as a control character.
+// Formats the line first and writes it at once: lines of several threads do not mix. What it quotes cannot
+// end the line or reach a terminal as a control character.
 void rg_log_write(enum rg_log_level level, const char *event, const char *fmt, ...)
 {
     static const char *names[] = {"debug", "info", "warn", "error"};

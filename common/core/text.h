@@ -23,16 +23,16 @@ size_t rg_utf8_showable(const char *text);
 int rg_text_is_printable(const char *text);
 int rg_text_is_utf8(const char *text);
 
-// Writes the text to out [size]. Each byte of a character that is not showable becomes %XX. Text that does not
-// fit is cut before a character.
+// Writes the text to out [size]. Each byte of a character that is not showable becomes %XX. Text that does
+// not fit is cut before a character.
 void rg_text_escape(const char *text, char *out, size_t size);
 
 // A copy of the text, free() it: only bytes that are not UTF-8 become %XX, so lines and tabs stay.
 char *rg_text_repair(const char *text);
 
 // Makes the name of an image of a path or any other text: escaped as above, at most RG_TEXT_NAME bytes. A
-// longer text becomes "~" HASH "~" and its end, where HASH is 16 digits made of the whole text. A name stays as
-// it is.
+// longer text becomes "~" HASH "~" and its end, where HASH is 16 digits made of the whole text. A name stays
+// as it is.
 enum { RG_TEXT_NAME = 255 };
 void rg_text_name(const char *text, char out[RG_TEXT_NAME + 1]);
 

@@ -19,8 +19,8 @@ void rg_edits_set(rg_edits_t *edits, const rg_config_t *config, int attribute, i
 // from), is not 0 or 1, is given twice, or contradicts another exclusive attribute.
 int rg_edits_parse(rg_edits_t *edits, const rg_config_t *config, const char *text);
 
-// Writes what is wanted: "Blond_Hair,Young-"; "+" is 1, "-" is 0, and an exclusive attribute that is 1 stands for all
-// exclusive ones. Cut to size.
+// Writes what is wanted: "Blond_Hair,Young-"; "+" is 1, "-" is 0, and an exclusive attribute that is 1 stands
+// for all exclusive ones. Cut to size.
 void rg_edits_title(const rg_edits_t *edits, const rg_config_t *config, char *out, size_t size);
 
 // The edits as a repeated field of a request: the array, with its length in *n. It lives as long as the

@@ -323,8 +323,10 @@ static int has_body(const rg_http_request_t *request)
 
 static void refuse_size(rg_http_request_t *request)
 {
-    char sentence[80];
-    snprintf(sentence, sizeof sentence, "a body may have %zu bytes", request->route->body_max);
+    char sentence[128];
+    const char *key = request->route->body_key;
+    snprintf(sentence, sizeof sentence, "a body may have %zu bytes%s%s%s", request->route->body_max,
+             key ? " (" : "", key ? key : "", key ? ")" : "");
     http_refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, sentence);
 }
 

@@ -63,7 +63,8 @@ typedef struct {
     const char *method; // a GET route also answers HEAD
     const char *path;   // ending in *: any path with this beginning and a rest, which is the parameter
     rg_http_handler_fn *handle;
-    size_t body_max; // bytes; 0: it takes no body
+    size_t body_max;      // bytes; 0: it takes no body
+    const char *body_key; // of the configuration, which sets body_max; NULL: none does
 } rg_http_route_t;
 
 // All pointers are borrowed.

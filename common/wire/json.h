@@ -40,8 +40,8 @@ json_t *rg_json_image(const Rg__V1__Listed *image);
 // a stored image.
 json_t *rg_json_neighbours(Rg__V1__Neighbour *const *neighbours, size_t n);
 
-// The reply to a search with one query: "generation", "images", "neighbours", and if fewer images were found than
-// wanted, "message" says why. filtered: the search had conditions.
+// The reply to a search with one query: "generation", "images", "neighbours", and if fewer images were found
+// than wanted, "message" says why. filtered: the search had conditions.
 json_t *rg_json_search(const Rg__V1__SearchReply *reply, int filtered);
 
 #endif

@@ -38,8 +38,8 @@ rg_msg_t *rg_msg_retain(const rg_msg_t *msg); // adds a reference, to keep a bor
 void *rg_msg_body(const rg_msg_t *msg);
 Rg__V1__Envelope__BodyCase rg_msg_kind(const rg_msg_t *msg);
 
-// Zeroed memory, text and initialised sub-messages that live as long as the message, for pointer fields. Text gets
-// %XX for bytes that are not UTF-8.
+// Zeroed memory, text and initialised sub-messages that live as long as the message, for pointer fields. Text
+// gets %XX for bytes that are not UTF-8.
 void *rg_msg_alloc(rg_msg_t *msg, size_t size);
 char *rg_msg_text(rg_msg_t *msg, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

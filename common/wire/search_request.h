@@ -1,4 +1,5 @@
-// The one way to build a SearchRequest (proto/search.proto), and what users are told of a reply that is short.
+// The one way to build a SearchRequest (proto/search.proto), and what users are told of a reply that is
+// short.
 #ifndef RG_WIRE_SEARCH_REQUEST_H
 #define RG_WIRE_SEARCH_REQUEST_H
 

@@ -8,8 +8,8 @@
 
 // ---- results
 
-// Prints one line, and adds its end. Names and sentences from outside go through here: what a terminal would obey
-// is escaped (core/text.h).
+// Prints one line, and adds its end. Names and sentences from outside go through here: what a terminal would
+// obey is escaped (core/text.h).
 void rg_output_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 // Prints one line of JSON. Takes the reference.

@@ -1,9 +1,10 @@
-// The images are walked twice: first to count the files to write, for the progress display, then to write them.
+// The images are walked twice: first to count the files to write, for the progress display, then to write
+// them.
 //
 //     image ──► load ──► batch (as many as one request may hold) ──► for each wanted: translator ──► PNG files
 //
-// A batch holds only images with a missing file. For each set of wanted attributes, only those images of the batch
-// are asked for whose file of that set is missing.
+// A batch holds only images with a missing file. For each set of wanted attributes, only those images of the
+// batch are asked for whose file of that set is missing.
 #include "services/ctl/translation_files.h"
 
 #include <errno.h>

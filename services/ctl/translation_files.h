@@ -1,8 +1,8 @@
 // Translations as files: any number of images, one PNG per translation, in a folder.
 //
-// The name of a file is SOURCE-WANTED.png, or SOURCE-WANTED-DRAW.png where there are several draws. SOURCE is the
-// image's file name without its ending; images that are found below a folder keep their subfolders, and with
-// several folders also the folder's own name.
+// The name of a file is SOURCE-WANTED.png, or SOURCE-WANTED-DRAW.png where there are several draws. SOURCE is
+// the image's file name without its ending; images that are found below a folder keep their subfolders, and
+// with several folders also the folder's own name.
 #ifndef RG_CTL_TRANSLATION_FILES_H
 #define RG_CTL_TRANSLATION_FILES_H
 
@@ -28,10 +28,10 @@ typedef struct {
     rg_translator_t settings; // its encoder is opened here
 } rg_translation_files_t;
 
-// Writes the files that are missing, shows progress, and reports each image that cannot be read. A file that exists
-// is complete, so the same call resumes an interrupted one. RG_ENOENT if there are no images, RG_EINVAL if some were
-// refused, RG_EUSAGE if the folder lies in a folder of images, RG_ESTOPPED, RG_EIO, RG_EFULL, and errors of the
-// encoder.
+// Writes the files that are missing, shows progress, and reports each image that cannot be read. A file that
+// exists is complete, so the same call resumes an interrupted one. RG_ENOENT if there are no images,
+// RG_EINVAL if some were refused, RG_EUSAGE if the folder lies in a folder of images, RG_ESTOPPED, RG_EIO,
+// RG_EFULL, and errors of the encoder.
 int rg_translation_files_write(const rg_translation_files_t *what);
 
 #endif

@@ -1,5 +1,5 @@
-// The translator: rg-ctl's requests to the encoder to translate images. It splits what it is given into requests
-// whose replies a message can hold, so any number of images may be translated.
+// The translator: rg-ctl's requests to the encoder to translate images. It splits what it is given into
+// requests whose replies a message can hold, so any number of images may be translated.
 #ifndef RG_CTL_TRANSLATOR_H
 #define RG_CTL_TRANSLATOR_H
 
@@ -21,8 +21,8 @@ typedef struct {
 // The largest number of images per request. RG_ELIMIT if a reply cannot even hold the samples of one.
 int rg_translator_capacity(const rg_translator_t *translator, int *images);
 
-// Translates sources [n,S,S,3] as the edits want it. out [n,samples,S,S,3], the caller's. Errors of the encoder and
-// of rg_caller_ask.
+// Translates sources [n,S,S,3] as the edits want it. out [n,samples,S,S,3], the caller's. Errors of the
+// encoder and of rg_caller_ask.
 int rg_translator_run(rg_translator_t *translator, const rg_edits_t *edits, const uint8_t *sources, int n,
                       uint8_t *out);
 

@@ -12,6 +12,7 @@
 #include "common/wire/json.h"
 #include "services/gateway/gateway.h"
 #include "services/gateway/http_api.h"
+#include "services/gateway/request_image.h"
 
 enum { LIMIT = 100, LIMIT_MAX = 1000 };
 
@@ -128,8 +129,7 @@ void rg_gateway_post_image(void *self, rg_http_request_t *request)
     const char *name = rg_http_query(request, "name");
     size_t size;
     int err = rg_api_param_text("name", name);
-    if (!err && !rg_http_body(request, &size))
-        err = rg_fail(RG_EINVAL, "an image is missing: send a JPEG, PNG or WebP as the body");
+    if (!err) err = rg_request_image_check_body(request);
     if (!err) {
         rg_msg_t *ingest = rg_msg_new(RG__V1__ENVELOPE__BODY_INGEST_REQUEST);
         Rg__V1__IngestRequest *body = rg_msg_body(ingest);

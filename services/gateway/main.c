@@ -40,7 +40,12 @@ typedef struct {
 static void routes_add(routes_t *routes, const char *method, const char *path, rg_http_handler_fn *handle,
                        size_t body_max)
 {
-    routes->route[routes->n++] = (rg_http_route_t){method, path, handle, body_max};
+    routes->route[routes->n++] = (rg_http_route_t){method, path, handle, body_max, NULL};
+}
+
+static void routes_add_image(routes_t *routes, const char *path, rg_http_handler_fn *handle, size_t image_max)
+{
+    routes->route[routes->n++] = (rg_http_route_t){"POST", path, handle, image_max, "limits.image_max_mib"};
 }
 
 static void routes_init(const rg_gateway_t *self, routes_t *routes)
@@ -54,10 +59,10 @@ static void routes_init(const rg_gateway_t *self, routes_t *routes)
     routes_add(routes, "GET", "/api/v1/evaluations", rg_gateway_get_evaluations, 0);
     routes_add(routes, "GET", "/api/v1/samples", rg_gateway_get_samples, 0);
     routes_add(routes, "GET", "/api/v1/samples/*", rg_gateway_get_sample, 0);
-    routes_add(routes, "POST", "/api/v1/search", rg_gateway_post_search, image);
-    routes_add(routes, "POST", "/api/v1/translate", rg_gateway_post_translate, image);
+    routes_add_image(routes, "/api/v1/search", rg_gateway_post_search, image);
+    routes_add_image(routes, "/api/v1/translate", rg_gateway_post_translate, image);
     routes_add(routes, "GET", "/api/v1/images", rg_gateway_get_images, 0);
-    routes_add(routes, "POST", "/api/v1/images", rg_gateway_post_image, image);
+    routes_add_image(routes, "/api/v1/images", rg_gateway_post_image, image);
     routes_add(routes, "GET", "/api/v1/images/*", rg_gateway_get_image, 0);
     for (size_t i = 0; i < self->page.n; i++)
         routes_add(routes, "GET", self->page.file[i].source->path, rg_gateway_get_page, 0);

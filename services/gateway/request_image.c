@@ -9,10 +9,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/hash.h"
+#include "common/core/text.h"
 #include "common/data/image.h"
 #include "services/gateway/http_api.h"
 
@@ -67,6 +69,57 @@ static int image_read_edits(rg_request_image_t *image)
     return rg_edits_parse(&image->edits, &image->gateway->config, attributes);
 }
 
+// ---- the body
+
+// What a sentence quotes of a body.
+enum { QUOTE_MAX = 60, TEXT_SEEN = 512 };
+
+static int has_type(const rg_http_request_t *request, const char *beginning)
+{
+    const char *type = rg_http_header(request, "Content-Type");
+    return type && strncasecmp(type, beginning, strlen(beginning)) == 0;
+}
+
+// Images have zero bytes, controls or bytes that are not UTF-8 in their first bytes; a name or JSON does not.
+static int is_text(const unsigned char *body, size_t size)
+{
+    char seen[TEXT_SEEN + 1];
+    size_t n = size < TEXT_SEEN ? size : TEXT_SEEN;
+    memcpy(seen, body, n);
+    seen[n] = 0;
+    for (char *c = seen; *c; c++)
+        if (strchr("\t\r\n", *c)) *c = ' ';
+    while (n > 0 && n == TEXT_SEEN && (seen[n - 1] & 0x80)) seen[--n] = 0; // a character may be cut
+    return strlen(seen) == n && rg_text_is_printable(seen);
+}
+
+static int fail_text(const char *text, size_t size)
+{
+    if (size <= QUOTE_MAX && !memchr(text, '\n', size))
+        return rg_fail(RG_EFORMAT,
+                       "the body is the text '%s', not an image: curl takes a file with @ before its name: "
+                       "--data-binary '@%s'",
+                       text, text);
+    return rg_fail(RG_EFORMAT,
+                   "the body is text, not an image: send the bytes of the file, as curl does with "
+                   "--data-binary @FILE");
+}
+
+int rg_request_image_check_body(const rg_http_request_t *request)
+{
+    size_t size;
+    const unsigned char *body = rg_http_body(request, &size);
+    if (!body)
+        return rg_fail(RG_EINVAL, "an image is missing: send a JPEG, PNG or WebP as the body, as curl does with "
+                                  "--data-binary @FILE");
+    if (has_type(request, "multipart/"))
+        return rg_fail(RG_EFORMAT,
+                       "the body is a form, not an image: send the bytes of the file alone, as curl "
+                       "does with --data-binary @FILE (not -F)");
+    if (has_type(request, "image/") || !is_text(body, size)) return 0;
+    return fail_text((const char *)body, size);
+}
+
 int rg_request_image_load(rg_request_image_t *image)
 {
     const char *id = rg_http_query(image->request, "image");
@@ -80,9 +133,11 @@ int rg_request_image_load(rg_request_image_t *image)
         return rg_upstream_get_image(image->gateway->upstream, image->id, image_take_thumbnail, image);
     }
     if (!rg_http_body(image->request, &size))
-        return rg_fail(
-            RG_EINVAL,
-            "an image is missing: send a JPEG, PNG or WebP as the body, or name a stored image with `image`");
+        return rg_fail(RG_EINVAL,
+                       "an image is missing: send a JPEG, PNG or WebP as the body (curl --data-binary @FILE), or "
+                       "name a stored image with `image`");
+    err = rg_request_image_check_body(image->request);
+    if (err) return err;
     image->jpeg = rg_http_take_body(image->request, &image->size);
     rg_content_id(image->jpeg, image->size, image->id);
     return image_start_decoding(image);

@@ -32,6 +32,10 @@ typedef struct {
 int rg_request_image_load(rg_request_image_t *image);
 void rg_request_image_fini(rg_request_image_t *image);
 
+// Whether the body of a request may be an image: RG_EINVAL if there is none, RG_EFORMAT with the right call
+// if it is a form or text, as from curl -F or without the @.
+int rg_request_image_check_body(const rg_http_request_t *request);
+
 // Adds the pixels to a message to the encoder and returns the edits for its body, [*n_edits], owned by the
 // message.
 Rg__V1__Edit **rg_request_image_put(const rg_request_image_t *image, rg_msg_t *msg, size_t *n_edits);

@@ -93,8 +93,7 @@ static int search_parse(search_t *search)
         err = rg_api_param_choice("annotation", rg_http_query(request, "annotation"), annotations,
                                   &search->annotation);
     if (!err && search->prefix) err = rg_api_param_text("name_prefix", search->prefix);
-    if (!err)
-        err = rg_api_param_time("added_after", rg_http_query(request, "added_after"), &search->from_ms);
+    if (!err) err = rg_api_param_time("added_after", rg_http_query(request, "added_after"), &search->from_ms);
     if (!err)
         err = rg_api_param_time("added_before", rg_http_query(request, "added_before"), &search->until_ms);
     return err;

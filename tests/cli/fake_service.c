@@ -1,11 +1,11 @@
 // A fake of every service, chosen by the name of the program (rg-trainer, ...). It makes its answers up, so
 // the commands of rg-ctl are tested without any training.
 //
-//   ingest     a file that begins with BAD is refused, DUP is a duplicate, FAIL fails the whole request, others
-//              are added
+//   ingest     a file that begins with BAD is refused, DUP is a duplicate, FAIL fails the whole request;
+//              others are added
 //   train      the first process of a run never answers for stage2; the test kills it
-//   find       k neighbours, the last of them missing; their names begin with the name prefix of the filter, and
-//              the set is empty if that is EMPTY
+//   find       k neighbours, the last of them missing; their names begin with the name prefix of the filter,
+//              and the set is empty if that is EMPTY
 //   translate  the negative of the pixels
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,7 +119,8 @@ static int load(void *self, const rg_peer_t *peer, const rg_msg_t *request)
     return 0;
 }
 
-static void put_neighbour(rg_msg_t *reply, Rg__V1__Neighbour *neighbour, const char *prefix, size_t i, int side)
+static void put_neighbour(rg_msg_t *reply, Rg__V1__Neighbour *neighbour, const char *prefix, size_t i,
+                          int side)
 {
     char payload[24];
     uint8_t id[RG_ID_SIZE] = {(uint8_t)i}, *jpeg;

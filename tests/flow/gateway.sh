@@ -57,6 +57,7 @@ head_has "^x-content-type-options: nosniff"
 head_has "^cache-control: no-cache"
 tag=$(sed -nE 's/^ETag: (.*)\r$/\1/p' "$work/head")
 get 304 -H "If-None-Match: $tag" $here/
+grep -E '(src|href)="/' "$work/out" && fail "the page is dead below a path of a proxy"
 get 200 $here/chart.js
 get 200 -I $here/
 get 200 $api/openapi.yaml
@@ -133,6 +134,15 @@ for wrong in k=0 k=101 k=x annotation=some attributes=Nose=1 attributes=Male=2 i
     says invalid ""
 done
 get 404 -X POST "$api/search?image=00112233445566778899aabbccddeeff"
+for time in 2026-02-31 yesterday 2026-11-25T25:00; do
+    get 400 "$api/search?added_after=$time" --data-binary @"$face"
+    says invalid "added_after: expected a time since 1970"
+done
+get 200 "$api/search?added_after=2026-01-01T00:00:00%2B02:00&added_before=2099-01-01T00:00:00Z&k=3" --data-binary @"$face"
+many 3 '"rank"'
+grep -q '"message"' "$work/out" && fail "three of three images, and still a message"
+get 200 "$api/search?added_before=2001-01-01&k=3" --data-binary @"$face"
+out_has '"neighbours":\[\],"message":"0 of 3 images found: no more images meet the conditions"'
 
 # ---- adding
 get 200 "$api/images?name=new.jpg" --data-binary @"$face"
@@ -152,12 +162,25 @@ get 415 "$api/search" --data-binary @"$work/torn.jpg"
 says no_image ""
 get 415 "$api/translate" --data-binary nonsense
 get 413 "$api/images?name=huge.jpg" --data-binary @"$work/huge.jpg"
-says too_large "a body may have 16777216 bytes"
+says too_large "a body may have 16777216 bytes \(limits.image_max_mib\)"
 get 413 "$api/search" -H "Transfer-Encoding: chunked" --data-binary @"$work/huge.jpg"
-for name in "" %0a %7f %ff "$(printf 'a%.0s' {1..256})"; do
-    get 400 "$api/images?name=$name" --data-binary @"$face"
-    says invalid "name: expected"
+get 400 "$api/images?name=" --data-binary @"$face"
+says invalid "name: expected"
+# Names are made as rg-ctl add-images makes them.
+get 200 "$api/images?name=caf%e9%0a.jpg" --data-binary @"$face"
+out_has '"name":"caf%E9%0A.jpg"'
+get 200 "$api/images?name=$(printf 'a%.0s' {1..252})/face.jpg" --data-binary @"$face"
+out_has '"name":"~[0-9a-f]{16}~a+/face.jpg"'
+# What curl sends without @, or as a form, is no image: the right call is in the answer.
+for where in "search?k=1" translate "images?name=x.jpg"; do
+    get 415 "$api/$where" --data-binary "$work/face.jpg"
+    says no_image "the body is the text '$work/face.jpg', not an image: curl takes a file with @ before its name: --data-binary '@$work/face.jpg'"
+    get 415 "$api/$where" -F "file=@$face"
+    says no_image "the body is a form, not an image: .*--data-binary @FILE \(not -F\)"
+    get 415 "$api/$where" -H "Content-Type: application/json" -d "{\"image\": \"$(base64 -w0 "$face")\"}"
+    says no_image "the body is text, not an image"
 done
+[ "$(field retrieval images)" -eq 34 ] || fail "something of this was added"
 get 400 $api/images --data-binary @"$face"
 for i in {4..20}; do
     curl -s -m 60 -o "$work/added.$i" "$api/images?name=$i.jpg" --data-binary @"$work/extra/0000$(printf %02d "$i").jpg" &

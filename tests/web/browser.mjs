@@ -22,7 +22,7 @@ export class Browser {
     return self;
   }
 
-  /** Opens a page at `where` in a context of its own. */
+  /** Opens a page at `where`, a path of the gateway or an address, in a context of its own. */
   async open(where = '/', options = {}) {
     const context = await this.#browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
     context.setDefaultTimeout(PATIENCE_MS);
@@ -34,7 +34,7 @@ export class Browser {
       this.complaints.push(`a dialog: ${dialog.message()}`);
       dialog.dismiss();
     });
-    await page.goto(origin + where);
+    await page.goto(new URL(where, origin).href);
     return page;
   }
 

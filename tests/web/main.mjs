@@ -8,13 +8,14 @@ import { document } from './document.mjs';
 import { failures } from './failures.mjs';
 import { keyboard } from './keyboard.mjs';
 import { layout } from './layout.mjs';
+import { proxy } from './proxy.mjs';
 import { search } from './search.mjs';
 import { token } from './token.mjs';
 import { training } from './training.mjs';
 import { translate } from './translate.mjs';
 import { watching } from './watching.mjs';
 
-const parts = { watching, training, document, search, translate, adding, keyboard, layout, failures, token };
+const parts = { watching, training, document, search, translate, adding, keyboard, layout, proxy, failures, token };
 const asked = process.env.RG_PARTS?.split(',') ?? Object.keys(parts);
 
 const browser = await Browser.launch();

@@ -40,7 +40,7 @@ static int reindex_take_reply(void *self, const rg_msg_t *reply)
                                  (json_int_t)body->reindexed));
     else
         rg_output_line("encoder: serves %s, iteration %llu, %llu stored images embedded anew", body->stage,
-               (unsigned long long)body->iteration, (unsigned long long)body->reindexed);
+                       (unsigned long long)body->iteration, (unsigned long long)body->reindexed);
     fflush(stdout);
     return 0;
 }

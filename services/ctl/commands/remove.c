@@ -94,9 +94,8 @@ static int remove_file(void *self, const FTSENT *file, const char *problem)
     removal_t *removal = self;
     uint8_t *jpeg = NULL, id[RG_ID_SIZE];
     size_t size;
-    int err = problem
-                  ? rg_fail(RG_EIO, "%s: %s", file->fts_path, problem)
-                  : rg_image_read(&removal->options->config.limits, file->fts_path, &jpeg, &size);
+    int err = problem ? rg_fail(RG_EIO, "%s: %s", file->fts_path, problem)
+                      : rg_image_read(&removal->options->config.limits, file->fts_path, &jpeg, &size);
     if (err) {
         fprintf(stderr, "%s\n", rg_error()); // it names the file
         removal->problems++;

@@ -5,7 +5,7 @@ import { at } from './dom.js';
 import { sentence } from './format.js';
 import { query } from './route.js';
 
-const BASE = '/api/v1';
+const BASE = new URL('api/v1', document.baseURI).pathname; // a proxy may serve the page below a path of its own
 const TEMPORARY = new Set([0, 429, 503, 504]); // statuses for which a repeated request may succeed; 0: no answer
 const LONGEST_WAIT_S = 10;
 const GET_TIMEOUT_MS = 15000; // uploads have no timeout
@@ -115,7 +115,7 @@ let unlocking = null;
 
 /** Sends the token; true if the gateway accepts it. The gateway then sets a cookie. */
 async function openSession(token) {
-  const answer = await fetch('/api/v1/session', {
+  const answer = await fetch(url('/session'), {
     method: 'POST', body: token, headers: { 'Content-Type': 'text/plain' },
   });
   return answer.ok;

@@ -81,7 +81,7 @@ static void what_a_terminal_obeys_is_escaped(void **state)
     assert_escaped("100% Zo\xc3\xab \xf0\x9f\x99\x82", "100% Zo\xc3\xab \xf0\x9f\x99\x82");
     assert_escaped("caf\xe9.jpg", "caf%E9.jpg");
     assert_escaped("\x1b[31m\r\n\t\x7f", "%1B[31m%0D%0A%09%7F");
-    assert_escaped("\xc2\x9b", "%C2%9B");                  // the control sequence introducer of 8 bits
+    assert_escaped("\xc2\x9b", "%C2%9B");                        // the control sequence introducer of 8 bits
     assert_escaped("a\xe2\x80\xaegpj.exe", "a%E2%80%AEgpj.exe"); // right-to-left override
     assert_escaped("\xe2\x81\xa6\xe2\x80\xa8\xd8\x9c", "%E2%81%A6%E2%80%A8%D8%9C");
 }

@@ -1,6 +1,9 @@
+#include <string.h>
+
 #include <stdlib.h>
 
 #include "common/wire/json.h"
+#include "common/wire/search_request.h"
 #include "tests/support/test.h"
 
 static uint8_t id[16] = {0xab, 1};
@@ -98,10 +101,34 @@ static void a_neighbour_has_a_rank_unless_it_is_missing(void **state)
     neighbour.name = "a.jpg";
     neighbour.dist_l2sq = 0.5f;
     neighbour.generation = 3, neighbour.added_ms = 1700000000000;
-    assert_json(rg_json_search(&reply),
-                "{\"generation\":7,\"images\":1,\"neighbours\":["
-                "{\"rank\":2,\"name\":\"a.jpg\",\"id\":\"ab010000000000000000000000000000\","
-                "\"dist_l2sq\":0.5,\"generation\":3,\"added_ms\":1700000000000,\"annotated\":false}]}");
+    assert_json(
+        rg_json_search(&reply, 0),
+        "{\"generation\":7,\"images\":1,\"neighbours\":["
+        "{\"rank\":2,\"name\":\"a.jpg\",\"id\":\"ab010000000000000000000000000000\","
+        "\"dist_l2sq\":0.5,\"generation\":3,\"added_ms\":1700000000000,\"annotated\":false}],"
+        "\"message\":\"1 of 2 images found: the retrieval set has no more images than these and the image "
+        "itself\"}");
+}
+
+static void a_short_search_says_why(void **state)
+{
+    (void)state;
+    char text[RG_SHORTFALL_SIZE];
+    Rg__V1__Neighbour missing = RG__V1__NEIGHBOUR__INIT, neighbour = RG__V1__NEIGHBOUR__INIT;
+    Rg__V1__Neighbour *found[] = {&neighbour, &missing};
+    Rg__V1__SearchReply reply = RG__V1__SEARCH_REPLY__INIT;
+    neighbour.id = (ProtobufCBinaryData){sizeof id, id};
+    reply.neighbours = found, reply.n_neighbours = 1, reply.images = 9;
+    assert_false(rg_search_shortfall(&reply, 0, text));
+    reply.n_neighbours = 2;
+    assert_true(rg_search_shortfall(&reply, 0, text));
+    assert_non_null(strstr(text, "1 of 2 images found: the index found no more"));
+    assert_true(rg_search_shortfall(&reply, 1, text));
+    assert_string_equal(text, "1 of 2 images found: no more images meet the conditions");
+    reply.images = 0, found[0] = &missing;
+    assert_true(rg_search_shortfall(&reply, 1, text));
+    assert_string_equal(text,
+                        "0 of 2 images found: the retrieval set is empty: rg-ctl add-images DIR fills it");
 }
 
 int main(void)
@@ -112,6 +139,7 @@ int main(void)
         cmocka_unit_test(stats_are_by_kind_of_request),
         cmocka_unit_test(an_image_is_shown_by_its_id),
         cmocka_unit_test(a_neighbour_has_a_rank_unless_it_is_missing),
+        cmocka_unit_test(a_short_search_says_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
