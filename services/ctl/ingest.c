@@ -293,7 +293,7 @@ static void print_summary(const rg_ingest_t *ingest)
            (unsigned long long)ingest->added, (unsigned long long)ingest->duplicate,
            (unsigned long long)ingest->refused, (unsigned long long)ingest->generation);
     if (ingest->left_out) rg_left_out_format(ingest->left_out, others);
-    if (*others) printf("%s\n", others);
+    if (*others) rg_output_line("%s", others);
     fflush(stdout);
 }
 

@@ -42,6 +42,7 @@ typedef struct {
     uint8_t *translated;      // [capacity,samples,S,S,3]
     // counts of files, and of images that were refused
     uint64_t images, total, written, kept, refused;
+    rg_left_out_t left_out;
 } writing_t;
 
 // ---- names
@@ -170,7 +171,7 @@ static int plan(writing_t *writing)
         writing->folders++;
         err = check_folder(images->path[i], writing->folder);
     }
-    if (!err) err = rg_jpegs_walk(images, plan_file, writing);
+    if (!err) err = rg_jpegs_walk_all(images, plan_file, writing, &writing->left_out);
     if (!err && !writing->images)
         err = rg_fail(RG_ENOENT, "%s: no images there%s", images->path[0],
                       images->n > 1 ? ", nor in the other paths" : "");
@@ -200,7 +201,7 @@ static int write_output(writing_t *writing, const source_t *source, const rg_wan
     const rg_image_t image = {side, side, (uint8_t *)pixels};
     char *path = output_path(writing, source, wanted, draw);
     int skip = !writing->what->force && rg_exists(path), err = skip ? 0 : rg_mkdirs_for(path);
-    if (!err && !skip) err = rg_image_write_png(&image, path);
+    if (!err && !skip) err = rg_image_write(&image, path);
     if (!err && !skip) {
         writing->written++;
         rg_progress_bar_update(writing->progress, writing->written, writing->total, NULL);
@@ -310,17 +311,20 @@ static int write_all(writing_t *writing)
 static void print_counts(const writing_t *writing)
 {
     const rg_translator_t *by = &writing->translator;
+    char others[RG_LEFT_OUT_TEXT];
     const unsigned long long written = writing->written, kept = writing->kept, refused = writing->refused;
     if (writing->what->options->json) {
-        rg_output_json(json_pack("{s:I, s:I, s:I, s:o, s:o, s:I}", "written", (json_int_t)written, "kept",
-                                 (json_int_t)kept, "refused", (json_int_t)refused, "out",
-                                 rg_json_text(writing->folder), "stage", rg_json_text(by->stage),
-                                 "generation", (json_int_t)by->generation));
+        rg_output_json(json_pack("{s:I, s:I, s:I, s:o, s:o, s:o, s:I}", "written", (json_int_t)written,
+                                 "kept", (json_int_t)kept, "refused", (json_int_t)refused, "left_out",
+                                 rg_left_out_json(&writing->left_out), "out", rg_json_text(writing->folder),
+                                 "stage", rg_json_text(by->stage), "generation", (json_int_t)by->generation));
         return;
     }
     rg_output_line("%llu translations%s%s written to %s, %llu kept%s, %llu images refused", written,
                    *by->stage ? " by the weights of " : "", by->stage, writing->folder, kept,
                    kept ? " as they were (--force writes them anew)" : "", refused);
+    rg_left_out_format(&writing->left_out, others);
+    if (*others) rg_output_line("%s", others);
 }
 
 int rg_translation_files_write(const rg_translation_files_t *what)

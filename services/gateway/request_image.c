@@ -110,8 +110,9 @@ int rg_request_image_check_body(const rg_http_request_t *request)
     size_t size;
     const unsigned char *body = rg_http_body(request, &size);
     if (!body)
-        return rg_fail(RG_EINVAL, "an image is missing: send a JPEG, PNG or WebP as the body, as curl does with "
-                                  "--data-binary @FILE");
+        return rg_fail(RG_EINVAL,
+                       "an image is missing: send a JPEG, PNG or WebP as the body, as curl does with "
+                       "--data-binary @FILE");
     if (has_type(request, "multipart/"))
         return rg_fail(RG_EFORMAT,
                        "the body is a form, not an image: send the bytes of the file alone, as curl "
@@ -133,9 +134,10 @@ int rg_request_image_load(rg_request_image_t *image)
         return rg_upstream_get_image(image->gateway->upstream, image->id, image_take_thumbnail, image);
     }
     if (!rg_http_body(image->request, &size))
-        return rg_fail(RG_EINVAL,
-                       "an image is missing: send a JPEG, PNG or WebP as the body (curl --data-binary @FILE), or "
-                       "name a stored image with `image`");
+        return rg_fail(
+            RG_EINVAL,
+            "an image is missing: send a JPEG, PNG or WebP as the body (curl --data-binary @FILE), or "
+            "name a stored image with `image`");
     err = rg_request_image_check_body(image->request);
     if (err) return err;
     image->jpeg = rg_http_take_body(image->request, &image->size);

@@ -83,7 +83,7 @@ static int print_count(const count_t *count)
         rg_output_json(json_pack("{s:o}", "left_out", rg_left_out_json(&count->left_out)));
     } else {
         printf("%llu files, %.1f MiB\n", (unsigned long long)count->files, (double)count->bytes / (1 << 20));
-        if (*others) printf("%s\n", others);
+        if (*others) rg_output_line("%s", others);
     }
     return count->problems
                ? rg_fail(RG_EINVAL, "%llu paths cannot be read", (unsigned long long)count->problems)

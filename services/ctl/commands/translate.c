@@ -54,9 +54,10 @@ static const rg_command_option_t translate_options[] = {
     {"guidance", 0, "WHAT", "Neighbours that guide a stage 3 model: retrieved (default) or none",
      RG_OPTION_READ(translate_t, guidance, translate_read_guidance)},
     {"reference", 'r', "FILE",
-     "Take the codes of the wanted attributes (without --attr: of all) from this JPEG",
+     "Take the codes of the wanted attributes (without --attr: of all) from this image",
      RG_OPTION_TEXT(translate_t, reference)},
-    {"out", 'o', "PNG|DIR", "The picture to write, or the folder for one file per translation",
+    {"out", 'o', "FILE|DIR",
+     "The picture to write (.png, .jpg or .webp), or the folder for one file per translation",
      RG_OPTION_TEXT(translate_t, out), .required = 1},
     {"force", 'f', NULL, "With a folder: also write the files that exist",
      RG_OPTION_FLAG(translate_t, force)},
@@ -250,6 +251,8 @@ static int check_grid_images(const translate_t *own)
         if (rg_is_folder(own->images.path[i]))
             return rg_fail(RG_EUSAGE, "--image %s is a folder, so --out must name one, too: --out %s/",
                            own->images.path[i], own->out);
+    if (rg_image_check_path(own->out))
+        return rg_fail(RG_EUSAGE, "--out %s; a folder with a slash", rg_error());
     return own->force ? rg_fail(RG_EUSAGE, "--force is for files in a folder; a picture is always written")
                       : 0;
 }
