@@ -57,6 +57,8 @@ void rg_json_status(json_t *object, const Rg__V1__StatusReply *status)
     json_object_set_new(object, "version", rg_json_text(status->version));
     json_object_set_new(object, "pid", json_integer(status->pid));
     json_object_set_new(object, "uptime_s", json_real(status->uptime_s));
+    json_object_set_new(object, "state", rg_json_text(status->state));
+    json_object_set_new(object, "detail", rg_json_text(status->detail));
     json_object_set_new(object, "fields", fields);
 }
 

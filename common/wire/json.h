@@ -26,7 +26,8 @@ int rg_stats_is_whole(double value); // 1: can be shown as an integer
 // Text as a JSON string. Bytes that are not UTF-8, as a file name may have them, become %XX.
 json_t *rg_json_text(const char *text);
 
-// Adds a status to object: "version", "pid", "uptime_s", and "fields", an object of its keys and values.
+// Adds a status to object: "version", "pid", "uptime_s", "state", "detail", and "fields", an object of its
+// keys and values.
 void rg_json_status(json_t *object, const Rg__V1__StatusReply *status);
 
 // Adds stats to object: "uptime_s"; "requests", with "count", "errors", "per_s", "p50_ms" and "p99_ms" of

@@ -6,6 +6,9 @@
 //                        └──┼────────────────┘
 //                           └─ cannot be packed or is too large ──► callback(error)
 //
+//     A peer that is loading (wire.h) answers that it cannot take the request yet: the request becomes unsent
+//     again, but not before the time that the peer said.
+//
 //     At any time: the deadline passes ──► callback(RG_ETIMEOUT);  rg_link_forget ──► dropped, no callback.
 //
 // The link owns a request from rg_link_send to its callback. All requests are in one list, in the order of
@@ -36,7 +39,7 @@
 
 _Static_assert(RG__LINK_ITEMS == RG__REPLICAS_MAX * RG__CONNECTION_ITEMS + 1, "all replicas, and the lookup");
 
-enum { BATCH = 16, STOP_CHECK_MS = 100, LOG_FIRST_MS = 5000, LOG_LAST_MS = 60000 };
+enum { BATCH = 16, STOP_CHECK_MS = 100, LOG_FIRST_MS = 5000, LOG_LAST_MS = 60000, AGAIN_MAX_MS = 10000 };
 
 // A request without its reply.
 typedef struct request {
@@ -48,6 +51,8 @@ typedef struct request {
     const rg__connection_t *sent; // the connection that has it; NULL: none
     int timeout_ms;               // as given; below 0: none
     double deadline_ms;           // INFINITY: none
+    double again_at_ms;           // the peer could not take it yet: when it is sent again; 0: no such case
+    char *reason;                 // what the peer said then; NULL: no such case
     rg_failure_t failure;         // why it cannot be sent at all
 } request_t;
 
@@ -109,6 +114,7 @@ static void remove_request(rg_link_t *link, request_t *request)
 static void destroy_request(request_t *request)
 {
     rg_msg_destroy(&request->msg);
+    free(request->reason);
     free(request);
 }
 
@@ -206,9 +212,14 @@ static int send_to_next(rg_link_t *link, request_t *request)
     return RG_EBUSY;
 }
 
+static int is_postponed(const request_t *request)
+{
+    return request->again_at_ms > 0 && request->again_at_ms > rg_clock_ms();
+}
+
 static int is_unsent(const request_t *request)
 {
-    return !request->sent && !request->failure.err;
+    return !request->sent && !request->failure.err && !is_postponed(request);
 }
 
 static void send_unsent(rg_link_t *link)
@@ -271,8 +282,8 @@ static int request_error(const rg_link_t *link, const request_t *request, double
 {
     if (request->failure.err) return rg_failure_raise(&request->failure);
     if (request->deadline_ms > now_ms) return 0;
-    return rg_fail(RG_ETIMEOUT, "%s (%s): no answer within %d ms", link->peer, link->endpoint,
-                   request->timeout_ms);
+    return rg_fail(RG_ETIMEOUT, "%s (%s): no answer within %d ms%s%s", link->peer, link->endpoint,
+                   request->timeout_ms, request->reason ? ": " : "", request->reason ? request->reason : "");
 }
 
 static int end_failed(rg_link_t *link)
@@ -301,12 +312,31 @@ static request_t *find_request(const rg_link_t *link, uint64_t id)
     return NULL;
 }
 
+// If the reply says that the peer cannot take the request yet, plans to send it again and returns 1.
+static int postpone_request(rg_link_t *link, request_t *request, const rg_msg_t *reply)
+{
+    if (!reply || rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_ERROR) return 0;
+    uint32_t again_ms = ((const Rg__V1__Error *)rg_msg_body(reply))->again_ms;
+    if (again_ms == 0) return 0;
+    rg_msg_failed(reply, link->peer);
+    if (!request->reason) rg_log(RG_LOG_INFO, "postponed", "reason=\"%s\"", rg_error());
+    free(request->reason);
+    request->reason = rg_strdup(rg_error() + strlen(link->peer) + 2); // without "PEER: "
+    request->again_at_ms = rg_clock_ms() + (again_ms < AGAIN_MAX_MS ? again_ms : AGAIN_MAX_MS);
+    request->sent = NULL;
+    return 1;
+}
+
 static int receive_reply(rg_link_t *link, rg__parts_t *parts)
 {
     rg_msg_t *reply = NULL;
     uint64_t id;
     int err = rg__parts_parse(&parts, 0, &reply, &id);
     request_t *request = find_request(link, id);
+    if (request && !err && postpone_request(link, request, reply)) {
+        rg_msg_destroy(&reply);
+        return 0;
+    }
     if (request) remove_request(link, request);
     if (err && !request)
         rg_log(RG_LOG_WARN, "bad-reply", "peer=%s error=\"%s\"", link->peer, rg_error());
@@ -379,7 +409,10 @@ double rg__link_deadline_ms(const rg_link_t *link)
     double first = INFINITY;
     const request_t *request;
     TAILQ_FOREACH(request, &link->requests, entry)
-    if (request->deadline_ms < first) first = request->deadline_ms;
+    {
+        if (request->deadline_ms < first) first = request->deadline_ms;
+        if (is_postponed(request) && request->again_at_ms < first) first = request->again_at_ms;
+    }
     return first;
 }
 

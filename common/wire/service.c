@@ -13,6 +13,7 @@
 #include "common/core/err.h"
 #include "common/core/log.h"
 #include "common/wire/http.h"
+#include "common/wire/readiness.h"
 #include "common/wire/socket.h"
 #include "common/wire/traffic.h"
 
@@ -31,6 +32,7 @@
 // Everything runs on the loop's thread. Threads of jobs and of ZeroMQ only touch messages, whose reference
 // count and unread budget (traffic.c) are atomic.
 enum {
+    AGAIN_MS = 500, // after which links repeat a request that came too early
     BATCH = 16,
     LINKS_MAX = 8,
     FDS_MAX = 8,
@@ -60,6 +62,7 @@ struct rg_service {
     rg__traffic_t *traffic;
     rg__unread_t *unread;
     rg_http_t *http; // NULL: off
+    rg__readiness_t readiness;
     rg_link_t *links[LINKS_MAX];
     watched_t fds[FDS_MAX];
     size_t n_links, n_fds;
@@ -112,7 +115,8 @@ int rg_service_new(rg_service_t **out, const rg_wire_options_t *options, const r
     service->started_ms = rg_clock_ms();
     service->traffic = rg__traffic_new(spec);
     service->unread = rg__unread_new((size_t)options->unread_mib << 20);
-    int err = open_service(service, options);
+    int err = rg__readiness_init(&service->readiness, &service->spec);
+    if (!err) err = open_service(service, options);
     if (!err) err = open_http(service, options);
     if (err)
         rg_service_destroy(&service);
@@ -125,6 +129,7 @@ void rg_service_destroy(rg_service_t **out)
 {
     rg_service_t *service = *out;
     if (!service) return;
+    rg__readiness_fini(&service->readiness);
     rg__http_destroy(&service->http);
     zsock_destroy(&service->socket);
     rg__zap_destroy(&service->zap);
@@ -199,11 +204,15 @@ void rg_status_field(rg_status_t *status, const char *key, const char *fmt, ...)
 
 static rg_msg_t *make_status(rg_service_t *service)
 {
+    char detail[RG_SENTENCE_SIZE];
     rg_status_t status = {.reply = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REPLY)};
     Rg__V1__StatusReply *body = rg_msg_body(status.reply);
     body->service = rg_msg_text(status.reply, "%s", service->spec.name);
     body->version = rg_msg_text(status.reply, "%s", RG_VERSION);
     body->pid = (uint32_t)getpid();
+    body->state = rg_msg_text(status.reply, "%s", rg__readiness_name(&service->readiness));
+    rg__readiness_detail(&service->readiness, detail);
+    body->detail = rg_msg_text(status.reply, "%s", detail);
     body->uptime_s = (rg_clock_ms() - service->started_ms) / 1e3;
     if (service->spec.status) service->spec.status(service->spec.self, &status);
     body->n_fields = status.count;
@@ -244,7 +253,18 @@ static void get_metrics(void *self, rg_http_request_t *request)
                                               .text = rg__traffic_text(service->traffic)});
 }
 
+// 200 while the service can do its work.
 static void get_health(void *self, rg_http_request_t *request)
+{
+    const rg_service_t *service = self;
+    char text[RG__READINESS_TEXT];
+    int is_ready = service->readiness.state == RG_SERVICE_READY;
+    rg__readiness_text(&service->readiness, text);
+    rg_http_reply_text(request, is_ready ? 200 : 503, is_ready ? "ok" : text);
+}
+
+// 200 while the loop turns.
+static void get_live(void *self, rg_http_request_t *request)
 {
     (void)self;
     rg_http_reply_text(request, 200, "ok");
@@ -253,9 +273,11 @@ static void get_health(void *self, rg_http_request_t *request)
 static int open_http(rg_service_t *service, const rg_wire_options_t *options)
 {
     static const rg_http_route_t routes[] = {{.method = "GET", .path = "/metrics", .handle = get_metrics},
-                                             {.method = "GET", .path = "/healthz", .handle = get_health}};
+                                             {.method = "GET", .path = "/healthz", .handle = get_health},
+                                             {.method = "GET", .path = "/livez", .handle = get_live}};
     static const rg_http_spec_t alone = {.connections = HTTP_CONNECTIONS,
-                                         .not_found = "not found; this server has /metrics and /healthz"};
+                                         .not_found =
+                                             "not found; this server has /metrics, /healthz and /livez"};
     const rg_http_spec_t *spec = service->spec.http ? service->spec.http : &alone;
     if (service->spec.http_port == 0) return 0;
     int err = rg__http_new(&service->http, options->http_address, service->spec.http_port, service->spec.name,
@@ -292,6 +314,16 @@ static const rg_route_t *find_route(const rg_service_t *service, Rg__V1__Envelop
     return NULL;
 }
 
+// Answers a request that comes while the service cannot take it.
+static int refuse_early(rg_service_t *service, const rg_peer_t *peer)
+{
+    int err = rg__readiness_check(&service->readiness);
+    rg_msg_t *reply = rg_msg_error(err, rg_error());
+    if (err == RG_EBUSY) ((Rg__V1__Error *)rg_msg_body(reply))->again_ms = AGAIN_MS;
+    rg_service_reply(service, peer, &reply);
+    return 0;
+}
+
 static int handle_request(rg_service_t *service, const rg_peer_t *peer, const rg__sender_t *sender,
                           const rg_msg_t *request)
 {
@@ -305,6 +337,8 @@ static int handle_request(rg_service_t *service, const rg_peer_t *peer, const rg
     int err = check_role(service, sender, route ? route->role : RG_ROLE_READER, name);
     if (err) return err;
     if (is_status) return reply_status(service, peer);
+    if (route && !route->early && service->readiness.state != RG_SERVICE_READY)
+        return refuse_early(service, peer);
     return is_stats ? reply_stats(service, peer) : route->handle(service->spec.self, peer, request);
 }
 
@@ -350,6 +384,7 @@ static void look_for_signal(rg_service_t *service)
     struct signalfd_siginfo info;
     if (read(service->signals, &info, sizeof info) != sizeof info) return;
     service->stopping = 1;
+    rg__readiness_set(&service->readiness, RG_SERVICE_STOPPING, 0);
     rg_log(RG_LOG_INFO, "stopping", "signal=%s", strsignal((int)info.ssi_signo));
 }
 
@@ -374,7 +409,7 @@ static void serve_links(rg_service_t *service)
 }
 
 // Links need a turn for their deadlines and for the lookup of host names.
-static long poll_timeout_ms(const rg_service_t *service)
+static long links_timeout_ms(const rg_service_t *service)
 {
     double first = INFINITY;
     if (service->n_links == 0) return -1;
@@ -382,6 +417,12 @@ static long poll_timeout_ms(const rg_service_t *service)
         first = fmin(first, rg__link_deadline_ms(service->links[i]));
     double left = fmin(first - rg_clock_ms(), TICK_MS);
     return left > 0 ? (long)left + 1 : 0;
+}
+
+static long poll_timeout_ms(const rg_service_t *service)
+{
+    long links = links_timeout_ms(service), readiness = rg__readiness_wait_ms(&service->readiness);
+    return links < 0 || (readiness >= 0 && readiness < links) ? readiness : links;
 }
 
 static int poll_round(rg_service_t *service)
@@ -397,6 +438,7 @@ static int poll_round(rg_service_t *service)
     if (zmq_poll(items, (int)n, poll_timeout_ms(service)) < 0 && zmq_errno() != EINTR)
         return rg_fail(RG_EIO, "%s: cannot poll: %s", service->spec.name, zmq_strerror(zmq_errno()));
     look_for_signal(service);
+    if (!service->stopping) rg__readiness_step(&service->readiness);
     for (size_t i = 0; i < n_fds && !service->stopping; i++)
         if (items[2 + i].revents) service->fds[i].fn(service->fds[i].self);
     if (service->zap) rg__zap_serve(service->zap);
@@ -405,10 +447,24 @@ static int poll_round(rg_service_t *service)
     return 0;
 }
 
+void rg_service_set_state(rg_service_t *service, enum rg_service_state state, int err)
+{
+    rg__readiness_set(&service->readiness, state, err);
+}
+
+void rg_service_progress(rg_service_t *service, uint64_t done, uint64_t total)
+{
+    atomic_store(&service->readiness.done, done);
+    atomic_store(&service->readiness.total, total);
+}
+
 int rg_service_run(rg_service_t *service)
 {
-    int err = 0;
-    rg_log(RG_LOG_INFO, "ready", "endpoint=%s pid=%d", rg_service_endpoint(service), (int)getpid());
+    rg_log(RG_LOG_INFO, "listening", "endpoint=%s pid=%d", rg_service_endpoint(service), (int)getpid());
+    if (service->spec.load)
+        rg_service_add_fd(service, rg__readiness_fd(&service->readiness), rg__readiness_finish,
+                          &service->readiness);
+    int err = rg__readiness_start(&service->readiness);
     while (!service->stopping && !err) err = poll_round(service);
     return err;
 }

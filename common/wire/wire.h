@@ -95,7 +95,12 @@ typedef struct {
     Rg__V1__Envelope__BodyCase kind;
     rg_handler_fn *handle;
     enum rg_role role; // that the sender needs at least; others get RG_EACCES
+    int early;         // 1: handled in every state; 0: only when the service is ready
 } rg_route_t;
+
+// Whether a service can do its work. Status requests are answered in every state. While it loads, other
+// requests get RG_EBUSY "loading, 34 %", and links send them again; after a failure they get its sentence.
+enum rg_service_state { RG_SERVICE_READY, RG_SERVICE_LOADING, RG_SERVICE_FAILED, RG_SERVICE_STOPPING };
 
 // Adds fields of the service to a status reply, with rg_status_field.
 typedef struct rg_status rg_status_t;
@@ -110,7 +115,12 @@ typedef struct {
     size_t n_routes;
     rg_status_fn *status;       // or NULL
     int http_port;              // 0: HTTP is off
-    const rg_http_spec_t *http; // routes besides /metrics and /healthz, or NULL
+    const rg_http_spec_t *http; // routes besides /metrics, /healthz and /livez, or NULL
+    // Loads what the service needs, on a thread of its own, once the loop runs; ends early with RG_ESTOPPED if
+    // *stop is nonzero. The service is LOADING until it returns, then READY, or FAILED with its rg_error(). A
+    // failed load is called again later. NULL: the service is ready at once.
+    int (*load)(void *self, const atomic_int *stop);
+    void (*loaded)(void *self); // called on the loop's thread after a successful load; or NULL
     void *self;                 // for every callback
 } rg_service_spec_t;
 
@@ -135,7 +145,14 @@ void rg_service_add_fd(rg_service_t *service, int fd, void (*fn)(void *self), vo
 void rg_service_reply(rg_service_t *service, const rg_peer_t *peer, rg_msg_t **reply);
 void rg_service_refuse(rg_service_t *service, const rg_peer_t *peer, int err);
 
-// Logs `ready` and runs until SIGTERM or SIGINT. 0, or RG_EIO.
+// Changes the state of a service that loads in another way than by spec.load. Call it on the loop's thread, or
+// before rg_service_run. err: of FAILED, with rg_error() as its sentence.
+void rg_service_set_state(rg_service_t *service, enum rg_service_state state, int err);
+
+// How far the load is, for status requests; total 0: not known. From any thread.
+void rg_service_progress(rg_service_t *service, uint64_t done, uint64_t total);
+
+// Runs until SIGTERM or SIGINT. 0, RG_EIO, RG_ELIMIT.
 int rg_service_run(rg_service_t *service);
 
 #endif

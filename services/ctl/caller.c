@@ -21,7 +21,7 @@
 
 enum {
     STEP_MS = 100,
-    SILENCE_S = 60 // far more than the supervisor's longest pause before a restart
+    SILENCE_S = 150 // far more than the supervisor's longest pause before a restart
 };
 static const double status_every_s = 0.5, quiet_s = 3;
 
@@ -47,6 +47,11 @@ static void note_interrupt(int signal)
 }
 
 const atomic_int *rg_interrupted(void)
+{
+    return rg_interrupted_flag();
+}
+
+atomic_int *rg_interrupted_flag(void)
 {
     struct sigaction action = {.sa_handler = note_interrupt};
     sigaction(SIGINT, &action, NULL);

@@ -54,5 +54,6 @@ int rg_caller_pause(rg_caller_t *caller, double seconds);
 
 // Nonzero once SIGINT or SIGTERM came; the first call begins to catch them.
 const atomic_int *rg_interrupted(void);
+atomic_int *rg_interrupted_flag(void); // the same, to be cleared by who has followed it
 
 #endif

@@ -1,5 +1,5 @@
 // A command of rg-ctl: its name, its help, its options and the function that runs it. Each command has a file
-// in the folder commands/ (up and down share one, and so do status and stats). command.c lists all commands,
+// in the folder commands/ (status and stats share one). command.c lists all commands,
 // and main.c finds the one that the user typed.
 //
 // A command describes its options in a table. rg_command_run reads the command line into a struct that the

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
@@ -13,6 +14,8 @@
 
 #include "common/core/err.h"
 #include "common/core/file.h"
+
+enum { FILE_MAX = 8192 };
 
 static pid_t read_pid(int fd)
 {
@@ -60,9 +63,57 @@ int rg_pidfile_write(int fd)
     return 0;
 }
 
+// ---- entries
+
+int rg_pidfile_open_entries(const rg_config_t *config, int *fd)
+{
+    char path[RG_PATH_SIZE];
+    rg_config_path(config, "rg.services", path);
+    *fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    return *fd < 0 ? rg_fail_errno(RG_EIO, "%s: cannot open", path) : 0;
+}
+
+int rg_pidfile_write_entries(int fd, const rg_pidfile_entry_t *entries, int n)
+{
+    char text[FILE_MAX] = "";
+    size_t size = 0;
+    for (int i = 0; i < n && size < sizeof text; i++)
+        size += (size_t)snprintf(text + size, sizeof text - size, "%s %d %s\n", entries[i].service,
+                                 (int)entries[i].pid, entries[i].text);
+    if (size >= sizeof text) size = sizeof text - 1;
+    if (pwrite(fd, text, size, 0) != (ssize_t)size || ftruncate(fd, (off_t)size) != 0)
+        return rg_fail_errno(RG_EIO, "cannot write rg.services");
+    return 0;
+}
+
+static int read_entry(const char *line, rg_pidfile_entry_t *entry)
+{
+    int pid, at = 0;
+    *entry = (rg_pidfile_entry_t){0};
+    if (sscanf(line, "%31s %d %n", entry->service, &pid, &at) != 2 || !at) return 0;
+    entry->pid = pid;
+    snprintf(entry->text, sizeof entry->text, "%s", line + at);
+    return 1;
+}
+
+int rg_pidfile_read_entries(const rg_config_t *config, rg_pidfile_entry_t *entries, int max)
+{
+    char path[RG_PATH_SIZE], text[FILE_MAX];
+    rg_config_path(config, "rg.services", path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC), n = 0;
+    ssize_t size = fd < 0 ? 0 : pread(fd, text, sizeof text - 1, 0);
+    if (fd >= 0) close(fd);
+    text[size > 0 ? size : 0] = 0;
+    char *rest = text;
+    for (char *line; n < max && (line = strsep(&rest, "\n")) != NULL;) n += read_entry(line, &entries[n]);
+    return n;
+}
+
 void rg_pidfile_remove(const rg_config_t *config)
 {
     char path[RG_PATH_SIZE];
+    rg_config_path(config, "rg.services", path);
+    unlink(path);
     rg_config_path(config, "rg.pid", path);
     unlink(path);
 }

@@ -1,23 +1,26 @@
 // The supervisor is a process that `rg-ctl up` forks. The services are its children:
 //
 //     rg-ctl up ──fork──► supervisor ──fork, exec──► rg-retrieval, rg-encoder, rg-loader, ...
-//         ▲                   │
-//         └── report pipe ◄───┘  one sentence if a service cannot start
+//         ▲                   │  ▲                          │
+//         └── report pipe ◄───┘  └──── notices (state) ◄────┘
 //
-// Signals. The supervisor blocks SIGCHLD, SIGTERM and SIGINT and reads them from a signalfd, so its loop
-// waits for one descriptor and nothing runs in a signal handler.
-//   SIGCHLD          a service ended: collect it (waitpid) and plan its restart
-//   SIGTERM, SIGINT  stop: send SIGTERM to all services, and SIGKILL after patience_s to those still alive;
-//                    the supervisor ends after the last of them
+// Events. The supervisor blocks its signals and reads them from a signalfd; services send notices to a socket
+// (notices.h). So its loop waits for two descriptors, and nothing runs in a signal handler.
+//   SIGCHLD          a service ended: collect it (waitpid), report why, plan its restart
+//   SIGTERM, SIGINT  stop: send SIGTERM to all services and wait for them, as long as they need
+//   SIGUSR1          the same, but with SIGKILL
+//   a notice         the new state of a service, which is reported
 //
-// Restarts. A service that ends is started again after pause_min_s. If it ends within young_s of a restart,
-// the pause doubles, up to pause_max_s, so a service that keeps failing does not use up the machine. Only a
-// failure at the very first start is different: `up` still waits then, so the supervisor sends it the
-// service's last log line and stops everything.
+// Restarts. A service that ends is started again after pause_min_s. If it was not ready, or ends within
+// young_s of its start, the pause doubles, up to pause_max_s, so a service that keeps failing does not use up
+// the machine. A service that ends DEATHS_MAX times in a row without having been ready is given up. Failures
+// while `up` waits are different: if a service is given up, or ends by itself with an error at its first
+// start, everything is stopped.
 //
 // Sudden death. Each service asks the kernel for SIGTERM when its parent dies (PR_SET_PDEATHSIG), so kill -9
 // of the supervisor leaves no service behind. The lock on RUN/rg.pid (pidfile.h) is taken before the fork,
 // and the supervisor inherits it; the kernel drops it when the supervisor ends, however it ends.
+// RUN/rg.services lists the services with their process ids and states, for `rg-ctl down`.
 #include "services/ctl/supervisor.h"
 
 #include <errno.h>
@@ -38,15 +41,21 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/core/log.h"
+#include "services/ctl/notices.h"
 #include "services/ctl/pidfile.h"
 
-static const double pause_min_s = 0.2, pause_max_s = 5, young_s = 10, patience_s = 20;
+enum { DEATHS_MAX = 5 };
+static const double pause_min_s = 1, pause_max_s = 60, young_s = 10;
 
 typedef struct {
     const char *name;
     pid_t pid; // 0: not running
     int starts;
+    int was_ready;                        // since its last start
+    int deaths;                           // in a row, without having been ready
+    int given_up;                         // 1: it is not started again
     double started_s, pause_s, restart_s; // restart_s: when to start it again, if it is not running
+    char state[RG_NOTICE_STATE], text[RG_NOTICE_TEXT]; // as it told last; text: or why it ended
 } child_t;
 
 typedef struct {
@@ -55,8 +64,10 @@ typedef struct {
     int n;
     int signals; // signalfd
     int report;  // pipe to `up`; -1 once it is closed
+    int entries; // RUN/rg.services
+    int notices; // socket
+    char notices_name[RG_NOTICE_NAME];
     int stopping;
-    double kill_s; // while stopping: when to send SIGKILL; 0: sent already
 } supervisor_t;
 
 void rg_supervisor_log(const rg_config_t *config, const char *name, char out[RG_PATH_SIZE])
@@ -83,10 +94,11 @@ static int redirect(const rg_config_t *config, const char *name)
 }
 
 // In the forked child: turns it into the service.
-__attribute__((noreturn)) static void exec_service(const rg_supervisor_spec_t *spec, const char *name,
+__attribute__((noreturn)) static void exec_service(const supervisor_t *self, const char *name,
                                                    pid_t supervisor)
 {
     char path[4096];
+    const rg_supervisor_spec_t *spec = self->spec;
     const rg_options_t *options = spec->options;
     const char *argv[4 + 2 * RG_SETS_MAX];
     int n = 0;
@@ -97,6 +109,7 @@ __attribute__((noreturn)) static void exec_service(const rg_supervisor_spec_t *s
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
+    setenv("NOTIFY_SOCKET", self->notices_name, 1);
     // The services share the cores, so a compute thread that waits for another gives up its core after some
     // microseconds instead of milliseconds. That costs nothing when a service computes alone, and makes
     // encoder and trainer half again as fast when both compute.
@@ -117,11 +130,49 @@ __attribute__((noreturn)) static void exec_service(const rg_supervisor_spec_t *s
     _exit(127);
 }
 
+// ---- reports
+
+// Writes the processes of the services and what they do into RUN/rg.services.
+static void note_states(const supervisor_t *self)
+{
+    rg_pidfile_entry_t entries[RG_SERVICES];
+    for (int i = 0; i < self->n; i++) {
+        const child_t *child = &self->child[i];
+        entries[i] = (rg_pidfile_entry_t){.pid = child->pid};
+        snprintf(entries[i].service, sizeof entries[i].service, "%s", child->name);
+        snprintf(entries[i].text, sizeof entries[i].text, "%s", child->text);
+    }
+    rg_pidfile_write_entries(self->entries, entries, self->n);
+}
+
+// Sends a line to the `up` that waits. Returns 1 if there is one.
+static int report(supervisor_t *self, const char *kind, const child_t *child, const char *text)
+{
+    if (self->report < 0) return 0;
+    char *line = rg_format("%s %s %d %.*s\n", kind, child->name, (int)child->pid, RG_REPORT_TEXT, text);
+    ssize_t n = write(self->report, line, strlen(line));
+    int gone = n < 0 && errno == EPIPE;
+    free(line);
+    if (gone) close(self->report);
+    if (gone) self->report = -1;
+    return !gone;
+}
+
+static void set_state(supervisor_t *self, child_t *child, const char *state, const char *text)
+{
+    snprintf(child->state, sizeof child->state, "%s", state);
+    snprintf(child->text, sizeof child->text, "%s", text);
+    note_states(self);
+}
+
+// ---- starting and stopping
+
 static void start_service(supervisor_t *self, child_t *child)
 {
     pid_t supervisor = getpid(), pid = fork();
-    if (pid == 0) exec_service(self->spec, child->name, supervisor);
+    if (pid == 0) exec_service(self, child->name, supervisor);
     child->started_s = rg_clock_s();
+    child->was_ready = 0;
     if (pid < 0) {
         child->restart_s = child->started_s + pause_max_s;
         rg_log(RG_LOG_ERROR, "fork-failed", "service=%s reason=\"%s\"", child->name, strerror(errno));
@@ -129,17 +180,23 @@ static void start_service(supervisor_t *self, child_t *child)
     }
     child->pid = pid;
     child->starts++;
+    set_state(self, child, "starting", "starting");
     rg_log(RG_LOG_INFO, "started", "service=%s pid=%d starts=%d", child->name, (int)pid, child->starts);
+}
+
+static void signal_all(const supervisor_t *self, int signal)
+{
+    for (int i = 0; i < self->n; i++)
+        if (self->child[i].pid) kill(self->child[i].pid, signal);
 }
 
 static void stop_all(supervisor_t *self)
 {
-    if (self->stopping) return;
+    if (!self->stopping) signal_all(self, SIGTERM);
     self->stopping = 1;
-    self->kill_s = rg_clock_s() + patience_s;
-    for (int i = 0; i < self->n; i++)
-        if (self->child[i].pid) kill(self->child[i].pid, SIGTERM);
 }
+
+// ---- the end of a service
 
 // Reads the end of a log, at most size - 1 bytes.
 static void read_tail(const char *path, char *out, size_t size)
@@ -151,11 +208,10 @@ static void read_tail(const char *path, char *out, size_t size)
     out[n > 0 ? n : 0] = 0;
 }
 
-// Why a service failed: the error="..." of its last log line, or the whole line, as a sentence. free() it.
-static char *describe_failure(const rg_config_t *config, const char *name)
+// The error="..." of the last line of a log, or the whole line, as a sentence. free() it.
+static char *last_words(const char *path)
 {
-    char path[RG_PATH_SIZE], tail[2048];
-    rg_supervisor_log(config, name, path);
+    char tail[2048];
     read_tail(path, tail, sizeof tail);
     for (size_t n = strlen(tail); n > 0 && tail[n - 1] == '\n';) tail[--n] = 0;
     char *line = strrchr(tail, '\n');
@@ -165,37 +221,78 @@ static char *describe_failure(const rg_config_t *config, const char *name)
         line = error + strlen(" error=\"");
         if (end >= line) *end = 0;
     }
-    return rg_format("the %s failed: %s (log: %s)", name, line, path);
+    return rg_strdup(line);
 }
 
-// If this service failed at its first start, tells the `up` that still waits. Returns 1 if `up` was told.
-static int report_failure(supervisor_t *self, const child_t *child, int status)
+// Why a service ended, as a sentence. free() it.
+static char *describe_end(const supervisor_t *self, const child_t *child, int status)
 {
-    if (self->report < 0 || child->starts > 1 || !WIFEXITED(status) || WEXITSTATUS(status) == 0) return 0;
-    char *sentence = describe_failure(&self->spec->options->config, child->name);
-    ssize_t n = write(self->report, sentence, strlen(sentence));
-    free(sentence);
-    close(self->report);
-    self->report = -1;
-    return n > 0; // EPIPE: `up` has ended, so every service had answered
+    char path[RG_PATH_SIZE], *sentence;
+    rg_supervisor_log(&self->spec->options->config, child->name, path);
+    char *words = last_words(path);
+    if (WIFSIGNALED(status))
+        sentence =
+            rg_format("the %s was killed by SIG%s%s; the last line of its log is: %s (log: %s)", child->name,
+                      sigabbrev_np(WTERMSIG(status)),
+                      WTERMSIG(status) == SIGKILL ? " (is there too little memory?)" : "", words, path);
+    else if (WEXITSTATUS(status) == 0)
+        sentence = rg_format("the %s ended: %s (log: %s)", child->name, words, path);
+    else
+        sentence = rg_format("the %s failed: %s (log: %s)", child->name, words, path);
+    free(words);
+    for (char *c = sentence; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = ' ';
+    return sentence;
 }
 
-static void plan_restart(supervisor_t *self, child_t *child, int status)
+// Reports that a service will not run. If `up` still waits, it fails, and everything is stopped.
+static void give_up(supervisor_t *self, child_t *child, const char *sentence)
+{
+    child->given_up = 1;
+    rg_log(RG_LOG_ERROR, "given-up", "service=%s error=\"%s\"", child->name, sentence);
+    if (report(self, "over", child, sentence)) stop_all(self);
+}
+
+static void plan_restart(supervisor_t *self, child_t *child, const char *sentence)
 {
     double now = rg_clock_s();
-    child->pid = 0;
-    rg_log(self->stopping ? RG_LOG_INFO : RG_LOG_WARN, "ended", "service=%s %s=%d", child->name,
-           WIFSIGNALED(status) ? "signal" : "exit",
-           WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    if (self->stopping) return;
-    if (report_failure(self, child, status)) {
-        stop_all(self);
-        return;
-    }
-    int young = child->starts > 1 && now - child->started_s < young_s;
+    int young = child->deaths > 1 || (child->starts > 1 && now - child->started_s < young_s);
     child->pause_s = young ? 2 * child->pause_s : pause_min_s;
     if (child->pause_s > pause_max_s) child->pause_s = pause_max_s;
     child->restart_s = now + child->pause_s;
+    char *note = rg_format("%s; it is started again in %.0f s", sentence, child->pause_s);
+    report(self, "died", child, note);
+    set_state(self, child, "dead", note);
+    free(note);
+}
+
+static void follow_end(supervisor_t *self, child_t *child, int status)
+{
+    int first_failure = child->starts == 1 && !child->was_ready && WIFEXITED(status) && WEXITSTATUS(status);
+    rg_log(self->stopping ? RG_LOG_INFO : RG_LOG_WARN, "ended", "service=%s %s=%d", child->name,
+           WIFSIGNALED(status) ? "signal" : "exit",
+           WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    child->deaths = child->was_ready ? 0 : child->deaths + 1;
+    child->pid = 0;
+    if (self->stopping) {
+        set_state(self, child, "stopped", "stopped");
+        return;
+    }
+    char *sentence = describe_end(self, child, status);
+    set_state(self, child, "dead", sentence);
+    if ((first_failure && self->report >= 0) || child->deaths >= DEATHS_MAX) {
+        char *whole =
+            child->deaths < DEATHS_MAX
+                ? rg_strdup(sentence)
+                : rg_format("%s; it ended %d times in a row before it was ready, and is not started "
+                            "again",
+                            sentence, DEATHS_MAX);
+        give_up(self, child, whole);
+        free(whole);
+    } else {
+        plan_restart(self, child, sentence);
+    }
+    free(sentence);
 }
 
 static void collect_ended(supervisor_t *self)
@@ -203,32 +300,47 @@ static void collect_ended(supervisor_t *self)
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
         for (int i = 0; i < self->n; i++)
-            if (self->child[i].pid == pid) plan_restart(self, &self->child[i], status);
+            if (self->child[i].pid == pid) follow_end(self, &self->child[i], status);
 }
 
 static void read_signals(supervisor_t *self)
 {
     struct signalfd_siginfo info;
-    while (read(self->signals, &info, sizeof info) == sizeof info)
+    while (read(self->signals, &info, sizeof info) == sizeof info) {
         if (info.ssi_signo != SIGCHLD) stop_all(self);
+        if (info.ssi_signo == SIGUSR1) signal_all(self, SIGKILL);
+    }
     collect_ended(self);
 }
 
-// Starts services whose pause is over, and kills those that do not end in time. Returns the milliseconds
-// until this is to be called again; -1: when a signal comes.
-static int do_what_is_due(supervisor_t *self)
+static void take_notice(supervisor_t *self, const rg_notice_t *notice)
+{
+    for (int i = 0; i < self->n; i++) {
+        child_t *child = &self->child[i];
+        if (child->pid != notice->pid || !*notice->state) continue;
+        set_state(self, child, notice->state, notice->text);
+        if (strcmp(notice->state, "ready") == 0) child->was_ready = 1;
+        if (child->was_ready) child->deaths = 0;
+        report(self, notice->state, child, notice->text);
+    }
+}
+
+static void read_notices(supervisor_t *self)
+{
+    rg_notice_t notice;
+    while (rg_notices_read(self->notices, &notice)) take_notice(self, &notice);
+}
+
+// Starts services whose pause is over. Returns the milliseconds until this is to be called again; -1: when
+// there is an event.
+static int start_due(supervisor_t *self)
 {
     double now = rg_clock_s(), next = -1;
     for (int i = 0; i < self->n && !self->stopping; i++) {
         child_t *child = &self->child[i];
-        if (!child->pid && child->restart_s <= now) start_service(self, child);
+        if (child->pid || child->given_up) continue;
+        if (child->restart_s <= now) start_service(self, child);
         if (!child->pid && (next < 0 || child->restart_s < next)) next = child->restart_s;
-    }
-    if (self->stopping && self->kill_s > 0) {
-        next = self->kill_s;
-        for (int i = 0; i < self->n && now >= self->kill_s; i++)
-            if (self->child[i].pid) kill(self->child[i].pid, SIGKILL);
-        if (now >= self->kill_s) self->kill_s = 0;
     }
     return next < 0 ? -1 : next <= now ? 0 : (int)(1000 * (next - now)) + 1;
 }
@@ -245,9 +357,11 @@ static void supervise(supervisor_t *self)
     for (int i = 0; i < RG_SERVICES; i++)
         if (self->spec->services & 1u << i) self->child[self->n++].name = rg_services_name(i);
     do {
-        struct pollfd ready = {.fd = self->signals, .events = POLLIN};
-        int wait = do_what_is_due(self);
-        if (poll(&ready, 1, wait) > 0) read_signals(self);
+        struct pollfd events[] = {{.fd = self->signals, .events = POLLIN},
+                                  {.fd = self->notices, .events = POLLIN}};
+        poll(events, 2, start_due(self));
+        read_notices(self); // first: what a service told before it ended
+        read_signals(self);
     } while (!self->stopping || count_alive(self));
 }
 
@@ -264,11 +378,14 @@ __attribute__((noreturn)) static void supervisor_main(const rg_supervisor_spec_t
     sigaddset(&mine, SIGCHLD);
     sigaddset(&mine, SIGTERM);
     sigaddset(&mine, SIGINT);
+    sigaddset(&mine, SIGUSR1);
     sigprocmask(SIG_BLOCK, &mine, NULL);
     signal(SIGPIPE, SIG_IGN);
     if (spec->attached) prctl(PR_SET_PDEATHSIG, SIGTERM);
     self.signals = signalfd(-1, &mine, SFD_NONBLOCK | SFD_CLOEXEC);
     if (self.signals < 0 || rg_pidfile_write(pidfile) != 0) _exit(1);
+    if (rg_pidfile_open_entries(config, &self.entries) != 0) _exit(1);
+    if (rg_notices_open(&self.notices, self.notices_name) != 0) _exit(1);
     supervise(&self);
     rg_pidfile_remove(config);
     rg_log(RG_LOG_INFO, "done", "run=%s", config->run);
@@ -287,6 +404,8 @@ int rg_supervisor_start(const rg_supervisor_spec_t *spec, pid_t *out_pid, int *o
         err = rg_fail_errno(RG_ELIMIT, "cannot make a pipe");
         goto out;
     }
+    // A supervisor never waits for an `up` that does not read.
+    fcntl(ends[1], F_SETFL, O_NONBLOCK);
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {

@@ -174,7 +174,7 @@ static void prepare_job(void *self)
 static int encoder_run(rg_encoder_t *self)
 {
     static const rg_route_t routes[] = {
-        {RG__V1__ENVELOPE__BODY_LOAD_REQUEST, rg_encoder_load, RG_ROLE_ADMIN},
+        {RG__V1__ENVELOPE__BODY_LOAD_REQUEST, rg_encoder_load, RG_ROLE_ADMIN, .early = 1},
         {RG__V1__ENVELOPE__BODY_STORE_REQUEST, on_store, RG_ROLE_WRITER},
         {RG__V1__ENVELOPE__BODY_FIND_REQUEST, on_find, RG_ROLE_READER},
         {RG__V1__ENVELOPE__BODY_EMBED_REQUEST, on_embed, RG_ROLE_READER},
@@ -195,6 +195,7 @@ static int encoder_run(rg_encoder_t *self)
     if (err) return err;
     rg_service_add_link(self->service, self->retrieval);
     rg_service_add_fd(self->service, rg_jobs_fd(self->jobs), rg_jobs_step, self->jobs);
+    rg_service_set_state(self->service, RG_SERVICE_LOADING, 0);
     err = rg_encoder_load(self, NULL, NULL);
     if (!err) err = rg_encoder_follow(self);
     return err ? err : rg_service_run(self->service);

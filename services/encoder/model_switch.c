@@ -178,10 +178,21 @@ static int run_load(void *data, const rg_msg_t *request, rg_msg_t **reply)
     return rg_answer_load(&self->fresh, &self->config, request, reply);
 }
 
+// A checkpoint that was read makes the encoder ready. Without any checkpoint it is ready, too: training makes
+// the first one. The first load, which nobody asked for, decides whether the encoder has failed.
+static void follow_load(rg_encoder_t *self, const rg_job_t *job, int err)
+{
+    if (!err || (!job->request && err == RG_ENOENT))
+        rg_service_set_state(self->service, RG_SERVICE_READY, 0);
+    else if (!job->request)
+        rg_service_set_state(self->service, RG_SERVICE_FAILED, err);
+}
+
 // Jobs are held until it is known whether the new model serves at once.
 static void done_load(void *data, rg_job_t *job, int err)
 {
     rg_encoder_t *self = data;
+    follow_load(self, job, err);
     self->loading = job;
     self->reindexed_all = 0;
     rg_jobs_hold(self->jobs);
@@ -227,6 +238,7 @@ static void done_follow(void *data, rg_job_t *job, int err)
     rg_encoder_t *self = data;
     self->serial = ((const Rg__V1__ServedReply *)rg_msg_body(job->request))->serial;
     self->loads = 0;
+    if (!err) rg_service_set_state(self->service, RG_SERVICE_READY, 0);
     if (err)
         rg_log(RG_LOG_WARN, "cannot-follow", "error=\"%s\"", rg_error());
     else

@@ -8,8 +8,8 @@
 //     sends the others to the encoder, which adds them to the retrieval set; the job waits for its answer
 //   ingest_stored  replies, and ends the job
 //
-// The data set and the batcher belong to the jobs' thread once the loop runs. The loop reads them in a job's
-// done function only, when no job runs, and copies what status requests show.
+// The data set is read by loader_load, on a thread of its own. Afterwards data set and batcher belong to the
+// jobs' thread. Images for the retrieval set are taken in every state, because they need no data set.
 #include "services/loader/loader.h"
 
 #include <stdlib.h>
@@ -28,7 +28,7 @@ struct rg_loader {
     rg_jobs_t *jobs;
     // of the jobs' thread
     rg_dataset_t set;
-    rg_batcher_t *batcher; // NULL: no data set
+    rg_batcher_t *batcher; // NULL: not read yet, or there is no data set
     rg_msg_t *store;       // the StoreRequest that the running ingest job makes for the encoder
     // of the loop's thread
     struct {
@@ -40,9 +40,17 @@ struct rg_loader {
     uint64_t batches, ingested, refused;
 };
 
-static int loader_open_data(rg_loader_t *self)
+// Without data.root and data.list the loader only takes images for the retrieval set.
+static int has_data(const rg_config_t *config)
 {
-    if (self->batcher) return 0;
+    return *config->data.root || *config->data.list;
+}
+
+static int loader_load(void *data, const atomic_int *stop)
+{
+    rg_loader_t *self = data;
+    (void)stop;
+    if (!has_data(self->config)) return 0;
     int err = rg_dataset_open(&self->set, self->config);
     if (err) return err;
     rg_batcher_new(&self->batcher, self->config, &self->set);
@@ -55,8 +63,9 @@ static int loader_open_data(rg_loader_t *self)
     return 0;
 }
 
-static void copy_data_counts(rg_loader_t *self)
+static void copy_data_counts(void *data)
 {
+    rg_loader_t *self = data;
     self->data.images = self->set.count;
     self->data.train = self->set.n[RG_SPLIT_TRAIN];
     self->data.annotated = self->set.n_train_annotated;
@@ -74,18 +83,22 @@ static void job_reply(rg_loader_t *self, rg_job_t *job, int err)
 
 // ---- training batches
 
+static int check_data(const rg_loader_t *self)
+{
+    return self->batcher ? 0 : rg_fail(RG_ENOENT, "data.root is empty: this loader has no data set");
+}
+
 static int dataset_run(void *data, const rg_msg_t *request, rg_msg_t **result)
 {
     rg_loader_t *self = data;
     (void)request;
-    int err = loader_open_data(self);
+    int err = check_data(self);
     if (!err) *result = rg_batcher_describe(self->batcher);
     return err;
 }
 
 static void dataset_done(void *data, rg_job_t *job, int err)
 {
-    copy_data_counts(data);
     job_reply(data, job, err);
 }
 
@@ -98,7 +111,7 @@ static int on_dataset(void *data, const rg_peer_t *peer, const rg_msg_t *request
 static int batch_run(void *data, const rg_msg_t *request, rg_msg_t **result)
 {
     rg_loader_t *self = data;
-    int err = loader_open_data(self);
+    int err = check_data(self);
     return err ? err : rg_batcher_answer(self->batcher, request, result);
 }
 
@@ -186,7 +199,7 @@ static int loader_open(rg_loader_t *self)
     static const rg_route_t routes[] = {
         {RG__V1__ENVELOPE__BODY_DATASET_REQUEST, on_dataset, RG_ROLE_WRITER},
         {RG__V1__ENVELOPE__BODY_BATCH_REQUEST, on_batch, RG_ROLE_WRITER},
-        {RG__V1__ENVELOPE__BODY_INGEST_REQUEST, on_ingest, RG_ROLE_WRITER},
+        {RG__V1__ENVELOPE__BODY_INGEST_REQUEST, on_ingest, RG_ROLE_WRITER, .early = 1},
     };
     const rg_config_t *config = self->config;
     const rg_wire_options_t wire = rg_wire_options(config);
@@ -196,6 +209,8 @@ static int loader_open(rg_loader_t *self)
                                     .routes = routes,
                                     .n_routes = sizeof routes / sizeof *routes,
                                     .status = loader_status,
+                                    .load = loader_load,
+                                    .loaded = copy_data_counts,
                                     .self = self};
     // Batch requests are small and a trainer's credit bounds them: the queue takes that of every possible
     // rank.
@@ -206,8 +221,6 @@ static int loader_open(rg_loader_t *self)
     if (err) return err;
     rg_service_add_link(self->service, self->encoder);
     rg_service_add_fd(self->service, rg_jobs_fd(self->jobs), rg_jobs_step, self->jobs);
-    if (loader_open_data(self) != 0) rg_log(RG_LOG_WARN, "no-data", "error=\"%s\"", rg_error());
-    copy_data_counts(self);
     return 0;
 }
 

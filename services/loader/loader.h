@@ -10,8 +10,7 @@
 
 typedef struct rg_loader rg_loader_t;
 
-// Binds the endpoint and opens the data set, if there is one: otherwise the next request for a batch tries
-// again. Config is borrowed. Errors of rg_service_new.
+// Binds the endpoint. The data set is read once the loader runs. Config is borrowed. Errors of rg_service_new.
 int rg_loader_new(rg_loader_t **loader, const rg_config_t *config);
 void rg_loader_destroy(rg_loader_t **loader);
 

@@ -48,22 +48,6 @@ static int create_faiss_index(FaissIndex **out, const char *factory, uint32_t di
                    faiss_get_last_error());
 }
 
-// A factory string that brings its own labels fails only when the first vector is added. Therefore one is
-// added here.
-int rg_index_check(const char *factory, uint32_t dim)
-{
-    FaissIndex *faiss;
-    int err = create_faiss_index(&faiss, factory, dim);
-    if (err) return err;
-    float *zeros = rg_alloc(dim * sizeof *zeros);
-    if (faiss_Index_is_trained(faiss) && faiss_Index_add(faiss, 1, zeros) != 0)
-        err = rg_fail(RG_ECONFIG, "retrieval.index: an index '%s' cannot hold vectors: %s", factory,
-                      faiss_get_last_error());
-    free(zeros);
-    faiss_Index_free(faiss);
-    return err;
-}
-
 // ---- effort
 
 // Returns 1 if the index has that parameter.

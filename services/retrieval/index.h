@@ -16,8 +16,8 @@ typedef struct rg_index rg_index_t;
 // Returns 1 for "Flat": searches are exact, and no index is built.
 int rg_index_is_exact(const char *factory);
 
-// RG_ECONFIG naming retrieval.index if FAISS does not accept the factory string for vectors of dim floats, or
-// if the index would assign labels of its own.
+// Tries the factory string in a child process (index_trial.c). RG_ECONFIG naming retrieval.index if FAISS
+// cannot build an index of this kind over vectors of dim floats, or if it would crash.
 int rg_index_check(const char *factory, uint32_t dim);
 
 // Trains an index, if its kind needs training, and adds the rows. RG_ELIMIT if the rows are too few for the

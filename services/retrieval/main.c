@@ -29,6 +29,8 @@ typedef struct {
     rg_service_t *service;
     rg_jobs_t *writer, *builder;
     atomic_int stopping;
+    rg_set_t *opened; // by the load, until the loop takes it
+    const atomic_int *stop_load;
     rg_set_build_t *build; // finished; waits for the writer to publish it
     rg_job_t *build_job;   // the job that made it; it ends after the publication
 } self_t;
@@ -271,6 +273,7 @@ static void fill_status(void *data, rg_status_t *status)
     rg_answers_t *answers = &self->answers;
     rg_read_view_t read;
     uint64_t missing = 0;
+    if (!answers->set) return;
     if (rg_read_view_begin(&read, answers->set) != 0) {
         rg_status_field(status, "error", "%s", rg_error());
         return;
@@ -295,26 +298,49 @@ static void fill_status(void *data, rg_status_t *status)
 
 // ---- start and end
 
-static int open_set(self_t *self)
+static int on_progress(void *data, uint64_t done, uint64_t total)
 {
+    const self_t *self = data;
+    rg_service_progress(self->service, done, total);
+    return atomic_load(self->stop_load) ? rg_fail(RG_ESTOPPED, "stopped while the set was read") : 0;
+}
+
+// Opens the set on a thread of its own: reading a large one takes minutes.
+static int load_set(void *data, const atomic_int *stop)
+{
+    self_t *self = data;
     const rg_config_t *config = &self->config;
     const rg_set_options_t options = {.path = config->retrieval.path,
                                       .index = config->retrieval.index,
                                       .embed_dim = (uint32_t)config->model.embed_dim,
-                                      .map_bytes = (size_t)config->retrieval.map_size_gib << 30};
+                                      .map_bytes = (size_t)config->retrieval.map_size_gib << 30,
+                                      .progress = {on_progress, self}};
+    self->stop_load = stop;
+    return rg_set_open(&self->opened, &options);
+}
+
+static void on_loaded(void *data)
+{
+    self_t *self = data;
+    rg_set_t *set = self->answers.set = self->opened;
+    self->opened = NULL;
+    if (*rg_set_snapshot_problem(set))
+        rg_log(RG_LOG_WARN, "snapshot-not-used", "reason=\"%s\"", rg_set_snapshot_problem(set));
+    if (rg_store_read_only(rg_set_store(set)))
+        rg_log(RG_LOG_WARN, "store-read-only", "path=\"%s\"", self->config.retrieval.path);
+    build_if_due(self);
+}
+
+static int open_answers(self_t *self)
+{
+    const rg_config_t *config = &self->config;
     rg_answers_t *answers = &self->answers;
     answers->k_max = (uint32_t)config->retrieval.k_max;
     answers->batch_max = (uint32_t)config->retrieval.batch_max;
     answers->reply_max = (size_t)config->limits.message_max_mib << 20;
     answers->effort =
         (rg_index_effort_t){(uint32_t)config->retrieval.nprobe, (uint32_t)config->retrieval.ef_search};
-    int err = rg_thread_pool_new(&answers->threads, config->threads);
-    if (!err) err = rg_set_open(&answers->set, &options);
-    if (!err && *rg_set_snapshot_problem(answers->set))
-        rg_log(RG_LOG_WARN, "snapshot-not-used", "reason=\"%s\"", rg_set_snapshot_problem(answers->set));
-    if (!err && rg_store_read_only(rg_set_store(answers->set)))
-        rg_log(RG_LOG_WARN, "store-read-only", "path=\"%s\"", config->retrieval.path);
-    return err;
+    return rg_thread_pool_new(&answers->threads, config->threads);
 }
 
 // The builder uses half of the threads, so that searches have the others.
@@ -344,13 +370,13 @@ static int retrieval_run(self_t *self)
                                     .routes = ROUTES,
                                     .n_routes = sizeof ROUTES / sizeof *ROUTES,
                                     .status = fill_status,
+                                    .load = load_set,
+                                    .loaded = on_loaded,
                                     .self = self};
-    int err = open_set(self);
+    int err = open_answers(self);
     if (!err) err = rg_service_new(&self->service, &wire, &spec);
     if (!err) err = open_jobs(self);
-    if (err) return err;
-    build_if_due(self);
-    return rg_service_run(self->service);
+    return err ? err : rg_service_run(self->service);
 }
 
 int main(int argc, char **argv)
@@ -364,6 +390,7 @@ int main(int argc, char **argv)
     rg_jobs_destroy(&self->builder);
     rg_set_build_destroy(&self->build);
     rg_service_destroy(&self->service);
+    rg_set_close(&self->opened);
     rg_set_close(&self->answers.set);
     rg_thread_pool_destroy(&self->answers.threads);
     free(self);

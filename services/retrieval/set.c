@@ -60,12 +60,15 @@ void rg__set_publish(rg_set_t *set, rg_view_t *view)
 
 // ---- open and close
 
+static const rg_view_progress_t no_progress;
+
 // Makes a view of what the transaction sees, with the index of the snapshot.
-static int load_with_snapshot(rg_view_t **view, rg_store_txn_t *txn, const rg_set_t *set)
+static int load_with_snapshot(rg_view_t **view, rg_store_txn_t *txn, const rg_set_t *set,
+                              rg_view_progress_t progress)
 {
     rg_snapshot_t snapshot = {0};
     int err = rg_snapshot_read(&snapshot, set->snapshot_path, &set->state.model, set->factory);
-    if (!err) err = rg_view_load(view, txn, &set->state, &snapshot);
+    if (!err) err = rg_view_load(view, txn, &set->state, &snapshot, progress);
     rg_snapshot_fini(&snapshot);
     return err;
 }
@@ -94,18 +97,20 @@ static int check_state(const rg_store_state_t *state)
     return err || !*state->next.name ? err : rg__set_check_model(&state->next);
 }
 
-static int open_first_view(rg_set_t *set)
+static int open_first_view(rg_set_t *set, rg_view_progress_t progress)
 {
     rg_store_txn_t *txn = NULL;
     int err = rg_store_begin_read(set->store, &txn);
     if (!err) err = rg_store_state(txn, &set->state);
     if (!err) err = check_state(&set->state);
     if (!err) {
-        err = load_with_snapshot(&set->view, txn, set);
+        err = load_with_snapshot(&set->view, txn, set, progress);
+        if (err == RG_ESTOPPED) goto out;
         if (err && err != RG_ENOENT)
             snprintf(set->snapshot_problem, sizeof set->snapshot_problem, "%s", rg_error());
-        if (err) err = rg_view_load(&set->view, txn, &set->state, NULL);
+        if (err) err = rg_view_load(&set->view, txn, &set->state, NULL, progress);
     }
+out:
     rg_store_abort(&txn);
     return err;
 }
@@ -118,7 +123,7 @@ int rg_set_open(rg_set_t **out, const rg_set_options_t *options)
     set->snapshot_path = rg_format("%s/index.snapshot", options->path);
     int err = rg_index_check(set->factory, options->embed_dim ? options->embed_dim : DIM_GUESS);
     if (!err) err = rg_store_open(&set->store, options->path, options->map_bytes);
-    if (!err) err = open_first_view(set);
+    if (!err) err = open_first_view(set, options->progress);
     if (err)
         rg_set_close(&set);
     else
@@ -300,7 +305,7 @@ static int begin_build(rg_set_t *set, int from_store, rg_set_build_t *build)
     build->last = last_label(read.view);
     if (from_store) {
         err = rg_store_state(read.txn, &state);
-        if (!err) err = rg_view_load(&build->view, read.txn, &state, NULL);
+        if (!err) err = rg_view_load(&build->view, read.txn, &state, NULL, no_progress);
     } else if (read.view->dead) {
         build->view = copy_alive(read.view);
     } else {
@@ -401,7 +406,7 @@ int rg_set_restore(rg_set_t *set)
     rg_store_txn_t *txn = NULL;
     rg_view_t *view = NULL;
     int err = rg_store_begin_read(set->store, &txn);
-    if (!err) err = load_with_snapshot(&view, txn, set);
+    if (!err) err = load_with_snapshot(&view, txn, set, no_progress);
     rg_store_abort(&txn);
     if (!err) rg__set_publish(set, view);
     return err;

@@ -18,10 +18,11 @@
 typedef struct rg_set rg_set_t;
 
 typedef struct {
-    const char *path;   // folder of the store
-    const char *index;  // FAISS factory string
-    uint32_t embed_dim; // to check the factory string before the first model is announced; 0: any
-    size_t map_bytes;   // largest size of the store
+    const char *path;            // folder of the store
+    const char *index;           // FAISS factory string
+    uint32_t embed_dim;          // to check the factory string before the first model is announced; 0: any
+    size_t map_bytes;            // largest size of the store
+    rg_view_progress_t progress; // of reading the images
 } rg_set_options_t;
 
 // Opens the set, or creates it. The index comes from its snapshot if that fits; otherwise

@@ -62,7 +62,7 @@ static int switch_models(rg_store_txn_t *txn, rg_store_state_t *state, rg_view_t
     state->next = (rg_store_model_t){0};
     state->slot ^= 1;
     state->generation++;
-    return err ? err : rg_view_load(view, txn, state, NULL);
+    return err ? err : rg_view_load(view, txn, state, NULL, (rg_view_progress_t){0});
 }
 
 // Switches to the next model if it has embedded every image; *view is replaced then.

@@ -3,6 +3,8 @@
 #include "common/core/err.h"
 #include "services/retrieval/snapshot.h"
 
+enum { PROGRESS_EVERY = 256 }; // images
+
 rg_view_t *rg_view_new(const rg_store_model_t *model, uint64_t generation)
 {
     rg_view_t *view = rg_alloc(sizeof *view);
@@ -104,14 +106,18 @@ static void append_removed(rg_view_t *view, const rg_snapshot_t *snapshot, size_
 
 // Appends all images that the model has embedded. The first rows are exactly those of the snapshot, because
 // the index finds rows by position.
-static int read_image_rows(rg_view_t *view, rg_store_txn_t *txn, uint32_t slot, const rg_snapshot_t *snapshot)
+static int read_image_rows(rg_view_t *view, rg_store_txn_t *txn, uint32_t slot, const rg_snapshot_t *snapshot,
+                           rg_view_progress_t progress)
 {
     rg_store_image_t image;
     rg_image_row_t row;
-    uint64_t from = 0;
+    uint64_t from = 0, done = 0, total = 0;
     size_t at = 0;
-    int err;
+    int err = rg_store_count(txn, &total);
+    if (err) return err;
     for (; (err = rg_store_next(txn, from, &image)) == 0; from = image.label + 1) {
+        if (progress.step && done++ % PROGRESS_EVERY == 0) err = progress.step(progress.self, done, total);
+        if (err) return err;
         err = read_image_row(txn, &image, &view->model, slot, &row);
         if (err == RG_ENOENT) continue;
         if (err) return err;
@@ -127,12 +133,12 @@ static int read_image_rows(rg_view_t *view, rg_store_txn_t *txn, uint32_t slot, 
 }
 
 int rg_view_load(rg_view_t **out, rg_store_txn_t *txn, const rg_store_state_t *state,
-                 const rg_snapshot_t *snapshot)
+                 const rg_snapshot_t *snapshot, rg_view_progress_t progress)
 {
     static const rg_snapshot_t none = {0};
     if (!snapshot) snapshot = &none;
     rg_view_t *view = rg_view_new(&state->model, state->generation);
-    int err = *state->model.name ? read_image_rows(view, txn, state->slot, snapshot) : 0;
+    int err = *state->model.name ? read_image_rows(view, txn, state->slot, snapshot, progress) : 0;
     if (!err && snapshot->index) view->index = rg_index_retain(snapshot->index);
     if (err)
         rg_view_destroy(&view);

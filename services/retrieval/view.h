@@ -32,12 +32,19 @@ rg_view_t *rg_view_copy(const rg_view_t *of);
 rg_view_t *rg_view_retain(rg_view_t *view);
 void rg_view_destroy(rg_view_t **view);
 
+// Called now and then while a set is read: `done` of `total` images were looked at. A result that is not 0
+// ends the reading with this error.
+typedef struct {
+    int (*step)(void *self, uint64_t done, uint64_t total); // NULL: nobody wants to know
+    void *self;
+} rg_view_progress_t;
+
 // Reads all images that the model of the state has embedded into a new view. `snapshot` may be NULL;
 // otherwise its index becomes the index of the view, and images that only the index knows become dead rows.
 // RG_EFORMAT if the snapshot lacks an image that it would have to cover, and the errors of store.h.
 struct rg_snapshot;
 int rg_view_load(rg_view_t **view, rg_store_txn_t *txn, const rg_store_state_t *state,
-                 const struct rg_snapshot *snapshot);
+                 const struct rg_snapshot *snapshot, rg_view_progress_t progress);
 
 // An image as a row. The row borrows from both.
 rg_image_row_t rg_view_row(const rg_store_image_t *image, const float *vector);

@@ -24,10 +24,17 @@ enum { ANSWER_MS = 2000, WATCH_MS = 1000, STEP_MS = 20 };
 typedef struct {
     unsigned services; // mask; 0: all
     int watch;
+    int ready; // the exit code says whether all services are ready
 } survey_input_t;
 
 static const rg_command_option_t survey_options[] = {
     {"watch", 'w', NULL, "Repeat every second until interrupted", RG_OPTION_FLAG(survey_input_t, watch)},
+    {0},
+};
+
+static const rg_command_option_t status_options[] = {
+    {"watch", 'w', NULL, "Repeat every second until interrupted", RG_OPTION_FLAG(survey_input_t, watch)},
+    {"ready", 'r', NULL, "Exit code 1 unless all of them are ready", RG_OPTION_FLAG(survey_input_t, ready)},
     {0},
 };
 
@@ -114,6 +121,18 @@ static void survey_print(const survey_t *survey, const survey_row_t rows[RG_SERV
     fflush(stdout);
 }
 
+// The first service that answers but cannot do its work, with the reason.
+static int survey_check_ready(const survey_row_t rows[RG_SERVICES])
+{
+    for (int i = 0; i < RG_SERVICES; i++) {
+        const Rg__V1__StatusReply *status = rows[i].reply ? rg_msg_body(rows[i].reply) : NULL;
+        if (status && strcmp(status->state, "ready") != 0)
+            return rg_fail(RG_EBUSY, "the %s is not ready: %s%s%s", rows[i].service, status->state,
+                           *status->detail ? ", " : "", status->detail);
+    }
+    return 0;
+}
+
 static int survey_check(const rg_config_t *config, const survey_row_t rows[RG_SERVICES])
 {
     char silent[RG_SERVICES * RG_NAME_SIZE] = "";
@@ -126,9 +145,11 @@ static int survey_check(const rg_config_t *config, const survey_row_t rows[RG_SE
              : 0;
 }
 
-static int survey_round(const survey_t *survey, const rg_options_t *options, unsigned services, int clear)
+static int survey_round(const survey_t *survey, const rg_options_t *options, unsigned services,
+                        const survey_input_t *input)
 {
     survey_row_t rows[RG_SERVICES] = {0};
+    const int clear = input->watch && isatty(STDOUT_FILENO);
     for (int i = 0; i < RG_SERVICES; i++) {
         rows[i].survey = survey;
         if (services & 1u << i) rows[i].service = rg_services_name(i);
@@ -139,6 +160,7 @@ static int survey_round(const survey_t *survey, const rg_options_t *options, uns
     if (!err && options->json) survey_print_json(rows);
     if (!err && !options->json) survey_print(survey, rows);
     if (!err) err = survey_check(&options->config, rows);
+    if (!err && input->ready) err = survey_check_ready(rows);
     for (int i = 0; i < RG_SERVICES; i++) {
         rg_link_destroy(&rows[i].link);
         rg_msg_destroy(&rows[i].reply);
@@ -151,10 +173,10 @@ static int survey_run(const survey_t *survey, const rg_options_t *options, const
 {
     unsigned services = input->services ? input->services : rg_services_all(&options->config);
     int err = rg_services_check(&options->config, services);
-    if (err || !input->watch) return err ? err : survey_round(survey, options, services, 0);
+    if (err || !input->watch) return err ? err : survey_round(survey, options, services, input);
     while (!atomic_load(rg_interrupted())) {
-        err = survey_round(survey, options, services, isatty(STDOUT_FILENO));
-        if (err && err != RG_ETIMEOUT && err != RG_ESTOPPED) return err;
+        err = survey_round(survey, options, services, input);
+        if (err && err != RG_ETIMEOUT && err != RG_ESTOPPED && err != RG_EBUSY) return err;
         poll(NULL, 0, WATCH_MS);
     }
     return 0;
@@ -165,15 +187,18 @@ static int survey_run(const survey_t *survey, const rg_options_t *options, const
 static void status_print(const char *service, const void *body)
 {
     const Rg__V1__StatusReply *status = body;
-    char uptime[RG_DURATION_SIZE];
+    char uptime[RG_DURATION_SIZE], state[64];
     if (!status) {
-        printf("%-10s %-12s %8s %8s %8s\n", service, "no answer", "-", "-", "-");
+        printf("%-10s %-13s %8s %8s %8s\n", service, "no answer", "-", "-", "-");
         return;
     }
-    const char *state = rg_status_text(status, "state"), *space = "";
+    const char *activity = rg_status_text(status, "state"), *space = "";
+    int is_ready = strcmp(status->state, "ready") == 0, has_failed = strcmp(status->state, "failed") == 0;
+    snprintf(state, sizeof state, "%s%s%s", is_ready && *activity ? activity : status->state,
+             *status->detail && !has_failed ? ", " : "", has_failed ? "" : status->detail);
     rg_duration_format(status->uptime_s, uptime);
-    char *line = rg_format("%-10s %-12s %8s %8u %8s  ", service, *state ? state : "up", status->version,
-                           status->pid, uptime);
+    char *line = rg_format("%-10s %-13s %8s %8u %8s  %s%s", service, state, status->version, status->pid,
+                           uptime, has_failed ? status->detail : "", has_failed ? " " : "");
     for (size_t i = 0; i < status->n_fields; i++) {
         const Rg__V1__Field *field = status->fields[i];
         if (strcmp(field->key, "state") == 0) continue;
@@ -195,7 +220,7 @@ static int status_run(const rg_options_t *options, const void *own)
 {
     static const survey_t survey = {.question = RG__V1__ENVELOPE__BODY_STATUS_REQUEST,
                                     .answer = RG__V1__ENVELOPE__BODY_STATUS_REPLY,
-                                    .title = "service    state         version      pid       up\n",
+                                    .title = "service    state          version      pid       up\n",
                                     .print = status_print,
                                     .put = status_put};
     return survey_run(&survey, options, own);
@@ -205,12 +230,15 @@ const rg_command_t rg_command_status = {
     .name = "status",
     .summary = "Show what every service is doing",
     .args = "[SERVICE...]",
-    .help = "Asks all services, or the named ones, and prints a line for each. The exit code is 1 if one of "
-            "them does not answer.",
+    .help =
+        "Asks all services, or the named ones, and prints a line for each. The state is `loading, 34 %', "
+        "`failed' with the reason why the service cannot do its work, `stopping', or what a ready service "
+        "does. The exit code is 1 if one of them does not answer, with --ready also if one is not ready.",
     .examples = "  rg-ctl status --config configs/smoke.yaml\n"
                 "  rg-ctl status --config configs/smoke.yaml --watch\n"
+                "  rg-ctl status --config configs/smoke.yaml --ready encoder && echo yes\n"
                 "  rg-ctl status --config configs/smoke.yaml --json trainer\n",
-    .options = survey_options,
+    .options = status_options,
     .argument = survey_argument,
     .size = sizeof(survey_input_t),
     .config = RG_COMMAND_CONFIGURED,

@@ -1,11 +1,10 @@
-// rg-ctl up and rg-ctl down: start and stop the services on this machine.
+// rg-ctl up: starts the services on this machine.
 //
-// up forks the supervisor (supervisor.h), which starts the services. Then it asks each service for its status
-// until the service answers and its parent is that supervisor. At the first failure it sends SIGTERM to the
-// supervisor, which stops everything.
-//
-// down finds the supervisor by the file RUN/rg.pid (pidfile.h), sends it SIGTERM and waits for its end. It
-// does both through a pidfd, which never means another process that got the same id.
+// up forks the supervisor (supervisor.h), which starts the services and reports on a pipe what they do: that
+// they load, are ready, cannot do their work, or ended. up waits until all are ready, however long they load.
+// A service that does not run at all ends the wait, and the supervisor stops everything. A service that runs
+// but cannot do its work ends the wait, too, but all services keep running: it tries again by itself.
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,19 +15,20 @@
 #include <unistd.h>
 
 #include "common/config/services.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/data/dataset.h"
 #include "common/wire/wire.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/command.h"
 #include "services/ctl/output.h"
-#include "services/ctl/pidfile.h"
 #include "services/ctl/supervisor.h"
 
 enum {
-    READY_S = 120, // for the first answer of a service
-    STEP_MS = 50,
-    DOWN_MS = 30000 // longer than the supervisor waits for its services
+    SILENT_S = 60,   // until a service listens
+    STOPPING_S = 20, // until services that were just started have stopped
+    STEP_MS = 100,
+    PAGE_MS = 5000
 };
 
 typedef struct {
@@ -74,140 +74,191 @@ static int check_data(const rg_config_t *config, unsigned services)
     return 0;
 }
 
-// ---- waiting until each service answers
+// ---- waiting until each service is ready
 
-// A service that was started, until its first answer. A service of another run directory may answer at the
-// same endpoint. Ours then fails, because the endpoint is in use, and its sentence comes over the report
-// pipe; until then the question is repeated.
 typedef struct {
-    rg_link_t *link;
-    const rg_config_t *config;
-    const char *name;
-    pid_t supervisor;
-    int json, ready, foreign; // foreign: another process answered
-    rg_failure_t failure;     // no answer in time
+    int wanted, is_ready;
+    char text[RG_NAME_SIZE]; // what the service does: "loading, 34 %"; "": it has not said anything yet
 } starting_t;
 
-static pid_t parent_of(uint32_t pid)
-{
-    char path[32], text[512];
-    int parent = 0;
-    snprintf(path, sizeof path, "/proc/%u/stat", pid);
-    FILE *file = fopen(path, "r");
-    if (!file) return 0;
-    size_t n = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[n] = 0;
-    const char *name_end = strrchr(text, ')'); // pid (name) state parent ...
-    return name_end && sscanf(name_end + 1, " %*c %d", &parent) == 1 ? parent : 0;
-}
+typedef struct {
+    const rg_options_t *options;
+    int report; // pipe
+    char line[RG_REPORT_TEXT + 128];
+    size_t length; // of the line so far
+    starting_t service[RG_SERVICES];
+    int failed; // a service runs but cannot do its work
+    rg_progress_bar_t progress;
+} up_wait_t;
 
-static void print_ready(const starting_t *starting, const Rg__V1__StatusReply *status)
+static void print_ready(const up_wait_t *wait, const char *service, int pid)
 {
-    if (starting->json) {
-        rg_output_json(json_pack("{s:s, s:i}", "service", starting->name, "pid", (int)status->pid));
+    if (wait->options->json) {
+        rg_output_json(json_pack("{s:s, s:i}", "service", service, "pid", pid));
         return;
     }
-    printf("%-10s ready (pid %u)\n", starting->name, status->pid);
-    const char *page = rg_status_text(status, "page"), *token = rg_status_text(status, "token");
-    if (*page) printf("%-10s %s\n", "", page); // the gateway's
-    if (*token) printf("%-10s it asks for the token in %s\n", "", token);
+    printf("%-10s ready (pid %d)\n", service, pid);
     fflush(stdout);
 }
 
-static void up_take_status(void *self, int err, const rg_msg_t *reply)
+static int fail_not_ready(const char *service, const char *text)
 {
-    starting_t *starting = self;
-    if (err == RG_ETIMEOUT) {
-        err = rg_fail(err, "the %s does not answer after %d s: see its log in %s/logs", starting->name,
-                      READY_S, starting->config->run);
-        rg_failure_keep(&starting->failure, err);
-        return;
-    }
-    const Rg__V1__StatusReply *status = err ? NULL : rg_msg_body(reply);
-    starting->foreign = !status || rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_STATUS_REPLY ||
-                        parent_of(status->pid) != starting->supervisor;
-    if (starting->foreign) return;
-    starting->ready = 1;
-    print_ready(starting, status);
+    return rg_fail(RG_EREMOTE,
+                   "the %s %s; the services keep running, and it tries again by itself: `rg-ctl "
+                   "status' shows when it is ready",
+                   service, text);
 }
 
-static void ask_whether_ready(starting_t *starting)
+// Follows one line of the report.
+static int follow_line(up_wait_t *wait, char *line)
 {
-    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST);
-    starting->foreign = 0;
-    rg_link_send(starting->link, &request, READY_S * 1000, up_take_status, starting);
+    char kind[16], name[RG_NAME_SIZE];
+    int pid, at = 0;
+    if (sscanf(line, "%15s %63s %d %n", kind, name, &pid, &at) != 3 || !at) return 0;
+    int number = rg_services_find(name);
+    if (number < 0) return 0;
+    starting_t *service = &wait->service[number];
+    rg_progress_bar_clear(&wait->progress);
+    snprintf(service->text, sizeof service->text, "%s", line + at);
+    if (strcmp(kind, "over") == 0) return rg_fail(RG_EREMOTE, "%s", line + at);
+    if (strcmp(kind, "failed") == 0) {
+        wait->failed = 1;
+        return fail_not_ready(name, line + at);
+    }
+    if (strcmp(kind, "died") == 0) fprintf(stderr, "rg-ctl: %s\n", line + at);
+    if (strcmp(kind, "ready") == 0 && !service->is_ready) print_ready(wait, name, pid);
+    service->is_ready = strcmp(kind, "ready") == 0;
+    return 0;
 }
 
-// Waits for the supervisor's report. A sentence is an error, and so is the end of the supervisor.
-static int check_report(int report, int timeout_ms, const rg_config_t *config)
+static int fail_supervisor(const rg_config_t *config)
 {
-    char sentence[2048], log[RG_PATH_SIZE];
-    struct pollfd readable = {.fd = report, .events = POLLIN};
-    if (poll(&readable, 1, timeout_ms) <= 0) return 0;
-    ssize_t n = read(report, sentence, sizeof sentence - 1);
-    if (n > 0) {
-        sentence[n] = 0;
-        return rg_fail(RG_EREMOTE, "%s", sentence);
-    }
+    char log[RG_PATH_SIZE];
     rg_supervisor_log(config, "supervisor", log);
     return rg_fail(RG_EREMOTE, "the supervisor ended: see %s", log);
 }
 
-static int wait_a_moment(starting_t *starting, int report)
+// Reads what the report has now and follows its whole lines.
+static int follow_report(up_wait_t *wait)
 {
-    int err = rg_link_poll(starting->link, STEP_MS);
-    if (!err) err = check_report(report, starting->foreign ? STEP_MS : 0, starting->config);
-    if (!err) err = rg_failure_raise(&starting->failure);
-    if (!err && starting->foreign) ask_whether_ready(starting);
+    size_t capacity = sizeof wait->line - 1 - wait->length;
+    ssize_t n = read(wait->report, wait->line + wait->length, capacity);
+    if (n <= 0) return n < 0 && errno == EINTR ? 0 : fail_supervisor(&wait->options->config);
+    wait->line[wait->length += (size_t)n] = 0;
+    int err = 0;
+    for (char *end; !err && (end = strchr(wait->line, '\n')) != NULL;) {
+        *end = 0;
+        err = follow_line(wait, wait->line);
+        wait->length -= (size_t)(end + 1 - wait->line);
+        memmove(wait->line, end + 1, wait->length + 1);
+    }
+    if (wait->length == sizeof wait->line - 1) wait->length = 0; // longer than any line of a supervisor
     return err;
 }
 
-static int ask_services(const rg_supervisor_spec_t *spec, pid_t supervisor, starting_t starting[RG_SERVICES])
+// Shows what the services do that are not ready yet.
+static void show_starting(up_wait_t *wait, int n_ready, int n_wanted)
 {
-    const rg_config_t *config = &spec->options->config;
-    const rg_wire_options_t wire = rg_wire_options(config);
+    char note[RG_PROGRESS_SIZE] = "";
     for (int i = 0; i < RG_SERVICES; i++) {
-        if (!(spec->services & 1u << i)) continue;
-        starting[i] = (starting_t){.config = config,
-                                   .name = rg_services_name(i),
-                                   .supervisor = supervisor,
-                                   .json = spec->options->json};
-        int err = rg_link_new(&starting[i].link, &wire, starting[i].name, rg_services_endpoint(config, i),
-                              rg_interrupted());
-        if (err) return err;
-        ask_whether_ready(&starting[i]);
+        const starting_t *service = &wait->service[i];
+        size_t n = strlen(note);
+        if (!service->wanted || service->is_ready) continue;
+        snprintf(note + n, sizeof note - n, "%s%s: %s", n ? "; " : "", rg_services_name(i),
+                 *service->text ? service->text : "starting");
     }
+    rg_progress_bar_show(
+        &wait->progress,
+        &(rg_progress_line_t){
+            .done = (uint64_t)n_ready, .total = (uint64_t)n_wanted, .rate = -1, .left_s = -1, .note = note});
+}
+
+// A service speaks as soon as it listens, which takes a moment.
+static int check_silent(const up_wait_t *wait, double since_s)
+{
+    if (rg_clock_s() - since_s < SILENT_S) return 0;
+    for (int i = 0; i < RG_SERVICES; i++)
+        if (wait->service[i].wanted && !*wait->service[i].text)
+            return rg_fail(RG_ETIMEOUT, "the %s has not begun to listen after %d s: see its log in %s/logs",
+                           rg_services_name(i), SILENT_S, wait->options->config.run);
     return 0;
 }
 
-static int wait_until_ready(const rg_supervisor_spec_t *spec, pid_t supervisor, int report)
+static int wait_until_ready(up_wait_t *wait)
 {
-    starting_t starting[RG_SERVICES] = {0};
-    int err = ask_services(spec, supervisor, starting), left = 1;
-    while (!err && left) {
-        left = 0;
-        for (int i = 0; i < RG_SERVICES && !err; i++) {
-            if (!starting[i].link || starting[i].ready) continue;
-            err = wait_a_moment(&starting[i], report);
-            left += !starting[i].ready;
+    const double since_s = rg_clock_s();
+    for (;;) {
+        int n_ready = 0, n_wanted = 0;
+        for (int i = 0; i < RG_SERVICES; i++) {
+            n_wanted += wait->service[i].wanted;
+            n_ready += wait->service[i].is_ready;
         }
+        if (n_ready == n_wanted) return 0;
+        show_starting(wait, n_ready, n_wanted);
+        struct pollfd readable = {.fd = wait->report, .events = POLLIN};
+        int events = poll(&readable, 1, STEP_MS), err = 0;
+        if (atomic_load(rg_interrupted())) return rg_fail(RG_ESTOPPED, "interrupted");
+        if (events > 0) err = follow_report(wait);
+        if (!err) err = check_silent(wait, since_s);
+        if (err) return err;
     }
-    for (int i = 0; i < RG_SERVICES; i++) rg_link_destroy(&starting[i].link);
-    return err;
+}
+
+// Where the page is, as the gateway says.
+static void print_page(const rg_options_t *options)
+{
+    const rg_wire_options_t wire = rg_wire_options(&options->config);
+    rg_link_t *link;
+    rg_msg_t *request, *reply = NULL;
+    if (options->json ||
+        rg_link_new(&link, &wire, "gateway", options->config.endpoints.gateway, rg_interrupted()) != 0)
+        return;
+    request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST);
+    int err = rg_link_ask(link, &request, &reply, PAGE_MS);
+    if (!err && rg_msg_kind(reply) == RG__V1__ENVELOPE__BODY_STATUS_REPLY) {
+        const char *page = rg_status_text(rg_msg_body(reply), "page"),
+                   *token = rg_status_text(rg_msg_body(reply), "token");
+        if (*page) printf("%-10s %s\n", "", page);
+        if (*token) printf("%-10s it asks for the token in %s\n", "", token);
+    }
+    rg_msg_destroy(&reply);
+    rg_link_destroy(&link);
 }
 
 // ---- up
 
-// Waits for the end of the supervisor and passes SIGINT and SIGTERM on to it.
+// Waits for the end of the supervisor and passes SIGINT and SIGTERM on to it. The second one kills.
 static int stay_attached(pid_t supervisor)
 {
     int status, told = 0;
-    while (waitpid(supervisor, &status, 0) < 0) // a signal ends waitpid: SA_RESTART is not set
-        if (atomic_load(rg_interrupted()) && !told++) kill(supervisor, SIGTERM);
+    while (waitpid(supervisor, &status, 0) < 0) { // a signal ends waitpid: SA_RESTART is not set
+        if (atomic_exchange(rg_interrupted_flag(), 0)) kill(supervisor, told++ ? SIGUSR1 : SIGTERM);
+    }
     return WIFEXITED(status) && WEXITSTATUS(status) == 0
                ? 0
                : rg_fail(RG_EREMOTE, "the supervisor was killed, and the services with it");
+}
+
+// Stops all services. They were just started, so none has much to save: after a while they are killed.
+static void stop_started(pid_t supervisor)
+{
+    int pidfd = pidfd_open(supervisor, 0);
+    struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+    kill(supervisor, SIGTERM);
+    if (pidfd >= 0 && poll(&ended, 1, STOPPING_S * 1000) == 0) kill(supervisor, SIGUSR1);
+    while (waitpid(supervisor, NULL, 0) < 0 && errno == EINTR) continue;
+    if (pidfd >= 0) close(pidfd);
+}
+
+static int wait_for_services(const rg_options_t *options, unsigned services, int report, int *failed)
+{
+    up_wait_t wait = {.options = options, .report = report};
+    for (int i = 0; i < RG_SERVICES; i++) wait.service[i].wanted = services >> i & 1;
+    rg_progress_bar_init(&wait.progress, "up", "services", options->json);
+    int err = wait_until_ready(&wait);
+    rg_progress_bar_clear(&wait.progress);
+    *failed = wait.failed;
+    return err;
 }
 
 static int up_run(const rg_options_t *options, const void *input)
@@ -216,20 +267,22 @@ static int up_run(const rg_options_t *options, const void *input)
     char folder[4096];
     unsigned services = own->only ? own->only : rg_services_all(&options->config);
     pid_t supervisor;
-    int report;
+    int report, failed = 0;
     int err = rg_services_check(&options->config, services);
     if (!err) err = check_data(&options->config, services);
     if (!err) err = find_folder(services, folder);
     if (err) return err;
     rg_supervisor_spec_t spec = {
         .options = options, .folder = folder, .services = services, .attached = own->foreground};
+    rg_interrupted();
     if ((err = rg_supervisor_start(&spec, &supervisor, &report)) != 0) return err;
     rg_failure_t failure = {0};
-    rg_failure_keep(&failure, wait_until_ready(&spec, supervisor, report));
+    rg_failure_keep(&failure, wait_for_services(options, services, report, &failed));
     close(report);
-    if (!failure.err) return own->foreground ? stay_attached(supervisor) : 0;
-    kill(supervisor, SIGTERM);
-    waitpid(supervisor, NULL, 0);
+    if (!failure.err && services & 1u << RG_GATEWAY) print_page(options);
+    if (failure.err && !failed) stop_started(supervisor);
+    if (own->foreground && failed) fprintf(stderr, "rg-ctl: %s\n", failure.sentence);
+    if (own->foreground && (failed || !failure.err)) return stay_attached(supervisor);
     return rg_failure_raise(&failure);
 }
 
@@ -237,10 +290,13 @@ const rg_command_t rg_command_up = {
     .name = "up",
     .summary = "Start the services on this machine and keep them running",
     .help =
-        "Starts all services, or those of --only, and returns when each of them answers. A supervisor "
-        "process "
-        "keeps running; it restarts a service that ends. If a service cannot start, its own error is printed "
-        "and nothing is left running.\n\n"
+        "Starts all services, or those of --only, and returns when each of them is ready, however long they "
+        "load. A supervisor process keeps running; it restarts a service that ends. If a service cannot "
+        "start, or ends five times in a row before it is ready, its own error is printed, the exit code is "
+        "1, "
+        "and nothing is left running. If a service starts but cannot do its work, for example because "
+        "the data set cannot be read, its error is printed and the exit code is 1; all services keep "
+        "running, and that service tries again by itself.\n\n"
         "The logs are RUN/logs/SERVICE.log, where RUN is the key `run' of the configuration. `rg-ctl "
         "down' stops everything. Relative paths of the configuration begin in the current directory.",
     .examples = "  rg-ctl up --config configs/smoke.yaml\n"
@@ -250,46 +306,4 @@ const rg_command_t rg_command_up = {
     .size = sizeof(up_t),
     .config = RG_COMMAND_CONFIGURED,
     .run = up_run,
-};
-
-// ---- down
-
-static int down_stop(const rg_config_t *config, pid_t pid, int pidfd)
-{
-    struct pollfd ended = {.fd = pidfd, .events = POLLIN};
-    if (pidfd_send_signal(pidfd, SIGTERM, NULL, 0) != 0) return 0; // it has ended by itself
-    if (poll(&ended, 1, DOWN_MS) == 1) return 0;
-    return rg_fail(RG_ETIMEOUT, "the supervisor (pid %d) did not end within %d s: see %s/logs", (int)pid,
-                   DOWN_MS / 1000, config->run);
-}
-
-static int down_run(const rg_options_t *options, const void *own)
-{
-    pid_t pid = 0;
-    int pidfd = -1, err = rg_pidfile_owner(&options->config, &pid, &pidfd), none = err == RG_ENOENT;
-    (void)own;
-    if (err && !none) return err;
-    if (!none) {
-        err = down_stop(&options->config, pid, pidfd);
-        close(pidfd);
-        if (err) return err;
-    }
-    if (options->json)
-        rg_output_json(json_pack("{s:i}", "stopped", (int)pid));
-    else if (none)
-        printf("%s\n", rg_error());
-    else
-        printf("stopped (pid %d)\n", (int)pid);
-    return 0;
-}
-
-const rg_command_t rg_command_down = {
-    .name = "down",
-    .summary = "Stop the services that `up' started",
-    .help = "Stops the services of the run directory and waits until they have ended. Nothing that was "
-            "acknowledged is lost. An interrupted training goes on where it was with the next `up' and "
-            "`train'.",
-    .examples = "  rg-ctl down --config configs/smoke.yaml\n",
-    .config = RG_COMMAND_CONFIGURED,
-    .run = down_run,
 };

@@ -44,6 +44,23 @@ static void *serve(void *data)
     return NULL;
 }
 
+static rg_msg_t *ask_status(running_t *f)
+{
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST), *reply;
+    assert_ok(rg_link_ask(f->link, &request, &reply, -1));
+    return reply;
+}
+
+// The data set is read while the loader answers already.
+static void await_ready(running_t *f)
+{
+    for (int ready = 0; !ready;) {
+        rg_msg_t *reply = ask_status(f);
+        ready = strcmp(((const Rg__V1__StatusReply *)rg_msg_body(reply))->state, "ready") == 0;
+        rg_msg_destroy(&reply);
+    }
+}
+
 static int start_loader(void **state)
 {
     running_t *f = rg_alloc(sizeof *f);
@@ -62,6 +79,7 @@ static int start_loader(void **state)
     const rg_wire_options_t wire = rg_wire_options(&f->config);
     assert_ok(f->err);
     assert_ok(rg_link_new(&f->link, &wire, "loader", f->config.endpoints.loader, NULL));
+    await_ready(f);
     return 0;
 }
 
@@ -107,13 +125,6 @@ static void send_ingest_request(running_t *f, rg_reply_fn *fn, void *self)
     rg_msg_copy(request, "0", RG__V1__DTYPE__U8, 1, (const uint32_t[]){(uint32_t)size}, jpeg);
     free(jpeg);
     rg_link_send(f->link, &request, -1, fn, self);
-}
-
-static rg_msg_t *ask_status(running_t *f)
-{
-    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST), *reply;
-    assert_ok(rg_link_ask(f->link, &request, &reply, -1));
-    return reply;
 }
 
 static void expect_status(running_t *f, const char *key, const char *value)

@@ -67,6 +67,23 @@ static void bad_factory_strings_are_named(void **state)
     assert_false(rg_index_is_exact("HNSW32,Flat"));
 }
 
+// Strings that FAISS accepts, but that end the process when the index is made, trained or filled.
+static void strings_that_crash_faiss_are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"IVF16,PQ0",   "NSG32", "IVF0,Flat", "HNSW0",
+                                      "IVF4096,PQ0", "PQ7",   "IVF16,"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_fails(rg_index_check(bad[i], DIM), RG_ECONFIG, bad[i]);
+        assert_non_null(strstr(rg_error(), "retrieval.index: "));
+        assert_non_null(strstr(rg_error(), "such strings work: Flat, HNSW32"));
+        assert_null(strstr(rg_error(), ".cpp"));
+    }
+    static const char *const good[] = {"IVF4096,Flat", "IVF16,PQ8", "IVF65536_HNSW32,PQ4",
+                                       "PQ8",          "SQ8",       "LSH"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) assert_ok(rg_index_check(good[i], DIM));
+}
+
 static void too_few_rows_to_train_are_told(void **state)
 {
     (void)state;
@@ -139,10 +156,14 @@ static void the_last_owner_destroys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(indexes_find_nearly_all),       cmocka_unit_test(missing_neighbours_are_minus_one),
-        cmocka_unit_test(bad_factory_strings_are_named), cmocka_unit_test(too_few_rows_to_train_are_told),
-        cmocka_unit_test(a_build_can_be_stopped),        IN_FOLDER(an_index_is_written_and_read),
+        cmocka_unit_test(indexes_find_nearly_all),
+        cmocka_unit_test(missing_neighbours_are_minus_one),
+        cmocka_unit_test(bad_factory_strings_are_named),
+        cmocka_unit_test(too_few_rows_to_train_are_told),
+        cmocka_unit_test(a_build_can_be_stopped),
+        IN_FOLDER(an_index_is_written_and_read),
         cmocka_unit_test(the_last_owner_destroys),
+        cmocka_unit_test(strings_that_crash_faiss_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,6 +88,7 @@ static void *serve(void *argument)
                               .status = on_status,
                               .http_port = server->http_port,
                               .http = server->http,
+                              .load = server->load,
                               .self = server};
     int err = rg_service_new(&server->service, server->options, &spec);
     rg_failure_keep(&server->failure, err);
@@ -109,6 +110,7 @@ int server_start(server_t *server, const rg_wire_options_t *options, const char 
                          .name = server->name,
                          .http = server->http,
                          .http_port = server->http_port,
+                         .load = server->load,
                          .stop = server->stop};
     server->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     sem_init(&server->ready, 0, 0);

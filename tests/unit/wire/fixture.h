@@ -28,8 +28,9 @@ typedef struct {
     const char *name; // NULL: "fixture"
     const rg_http_spec_t *http;
     int http_port;
-    const char *endpoint; // as given
-    char bound[128];      // as bound
+    int (*load)(void *self, const atomic_int *stop); // of the service, self is the server_t; or NULL
+    const char *endpoint;                            // as given
+    char bound[128];                                 // as bound
     rg_service_t *service;
     pthread_t thread;
     sem_t ready;          // posted when bound, or failed

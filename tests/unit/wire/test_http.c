@@ -184,9 +184,9 @@ static void only_get_is_answered(void **state)
 static void other_paths_are_not_found(void **state)
 {
     assert_answer(*state, "GET / HTTP/1.1\r\n" CLOSE, "404 Not Found",
-                  "not found; this server has /metrics and /healthz\n");
+                  "not found; this server has /metrics, /healthz and /livez\n");
     assert_answer(*state, "GET /metrics/../etc HTTP/1.1\r\n" CLOSE, "404 Not Found",
-                  "not found; this server has /metrics and /healthz\n");
+                  "not found; this server has /metrics, /healthz and /livez\n");
 }
 
 // The answer does not wait for the body, which never comes.

@@ -36,10 +36,12 @@ static void a_status_has_its_fields_by_key(void **state)
     state_field.key = "state", state_field.value = "idle";
     file.key = "file", file.value = "\xff.jpg";
     status.service = "loader", status.version = "1.2.3", status.pid = 7, status.uptime_s = 1.5;
+    status.state = "loading", status.detail = "34 %";
     status.n_fields = 2, status.fields = fields;
     json_t *object = json_pack("{s:s}", "service", "loader");
     rg_json_status(object, &status);
-    assert_json(object, "{\"service\":\"loader\",\"version\":\"1.2.3\",\"pid\":7,\"uptime_s\":1.5,"
+    assert_json(object, "{\"service\":\"loader\",\"version\":\"1.2.3\",\"pid\":7,\"uptime_s\":1.5,\"state\":"
+                        "\"loading\",\"detail\":\"34 %\","
                         "\"fields\":{\"state\":\"idle\",\"file\":\"%FF.jpg\"}}");
 }
 
