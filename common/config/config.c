@@ -34,6 +34,7 @@ typedef struct {
     const char *origin; // file name, for sentences
     rg_config_t *config;
     given_t seen; // in this text
+    int tolerant; // 1: unknown keys and values are passed over
 } reader_t;
 
 // ---- one key
@@ -105,25 +106,32 @@ static int yaml_read_names(const reader_t *reader, const rg_key_t *key, struct f
     return 0;
 }
 
+static int yaml_read_value(const reader_t *reader, const rg_key_t *key, struct fy_node *value, int line)
+{
+    if (key->type == RG_KEY_NAMES && fy_node_is_sequence(value))
+        return yaml_read_names(reader, key, value, line);
+    if (key->type != RG_KEY_NAMES && value && fy_node_is_scalar(value))
+        return yaml_read_scalar(reader, key, value, line);
+    char expected[128], sentence[160];
+    rg_key_expects(key, expected);
+    snprintf(sentence, sizeof sentence, "expects %s", expected);
+    return fail_key(reader, line, key->key, sentence);
+}
+
 static int yaml_read_key(reader_t *reader, const char *name, struct fy_node *value, int line)
 {
     rg_key_t key;
     int position = rg_keys_find(name, &key);
+    if (position < 0 && reader->tolerant) return 0;
     if (position < 0) {
         char where[RG_CONFIG_TEXT + 16];
         snprintf(where, sizeof where, "%.*s:%d", RG_CONFIG_TEXT, reader->origin, line);
         return unknown_key(where, name);
     }
     if (reader->seen.key[position]) return fail_key(reader, line, name, "given twice");
-    reader->seen.key[position] = 1;
-    if (key.type == RG_KEY_NAMES && fy_node_is_sequence(value))
-        return yaml_read_names(reader, &key, value, line);
-    if (key.type != RG_KEY_NAMES && value && fy_node_is_scalar(value))
-        return yaml_read_scalar(reader, &key, value, line);
-    char expected[128], sentence[160];
-    rg_key_expects(&key, expected);
-    snprintf(sentence, sizeof sentence, "expects %s", expected);
-    return fail_key(reader, line, name, sentence);
+    int err = yaml_read_value(reader, &key, value, line);
+    reader->seen.key[position] = !err;
+    return reader->tolerant ? 0 : err;
 }
 
 static int is_null(struct fy_node *node)
@@ -221,10 +229,9 @@ static int check_text(const char *text, size_t length, const char *origin)
     return 0;
 }
 
-static int yaml_read_text(rg_config_t *config, const char *text, size_t length, const char *origin,
-                          given_t *given)
+static int yaml_read_text(reader_t *reader, const char *text, size_t length)
 {
-    int err = check_text(text, length, origin);
+    int err = check_text(text, length, reader->origin);
     if (err) return err;
     complaint_t complaint = {0};
     const struct fy_diag_cfg settings = {
@@ -233,14 +240,12 @@ static int yaml_read_text(rg_config_t *config, const char *text, size_t length, 
     // yaml_read_key finds duplicate keys: the check of libfyaml takes quadratic time.
     const struct fy_parse_cfg parsing = {.flags = FYPCF_QUIET | FYPCF_ALLOW_DUPLICATE_KEYS, .diag = diag};
     struct fy_parser *parser = fy_parser_create(&parsing);
-    reader_t reader = {.origin = origin, .config = config};
     if (!parser || fy_parser_set_string(parser, text, length) != 0)
-        err = rg_fail(RG_ECONFIG, "%s: cannot be parsed", origin);
+        err = rg_fail(RG_ECONFIG, "%s: cannot be parsed", reader->origin);
     else
-        err = yaml_read_documents(&reader, parser, &complaint);
+        err = yaml_read_documents(reader, parser, &complaint);
     if (parser) fy_parser_destroy(parser);
     fy_diag_unref(diag);
-    *given = reader.seen;
     return err;
 }
 
@@ -416,7 +421,9 @@ static int yaml_read_file(rg_config_t *config, const char *path, given_t *given)
     size_t size;
     int err = rg_file_read(path, CONFIG_BYTES_MAX, &text, &size);
     if (err) return err;
-    err = yaml_read_text(config, (const char *)text, size, path, given);
+    reader_t reader = {.origin = path, .config = config};
+    err = yaml_read_text(&reader, (const char *)text, size);
+    *given = reader.seen;
     free(text);
     return err;
 }
@@ -482,6 +489,28 @@ char *rg_config_dump_json(const rg_config_t *config)
     fy_document_destroy(document);
     free(yaml);
     return json;
+}
+
+char *rg_config_compare(const rg_config_t *config, const char *dump, const char *const *keys, int n)
+{
+    rg_config_t dumped = *config;
+    reader_t reader = {.origin = "dump", .config = &dumped, .tolerant = 1};
+    char *text = NULL, there[RG_KEY_VALUE_SIZE], here[RG_KEY_VALUE_SIZE];
+    if (yaml_read_text(&reader, dump, strlen(dump)) != 0) return NULL;
+    for (int i = 0; i < n; i++) {
+        rg_key_t key;
+        int position = rg_keys_find(keys[i], &key);
+        assert(position >= 0);
+        if (!reader.seen.key[position]) continue;
+        rg_key_format(&key, &dumped, there);
+        rg_key_format(&key, config, here);
+        if (strcmp(there, here) == 0) continue;
+        char *longer =
+            rg_format("%s%s%s %s, not %s", text ? text : "", text ? "; " : "", keys[i], there, here);
+        free(text);
+        text = longer;
+    }
+    return text;
 }
 
 void rg_config_help(FILE *out)

@@ -203,6 +203,12 @@ int rg_config_load(rg_config_t *config, const char *path, const char *const *ove
 char *rg_config_dump(const rg_config_t *config);
 char *rg_config_dump_json(const rg_config_t *config); // the same as one line of JSON
 
+// Compares keys with those of a dump, which may be of another version of this program: a key that the dump
+// does not have, or a value that this version does not know, is not compared. Returns the keys that differ as
+// "model.gf 8, not 16; data.img_size 32, not 64", the values of the dump first; free() it. NULL: all are
+// equal.
+char *rg_config_compare(const rg_config_t *config, const char *dump, const char *const *keys, int n);
+
 // Prints one line per key: name, help, range, default.
 void rg_config_help(FILE *out);
 

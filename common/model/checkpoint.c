@@ -8,9 +8,11 @@
 // Metadata: format (pt), rg_version, stage, attributes (separated by spaces), config (the whole YAML),
 // git_revision, and the numbers of rg_checkpoint_info_t.
 //
-// Loading is strict in both directions: a tensor that the configuration needs must be in the file, and a set
-// must not have a tensor in the file that the configuration does not know. Otherwise a network that was trained
-// with a part, such as attention, would be used without it.
+// Loading compares what the checkpoint is before it takes anything from it (check_identity): a code's
+// dimensions belong to attributes by their position, and some keys, such as attr_std, leave no trace in the
+// shapes of tensors. Then every tensor that the configuration needs must be in the file, in its shape.
+// Tensors beyond these are what a user added in Python, if the metadata says that the architecture is the
+// same.
 #include "common/model/checkpoint.h"
 
 #include <inttypes.h>
@@ -20,7 +22,9 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/core/log.h"
 #include "common/model/safetensors.h"
+#include "common/model/stage.h"
 
 // The blocks of a set, and the prefix of their tensors' names.
 static const struct {
@@ -84,11 +88,11 @@ static size_t list_tensors(rg_safetensor_t *out, rg_params_t *const *sets, int n
     return count;
 }
 
-static char *join_names(const rg_names_t *names)
+static char *join_names(const rg_names_t *names, const char *separator)
 {
     char *text = rg_strdup("");
     for (int i = 0; i < names->count; i++) {
-        char *longer = rg_format("%s%s%s", text, i ? " " : "", names->name[i]);
+        char *longer = rg_format("%s%s%s", text, i ? separator : "", names->name[i]);
         free(text);
         text = longer;
     }
@@ -102,7 +106,8 @@ int rg_checkpoint_save(const char *path, const rg_config_t *config, rg_params_t 
     for (int s = 0; s < n; s++) room += (size_t)sets[s]->n * N_BLOCKS;
     rg_safetensor_t *tensors = rg_alloc(room * sizeof *tensors);
     size_t count = list_tensors(tensors, sets, n);
-    char *yaml = rg_config_dump(config), *attributes = join_names(&info->attributes), number[N_NUMBERS][24];
+    char *yaml = rg_config_dump(config), *attributes = join_names(&info->attributes, " "),
+         number[N_NUMBERS][24];
     rg_safetensors_metadata_t metadata[N_NUMBERS + 6] = {
         {"format", "pt"},           {"rg_version", "1"}, {"stage", info->stage},
         {"attributes", attributes}, {"config", yaml},    {"git_revision", RG_GIT_REVISION}};
@@ -150,6 +155,104 @@ int rg_checkpoint_peek(const char *path, rg_checkpoint_info_t *info)
     return err;
 }
 
+// ---- identity
+
+#define TRAIN_ANEW "or train anew, in another run directory (key run) or with rg-ctl train --restart"
+
+// The keys that form a set; NULL: every set.
+static const struct {
+    const char *set, *key;
+} FORMS[] = {
+    {NULL, "data.img_size"},
+    {"content", "model.gf"},
+    {"content", "model.n_res"},
+    {"attribute", "model.attr_dims"},
+    {"attribute", "model.attr_std"},
+    {"generator", "model.mlp"},
+    {"generator", "model.attention"},
+    {"discriminator", "model.df"},
+    {"discriminator", "model.d_layers"},
+    {"discriminator", "model.d_scales"},
+    {"embedder", "model.retrieval"},
+    {"embedder", "model.embed_dim"},
+    {"fusion", "model.fusion"},
+};
+enum { N_FORMS = sizeof FORMS / sizeof *FORMS, LIST_SIZE = 128 };
+
+static int has_set(rg_params_t *const *sets, int n, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (!name || strcmp(sets[i]->name, name) == 0) return 1;
+    return 0;
+}
+
+static int check_form(const rg_safetensors_t *file, const char *path, const rg_config_t *config,
+                      rg_params_t *const *sets, int n)
+{
+    const char *dump = rg_safetensors_metadata(file, "config"), *keys[N_FORMS];
+    int count = 0;
+    for (int i = 0; i < N_FORMS; i++)
+        if (has_set(sets, n, FORMS[i].set)) keys[count++] = FORMS[i].key;
+    char *differences = dump ? rg_config_compare(config, dump, keys, count) : NULL;
+    if (!differences) return 0;
+    int err =
+        rg_fail(RG_EMODEL,
+                "%s: a checkpoint of another architecture: it was trained with %.200s; set these keys as in "
+                "its training, " TRAIN_ANEW,
+                path, differences);
+    free(differences);
+    return err;
+}
+
+// Writes names as "A, B, C". A list that is too long begins at `from`, and ends where the space ends.
+static void list_names(const rg_names_t *names, int from, char out[LIST_SIZE])
+{
+    char *all = join_names(names, ", ");
+    if (strlen(all) < LIST_SIZE) from = 0;
+    free(all);
+    size_t n = (size_t)snprintf(out, LIST_SIZE, "%s", from ? "..., " : "");
+    for (int i = from; i < names->count; i++) {
+        int last = i + 1 == names->count;
+        if (n + strlen(names->name[i]) + sizeof ", ..." > LIST_SIZE) {
+            snprintf(out + n, LIST_SIZE - n, "...");
+            return;
+        }
+        n += (size_t)snprintf(out + n, LIST_SIZE - n, "%s%s", names->name[i], last ? "" : ", ");
+    }
+}
+
+static int check_attributes(const char *path, const rg_checkpoint_wanted_t *wanted, const rg_names_t *trained)
+{
+    const rg_names_t *own = wanted->attributes;
+    char lists[2][LIST_SIZE];
+    int i = 0;
+    while (i < own->count && i < trained->count && strcmp(own->name[i], trained->name[i]) == 0) i++;
+    if (i == own->count && i == trained->count) return 0;
+    list_names(trained, i, lists[0]);
+    list_names(own, i, lists[1]);
+    if (own == &wanted->config->data.attributes)
+        return rg_fail(
+            RG_EMODEL,
+            "%s: trained for the attributes [%s], but data.attributes is [%s]: set data.attributes "
+            "as in its training, names and order, " TRAIN_ANEW,
+            path, lists[0], lists[1]);
+    return rg_fail(
+        RG_EMODEL,
+        "%s: trained for the attributes [%s], but the data set annotates [%s]: use the data set of "
+        "its training, " TRAIN_ANEW,
+        path, lists[0], lists[1]);
+}
+
+static int check_identity(const rg_safetensors_t *file, const char *path,
+                          const rg_checkpoint_wanted_t *wanted, rg_params_t *const *sets, int n,
+                          const rg_checkpoint_info_t *info)
+{
+    int err = wanted->attributes ? check_attributes(path, wanted, &info->attributes) : 0;
+    return err ? err : check_form(file, path, wanted->config, sets, n);
+}
+
+// ---- tensors
+
 static int load_block(const rg_safetensors_t *file, const char *path, rg_params_t *set, int block, float *to)
 {
     int err = 0;
@@ -166,19 +269,58 @@ static int load_block(const rg_safetensors_t *file, const char *path, rg_params_
     return err;
 }
 
-// Every tensor of this set in the file must have a parameter.
-static int check_surplus(const rg_safetensors_t *file, const char *path, const rg_params_t *set)
+// A tensor's name without the prefix of its block.
+static const char *without_block(const char *name)
 {
-    size_t length = strlen(set->name);
-    const rg_safetensor_t *tensor;
-    for (size_t i = 0; (tensor = rg_safetensors_at(file, i)); i++)
-        if (strncmp(tensor->name, set->name, length) == 0 && tensor->name[length] == '.' &&
-            !rg_params_find(set, tensor->name))
-            return rg_fail(
-                RG_EMODEL,
-                "%s: %s has no place in this configuration: a checkpoint of another architecture; the keys "
-                "model.* must be as in its training",
-                path, tensor->name);
+    for (int block = 1; block < N_BLOCKS; block++) {
+        size_t length = strlen(BLOCKS[block].prefix);
+        if (strncmp(name, BLOCKS[block].prefix, length) == 0) return name + length;
+    }
+    return name;
+}
+
+static int begins_with(const char *name, const char *set)
+{
+    size_t length = strlen(set);
+    return strncmp(name, set, length) == 0 && name[length] == '.';
+}
+
+// 1: a tensor that no version of this program wrote for this configuration. The tensors of parts that the
+// caller does not load are not judged.
+static int is_additional(const char *tensor, rg_params_t *const *sets, int n)
+{
+    const char *name = without_block(tensor);
+    for (int i = 0; i < n; i++)
+        if (begins_with(name, sets[i]->name)) return !rg_params_find(sets[i], name);
+    for (enum rg_part part = 0; part < RG_PARTS; part++)
+        if (begins_with(name, rg_part_name(part))) return 0;
+    return 1;
+}
+
+// Without the configuration of the training nothing tells a tensor that a user added from a part of the
+// network that this configuration does not have.
+static int check_additional(const rg_safetensors_t *file, const char *path, rg_params_t *const *sets, int n,
+                            enum rg_checkpoint_use use)
+{
+    const rg_safetensor_t *tensor, *first = NULL;
+    int count = 0;
+    for (size_t i = 0; (tensor = rg_safetensors_at(file, i)); i++) {
+        if (!is_additional(tensor->name, sets, n)) continue;
+        if (!count++) first = tensor;
+    }
+    if (count == 0) return 0;
+    if (!rg_safetensors_metadata(file, "config"))
+        return rg_fail(RG_EMODEL,
+                       "%s: %s has no place in this configuration: a checkpoint of another architecture; the "
+                       "keys model.* must be as in its training",
+                       path, first->name);
+    if (use == RG_CHECKPOINT_RESUME)
+        return rg_fail(
+            RG_EMODEL,
+            "%s: %s%s has no place in the networks, and the next save would lose it: remove it from "
+            "the file to resume, " TRAIN_ANEW,
+            path, first->name, count > 1 ? " (and others)" : "");
+    rg_log(RG_LOG_WARN, "tensors-ignored", "path=%s tensors=%d first=%s", path, count, first->name);
     return 0;
 }
 
@@ -188,9 +330,8 @@ static int load_set(const rg_safetensors_t *file, const char *path, rg_params_t 
                     enum rg_checkpoint_use use)
 {
     char averaged[128];
+    int err = 0;
     tensor_name(averaged, AVERAGED, set->list[0]);
-    int err = check_surplus(file, path, set);
-    if (err) return err;
     if (use == RG_CHECKPOINT_START) {
         err = load_block(file, path, set, rg_safetensors_find(file, averaged) ? AVERAGED : 0, set->value);
         if (!err && set->ema) memcpy(set->ema, set->value, set->count * sizeof *set->ema);
@@ -202,14 +343,16 @@ static int load_set(const rg_safetensors_t *file, const char *path, rg_params_t 
     return err;
 }
 
-int rg_checkpoint_load(const char *path, rg_params_t *const *sets, int n, enum rg_checkpoint_use use,
-                       rg_checkpoint_info_t *info)
+int rg_checkpoint_load(const char *path, const rg_checkpoint_wanted_t *wanted, rg_params_t *const *sets,
+                       int n, rg_checkpoint_info_t *info)
 {
     rg_safetensors_t *file;
     int err = rg_safetensors_open(&file, path);
     if (err) return err;
     err = read_info(file, path, info);
-    for (int s = 0; !err && s < n; s++) err = load_set(file, path, sets[s], use);
+    if (!err) err = check_identity(file, path, wanted, sets, n, info);
+    for (int s = 0; !err && s < n; s++) err = load_set(file, path, sets[s], wanted->use);
+    if (!err) err = check_additional(file, path, sets, n, wanted->use);
     rg_safetensors_close(&file);
     return err;
 }

@@ -35,9 +35,18 @@ enum rg_checkpoint_use {
     RG_CHECKPOINT_START,  // averaged weights become the values: for inference and for the next stage
 };
 
-// RG_EMODEL naming the tensor that is missing, has another shape, or is in the file without a place in the
-// sets: a checkpoint of another architecture. On error the sets may be partly written.
-int rg_checkpoint_load(const char *path, rg_params_t *const *sets, int n, enum rg_checkpoint_use use,
-                       rg_checkpoint_info_t *info);
+// What a checkpoint must be to be taken up.
+typedef struct {
+    const rg_config_t *config;    // its keys that form the sets, and the size of images, are compared
+    const rg_names_t *attributes; // names and order are compared; NULL: any
+    enum rg_checkpoint_use use;
+} rg_checkpoint_wanted_t;
+
+// Fills the sets. RG_EMODEL: the checkpoint is of other attributes or of another architecture; the sentence
+// names both lists, the keys or the tensor, and what to do. A tensor that has no place in the sets is logged
+// and left out; to resume it is refused, because the next save would lose it. On error the sets may be partly
+// written.
+int rg_checkpoint_load(const char *path, const rg_checkpoint_wanted_t *wanted, rg_params_t *const *sets,
+                       int n, rg_checkpoint_info_t *info);
 
 #endif

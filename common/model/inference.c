@@ -68,20 +68,6 @@ static int peek_path(rg_inference_t *self, const char *path, enum rg_stage *stag
     return err;
 }
 
-// A code's dimensions belong to attributes by their position, so names and order must be the same.
-static int check_attributes(const rg_config_t *config, const rg_checkpoint_info_t *info, const char *path)
-{
-    const rg_names_t *wanted = &config->data.attributes, *trained = &info->attributes;
-    if (trained->count != wanted->count)
-        return rg_fail(RG_EMODEL, "%s: trained for %d attributes, data.attributes has %d", path,
-                       trained->count, wanted->count);
-    for (int i = 0; i < wanted->count; i++)
-        if (strcmp(trained->name[i], wanted->name[i]) != 0)
-            return rg_fail(RG_EMODEL, "%s: attribute %d was trained as %s, data.attributes says %s", path,
-                           i + 1, trained->name[i], wanted->name[i]);
-    return 0;
-}
-
 static void hash_weights(rg_params_t *const *sets, int n, char out[17])
 {
     uint64_t hash = 0;
@@ -101,7 +87,8 @@ static int load_classifier(rg_inference_t *self, char path[RG_PATH_SIZE])
     rg_params_init(set, rg_stage_name(RG_STAGE_CLASSIFIER));
     rg_classifier_declare(&self->classifier, set, self->classifier_info.attributes.count);
     rg_params_alloc(set, 0);
-    err = rg_checkpoint_load(path, &set, 1, RG_CHECKPOINT_START, &self->classifier_info);
+    const rg_checkpoint_wanted_t wanted = {.config = self->config, .use = RG_CHECKPOINT_START};
+    err = rg_checkpoint_load(path, &wanted, &set, 1, &self->classifier_info);
     if (!err) hash_weights(&set, 1, self->classifier_weights);
     return err;
 }
@@ -109,12 +96,12 @@ static int load_classifier(rg_inference_t *self, char path[RG_PATH_SIZE])
 static int load_model(rg_inference_t *self, enum rg_stage stage)
 {
     const unsigned parts = rg_stage_parts(stage, self->config) & ~RG_PART_BIT(RG_DISCRIMINATOR);
+    const rg_checkpoint_wanted_t wanted = {
+        .config = self->config, .attributes = &self->config->data.attributes, .use = RG_CHECKPOINT_START};
     rg_params_t *sets[RG_PARTS];
-    int err = check_attributes(self->config, &self->info, self->path);
-    if (err) return err;
     rg_model_new(&self->model, self->config, parts, 0);
     int n = rg_model_sets(self->model, sets);
-    err = rg_checkpoint_load(self->path, sets, n, RG_CHECKPOINT_START, &self->info);
+    int err = rg_checkpoint_load(self->path, &wanted, sets, n, &self->info);
     if (err) return err;
     hash_weights(sets, n, self->weights);
     if (parts & RG_PART_BIT(RG_EMBEDDER)) rg_model_id(self->model, self->embedding);

@@ -28,9 +28,6 @@
 #include "common/core/hash.h"
 #include "common/model/layers.h"
 
-static const char *const NAMES[RG_PARTS] = {"content",       "attribute", "generator",
-                                            "discriminator", "embedder",  "fusion"};
-
 // ---- parts and their parameters
 
 static void declare_part(rg_model_t *model, enum rg_part part)
@@ -90,7 +87,7 @@ void rg_model_new(rg_model_t **out, const rg_config_t *config, unsigned parts, u
     model->parts = parts;
     for (enum rg_part part = 0; part < RG_PARTS; part++) {
         if (!(parts & RG_PART_BIT(part))) continue;
-        rg_params_init(&model->set[part], NAMES[part]);
+        rg_params_init(&model->set[part], rg_part_name(part));
         declare_part(model, part);
     }
     alloc_parts(model, trains);

@@ -1,6 +1,10 @@
 // The file is untrusted. What is checked before a tensor is given out: the header fits into the file and is
-// JSON; a tensor is F32, has at most 4 dimensions, and the product of its dimensions does not overflow; its
-// range of bytes lies within the file, has exactly that length, and begins on a multiple of 4.
+// JSON; the tensor's range of bytes lies within the file; the product of its dimensions does not overflow and
+// is the length of its range. Tensors that are not F32, or have more than 4 dimensions, are listed without
+// their data: a program in Python may have added them.
+//
+// Other writers do not pad the header, so the data may begin at any address. Then it is copied to an aligned
+// one; files that this program writes are used where they are mapped.
 #include "common/model/safetensors.h"
 
 #include <fcntl.h>
@@ -77,49 +81,82 @@ int rg_safetensors_write(const char *path, const rg_safetensor_t *tensors, size_
 struct rg_safetensors {
     void *map;
     size_t map_size;
+    unsigned char *aligned; // copy of the data, or NULL
     json_t *header;
     rg_safetensor_t *tensors;
     size_t n;
 };
 
-// Fills tensor from one header entry, with every number checked against the size of the data section.
-static int read_entry(rg_safetensor_t *tensor, const char *name, json_t *entry, const unsigned char *data,
-                      size_t size, const char *origin)
+// The section of the file that holds the tensors.
+typedef struct {
+    const unsigned char *bytes; // aligned to 4
+    size_t size;
+    const char *origin;
+} section_t;
+
+// Fills rank, shape and count. size: bytes of the data section.
+static int read_shape(rg_safetensor_t *tensor, json_t *shape, const section_t *data)
 {
-    const char *dtype;
-    json_t *shape;
-    json_int_t begin, end;
-    if (strlen(name) >= sizeof tensor->name)
-        return rg_fail(RG_EFORMAT, "%s: a tensor name is too long", origin);
-    if (json_unpack(entry, "{s:s, s:o, s:[I,I!]}", "dtype", &dtype, "shape", &shape, "data_offsets", &begin,
-                    &end) != 0)
-        return rg_fail(RG_EFORMAT, "%s: malformed entry of tensor %s", origin, name);
-    if (strcmp(dtype, "F32") != 0)
-        return rg_fail(RG_EFORMAT, "%s: tensor %s is %.16s, not F32", origin, name, dtype);
-    if (!json_is_array(shape) || json_array_size(shape) > 4)
-        return rg_fail(RG_EFORMAT, "%s: tensor %s has more than 4 dimensions", origin, name);
-    snprintf(tensor->name, sizeof tensor->name, "%s", name);
     tensor->rank = (int)json_array_size(shape);
     tensor->count = 1;
     for (int d = 0; d < tensor->rank; d++) {
         json_int_t side = json_integer_value(json_array_get(shape, (size_t)d));
-        if (side < 0 || side > INT32_MAX || (side > 0 && tensor->count > size / (size_t)side))
-            return rg_fail(RG_EFORMAT, "%s: tensor %s is larger than the file", origin, name);
+        if (side < 0 || side > INT32_MAX || (side > 0 && tensor->count > data->size / (size_t)side))
+            return rg_fail(RG_EFORMAT, "%s: tensor %s is larger than the file", data->origin, tensor->name);
         tensor->shape[d] = (int)side;
         tensor->count *= (size_t)side;
     }
-    if (begin < 0 || end < begin || (size_t)end > size ||
-        (size_t)(end - begin) != tensor->count * sizeof(float) ||
-        ((uintptr_t)data + (size_t)begin) % sizeof(float) != 0)
-        return rg_fail(RG_EFORMAT, "%s: tensor %s does not fit its place in the file", origin, name);
-    tensor->data = (const float *)(const void *)(data + begin);
     return 0;
+}
+
+// Fills tensor from one header entry, with every number checked against the size of the data section.
+static int read_entry(rg_safetensor_t *tensor, const char *name, json_t *entry, const section_t *data)
+{
+    const char *dtype;
+    json_t *shape;
+    json_int_t begin, end;
+    if (json_unpack(entry, "{s:s, s:o, s:[I,I!]}", "dtype", &dtype, "shape", &shape, "data_offsets", &begin,
+                    &end) != 0 ||
+        !json_is_array(shape))
+        return rg_fail(RG_EFORMAT, "%s: malformed entry of tensor %s", data->origin, name);
+    snprintf(tensor->name, sizeof tensor->name, "%s", name); // a longer name is not one of ours
+    if (begin < 0 || end < begin || (size_t)end > data->size)
+        return rg_fail(RG_EFORMAT, "%s: tensor %s does not fit its place in the file", data->origin, name);
+    if (strcmp(dtype, "F32") != 0 || json_array_size(shape) > 4) return 0;
+    int err = read_shape(tensor, shape, data);
+    if (err) return err;
+    if ((size_t)(end - begin) != tensor->count * sizeof(float) || (size_t)begin % sizeof(float) != 0)
+        return rg_fail(RG_EFORMAT, "%s: tensor %s does not fit its place in the file", data->origin, name);
+    tensor->data = (const float *)(const void *)(data->bytes + begin);
+    return 0;
+}
+
+// The header that begins at text, an object.
+static int read_header(json_t **header, const char *text, size_t length, const char *origin)
+{
+    json_error_t problem;
+    *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
+    if (json_is_object(*header) && json_object_size(*header) <= TENSORS_MAX) return 0;
+    int err = json_is_object(*header)
+                  ? rg_fail(RG_ELIMIT, "%s: more than %d tensors", origin, TENSORS_MAX)
+                  : rg_fail(RG_EFORMAT, "%s: the header is not a JSON object: %.100s", origin, problem.text);
+    json_decref(*header);
+    return err;
+}
+
+static void align_data(rg_safetensors_t *file, section_t *data)
+{
+    if ((uintptr_t)data->bytes % sizeof(float) == 0) return;
+    file->aligned = rg_alloc(data->size + 1);
+    memcpy(file->aligned, data->bytes, data->size);
+    data->bytes = file->aligned;
 }
 
 int rg_safetensors_parse(rg_safetensors_t **out, const void *bytes, size_t size, const char *origin)
 {
     uint64_t length;
-    json_error_t problem;
+    json_t *header, *entry;
+    const char *name, *text = (const char *)bytes + sizeof length;
     if (size < sizeof length)
         return rg_fail(RG_EFORMAT, "%s: not a safetensors file (%zu bytes)", origin, size);
     memcpy(&length, bytes, sizeof length);
@@ -128,25 +165,17 @@ int rg_safetensors_parse(rg_safetensors_t **out, const void *bytes, size_t size,
                        (unsigned long long)length, HEADER_MAX);
     if (length > size - sizeof length)
         return rg_fail(RG_EFORMAT, "%s: cut short, the file ends within the header", origin);
-    const char *text = (const char *)bytes + sizeof length;
-    json_t *header = json_loadb(text, length, JSON_REJECT_DUPLICATES, &problem);
-    if (!json_is_object(header)) {
-        json_decref(header);
-        return rg_fail(RG_EFORMAT, "%s: the header is not a JSON object: %.100s", origin, problem.text);
-    }
+    int err = read_header(&header, text, length, origin);
+    if (err) return err;
     rg_safetensors_t *file = rg_alloc(sizeof *file);
+    section_t data = {(const unsigned char *)text + length, size - sizeof length - length, origin};
     file->header = header;
-    int err = json_object_size(header) > TENSORS_MAX
-                  ? rg_fail(RG_ELIMIT, "%s: more than %d tensors", origin, TENSORS_MAX)
-                  : 0;
     file->tensors = rg_alloc((json_object_size(header) + 1) * sizeof *file->tensors);
-    const unsigned char *data = (const unsigned char *)text + length;
-    const char *name;
-    json_t *entry;
+    align_data(file, &data);
     json_object_foreach(header, name, entry)
     {
         if (err || strcmp(name, "__metadata__") == 0) continue;
-        err = read_entry(&file->tensors[file->n++], name, entry, data, size - sizeof length - length, origin);
+        err = read_entry(&file->tensors[file->n++], name, entry, &data);
     }
     if (err)
         rg_safetensors_close(&file);
@@ -187,6 +216,7 @@ void rg_safetensors_close(rg_safetensors_t **out)
     if (file->map) munmap(file->map, file->map_size);
     json_decref(file->header);
     free(file->tensors);
+    free(file->aligned);
     free(file);
     *out = NULL;
 }
@@ -211,6 +241,10 @@ int rg_safetensors_read(const rg_safetensors_t *file, const char *origin, const 
 {
     const rg_safetensor_t *tensor = rg_safetensors_find(file, name);
     if (!tensor) return rg_fail(RG_EMODEL, "%s: no tensor %s", origin, name);
+    if (!tensor->data)
+        return rg_fail(RG_EMODEL, "%s: tensor %s is %.16s of %zu dimensions, not F32 of at most 4", origin,
+                       name, json_string_value(json_object_get(json_object_get(file->header, name), "dtype")),
+                       json_array_size(json_object_get(json_object_get(file->header, name), "shape")));
     if (tensor->rank != rank || memcmp(tensor->shape, shape, (size_t)rank * sizeof *shape) != 0) {
         char has[64], wants[64];
         format_shape(has, tensor->rank, tensor->shape);

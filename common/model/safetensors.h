@@ -9,7 +9,7 @@
 typedef struct {
     char name[128];
     int rank, shape[4];
-    const float *data; // F32 only; count floats, borrowed
+    const float *data; // count floats, borrowed; NULL in a file that is read: not F32, or of more dimensions
     size_t count;
 } rg_safetensor_t;
 

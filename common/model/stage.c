@@ -19,6 +19,13 @@ static const struct {
     {"stage3", "3", RG_STAGE_2, RG_STAGE3_PARTS, RG_STAGE3_TRAINS, offsetof(rg_config_t, stage3)},
 };
 
+const char *rg_part_name(enum rg_part part)
+{
+    static const char *const names[RG_PARTS] = {"content",       "attribute", "generator",
+                                                "discriminator", "embedder",  "fusion"};
+    return names[part];
+}
+
 const char *rg_stage_name(enum rg_stage stage)
 {
     assert(stage >= 0 && stage < RG_STAGES);

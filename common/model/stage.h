@@ -21,6 +21,9 @@ enum rg_part { RG_CONTENT, RG_ATTRIBUTE, RG_GENERATOR, RG_DISCRIMINATOR, RG_EMBE
 
 #define RG_PART_BIT(part) (1u << (part))
 
+// "content": prefix of the names of its tensors.
+const char *rg_part_name(enum rg_part part);
+
 #define RG_STAGE1_PARTS                                                                                      \
     (RG_PART_BIT(RG_CONTENT) | RG_PART_BIT(RG_ATTRIBUTE) | RG_PART_BIT(RG_GENERATOR) |                       \
      RG_PART_BIT(RG_DISCRIMINATOR))

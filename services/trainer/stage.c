@@ -76,7 +76,9 @@ static int start_from(run_t *run, enum rg_stage earlier)
     for (int i = 0; i < n; i++)
         if (rg_stage_parts(earlier, run->config) & RG_PART_BIT((unsigned)(sets[i] - run->model->set)))
             sets[kept++] = sets[i];
-    return rg_checkpoint_load(path, sets, kept, RG_CHECKPOINT_START, &info);
+    return rg_checkpoint_load(
+        path, &(rg_checkpoint_wanted_t){run->config, &run->config->data.attributes, RG_CHECKPOINT_START},
+        sets, kept, &info);
 }
 
 static int resume_stage(run_t *run)
@@ -84,7 +86,10 @@ static int resume_stage(run_t *run)
     rg_params_t *sets[RG_PARTS];
     rg_checkpoint_info_t info;
     int n = run->learner->sets(run->state, sets);
-    int err = rg_checkpoint_load(run->checkpoint, sets, n, RG_CHECKPOINT_RESUME, &info);
+    const rg_checkpoint_wanted_t wanted = {run->config,
+                                           run->model ? &run->config->data.attributes : &run->data.attributes,
+                                           RG_CHECKPOINT_RESUME};
+    int err = rg_checkpoint_load(run->checkpoint, &wanted, sets, n, &info);
     if (err) return err;
     if (info.fingerprint != run->data.fingerprint)
         return rg_fail(RG_EMODEL,

@@ -448,6 +448,32 @@ static void attributes_are_found_by_name(void **state)
     assert_string_equal(path, "run/metrics.jsonl");
 }
 
+// A dump of another version has keys and values that this one does not know, and lacks others.
+static void a_dump_is_compared_key_by_key(void **state)
+{
+    static const char *const keys[] = {"model.gf", "model.mlp", "data.root", "stage1.optimizer"};
+    rg_config_t other;
+    (void)state;
+    rg_config_init(&config);
+    other = config;
+    char *dump = rg_config_dump(&config), *text;
+    assert_null(rg_config_compare(&config, dump, keys, 4));
+    other.model.gf = 32;
+    other.model.mlp = 8;
+    strcpy(other.data.root, "elsewhere");
+    text = rg_config_compare(&other, dump, keys, 4);
+    assert_string_equal(text,
+                        "model.gf 64, not 32; model.mlp 256, not 8; data.root \"data\", not \"elsewhere\"");
+    free(text);
+    assert_null(rg_config_compare(&other, dump, keys + 3, 1));
+    text =
+        rg_config_compare(&config, "model: {gf: 8, gone: 3}\nstage1: {optimizer: lion}\nnew: [1]\n", keys, 4);
+    assert_string_equal(text, "model.gf 8, not 64");
+    free(text);
+    assert_null(rg_config_compare(&config, "{", keys, 4));
+    free(dump);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,6 +485,7 @@ int main(void)
         IN_FOLDER(overrides_win_over_the_file),
         IN_FOLDER(the_environment_overrides_the_file_and_set_both),
         cmocka_unit_test(a_dump_reads_back_identical),
+        cmocka_unit_test(a_dump_is_compared_key_by_key),
         cmocka_unit_test(each_key_can_be_set_and_reads_back),
         cmocka_unit_test(each_bad_file_has_its_sentence),
         cmocka_unit_test(each_bad_override_has_its_sentence),

@@ -6,18 +6,20 @@
 #include "common/core/alloc.h"
 #include "common/core/file.h"
 #include "common/model/checkpoint.h"
+#include "common/model/safetensors.h"
 #include "tests/support/test.h"
 #include "tests/unit/model/tiny.h"
 
-static const rg_checkpoint_info_t INFO = {.stage = "stage3",
-                                          .iteration = 7,
-                                          .iterations = 9,
-                                          .fingerprint = UINT64_MAX,
-                                          .set_generation = 3,
-                                          .retrieved = 50,
-                                          .retrieved_new = 5,
-                                          .last_new_generation = 4,
-                                          .attributes = {.count = 2, .name = {"Male", "Young"}}};
+static const rg_checkpoint_info_t INFO = {
+    .stage = "stage3",
+    .iteration = 7,
+    .iterations = 9,
+    .fingerprint = UINT64_MAX,
+    .set_generation = 3,
+    .retrieved = 50,
+    .retrieved_new = 5,
+    .last_new_generation = 4,
+    .attributes = {.count = A, .name = {"Blond_Hair", "Male", "Young"}}};
 
 // A folder with one checkpoint, which the tests write and read.
 typedef struct {
@@ -61,8 +63,9 @@ static int save_model(const lab_t *lab, rg_model_t *model, const rg_checkpoint_i
 
 static int load_into(lab_t *lab, rg_model_t *model, enum rg_checkpoint_use use)
 {
+    const rg_checkpoint_wanted_t wanted = {&lab->config, &lab->config.data.attributes, use};
     rg_params_t *sets[RG_PARTS];
-    return rg_checkpoint_load(lab->path, sets, rg_model_sets(model, sets), use, &lab->info);
+    return rg_checkpoint_load(lab->path, &wanted, sets, rg_model_sets(model, sets), &lab->info);
 }
 
 // Different numbers in every block of every set.
@@ -104,8 +107,8 @@ static void resuming_restores_every_block(void **state)
     assert_int_equal(lab->info.iteration, 7);
     assert_true(lab->info.fingerprint == UINT64_MAX);
     assert_int_equal(lab->info.retrieved_new, 5);
-    assert_int_equal(lab->info.attributes.count, 2);
-    assert_string_equal(lab->info.attributes.name[1], "Young");
+    assert_int_equal(lab->info.attributes.count, A);
+    assert_string_equal(lab->info.attributes.name[2], "Young");
     rg_model_destroy(&saved);
     rg_model_destroy(&loaded);
 }
@@ -124,21 +127,131 @@ static void starting_takes_the_averaged_weights(void **state)
     rg_model_destroy(&loaded);
 }
 
+// A model of another configuration than that of the checkpoint.
+static void assert_refused(lab_t *lab, rg_config_t other, const char *sentence)
+{
+    rg_config_t before = lab->config;
+    lab->config = other;
+    rg_model_t *model = lab_model(lab, RG_STAGE1_PARTS, 0);
+    assert_fails(load_into(lab, model, RG_CHECKPOINT_START), RG_EMODEL, sentence);
+    assert_non_null(strstr(rg_error(), "--restart"));
+    rg_model_destroy(&model);
+    lab->config = before;
+}
+
+// Some of these keys leave no trace in the shapes of tensors.
 static void another_architecture_is_named(void **state)
 {
     lab_t *lab = *state;
     rg_model_t *saved = lab_model(lab, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
     assert_ok(save_model(lab, saved, &INFO));
-    lab->config.model.gf = 8;
-    rg_model_t *wider = lab_model(lab, RG_STAGE1_PARTS, 0), *more = lab_model(lab, RG_STAGE2_PARTS, 0);
-    assert_fails(load_into(lab, wider, RG_CHECKPOINT_START), RG_EMODEL,
-                 "content.in.weight is 4x3x7x7, needed is 8x3x7x7: a checkpoint of another architecture");
-    rg_params_t *embedder = &more->set[RG_EMBEDDER];
-    assert_fails(rg_checkpoint_load(lab->path, &embedder, 1, RG_CHECKPOINT_START, &lab->info), RG_EMODEL,
-                 "no tensor embedder.");
+    rg_config_t wider = lab->config, larger = wider, spread = wider;
+    wider.model.gf = 8;
+    larger.data.img_size = 32;
+    spread.model.attr_std = 0.75;
+    assert_refused(lab, wider, "it was trained with model.gf 4, not 8");
+    assert_refused(lab, larger, "it was trained with data.img_size 16, not 32");
+    assert_refused(lab, spread, "model.attr_std 0.5, not 0.75");
+    rg_model_t *more = lab_model(lab, RG_STAGE2_PARTS, 0);
+    assert_fails(load_into(lab, more, RG_CHECKPOINT_START), RG_EMODEL,
+                 "no tensor embedder.conv.0.weight: a checkpoint of another architecture");
     rg_model_destroy(&more);
-    rg_model_destroy(&wider);
     rg_model_destroy(&saved);
+}
+
+// Stage 1 does not depend on keys of the parts that it does not have.
+static void keys_of_other_parts_are_not_compared(void **state)
+{
+    lab_t *lab = *state;
+    rg_model_t *saved = lab_model(lab, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
+    assert_ok(save_model(lab, saved, &INFO));
+    lab->config.model.embed_dim = 9;
+    lab->config.stage1.lr = 0.01;
+    assert_ok(load_into(lab, saved, RG_CHECKPOINT_RESUME));
+    rg_model_destroy(&saved);
+}
+
+// Codes belong to attributes by their position, so another order is another model.
+static void other_attributes_are_named(void **state)
+{
+    lab_t *lab = *state;
+    rg_model_t *model = lab_model(lab, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
+    const rg_names_t reordered = {.count = A, .name = {"Male", "Blond_Hair", "Young"}},
+                     replaced = {.count = A, .name = {"Blond_Hair", "Male", "Smiling"}},
+                     fewer = {.count = 2, .name = {"Blond_Hair", "Male"}},
+                     *others[] = {&reordered, &replaced, &fewer};
+    static const char *const lists[] = {"Male, Blond_Hair, Young", "Blond_Hair, Male, Smiling",
+                                        "Blond_Hair, Male"};
+    assert_ok(save_model(lab, model, &INFO));
+    for (int i = 0; i < 3; i++)
+        for (int use = 0; use < 2; use++) {
+            char *sentence =
+                rg_format("trained for the attributes [Blond_Hair, Male, Young], but data.attributes is [%s]",
+                          lists[i]);
+            lab->config.data.attributes = *others[i];
+            assert_fails(load_into(lab, model, use), RG_EMODEL, sentence);
+            assert_non_null(strstr(rg_error(), "set data.attributes as in its training"));
+            free(sentence);
+        }
+    rg_model_destroy(&model);
+}
+
+// A list that is too long for a sentence begins where the two lists part.
+static void long_lists_show_where_they_differ(void **state)
+{
+    lab_t *lab = *state;
+    rg_checkpoint_info_t info = INFO;
+    rg_model_t *model = lab_model(lab, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
+    for (info.attributes.count = 0; info.attributes.count < RG_ATTRIBUTES_MAX; info.attributes.count++)
+        snprintf(info.attributes.name[info.attributes.count], RG_NAME_SIZE, "An_Attribute_%d",
+                 info.attributes.count);
+    assert_ok(save_model(lab, model, &info));
+    lab->config.data.attributes = info.attributes;
+    strcpy(lab->config.data.attributes.name[35], "Other");
+    assert_fails(load_into(lab, model, RG_CHECKPOINT_START), RG_EMODEL,
+                 "attributes [..., An_Attribute_35, An_Attribute_36, ");
+    assert_non_null(strstr(rg_error(), "data.attributes is [..., Other, An_Attribute_36, "));
+    rg_model_destroy(&model);
+}
+
+// Saves the model's checkpoint with a tensor that a user added, with or without its metadata.
+static void save_with_additional(const lab_t *lab, rg_model_t *model, const char *name, int with_config)
+{
+    rg_params_t *sets[RG_PARTS];
+    rg_safetensor_t tensors[512];
+    rg_safetensors_t *file;
+    rg_safetensors_metadata_t notes[] = {
+        {"rg_version", "1"}, {"stage", "stage1"}, {"attributes", "Blond_Hair Male Young"}, {"config", NULL}};
+    size_t n = 0;
+    assert_ok(rg_checkpoint_save(lab->path, &lab->config, sets, rg_model_sets(model, sets), &INFO));
+    assert_ok(rg_safetensors_open(&file, lab->path));
+    for (const rg_safetensor_t *tensor; (tensor = rg_safetensors_at(file, n)) != NULL;)
+        tensors[n++] = *tensor;
+    tensors[n] = tensors[0];
+    snprintf(tensors[n].name, sizeof tensors[n].name, "%s", name);
+    notes[3].value = rg_safetensors_metadata(file, "config");
+    assert_ok(rg_safetensors_write(lab->path, tensors, n + 1, notes, with_config ? 4 : 3));
+    rg_safetensors_close(&file);
+}
+
+// Inference and the next stage do without it. A resumed stage would lose it with its next save.
+static void additional_tensors_are_ignored_or_named(void **state)
+{
+    static const char *const names[] = {"content.mean", "ema.generator.extra", "notes"};
+    lab_t *lab = *state;
+    rg_model_t *model = lab_model(lab, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
+    for (int i = 0; i < 3; i++) {
+        save_with_additional(lab, model, names[i], 1);
+        assert_ok(load_into(lab, model, RG_CHECKPOINT_START));
+        char *sentence =
+            rg_format("%s has no place in the networks, and the next save would lose it", names[i]);
+        assert_fails(load_into(lab, model, RG_CHECKPOINT_RESUME), RG_EMODEL, sentence);
+        free(sentence);
+    }
+    save_with_additional(lab, model, "content.mean", 0);
+    assert_fails(load_into(lab, model, RG_CHECKPOINT_START), RG_EMODEL,
+                 "content.mean has no place in this configuration: a checkpoint of another architecture");
+    rg_model_destroy(&model);
 }
 
 // The attention's head must be in the file where the configuration has it, and only there.
@@ -146,17 +259,17 @@ static void attention_is_part_of_the_architecture(void **state)
 {
     lab_t *lab = *state;
     rg_model_t *plain = lab_model(lab, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
-    lab->config.model.attention = 1;
-    rg_model_t *masked = lab_model(lab, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
     assert_ok(save_model(lab, plain, &INFO));
-    assert_fails(load_into(lab, masked, RG_CHECKPOINT_START), RG_EMODEL,
-                 "no tensor ema.generator.mask.weight: a checkpoint of another architecture");
+    rg_config_t with = lab->config, without = lab->config;
+    with.model.attention = 1;
+    assert_refused(lab, with, "model.attention false, not true");
+    lab->config = with;
+    rg_model_t *masked = lab_model(lab, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
     assert_ok(save_model(lab, masked, &INFO));
     assert_ok(load_into(lab, masked, RG_CHECKPOINT_RESUME));
-    assert_fails(load_into(lab, plain, RG_CHECKPOINT_START), RG_EMODEL,
-                 "generator.mask.weight has no place in this configuration");
-    rg_model_destroy(&plain);
+    assert_refused(lab, without, "model.attention true, not false");
     rg_model_destroy(&masked);
+    rg_model_destroy(&plain);
 }
 
 // Writing fails in the middle, with a file size limit in place of a full disk. The old checkpoint stays, and
@@ -201,9 +314,16 @@ static void other_files_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(resuming_restores_every_block),         TEST(starting_takes_the_averaged_weights),
-        TEST(another_architecture_is_named),         TEST(a_failed_save_leaves_the_old_one),
-        TEST(attention_is_part_of_the_architecture), TEST(other_files_are_refused),
+        TEST(resuming_restores_every_block),
+        TEST(starting_takes_the_averaged_weights),
+        TEST(another_architecture_is_named),
+        TEST(keys_of_other_parts_are_not_compared),
+        TEST(other_attributes_are_named),
+        TEST(long_lists_show_where_they_differ),
+        TEST(additional_tensors_are_ignored_or_named),
+        TEST(a_failed_save_leaves_the_old_one),
+        TEST(attention_is_part_of_the_architecture),
+        TEST(other_files_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

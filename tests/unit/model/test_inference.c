@@ -57,12 +57,13 @@ static direct_t *compute_directly(const tiny_t *f, const char *stage, unsigned p
     rg_model_t *model;
     rg_params_t *sets[RG_PARTS];
     rg_checkpoint_info_t info;
+    const rg_checkpoint_wanted_t wanted = {&f->config, &f->config.data.attributes, RG_CHECKPOINT_START};
     char path[RG_PATH_SIZE];
     rg_config_path(&f->config, stage, path);
     assert_ok(rg_cpu_backend_new(&backend, 0));
     assert_ok(rg_tape_new(&tape, backend));
     rg_model_new(&model, &f->config, parts, 0);
-    assert_ok(rg_checkpoint_load(path, sets, rg_model_sets(model, sets), RG_CHECKPOINT_START, &info));
+    assert_ok(rg_checkpoint_load(path, &wanted, sets, rg_model_sets(model, sets), &info));
     rg_tensor_t *x = rg_tape_tensor(tape, TINY_IMAGES, SIDE, SIDE, 3);
     rg_pixels_to_float(f->pixels, TINY_IMAGES * IMAGE, x->data);
     rg_tensor_t *content = rg_content_encode(tape, &model->content, x);
@@ -238,10 +239,11 @@ static void other_checkpoints_are_refused_and_change_nothing(void **state)
     other = f->config;
     strcpy(other.data.attributes.name[1], "Smiling");
     tiny_save(f, &other, "stage2", RG_STAGE2_PARTS, RG_STAGE2_TRAINS, 100);
-    assert_fails(tiny_load(f, ""), RG_EMODEL, "attribute 2 was trained as Smiling");
+    assert_fails(tiny_load(f, ""), RG_EMODEL,
+                 "attributes [Blond_Hair, Smiling, Young], but data.attributes is [Blond_Hair, Male, Young]");
     other.data.attributes.count = 2;
     tiny_save(f, &other, "stage2", RG_STAGE2_PARTS, RG_STAGE2_TRAINS, 100);
-    assert_fails(tiny_load(f, ""), RG_EMODEL, "trained for 2 attributes");
+    assert_fails(tiny_load(f, ""), RG_EMODEL, "trained for the attributes [Blond_Hair, Smiling]");
     tiny_save(f, &f->config, "classifier", RG_STAGE1_PARTS, 0, 100);
     rg_config_path(&f->config, "classifier.safetensors", path);
     assert_fails(tiny_load(f, path), RG_EMODEL, "a checkpoint of classifier");

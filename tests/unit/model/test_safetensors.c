@@ -51,10 +51,8 @@ static void every_number_is_checked_against_the_file(void **state)
     assert_ok(parse_header("{}"));
     assert_fails(parse_header("[]"), RG_EFORMAT, "not a JSON object");
     assert_fails(parse_header("{\"a\":1}"), RG_EFORMAT, "malformed entry of tensor a");
-    assert_fails(parse_header("{\"a\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,8]}}"), RG_EFORMAT,
-                 "F16, not F32");
-    assert_fails(parse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,2],\"data_offsets\":[0,8]}}"),
-                 RG_EFORMAT, "4 dim");
+    assert_fails(parse_header("{\"a\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[0,12]}}"),
+                 RG_EFORMAT, "fit");
     assert_fails(parse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,12]}}"),
                  RG_EFORMAT, "fit");
     assert_fails(parse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[4,8]}}"), RG_EFORMAT,
@@ -66,6 +64,63 @@ static void every_number_is_checked_against_the_file(void **state)
     assert_fails(
         parse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,8]}}"),
         RG_EFORMAT, "larger");
+}
+
+// Writes a file as another program might: this header, unchanged, and then the data.
+static void write_raw(const char *path, const char *header, const void *data, size_t size)
+{
+    const uint64_t length = strlen(header);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fwrite(&length, sizeof length, 1, file);
+    fwrite(header, 1, length, file);
+    fwrite(data, 1, size, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+// The length of the header decides where the data begins: 8 headers give every alignment. Blanks may stand
+// anywhere between the words of JSON.
+static void headers_of_any_length_are_read(void **state)
+{
+    const float values[] = {1.5f, -2};
+    char *path = rg_format("%s/x.safetensors", (char *)*state);
+    float got[2];
+    for (int blanks = 0; blanks < 8; blanks++) {
+        rg_safetensors_t *file;
+        char *header = rg_format(
+            "{ \"a\" :{\"dtype\":\"F32\",\n\t\"shape\":[2], \"data_offsets\":[0, 8]}%*s}", blanks, "");
+        write_raw(path, header, values, sizeof values);
+        assert_ok(rg_safetensors_open(&file, path));
+        assert_ok(rg_safetensors_read(file, path, "a", 1, (int[]){2}, got));
+        assert_memory_equal(got, values, sizeof values);
+        rg_safetensors_close(&file);
+        free(header);
+    }
+    free(path);
+}
+
+// What we cannot compute with is listed without its data, and refused by name only where it is needed.
+static void tensors_of_other_types_are_passed_over(void **state)
+{
+    static const char header[] =
+        "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+        "\"half\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":[4,8]},"
+        "\"deep\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1],\"data_offsets\":[8,12]}}";
+    const float values[] = {7, 0, 0};
+    char *path = rg_format("%s/x.safetensors", (char *)*state);
+    float got;
+    rg_safetensors_t *file;
+    write_raw(path, header, values, sizeof values);
+    assert_ok(rg_safetensors_open(&file, path));
+    assert_ok(rg_safetensors_read(file, path, "a", 1, (int[]){1}, &got));
+    assert_true(got == 7);
+    assert_null(rg_safetensors_find(file, "half")->data);
+    assert_fails(rg_safetensors_read(file, path, "half", 1, (int[]){2}, &got), RG_EMODEL,
+                 "tensor half is F16 of 1 dimensions, not F32");
+    assert_fails(rg_safetensors_read(file, path, "deep", 1, (int[]){1}, &got), RG_EMODEL,
+                 "tensor deep is F32 of 5 dimensions, not F32 of at most 4");
+    rg_safetensors_close(&file);
+    free(path);
 }
 
 static void cut_files_are_refused(void **state)
@@ -85,6 +140,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(what_is_written_is_read_back),
+        IN_FOLDER(headers_of_any_length_are_read),
+        IN_FOLDER(tensors_of_other_types_are_passed_over),
         cmocka_unit_test(every_number_is_checked_against_the_file),
         cmocka_unit_test(cut_files_are_refused),
     };
