@@ -60,6 +60,7 @@ static const struct {
     {"retrieved", offsetof(rg_checkpoint_info_t, retrieved)},
     {"retrieved_new", offsetof(rg_checkpoint_info_t, retrieved_new)},
     {"last_new_generation", offsetof(rg_checkpoint_info_t, last_new_generation)},
+    {"missing_neighbours", offsetof(rg_checkpoint_info_t, missing_neighbours)},
 };
 enum { N_NUMBERS = sizeof NUMBERS / sizeof *NUMBERS };
 
@@ -182,17 +183,24 @@ enum { N_FORMS = sizeof FORMS / sizeof *FORMS, LIST_SIZE = 128 };
 static int has_set(rg_params_t *const *sets, int n, const char *name)
 {
     for (int i = 0; i < n; i++)
-        if (!name || strcmp(sets[i]->name, name) == 0) return 1;
+        if (strcmp(sets[i]->name, name) == 0) return 1;
     return 0;
 }
 
+// The fusion may be without parameters, and then without a set; stage 3 has it.
+static int forms(const char *name, rg_params_t *const *sets, int n, const rg_checkpoint_info_t *info)
+{
+    return has_set(sets, n, name) || (strcmp(name, rg_part_name(RG_FUSION)) == 0 &&
+                                      strcmp(info->stage, rg_stage_name(RG_STAGE_3)) == 0);
+}
+
 static int check_form(const rg_safetensors_t *file, const char *path, const rg_config_t *config,
-                      rg_params_t *const *sets, int n)
+                      rg_params_t *const *sets, int n, const rg_checkpoint_info_t *info)
 {
     const char *dump = rg_safetensors_metadata(file, "config"), *keys[N_FORMS];
     int count = 0;
     for (int i = 0; i < N_FORMS; i++)
-        if (has_set(sets, n, FORMS[i].set)) keys[count++] = FORMS[i].key;
+        if (!FORMS[i].set || forms(FORMS[i].set, sets, n, info)) keys[count++] = FORMS[i].key;
     char *differences = dump ? rg_config_compare(config, dump, keys, count) : NULL;
     if (!differences) return 0;
     int err =
@@ -248,7 +256,7 @@ static int check_identity(const rg_safetensors_t *file, const char *path,
                           const rg_checkpoint_info_t *info)
 {
     int err = wanted->attributes ? check_attributes(path, wanted, &info->attributes) : 0;
-    return err ? err : check_form(file, path, wanted->config, sets, n);
+    return err ? err : check_form(file, path, wanted->config, sets, n, info);
 }
 
 // ---- tensors

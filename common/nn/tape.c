@@ -17,6 +17,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/arena.h"
+#include "common/core/err.h"
 
 // Reserved addresses cost nothing; only touched pages become memory.
 #ifdef RG_SANITIZED
@@ -41,6 +42,7 @@ struct rg_tape {
     int op;
     int paused;
     int error;
+    const atomic_int *stop; // or NULL
 };
 
 int rg_tape_new(rg_tape_t **out, rg_backend_t *backend)
@@ -121,7 +123,7 @@ const float *rg_tape_data(rg_tape_t *tape, rg_tensor_t *x)
 
 int rg_tape_backward(rg_tape_t *tape)
 {
-    for (node_t *node = tape->last; node; node = node->before) {
+    for (node_t *node = tape->last; node && rg_tape_interrupted(tape) != RG_ESTOPPED; node = node->before) {
         rg_tensor_t *y = node->y;
         if (tape->watch) rg_stopwatch_continue(tape->watch, node->op, RG_STOPWATCH_BACKWARD);
         node->backward(tape, node->ctx);
@@ -131,6 +133,18 @@ int rg_tape_backward(rg_tape_t *tape)
         give_data(tape, y);
     }
     tape->last = NULL;
+    return tape->error;
+}
+
+void rg_tape_stop_at(rg_tape_t *tape, const atomic_int *stop)
+{
+    tape->stop = stop;
+}
+
+int rg_tape_interrupted(rg_tape_t *tape)
+{
+    if (!tape->error && tape->stop && atomic_load(tape->stop))
+        rg_tape_fail(tape, rg_fail(RG_ESTOPPED, "stopped within an iteration"));
     return tape->error;
 }
 

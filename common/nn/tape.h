@@ -19,6 +19,8 @@
 #ifndef RG_NN_TAPE_H
 #define RG_NN_TAPE_H
 
+#include <stdatomic.h>
+
 #include "common/core/clock.h"
 #include "common/nn/backend.h"
 #include "common/nn/tensor.h"
@@ -42,6 +44,11 @@ void rg_tape_resume(rg_tape_t *tape);
 // gradient. Leaves keep theirs.
 int rg_tape_backward(rg_tape_t *tape);
 int rg_tape_error(const rg_tape_t *tape);
+
+// From now on the flag (borrowed; NULL: none) can interrupt the work: once it is nonzero, rg_tape_backward
+// ends before its next function, and rg_tape_interrupted fails the tape, both with RG_ESTOPPED.
+void rg_tape_stop_at(rg_tape_t *tape, const atomic_int *stop);
+int rg_tape_interrupted(rg_tape_t *tape); // the sticky error, after a look at the flag
 
 // A tensor with uninitialised data.
 rg_tensor_t *rg_tape_tensor(rg_tape_t *tape, int n, int h, int w, int c);

@@ -87,7 +87,10 @@ static void count_retrieved(const search_t *search, const Rg__V1__SearchReply *r
     if (reply->generation > self->generation) self->generation = reply->generation;
     for (size_t i = 0; i < reply->n_neighbours; i++) {
         const Rg__V1__Neighbour *neighbour = reply->neighbours[i];
-        if (neighbour->id.len == 0) continue;
+        if (neighbour->id.len == 0) {
+            self->missing++;
+            continue;
+        }
         self->retrieved++;
         if (neighbour->generation <= self->since) continue;
         self->retrieved_new++;

@@ -41,6 +41,7 @@ typedef struct {
     uint64_t generation; // newest generation of the set in a reply
     uint64_t since;      // generation: images added later count as new
     uint64_t retrieved, retrieved_new, last_new_generation;
+    uint64_t missing; // neighbours that the set did not have: their features are zeros
 } rg_neighbours_t;
 
 // features: h, w, C of the features of one neighbour (model/generator.h).

@@ -59,9 +59,10 @@ typedef struct {
     // Its tapes, for timing. The first one also times the work between steps. Returns their number.
     int (*tapes)(void *state, rg_tape_t *tapes[RG_LEARNER_TAPES]);
     // One iteration: losses, gradients and update. rng is this iteration's own. On an error nothing was
-    // updated, or the training cannot go on: RG_ESTOPPED, RG_ENUMERIC, errors of the neighbour source.
+    // updated: RG_ESTOPPED, RG_ENUMERIC, errors of the neighbour source.
     int (*step)(void *state, const rg_batch_t *batch, rg_rng_t *rng, int iteration, rg_losses_t *losses);
-    // Writes sample images of the batch; NULL: there are none. RG_EIO, RG_EFULL, errors of the neighbours.
+    // Writes sample images of the batch; NULL: there are none. RG_EIO, RG_EFULL, RG_ESTOPPED, errors of the
+    // neighbours.
     int (*sample)(void *state, const rg_batch_t *batch, const char *stage, int iteration);
 } rg_learner_t;
 

@@ -103,6 +103,10 @@ int rg_metrics_write(rg_journal_t *metrics, const rg_train_values_t *values, dou
     json_t *object = json_pack("{s:s, s:I, s:f, s:f, s:f}", "stage", values->stage, "iteration",
                                (json_int_t)values->iteration, "lr", lr, "images_per_s", values->images_per_s,
                                "wait_share", values->wait_share);
+    if (values->retrieved + values->missing_neighbours > 0)
+        json_object_update_new(object,
+                               json_pack("{s:I, s:I}", "retrieved", (json_int_t)values->retrieved,
+                                         "missing_neighbours", (json_int_t)values->missing_neighbours));
     for (int i = 0; i < values->losses.n; i++)
         json_object_set_new(object, values->losses.item[i].name, json_real(values->losses.item[i].value));
     char *line = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(7));

@@ -51,7 +51,7 @@ typedef struct {
     uint64_t iteration, iterations;
     double images_per_s, eta_s; // over the last iterations
     double wait_share;          // of the time spent waiting for batches and neighbours
-    uint64_t retrieved, retrieved_new, last_new_generation;
+    uint64_t retrieved, retrieved_new, last_new_generation, missing_neighbours;
     rg_losses_t losses;
 } rg_train_values_t;
 

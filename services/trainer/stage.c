@@ -5,14 +5,12 @@
 //   iterate   next batch -> learner's step -> counts, losses, throughput -> rank 0: metrics, samples, checkpoint
 //   report    JSON for the client
 //
-// What a stage learns is behind its learner (learner.h). A stop arrives while the loop or a step waits for
-// batches or neighbours; a step that is interrupted there has changed nothing, so the state saved is that of
-// the last whole iteration.
+// What a stage learns is behind its learner (learner.h). A step that fails or is interrupted has changed
+// nothing, so the state at the end is that of the last whole iteration, and it is saved (end_early).
 #include "services/trainer/stage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <jansson.h>
 
@@ -36,7 +34,9 @@ typedef struct {
     const atomic_int *stop;
     rg_ranks_t *ranks;
     rg_train_progress_t *progress;
+    const rg_stage_job_t *job;
     rg_train_values_t values;
+    uint64_t saved; // iteration of the checkpoint on the disk
     rg_checkpoint_info_t info;
     char checkpoint[RG_PATH_SIZE];
     rg_backend_t *backend;
@@ -97,6 +97,7 @@ static int resume_stage(run_t *run)
                        run->checkpoint);
     info.iterations = run->info.iterations;
     run->info = info;
+    run->saved = info.iteration;
     return 0;
 }
 
@@ -109,7 +110,7 @@ static int stage_begin(run_t *run)
                                        .attributes =
                                            run->model ? run->config->data.attributes : run->data.attributes};
     snprintf(run->info.stage, sizeof run->info.stage, "%s", run->name);
-    if (rg_exists(run->checkpoint)) return resume_stage(run);
+    if (rg_exists(run->checkpoint) && !run->job->options.restart) return resume_stage(run);
     return before == RG_STAGE_NONE ? 0 : start_from(run, before);
 }
 
@@ -127,11 +128,9 @@ static void broadcast_state(run_t *run)
     }
 }
 
-static int open_files(run_t *run, const rg_stage_options_t *options)
+static int open_files(run_t *run)
 {
     rg_stage_checkpoint(run->stage, run->config, run->checkpoint);
-    if (options->restart)
-        unlink(run->checkpoint); // for good: a trainer that is killed from here on begins anew, too
     int err = rg_mkdirs(run->config->run);
     return err ? err : rg_metrics_open(&run->metrics, run->config);
 }
@@ -151,9 +150,9 @@ static int open_learner(run_t *run)
 }
 
 // Networks and their state, as far as a rank has them by itself.
-static int open_training(run_t *run, const rg_stage_options_t *options)
+static int open_training(run_t *run)
 {
-    int err = is_rank0(run) ? open_files(run, options) : 0;
+    int err = is_rank0(run) ? open_files(run) : 0;
     if (!err) err = rg_cpu_backend_new(&run->backend, run->config->precision == RG_PRECISION_BF16);
     if (!err) err = rg_batch_stream_open(&run->batches, run->config, run->stop, &run->data);
     if (!err && run->data.annotated == 0)
@@ -163,11 +162,13 @@ static int open_training(run_t *run, const rg_stage_options_t *options)
     return err;
 }
 
+// Ranks must not leave a backward pass one by one (translation.c).
 static void watch_tapes(run_t *run)
 {
     rg_tape_t *tapes[RG_LEARNER_TAPES];
     int n = run->learner->tapes(run->state, tapes);
     run->tape = tapes[0];
+    for (int i = 0; i < n && !run->ranks; i++) rg_tape_stop_at(tapes[i], run->stop);
     if (!run->watch) return;
     rg_stopwatch_init(run->watch);
     for (int i = 0; i < n; i++) rg_tape_watch(tapes[i], run->watch);
@@ -188,9 +189,9 @@ static int start_batches(run_t *run)
     return rg_batch_stream_start(run->batches, &spec);
 }
 
-static int open_run(run_t *run, const rg_stage_options_t *options)
+static int open_run(run_t *run)
 {
-    int err = rg_ranks_agree(run->ranks, open_training(run, options));
+    int err = rg_ranks_agree(run->ranks, open_training(run));
     if (err) return err;
     broadcast_state(run);
     if (run->data.fingerprint != run->info.fingerprint)
@@ -198,7 +199,7 @@ static int open_run(run_t *run, const rg_stage_options_t *options)
                       run->config->endpoints.loader);
     if (!err && run->model && run->model->parts & RG_PART_BIT(RG_FUSION))
         err = rg_neighbour_source_open(&run->neighbours, run->model, &run->info, run->ranks, run->stop);
-    if (options->profile) run->watch = rg_alloc(sizeof *run->watch);
+    if (run->job->options.profile) run->watch = rg_alloc(sizeof *run->watch);
     watch_tapes(run);
     if (!err) err = start_batches(run);
     return rg_ranks_agree(run->ranks, err);
@@ -253,6 +254,7 @@ static void publish_progress(run_t *run)
     v->wait_share = rate.wait_share;
     v->retrieved = run->info.retrieved;
     v->retrieved_new = run->info.retrieved_new;
+    v->missing_neighbours = run->info.missing_neighbours;
     v->last_new_generation = run->info.last_new_generation;
     rg_train_progress_set(run->progress, v);
 }
@@ -263,10 +265,12 @@ static int save_checkpoint(run_t *run)
     int n = run->learner->sets(run->state, sets);
     rg_train_progress_set_state(run->progress, "saving", NULL);
     int err = rg_checkpoint_save(run->checkpoint, run->config, sets, n, &run->info);
-    if (!err)
-        rg_log(RG_LOG_INFO, "checkpoint", "stage=%s iteration=%llu path=%s", run->name,
-               (unsigned long long)run->info.iteration, run->checkpoint);
-    return err;
+    if (err) return err;
+    run->saved = run->info.iteration;
+    rg_log(RG_LOG_INFO, "checkpoint", "stage=%s iteration=%llu path=%s", run->name,
+           (unsigned long long)run->info.iteration, run->checkpoint);
+    if (run->job->on_saved) run->job->on_saved(run->job->self);
+    return 0;
 }
 
 static int is_due(uint64_t iteration, int every)
@@ -327,13 +331,34 @@ static int iterate(run_t *run)
     return err;
 }
 
-// After a stop: saves the state, if this run changed it. Returns RG_ESTOPPED, or why it could not be saved.
-static int save_stopped(run_t *run)
+// RG_ENUMERIC: the weights led to numbers that are not finite, so the checkpoint on the disk counts.
+static int fail_diverged(const run_t *run, int err)
 {
-    int err = run->throughput.iterations > 0 && is_rank0(run) ? save_checkpoint(run) : 0;
-    return err ? err
-               : rg_fail(RG_ESTOPPED, "%s stopped at iteration %llu", run->name,
-                         (unsigned long long)run->info.iteration);
+    return rg_fail(
+        err,
+        "%s: %s; the checkpoint of iteration %llu counts. Lower %s.lr (now %g) or %s.clip (now %g; 0: no "
+        "clipping), then train again",
+        run->name, rg_error(), (unsigned long long)run->saved, run->name, run->train->lr, run->name,
+        run->train->clip);
+}
+
+// Saves what this run changed since the last save, then returns err with a sentence that says so.
+static int end_early(run_t *run, int err)
+{
+    const unsigned long long iteration = (unsigned long long)run->info.iteration;
+    rg_failure_t failure = {0};
+    if (err == RG_ENUMERIC) return fail_diverged(run, err);
+    if (!is_rank0(run)) return err;
+    rg_failure_keep(&failure, err);
+    int unsaved = run->throughput.iterations > 0 && run->saved != run->info.iteration;
+    int lost = unsaved ? save_checkpoint(run) : 0;
+    if (lost && err != RG_ESTOPPED)
+        return rg_fail(err, "%s; then it could not be saved either: %s", failure.sentence, rg_error());
+    if (lost) return lost;
+    if (err == RG_ESTOPPED) return rg_fail(err, "%s stopped at iteration %llu", run->name, iteration);
+    return rg_fail(err,
+                   "%s; %s stopped at iteration %llu, which is saved: the same command goes on from there",
+                   failure.sentence, run->name, iteration);
 }
 
 // ---- report
@@ -352,6 +377,8 @@ static char *report_json(run_t *run)
         json_object_set_new(object, "set_generation", json_integer((json_int_t)run->info.set_generation));
         json_object_set_new(object, "retrieved", json_integer((json_int_t)run->info.retrieved));
         json_object_set_new(object, "retrieved_new", json_integer((json_int_t)run->info.retrieved_new));
+        json_object_set_new(object, "missing_neighbours",
+                            json_integer((json_int_t)run->info.missing_neighbours));
         json_object_set_new(object, "last_new_generation",
                             json_integer((json_int_t)run->info.last_new_generation));
     }
@@ -375,17 +402,18 @@ int rg_stage_run(const rg_stage_job_t *job, rg_stage_result_t *result)
                    .train = rg_stage_training(job->stage, config),
                    .learner = rg_learner_find(job->stage, config),
                    .progress = job->progress,
+                   .job = job,
                    .stop = job->stop,
                    .ranks = job->ranks};
     rg_cpu_threads(config->threads);
     rg_train_progress_set_state(job->progress, "waiting", run->name);
-    int err = open_run(run, &job->options);
+    int err = open_run(run);
     if (!err) {
         if (is_rank0(run))
             rg_log(RG_LOG_INFO, "train", "stage=%s iteration=%llu of=%llu", run->name,
                    (unsigned long long)run->info.iteration, (unsigned long long)run->info.iterations);
         err = iterate(run);
-        if (err == RG_ESTOPPED) err = save_stopped(run);
+        if (err) err = end_early(run, err);
     }
     if (!err) {
         snprintf(result->checkpoint, sizeof result->checkpoint, "%s", run->checkpoint);

@@ -17,7 +17,7 @@ typedef struct {
 } rg_stage_result_t;
 
 typedef struct {
-    int restart; // forget the stage's checkpoint
+    int restart; // begin anew; the stage's checkpoint stays until the first save replaces it
     int profile; // the report has "profile": time by operation
 } rg_stage_options_t;
 
@@ -28,11 +28,14 @@ typedef struct {
     rg_stage_options_t options;
     rg_train_progress_t *progress; // updated after each iteration
     const atomic_int *stop;
-    rg_ranks_t *ranks; // NULL: this process trains alone
+    rg_ranks_t *ranks;            // NULL: this process trains alone
+    void (*on_saved)(void *self); // of rank 0, after each save; NULL: none
+    void *self;
 } rg_stage_job_t;
 
-// Trains to the end of the stage, or until *stop: then it saves the state and returns RG_ESTOPPED. Returns at
-// once if the stage is finished.
+// Trains to the end of the stage, or until *stop: then it returns RG_ESTOPPED. Returns at once if the stage is
+// finished. Whatever ends it early, the state of the last whole iteration is saved first, and the sentence
+// says so; only after RG_ENUMERIC is it not saved, because it led to numbers that are not finite.
 //
 // Several ranks call it together (ranks.h). The batch of the configuration is that of each rank: the result
 // is that of one process with as many times the batch. Rank 0 reads and writes the files, the others get the

@@ -15,12 +15,19 @@
 //      backward, update of G and what trains with it
 //
 // D's graph begins with the pixels of fake: no gradient of D's losses reaches G. In 10 D is frozen, so that
-// G's losses flow through D without changing it. Everything that waits for another service comes before the
-// first update: an iteration that is interrupted while it waits has changed no weights.
+// G's losses flow through D without changing it.
+//
+// An iteration that ends early has changed nothing. Everything that waits for another service comes before the
+// first update. After it D's values and moments are put back (undo_discriminator). So a stop does not have to
+// wait for the end of the iteration, which takes half a minute at 128 px: the flag is looked at between the
+// parts, and by the tape within a backward pass. Several ranks look at it only between iterations: a rank that
+// left a backward pass would break the order of their collective operations (ranks.h).
 #include "services/trainer/translation.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/model/discriminator.h"
 #include "common/model/encoders.h"
@@ -34,6 +41,8 @@ int rg_translation_init(rg_translation_t *self, rg_model_t *model, rg_backend_t 
         .model = model, .train = train, .weight = weight, .retriever = retriever, .backend = backend};
     int err = rg_tape_new(&self->tape, backend);
     if (!err) err = rg_tape_new(&self->tape_d, backend);
+    if (model->set[RG_DISCRIMINATOR].m)
+        self->before = rg_alloc(3 * model->set[RG_DISCRIMINATOR].count * sizeof *self->before);
     if (!err && weight->perceptual > 0)
         err = rg_perceptual_init(&self->perceptual, weight->vgg16, model->config.data.img_size);
     if (err) rg_translation_fini(self);
@@ -45,6 +54,8 @@ void rg_translation_fini(rg_translation_t *self)
     rg_tape_destroy(&self->tape);
     rg_tape_destroy(&self->tape_d);
     rg_perceptual_fini(&self->perceptual);
+    free(self->before);
+    self->before = NULL;
 }
 
 int rg_translation_targets(const rg_translation_t *self, const rg_batch_t *batch)
@@ -306,7 +317,7 @@ static int judge_fake(rg_translation_t *self, iteration_t *it)
             rg_loss_gradient_penalty(tape, &self->model->discriminator,
                                      images_input(tape, self->model, it->targets, it->sources->data), fake,
                                      it->draws->mix, (float)self->weight->penalty));
-    int err = rg_tape_error(self->tape);
+    int err = rg_tape_interrupted(self->tape);
     return err ? err : rg_losses_check(it->losses, it->number);
 }
 
@@ -317,10 +328,27 @@ static void learn_discriminator(rg_translation_t *self)
     average_discriminator(self);
 }
 
+static void keep_discriminator(const rg_translation_t *self, const rg_params_t *set)
+{
+    const float *blocks[] = {set->value, set->m, set->v};
+    for (size_t i = 0; i < 3; i++)
+        memcpy(self->before + i * set->count, blocks[i], set->count * sizeof *self->before);
+}
+
+static void undo_discriminator(const rg_translation_t *self)
+{
+    rg_params_t *set = &self->model->set[RG_DISCRIMINATOR];
+    float *const blocks[] = {set->value, set->m, set->v};
+    for (size_t i = 0; i < 3; i++)
+        memcpy(blocks[i], self->before + i * set->count, set->count * sizeof *self->before);
+    rg_params_changed(set);
+}
+
 static int update_discriminator(rg_translation_t *self, int iteration)
 {
     rg_params_t *set = &self->model->set[RG_DISCRIMINATOR];
     rg_tape_op(self->tape, "update");
+    keep_discriminator(self, set);
     return rg_optim_step(self->backend, self->train, iteration, &set, 1, NULL);
 }
 
@@ -379,7 +407,7 @@ static int generator_losses(rg_translation_t *self, const iteration_t *it)
     rg_losses_add(it->losses, "content",
                   rg_loss_l1(tape, it->fake_content, it->own_content, (float)weight->content));
     rg_losses_add(it->losses, "cycle", rg_loss_l1(tape, it->cycle, it->sources, (float)weight->cycle));
-    int err = rg_tape_error(tape);
+    int err = rg_tape_interrupted(tape);
     return err ? err : rg_losses_check(it->losses, it->number);
 }
 
@@ -398,10 +426,15 @@ static int update_generator(rg_translation_t *self, int iteration)
 
 // ---- the iteration
 
-static int tape_errors(const rg_translation_t *self)
+static int tape_errors(rg_translation_t *self)
 {
-    int err = rg_tape_error(self->tape_d);
-    return err ? err : rg_tape_error(self->tape);
+    int err = rg_tape_interrupted(self->tape_d);
+    return err ? err : rg_tape_interrupted(self->tape);
+}
+
+static int is_interrupted(rg_translation_t *self)
+{
+    return rg_tape_interrupted(self->tape) == RG_ESTOPPED;
 }
 
 // Both updates.
@@ -414,7 +447,21 @@ static int update_networks(rg_translation_t *self, iteration_t *it)
     err = agree(self, generator_losses(self, it));
     if (!err) err = agree(self, rg_tape_backward(self->tape));
     discriminator->frozen = 0;
-    return err ? err : update_generator(self, it->number);
+    if (!err) err = update_generator(self, it->number);
+    if (err) undo_discriminator(self);
+    return err;
+}
+
+// Parts 2 to 6, until D's losses are known. RG_ESTOPPED between two of them.
+static int translate_batch(rg_translation_t *self, iteration_t *it)
+{
+    static void (*const parts[])(rg_translation_t *, iteration_t *) = {
+        encode_batch, ask_for_images, judge_real, decode_images, ask_for_cycle};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        if (is_interrupted(self)) return rg_tape_error(self->tape);
+        parts[i](self, it);
+    }
+    return agree(self, judge_fake(self, it));
 }
 
 int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const rg_draws_t *draws,
@@ -424,15 +471,10 @@ int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const r
     it.targets = rg_translation_targets(self, batch);
     it.latent = it.targets - batch->references;
     losses->n = 0;
-    encode_batch(self, &it);
-    ask_for_images(self, &it);
-    judge_real(self, &it);
-    decode_images(self, &it);
-    ask_for_cycle(self, &it);
-    int err = agree(self, judge_fake(self, &it));
+    int err = translate_batch(self, &it);
     if (err) return err;
     learn_discriminator(self);
-    decode_cycle(self, &it);
+    if (!is_interrupted(self)) decode_cycle(self, &it);
     err = agree(self, tape_errors(self));
     return err ? err : update_networks(self, &it);
 }

@@ -31,6 +31,7 @@ typedef struct {
     rg_backend_t *backend;           // borrowed
     rg_ranks_t *ranks;               // borrowed; NULL, as after init: this process trains alone
     rg_tape_t *tape, *tape_d;        // generator and discriminator graphs
+    float *before;                   // [3,D's parameters] its values and moments before its update
     rg_perceptual_t perceptual;      // where that loss has a weight
 } rg_translation_t;
 
@@ -55,9 +56,9 @@ int rg_translation_targets(const rg_translation_t *self, const rg_batch_t *batch
 // attributes that do not change. A share of a batch gets its rows of what the whole batch would have got.
 void rg_translation_draw(rg_translation_t *self, const rg_batch_t *batch, rg_rng_t *rng, rg_draws_t *draws);
 
-// Writes the losses, then makes both updates. Returns the retriever's error, and nothing was updated then; or
-// RG_ENUMERIC, and the network whose losses or gradients are not finite was not updated. With several ranks:
-// the error of any of them.
+// Writes the losses, then makes both updates. On an error all networks are as before the step: the retriever's
+// error, RG_ENUMERIC if losses or gradients are not finite, RG_ESTOPPED where the tapes' flag is set. With
+// several ranks: the error of any of them.
 int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const rg_draws_t *draws,
                         int iteration, rg_losses_t *losses);
 

@@ -123,7 +123,7 @@ static int draw_sample_columns(sample_t *sample)
     rg_tensor_t *content = rg_content_encode(t->tape, &t->model->content, x);
     rg_tensor_t *code = rg_attribute_encode(t->tape, &t->model->attribute, x);
     rg_grid_put_column(grid, 0, x->data);
-    for (int column = 1; column < grid->columns; column++) {
+    for (int column = 1; column < grid->columns && !rg_tape_interrupted(t->tape); column++) {
         const rg_translate_source_t source = {.content = content,
                                               .code =
                                                   column == 1 ? code : sample_code(sample, code, column - 2),

@@ -6,6 +6,9 @@
 //   3. after stage 2: the training images are added to the retrieval set (rg_ingest_training)
 //   4. only if all stages are trained: the evaluator measures it (rg_evaluate_stage)
 // A step that is done already changes nothing, so the same command resumes an interrupted one.
+//
+// Only step 1 is needed by the stages that follow: what fails in the others is told at once, and again at the
+// end with exit code 1, but training goes on. Stage 3 itself refuses a retrieval set that cannot guide it.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +24,7 @@
 
 typedef struct {
     enum rg_stage stage; // RG_STAGE_NONE: all
-    int restart, profile;
+    int restart, profile, stop;
 } train_t;
 
 static int train_read_stage(void *field, const char *text)
@@ -35,11 +38,21 @@ static int train_read_stage(void *field, const char *text)
 static const rg_command_option_t train_options[] = {
     {"stage", 't', "STAGE", "The stage to train: classifier, 1, 2, 3 or all (default)",
      RG_OPTION_READ(train_t, stage, train_read_stage)},
-    {"restart", 0, NULL, "Ignore the stage's checkpoint and begin anew", RG_OPTION_FLAG(train_t, restart)},
+    {"restart", 0, NULL, "Begin anew; the first save replaces the stage's checkpoint",
+     RG_OPTION_FLAG(train_t, restart)},
+    {"stop", 0, NULL, "Stop the training that is under way, after a save", RG_OPTION_FLAG(train_t, stop)},
     {"profile", 0, NULL, "Show how long each operation of an iteration took",
      RG_OPTION_FLAG(train_t, profile)},
     {0},
 };
+
+static int train_check(const void *input)
+{
+    const train_t *own = input;
+    if (!own->stop || (own->stage == RG_STAGE_NONE && !own->restart && !own->profile)) return 0;
+    return rg_fail(RG_EUSAGE,
+                   "--stop takes no --stage, --restart or --profile: it stops what is being trained");
+}
 
 // ---- one stage
 
@@ -153,11 +166,11 @@ static int train_one_stage(const rg_options_t *options, int stage, const train_t
     body->profile = own->profile;
     err = rg_caller_ask(trainer, &request, RG__V1__ENVELOPE__BODY_TRAIN_REPLY, train_take_reply, &training);
     rg_caller_close(&trainer);
-    if (err == RG_ESTOPPED)
-        err = rg_fail(
-            err,
-            "detached: the training of %s goes on; the same command shows it again, `rg-ctl down' stops it",
-            training.stage);
+    if (err == RG_ESTOPPED && atomic_load(rg_interrupted()))
+        err = rg_fail(err,
+                      "detached: the training of %s goes on; the same command shows it again, `rg-ctl train "
+                      "--stop' stops it",
+                      training.stage);
     if (!err) train_print(options, &training);
     free(training.checkpoint);
     free(training.report);
@@ -186,36 +199,119 @@ static int find_running(const rg_options_t *options, enum rg_stage *stage)
     return err;
 }
 
-// Steps 2 and 3.
-static int finish_stage(const rg_options_t *options, int stage)
+// ---- steps that training does not need
+
+// The steps that failed, for the sentence at the end.
+typedef struct {
+    char steps[256]; // "evaluate classifier, evaluate stage1"
+    int count;
+} failed_t;
+
+// Returns 0 after noting the failure, so that training goes on; or RG_ESTOPPED.
+static int tolerate(const rg_options_t *options, failed_t *failed, const char *step, int stage, int err)
+{
+    if (!err || err == RG_ESTOPPED) return err;
+    size_t n = strlen(failed->steps);
+    snprintf(failed->steps + n, sizeof failed->steps - n, "%s%s %s", n ? ", " : "", step,
+             rg_stage_name(stage));
+    failed->count++;
+    fprintf(stderr, "rg-ctl train: %s %s failed: %s\n", step, rg_stage_name(stage), rg_error());
+    if (options->json)
+        rg_output_json(json_pack("{s:s, s:s, s:o}", "step", step, "stage", rg_stage_name(stage), "error",
+                                 rg_json_text(rg_error())));
+    return 0;
+}
+
+static int check_failed(const failed_t *failed)
+{
+    if (!failed->count) return 0;
+    return rg_fail(RG_EREMOTE, "trained, but %d other steps failed: %s; the same command repeats them",
+                   failed->count, failed->steps);
+}
+
+// Steps 2 and 3. Refused images are listed and left out: the retrieval set can do without them.
+static int finish_stage(const rg_options_t *options, int stage, failed_t *failed)
 {
     uint64_t refused;
+    int err = stage >= RG_STAGE_1 ? rg_reindex(options, "") : 0;
+    err = tolerate(options, failed, "reindex", stage, err);
+    if (err || stage != RG_STAGE_2) return err;
+    return tolerate(options, failed, "add-images", stage, rg_ingest_training(options, &refused));
+}
+
+// ---- all stages
+
+// What every later stage needs is asked for before the first one trains for hours.
+static int check_services(const rg_options_t *options)
+{
+    static const char *const needed[] = {"trainer", "loader", "encoder", "retrieval", "evaluator"};
     int err = 0;
-    if (stage >= RG_STAGE_1) err = rg_reindex(options, "");
-    // Refused images are listed and left out: the retrieval set can do without them.
-    if (!err && stage == RG_STAGE_2) err = rg_ingest_training(options, &refused);
+    for (size_t i = 0; i < sizeof needed / sizeof *needed && !err; i++) {
+        rg_caller_t *caller;
+        err = rg_caller_open(&caller, &options->config, needed[i]);
+        if (!err) rg_caller_close(&caller);
+    }
     return err;
+}
+
+static int train_and_measure(const rg_options_t *options, int stage, const train_t *own, failed_t *failed)
+{
+    int err = train_one_stage(options, stage, own);
+    if (!err) err = finish_stage(options, stage, failed);
+    return err ? err : tolerate(options, failed, "evaluate", stage, rg_evaluate_stage(options, stage));
 }
 
 static int train_all_stages(const rg_options_t *options, const train_t *own)
 {
     enum rg_stage running;
-    int err = find_running(options, &running);
+    failed_t failed = {0};
+    int stage = 0, err = check_services(options);
+    if (!err) err = find_running(options, &running);
     if (!err && running >= 0 && !own->restart) err = train_one_stage(options, running, own);
-    for (int stage = 0; stage < RG_STAGES && !err; stage++) {
-        err = train_one_stage(options, stage, own);
-        if (!err) err = finish_stage(options, stage);
-        if (!err) err = rg_evaluate_stage(options, stage);
-    }
+    for (; stage < RG_STAGES && !err; stage++) err = train_and_measure(options, stage, own, &failed);
+    if (err == RG_ESTOPPED && stage < RG_STAGES && atomic_load(rg_interrupted()))
+        return rg_fail(err, "%s. The stages after it do not begin before the same command runs again",
+                       rg_error());
+    return err ? err : check_failed(&failed);
+}
+
+// ---- the command
+
+static int train_take_stopped(void *self, const rg_msg_t *reply)
+{
+    const rg_options_t *options = self;
+    const Rg__V1__TrainReply *body = rg_msg_body(reply);
+    if (options->json)
+        rg_output_json(json_pack("{s:s, s:o, s:I}", "step", "stop", "checkpoint",
+                                 rg_json_text(body->checkpoint), "iteration", (json_int_t)body->iteration));
+    else
+        printf("stopped at iteration %llu, saved in %s\n", (unsigned long long)body->iteration,
+               body->checkpoint);
+    return 0;
+}
+
+static int train_stop(const rg_options_t *options)
+{
+    rg_caller_t *trainer;
+    int err = rg_caller_open(&trainer, &options->config, "trainer");
+    if (err) return err;
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_TRAIN_REQUEST);
+    ((Rg__V1__TrainRequest *)rg_msg_body(request))->stop = 1;
+    err = rg_caller_ask(trainer, &request, RG__V1__ENVELOPE__BODY_TRAIN_REPLY, train_take_stopped,
+                        (void *)options);
+    rg_caller_close(&trainer);
     return err;
 }
 
 static int train_run(const rg_options_t *options, const void *input)
 {
     const train_t *own = input;
+    failed_t failed = {0};
+    if (own->stop) return train_stop(options);
     if (own->stage == RG_STAGE_NONE) return train_all_stages(options, own);
     int err = train_one_stage(options, own->stage, own);
-    return err ? err : finish_stage(options, own->stage);
+    if (!err) err = finish_stage(options, own->stage, &failed);
+    return err ? err : check_failed(&failed);
 }
 
 const rg_command_t rg_command_train = {
@@ -224,12 +320,16 @@ const rg_command_t rg_command_train = {
     .help =
         "Asks the trainer to train a stage and shows its progress. What is finished is not done again; what "
         "was interrupted goes on. After each stage the encoder serves the new weights. After stage 2 the "
-        "training images are added to the retrieval set. `all' trains every stage and evaluates each one.\n\n"
-        "Ctrl-C only ends this command: the training goes on.",
+        "training images are added to the retrieval set. `all' trains every stage and evaluates each one; an "
+        "evaluation that fails, or a refused image, does not end it, but the exit code is 1 then.\n\n"
+        "Ctrl-C only ends this command: the stage that is being trained goes on, and later stages do not "
+        "begin. --stop stops the stage; the same command goes on from there.",
     .examples = "  rg-ctl train --config configs/smoke.yaml\n"
                 "  rg-ctl train --config configs/faces32.yaml --stage 1 --restart\n"
-                "  rg-ctl train --config configs/faces32.yaml --stage 1 --restart --profile\n",
+                "  rg-ctl train --config configs/faces32.yaml --stage 1 --restart --profile\n"
+                "  rg-ctl train --config configs/faces32.yaml --stop\n",
     .options = train_options,
+    .check = train_check,
     .size = sizeof(train_t),
     .defaults = &(const train_t){.stage = RG_STAGE_NONE},
     .config = RG_COMMAND_CONFIGURED,
