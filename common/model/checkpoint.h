@@ -20,8 +20,8 @@ typedef struct {
     uint64_t retrieved;           // neighbours used so far
     uint64_t retrieved_new;       // of these, images that were added after training began
     uint64_t last_new_generation; // the index generation of the latest of them
-    uint64_t missing_neighbours;  // that the retrieval set did not have, so that nothing guided in their place
-    rg_names_t attributes;        // the columns of the classifier, or the attributes of the codes
+    uint64_t missing_neighbours; // that the retrieval set did not have, so that nothing guided in their place
+    rg_names_t attributes;       // the columns of the classifier, or the attributes of the codes
 } rg_checkpoint_info_t;
 
 // RG_EFULL, RG_EIO: the file is then as before.

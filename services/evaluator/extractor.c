@@ -267,3 +267,18 @@ int rg_lpips_mean_of_pairs(const rg_lpips_t *lpips, double *mean, const float *p
     *mean = sum / ((double)n * (n - 1) / 2);
     return network_done(&lpips->network);
 }
+
+// ---- before the first evaluation
+
+int rg_extractor_check(const rg_config_t *config)
+{
+    rg_inference_t none = {0}; // planning needs no tape
+    rg_extractor_t extractor;
+    rg_lpips_t lpips;
+    int err = rg_extractor_open(&extractor, config, &none);
+    if (err) return err;
+    rg_extractor_close(&extractor);
+    err = rg_lpips_open(&lpips, config, NULL);
+    if (!err) rg_lpips_close(&lpips);
+    return err;
+}

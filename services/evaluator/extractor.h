@@ -67,6 +67,10 @@ typedef struct {
 int rg_lpips_open(rg_lpips_t *lpips, const rg_config_t *config, rg_tape_t *tape);
 void rg_lpips_close(rg_lpips_t *lpips); // accepts a zeroed struct
 
+// Opens both networks as an evaluation will, and closes them: what is wrong with a file is known before
+// hours of training. The errors of rg_extractor_open and rg_lpips_open.
+int rg_extractor_check(const rg_config_t *config);
+
 // *mean: the mean distance of all pairs of the n >= 2 images pixels [n,S,S,3].
 int rg_lpips_mean_of_pairs(const rg_lpips_t *lpips, double *mean, const float *pixels, int n);
 

@@ -17,6 +17,7 @@
 #include "common/core/thread.h"
 #include "common/wire/service_main.h"
 #include "services/evaluator/evaluate.h"
+#include "services/evaluator/extractor.h"
 #include "services/evaluator/follow.h"
 
 enum { WAITING_MAX = 64 };
@@ -190,7 +191,8 @@ int main(int argc, char **argv)
                                     .n_routes = sizeof routes / sizeof *routes,
                                     .status = on_evaluator_status,
                                     .self = &self};
-    int err = rg_worker_new(&self.worker);
+    int err = rg_extractor_check(&self.config);
+    if (!err) err = rg_worker_new(&self.worker);
     if (!err) err = rg_service_new(&self.service, &wire, &spec);
     if (!err) {
         rg_service_add_fd(self.service, rg_worker_fd(self.worker), on_worker_done, &self);

@@ -18,6 +18,7 @@
 #include "common/core/file.h"
 #include "common/core/log.h"
 #include "common/core/thread.h"
+#include "common/model/perceptual.h"
 #include "common/wire/wire.h"
 #include "services/trainer/trainer.h"
 
@@ -253,6 +254,20 @@ static int resume_job(trainer_t *self)
     return start_training(self, stage, (rg_stage_options_t){.restart = restart});
 }
 
+// Reads the networks of the perceptual losses as their stages will, which may begin hours later.
+static int check_networks(const rg_config_t *config)
+{
+    const rg_loss_weights_t *losses[] = {&config->stage1_loss, &config->stage3_loss};
+    int err = 0;
+    for (int i = 0; i < 2 && !err; i++) {
+        rg_perceptual_t net;
+        if (!(losses[i]->perceptual > 0)) continue;
+        err = rg_perceptual_init(&net, losses[i]->vgg16, config->data.img_size);
+        if (!err) rg_perceptual_fini(&net);
+    }
+    return err;
+}
+
 int rg_trainer_serve(const rg_config_t *config, rg_ranks_t *ranks)
 {
     static const rg_route_t routes[] = {{RG__V1__ENVELOPE__BODY_TRAIN_REQUEST, on_train, RG_ROLE_ADMIN}};
@@ -267,7 +282,8 @@ int rg_trainer_serve(const rg_config_t *config, rg_ranks_t *ranks)
                                     .status = trainer_status,
                                     .self = self};
     rg_train_progress_init(&self->progress);
-    int err = rg_worker_new(&self->worker);
+    int err = check_networks(config);
+    if (!err) err = rg_worker_new(&self->worker);
     if (!err) err = rg_service_new(&self->service, &wire, &spec);
     if (!err) {
         rg_service_add_fd(self->service, rg_worker_fd(self->worker), on_job_done, self);
