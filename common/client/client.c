@@ -21,9 +21,9 @@ const char *rg_client_error(void)
     return rg_error();
 }
 
-void rg_client_content_id(const void *jpeg, size_t size, unsigned char id[RG_CLIENT_ID_SIZE])
+void rg_client_content_id(const void *file, size_t size, unsigned char id[RG_CLIENT_ID_SIZE])
 {
-    rg_content_id(jpeg, size, id);
+    rg_content_id(file, size, id);
 }
 
 // ---- open and close

@@ -147,8 +147,8 @@ typedef struct {
     size_t jpeg_size;    // bytes
 } rg_client_image_t;
 
-// The id of an image: xxh3-128 of its JPEG bytes, big-endian.
-void rg_client_content_id(const void *jpeg, size_t size, unsigned char id[RG_CLIENT_ID_SIZE]);
+// The id of an image: xxh3-128 of the bytes of its file (JPEG, PNG or WebP), big-endian.
+void rg_client_content_id(const void *file, size_t size, unsigned char id[RG_CLIENT_ID_SIZE]);
 
 // ---- search
 enum { RG_CLIENT_ANY = 0, RG_CLIENT_ANNOTATED = 1, RG_CLIENT_UNANNOTATED = 2 };
@@ -240,7 +240,7 @@ int rg_client_use_model(rg_client_t *client, const rg_client_model_t *model, uin
 
 // One image to add, borrowed for the call.
 typedef struct {
-    unsigned char id[RG_CLIENT_ID_SIZE]; // of its JPEG bytes: rg_client_content_id
+    unsigned char id[RG_CLIENT_ID_SIZE]; // of its file: rg_client_content_id
     const char *name;                    // 1 to 255 bytes, UTF-8
     int annotated;                       // nonzero: its attributes are known to the training
     const float *embedding;              // [D] f32, finite

@@ -161,7 +161,7 @@ typedef struct {
     int unread_mib;     // replies that a service holds until they are read; half may be of one client
     int connections;    // to a service at a time
     int timeout_ms;     // of a request of rg-ctl to a service that does not answer
-    int image_max_mib;  // largest JPEG file accepted
+    int image_max_mib;  // largest image file accepted
     int image_max_side; // largest width or height accepted
 } rg_limits_config_t;
 

@@ -200,8 +200,8 @@ static const row_t selection[] = {
         "replies that a service holds until they are read, MiB; half of it may be one client's"),
     INT(limits.connections, 1000, 16, 100000, "connections to a service at a time; more are refused"),
     INT(limits.timeout_ms, 10000, 1, 3600000, "time that a command waits for a service that does not answer"),
-    INT(limits.image_max_mib, 16, 1, 1024, "largest JPEG file accepted, MiB"),
-    INT(limits.image_max_side, 8192, 16, 65500, "largest width or height of a JPEG accepted"),
+    INT(limits.image_max_mib, 16, 1, 1024, "largest image file accepted, MiB"),
+    INT(limits.image_max_side, 8192, 16, 65500, "largest width or height of an image accepted"),
 };
 
 static const row_t stage3_encoders = {
@@ -343,8 +343,8 @@ int rg_keys_find(const char *key, rg_key_t *out)
     return -1;
 }
 
-// A name is a section if it ends before a dot of a prefix ("stage1.loss" of "stage1.loss.recon") or of a row's
-// own key ("data" of "data.root").
+// A name is a section if it ends before a dot of a prefix ("stage1.loss" of "stage1.loss.recon") or of a
+// row's own key ("data" of "data.root").
 int rg_keys_is_section(const char *name)
 {
     for (size_t s = 0; s < SECTIONS; s++) {

@@ -46,7 +46,7 @@ struct rg_ingest {
     rg_msg_t *filling;   // the request that takes the next file; NULL: none yet
     size_t files, bytes; // in filling
     uint64_t total;      // files to come, for the progress; 0: not known
-    uint64_t given, added, duplicate, refused;
+    uint64_t given, added, duplicate, refused, warned;
     uint64_t generation;           // of the index, the newest seen
     rg_failure_t failure;          // of a whole request
     const rg_left_out_t *left_out; // of the caller; NULL: nothing
@@ -80,11 +80,14 @@ static void show_counts(rg_ingest_t *ingest)
     rg_progress_bar_update(ingest->progress, count_fates(ingest), ingest->total, note);
 }
 
-static void report_fate(rg_ingest_t *ingest, const char *name, const char *fate, const char *reason)
+// reason: of a refusal; warning: of a file that was read nevertheless. NULL or empty: none.
+static void report_fate(rg_ingest_t *ingest, const char *name, const char *fate, const char *reason,
+                        const char *warning)
 {
     if (ingest->options->json) {
         json_t *line = json_pack("{s:o, s:s}", "name", rg_json_text(name), "fate", fate);
         if (reason) json_object_set_new(line, "reason", rg_json_text(reason));
+        if (warning && *warning) json_object_set_new(line, "warning", rg_json_text(warning));
         rg_output_json(line);
     } else if (reason) {
         rg_progress_bar_clear(ingest->progress);
@@ -97,7 +100,7 @@ static void count_refused(rg_ingest_t *ingest, const char *name, const char *rea
     size_t n = strlen(name);
     if (strncmp(reason, name, n) == 0 && strncmp(reason + n, ": ", 2) == 0) reason += n + 2;
     ingest->refused++;
-    report_fate(ingest, name, "refused", reason);
+    report_fate(ingest, name, "refused", reason, NULL);
 }
 
 void rg_ingest_refuse(rg_ingest_t *ingest, const char *name, const char *reason)
@@ -110,12 +113,13 @@ void rg_ingest_refuse(rg_ingest_t *ingest, const char *name, const char *reason)
 
 static void ingest_take_outcome(rg_ingest_t *ingest, const Rg__V1__Outcome *outcome)
 {
+    ingest->warned += *outcome->warning != 0;
     if (outcome->fate == RG__V1__FATE__ADDED) {
         ingest->added++;
-        report_fate(ingest, outcome->name, "added", NULL);
+        report_fate(ingest, outcome->name, "added", NULL, outcome->warning);
     } else if (outcome->fate == RG__V1__FATE__DUPLICATE) {
         ingest->duplicate++;
-        report_fate(ingest, outcome->name, "duplicate", NULL);
+        report_fate(ingest, outcome->name, "duplicate", NULL, outcome->warning);
     } else {
         count_refused(ingest, outcome->name, outcome->reason);
     }
@@ -275,9 +279,10 @@ void rg_ingest_left_out(rg_ingest_t *ingest, const rg_left_out_t *left_out)
 
 static void print_summary_json(const rg_ingest_t *ingest)
 {
-    json_t *summary = json_pack("{s:I, s:I, s:I, s:I}", "added", (json_int_t)ingest->added, "duplicate",
-                                (json_int_t)ingest->duplicate, "refused", (json_int_t)ingest->refused,
-                                "generation", (json_int_t)ingest->generation);
+    json_t *summary =
+        json_pack("{s:I, s:I, s:I, s:I, s:I}", "added", (json_int_t)ingest->added, "duplicate",
+                  (json_int_t)ingest->duplicate, "refused", (json_int_t)ingest->refused, "with_warnings",
+                  (json_int_t)ingest->warned, "generation", (json_int_t)ingest->generation);
     if (ingest->left_out) json_object_set_new(summary, "left_out", rg_left_out_json(ingest->left_out));
     rg_output_json(summary);
 }
@@ -292,6 +297,9 @@ static void print_summary(const rg_ingest_t *ingest)
     printf("%llu added, %llu known before, %llu refused (index generation %llu)\n",
            (unsigned long long)ingest->added, (unsigned long long)ingest->duplicate,
            (unsigned long long)ingest->refused, (unsigned long long)ingest->generation);
+    if (ingest->warned)
+        printf("%llu break the rules of their format, but were read whole (--json shows the warnings)\n",
+               (unsigned long long)ingest->warned);
     if (ingest->left_out) rg_left_out_format(ingest->left_out, others);
     if (*others) rg_output_line("%s", others);
     fflush(stdout);

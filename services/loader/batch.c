@@ -64,6 +64,10 @@ struct rg_batcher {
     broken_t *broken; // [n_broken], in the order found
     uint32_t n_broken;
     rg_log_limit_t log_limit;
+    // images that were read with warnings
+    uint8_t *odd; // [set->count]
+    uint32_t n_odd;
+    rg_log_limit_t odd_log;
 };
 
 void rg_batcher_new(rg_batcher_t **out, const rg_config_t *config, const rg_dataset_t *set)
@@ -78,6 +82,7 @@ void rg_batcher_new(rg_batcher_t **out, const rg_config_t *config, const rg_data
     self->id = rg_alloc((self->slots + 1) * sizeof *self->id);
     self->last = set->n_train_annotated;
     self->state = rg_alloc(set->n_train_annotated);
+    self->odd = rg_alloc(set->count);
     self->no_columns = rg_dataset_columns(set, &config->data, self->column) != 0;
     self->rank_of = rg_alloc(set->count * sizeof *self->rank_of);
     for (uint32_t rank = 0; rank < set->n_train_annotated; rank++)
@@ -95,9 +100,15 @@ void rg_batcher_destroy(rg_batcher_t **out)
     for (uint32_t i = 0; i < self->n_broken; i++) free(self->broken[i].reason);
     free(self->broken);
     free(self->state);
+    free(self->odd);
     free(self->rank_of);
     free(self);
     *out = NULL;
+}
+
+uint32_t rg_batcher_with_warnings(const rg_batcher_t *self)
+{
+    return self->n_odd;
 }
 
 rg_msg_t *rg_batcher_describe(const rg_batcher_t *self)
@@ -167,7 +178,19 @@ static void read_labels(const rg_batcher_t *self, uint32_t rank, uint8_t *labels
 
 // ---- pixels
 
-static int read_image(const rg_batcher_t *self, uint32_t image, uint8_t *pixels, uint8_t id[RG_ID_SIZE])
+// Counts an image that breaks the rules of its format, but was read whole.
+static void note_odd(rg_batcher_t *self, uint32_t image, const char *origin, const char *warning)
+{
+    unsigned unlogged;
+    if (self->odd[image]) return;
+    self->odd[image] = 1;
+    self->n_odd++;
+    if (rg_log_limit_pass(&self->odd_log, &unlogged))
+        rg_log(RG_LOG_WARN, "odd-image", "file=\"%s\" warning=\"%s\" odd=%u unlogged=%u", origin, warning,
+               self->n_odd, unlogged);
+}
+
+static int read_image(rg_batcher_t *self, uint32_t image, uint8_t *pixels, uint8_t id[RG_ID_SIZE])
 {
     const rg_config_t *config = self->config;
     uint8_t *jpeg;
@@ -175,7 +198,9 @@ static int read_image(const rg_batcher_t *self, uint32_t image, uint8_t *pixels,
     int err = rg_dataset_read(self->set, image, &config->limits, &jpeg, &size);
     if (err) return err;
     char *origin = rg_dataset_path(self->set, image);
-    err = rg_image_decode(config, jpeg, size, origin, pixels);
+    rg_image_facts_t facts;
+    err = rg_image_examine(config, jpeg, size, origin, pixels, &facts);
+    if (!err && facts.warnings) note_odd(self, image, origin, facts.warning);
     if (!err) rg_content_id(jpeg, size, id);
     free(origin);
     free(jpeg);

@@ -30,6 +30,10 @@ void rg_batcher_destroy(rg_batcher_t **batcher);
 // The DatasetReply.
 rg_msg_t *rg_batcher_describe(const rg_batcher_t *batcher);
 
+// How many images were read with warnings so far: they break the rules of their format, but show the whole
+// picture.
+uint32_t rg_batcher_with_warnings(const rg_batcher_t *batcher);
+
 // Answers a BatchRequest with a BatchReply. RG_EINVAL (stream, sizes, index), RG_ELIMIT (larger than a
 // message may be), RG_ENOENT (no annotated training image), RG_EFORMAT (more broken images than
 // data.broken_share allows).

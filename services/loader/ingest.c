@@ -28,24 +28,25 @@ static void release_payload(void *data, void *hint)
     free(data);
 }
 
-static int read_jpeg(const rg_msg_t *request, size_t i, rg_payload_t *jpeg)
+static int read_item(const rg_msg_t *request, size_t i, rg_payload_t *file)
 {
     char name[INDEX_TEXT];
     snprintf(name, sizeof name, "%u", (unsigned)i);
-    return rg_msg_payload(request, name, RG__V1__DTYPE__U8, 1, NULL, jpeg);
+    return rg_msg_payload(request, name, RG__V1__DTYPE__U8, 1, NULL, file);
 }
 
-// Decodes one JPEG into the next free row of pixels and encodes its thumbnail. The row stays free on an
+// Decodes one file into the next free row of pixels and encodes its thumbnail. The row stays free on an
 // error.
-static int decode_item(intake_t *intake, const char *name, const rg_payload_t *jpeg, uint8_t **thumbnail,
-                       size_t *size)
+static int decode_item(intake_t *intake, const rg_payload_t *file, Rg__V1__Outcome *outcome,
+                       uint8_t **thumbnail, size_t *size)
 {
     const rg_config_t *config = intake->config;
     const int side = config->data.img_size;
     uint8_t *row = intake->pixels + intake->accepted * intake->image_size;
-    int err = jpeg->size ? rg_image_decode(config, jpeg->data, jpeg->size, name, row)
-                         : rg_fail(RG_EFORMAT, "%s: empty file", name);
+    rg_image_facts_t facts;
+    int err = rg_image_examine(config, file->data, file->size, outcome->name, row, &facts);
     const rg_image_t picture = {side, side, row};
+    if (!err && facts.warnings) outcome->warning = rg_msg_text(intake->reply, "%s", facts.warning);
     return err ? err : rg_jpeg_encode(&picture, THUMBNAIL_QUALITY, thumbnail, size);
 }
 
@@ -64,7 +65,7 @@ static void accept_item(intake_t *intake, const Rg__V1__Item *asked, const Rg__V
                   release_payload, NULL);
 }
 
-static void ingest_item(intake_t *intake, const Rg__V1__Item *item, const rg_payload_t *jpeg,
+static void ingest_item(intake_t *intake, const Rg__V1__Item *item, const rg_payload_t *file,
                         Rg__V1__Outcome *outcome)
 {
     uint8_t id[RG_ID_SIZE], *thumbnail;
@@ -72,9 +73,9 @@ static void ingest_item(intake_t *intake, const Rg__V1__Item *item, const rg_pay
     size_t size;
     rg_text_name(item->name, name);
     outcome->name = rg_msg_text(intake->reply, "%s", name);
-    rg_content_id(jpeg->data, jpeg->size, id);
+    rg_content_id(file->data, file->size, id);
     rg_msg_bytes(intake->reply, &outcome->id, id, sizeof id);
-    if (decode_item(intake, outcome->name, jpeg, &thumbnail, &size) == 0) {
+    if (decode_item(intake, file, outcome, &thumbnail, &size) == 0) {
         accept_item(intake, item, outcome, thumbnail, size);
     } else {
         outcome->fate = RG__V1__FATE__REFUSED;
@@ -88,9 +89,9 @@ static int ingest_items(intake_t *intake, const rg_msg_t *request)
     Rg__V1__IngestReply *body = rg_msg_body(intake->reply);
     int err = 0;
     for (size_t i = 0; i < asked->n_items && !err; i++) {
-        rg_payload_t jpeg;
-        err = read_jpeg(request, i, &jpeg);
-        if (!err) ingest_item(intake, asked->items[i], &jpeg, body->outcomes[i]);
+        rg_payload_t file;
+        err = read_item(request, i, &file);
+        if (!err) ingest_item(intake, asked->items[i], &file, body->outcomes[i]);
     }
     return err;
 }
@@ -127,6 +128,14 @@ int rg_ingest_decode(const rg_config_t *config, const rg_msg_t *request, rg_msg_
     *reply = intake.reply;
     *store = intake.store;
     return 0;
+}
+
+unsigned rg_ingest_count_warnings(const rg_msg_t *reply)
+{
+    const Rg__V1__IngestReply *body = rg_msg_body(reply);
+    unsigned count = 0;
+    for (size_t i = 0; i < body->n_outcomes; i++) count += *body->outcomes[i]->warning != 0;
+    return count;
 }
 
 unsigned rg_ingest_count(const rg_msg_t *reply, Rg__V1__Fate fate)

@@ -1,5 +1,5 @@
 // Images on their way into the retrieval set (proto/ingest.proto). The loader hashes and decodes them, and
-// refuses files that are not usable JPEGs, each with its reason. The others go on to the encoder.
+// refuses files that are not usable images, each with its reason. The others go on to the encoder.
 #ifndef RG_LOADER_INGEST_H
 #define RG_LOADER_INGEST_H
 
@@ -19,5 +19,8 @@ int rg_ingest_merge(rg_msg_t *reply, const rg_msg_t *answer);
 
 // Outcomes of this fate in an IngestReply.
 unsigned rg_ingest_count(const rg_msg_t *reply, Rg__V1__Fate fate);
+
+// Outcomes with a warning.
+unsigned rg_ingest_count_warnings(const rg_msg_t *reply);
 
 #endif

@@ -3,7 +3,7 @@
 //   on_batch   queues a job  ->  batch_run   decodes and augments
 //   batch_done replies       <-
 //
-//   on_ingest  queues a job  ->  ingest_run  decodes, refuses what is not a usable JPEG
+//   on_ingest  queues a job  ->  ingest_run  decodes, refuses what is not a usable image
 //   ingest_decoded           <-
 //     sends the others to the encoder, which adds them to the retrieval set; the job waits for its answer
 //   ingest_stored  replies, and ends the job
@@ -33,11 +33,11 @@ struct rg_loader {
     // of the loop's thread
     struct {
         size_t images;
-        uint32_t train, annotated, broken;
+        uint32_t train, annotated, broken, with_warnings;
         const char *last_broken; // a name of the set; NULL: none
     } data;
     int ingests; // requests that are not answered yet
-    uint64_t batches, ingested, refused;
+    uint64_t batches, ingested, ingested_with_warnings, refused;
 };
 
 // Without data.root and data.list the loader only takes images for the retrieval set.
@@ -69,7 +69,9 @@ static void copy_data_counts(void *data)
     self->data.images = self->set.count;
     self->data.train = self->set.n[RG_SPLIT_TRAIN];
     self->data.annotated = self->set.n_train_annotated;
-    if (self->batcher) self->data.broken = rg_batcher_broken(self->batcher, &self->data.last_broken);
+    if (!self->batcher) return;
+    self->data.broken = rg_batcher_broken(self->batcher, &self->data.last_broken);
+    self->data.with_warnings = rg_batcher_with_warnings(self->batcher);
 }
 
 static void job_reply(rg_loader_t *self, rg_job_t *job, int err)
@@ -137,6 +139,7 @@ static void ingest_end(rg_loader_t *self, rg_job_t *job, int err)
     if (!err) {
         unsigned refused = rg_ingest_count(job->result, RG__V1__FATE__REFUSED);
         self->refused += refused;
+        self->ingested_with_warnings += rg_ingest_count_warnings(job->result);
         self->ingested += ((const Rg__V1__IngestReply *)rg_msg_body(job->result))->n_outcomes - refused;
     }
     job_reply(self, job, err);
@@ -187,8 +190,11 @@ static void loader_status(void *data, rg_status_t *status)
     rg_status_field(status, "annotated", "%u", self->data.annotated);
     rg_status_field(status, "broken", "%u", self->data.broken);
     if (self->data.last_broken) rg_status_field(status, "last_broken", "%s", self->data.last_broken);
+    rg_status_field(status, "images_with_warnings", "%u", self->data.with_warnings);
     rg_status_field(status, "batches", "%llu", (unsigned long long)self->batches);
     rg_status_field(status, "ingested", "%llu", (unsigned long long)self->ingested);
+    rg_status_field(status, "ingested_with_warnings", "%llu",
+                    (unsigned long long)self->ingested_with_warnings);
     rg_status_field(status, "refused", "%llu", (unsigned long long)self->refused);
     rg_status_field(status, "waiting", "%d", rg_link_pending(self->encoder));
     rg_status_field(status, "jobs", "%d", rg_jobs_count(self->jobs));

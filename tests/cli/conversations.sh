@@ -27,7 +27,7 @@ err_is_one_line
 run 1 add-images $config --json "$work/in"
 [ "$(grep -c '"fate":"added"' "$work/out")" -eq 86 ] || fail "not 86 lines of added files"
 out_has '^\{"name":".*bad1.jpg","fate":"refused","reason":"not a JPEG"\}$'
-out_has '^\{"added":86,"duplicate":10,"refused":4,"generation":[0-9]+,"left_out":\{\}\}$'
+out_has '^\{"added":86,"duplicate":10,"refused":4,"with_warnings":0,"generation":[0-9]+,"left_out":\{\}\}$'
 run 0 add-images $config "$work/in/sub"
 
 # Large files: requests stay below 8 MiB; rg-ctl refuses files that are too large.

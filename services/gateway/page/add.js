@@ -13,7 +13,7 @@ const REFUSALS_SHOWN = 200;
 const RATE_WINDOW_S = 10;
 const DRAW_EVERY_MS = 250;
 const DISK_FULL = 507;
-const JPEG = /\.jpe?g$/i;
+const IMAGE = /^[^.].*\.(jpe?g|jpe|jfif|png|webp)$/i; // `._x.jpg` and other hidden files are not meant
 const NAME_BYTES = 255;
 
 let limits, drawing, stopper;
@@ -85,7 +85,7 @@ async function upload(item) {
     if (item.file.size > limits.image_bytes) {
       throw new ApiError(413, `It has ${bytes(item.file.size)}, the limit is ${bytes(limits.image_bytes)}.`);
     }
-    const request = { params: { name: item.name }, jpeg: item.file, signal: stopper.signal };
+    const request = { params: { name: item.name }, file: item.file, signal: stopper.signal };
     const answer = await persist(() => post('/images', request), { signal: stopper.signal, waiting: notice });
     notice(null);
     settle(item, answer);
@@ -190,7 +190,7 @@ function drawRefusals() {
   setText(at('refusals-more'), more ? `and ${integer(more)} before these` : '');
 }
 
-/* Files of a drop or an input. From folders only files named *.jpg or *.jpeg are taken, as `rg-ctl add-images` does; a file that was
+/* Files of a drop or an input. From folders only files with the names of images are taken, as `rg-ctl add-images` does; a file that was
 chosen by itself is taken whatever its name. */
 
 /** The files of a drop, folder by folder, as {file, name}. */
@@ -203,7 +203,7 @@ async function* walk(entry, named) {
   if (entry?.isFile) {
     const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
     const path = entry.fullPath.replace(/^\//, '');
-    if (named || JPEG.test(file.name)) yield { file, name: nameFor(path, file.name) };
+    if (named || IMAGE.test(file.name)) yield { file, name: nameFor(path, file.name) };
   } else if (entry?.isDirectory) {
     for await (const child of children(entry)) yield* walk(child, false);
   }
@@ -223,7 +223,7 @@ async function* children(folder) {
 function* filesOfInput(input) {
   for (const file of input.files) {
     const path = file.webkitRelativePath || file.name;
-    if (!input.webkitdirectory || JPEG.test(file.name)) yield { file, name: nameFor(path, file.name) };
+    if (!input.webkitdirectory || IMAGE.test(file.name)) yield { file, name: nameFor(path, file.name) };
   }
 }
 

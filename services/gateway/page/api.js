@@ -28,9 +28,9 @@ export const thumbnail = id => url(`/images/${encodeURIComponent(id)}`);
 
 export const get = (path, params) => request('GET', path, { params });
 
-export function post(path, { params, jpeg, signal } = {}) {
-  const headers = jpeg ? { 'Content-Type': 'image/jpeg' } : {};
-  return request('POST', path, { params, body: jpeg, headers, signal });
+export function post(path, { params, file, signal } = {}) {
+  const headers = file ? { 'Content-Type': file.type || 'application/octet-stream' } : {};
+  return request('POST', path, { params, body: file, headers, signal });
 }
 
 let known;

@@ -9,6 +9,7 @@ import { readable } from './format.js';
 /* The image. */
 
 const KEPT_UPLOADS = 20;
+const FORMATS = ['image/jpeg', 'image/png', 'image/webp']; // that the gateway reads
 const SIDE_PX = 1024; // larger images are scaled to this in the browser; the networks' images are much smaller
 const uploads = new Map();
 const names = new Map();
@@ -16,7 +17,7 @@ const names = new Map();
 /** Remembers the names of stored images that answers contain. */
 export const noteNames = images => images.forEach(image => names.set(image.id, image.name));
 
-/** The image that the address names, as {params, jpeg, url, name}; or null. */
+/** The image that the address names, as {params, file, url, name}; or null. */
 export function sourceOf(params) {
   const id = params.get('image'), upload = uploads.get(params.get('upload'));
   if (id) return { params: { image: id }, url: thumbnail(id), name: names.get(id) ?? `image ${id.slice(0, 8)}` };
@@ -26,9 +27,9 @@ export function sourceOf(params) {
 /** The parameters of an address that names this image. */
 export const addressOf = source => source?.address ?? source?.params;
 
-function keep(jpeg, name) {
+function keep(file, name) {
   const key = Date.now().toString(36);
-  uploads.set(key, { address: { upload: key }, params: {}, jpeg, url: URL.createObjectURL(jpeg), name });
+  uploads.set(key, { address: { upload: key }, params: {}, file, url: URL.createObjectURL(file), name });
   const [oldest] = uploads.keys();
   if (uploads.size > KEPT_UPLOADS) {
     URL.revokeObjectURL(uploads.get(oldest).url);
@@ -37,12 +38,13 @@ function keep(jpeg, name) {
   return uploads.get(key);
 }
 
-/** The file as a JPEG within the limits. A file that the browser cannot read is sent as it is: the gateway says what is wrong. */
-async function toJpeg(file, limits) {
+/** The file in a format that the gateway reads, within the limits: a GIF or a huge PNG becomes a JPEG. A file that the
+browser cannot read is sent as it is: the gateway says what is wrong. */
+async function acceptable(file, limits) {
   const bitmap = await createImageBitmap(file).catch(() => null);
   if (!bitmap) return file;
   const side = Math.max(bitmap.width, bitmap.height);
-  if (file.type === 'image/jpeg' && file.size <= limits.image_bytes && side <= limits.image_side) return file;
+  if (FORMATS.includes(file.type) && file.size <= limits.image_bytes && side <= limits.image_side) return file;
   const scale = Math.min(1, SIDE_PX / side);
   const canvas = h('canvas', { width: Math.round(scale * bitmap.width), height: Math.round(scale * bitmap.height) });
   canvas.getContext('2d').drawImage(bitmap, 0, 0, canvas.width, canvas.height);
@@ -51,7 +53,7 @@ async function toJpeg(file, limits) {
 
 /** Makes `root` a place to drop, choose or paste an image; calls `choose(source)`. Returns a function that shows an image. */
 export function chooser(root, limits, choose) {
-  const take = async file => file && choose(keep(await toJpeg(file, limits), file.name || 'pasted image'));
+  const take = async file => file && choose(keep(await acceptable(file, limits), file.name || 'pasted image'));
   const image = h('img', { alt: '', hidden: true });
   const name = h('strong', {}, 'Drop an image here');
   const input = h('input', { type: 'file', accept: 'image/*', className: 'unseen' });

@@ -66,7 +66,7 @@ async function search(query) {
   asked?.abort();
   const mine = asked = Object.assign(new AbortController(), { query });
   const params = { ...source.params, attributes, k: DEFAULTS.k, ...filled(options()) };
-  const request = { params, jpeg: source.jpeg, signal: mine.signal };
+  const request = { params, file: source.file, signal: mine.signal };
   const list = at('neighbours');
   list.classList.add('stale');
   showHint(at('search-empty'));
@@ -115,7 +115,8 @@ const quoted = word => `'${word.replaceAll("'", "'\\''")}'`;
 function showCurl(params) {
   const { hostname, origin } = location;
   const token = /^(localhost|127\.|\[::1\])/.test(hostname) ? [] : ['-H "Authorization: Bearer $RG_TOKEN"'];
-  const image = source.jpeg ? ["-H 'Content-Type: image/jpeg'", `--data-binary ${quoted(`@${source.name}`)}`] : [];
+  const type = `-H 'Content-Type: ${source.file?.type || 'application/octet-stream'}'`;
+  const image = source.file ? [type, `--data-binary ${quoted(`@${source.name}`)}`] : [];
   const words = ['curl -X POST', ...token, ...image, quoted(origin + url('/search', params))];
   at('search-hint').querySelector('code').textContent = words.join(' ');
   at('search-hint').hidden = false;

@@ -114,8 +114,8 @@ async function translateRow({ domain, job: mine, asked, element }) {
   if (--mine.left === 0) end(mine.stage ? `Translated by ${stageTitle(mine.stage)}` : '');
 }
 
-function askFor({ attributes }, guidance, { source: { params, jpeg }, samples, seed }, signal) {
-  const request = { params: { ...params, attributes, samples, seed, guidance }, jpeg, signal };
+function askFor({ attributes }, guidance, { source: { params, file }, samples, seed }, signal) {
+  const request = { params: { ...params, attributes, samples, seed, guidance }, file, signal };
   return persist(() => post('/translate', request), {
     signal,
     waiting: (error, seconds) => say(`${error.message} Trying again in ${plural(seconds, 'second')}.`, true),

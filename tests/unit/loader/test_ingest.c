@@ -183,6 +183,23 @@ static void outcomes_are_merged_in_order(void **state)
     rg_msg_destroy(&other);
 }
 
+// A file without its end marker is read whole: it goes on, and the reply says what is odd about it.
+static void odd_images_go_on_with_a_warning(void **state)
+{
+    fixture_t *f = *state;
+    size_t size;
+    uint8_t *jpeg = make_jpeg(1, SIDE, &size);
+    append(f, jpeg, size);
+    append(f, jpeg, size - 2);
+    free(jpeg);
+    assert_ok(decode(f));
+    const Rg__V1__IngestReply *reply = rg_msg_body(f->reply);
+    assert_int_equal(rg_ingest_count(f->reply, RG__V1__FATE__REFUSED), 0);
+    assert_int_equal(rg_ingest_count_warnings(f->reply), 1);
+    assert_string_equal(reply->outcomes[0]->warning, "");
+    assert_string_equal(reply->outcomes[1]->warning, "Premature end of JPEG file");
+}
+
 static void there_is_no_store_request_if_all_are_refused(void **state)
 {
     fixture_t *f = *state;
@@ -211,9 +228,12 @@ static void bad_requests_are_refused_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(usable_images_go_on_to_the_encoder), TEST(names_are_made_here),
-        TEST(usable_images_go_on_to_the_encoder), TEST(refusals_name_file_and_reason),
-        TEST(outcomes_are_merged_in_order),       TEST(there_is_no_store_request_if_all_are_refused),
+        TEST(usable_images_go_on_to_the_encoder),
+        TEST(names_are_made_here),
+        TEST(refusals_name_file_and_reason),
+        TEST(odd_images_go_on_with_a_warning),
+        TEST(outcomes_are_merged_in_order),
+        TEST(there_is_no_store_request_if_all_are_refused),
         TEST(bad_requests_are_refused_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-// The service answers while a job decodes. The linker puts __wrap_rg_image_decode in the place of the
+// The service answers while a job decodes. The linker puts __wrap_rg_image_examine in the place of the
 // decoder (CMakeLists.txt), so that a test can hold the jobs' thread in it.
 #include "tests/unit/loader/fixture.h"
 
@@ -12,16 +12,16 @@
 
 static sem_t decode_may_go_on;
 
-int __real_rg_image_decode(const rg_config_t *config, const uint8_t *jpeg, size_t size, const char *origin,
-                           uint8_t *out);
-int __wrap_rg_image_decode(const rg_config_t *config, const uint8_t *jpeg, size_t size, const char *origin,
-                           uint8_t *out);
+int __real_rg_image_examine(const rg_config_t *config, const uint8_t *bytes, size_t size, const char *origin,
+                            uint8_t *out, rg_image_facts_t *facts);
+int __wrap_rg_image_examine(const rg_config_t *config, const uint8_t *bytes, size_t size, const char *origin,
+                            uint8_t *out, rg_image_facts_t *facts);
 
-int __wrap_rg_image_decode(const rg_config_t *config, const uint8_t *jpeg, size_t size, const char *origin,
-                           uint8_t *out)
+int __wrap_rg_image_examine(const rg_config_t *config, const uint8_t *bytes, size_t size, const char *origin,
+                            uint8_t *out, rg_image_facts_t *facts)
 {
     sem_wait(&decode_may_go_on);
-    return __real_rg_image_decode(config, jpeg, size, origin, out);
+    return __real_rg_image_examine(config, bytes, size, origin, out, facts);
 }
 
 typedef struct {
