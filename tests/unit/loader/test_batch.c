@@ -342,6 +342,23 @@ static void a_broken_image_is_left_out(void **state)
     free(jpeg);
 }
 
+// A file without its end marker shows the whole picture. It is counted once.
+static void an_odd_image_is_used_and_counted(void **state)
+{
+    fixture_t *f = *state;
+    size_t size;
+    uint8_t *jpeg = make_jpeg(3, SIDE, &size);
+    replace(f, 3, jpeg, size - 2);
+    for (unsigned index = 0; index < 2; index++) {
+        rg_msg_t *reply = batch(f->batcher, "stage1", index, ANNOTATED, ANNOTATED);
+        assert_int_equal(shows(reply, 3, ANNOTATED), 1);
+        assert_int_equal(((const Rg__V1__BatchReply *)rg_msg_body(reply))->n_broken, 0);
+        rg_msg_destroy(&reply);
+    }
+    assert_int_equal(rg_batcher_with_warnings(f->batcher), 1);
+    free(jpeg);
+}
+
 // A part knows of the broken images of the other parts: its labels are those of the whole batch.
 static void parts_leave_the_same_images_out(void **state)
 {
@@ -481,6 +498,7 @@ int main(void)
         TEST(a_part_is_of_the_whole_batch),
         TEST(parts_are_equal),
         TEST(a_broken_image_is_left_out),
+        TEST(an_odd_image_is_used_and_counted),
         TEST(parts_leave_the_same_images_out),
         TEST(a_broken_reference_is_left_out),
         TEST(too_many_broken_images_are_an_error),
