@@ -22,7 +22,7 @@ static void test_every_command_is_documented(void **state)
              option && (option->name || option->letter); option++)
             assert_true(option->help && *option->help);
     }
-    assert_int_equal(n, 18);
+    assert_int_equal(n, 19);
 }
 
 static void test_commands_are_found_by_their_own_names(void **state)
