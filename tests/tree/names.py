@@ -22,19 +22,20 @@ def sources(root, pattern):
 
 
 def definitions(build):
-    """{function: objects that define it} of the program's own public functions."""
+    """{function: sources that define it} of the program's own public functions."""
+    commands = json.loads((build / "compile_commands.json").read_text())
+    objects = [re.search(r" -o (\S+) ", entry["command"])[1] for entry in commands]
+    listing = subprocess.run(
+        ["nm", "-A", "--defined-only", "--extern-only", *(path for path in objects if path.startswith(("common/", "services/")))],
+        capture_output=True, text=True, check=True, cwd=build)
     places = collections.defaultdict(set)
-    for entry in json.loads((build / "compile_commands.json").read_text()):
-        path = re.search(r" -o (\S+) ", entry["command"])[1]
-        if not path.startswith(("common/", "services/")):
-            continue
-        listing = subprocess.run(["nm", "--defined-only", "--extern-only", build / path], capture_output=True, text=True, check=True)
-        for line in listing.stdout.splitlines():
-            kind, name = line.split()[-2:]
-            if kind in "Ti" and name.startswith("rg_") and not name.startswith(("rg__v1__", "rg_client_")):
-                # A source of another folder that two libraries compile is one place: __ stands for .. there.
-                source = re.sub(r"CMakeFiles/[^/]+\.dir/|\.o$", "", path)
-                places[name].add(os.path.normpath(source.replace("__/", "../")))
+    for line in listing.stdout.splitlines():
+        path, symbol = line.split(":", 1)
+        kind, name = symbol.split()[-2:]
+        if kind in "Ti" and name.startswith("rg_") and not name.startswith(("rg__v1__", "rg_client_")):
+            # A source of another folder that two libraries compile is one place: __ stands for .. there.
+            source = re.sub(r"CMakeFiles/[^/]+\.dir/|\.o$", "", path)
+            places[name].add(os.path.normpath(source.replace("__/", "../")))
     return places
 
 
