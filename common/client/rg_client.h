@@ -238,10 +238,11 @@ typedef struct {
 // has not embedded yet. ESHAPE if a model of this name has other sizes.
 int rg_client_use_model(rg_client_t *client, const rg_client_model_t *model, uint64_t *missing);
 
-// One image to add, borrowed for the call.
+// One image to add, borrowed for the call. Its name is stored as at most 255 bytes of UTF-8 without control
+// characters: other bytes become %XX, and of a longer name the end is kept, behind "~" HASH "~".
 typedef struct {
     unsigned char id[RG_CLIENT_ID_SIZE]; // of its file: rg_client_content_id
-    const char *name;                    // 1 to 255 bytes, UTF-8
+    const char *name;                    // 1 byte or more
     int annotated;                       // nonzero: its attributes are known to the training
     const float *embedding;              // [D] f32, finite
     const uint16_t *features;            // [h,w,C] f16; NULL: zeros

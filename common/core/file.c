@@ -174,6 +174,8 @@ int rg_mkdirs(const char *path)
         *p = 0;
         if (mkdir(partial, 0755) != 0 && errno != EEXIST)
             err = rg_fail_errno(RG_EIO, "%s: cannot make folder", partial);
+        else if (!rg_is_folder(partial))
+            err = rg_fail(RG_EIO, "%s: cannot make folder: there is a file of that name", partial);
         *p = kept;
         if (kept == 0) break;
     }

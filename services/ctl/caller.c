@@ -18,6 +18,7 @@
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
 #include "common/core/err.h"
+#include "common/core/file.h"
 
 enum {
     STEP_MS = 100,
@@ -107,6 +108,16 @@ rg_progress_bar_t *rg_caller_show(rg_caller_t *caller, const char *label, const 
 
 // ---- opening and closing
 
+static int fail_silent_service(const rg_config_t *config, const char *service, const char *endpoint)
+{
+    char *run = rg_path_absolute(config->run);
+    rg_fail(RG_ETIMEOUT,
+            "the %s does not answer at %s (run directory %s): is it running? (rg-ctl up starts it)", service,
+            endpoint, run);
+    free(run);
+    return RG_ETIMEOUT;
+}
+
 int rg_caller_open(rg_caller_t **out, const rg_config_t *config, const char *service)
 {
     const char *endpoint = rg_services_endpoint(config, rg_services_find(service));
@@ -116,9 +127,7 @@ int rg_caller_open(rg_caller_t **out, const rg_config_t *config, const char *ser
     int err = rg_link_new(&caller->link, &wire, service, endpoint, rg_interrupted());
     if (!err) ask_status(caller, config->limits.timeout_ms);
     while (!err && caller->status_pending) err = rg_link_poll(caller->link, STEP_MS);
-    if (!err && caller->timed_out)
-        err = rg_fail(RG_ETIMEOUT, "the %s does not answer at %s: is it running? (rg-ctl up starts it)",
-                      service, endpoint);
+    if (!err && caller->timed_out) err = fail_silent_service(config, service, endpoint);
     if (err)
         rg_caller_close(&caller);
     else

@@ -50,6 +50,14 @@ typedef struct {
     char given[OPTIONS_MAX]; // by position: 1 once the option came
 } command_line_t;
 
+// Ends the program: the word after an option (or before: an argument) is wrong. The sentence escapes the
+// word.
+static void fail_word(struct argp_state *state, const char *option, const char *word, const char *problem)
+{
+    rg_fail(RG_EUSAGE, "%s%s%s: %s", option, *option ? " " : "", *word ? word : "''", problem);
+    argp_error(state, "%s", rg_error());
+}
+
 static error_t parse_common_option(int key, char *arg, struct argp_state *state)
 {
     command_line_t *line = state->input;
@@ -66,7 +74,7 @@ static error_t parse_common_option(int key, char *arg, struct argp_state *state)
         options->json = 1;
         return 0;
     case 's':
-        if (!strchr(arg, '=')) argp_error(state, "--set %s: expected KEY=VALUE", arg);
+        if (!strchr(arg, '=') || *arg == '=') fail_word(state, "--set", arg, "expected KEY=VALUE");
         if (options->n_set == RG_SETS_MAX) argp_error(state, "more than %d --set options", RG_SETS_MAX);
         options->set[options->n_set++] = arg;
         return 0;
@@ -134,8 +142,10 @@ static error_t parse_command_option(int key, char *arg, struct argp_state *state
     const rg_command_t *command = line->command;
     char name[RG_NAME_SIZE];
     if (key == ARGP_KEY_END) check_command_line(line, state);
-    if (key == ARGP_KEY_ARG && command->argument) {
-        if (!*arg) argp_error(state, "an argument is empty: expected %s", command->args);
+    if (key == ARGP_KEY_ARG && !command->argument)
+        fail_word(state, "", arg, "the command takes options only");
+    if (key == ARGP_KEY_ARG) {
+        if (!*arg) argp_error(state, "an argument is an empty text");
         if (command->argument(line->own, arg) != 0) argp_error(state, "%s", rg_error());
         return 0;
     }
@@ -143,10 +153,7 @@ static error_t parse_command_option(int key, char *arg, struct argp_state *state
         const rg_command_option_t *option = &command->options[i];
         if (key != FIRST_POSITION + i && (key != option->letter || !option->letter)) continue;
         option_spell(option, name);
-        if (option_store(option, line->own, arg) != 0) {
-            rg_fail(RG_EUSAGE, "%s %s: %s", name, arg, rg_error()); // escapes the argument
-            argp_error(state, "%s", rg_error());
-        }
+        if (option_store(option, line->own, arg) != 0) fail_word(state, name, arg, rg_error());
         line->given[i] = 1;
         return 0;
     }

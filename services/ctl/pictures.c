@@ -99,6 +99,19 @@ int rg_picture_load(const rg_config_t *config, const char *path, uint8_t *out, u
     return err;
 }
 
+int rg_picture_check_out(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    int err = rg_image_check_path(path);
+    if (!err && !rg_is_folder(folder))
+        err = rg_fail(RG_ENOENT, "--out %s: the folder %s does not exist", path, folder);
+    if (!err && rg_is_folder(path))
+        err = rg_fail(RG_EINVAL, "--out %s: there is a folder of that name", path);
+    free(folder);
+    return err;
+}
+
 int rg_picture_grid(const rg_config_t *config, const uint8_t *cells, int rows, int cols,
                     const char *const *titles, const char *path)
 {

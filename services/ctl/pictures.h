@@ -38,6 +38,10 @@ int rg_jpegs_walk_all(const rg_jpegs_t *jpegs, rg_jpegs_fn *visit, void *self, r
 // (NULL: none) gets its content hash. RG_ENOENT, RG_EFORMAT, RG_ELIMIT with the path.
 int rg_picture_load(const rg_config_t *config, const char *path, uint8_t *out, uint8_t id[16]);
 
+// Checks a path before the work for its picture is done: RG_EUSAGE if the name is not that of a picture,
+// RG_ENOENT if its folder does not exist, RG_EINVAL if it is a folder itself.
+int rg_picture_check_out(const char *path);
+
 // Writes cells [rows*cols,S,S,3] u8 as a grid, in the format that the name ends with. titles: one per column,
 // or NULL.
 int rg_picture_grid(const rg_config_t *config, const uint8_t *cells, int rows, int cols,

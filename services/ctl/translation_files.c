@@ -136,6 +136,8 @@ static int plan_file(void *self, const FTSENT *file, const char *problem)
 {
     writing_t *writing = self;
     writing->images++;
+    if (problem && file->fts_level == FTS_ROOTLEVEL)
+        return rg_fail(RG_ENOENT, "--image %s: %s", file->fts_path, problem);
     if (problem) return 0;
     source_t *source = describe_source(file, writing->folders);
     uint64_t all = (uint64_t)writing->what->n_wanted * (uint64_t)writing->translator.samples;

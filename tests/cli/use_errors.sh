@@ -51,6 +51,70 @@ run 2 keys remove ann --role reader
 err_has "remove: takes no --role"
 run 2 keys list ann
 err_has "unexpected argument: ann"
+run 2 up --config "$work/config.yaml" extra
+err_has "up: extra: the command takes options only"
+run 2 status --config "$work/config.yaml" ""
+err_has "an argument is an empty text"
+run 2 status --config ""
+err_has "--config: expected FILE, not an empty text"
+run 2 status --config "$work/config.yaml" --set =3
+err_has "--set =3: expected KEY=VALUE"
+run 2 index --config "$work/config.yaml" verify verify
+err_has "verify: expected one action only"
+# What the user typed reaches the terminal escaped.
+run 2 status --config "$work/config.yaml" "$(printf 'a\033[2J')"
+err_has "'a%1B\[2J' is not a service"
+run 2 make-faces x --count "$(printf '\033[2J')"
+err_has "--count %1B\[2J: expected a whole number"
+# Numbers and times out of range name the option and the range.
+for wrong in "-k 0" "-k -1" "-k 10001" "-k 1e3" "--nprobe 0" "--ef-search 65537"; do
+    run 2 query --config "$work/config.yaml" --image "$image" $wrong
+    err_has "^rg-ctl query: $wrong: expected a whole number from 1 to [0-9]+$"
+done
+for wrong in "--samples 0" "--samples 65" "--samples -1" "--seed -1" "--seed 9223372036854775808"; do
+    run 2 translate --config "$work/config.yaml" --image "$image" --out "$work/grid.png" $wrong
+    err_has "^rg-ctl translate: $wrong: expected a whole number from [01] to [0-9]+$"
+done
+for option in --added-after --added-before; do
+    for time in 2026-02-31 2026-11-25T24:00 2026-11-25T08:30+25:00 1969-12-31 yesterday -1d 2w; do
+        run 2 query --config "$work/config.yaml" --image "$image" $option "$time"
+        err_has "$option ${time/+/.}: expected a time since 1970 such as 2026-11-25, "
+    done
+done
+run 2 query --config "$work/config.yaml" --image "$image" --added-after 2h --added-before 3h
+err_has "--added-after is not before --added-before"
+for option in --image --attr --out --name-prefix --exclude; do
+    run 2 query --config "$work/config.yaml" --image "$image" $option ""
+    err_has "query: $option '': expected "
+done
+# Files that are missing, of another kind, empty or folders are named before anything is asked or written.
+run 0 make-faces "$work/faces" --count 1
+face=$work/faces/img_align_celeba/000001.jpg
+echo text >"$work/text.jpg"
+: >"$work/none.png"
+for command in query "translate --out $work/grid.png" "translate --out $work/grid.png --image $face --reference"; do
+    read -ra words <<<"$command"
+    [ "${words[-1]}" = --reference ] || words+=(--image)
+    for file in "$work/nothing.jpg" "$work/text.jpg" "$work/none.png" "$work/config.yaml"; do
+        run 1 "${words[@]}" "$file" --config "$work/config.yaml"
+        err_has "^rg-ctl ${words[0]}: $file: "
+    done
+done
+run 1 query --image "$work/faces" --config "$work/config.yaml"
+err_has "$work/faces: not a regular file"
+for command in query translate; do
+    run 2 $command --config "$work/config.yaml" --image "$face" --out "$work/grid.gif"
+    err_has "grid.gif: the name of a picture ends with .png, "
+    run 1 $command --config "$work/config.yaml" --image "$face" --out "$work/nowhere/grid.png"
+    err_has "--out $work/nowhere/grid.png: the folder $work/nowhere does not exist"
+    mkdir -p "$work/folder.png"
+done
+run 1 query --config "$work/config.yaml" --image "$face" --out "$work/folder.png"
+err_has "folder.png: there is a folder of that name"
+run 1 translate --config "$work/config.yaml" --image "$work/nothing" --out "$work/edited/"
+err_has "--image $work/nothing: No such file"
+run 1 translate --config "$work/config.yaml" --image "$face" --out "$work/text.jpg/"
+err_has "text.jpg: cannot make folder: there is a file of that name"
 run 2 translate --config "$work/config.yaml" --image "$image" --out "$work/grid.png" --guidance some
 err_has "--guidance some: expected retrieved or none"
 run 2 query --config "$work/config.yaml"

@@ -63,7 +63,8 @@ ask -k 2 --exclude "$id" 0.75 -0
 out_has 'image0.jpg$'
 out_has 'image2.jpg$'
 ask -k 5
-for i in 0 1 2 3 4; do out_has "image$i.jpg$"; done
+for i in 0 1 2 3; do out_has "image$i.jpg$"; done
+out_has ' caf%E9%0A4.jpg$' # Python refuses a whole message for one byte that is not UTF-8
 "$python" common/client/example.py "$endpoint" 1 2 3 >"$work/out" 2>"$work/err" &&
     fail "three numbers were searched in two dimensions"
 err_is_one_line

@@ -1,4 +1,5 @@
-// A user program with embeddings of its own: adds five images, number i at (i, 0).
+// A user program with embeddings of its own: adds five images, number i at (i, 0). The last one has a name
+// that is not UTF-8.
 #include <rg_client.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +18,8 @@ int main(int argc, char **argv)
     for (int i = 0; i < IMAGES; i++) {
         snprintf(names[i], sizeof names[i], "image%d.jpg", i);
         embeddings[i][0] = (float)i;
-        items[i].name = items[i].jpeg = names[i]; // the store takes any bytes as a thumbnail
+        items[i].name = i == 4 ? "caf\xe9\n4.jpg" : names[i]; // a name in Latin-1 with a line end
+        items[i].jpeg = names[i];                             // the store takes any bytes as a thumbnail
         items[i].jpeg_size = strlen(names[i]);
         items[i].embedding = embeddings[i];
         rg_client_content_id(items[i].jpeg, items[i].jpeg_size, items[i].id);

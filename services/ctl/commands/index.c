@@ -30,7 +30,8 @@ typedef struct {
 static int index_argument(void *own, char *text)
 {
     index_t *index = own;
-    for (size_t i = 0; i < sizeof index_actions / sizeof *index_actions && !index->name; i++) {
+    if (index->name) return rg_fail(RG_EUSAGE, "%s: expected one action only", text);
+    for (size_t i = 0; i < sizeof index_actions / sizeof *index_actions; i++) {
         if (strcmp(text, index_actions[i].name) != 0) continue;
         index->name = index_actions[i].name;
         index->action = index_actions[i].action;

@@ -226,7 +226,9 @@ static int query_run(const rg_options_t *options, const void *input)
         return rg_fail(RG_EUSAGE, "-k %d: at most retrieval.k_max = %d", search.own->k,
                        config->retrieval.k_max);
     rg_edits_init(&search.edits);
-    int err = search.own->attributes ? rg_edits_parse(&search.edits, config, search.own->attributes) : 0;
+    int err = search.own->out ? rg_picture_check_out(search.own->out) : 0;
+    if (err) return err;
+    err = search.own->attributes ? rg_edits_parse(&search.edits, config, search.own->attributes) : 0;
     if (err) return err;
     size_t bytes = (size_t)(1 + search.own->k) * rg_image_bytes(config);
     search.cells = rg_alloc(bytes);

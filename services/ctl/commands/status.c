@@ -11,6 +11,7 @@
 
 #include "common/config/services.h"
 #include "common/core/err.h"
+#include "common/core/file.h"
 #include "common/core/alloc.h"
 #include "common/wire/json.h"
 #include "services/ctl/caller.h"
@@ -133,16 +134,34 @@ static int survey_check_ready(const survey_row_t rows[RG_SERVICES])
     return 0;
 }
 
+// Says where was looked: the user may be in another folder, or name another configuration, than whoever
+// started the services.
+static int fail_silent(const rg_config_t *config, const char *silent, int answers)
+{
+    char pidfile[RG_PATH_SIZE];
+    rg_config_path(config, "rg.pid", pidfile); // the supervisor's
+    int runs = answers || rg_exists(pidfile);
+    char *run = rg_path_absolute(config->run);
+    rg_fail(RG_ETIMEOUT,
+            runs ? "no answer from %s (run directory %s): see the logs there"
+                 : "no answer from %s: nothing is running in %s; `rg-ctl up' starts the services there, and "
+                   "--config "
+                   "and the current folder choose another run",
+            silent, run);
+    free(run);
+    return RG_ETIMEOUT;
+}
+
 static int survey_check(const rg_config_t *config, const survey_row_t rows[RG_SERVICES])
 {
     char silent[RG_SERVICES * RG_NAME_SIZE] = "";
     size_t n = 0;
+    int answers = 0;
+    for (int i = 0; i < RG_SERVICES; i++) answers += rows[i].reply != NULL;
     for (int i = 0; i < RG_SERVICES; i++)
         if (rows[i].service && !rows[i].reply)
             n += (size_t)snprintf(silent + n, sizeof silent - n, "%s%s", n ? ", " : "", rows[i].service);
-    return n ? rg_fail(RG_ETIMEOUT, "no answer from %s (run directory %s): `rg-ctl up' starts them", silent,
-                       config->run)
-             : 0;
+    return n ? fail_silent(config, silent, answers) : 0;
 }
 
 static int survey_round(const survey_t *survey, const rg_options_t *options, unsigned services,

@@ -274,6 +274,7 @@ static int translate_run(const rg_options_t *options, const void *input)
     task->options = options;
     task->own = input;
     int folder = names_a_folder(task->own->out), err = folder ? 0 : check_grid_images(task->own);
+    if (!err && !folder) err = rg_picture_check_out(task->own->out);
     if (!err) err = translate_choose_wanted(task);
     if (!err) err = translate_load_reference(task);
     task->translator = (rg_translator_t){.config = &options->config,
