@@ -228,12 +228,9 @@ static void bad_requests_are_refused_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(usable_images_go_on_to_the_encoder),
-        TEST(names_are_made_here),
-        TEST(refusals_name_file_and_reason),
-        TEST(odd_images_go_on_with_a_warning),
-        TEST(outcomes_are_merged_in_order),
-        TEST(there_is_no_store_request_if_all_are_refused),
+        TEST(usable_images_go_on_to_the_encoder), TEST(names_are_made_here),
+        TEST(refusals_name_file_and_reason),      TEST(odd_images_go_on_with_a_warning),
+        TEST(outcomes_are_merged_in_order),       TEST(there_is_no_store_request_if_all_are_refused),
         TEST(bad_requests_are_refused_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
