@@ -23,9 +23,9 @@ typedef struct {
     rg_log_limit_t warned;    // of the lines about missing neighbours
 } rg_neighbour_source_t;
 
-// Counts continue from info, on rank 0, which also asks whether the retrieval set can guide, unless the stage is finished. RG_EMODEL: it
-// holds another embedding model; RG_ENOENT: it holds fewer than model.k images; the errors of rg_link_new and
-// rg_link_ask.
+// Counts continue from info, on rank 0, which also asks whether the retrieval set can guide, unless the stage
+// is finished. RG_EMODEL: it holds another embedding model; RG_ENOENT: it holds fewer than model.k images;
+// the errors of rg_link_new and rg_link_ask.
 int rg_neighbour_source_open(rg_neighbour_source_t *source, const rg_model_t *model,
                              const rg_checkpoint_info_t *info, rg_ranks_t *ranks, const atomic_int *stop);
 void rg_neighbour_source_close(rg_neighbour_source_t *source); // tolerates a zeroed struct
