@@ -100,6 +100,20 @@ static char *join_names(const rg_names_t *names, const char *separator)
     return text;
 }
 
+// "FINGERPRINT@ITERATION FINGERPRINT@ITERATION", in hexadecimal and decimal digits.
+static char *join_data_sets(const rg_checkpoint_info_t *info)
+{
+    const rg_data_sets_t *sets = &info->data_sets;
+    char *text = rg_strdup("");
+    for (int i = 0; i < sets->n; i++) {
+        char *longer = rg_format("%s%s%016" PRIx64 "@%" PRIu64, text, i ? " " : "", sets->item[i].fingerprint,
+                                 sets->item[i].from);
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
 int rg_checkpoint_save(const char *path, const rg_config_t *config, rg_params_t *const *sets, int n,
                        const rg_checkpoint_info_t *info)
 {
@@ -108,22 +122,42 @@ int rg_checkpoint_save(const char *path, const rg_config_t *config, rg_params_t 
     rg_safetensor_t *tensors = rg_alloc(room * sizeof *tensors);
     size_t count = list_tensors(tensors, sets, n);
     char *yaml = rg_config_dump(config), *attributes = join_names(&info->attributes, " "),
-         number[N_NUMBERS][24];
-    rg_safetensors_metadata_t metadata[N_NUMBERS + 6] = {
+         *data_sets = join_data_sets(info), number[N_NUMBERS][24];
+    rg_safetensors_metadata_t metadata[N_NUMBERS + 7] = {
         {"format", "pt"},           {"rg_version", "1"}, {"stage", info->stage},
-        {"attributes", attributes}, {"config", yaml},    {"git_revision", RG_GIT_REVISION}};
+        {"attributes", attributes}, {"config", yaml},    {"git_revision", RG_GIT_REVISION},
+        {"data_sets", data_sets}};
     for (int i = 0; i < N_NUMBERS; i++) {
         snprintf(number[i], sizeof number[i], "%" PRIu64, *number_of(info, i));
-        metadata[6 + i] = (rg_safetensors_metadata_t){NUMBERS[i].key, number[i]};
+        metadata[7 + i] = (rg_safetensors_metadata_t){NUMBERS[i].key, number[i]};
     }
     int err = rg_safetensors_write(path, tensors, count, metadata, sizeof metadata / sizeof *metadata);
     free(attributes);
+    free(data_sets);
     free(yaml);
     free(tensors);
     return err;
 }
 
 // ---- loading
+
+// A checkpoint of before there were several has one data set, of all its iterations.
+static void read_data_sets(const char *text, rg_checkpoint_info_t *info)
+{
+    rg_data_sets_t *sets = &info->data_sets;
+    int used = 0;
+    uint64_t fingerprint, from;
+    for (; text && sets->n < RG_DATA_SETS_MAX &&
+           sscanf(text, "%" SCNx64 "@%" SCNu64 "%n", &fingerprint, &from, &used) == 2;
+         text += used) {
+        sets->item[sets->n].fingerprint = fingerprint;
+        sets->item[sets->n++].from = from;
+    }
+    if (sets->n == 0 || sets->item[sets->n - 1].fingerprint != info->fingerprint) {
+        *sets = (rg_data_sets_t){.n = 1};
+        sets->item[0].fingerprint = info->fingerprint;
+    }
+}
 
 static int read_info(const rg_safetensors_t *file, const char *path, rg_checkpoint_info_t *info)
 {
@@ -138,6 +172,7 @@ static int read_info(const rg_safetensors_t *file, const char *path, rg_checkpoi
         const char *text = rg_safetensors_metadata(file, NUMBERS[i].key);
         *number_of(info, i) = text ? strtoull(text, NULL, 10) : 0;
     }
+    read_data_sets(rg_safetensors_metadata(file, "data_sets"), info);
     const char *names = rg_safetensors_metadata(file, "attributes");
     char *copy = rg_strdup(names ? names : ""), *rest = copy;
     for (char *name; (name = strsep(&rest, " ")) && info->attributes.count < RG_ATTRIBUTES_MAX;)

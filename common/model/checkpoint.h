@@ -10,11 +10,21 @@
 #include "common/config/config.h"
 #include "common/nn/param.h"
 
+// The data sets that a stage was trained on, in order. More than one: the user accepted a changed data set.
+enum { RG_DATA_SETS_MAX = 32 };
+typedef struct {
+    int n;
+    struct {
+        uint64_t fingerprint, from; // iteration from which it counts
+    } item[RG_DATA_SETS_MAX];
+} rg_data_sets_t;
+
 typedef struct {
     char stage[16];       // classifier, stage1, stage2, stage3
     uint64_t iteration;   // finished iterations
     uint64_t iterations;  // of the whole stage; if both are equal, the stage is finished
-    uint64_t fingerprint; // of the data set trained on
+    uint64_t fingerprint; // of the data set trained on, the last of data_sets
+    rg_data_sets_t data_sets;
     // Of stage 3, else 0:
     uint64_t set_generation;      // the index generation when training began
     uint64_t retrieved;           // neighbours used so far

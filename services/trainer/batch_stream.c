@@ -33,6 +33,8 @@ struct rg_batch_stream {
     // of several ranks
     unsigned char *whole_labels, *whole_target_labels; // [images*ranks,n_columns]
     rg_batch_t whole;
+    rg_batch_broken_t *broken; // [n_broken]
+    size_t n_broken;
 };
 
 // ---- shares
@@ -107,6 +109,11 @@ void rg_batch_stream_close(rg_batch_stream_t **out)
     free(stream->target_labels);
     free(stream->whole_labels);
     free(stream->whole_target_labels);
+    for (size_t i = 0; i < stream->n_broken; i++) {
+        free(stream->broken[i].name);
+        free(stream->broken[i].reason);
+    }
+    free(stream->broken);
     free(stream);
     *out = NULL;
 }
@@ -225,6 +232,24 @@ static int unpack_batch(rg_batch_stream_t *stream, const rg_msg_t *reply, rg_bat
     return 0;
 }
 
+static void note_broken(rg_batch_stream_t *stream, const Rg__V1__BrokenImage *image)
+{
+    size_t n = stream->n_broken;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(stream->broken[i].name, image->name) == 0) return;
+    if (n == RG_BATCH_BROKEN_MAX) return;
+    if ((n & (n - 1)) == 0)
+        stream->broken = rg_realloc(stream->broken, (n ? 2 * n : 1) * sizeof *stream->broken);
+    stream->broken[stream->n_broken++] =
+        (rg_batch_broken_t){rg_strdup(image->name), rg_strdup(image->reason)};
+}
+
+const rg_batch_broken_t *rg_batch_stream_broken(const rg_batch_stream_t *stream, size_t *n)
+{
+    *n = stream->n_broken;
+    return stream->broken;
+}
+
 int rg_batch_stream_next(rg_batch_stream_t *stream, rg_batch_t *batch)
 {
     slot_t *slot = &stream->slots[stream->given % (uint64_t)stream->credit];
@@ -233,6 +258,8 @@ int rg_batch_stream_next(rg_batch_stream_t *stream, rg_batch_t *batch)
     if (!err) err = rg_failure_raise(&slot->failure);
     if (!err) err = unpack_batch(stream, slot->reply, batch);
     if (err) return err;
+    const Rg__V1__BatchReply *body = rg_msg_body(slot->reply);
+    for (size_t i = 0; i < body->n_broken; i++) note_broken(stream, body->broken[i]);
     rg_msg_destroy(&stream->current);
     stream->current = slot->reply;
     slot->reply = NULL;

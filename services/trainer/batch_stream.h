@@ -71,8 +71,18 @@ typedef struct {
 int rg_batch_stream_start(rg_batch_stream_t *stream, const rg_batch_stream_spec_t *spec);
 
 // The next batch, which lives until the following call. RG_ESTOPPED, or the loader's error, for example about
-// a broken training image.
+// too many broken training images.
 int rg_batch_stream_next(rg_batch_stream_t *stream, rg_batch_t *batch);
+
+// An image that was left out of batches because it is broken or missing.
+typedef struct {
+    char *name, *reason;
+} rg_batch_broken_t;
+
+// Those that the batches handed out so far would have had, each once, at most RG_BATCH_BROKEN_MAX; they live
+// until the next call of rg_batch_stream_next.
+enum { RG_BATCH_BROKEN_MAX = 1000 };
+const rg_batch_broken_t *rg_batch_stream_broken(const rg_batch_stream_t *stream, size_t *n);
 
 double rg_batch_stream_waited_ms(const rg_batch_stream_t *stream);
 

@@ -18,9 +18,11 @@
 #include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
+#include "common/core/hash.h"
 #include "common/core/log.h"
 #include "common/model/checkpoint.h"
 #include "common/nn/optim.h"
+#include "common/wire/json.h"
 #include "services/trainer/learner.h"
 
 enum { LOG_EVERY = 10 }; // iterations between lines of the metrics stream
@@ -81,6 +83,29 @@ static int start_from(run_t *run, enum rg_stage earlier)
         sets, kept, &info);
 }
 
+static int save_checkpoint(run_t *run);
+
+// The data set is not that of the checkpoint any more. If the user accepts it, the checkpoint is saved at once
+// with a note of the iteration from which the new one counts: resuming gives the weights of uninterrupted
+// training from there on.
+static int accept_data(run_t *run)
+{
+    rg_data_sets_t *sets = &run->info.data_sets;
+    if (!run->job->options.accept_data)
+        return rg_fail(RG_EMODEL,
+                       "%s was trained on another data set or split (images were added, removed or labelled "
+                       "anew): --accept-data goes on with this one, --restart begins anew",
+                       run->checkpoint);
+    if (sets->n == RG_DATA_SETS_MAX)
+        return rg_fail(RG_ELIMIT, "%s: the data set was changed %d times already: use --restart",
+                       run->checkpoint, RG_DATA_SETS_MAX - 1);
+    sets->item[sets->n].fingerprint = run->info.fingerprint = run->data.fingerprint;
+    sets->item[sets->n++].from = run->info.iteration;
+    rg_log(RG_LOG_WARN, "data-accepted", "stage=%s iteration=%llu fingerprint=%016llx", run->name,
+           (unsigned long long)run->info.iteration, (unsigned long long)run->data.fingerprint);
+    return save_checkpoint(run);
+}
+
 static int resume_stage(run_t *run)
 {
     rg_params_t *sets[RG_PARTS];
@@ -91,14 +116,10 @@ static int resume_stage(run_t *run)
                                            RG_CHECKPOINT_RESUME};
     int err = rg_checkpoint_load(run->checkpoint, &wanted, sets, n, &info);
     if (err) return err;
-    if (info.fingerprint != run->data.fingerprint)
-        return rg_fail(RG_EMODEL,
-                       "%s was trained on another data set or split: use --restart or another run directory",
-                       run->checkpoint);
     info.iterations = run->info.iterations;
     run->info = info;
     run->saved = info.iteration;
-    return 0;
+    return info.fingerprint == run->data.fingerprint ? 0 : accept_data(run);
 }
 
 // Where training begins: at the checkpoint, at the stage before, or at the initial weights.
@@ -107,6 +128,7 @@ static int stage_begin(run_t *run)
     const enum rg_stage before = rg_stage_before(run->stage, run->config);
     run->info = (rg_checkpoint_info_t){.iterations = (uint64_t)run->train->iterations,
                                        .fingerprint = run->data.fingerprint,
+                                       .data_sets = {.n = 1, .item = {{run->data.fingerprint, 0}}},
                                        .attributes =
                                            run->model ? run->config->data.attributes : run->data.attributes};
     snprintf(run->info.stage, sizeof run->info.stage, "%s", run->name);
@@ -363,6 +385,27 @@ static int end_early(run_t *run, int err)
 
 // ---- report
 
+// Where the data set changed, and the images that no batch could use since this process began.
+static void report_data(const run_t *run, json_t *object)
+{
+    const rg_data_sets_t *sets = &run->info.data_sets;
+    json_t *changes = json_array(), *broken = json_array();
+    size_t n;
+    const rg_batch_broken_t *image = rg_batch_stream_broken(run->batches, &n);
+    for (int i = 0; i < sets->n; i++) {
+        char hash[17];
+        rg_hash_hex(sets->item[i].fingerprint, hash);
+        json_array_append_new(
+            changes, json_pack("{s:s, s:I}", "fingerprint", hash, "from", (json_int_t)sets->item[i].from));
+    }
+    for (size_t i = 0; i < n; i++) json_array_append_new(broken, rg_json_text(image[i].reason));
+    if (sets->n > 1) json_object_set(object, "data_sets", changes);
+    json_object_set_new(object, "broken_images", json_integer((json_int_t)n));
+    if (n) json_object_set(object, "broken", broken);
+    json_decref(changes);
+    json_decref(broken);
+}
+
 static char *report_json(run_t *run)
 {
     const rg_train_values_t *v = &run->values;
@@ -373,6 +416,7 @@ static char *report_json(run_t *run)
         "wait_share", rate.wait_share, "peak_memory_mib", rg_peak_memory_mib());
     for (int i = 0; i < v->losses.n; i++)
         json_object_set_new(object, v->losses.item[i].name, json_real(v->losses.item[i].value));
+    report_data(run, object);
     if (run->neighbours.link) {
         json_object_set_new(object, "set_generation", json_integer((json_int_t)run->info.set_generation));
         json_object_set_new(object, "retrieved", json_integer((json_int_t)run->info.retrieved));

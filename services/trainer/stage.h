@@ -17,8 +17,9 @@ typedef struct {
 } rg_stage_result_t;
 
 typedef struct {
-    int restart; // begin anew; the stage's checkpoint stays until the first save replaces it
-    int profile; // the report has "profile": time by operation
+    int restart;     // begin anew; the stage's checkpoint stays until the first save replaces it
+    int profile;     // the report has "profile": time by operation
+    int accept_data; // goes on with a changed data set, which the checkpoint then notes at once
 } rg_stage_options_t;
 
 // All that a run borrows.

@@ -173,10 +173,13 @@ static int check_joining(const trainer_t *self, enum rg_stage stage, const Rg__V
 {
     const char *name = rg_stage_name(self->stage);
     if (stage != self->stage) return rg_fail(RG_EBUSY, "%s is being trained", name);
-    if (body->restart || body->profile)
+    if (body->restart || body->profile || body->accept_data)
         return rg_fail(RG_EBUSY,
                        "%s is being trained, and --%s counts from the beginning: `rg-ctl train --stop' first",
-                       name, body->restart ? "restart" : "profile");
+                       name,
+                       body->restart   ? "restart"
+                       : body->profile ? "profile"
+                                       : "accept-data");
     return 0;
 }
 
@@ -190,7 +193,7 @@ static int on_train(void *context, const rg_peer_t *peer, const rg_msg_t *reques
     if (!err && running) err = check_joining(self, stage, body);
     if (!err) err = wait_for_job(self, peer, 0);
     if (err || running) return err;
-    err = start_training(self, stage, (rg_stage_options_t){body->restart, body->profile});
+    err = start_training(self, stage, (rg_stage_options_t){body->restart, body->profile, body->accept_data});
     if (err) self->n_waiting--;
     return err;
 }

@@ -24,7 +24,7 @@
 
 typedef struct {
     enum rg_stage stage; // RG_STAGE_NONE: all
-    int restart, profile, stop;
+    int restart, profile, stop, accept_data;
 } train_t;
 
 static int train_read_stage(void *field, const char *text)
@@ -41,6 +41,8 @@ static const rg_command_option_t train_options[] = {
     {"restart", 0, NULL, "Begin anew; the first save replaces the stage's checkpoint",
      RG_OPTION_FLAG(train_t, restart)},
     {"stop", 0, NULL, "Stop the training that is under way, after a save", RG_OPTION_FLAG(train_t, stop)},
+    {"accept-data", 0, NULL, "Go on although images of the data set were added, removed or labelled anew",
+     RG_OPTION_FLAG(train_t, accept_data)},
     {"profile", 0, NULL, "Show how long each operation of an iteration took",
      RG_OPTION_FLAG(train_t, profile)},
     {0},
@@ -49,9 +51,11 @@ static const rg_command_option_t train_options[] = {
 static int train_check(const void *input)
 {
     const train_t *own = input;
-    if (!own->stop || (own->stage == RG_STAGE_NONE && !own->restart && !own->profile)) return 0;
-    return rg_fail(RG_EUSAGE,
-                   "--stop takes no --stage, --restart or --profile: it stops what is being trained");
+    if (!own->stop || (own->stage == RG_STAGE_NONE && !own->restart && !own->profile && !own->accept_data))
+        return 0;
+    return rg_fail(
+        RG_EUSAGE,
+        "--stop takes no --stage, --restart, --profile or --accept-data: it stops what is being trained");
 }
 
 // ---- one stage
@@ -164,6 +168,7 @@ static int train_one_stage(const rg_options_t *options, int stage, const train_t
     body->stage = rg_msg_text(request, "%s", training.stage);
     body->restart = own->restart;
     body->profile = own->profile;
+    body->accept_data = own->accept_data;
     err = rg_caller_ask(trainer, &request, RG__V1__ENVELOPE__BODY_TRAIN_REPLY, train_take_reply, &training);
     rg_caller_close(&trainer);
     if (err == RG_ESTOPPED && atomic_load(rg_interrupted()))

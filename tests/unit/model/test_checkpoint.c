@@ -15,6 +15,7 @@ static const rg_checkpoint_info_t INFO = {
     .iteration = 7,
     .iterations = 9,
     .fingerprint = UINT64_MAX,
+    .data_sets = {2, {{77, 0}, {UINT64_MAX, 4}}},
     .set_generation = 3,
     .retrieved = 50,
     .retrieved_new = 5,
@@ -106,6 +107,10 @@ static void resuming_restores_every_block(void **state)
     assert_string_equal(lab->info.stage, "stage3");
     assert_int_equal(lab->info.iteration, 7);
     assert_true(lab->info.fingerprint == UINT64_MAX);
+    assert_int_equal(lab->info.data_sets.n, 2);
+    assert_int_equal(lab->info.data_sets.item[0].fingerprint, 77);
+    assert_int_equal(lab->info.data_sets.item[1].from, 4);
+    assert_true(lab->info.data_sets.item[1].fingerprint == UINT64_MAX);
     assert_int_equal(lab->info.retrieved_new, 5);
     assert_int_equal(lab->info.attributes.count, A);
     assert_string_equal(lab->info.attributes.name[2], "Young");
