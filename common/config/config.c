@@ -18,6 +18,7 @@
 #include "common/config/classes.h"
 #include "common/config/table.h"
 #include "common/core/alloc.h"
+#include "common/core/endpoint.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/core/text.h"
@@ -276,6 +277,21 @@ static int derive_all(rg_config_t *config)
     return err;
 }
 
+// A path that is too long for a socket is told by the service that listens there: other commands may use it.
+static int check_endpoints(const rg_config_t *config)
+{
+    const struct {
+        const char *name, *text;
+    } all[] = {{"loader", config->endpoints.loader},       {"encoder", config->endpoints.encoder},
+               {"retrieval", config->endpoints.retrieval}, {"trainer", config->endpoints.trainer},
+               {"evaluator", config->endpoints.evaluator}, {"gateway", config->endpoints.gateway}};
+    rg_endpoint_t endpoint;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (rg_endpoint_parse(all[i].text, &endpoint) != 0)
+            return rg_fail(RG_ECONFIG, "endpoints.%s: %s", all[i].name, rg_error());
+    return 0;
+}
+
 // The perceptual loss needs its network, and maps of more than one pixel (model/perceptual.h).
 static int check_loss(const rg_config_t *config, const char *section, const rg_loss_weights_t *loss)
 {
@@ -336,7 +352,8 @@ static int check_keys(const rg_config_t *config)
     if (chosen(config, "model.retrieval", "ranked") && config->stage2.batch < 2)
         return rg_fail(RG_ECONFIG,
                        "stage2.batch: a ranked R (model.retrieval) needs 2 or more images to rank");
-    int err = check_loss(config, "stage1.loss", &config->stage1_loss);
+    int err = check_endpoints(config);
+    if (!err) err = check_loss(config, "stage1.loss", &config->stage1_loss);
     if (!err) err = check_loss(config, "stage3.loss", &config->stage3_loss);
     return err ? err : check_networks(config);
 }

@@ -18,12 +18,30 @@
 
 #include "common/core/err.h"
 
-int rg_arena_init(rg_arena_t *arena, size_t capacity)
+static void *reserve(size_t capacity)
 {
     void *base =
         mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED)
-        return rg_fail_errno(RG_ELIMIT, "cannot reserve %zu bytes of addresses", capacity);
+    return base == MAP_FAILED ? NULL : base;
+}
+
+// Leaves as many addresses to others as it takes, if the kernel does not give the whole capacity.
+int rg_arena_init(rg_arena_t *arena, size_t capacity)
+{
+    void *base = reserve(capacity);
+    int limited = !base;
+    while (!base && capacity / 2 >= RG_ARENA_MIN) {
+        capacity /= 2;
+        base = reserve(capacity);
+    }
+    if (base && limited && capacity / 2 >= RG_ARENA_MIN) {
+        munmap(base, capacity);
+        capacity /= 2;
+        base = reserve(capacity);
+    }
+    if (!base)
+        return rg_fail_errno(RG_ELIMIT, "cannot reserve %d MiB of addresses: raise the limit (ulimit -v)",
+                             RG_ARENA_MIN >> 20);
     *arena = (rg_arena_t){.base = base, .capacity = capacity};
     return 0;
 }
@@ -69,7 +87,11 @@ void *rg_arena_alloc(rg_arena_t *arena, size_t size)
     int spare = rounded >= RG_ARENA_SPARE_MIN ? find_spare(arena, rounded) : -1;
     if (spare >= 0) return take_spare(arena, spare, rounded);
     if (rounded < size || rounded > arena->capacity - arena->used) {
-        fprintf(stderr, "an arena of %zu bytes is exhausted\n", arena->capacity);
+        fprintf(stderr,
+                "error=\"%zu MiB of addresses are too few: raise the limit (ulimit -v), or lower the batch "
+                "of the "
+                "stage\"\n",
+                arena->capacity >> 20);
         abort();
     }
     void *memory = arena->base + arena->used;

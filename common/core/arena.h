@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-enum { RG_ARENA_SPARES = 256, RG_ARENA_SPARE_MIN = 4096 };
+enum { RG_ARENA_SPARES = 256, RG_ARENA_SPARE_MIN = 4096, RG_ARENA_MIN = 64 << 20 };
 
 typedef struct {
     char *base;      // reserved range, committed by the kernel on first touch
@@ -19,14 +19,15 @@ typedef struct {
     int n_spares;
 } rg_arena_t;
 
-// Reserves capacity bytes of addresses; memory is used only once they are written. RG_ELIMIT if the kernel
-// refuses.
+// Reserves capacity bytes of addresses; memory is used only once they are written. Where a limit (ulimit -v)
+// is lower, it reserves half, a quarter, ... of that. RG_ELIMIT if not even RG_ARENA_MIN bytes can be
+// reserved.
 int rg_arena_init(rg_arena_t *arena, size_t capacity);
 void rg_arena_fini(rg_arena_t *arena);
 
 // A piece of memory, aligned to 64 bytes, not zeroed. It lives until it is given back, or until the next
-// reset. If the reserved range is exhausted, the process ends: the range is chosen far above the need of any
-// configuration that the config table accepts.
+// reset. If the reserved range is exhausted, the process ends with a sentence on standard error; without a
+// limit the range is far above the need of any configuration that the config table accepts.
 void *rg_arena_alloc(rg_arena_t *arena, size_t size);
 
 // Gives back a piece, with the size it was allocated with; later pieces may be placed there. A piece smaller

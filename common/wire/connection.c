@@ -10,11 +10,12 @@
 
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
+#include "common/core/endpoint.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
 #include "common/core/thread.h"
 
-enum { REFUSED_MS = 1000, AGAIN_MS = 2000, AGAIN_ALONE_MS = 500, PORT_DIGITS = 5 };
+enum { REFUSED_MS = 1000, AGAIN_MS = 2000, AGAIN_ALONE_MS = 500 };
 
 // ---- life
 // ZeroMQ reports events over an inproc PAIR socket, which is polled like any other. The time is part of its
@@ -42,6 +43,7 @@ static int open_dealer(zsock_t **socket, const rg_wire_options_t *options, const
 {
     *socket = rg__socket_new(ZMQ_DEALER, options, 0);
     if (!*socket) return rg_fail(RG_ELIMIT, "%s: cannot open a socket", endpoint);
+    zsock_set_ipv6(*socket, strchr(endpoint, '[') != NULL);
     // Queue nothing for a connection that is not there: the link itself sends again.
     zsock_set_immediate(*socket, 1);
     return rg__endpoint_encrypts(options, endpoint) ? rg__curve_client(options, *socket) : 0;
@@ -162,38 +164,28 @@ int rg__connection_step(rg__connection_t *connection, int pending)
 
 // ---- lookup of host names
 struct rg__lookup {
-    char *host, *port;
+    rg_endpoint_t name;
     rg_worker_t *worker;
     rg__addresses_t found; // written by the worker while it runs
     double begun_ms;       // 0: never started
     int failed;            // the last lookup failed, which is logged
 };
 
-// 1, with HOST and PORT of tcp://HOST:PORT, if HOST is a name.
-static int split_endpoint(const char *endpoint, char **host, char **port)
+// 1, with host and port, if the host of the endpoint is a name.
+static int split_endpoint(const char *endpoint, rg_endpoint_t *parsed)
 {
-    struct in_addr address;
-    if (strncmp(endpoint, "tcp://", 6) != 0) return 0;
-    const char *name = endpoint + 6, *colon = strrchr(name, ':');
-    if (!colon || *name == '[' || strlen(colon + 1) > PORT_DIGITS) return 0;
-    if (colon[1 + strspn(colon + 1, "0123456789")]) return 0; // rg__connection_new reports it
-    *host = rg_format("%.*s", (int)(colon - name), name);
-    *port = rg_strdup(colon + 1);
-    int is_name = **host && inet_pton(AF_INET, *host, &address) != 1;
-    if (!is_name) {
-        free(*host);
-        free(*port);
-    }
-    return is_name;
+    struct in_addr ipv4;
+    if (rg_endpoint_parse(endpoint, parsed) != 0 || parsed->path || rg_endpoint_is_ipv6(parsed)) return 0;
+    return inet_pton(AF_INET, parsed->host, &ipv4) != 1;
 }
 
 int rg__lookup_new(rg__lookup_t **out, const char *endpoint)
 {
-    char *host, *port;
+    rg_endpoint_t parsed;
     *out = NULL;
-    if (!split_endpoint(endpoint, &host, &port)) return 0;
+    if (!split_endpoint(endpoint, &parsed)) return 0;
     rg__lookup_t *lookup = rg_alloc(sizeof *lookup);
-    *lookup = (rg__lookup_t){.host = host, .port = port};
+    *lookup = (rg__lookup_t){.name = parsed};
     int err = rg_worker_new(&lookup->worker);
     if (err)
         rg__lookup_destroy(&lookup);
@@ -207,8 +199,6 @@ void rg__lookup_destroy(rg__lookup_t **out)
     rg__lookup_t *lookup = *out;
     if (!lookup) return;
     rg_worker_destroy(&lookup->worker);
-    free(lookup->host);
-    free(lookup->port);
     free(lookup);
     *out = NULL;
 }
@@ -218,27 +208,18 @@ int rg__lookup_fd(const rg__lookup_t *lookup)
     return rg_worker_fd(lookup->worker);
 }
 
-static void add_address(rg__addresses_t *found, const char *port, const struct addrinfo *info)
-{
-    char text[INET_ADDRSTRLEN];
-    const struct sockaddr_in *address = (const void *)info->ai_addr;
-    if (found->count == RG__REPLICAS_MAX) return;
-    inet_ntop(AF_INET, &address->sin_addr, text, sizeof text);
-    snprintf(found->endpoint[found->count++], RG__ENDPOINT_SIZE, "tcp://%s:%s", text, port);
-}
-
-// IPv4 only: ZeroMQ does not connect to IPv6 addresses unless told to.
 static int resolve_host(void *self, const atomic_int *stop)
 {
     rg__lookup_t *lookup = self;
-    const struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+    rg__addresses_t *found = &lookup->found;
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *list;
     (void)stop;
-    int failed = getaddrinfo(lookup->host, NULL, &hints, &list);
-    if (failed) return rg_fail(RG_ENOENT, "%s: %s", lookup->host, gai_strerror(failed));
-    lookup->found.count = 0;
-    for (const struct addrinfo *at = list; at; at = at->ai_next)
-        add_address(&lookup->found, lookup->port, at);
+    int failed = getaddrinfo(lookup->name.host, NULL, &hints, &list);
+    if (failed) return rg_fail(RG_ENOENT, "%s: %s", lookup->name.host, gai_strerror(failed));
+    found->count = 0;
+    for (const struct addrinfo *at = list; at && found->count < RG__REPLICAS_MAX; at = at->ai_next)
+        rg__endpoint_numeric(at->ai_addr, at->ai_addrlen, lookup->name.port, found->endpoint[found->count++]);
     freeaddrinfo(list);
     return 0;
 }

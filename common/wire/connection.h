@@ -41,9 +41,9 @@ int rg__connection_step(rg__connection_t *connection, int pending);
 // Finds the addresses of tcp://NAME:PORT; each address is a replica of the service. A worker thread looks
 // the name up every two seconds, or twice a second while no replica is connected, so replicas may come and
 // go.
-enum { RG__ENDPOINT_SIZE = 32, RG__REPLICAS_MAX = 16 };
+enum { RG__REPLICAS_MAX = 16 };
 
-// Numeric: "tcp://10.0.0.3:9100".
+// Numeric, of both families: "tcp://10.0.0.3:9100".
 typedef struct {
     char endpoint[RG__REPLICAS_MAX][RG__ENDPOINT_SIZE];
     size_t count;

@@ -100,8 +100,8 @@ static int open_service(rg_service_t *service, const rg_wire_options_t *options)
     zsock_set_router_mandatory(service->socket, 1);
     if (rg__endpoint_encrypts(options, endpoint)) err = rg__zap_new(&service->zap, options, service->socket);
     if (err) return err;
-    if (zmq_bind(zsock_resolve(service->socket), endpoint) != 0)
-        return rg_fail(RG_EIO, "%s: cannot listen: %s", endpoint, zmq_strerror(zmq_errno()));
+    err = rg__endpoint_listen(service->socket, endpoint);
+    if (err) return err;
     service->endpoint = zsock_last_endpoint(service->socket);
     return 0;
 }

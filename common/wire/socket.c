@@ -1,6 +1,8 @@
 #include "common/wire/socket.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +14,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
+#include "common/core/endpoint.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
 
@@ -195,26 +198,20 @@ static const char *ipc_path(const char *endpoint)
     return strncmp(endpoint, "ipc://", 6) == 0 ? endpoint + 6 : NULL;
 }
 
-static int is_loopback(const char *address)
-{
-    size_t host = strcspn(address, ":");
-    if (host == 9 && strncmp(address, "localhost", 9) == 0) return 1;
-    return strncmp(address, "127.", 4) == 0 && strspn(address, "0123456789.") == host;
-}
-
 int rg__endpoint_check(const rg_wire_options_t *options, const char *endpoint)
 {
-    const char *path = ipc_path(endpoint);
-    if (path && !*path) return rg_fail(RG_ECONFIG, "%s: has no path", endpoint);
-    if (path && strlen(path) >= sizeof((struct sockaddr_un *)0)->sun_path)
-        return rg_fail(RG_ECONFIG,
-                       "%s: a path of %zu characters is too long for a socket (%zu at most); use a shorter "
-                       "run directory",
-                       endpoint, strlen(path), sizeof((struct sockaddr_un *)0)->sun_path - 1);
-    if (path) return 0;
-    if (strncmp(endpoint, "tcp://", 6) != 0)
-        return rg_fail(RG_ECONFIG, "%s: an endpoint begins with ipc:// or tcp://", endpoint);
-    if (!is_loopback(endpoint + 6) && !rg__endpoint_encrypts(options, endpoint) && !options->insecure)
+    rg_endpoint_t parsed;
+    const size_t longest = sizeof((struct sockaddr_un *)0)->sun_path - 1;
+    int err = rg_endpoint_parse(endpoint, &parsed);
+    if (err) return err;
+    if (parsed.path && strlen(parsed.path) > longest)
+        return rg_fail(
+            RG_ECONFIG,
+            "%s: a path of %zu characters is too long for a socket (%zu at most): set a shorter `run`, "
+            "or endpoints.SERVICE",
+            endpoint, strlen(parsed.path), longest);
+    if (parsed.path) return 0;
+    if (!rg_endpoint_is_loopback(&parsed) && !rg__endpoint_encrypts(options, endpoint) && !options->insecure)
         return rg_fail(RG_ECONFIG,
                        "%s: beyond loopback this socket is open to everyone; security.keys guards it (rg-ctl "
                        "keys), endpoints.insecure: true accepts that",
@@ -272,4 +269,72 @@ void rg__endpoint_release(const char *endpoint, int *lock)
     unlink(ipc_path(endpoint));
     close(*lock);
     *lock = -1;
+}
+
+// ---- listening
+
+// A file system without sockets (exFAT, some network and shared folders) refuses them in several ways.
+static int fail_to_listen(const char *endpoint, int error)
+{
+    if (ipc_path(endpoint) && (error == EPERM || error == EOPNOTSUPP || error == EINVAL))
+        return rg_fail(
+            RG_EIO,
+            "%s: the file system of this path cannot hold sockets (exFAT cannot, for example): set `run` "
+            "to a path on another disk, or endpoints.SERVICE to tcp://127.0.0.1:PORT",
+            endpoint);
+    return rg_fail(RG_EIO, "%s: cannot listen: %s", endpoint, zmq_strerror(error));
+}
+
+static int listen_at(zsock_t *socket, const char *endpoint, int ipv6)
+{
+    zsock_set_ipv6(socket, ipv6);
+    return zmq_bind(zsock_resolve(socket), endpoint) == 0 ? 0 : fail_to_listen(endpoint, zmq_errno());
+}
+
+static int system_has_ipv6(void)
+{
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0) close(fd);
+    return fd >= 0;
+}
+
+void rg__endpoint_numeric(const struct sockaddr *address, socklen_t size, int port,
+                          char out[RG__ENDPOINT_SIZE])
+{
+    char host[NI_MAXHOST] = "";
+    getnameinfo(address, size, host, sizeof host, NULL, 0, NI_NUMERICHOST);
+    snprintf(out, RG__ENDPOINT_SIZE, address->sa_family == AF_INET6 ? "tcp://[%.64s]:%d" : "tcp://%.64s:%d",
+             host, port);
+}
+
+// Listens at all addresses of a name: localhost is 127.0.0.1 and ::1. One of them is enough. What is not a name
+// may be an interface, which ZeroMQ knows.
+static int listen_at_name(zsock_t *socket, const char *endpoint, const rg_endpoint_t *parsed)
+{
+    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *list;
+    char numeric[RG__ENDPOINT_SIZE];
+    int listening = 0, err = 0;
+    if (parsed->port == 0 || getaddrinfo(parsed->host, NULL, &hints, &list) != 0)
+        return listen_at(socket, endpoint, 0);
+    for (const struct addrinfo *at = list; at; at = at->ai_next) {
+        rg__endpoint_numeric(at->ai_addr, at->ai_addrlen, parsed->port, numeric);
+        int failed = listen_at(socket, numeric, at->ai_family == AF_INET6);
+        if (failed) err = failed;
+        listening += !failed;
+    }
+    freeaddrinfo(list);
+    return listening ? 0 : err;
+}
+
+int rg__endpoint_listen(zsock_t *socket, const char *endpoint)
+{
+    rg_endpoint_t parsed;
+    struct in_addr ipv4;
+    int err = rg_endpoint_parse(endpoint, &parsed);
+    if (err) return err;
+    if (parsed.path || inet_pton(AF_INET, parsed.host, &ipv4) == 1) return listen_at(socket, endpoint, 0);
+    if (strcmp(parsed.host, "*") == 0) return listen_at(socket, endpoint, system_has_ipv6());
+    if (rg_endpoint_is_ipv6(&parsed)) return listen_at(socket, endpoint, 1);
+    return listen_at_name(socket, endpoint, &parsed);
 }

@@ -3,6 +3,7 @@
 #define RG_WIRE_SOCKET_H
 
 #include <czmq.h>
+#include <sys/socket.h>
 
 #include "common/wire/wire.h"
 
@@ -42,6 +43,14 @@ int rg__endpoint_encrypts(const rg_wire_options_t *options, const char *endpoint
 // (-1: none needed). Without the lock ZeroMQ would take the path from a living process. RG_EIO naming that
 // process.
 int rg__endpoint_claim(const char *endpoint, int *lock);
+
+// Binds the socket. A name or "*" stands for addresses of both families. RG_EIO with the reason.
+int rg__endpoint_listen(zsock_t *socket, const char *endpoint);
+
+// Writes "tcp://10.0.0.3:9100" or "tcp://[fd00::3]:9100".
+enum { RG__ENDPOINT_SIZE = 96 };
+void rg__endpoint_numeric(const struct sockaddr *address, socklen_t size, int port,
+                          char out[RG__ENDPOINT_SIZE]);
 
 // Removes the ipc path and ends the claim.
 void rg__endpoint_release(const char *endpoint, int *lock);

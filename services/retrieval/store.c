@@ -164,6 +164,11 @@ static int open_env(rg_store_t *store)
     if (!rc) rc = mdb_env_set_mapsize(store->env, store->map_bytes);
     if (!rc) rc = mdb_env_set_maxdbs(store->env, TABLES);
     if (!rc) rc = mdb_env_open(store->env, store->path, flags, 0644);
+    if (rc == ENOMEM)
+        return rg_fail(RG_ELIMIT,
+                       "%s: cannot map %zu GiB of addresses for the retrieval store: lower "
+                       "retrieval.map_size_gib, or raise the limit (ulimit -v)",
+                       store->path, store->map_bytes >> 30);
     int dead = 0; // frees the table entries of readers that were killed
     if (!rc) rc = mdb_reader_check(store->env, &dead);
     return rc ? rg__store_fail(store, rc, "open") : open_tables(store);

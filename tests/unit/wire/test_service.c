@@ -113,6 +113,58 @@ static void unsafe_and_impossible_endpoints_are_refused(void **state)
     assert_int_equal(server_start(&service, &f->options, "inproc://x"), RG_ECONFIG);
 }
 
+static void assert_answers_at(fixture_t *f, const char *host, int port)
+{
+    rg_link_t *link;
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST), *reply = NULL;
+    char endpoint[100];
+    snprintf(endpoint, sizeof endpoint, "tcp://%s:%d", host, port);
+    assert_ok(rg_link_new(&link, &f->options, "fixture", endpoint, NULL));
+    assert_ok(rg_link_ask(link, &request, &reply, -1));
+    rg_msg_destroy(&reply);
+    rg_link_destroy(&link);
+}
+
+// A port that was free a moment ago on 127.0.0.1; 0 if the machine has no IPv6.
+static int port_of_both(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in6 other = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0), six = socket(AF_INET6, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    other.sin6_port = address.sin_port;
+    int both = six >= 0 && bind(six, (struct sockaddr *)&other, sizeof other) == 0;
+    close(fd);
+    if (six >= 0) close(six);
+    return both ? ntohs(address.sin_port) : 0;
+}
+
+static void ipv6_and_localhost_are_loopback(void **state)
+{
+    fixture_t *f = *state;
+    int port = port_of_both();
+    if (!port) skip();
+    snprintf(f->endpoint, sizeof f->endpoint, "tcp://[::1]:%d", port);
+    fixture_start(f);
+    assert_answers_at(f, "[::1]", port);
+    server_stop(&f->server);
+    port = port_of_both();
+    snprintf(f->endpoint, sizeof f->endpoint, "tcp://localhost:%d", port);
+    fixture_start(f);
+    assert_answers_at(f, "localhost", port);
+    assert_answers_at(f, "127.0.0.1", port);
+    server_stop(&f->server);
+    port = port_of_both();
+    f->options.insecure = 1;
+    snprintf(f->endpoint, sizeof f->endpoint, "tcp://*:%d", port);
+    fixture_start(f);
+    assert_answers_at(f, "127.0.0.1", port);
+    assert_answers_at(f, "[::1]", port);
+    server_stop(&f->server);
+}
+
 // ---- hostile peers
 static void *raw_dealer(fixture_t *f, zsock_t **socket)
 {
@@ -315,6 +367,7 @@ int main(void)
         WITH_FIXTURE(a_file_in_the_way_is_kept),
         WITH_FIXTURE(a_tcp_port_in_use_is_told),
         WITH_FIXTURE(unsafe_and_impossible_endpoints_are_refused),
+        WITH_FIXTURE(ipv6_and_localhost_are_loopback),
         WITH_FIXTURE(bad_messages_are_refused_and_the_service_goes_on),
         WITH_FIXTURE(a_long_identity_is_dropped),
         WITH_FIXTURE(a_peer_that_never_reads_harms_nobody),
