@@ -19,7 +19,7 @@ static int compare_file_names(const FTSENT **a, const FTSENT **b)
 }
 
 typedef struct {
-    rg_jpegs_fn *visit;
+    rg_pictures_fn *visit;
     void *self;
     rg_left_out_t *left_out;
 } walk_t;
@@ -58,21 +58,22 @@ static int visit_entry(FTS *tree, FTSENT *entry, const walk_t *walk)
     }
 }
 
-int rg_jpegs_add(rg_jpegs_t *jpegs, char *path)
+int rg_pictures_add(rg_pictures_t *pictures, char *path)
 {
-    if (jpegs->n == RG_JPEGS_MAX)
-        return rg_fail(RG_EUSAGE, "more than %d paths: give their folder", RG_JPEGS_MAX);
-    jpegs->path[jpegs->n++] = path;
+    if (pictures->n == RG_PICTURES_MAX)
+        return rg_fail(RG_EUSAGE, "more than %d paths: give their folder", RG_PICTURES_MAX);
+    pictures->path[pictures->n++] = path;
     return 0;
 }
 
 // FTS_LOGICAL follows links; fts itself notices a folder that contains itself (FTS_DC). FTS_NOCHDIR leaves
 // the working directory alone, so that relative paths stay valid in the callback.
-int rg_jpegs_walk_all(const rg_jpegs_t *jpegs, rg_jpegs_fn *visit, void *self, rg_left_out_t *left_out)
+int rg_pictures_walk_all(const rg_pictures_t *pictures, rg_pictures_fn *visit, void *self,
+                         rg_left_out_t *left_out)
 {
     const walk_t walk = {visit, self, left_out};
-    FTS *tree = fts_open(jpegs->path, FTS_LOGICAL | FTS_NOCHDIR, compare_file_names);
-    if (!tree) return rg_fail_errno(RG_EIO, "%s: cannot open", jpegs->path[0]);
+    FTS *tree = fts_open(pictures->path, FTS_LOGICAL | FTS_NOCHDIR, compare_file_names);
+    if (!tree) return rg_fail_errno(RG_EIO, "%s: cannot open", pictures->path[0]);
     int err = 0;
     if (left_out) *left_out = (rg_left_out_t){0};
     for (FTSENT *entry; !err && (entry = fts_read(tree)) != NULL;) err = visit_entry(tree, entry, &walk);
@@ -80,9 +81,9 @@ int rg_jpegs_walk_all(const rg_jpegs_t *jpegs, rg_jpegs_fn *visit, void *self, r
     return err;
 }
 
-int rg_jpegs_walk(const rg_jpegs_t *jpegs, rg_jpegs_fn *visit, void *self)
+int rg_pictures_walk(const rg_pictures_t *pictures, rg_pictures_fn *visit, void *self)
 {
-    return rg_jpegs_walk_all(jpegs, visit, self, NULL);
+    return rg_pictures_walk_all(pictures, visit, self, NULL);
 }
 
 // ---- pixels

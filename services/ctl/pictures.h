@@ -11,26 +11,27 @@
 
 // ---- files
 
-enum { RG_JPEGS_MAX = 4096 };
+enum { RG_PICTURES_MAX = 4096 };
 
 // The paths of files and folders that the user gave. Begins zeroed.
 typedef struct {
-    char *path[RG_JPEGS_MAX + 1]; // borrowed; ends with NULL, as fts needs it
+    char *path[RG_PICTURES_MAX + 1]; // borrowed; ends with NULL, as fts needs it
     int n;
-} rg_jpegs_t;
+} rg_pictures_t;
 
 // RG_EUSAGE if there are too many.
-int rg_jpegs_add(rg_jpegs_t *jpegs, char *path);
+int rg_pictures_add(rg_pictures_t *pictures, char *path);
 
 // Called with each file (problem NULL), and with each path that cannot be read and the reason. A result other
 // than 0 ends the walk.
-typedef int rg_jpegs_fn(void *self, const FTSENT *file, const char *problem);
+typedef int rg_pictures_fn(void *self, const FTSENT *file, const char *problem);
 
 // Visits every file that is named by a path, and below folders every file with the name of an image
 // (common/core/image_name.h), in the order of their names. Links are followed. left_out (NULL: not wanted) is
 // what else the folders hold, without hidden files and folders. RG_EIO, or what visit returned.
-int rg_jpegs_walk(const rg_jpegs_t *jpegs, rg_jpegs_fn *visit, void *self);
-int rg_jpegs_walk_all(const rg_jpegs_t *jpegs, rg_jpegs_fn *visit, void *self, rg_left_out_t *left_out);
+int rg_pictures_walk(const rg_pictures_t *pictures, rg_pictures_fn *visit, void *self);
+int rg_pictures_walk_all(const rg_pictures_t *pictures, rg_pictures_fn *visit, void *self,
+                         rg_left_out_t *left_out);
 
 // ---- pixels
 

@@ -166,14 +166,14 @@ static int check_folder(const char *images, const char *folder)
 
 static int plan(writing_t *writing)
 {
-    const rg_jpegs_t *images = writing->what->images;
+    const rg_pictures_t *images = writing->what->images;
     int err = rg_mkdirs(writing->folder);
     for (int i = 0; i < images->n && !err; i++) {
         if (!rg_is_folder(images->path[i])) continue;
         writing->folders++;
         err = check_folder(images->path[i], writing->folder);
     }
-    if (!err) err = rg_jpegs_walk_all(images, plan_file, writing, &writing->left_out);
+    if (!err) err = rg_pictures_walk_all(images, plan_file, writing, &writing->left_out);
     if (!err && !writing->images)
         err = rg_fail(RG_ENOENT, "%s: no images there%s", images->path[0],
                       images->n > 1 ? ", nor in the other paths" : "");
@@ -298,7 +298,7 @@ static int write_all(writing_t *writing)
     writing->translated = rg_alloc(size * (size_t)writing->translator.samples);
     writing->progress = rg_caller_show(writing->translator.encoder, "translate", "files",
                                        writing->what->options->json, NULL, NULL);
-    err = rg_jpegs_walk(writing->what->images, take_file, writing);
+    err = rg_pictures_walk(writing->what->images, take_file, writing);
     if (!err) err = write_batch(writing);
     rg_caller_close(&writing->translator.encoder);
     free(writing->sources);

@@ -20,7 +20,7 @@ typedef struct {
 // What to write. All pointers are borrowed.
 typedef struct {
     const rg_options_t *options;
-    const rg_jpegs_t *images;
+    const rg_pictures_t *images;
     const char *folder; // made if it is missing
     const rg_wanted_t *wanted;
     int n_wanted;

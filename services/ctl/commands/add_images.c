@@ -20,7 +20,7 @@
 static const double watch_every_s = 1;
 
 typedef struct {
-    rg_jpegs_t jpegs;
+    rg_pictures_t pictures;
     int dry_run, training, watch;
 } add_images_t;
 
@@ -35,15 +35,15 @@ static const rg_command_option_t add_images_options[] = {
 
 static int add_images_argument(void *own, char *text)
 {
-    return rg_jpegs_add(&((add_images_t *)own)->jpegs, text);
+    return rg_pictures_add(&((add_images_t *)own)->pictures, text);
 }
 
 static int add_images_check(const void *own)
 {
     const add_images_t *add = own;
-    if (add->training && (add->jpegs.n || add->dry_run || add->watch))
+    if (add->training && (add->pictures.n || add->dry_run || add->watch))
         return rg_fail(RG_EUSAGE, "--training takes no PATH, no --dry-run and no --watch");
-    if (!add->training && !add->jpegs.n) return rg_fail(RG_EUSAGE, "a PATH is missing");
+    if (!add->training && !add->pictures.n) return rg_fail(RG_EUSAGE, "a PATH is missing");
     if (add->dry_run && add->watch) return rg_fail(RG_EUSAGE, "--dry-run and --watch exclude each other");
     return 0;
 }
@@ -94,8 +94,8 @@ static int fail_empty(const add_images_t *own, const count_t *count)
 {
     char others[RG_LEFT_OUT_TEXT];
     rg_left_out_format(&count->left_out, others);
-    return rg_fail(RG_ENOENT, "no images (.jpg, .png, .webp) in %s%s%s%s", own->jpegs.path[0],
-                   own->jpegs.n > 1 ? " and the other paths" : "", *others ? "; " : "", others);
+    return rg_fail(RG_ENOENT, "no images (.jpg, .png, .webp) in %s%s%s%s", own->pictures.path[0],
+                   own->pictures.n > 1 ? " and the other paths" : "", *others ? "; " : "", others);
 }
 
 static int add_file(void *self, const FTSENT *file, const char *problem)
@@ -177,7 +177,7 @@ static int add_new_file(void *self, const FTSENT *file, const char *problem)
 static int watch_paths(watch_t *watch, const add_images_t *own)
 {
     for (;;) {
-        int err = rg_jpegs_walk_all(&own->jpegs, add_new_file, watch, &watch->left_out);
+        int err = rg_pictures_walk_all(&own->pictures, add_new_file, watch, &watch->left_out);
         if (!err) err = rg_ingest_settle(watch->ingest);
         if (err) return err;
         err = rg_ingest_pause(watch->ingest, watch_every_s);
@@ -214,7 +214,7 @@ static int add_counted(const rg_options_t *options, const add_images_t *own, con
     int err = rg_ingest_open(&ingest, options, "add-images", count->files + count->problems);
     if (err) return err;
     rg_ingest_left_out(ingest, &count->left_out);
-    err = rg_ingest_close(&ingest, rg_jpegs_walk(&own->jpegs, add_file, ingest), &refused);
+    err = rg_ingest_close(&ingest, rg_pictures_walk(&own->pictures, add_file, ingest), &refused);
     return err ? err : rg_ingest_check_refused(refused);
 }
 
@@ -224,7 +224,7 @@ static int add_images_run(const rg_options_t *options, const void *input)
     if (own->training) return add_training(options);
     if (own->watch) return add_and_watch(options, own);
     count_t count = {.list = own->dry_run, .json = options->json};
-    int err = rg_jpegs_walk_all(&own->jpegs, count_file, &count, &count.left_out);
+    int err = rg_pictures_walk_all(&own->pictures, count_file, &count, &count.left_out);
     if (err) return err;
     if (count.files + count.problems == 0) return fail_empty(own, &count);
     return own->dry_run ? print_count(&count) : add_counted(options, own, &count);

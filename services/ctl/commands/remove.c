@@ -18,19 +18,19 @@
 #include "services/ctl/pictures.h"
 
 typedef struct {
-    uint8_t id[RG_JPEGS_MAX][RG_ID_SIZE];
+    uint8_t id[RG_PICTURES_MAX][RG_ID_SIZE];
     int n;
 } ids_t;
 
 typedef struct {
-    rg_jpegs_t jpegs;
+    rg_pictures_t pictures;
     ids_t ids;
 } remove_t;
 
 static int remove_read_id(void *field, const char *text)
 {
     ids_t *ids = field;
-    if (ids->n == RG_JPEGS_MAX) return rg_fail(RG_EUSAGE, "at most %d ids", RG_JPEGS_MAX);
+    if (ids->n == RG_PICTURES_MAX) return rg_fail(RG_EUSAGE, "at most %d ids", RG_PICTURES_MAX);
     return rg_id_parse(text, ids->id[ids->n++]) ? 0 : rg_fail(RG_EUSAGE, "expected 32 hexadecimal digits");
 }
 
@@ -42,13 +42,13 @@ static const rg_command_option_t remove_options[] = {
 
 static int remove_argument(void *own, char *text)
 {
-    return rg_jpegs_add(&((remove_t *)own)->jpegs, text);
+    return rg_pictures_add(&((remove_t *)own)->pictures, text);
 }
 
 static int remove_check(const void *own)
 {
     const remove_t *remove = own;
-    return remove->jpegs.n || remove->ids.n ? 0 : rg_fail(RG_EUSAGE, "a PATH or --id HEX is missing");
+    return remove->pictures.n || remove->ids.n ? 0 : rg_fail(RG_EUSAGE, "a PATH or --id HEX is missing");
 }
 
 // The ids of one request, and the counts of all requests.
@@ -110,7 +110,7 @@ static int remove_all(removal_t *removal, const remove_t *own)
 {
     int err = 0;
     for (int i = 0; i < own->ids.n && !err; i++) err = remove_id(removal, own->ids.id[i]);
-    if (!err && own->jpegs.n) err = rg_jpegs_walk(&own->jpegs, remove_file, removal);
+    if (!err && own->pictures.n) err = rg_pictures_walk(&own->pictures, remove_file, removal);
     return err ? err : remove_send(removal);
 }
 

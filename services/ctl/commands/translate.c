@@ -22,7 +22,7 @@ enum { SAMPLES_MAX = 64, WANTED_MAX = 2 * RG_ATTRIBUTES_MAX };
 static const size_t grid_bytes_max = 1 << 30;
 
 typedef struct {
-    rg_jpegs_t images;
+    rg_pictures_t images;
     int samples, force;
     uint64_t seed;
     Rg__V1__Guidance guidance;
@@ -31,7 +31,7 @@ typedef struct {
 
 static int translate_read_image(void *field, const char *text)
 {
-    return *text ? rg_jpegs_add(field, (char *)text) : rg_fail(RG_EUSAGE, "expected a file or a folder");
+    return *text ? rg_pictures_add(field, (char *)text) : rg_fail(RG_EUSAGE, "expected a file or a folder");
 }
 
 static int translate_read_guidance(void *field, const char *text)
@@ -133,7 +133,7 @@ static int translate_load_reference(translation_t *task)
 static int load_sources(translation_t *task)
 {
     const rg_config_t *config = &task->options->config;
-    const rg_jpegs_t *images = &task->own->images;
+    const rg_pictures_t *images = &task->own->images;
     size_t size = rg_image_bytes(config);
     int err = 0;
     task->sources = rg_alloc((size_t)images->n * size);
