@@ -171,6 +171,16 @@ get 200 "$api/images?name=caf%e9%0a.jpg" --data-binary @"$face"
 out_has '"name":"caf%E9%0A.jpg"'
 get 200 "$api/images?name=$(printf 'a%.0s' {1..252})/face.jpg" --data-binary @"$face"
 out_has '"name":"~[0-9a-f]{16}~a+/face.jpg"'
+odd=$work/odd/$(printf 'a%.0s' {1..200})/$(printf 'b%.0s' {1..200})
+mkdir -p "$odd"
+cp "$work/extra/000021.jpg" "$work/odd/$(printf 'caf\351\033[31m\n.jpg')"
+cp "$work/extra/000022.jpg" "$odd/face.jpg"
+run 0 add-images "$work/odd" --set http.gateway=$port
+out_has "^2 added, "
+get 200 "$api/images?limit=1000"
+iconv -f UTF-8 -t UTF-8 "$work/out" >"$work/utf8" && cmp -s "$work/out" "$work/utf8" || fail "a reply is not UTF-8"
+out_has "\"name\":\"$work/odd/caf%E9%1B\\[31m%0A.jpg\""
+out_has '"name":"~[0-9a-f]{16}~a*/b+/face.jpg"'
 # What curl sends without @, or as a form, is no image: the right call is in the answer.
 for where in "search?k=1" translate "images?name=x.jpg"; do
     get 415 "$api/$where" --data-binary "$work/face.jpg"
@@ -180,7 +190,7 @@ for where in "search?k=1" translate "images?name=x.jpg"; do
     get 415 "$api/$where" -H "Content-Type: application/json" -d "{\"image\": \"$(base64 -w0 "$face")\"}"
     says no_image "the body is text, not an image"
 done
-[ "$(field retrieval images)" -eq 34 ] || fail "something of this was added"
+[ "$(field retrieval images)" -eq 36 ] || fail "something of this was added"
 get 400 $api/images --data-binary @"$face"
 for i in {4..20}; do
     curl -s -m 60 -o "$work/added.$i" "$api/images?name=$i.jpg" --data-binary @"$work/extra/0000$(printf %02d "$i").jpg" &
