@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/err.h"
 #include "common/core/log.h"
 #include "services/ctl/command.h"
 
@@ -36,7 +37,8 @@ int main(int argc, char **argv)
     }
     const rg_command_t *command = rg_command_find(argv[1]);
     if (!command) {
-        fprintf(stderr, "rg-ctl: there is no command '%s'\nTry `rg-ctl --help'.\n", argv[1]);
+        rg_fail(RG_EUSAGE, "there is no command '%s'", argv[1]);
+        fprintf(stderr, "rg-ctl: %s\nTry `rg-ctl --help'.\n", rg_error());
         return 2;
     }
     argv[1] = rg_format("rg-ctl %s", command->name);

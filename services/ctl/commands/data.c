@@ -7,6 +7,7 @@
 #include "common/wire/json.h"
 #include "services/ctl/command.h"
 #include "services/ctl/data_check.h"
+#include "services/ctl/output.h"
 
 enum { LISTED_MAX = 50 }; // lines of each kind in a text; JSON has all
 
@@ -173,7 +174,7 @@ static void print_findings(const rg_data_check_t *check, enum rg_finding finding
         if (check->image[i].finding == finding) {
             const char *name = check->set->name[i], *reason = check->image[i].reason;
             int named = finding != RG_FINDING_ODD; // the reason begins with the path
-            printf("%-9s %s%s%s\n", label, named ? "" : name, named ? "" : ": ", reason);
+            rg_output_line("%-9s %s%s%s", label, named ? "" : name, named ? "" : ": ", reason);
             shown++;
         }
     if (count > shown) printf("%-9s and %u more (--json lists all)\n", label, count - shown);
@@ -184,9 +185,9 @@ static void print_twins(const rg_data_check_t *check)
     const rg_dataset_t *set = check->set;
     for (uint32_t t = 0; t < check->twins && t < LISTED_MAX; t++) {
         const rg_twin_t *twin = &check->twin[t];
-        printf("%-9s %s (%s) and %s (%s)%s\n", "the same", set->name[twin->first],
-               split_name(set->split[twin->first]), set->name[twin->second],
-               split_name(set->split[twin->second]), twin->labels ? ", with different labels" : "");
+        rg_output_line("%-9s %s (%s) and %s (%s)%s", "the same", set->name[twin->first],
+                       split_name(set->split[twin->first]), set->name[twin->second],
+                       split_name(set->split[twin->second]), twin->labels ? ", with different labels" : "");
     }
     if (check->twins > LISTED_MAX)
         printf("%-9s and %u more pairs (--json lists all)\n", "the same", check->twins - LISTED_MAX);
@@ -198,9 +199,9 @@ static void print_counts(const rg_data_check_t *check)
     printf("\n%-24s %9s %10s %9s\n%-24s %9u %10u %9u\n", "", "train", "validation", "test", "images",
            set->n[RG_SPLIT_TRAIN], set->n[RG_SPLIT_VALIDATION], set->n[RG_SPLIT_TEST]);
     for (int c = 0; c < set->attributes.count; c++)
-        printf("%-24s %9u %10u %9u%s\n", set->attributes.name[c], count_label(set, RG_SPLIT_TRAIN, c),
-               count_label(set, RG_SPLIT_VALIDATION, c), count_label(set, RG_SPLIT_TEST, c),
-               is_constant(check, c) ? "  all training images are alike" : "");
+        rg_output_line("%-24s %9u %10u %9u%s", set->attributes.name[c], count_label(set, RG_SPLIT_TRAIN, c),
+                       count_label(set, RG_SPLIT_VALIDATION, c), count_label(set, RG_SPLIT_TEST, c),
+                       is_constant(check, c) ? "  all training images are alike" : "");
     printf("\n");
 }
 
@@ -209,8 +210,8 @@ static void print_text(const rg_data_check_t *check)
     const rg_dataset_t *set = check->set;
     const rg_checked_t *least, *most;
     find_sizes(check, &least, &most);
-    printf("%s in %s: %zu images, %.1f MiB; splits %s\n", set->form, set->folder, set->count,
-           (double)check->bytes / (1 << 20), set->splits);
+    rg_output_line("%s in %s: %zu images, %.1f MiB; splits %s", set->form, set->folder, set->count,
+                   (double)check->bytes / (1 << 20), set->splits);
     for (int f = 1; f < RG_IMAGE_FORMATS; f++)
         if (count_format(check, f)) printf("%u %s  ", count_format(check, f), format_name(f));
     if (least) printf("from %dx%d to %dx%d pixels\n", least->width, least->height, most->width, most->height);

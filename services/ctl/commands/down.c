@@ -197,7 +197,7 @@ static int down_run(const rg_options_t *options, const void *input)
     if (options->json)
         rg_output_json(json_pack("{s:i}", "stopped", pid));
     else if (none)
-        printf("nothing is running in %s\n", options->config.run);
+        rg_output_line("nothing is running in %s", options->config.run);
     else
         printf("%s (pid %d)\n", own->force ? "killed" : "stopped", pid);
     return 0;

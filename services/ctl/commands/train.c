@@ -123,9 +123,9 @@ static void profile_print(json_t *profile)
     json_object_foreach(profile, name, piece)
     {
         total += profile_number(piece, "forward_ms") + profile_number(piece, "backward_ms");
-        printf("%-44s %7.1f %6.2f ms %6.2f ms %5.1f%%\n", name, profile_number(piece, "calls"),
-               profile_number(piece, "forward_ms"), profile_number(piece, "backward_ms"),
-               100 * profile_number(piece, "share"));
+        rg_output_line("%-44s %7.1f %6.2f ms %6.2f ms %5.1f%%", name, profile_number(piece, "calls"),
+                       profile_number(piece, "forward_ms"), profile_number(piece, "backward_ms"),
+                       100 * profile_number(piece, "share"));
     }
     printf("%-44s %7s %6.2f ms\n", "all", "", total);
 }

@@ -218,8 +218,8 @@ static void print_page(const rg_options_t *options)
     if (!err && rg_msg_kind(reply) == RG__V1__ENVELOPE__BODY_STATUS_REPLY) {
         const char *page = rg_status_text(rg_msg_body(reply), "page"),
                    *token = rg_status_text(rg_msg_body(reply), "token");
-        if (*page) printf("%-10s %s\n", "", page);
-        if (*token) printf("%-10s it asks for the token in %s\n", "", token);
+        if (*page) rg_output_line("%-10s %s", "", page);
+        if (*token) rg_output_line("%-10s it asks for the token in %s", "", token);
     }
     rg_msg_destroy(&reply);
     rg_link_destroy(&link);
