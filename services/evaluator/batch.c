@@ -105,6 +105,8 @@ void rg_evaluation_target(const rg_evaluation_t *self, rg_target_t *target, uint
 {
     rg_rng_init(rng, self->config->seed, RG_RNG_EVALUATE, i);
     rg_target_draw(target, &self->data.set, self->data.column, &self->config->data, self->images[i], rng);
+    if (target->reference != RG_NO_REFERENCE && !rg_evaluation_usable(self, target->reference))
+        target->reference = RG_NO_REFERENCE;
 }
 
 void rg_evaluation_keep(const rg_evaluation_t *self, float *code, const float *own, const rg_target_t *target)

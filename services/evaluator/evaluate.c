@@ -68,6 +68,7 @@ static int describe_protocol(rg_evaluation_t *self, enum rg_stage stage, rg_repo
     describe_networks(self, stage, report);
     rg_report_text(report, "split", "%s", rg_evaluation_split(config));
     rg_report_integer(report, "images", self->n_images);
+    if (self->broken) rg_report_integer(report, "broken_images", self->broken);
     rg_report_text(report, "images_hash", "%016" PRIx64, self->images_hash);
     rg_report_integer(report, "img_size", (uint64_t)config->data.img_size);
     rg_report_integer(report, "crop", (uint64_t)config->data.crop);

@@ -1,11 +1,14 @@
 #include "services/evaluator/evaluation.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/hash.h"
+#include "common/core/log.h"
+#include "services/evaluator/batch.h"
 
 // ---- images
 
@@ -14,15 +17,47 @@ const char *rg_evaluation_split(const rg_config_t *config)
     return config->evaluation.split == RG_EVALUATE_VALIDATION ? "validation" : "test";
 }
 
+int rg_evaluation_usable(const rg_evaluation_t *self, uint32_t image)
+{
+    float *pixels = rg_alloc(rg_evaluation_image_size(self) * sizeof *pixels);
+    int err = rg_evaluation_load(self, pixels, &image, 1);
+    free(pixels);
+    if (err) rg_log(RG_LOG_WARN, "broken-image", "error=\"%s\"", rg_error());
+    return !err;
+}
+
+int rg_evaluation_select(rg_evaluation_t *self, const uint32_t *images, uint32_t n, uint32_t most,
+                         uint32_t *out, uint32_t *count)
+{
+    const double share = self->config->data.broken_share;
+    uint32_t broken = 0;
+    *count = 0;
+    for (uint32_t i = 0; i < n && *count < most; i++) {
+        if (atomic_load(self->stop)) return rg_fail(RG_ESTOPPED, "the evaluation was stopped");
+        if (rg_evaluation_usable(self, images[i])) {
+            out[(*count)++] = images[i];
+            continue;
+        }
+        self->broken++;
+        if (++broken > ceil(share * n))
+            return rg_fail(RG_EFORMAT,
+                           "%u of %u images are broken or missing, more than data.broken_share: %g allows; "
+                           "`rg-ctl data check' lists them; the last one: %s",
+                           broken, n, share, rg_error());
+    }
+    return 0;
+}
+
 static int find_images(rg_evaluation_t *self)
 {
     const rg_dataset_t *set = &self->data.set;
     enum rg_split split =
         self->config->evaluation.split == RG_EVALUATE_VALIDATION ? RG_SPLIT_VALIDATION : RG_SPLIT_TEST;
     uint32_t n = set->n[split], wanted = (uint32_t)self->config->evaluation.images;
-    self->images = set->index[split];
-    self->n_images = wanted && wanted < n ? wanted : n;
-    if (self->n_images >= RG_IMAGES_MIN) return 0;
+    self->images = rg_alloc(n * sizeof *self->images);
+    int err =
+        rg_evaluation_select(self, set->index[split], n, wanted ? wanted : n, self->images, &self->n_images);
+    if (err || self->n_images >= RG_IMAGES_MIN) return err;
     return rg_fail(RG_ENOENT,
                    "%s: an evaluation needs at least %d %s images, here are %u (evaluation.images: %d)",
                    set->folder, RG_IMAGES_MIN, rg_evaluation_split(self->config), self->n_images,
@@ -147,6 +182,7 @@ void rg_evaluation_close(rg_evaluation_t *self)
     rg_extractor_close(&self->extractor);
     rg_inference_close(&self->inference);
     rg_dataset_close(&self->data.set);
+    free(self->images);
 }
 
 int rg_evaluation_advance(rg_evaluation_t *self, int n)

@@ -23,9 +23,10 @@ typedef struct {
     rg_evaluation_progress_t *progress;
     // the images
     rg_labelled_t data;
-    const uint32_t *images; // [n_images] positions in the data set: the first evaluation.images of the split
+    uint32_t *images; // [n_images] positions in the data set: the first usable evaluation.images of the split
     uint32_t n_images;
     uint64_t images_hash; // of their names, labels and files
+    uint32_t broken;      // images that were left out
     // the networks
     rg_inference_t *inference;           // the stage's model, and the classifier unless the stage is stage 2
     rg_extractor_t extractor;            // of stages 1 and 3
@@ -50,6 +51,14 @@ static inline int rg_evaluation_fuses(const rg_evaluation_t *self)
 {
     return self->link != NULL;
 }
+
+// 1 if an image of the data set can be read and decoded; otherwise the reason is logged.
+int rg_evaluation_usable(const rg_evaluation_t *self, uint32_t image);
+
+// Selects the first usable images, at most `most` of them: out [n], *count. RG_EFORMAT if more are broken than
+// data.broken_share allows; one always is, unless the share is 0. RG_ESTOPPED.
+int rg_evaluation_select(rg_evaluation_t *self, const uint32_t *images, uint32_t n, uint32_t most,
+                         uint32_t *out, uint32_t *count);
 
 // The name of the measured split: "test" or "validation".
 const char *rg_evaluation_split(const rg_config_t *config);

@@ -34,7 +34,7 @@ typedef struct {
     rg_evaluation_batch_t batch;
     rg_model_t *untrained;
     space_t space[SPACES];
-    const uint32_t *train; // [n_train] positions in the data set
+    uint32_t *train; // [n_train] positions of the usable training images in the data set, owned
     uint32_t n_train;
     rg_target_t *target; // [n_images], owned
 } retrieval_t;
@@ -49,14 +49,22 @@ static void space_init(retrieval_t *self, int which, const char *name, const rg_
     space->queries = rg_alloc((size_t)self->evaluation->n_images * (size_t)width * sizeof *space->queries);
 }
 
-static void retrieval_init(retrieval_t *self, rg_evaluation_t *evaluation)
+static int select_training_images(retrieval_t *self)
 {
+    const rg_dataset_t *set = &self->evaluation->data.set;
+    uint32_t n = set->n[RG_SPLIT_TRAIN], k = (uint32_t)self->evaluation->config->evaluation.k;
+    self->train = rg_alloc(n * sizeof *self->train);
+    int err =
+        rg_evaluation_select(self->evaluation, set->index[RG_SPLIT_TRAIN], n, n, self->train, &self->n_train);
+    if (err || k <= self->n_train) return err;
+    return rg_fail(RG_ECONFIG, "evaluation.k: %u images asked of a retrieval set of %u", k, self->n_train);
+}
+
+static void retrieval_init(retrieval_t *self)
+{
+    rg_evaluation_t *evaluation = self->evaluation;
     const rg_config_t *config = evaluation->config;
-    const rg_dataset_t *set = &evaluation->data.set;
-    *self = (retrieval_t){.evaluation = evaluation,
-                          .train = set->index[RG_SPLIT_TRAIN],
-                          .n_train = set->n[RG_SPLIT_TRAIN],
-                          .target = rg_alloc(evaluation->n_images * sizeof *self->target)};
+    self->target = rg_alloc(evaluation->n_images * sizeof *self->target);
     rg_evaluation_batch_init(&self->batch, evaluation, config->evaluation.batch);
     rg_model_new(&self->untrained, config, RG_PART_BIT(RG_EMBEDDER), 0);
     space_init(self, TRAINED, "trained", &evaluation->inference->model->embedder, config->model.embed_dim);
@@ -72,6 +80,7 @@ static void retrieval_fini(retrieval_t *self)
         free(self->space[s].queries);
     }
     free(self->target);
+    free(self->train);
     rg_evaluation_batch_fini(&self->batch);
     rg_model_destroy(&self->untrained);
 }
@@ -223,14 +232,15 @@ static int draw_retrieval(retrieval_t *self)
 
 int rg_evaluate_retrieval(rg_evaluation_t *evaluation, rg_report_t *report)
 {
-    retrieval_t self;
-    int k = evaluation->config->evaluation.k;
-    uint32_t n_train = evaluation->data.set.n[RG_SPLIT_TRAIN];
-    if ((uint32_t)k > n_train)
-        return rg_fail(RG_ECONFIG, "evaluation.k: %d images asked of a retrieval set of %u", k, n_train);
-    retrieval_init(&self, evaluation);
-    atomic_store(&evaluation->progress->total, n_train + evaluation->n_images);
-    int err = embed_training_images(&self);
+    retrieval_t self = {.evaluation = evaluation};
+    int err = select_training_images(&self);
+    if (err) {
+        free(self.train);
+        return err;
+    }
+    retrieval_init(&self);
+    atomic_store(&evaluation->progress->total, self.n_train + evaluation->n_images);
+    err = embed_training_images(&self);
     if (!err) err = embed_queries(&self);
     if (!err) report_spaces(&self, report);
     if (!err) err = draw_retrieval(&self);

@@ -45,6 +45,8 @@ out_has "^Bald +0 +0 +0  all training images are alike"
 printf '\357\273\277 2\r\nMale Young\r\na b.jpg  1 0\r\n./a b.jpg 1 0\r\n' >"$work/faces/list_attr_celeba.txt"
 run 1 data check $config
 err_has "list_attr_celeba.txt:4: a b.jpg is listed already in line 3: delete one of the two lines"
+run 1 up $config
+err_has "list_attr_celeba.txt:4: a b.jpg is listed already in line 3"
 run 1 data check --set data.root="$work/none"
 err_has "data.root: $work/none does not exist"
 run 2 data $config
