@@ -43,7 +43,8 @@ typedef struct {
 #define ENDPOINT(service)                                                                                    \
     TEXT(endpoints.service, "",                                                                              \
          "address it listens on: ipc://PATH or tcp://HOST:PORT; empty: ipc://RUN/SERVICE.ipc")
-#define HTTP_PORT(service) INT(http.service, 0, 0, 65535, "port of its /metrics and /healthz; 0: none")
+#define HTTP_PORT(service)                                                                                   \
+    INT(http.service, 0, 0, 65535, "port of its /metrics, /healthz and /livez; 0: none")
 
 // The defaults are the paper's setting at 128 px.
 #define STRUCT rg_config_t

@@ -1,7 +1,7 @@
 // Who may do what, in the order of the checks:
 //
 //   request                                           on loopback                     elsewhere
-//   GET /healthz                                      allowed                         allowed
+//   GET /healthz, /livez                              allowed                         allowed
 //   host is not a local name, there is no token       refused (RG_ACCESS_HOST)        -
 //   from a page of another origin, not a page's file  refused (RG_ACCESS_ORIGIN)      refused
 //   the page's own files, POST /api/v1/session        allowed                         allowed
@@ -119,7 +119,8 @@ enum rg_access_verdict rg_http_access_check(const rg_http_access_t *access,
     int only_reads = method_only_reads(request->method), session = strcmp(path, "/api/v1/session") == 0;
     int needs_token = strncmp(path, "/api/", 5) == 0 || strcmp(path, "/metrics") == 0 || !only_reads;
     int local = access->loopback && is_local_host(request->host);
-    if (strcmp(path, "/healthz") == 0 && only_reads) return RG_ACCESS_ALLOWED;
+    if ((strcmp(path, "/healthz") == 0 || strcmp(path, "/livez") == 0) && only_reads)
+        return RG_ACCESS_ALLOWED;
     if (access->loopback && !local && !*access->token) return RG_ACCESS_HOST;
     if (needs_token && is_cross_origin(request)) return RG_ACCESS_ORIGIN;
     if (local || has_token(access, request) || !needs_token || session) return RG_ACCESS_ALLOWED;

@@ -28,6 +28,13 @@ for index in IVF16,PQ0 HNSW0 Nonsense; do
     run 0 down $config
 done
 
+# A limit of addresses that is lower than the largest size of the store. A sanitizer would need more than any limit.
+if (ulimit -v 2000000 && "$RG_BIN/rg-ctl" --help) >/dev/null 2>&1; then
+    (ulimit -v 2000000 && run 1 up $config --only retrieval --set retrieval.map_size_gib=64) || exit 1
+    err_has "cannot map 64 GiB of addresses for the retrieval store: lower retrieval.map_size_gib, or raise the limit"
+    run 0 down $config
+fi
+
 # A port that does not exist.
 run 1 up $config --only retrieval --set endpoints.retrieval=tcp://127.0.0.1:99999
 err_has "endpoints.retrieval: tcp://127.0.0.1:99999: '99999' is not a port: use a number from 1 to 65535"

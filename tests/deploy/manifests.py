@@ -46,7 +46,11 @@ for service, workload in workloads.items():
         check(claim is None or claim in claims, f"{service}: there is no claim {claim}")
     container = pod["containers"][0]
     check({"name": "RG_SERVICE", "value": service} in container["env"], f"{service}: RG_SERVICE says otherwise")
-    check(container["readinessProbe"]["exec"]["command"][-1] == service, f"{service}: another service is probed")
+    for probe in "startupProbe", "readinessProbe", "livenessProbe":
+        check(container[probe]["exec"]["command"][-1] == service, f"{service}: {probe} asks another service")
+    check("--ready" in container["readinessProbe"]["exec"]["command"], f"{service}: does not ask whether it is ready")
+    check("--ready" not in container["livenessProbe"]["exec"]["command"], f"{service}: would be killed while it loads")
+    check(pod["terminationGracePeriodSeconds"] >= (900 if service == "trainer" else 60), f"{service}: is killed too soon")
 
 
 def words(text):
@@ -55,3 +59,4 @@ def words(text):
 
 ours, theirs = words(configuration["rg-unit"]["data"]["RG_SET"]), words(compose["x-environment"]["RG_SET"])
 check(ours == theirs, f"RG_SET differs from docker-compose.yml's: {sorted(ours ^ theirs)}")
+check(compose["services"]["trainer"]["stop_grace_period"] == "15m", "docker-compose.yml: the trainer is killed too soon")

@@ -33,10 +33,11 @@ function makeCard({ service }) {
     h('p', { className: 'metrics' }, h('a', {}, '/metrics')));
 }
 
-function updateCard(card, { service, answers, version, pid, uptime_s, fields = {}, requests = {}, metrics_port }) {
+function updateCard(card, { service, answers, state, detail, version, pid, uptime_s, fields = {}, requests = {}, metrics_port }) {
   const part = selector => card.querySelector(selector);
   card.classList.toggle('silent', !answers);
-  setText(part('h2 .quiet'), answers ? `${version}, pid ${pid}, up ${duration(uptime_s)}` : 'silent');
+  const activity = state === 'ready' ? '' : `${state}${detail && ` (${detail})`}, `;
+  setText(part('h2 .quiet'), answers ? `${activity}${version}, pid ${pid}, up ${duration(uptime_s)}` : 'silent');
   part('.help').hidden = answers;
   part('.scroll').hidden = Object.keys(requests).length === 0;
   keyed(part('dl'), Object.entries(fields), ([name]) => name, makeField, updateField);

@@ -162,6 +162,7 @@ static void only_the_page_needs_no_token_beyond_loopback(void **state)
         {"GET", "/", RG_ACCESS_ALLOWED},
         {"GET", "/style.css", RG_ACCESS_ALLOWED},
         {"GET", "/healthz", RG_ACCESS_ALLOWED},
+        {"GET", "/livez", RG_ACCESS_ALLOWED},
         {"POST", "/api/v1/session", RG_ACCESS_ALLOWED},
         {"GET", "/metrics", RG_ACCESS_TOKEN},
         {"HEAD", "/metrics", RG_ACCESS_TOKEN},
