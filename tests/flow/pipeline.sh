@@ -10,6 +10,12 @@ run 0 translate --image "$work/extra/000001.jpg" --out "$work/translate.png"
 for picture in query translate; do
     [ "$(head -c 4 "$work/$picture.png" | tail -c 3)" = PNG ] || fail "$picture.png is not a PNG"
 done
+# More images than one request holds: a file for each, and nothing is done twice.
+run 0 translate --image "$work/faces" --attr Blond_Hair=1 --out "$work/blond"
+out_has "^40 translations by the weights of stage3 written to $work/blond, 0 kept, 0 images refused$"
+[ "$(find "$work/blond" -name '*-Blond_Hair.png' | wc -l)" -eq 40 ] || fail "not a file for each image"
+run 0 translate --image "$work/faces" --attr Blond_Hair=1 --out "$work/blond"
+out_has "^0 translations written to $work/blond, 40 kept as they were"
 # Training a finished stage returns at once and changes nothing.
 before=$(cksum <"$work/run/stage3.safetensors")
 run 0 train --stage 3
