@@ -461,7 +461,11 @@ int rg_config_load(rg_config_t *config, const char *path, const char *const *ove
     if (!err) err = read_environment(&loaded, &given);
     for (int i = 0; !err && i < n; i++) err = override(&loaded, overrides[i], "--set", &given);
     if (!err) follow_data(&loaded, &given);
-    if (!err) err = finish(&loaded, path ? path : "configuration");
+    if (!err) {
+        char *origin = rg_format("%s%s", path ? path : "configuration", n ? " with --set" : "");
+        err = finish(&loaded, origin);
+        free(origin);
+    }
     if (!err) *config = loaded;
     return err;
 }

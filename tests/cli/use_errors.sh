@@ -59,6 +59,12 @@ run 2 status --config ""
 err_has "--config: expected FILE, not an empty text"
 run 2 status --config "$work/config.yaml" --set =3
 err_has "--set =3: expected KEY=VALUE"
+run 1 status --config "$work/config.yaml" --set run=
+err_has "$work/config.yaml with --set: run: is empty"
+for wrong in threads=0 threads=abc limits.image_max_mib=99999 http.gateway=-1 stage1.lr=1e99; do
+    run 1 status --config "$work/config.yaml" --set $wrong
+    err_has "--set: ${wrong%=*}: '${wrong#*=}' is not an? (integer|number), [0-9]+ to [0-9]+"
+done
 run 2 index --config "$work/config.yaml" verify verify
 err_has "verify: expected one action only"
 # What the user typed reaches the terminal escaped.
