@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/core/text.h"
 #include "common/wire/edits.h"
 #include "common/wire/http.h"
 #include "services/gateway/http_access.h"
@@ -46,7 +47,21 @@ static void read_parameters(const char *text)
     if (rg_api_param_choice("annotation", text, choices, &choice) == 0 && (choice < 0 || choice > 2)) abort();
     rg_api_param_id("image", text, id);
     rg_api_param_text("name", text);
+    if (rg_api_param_time("added_after", text, &number) == 0 && *text && (number < 1 || number > INT64_MAX))
+        abort();
     rg_edits_parse(&edits, &config, text);
+}
+
+// Any text becomes a name that everyone can show, and a name stays as it is.
+static void make_names(const char *text)
+{
+    char name[RG_TEXT_NAME + 1], again[RG_TEXT_NAME + 1];
+    rg_text_name(text, name);
+    rg_text_name(name, again);
+    if (strcmp(name, again) != 0 || !rg_text_is_printable(name)) abort();
+    char *repaired = rg_text_repair(text);
+    if (!rg_text_is_utf8(repaired)) abort();
+    free(repaired);
 }
 
 // A name that is not of a run or a picture has no path.
@@ -88,6 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (!part[i]) part[i] = empty;
         size_t length = rg_http_unescape(part[i]);
         if (length != strlen(part[i])) abort();
+        make_names(part[i]);
         read_parameters(part[i]);
         find_files(part[i]);
     }

@@ -239,7 +239,9 @@ const rg_command_t rg_command_add_images = {
         "JPEG, PNG and WebP files are read; folders are searched for files with such names, and what else "
         "they hold is counted by kind at the end.\n\n"
         "An image that the set has already (by content) is skipped, so the same command resumes an "
-        "interrupted run. A file that is refused is named with the reason, and the exit code is 1.\n\n"
+        "interrupted run. A file that is refused is named with the reason, and the exit code is 1. The name "
+        "of an image is its path as given here; bytes that may not be shown become %XX, and of a path of "
+        "more than 255 bytes the end is kept, behind a hash.\n\n"
         "With --watch the command goes on with folders that keep growing. A file that was refused while "
         "another program was still writing it is added once it has changed.",
     .examples = "  rg-ctl add-images --config configs/smoke.yaml out/new\n"
