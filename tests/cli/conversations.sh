@@ -38,6 +38,9 @@ run 0 add-images $config "$work/large"
 run 1 add-images $config --set limits.image_max_mib=2 "$work/large"
 out_has "^1 added, 0 known before, 5 refused"
 out_has "larger than limits.image_max_mib 2: raise the key"
+run 1 add-images $config --set limits.message_max_mib=2 "$work/large"
+out_has "^1 added, 0 known before, 5 refused"
+out_has "3000000 bytes exceed limits.message_max_mib 2: raise the key"
 
 # The whole request fails: the sentence of the service is shown once.
 echo FAIL >"$work/in/fail.jpg"
