@@ -35,6 +35,15 @@ out_has '"missing":\[\{"name":"000002.jpg"'
 out_has '"names":\["000004.jpg","000009.jpg"\],"splits":\["train","validation"\]'
 out_has '"problems":4'
 
+# Names never reach a terminal raw.
+mkdir -p "$work/odd/train/a" "$work/odd/train/b"
+cp "$images/000003.jpg" "$work/odd/train/a/x$(printf '\033')[31m.jpg"
+cp "$images/000003.jpg" "$work/odd/train/b/y$(printf '\351').jpg"
+run 1 data check $config --set data.root="$work/odd"
+out_has '^the same +train/a/x%1B\[31m.jpg \(train\) and train/b/y%E9.jpg \(train\), with different labels'
+run 1 data check $config --set data.root="$work/odd" --json
+/usr/bin/python3 -m json.tool <"$work/out" >/dev/null || fail "not JSON"
+
 # A small picture for large networks is odd, and an attribute that no training image has cannot be learned.
 run 1 data check $config --set data.img_size=512
 out_has "^odd +000003.jpg: 178x218 is less than half of data.img_size, 512"
