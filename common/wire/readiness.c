@@ -40,6 +40,8 @@ void rg__readiness_detail(const rg__readiness_t *readiness, char out[RG_SENTENCE
     *out = 0;
     if (readiness->state == RG_SERVICE_FAILED)
         snprintf(out, RG_SENTENCE_SIZE, "%s", readiness->failure.sentence);
+    else if (readiness->state == RG_SERVICE_STOPPING && readiness->stopping)
+        snprintf(out, RG_SENTENCE_SIZE, "%s", readiness->stopping);
     else if (readiness->state == RG_SERVICE_LOADING && total > 0)
         snprintf(out, RG_SENTENCE_SIZE, "%.0f %%",
                  100. * (double)(done < total ? done : total) / (double)total);
@@ -88,6 +90,12 @@ void rg__readiness_set(rg__readiness_t *readiness, enum rg_service_state state, 
     if (state == RG_SERVICE_FAILED && news)
         rg_log(RG_LOG_ERROR, "not-ready", "code=%s error=\"%s\"", rg_errname(err), failure.sentence);
     tell(readiness);
+}
+
+void rg__readiness_stopping(rg__readiness_t *readiness, const char *text)
+{
+    readiness->stopping = text;
+    rg__readiness_set(readiness, RG_SERVICE_STOPPING, 0);
 }
 
 static int run_load(void *self, const atomic_int *stop)

@@ -20,6 +20,7 @@ enum { RG__READINESS_TEXT = RG_SENTENCE_SIZE + 32 };
 
 typedef struct {
     enum rg_service_state state;
+    const char *stopping;          // what is still to be done; NULL: nothing was said
     rg_failure_t failure;          // why the state is FAILED
     atomic_ullong done, total;     // how far the load is; total 0: not known
     const rg_service_spec_t *spec; // borrowed: load, loaded, self
@@ -46,6 +47,9 @@ long rg__readiness_wait_ms(const rg__readiness_t *readiness);
 
 // For FAILED, rg_error() becomes the reason.
 void rg__readiness_set(rg__readiness_t *readiness, enum rg_service_state state, int err);
+
+// Says what the service does before it ends; text is static.
+void rg__readiness_stopping(rg__readiness_t *readiness, const char *text);
 
 // "loading", "ready", "failed", "stopping"; and what there is to add: "34 %", the sentence of a failure, "".
 const char *rg__readiness_name(const rg__readiness_t *readiness);

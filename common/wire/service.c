@@ -452,6 +452,11 @@ void rg_service_set_state(rg_service_t *service, enum rg_service_state state, in
     rg__readiness_set(&service->readiness, state, err);
 }
 
+void rg_service_stopping(rg_service_t *service, const char *text)
+{
+    rg__readiness_stopping(&service->readiness, text);
+}
+
 void rg_service_progress(rg_service_t *service, uint64_t done, uint64_t total)
 {
     atomic_store(&service->readiness.done, done);

@@ -152,6 +152,10 @@ void rg_service_set_state(rg_service_t *service, enum rg_service_state state, in
 // How far the load is, for status requests; total 0: not known. From any thread.
 void rg_service_progress(rg_service_t *service, uint64_t done, uint64_t total);
 
+// After rg_service_run: says what the service still does before it ends, for those who wait: "saves". text is
+// static.
+void rg_service_stopping(rg_service_t *service, const char *text);
+
 // Runs until SIGTERM or SIGINT. 0, RG_EIO, RG_ELIMIT.
 int rg_service_run(rg_service_t *service);
 

@@ -45,7 +45,7 @@
 #include "services/ctl/pidfile.h"
 
 enum { DEATHS_MAX = 5 };
-static const double pause_min_s = 1, pause_max_s = 60, young_s = 10;
+static const double pause_min_s = 1, pause_max_s = 60, young_s = 5;
 
 typedef struct {
     const char *name;

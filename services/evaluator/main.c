@@ -200,6 +200,8 @@ int main(int argc, char **argv)
     }
     if (!err) err = rg_service_run(self.service);
     int code = err ? rg_main_fail(err) : EXIT_SUCCESS;
+    if (self.service && rg_worker_running(self.worker))
+        rg_service_stopping(self.service, "finishes its batch");
     rg_worker_destroy(&self.worker); // ends a running evaluation at its next batch
     rg_service_destroy(&self.service);
     rg_follow_close(&self.follow);

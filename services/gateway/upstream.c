@@ -9,6 +9,7 @@
 #include "services/gateway/upstream.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 
 #include "common/core/alloc.h"
@@ -73,13 +74,21 @@ static void call_end(open_call_t *open, int err, const rg_msg_t *reply)
     call.fn(call.self, err, reply);
 }
 
+// The sentence of the link ends with what the service does meanwhile, if it has said that: "loading, 34 %".
+static int fail_silent(const char *service)
+{
+    const char *said = strstr(rg_error(), " ms: ");
+    return rg_fail(RG_ETIMEOUT, "the %s does not answer%s%s", service, said ? ": " : "",
+                   said ? said + 5 : "");
+}
+
 // Translates errors for the HTTP client: a timeout without the endpoint, and a malformed reply as a failure
 // of the service, not of what the client sent.
 static void call_take_reply(void *self, int err, const rg_msg_t *reply)
 {
     open_call_t *open = self;
     const char *service = rg_services_name(open->call.service);
-    if (err == RG_ETIMEOUT) err = rg_fail(err, "the %s does not answer", service);
+    if (err == RG_ETIMEOUT) err = fail_silent(service);
     if (err == RG_EFORMAT || err == RG_ESHAPE) err = rg_fail(RG_EIO, "%s", rg_error());
     if (!err && rg_msg_kind(reply) != open->call.reply)
         err = rg_fail(RG_EIO, "%s: a reply of another kind (%d)", service, (int)rg_msg_kind(reply));

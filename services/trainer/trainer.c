@@ -293,6 +293,8 @@ int rg_trainer_serve(const rg_config_t *config, rg_ranks_t *ranks)
         err = resume_job(self);
     }
     if (!err) err = rg_service_run(self->service);
+    if (self->service && rg_worker_running(self->worker))
+        rg_service_stopping(self->service, "finishes its step and saves");
     rg_worker_destroy(&self->worker); // stops a running job, which saves its state
     rg_service_destroy(&self->service);
     rg_train_progress_fini(&self->progress);

@@ -10,7 +10,7 @@ cleanup()
 {
     local code=$? pid
     for pid in "$work"/*/rg.pid; do
-        [ -e "$pid" ] && "$RG_BIN/rg-ctl" down --config "$work/config.yaml" --set run="${pid%/rg.pid}" >/dev/null 2>&1
+        [ -e "$pid" ] && "$RG_BIN/rg-ctl" down --force --config "$work/config.yaml" --set run="${pid%/rg.pid}" >/dev/null 2>&1
     done
     jobs -p | xargs -r kill 2>/dev/null # background commands, which would wait for the services
     rm -rf "$work"

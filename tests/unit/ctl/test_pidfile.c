@@ -96,12 +96,34 @@ static void test_lock_lives_in_the_forked_process(void **state)
     close(go[0]);
 }
 
+static void test_entries_are_read_back(void **state)
+{
+    (void)state;
+    rg_pidfile_entry_t entries[] = {{"retrieval", 12, "loading, 34 %"}, {"trainer", 0, "dead: no memory"}},
+                       read[4];
+    int fd;
+    assert_int_equal(rg_mkdirs(config.run), 0);
+    assert_int_equal(rg_pidfile_open_entries(&config, &fd), 0);
+    assert_int_equal(rg_pidfile_write_entries(fd, entries, 2), 0);
+    assert_int_equal(rg_pidfile_read_entries(&config, read, 4), 2);
+    assert_string_equal(read[0].service, "retrieval");
+    assert_int_equal(read[0].pid, 12);
+    assert_string_equal(read[0].text, "loading, 34 %");
+    assert_string_equal(read[1].text, "dead: no memory");
+    strcpy(entries[0].text, "ready"); // shorter: nothing of the old content stays
+    assert_int_equal(rg_pidfile_write_entries(fd, entries, 1), 0);
+    assert_int_equal(rg_pidfile_read_entries(&config, read, 4), 1);
+    assert_string_equal(read[0].text, "ready");
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_no_supervisor_is_not_found, setup, teardown),
         cmocka_unit_test_setup_teardown(test_owner_is_found_and_second_taker_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_leftover_file_does_not_count, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_entries_are_read_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_lock_lives_in_the_forked_process, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

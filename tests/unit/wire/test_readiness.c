@@ -1,6 +1,7 @@
 // The state of a service: loading, ready, failed; who learns of it, and what happens to requests meanwhile.
 #include <sys/un.h>
 
+#include "common/wire/readiness.h"
 #include "tests/support/test.h"
 #include "tests/unit/wire/fixture.h"
 #include "tests/unit/wire/http_client.h"
@@ -173,6 +174,19 @@ static void a_load_ends_when_the_service_is_stopped(void **state)
     assert_int_equal(f->server.run_err, 0);
 }
 
+static void what_is_left_to_do_is_said(void **state)
+{
+    (void)state;
+    const rg_service_spec_t spec = {.name = "trainer"};
+    rg__readiness_t readiness;
+    char text[RG__READINESS_TEXT];
+    assert_ok(rg__readiness_init(&readiness, &spec));
+    rg__readiness_stopping(&readiness, "finishes its step and saves");
+    rg__readiness_text(&readiness, text);
+    assert_string_equal(text, "stopping, finishes its step and saves");
+    rg__readiness_fini(&readiness);
+}
+
 // ---- notices
 
 static int open_notify_socket(void)
@@ -226,6 +240,7 @@ int main(void)
                                         readiness_drop),
         cmocka_unit_test_setup_teardown(a_load_ends_when_the_service_is_stopped, readiness_make,
                                         readiness_drop),
+        cmocka_unit_test(what_is_left_to_do_is_said),
         cmocka_unit_test_setup_teardown(changes_are_told_to_the_parent, readiness_make, readiness_drop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
