@@ -23,11 +23,11 @@
 #include "common/core/file.h"
 #include "common/core/text.h"
 
-enum { CONFIG_BYTES_MAX = 1 << 20, KEYS_MAX = 256 };
+enum { CONFIG_BYTES_MAX = 1 << 20 };
 
-// 1 for each key that the user gave, by position in the table.
+// enum rg_origin of each key, by position in the table.
 typedef struct {
-    char key[KEYS_MAX];
+    unsigned char key[RG_CONFIG_KEYS_MAX];
 } given_t;
 
 // The state of reading one text.
@@ -131,7 +131,7 @@ static int yaml_read_key(reader_t *reader, const char *name, struct fy_node *val
     }
     if (reader->seen.key[position]) return fail_key(reader, line, name, "given twice");
     int err = yaml_read_value(reader, &key, value, line);
-    reader->seen.key[position] = !err;
+    reader->seen.key[position] = err ? RG_ORIGIN_DEFAULT : RG_ORIGIN_FILE;
     return reader->tolerant ? 0 : err;
 }
 
@@ -361,7 +361,7 @@ static int check_keys(const rg_config_t *config)
 static int is_given(const given_t *given, const char *name)
 {
     rg_key_t key;
-    return given->key[rg_keys_find(name, &key)];
+    return given->key[rg_keys_find(name, &key)] != RG_ORIGIN_DEFAULT;
 }
 
 static void keep_names_among(rg_names_t *names, const rg_names_t *among)
@@ -398,7 +398,7 @@ static int finish(rg_config_t *config, const char *origin)
 void rg_config_init(rg_config_t *config)
 {
     rg_key_t key;
-    assert(rg_keys_count() <= KEYS_MAX);
+    assert(rg_keys_count() <= RG_CONFIG_KEYS_MAX);
     memset(config, 0, sizeof *config);
     for (size_t i = 0; i < rg_keys_count(); i++) {
         rg_keys_at(i, &key);
@@ -416,7 +416,7 @@ static int override(rg_config_t *config, const char *text, const char *from, giv
     snprintf(name, sizeof name, "%.*s", (int)(equals - text), text);
     int position = rg_keys_find(name, &key);
     if (position < 0) return unknown_key(from, name);
-    given->key[position] = 1;
+    given->key[position] = RG_ORIGIN_OVERRIDE;
     int err = set_value(&key, equals + 1, config);
     return err ? rg_fail(err, "%s: %s: %s", from, name, rg_error()) : 0;
 }
@@ -466,6 +466,7 @@ int rg_config_load(rg_config_t *config, const char *path, const char *const *ove
         err = finish(&loaded, origin);
         free(origin);
     }
+    memcpy(loaded.origin, given.key, sizeof loaded.origin);
     if (!err) *config = loaded;
     return err;
 }
@@ -510,6 +511,19 @@ char *rg_config_dump_json(const rg_config_t *config)
     fy_document_destroy(document);
     free(yaml);
     return json;
+}
+
+int rg_config_setting(const rg_config_t *config, size_t i, rg_config_setting_t *setting)
+{
+    char value[RG_KEY_VALUE_SIZE];
+    rg_key_t key;
+    if (i >= rg_keys_count()) return 0;
+    rg_keys_at(i, &key);
+    rg_key_format(&key, config, value);
+    snprintf(setting->key, sizeof setting->key, "%s", key.key);
+    setting->value = rg_strdup(value);
+    setting->origin = (enum rg_origin)config->origin[i];
+    return 1;
 }
 
 char *rg_config_compare(const rg_config_t *config, const char *dump, const char *const *keys, int n)

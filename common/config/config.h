@@ -8,10 +8,11 @@
 #ifndef RG_CONFIG_CONFIG_H
 #define RG_CONFIG_CONFIG_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-enum { RG_ATTRIBUTES_MAX = 40, RG_CONFIG_TEXT = 256, RG_NAME_SIZE = 64 };
+enum { RG_ATTRIBUTES_MAX = 40, RG_CONFIG_TEXT = 256, RG_NAME_SIZE = 64, RG_CONFIG_KEYS_MAX = 256 };
 
 // A list of names, such as attributes.
 typedef struct {
@@ -184,6 +185,7 @@ typedef struct rg_config {
     rg_security_config_t security;
     rg_http_config_t http;
     rg_limits_config_t limits;
+    unsigned char origin[RG_CONFIG_KEYS_MAX]; // enum rg_origin of each key, in the order of rg_config_setting
 } rg_config_t;
 
 // Sets the defaults.
@@ -208,6 +210,19 @@ char *rg_config_dump_json(const rg_config_t *config); // the same as one line of
 // "model.gf 8, not 16; data.img_size 32, not 64", the values of the dump first; free() it. NULL: all are
 // equal.
 char *rg_config_compare(const rg_config_t *config, const char *dump, const char *const *keys, int n);
+
+// Where the value of a key comes from: --set and RG_SET override the file.
+enum rg_origin { RG_ORIGIN_DEFAULT, RG_ORIGIN_FILE, RG_ORIGIN_OVERRIDE };
+
+// A key with its value as YAML; free(value).
+typedef struct {
+    char key[RG_NAME_SIZE];
+    char *value;
+    enum rg_origin origin;
+} rg_config_setting_t;
+
+// Fills the i-th key. 0: i is beyond the last key; else 1.
+int rg_config_setting(const rg_config_t *config, size_t i, rg_config_setting_t *setting);
 
 // Prints one line per key: name, help, range, default.
 void rg_config_help(FILE *out);

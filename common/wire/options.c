@@ -1,6 +1,7 @@
 #include "common/wire/options.h"
 
 #include "common/config/config.h"
+#include "common/wire/settings.h"
 
 rg_wire_options_t rg_wire_options(const struct rg_config *config)
 {
@@ -11,5 +12,7 @@ rg_wire_options_t rg_wire_options(const struct rg_config *config)
                                .insecure = config->endpoints.insecure,
                                .keys = config->security.keys,
                                .identity = config->security.identity,
-                               .http_address = config->http.address};
+                               .http_address = config->http.address,
+                               .describe = rg_settings_describe,
+                               .config = config};
 }

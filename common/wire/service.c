@@ -56,6 +56,8 @@ struct rg_service {
     int signals;            // signalfd
     int stopping;
     size_t frame_max;
+    const struct rg_config *config; // for describe, as in rg_wire_options_t
+    void (*describe)(const struct rg_config *config, rg_msg_t *reply);
     double started_ms;
     rg__zap_t *zap;     // of an encrypted socket, or NULL
     rg_log_limit_t bad; // of bad-request lines
@@ -111,6 +113,8 @@ int rg_service_new(rg_service_t **out, const rg_wire_options_t *options, const r
     rg_service_t *service = rg_alloc(sizeof *service);
     service->spec = *spec;
     service->lock = service->signals = -1;
+    service->config = options->config;
+    service->describe = options->describe;
     service->frame_max = (size_t)options->message_max_mib << 20;
     service->started_ms = rg_clock_ms();
     service->traffic = rg__traffic_new(spec);
@@ -221,9 +225,11 @@ static rg_msg_t *make_status(rg_service_t *service)
     return status.reply;
 }
 
-static int reply_status(rg_service_t *service, const rg_peer_t *peer)
+static int reply_status(rg_service_t *service, const rg_peer_t *peer, const rg_msg_t *request)
 {
     rg_msg_t *reply = make_status(service);
+    if (((const Rg__V1__StatusRequest *)rg_msg_body(request))->settings && service->describe)
+        service->describe(service->config, reply);
     rg_service_reply(service, peer, &reply);
     return 0;
 }
@@ -336,7 +342,7 @@ static int handle_request(rg_service_t *service, const rg_peer_t *peer, const rg
     if (!route && !is_status && !is_stats) return rg_fail(RG_EINVAL, "does not take a %s", name);
     int err = check_role(service, sender, route ? route->role : RG_ROLE_READER, name);
     if (err) return err;
-    if (is_status) return reply_status(service, peer);
+    if (is_status) return reply_status(service, peer, request);
     if (route && !route->early && service->readiness.state != RG_SERVICE_READY)
         return refuse_early(service, peer);
     return is_stats ? reply_stats(service, peer) : route->handle(service->spec.self, peer, request);

@@ -19,6 +19,7 @@
 #include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
+#include "common/wire/settings.h"
 
 enum {
     STEP_MS = 100,
@@ -28,7 +29,9 @@ static const double status_every_s = 0.5, quiet_s = 3;
 
 struct rg_caller {
     rg_link_t *link;
+    const rg_config_t *config; // until the first status was compared with it; then NULL
     const char *service;
+    rg_failure_t failure;       // of that comparison
     rg_progress_bar_t progress; // label NULL: not shown
     rg_caller_status_fn *status;
     void *status_self;
@@ -62,6 +65,15 @@ atomic_int *rg_interrupted_flag(void)
 
 // ---- status
 
+// The trainer and the evaluator do what their configuration says, so there another file misleads as well; a
+// client that searches or adds images may have a file of its own.
+static void compare_settings(rg_caller_t *caller, const Rg__V1__StatusReply *status)
+{
+    int whole = strcmp(caller->service, "trainer") == 0 || strcmp(caller->service, "evaluator") == 0;
+    rg_failure_keep(&caller->failure, rg_settings_check(caller->config, status, whole));
+    caller->config = NULL;
+}
+
 static void caller_take_status(void *self, int err, const rg_msg_t *reply)
 {
     rg_caller_t *caller = self;
@@ -69,13 +81,15 @@ static void caller_take_status(void *self, int err, const rg_msg_t *reply)
     if (err == RG_ETIMEOUT) caller->timed_out = 1;
     if (err == RG_ETIMEOUT) return;
     caller->heard_s = rg_clock_s();
-    if (!err && caller->status && rg_msg_kind(reply) == RG__V1__ENVELOPE__BODY_STATUS_REPLY)
-        caller->status(caller->status_self, &caller->progress, rg_msg_body(reply));
+    if (err || rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_STATUS_REPLY) return;
+    if (caller->config) compare_settings(caller, rg_msg_body(reply));
+    if (caller->status) caller->status(caller->status_self, &caller->progress, rg_msg_body(reply));
 }
 
 static void ask_status(rg_caller_t *caller, int timeout_ms)
 {
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST);
+    ((Rg__V1__StatusRequest *)rg_msg_body(request))->settings = caller->config != NULL;
     rg_link_send(caller->link, &request, timeout_ms, caller_take_status, caller);
     caller->status_pending = 1;
     caller->asked_s = rg_clock_s();
@@ -124,10 +138,12 @@ int rg_caller_open(rg_caller_t **out, const rg_config_t *config, const char *ser
     const rg_wire_options_t wire = rg_wire_options(config);
     rg_caller_t *caller = rg_alloc(sizeof *caller);
     caller->service = service;
+    caller->config = config;
     int err = rg_link_new(&caller->link, &wire, service, endpoint, rg_interrupted());
     if (!err) ask_status(caller, config->limits.timeout_ms);
     while (!err && caller->status_pending) err = rg_link_poll(caller->link, STEP_MS);
     if (!err && caller->timed_out) err = fail_silent_service(config, service, endpoint);
+    if (!err) err = rg_failure_raise(&caller->failure);
     if (err)
         rg_caller_close(&caller);
     else

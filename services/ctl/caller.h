@@ -17,7 +17,7 @@
 typedef struct rg_caller rg_caller_t;
 
 // Connects to a service (a name of config/services.h). RG_ETIMEOUT naming the service and its endpoint,
-// RG_ESTOPPED.
+// RG_ESTOPPED; RG_ECONFIG if a key that the user gave would have no effect on it (wire/settings.h).
 int rg_caller_open(rg_caller_t **caller, const rg_config_t *config, const char *service);
 void rg_caller_close(rg_caller_t **caller);
 
