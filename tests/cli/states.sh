@@ -1,7 +1,7 @@
 # What up, status and down say of services that load, fail, die and take long to stop. Services are real where that is possible;
 # the others are scripts that speak to the supervisor as services do.
 . tests/support/lib.sh
-need retrieval loader
+need retrieval loader encoder
 command -v python3 >/dev/null || { echo "SKIP: python3 is not installed"; exit 77; }
 write_config
 config="--config $work/config.yaml"
@@ -20,6 +20,21 @@ until "$RG_BIN/rg-ctl" status $config --ready loader >/dev/null 2>&1; do :; done
 run 0 status $config loader
 out_has "^loader +ready .* images=10 "
 run 0 down $config
+
+# A checkpoint and a store that are none.
+mkdir -p "$work/run/store"
+echo "not a checkpoint" >"$work/run/stage1.safetensors"
+run 1 up $config --only encoder
+err_has "the encoder failed: $work/run/stage1.safetensors: "
+run 0 down $config
+rm "$work/run/stage1.safetensors"
+run 0 up $config --only encoder
+run 0 down $config
+head -c 20000 /dev/zero >"$work/run/store/data.mdb"
+run 1 up $config --only retrieval
+err_has "the retrieval failed: $work/run/store: cannot open the retrieval store"
+run 0 down $config
+rm -r "$work/run/store"
 
 # An index that would crash FAISS.
 for index in IVF16,PQ0 HNSW0 Nonsense; do

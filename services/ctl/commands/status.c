@@ -17,8 +17,9 @@
 #include "services/ctl/caller.h"
 #include "services/ctl/command.h"
 #include "services/ctl/output.h"
+#include "services/ctl/pidfile.h"
 
-enum { ANSWER_MS = 2000, WATCH_MS = 1000, STEP_MS = 20 };
+enum { ANSWER_MS = 2000, WATCH_MS = 1000, STEP_MS = 20, SILENT_SIZE = 700 };
 
 // ---- the command line
 
@@ -152,15 +153,29 @@ static int fail_silent(const rg_config_t *config, const char *silent, int answer
     return RG_ETIMEOUT;
 }
 
+// Why a service does not run, as its supervisor noted: " (TEXT)"; "" if that is not known.
+static void describe_silent(const rg_config_t *config, const char *service, char out[SILENT_SIZE])
+{
+    rg_pidfile_entry_t entries[RG_SERVICES];
+    int n = rg_pidfile_read_entries(config, entries, RG_SERVICES);
+    *out = 0;
+    for (int i = 0; i < n; i++)
+        if (strcmp(entries[i].service, service) == 0 && !entries[i].pid)
+            snprintf(out, SILENT_SIZE, " (%s)", entries[i].text);
+}
+
 static int survey_check(const rg_config_t *config, const survey_row_t rows[RG_SERVICES])
 {
-    char silent[RG_SERVICES * RG_NAME_SIZE] = "";
+    char silent[RG_SERVICES * (RG_NAME_SIZE + SILENT_SIZE)] = "", why[SILENT_SIZE];
     size_t n = 0;
     int answers = 0;
     for (int i = 0; i < RG_SERVICES; i++) answers += rows[i].reply != NULL;
     for (int i = 0; i < RG_SERVICES; i++)
-        if (rows[i].service && !rows[i].reply)
-            n += (size_t)snprintf(silent + n, sizeof silent - n, "%s%s", n ? ", " : "", rows[i].service);
+        if (rows[i].service && !rows[i].reply) {
+            describe_silent(config, rows[i].service, why);
+            n += (size_t)snprintf(silent + n, sizeof silent - n, "%s%s%s", n ? ", " : "", rows[i].service,
+                                  why);
+        }
     return n ? fail_silent(config, silent, answers) : 0;
 }
 

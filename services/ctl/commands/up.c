@@ -3,7 +3,7 @@
 // up forks the supervisor (supervisor.h), which starts the services and reports on a pipe what they do: that
 // they load, are ready, cannot do their work, or ended. up waits until all are ready, however long they load.
 // A service that does not run at all ends the wait, and the supervisor stops everything. A service that runs
-// but cannot do its work ends the wait, too, but all services keep running: it tries again by itself.
+// but cannot do its work ends the wait, too, but all services keep running.
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -103,9 +103,7 @@ static void print_ready(const up_wait_t *wait, const char *service, int pid)
 
 static int fail_not_ready(const char *service, const char *text)
 {
-    return rg_fail(RG_EREMOTE,
-                   "the %s %s; the services keep running, and it tries again by itself: `rg-ctl "
-                   "status' shows when it is ready",
+    return rg_fail(RG_EREMOTE, "the %s %s; the services keep running: `rg-ctl status' shows when it is ready",
                    service, text);
 }
 
@@ -296,7 +294,8 @@ const rg_command_t rg_command_up = {
         "1, "
         "and nothing is left running. If a service starts but cannot do its work, for example because "
         "the data set cannot be read, its error is printed and the exit code is 1; all services keep "
-        "running, and that service tries again by itself.\n\n"
+        "running. Loader and retrieval service try again by themselves; an encoder waits for a "
+        "checkpoint.\n\n"
         "The logs are RUN/logs/SERVICE.log, where RUN is the key `run' of the configuration. `rg-ctl "
         "down' stops everything. Relative paths of the configuration begin in the current directory.",
     .examples = "  rg-ctl up --config configs/smoke.yaml\n"
