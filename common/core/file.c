@@ -1,4 +1,6 @@
-// A write that survives a crash. rg_file_begin creates PATH.tmp.PID beside the file, which no reader opens.
+// A write that survives a crash. rg_file_begin creates PATH.tmp.PID beside the file, which no reader opens, and
+// locks it (flock). The lock ends with its process, also in another container, so a temporary file that nobody
+// has locked was left by a process that was killed (rg_remove_leftovers).
 // rg_file_commit makes the content durable (fsync), then renames it over PATH, which is atomic, then makes
 // the rename durable (fsync of the folder). A reader sees the old file or the new one, never a part of one.
 //
@@ -11,11 +13,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/core/log.h"
+
+#define TEMPORARY ".tmp." // between the name of a file and the id of the process that writes it
 
 // ---- reading
 
@@ -61,10 +67,22 @@ int rg_file_read(const char *path, size_t limit, unsigned char **data, size_t *s
 
 // ---- writing
 
+// Creates and locks the file. Another process may take it for a leftover before it is locked: then it has no
+// name any more, and is created again. File systems without locks have no leftovers removed either.
+static int open_temporary(const char *temporary, mode_t mode)
+{
+    struct stat info;
+    for (;;) {
+        int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+        if (fd < 0 || flock(fd, LOCK_EX) != 0 || fstat(fd, &info) != 0 || info.st_nlink > 0) return fd;
+        close(fd);
+    }
+}
+
 static int file_begin(rg_file_t *file, const char *path, mode_t mode)
 {
-    char *temporary = rg_format("%s.tmp.%d", path, (int)getpid());
-    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    char *temporary = rg_format("%s" TEMPORARY "%d", path, (int)getpid());
+    int fd = open_temporary(temporary, mode);
     if (fd < 0) {
         int err = rg_fail_errno(RG_EIO, "%s: cannot create", temporary);
         free(temporary);
@@ -159,6 +177,38 @@ int rg_file_write(const char *path, const void *data, size_t size)
 int rg_file_write_secret(const char *path, const void *data, size_t size)
 {
     return file_write(path, 0600, data, size);
+}
+
+// ---- leftovers
+
+// 1 for NAME.tmp.PID.
+static int is_temporary(const char *name)
+{
+    const char *suffix = strstr(name, TEMPORARY);
+    if (!suffix || suffix == name) return 0;
+    suffix += strlen(TEMPORARY);
+    return *suffix && suffix[strspn(suffix, "0123456789")] == 0;
+}
+
+static void remove_leftover(const char *folder, const char *name)
+{
+    struct stat info;
+    char *path = rg_format("%s/%s", folder, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+        unlink(path) == 0)
+        rg_log(RG_LOG_INFO, "leftover-removed", "path=%s bytes=%lld", path, (long long)info.st_size);
+    if (fd >= 0) close(fd);
+    free(path);
+}
+
+void rg_remove_leftovers(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    if (!dir) return;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+        if (is_temporary(entry->d_name)) remove_leftover(folder, entry->d_name);
+    closedir(dir);
 }
 
 // ---- folders

@@ -28,6 +28,10 @@ int rg_file_append(rg_file_t *file, const void *data, size_t size);
 int rg_file_commit(rg_file_t *file);   // syncs and renames; ends the object, also on failure
 void rg_file_abandon(rg_file_t *file); // removes the temporary file; ends the object
 
+// Removes the temporary files in the folder whose writers were killed. For a process that begins to write
+// there; a missing folder has none.
+void rg_remove_leftovers(const char *folder);
+
 // Writes all bytes to a descriptor. path: for the error sentence. RG_EIO, RG_EFULL.
 int rg_write_all(int fd, const char *path, const void *data, size_t size);
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "common/core/err.h"
+#include "common/core/file.h"
 #include "common/core/log.h"
 #include "common/core/thread.h"
 #include "common/wire/service_main.h"
@@ -176,6 +177,17 @@ static int start_following(evaluator_t *self)
     return 0;
 }
 
+// Of an evaluator that was killed.
+static void remove_leftovers(const rg_config_t *config)
+{
+    static const char *const folders[] = {"reports", "features", "samples"};
+    char path[RG_PATH_SIZE];
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        rg_config_path(config, folders[i], path);
+        rg_remove_leftovers(path);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const rg_route_t routes[] = {
@@ -191,6 +203,7 @@ int main(int argc, char **argv)
                                     .n_routes = sizeof routes / sizeof *routes,
                                     .status = on_evaluator_status,
                                     .self = &self};
+    remove_leftovers(&self.config);
     int err = rg_extractor_check(&self.config);
     if (!err) err = rg_worker_new(&self.worker);
     if (!err) err = rg_service_new(&self.service, &wire, &spec);

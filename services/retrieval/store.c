@@ -95,7 +95,9 @@ int rg__store_fail(const rg_store_t *store, int rc, const char *what)
         return rg_fail(err,
                        "%s: the retrieval store has reached its largest size: raise retrieval.map_size_gib",
                        store->path);
-    return rg_fail(err, "%s: cannot %s the retrieval store: %s", store->path, what, mdb_strerror(rc));
+    // LMDB calls a write that a full disk cut short an input/output error.
+    return rg_fail(err, "%s: cannot %s the retrieval store: %s", store->path, what,
+                   err == RG_EFULL ? "the disk is full" : mdb_strerror(rc));
 }
 
 // ---- open and close

@@ -285,6 +285,7 @@ int rg_trainer_serve(const rg_config_t *config, rg_ranks_t *ranks)
                                     .status = trainer_status,
                                     .self = self};
     rg_train_progress_init(&self->progress);
+    rg_remove_leftovers(config->run);
     int err = check_networks(config);
     if (!err) err = rg_worker_new(&self->worker);
     if (!err) err = rg_service_new(&self->service, &wire, &spec);

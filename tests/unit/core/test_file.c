@@ -1,7 +1,10 @@
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/core/err.h"
@@ -105,6 +108,51 @@ static void a_failed_commit_leaves_no_temporary(void **state)
     assert_int_equal(rg_file_write(file, "data", 4), RG_EIO); // a folder that is not empty cannot be replaced
     assert_non_null(strstr(rg_error(), "taken: cannot rename into place"));
     assert_entries(*state, 1);
+}
+
+// The writer of the first file was killed, that of the second one lives.
+static void leftovers_of_killed_writers_are_removed(void **state)
+{
+    rg_file_t writing;
+    FILE *file = fopen(in(state, "old.tmp.4194303"), "w");
+    assert_int_equal(fclose(file), 0);
+    file = fopen(in(state, "a.tmp.txt"), "w"); // not one of ours
+    assert_int_equal(fclose(file), 0);
+    assert_ok(rg_file_begin(&writing, in(state, "new")));
+    rg_remove_leftovers(*state);
+    assert_false(rg_exists(in(state, "old.tmp.4194303")));
+    assert_true(rg_exists(in(state, "a.tmp.txt")));
+    assert_ok(rg_file_append(&writing, "data", 4));
+    assert_ok(rg_file_commit(&writing));
+    assert_holds(in(state, "new"), "data");
+    assert_entries(*state, 2);
+    rg_remove_leftovers("/nonexistent");
+}
+
+static void a_killed_writer_leaves_a_leftover(void **state)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        rg_file_t writing;
+        if (rg_file_begin(&writing, in(state, "a")) == 0) raise(SIGKILL);
+        _exit(1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_entries(*state, 1);
+    rg_remove_leftovers(*state);
+    assert_entries(*state, 0);
+}
+
+static void a_full_disk_is_called_full(void **state)
+{
+    (void)state;
+    int fd = open("/dev/full", O_WRONLY);
+    if (fd < 0) skip();
+    assert_fails(rg_write_all(fd, "file", "data", 4), RG_EFULL,
+                 "file: cannot write: No space left on device");
+    close(fd);
 }
 
 static void a_missing_folder_is_named(void **state)
@@ -217,6 +265,9 @@ int main(void)
         IN_FOLDER(an_abandoned_file_leaves_the_old_one),
         IN_FOLDER(pieces_arrive_together),
         IN_FOLDER(a_failed_commit_leaves_no_temporary),
+        IN_FOLDER(leftovers_of_killed_writers_are_removed),
+        IN_FOLDER(a_killed_writer_leaves_a_leftover),
+        IN_FOLDER(a_full_disk_is_called_full),
         IN_FOLDER(a_missing_folder_is_named),
         IN_FOLDER(a_full_disk_is_an_error_and_leaves_the_old_file),
         IN_FOLDER(folders_are_made_with_their_parents),
