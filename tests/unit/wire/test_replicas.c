@@ -21,6 +21,11 @@ int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo
                        struct addrinfo **list)
 {
     struct addrinfo **at = list;
+    if (strcmp(host, "both") == 0) { // a name with addresses of both families
+        if (__real_getaddrinfo("127.0.0.1", port, hints, list) != 0) return EAI_FAIL;
+        while (*at) at = &(*at)->ai_next;
+        return __real_getaddrinfo("::1", port, hints, at);
+    }
     if (strcmp(host, "replicas") != 0) return __real_getaddrinfo(host, port, hints, list);
     *list = NULL;
     for (int i = 0; i < REPLICAS; i++) {
@@ -170,9 +175,28 @@ static void replicas_come_and_go(void **state)
 
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, replicas_make, replicas_drop)
 
+static void an_ipv6_address_of_a_name_is_used(void **state)
+{
+    (void)state;
+    server_t server = {0};
+    rg_link_t *link;
+    char endpoint[64];
+    if (server_start(&server, &wire_options, "tcp://[::1]:*") != 0) skip(); // a machine without IPv6
+    snprintf(endpoint, sizeof endpoint, "tcp://both:%s", strrchr(server.bound, ':') + 1);
+    rg_wire_options_t options = wire_options;
+    options.insecure = 1;
+    assert_ok(rg_link_new(&link, &options, "encoder", endpoint, NULL));
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST), *reply = NULL;
+    assert_ok(rg_link_ask(link, &request, &reply, -1));
+    rg_msg_destroy(&reply);
+    rg_link_destroy(&link);
+    server_stop(&server);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_ipv6_address_of_a_name_is_used),
         WITH_FIXTURE(requests_are_dealt_out),
         WITH_FIXTURE(what_a_lost_replica_had_goes_to_the_others),
         WITH_FIXTURE(replicas_come_and_go),
