@@ -284,6 +284,34 @@ static float *state_of(rg_model_t *model, size_t *count)
     return all;
 }
 
+// The gradients of G are not finite, which is found after D's update: that is undone.
+static void test_failed_step_changes_nothing(void **state)
+{
+    lab_t *lab = *state;
+    rg_loss_weights_t weights = lab->config.stage1_loss;
+    rg_translation_t translation;
+    rg_batch_t batch;
+    rg_draws_t draws;
+    rg_losses_t losses;
+    size_t count;
+    weights.recon = 1e39; // infinite as a float
+    model_new(lab, "stage1", RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
+    assert_int_equal(
+        rg_translation_init(&translation, lab->model, lab->backend, &lab->config.stage1, &weights, NULL), 0);
+    batch_init(&batch, "stage1", 0, REFERENCES);
+    draws_init(&draws, "stage1", 0, &batch, N);
+    float *before = state_of(lab->model, &count);
+    rg_tape_reset(translation.tape);
+    assert_int_equal(rg_translation_step(&translation, &batch, &draws, 0, &losses), RG_ENUMERIC);
+    float *after = state_of(lab->model, &count);
+    assert_memory_equal(before, after, count * sizeof *before);
+    free(after);
+    free(before);
+    draws_fini(&draws);
+    batch_fini(&batch);
+    rg_translation_fini(&translation);
+}
+
 // A trainer that is stopped while it waits for neighbours saves its state. This must be the state before the
 // step, whichever wait of the step was interrupted.
 static void test_interrupted_step_changes_nothing(void **state)
@@ -475,6 +503,7 @@ int main(void)
         cmocka_unit_test_teardown(test_stage2_of_a_ranked_r, drop_model),
         cmocka_unit_test_teardown(test_stage3, drop_model),
         cmocka_unit_test_teardown(test_interrupted_step_changes_nothing, drop_model),
+        cmocka_unit_test_teardown(test_failed_step_changes_nothing, drop_model),
         cmocka_unit_test_teardown(test_stage1_with_perceptual_loss, drop_model),
         cmocka_unit_test_teardown(test_stage1_with_a_critic, drop_model),
         cmocka_unit_test_teardown(test_missing_vgg16_is_named, drop_model),
