@@ -74,7 +74,7 @@ int rg_translator_run(rg_translator_t *translator, const rg_edits_t *edits, cons
                       uint8_t *out)
 {
     size_t size = rg_image_bytes(translator->config);
-    int capacity, err = rg_translator_capacity(translator, &capacity);
+    int capacity = 1, err = rg_translator_capacity(translator, &capacity);
     for (int i = 0; i < n && !err; i += capacity) {
         request_t request = {.translator = translator,
                              .n = n - i < capacity ? n - i : capacity,

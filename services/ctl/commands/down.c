@@ -45,7 +45,7 @@ typedef struct {
 
 static void leaving_add(leaving_t *leaving, const char *name, pid_t pid, int pidfd)
 {
-    snprintf(leaving->process[leaving->n].name, RG_NAME_SIZE, "%s", name);
+    snprintf(leaving->process[leaving->n].name, RG_NAME_SIZE, "%.*s", RG_NAME_SIZE - 1, name);
     leaving->process[leaving->n].pid = pid;
     leaving->process[leaving->n++].pidfd = pidfd;
 }
