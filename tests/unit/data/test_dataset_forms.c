@@ -106,7 +106,7 @@ static void three_parts_are_three_splits(void **state)
 
 static void classes_without_train_are_split_evenly(void **state)
 {
-    char name[32];
+    char name[40];
     for (int i = 0; i < 20; i++) {
         snprintf(name, sizeof name, "%s/%02d.png", i % 2 ? "golden retriever" : "beagle", i);
         write_text(state, name, "");
