@@ -179,7 +179,9 @@ static void parse_command_line(command_line_t *line, int argc, char **argv)
     const rg_command_t *command = line->command;
     struct argp_option options[OPTIONS_MAX + 1];
     list_options(command, options);
-    struct argp own = {.options = options, .parser = parse_command_option};
+    // argp never frees what it makes for a table without options.
+    struct argp own = {.options = options[0].name || options[0].key ? options : NULL,
+                       .parser = parse_command_option};
     struct argp_child children[] = {{&own, 0, NULL, 0}, {0}};
     char *help = rg_format("%s\vExamples:\n%s", command->help, command->examples);
     struct argp argp = {.options = common_options,
