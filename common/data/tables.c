@@ -50,12 +50,19 @@ static char *skip_blanks(char *text)
     return text + strspn(text, " \t");
 }
 
-// Appends an image under its shortest name: without "./" and the folder of the images before it.
-static uint8_t *append_listed(rg_dataset_t *set, table_t *table, char *name)
+// The shortest name of an image: without "./" and the folder of the images before it. May be empty.
+static char *short_name(const rg_dataset_t *set, char *name)
 {
-    size_t n = set->count, folder = set->folder ? strlen(set->folder) : 0;
+    size_t folder = set->folder ? strlen(set->folder) : 0;
     if (folder && strncmp(name, set->folder, folder) == 0 && name[folder] == '/') name += folder + 1;
     while (strncmp(name, "./", 2) == 0) name += 2 + strspn(name + 2, "/");
+    return name;
+}
+
+// Appends an image of a line.
+static uint8_t *append_listed(rg_dataset_t *set, table_t *table, const char *name)
+{
+    size_t n = set->count;
     if ((n & (n - 1)) == 0) table->line = rg_realloc(table->line, (n ? 2 * n : 1) * sizeof *table->line);
     table->line[n] = (uint32_t)table->lines.number;
     return rg__dataset_append(set, name);
@@ -92,7 +99,7 @@ static int read_list_line(table_t *table, char *line, rg_dataset_t *set)
     if (!labels) return fail_line(table, "expected a file name, a tab and labels");
     *labels++ = 0;
     while (end > line && is_blank(end[-1])) *--end = 0;
-    line = skip_blanks(line);
+    line = short_name(set, skip_blanks(line));
     if (!*line) return fail_line(table, "expected a file name, a tab and labels");
     if (parse_labels(labels, set->attributes.count, parsed) != set->attributes.count)
         return rg_fail(RG_EFORMAT,
@@ -241,6 +248,7 @@ static int read_labels(table_t *table, char *line, rg_dataset_t *set)
     if (n != columns)
         return rg_fail(RG_EFORMAT, "%s:%d: %d labels for %d attributes", table->lines.path,
                        table->lines.number, n, columns);
+    name = short_name(set, name);
     if (!*name) return fail_line(table, "expected a file name");
     uint8_t *labels = append_listed(set, table, name);
     for (int i = 0; i < n; i++)

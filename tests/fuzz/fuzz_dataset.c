@@ -106,6 +106,8 @@ size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t capacity)
         "\3"
         "\xef\xbb\xbf"
         "a.jpg\t10\n/b.jpg\t0 1\n./c.png \t-1,1\n",
+        "\3"
+        "./\t10\n",
     };
     if (i >= sizeof seeds / sizeof *seeds) return 0;
     int n = snprintf((char *)out, capacity, "%s", seeds[i]);

@@ -159,6 +159,7 @@ static void test_list_malformed(void **state)
         const char *text, *says;
     } cases[] = {
         {"a.jpg\t00000\nb.jpg 00101\n", "list.txt:2: expected a file name, a tab and labels"},
+        {"a.jpg\t00000\n./\t00101\n", "list.txt:2: expected a file name, a tab and labels"},
         {"\t00000\n", "list.txt:1: expected a file name"},
         {"a.jpg\t0000\n",
          "list.txt:1: expected 5 labels of 0 or 1 for the configured attributes, found 0000"},
