@@ -452,16 +452,14 @@ static int update_networks(rg_translation_t *self, iteration_t *it)
     return err;
 }
 
-// Parts 2 to 6, until D's losses are known. RG_ESTOPPED between two of them.
+// Parts 2 to 6, until D's losses are known. RG_ESTOPPED between two of them: a rank whose wait was interrupted tells
+// the others here, who then leave the iteration with it.
 static int translate_batch(rg_translation_t *self, iteration_t *it)
 {
     static void (*const parts[])(rg_translation_t *, iteration_t *) = {
         encode_batch, ask_for_images, judge_real, decode_images, ask_for_cycle};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (is_interrupted(self)) return rg_tape_error(self->tape);
-        parts[i](self, it);
-    }
-    return agree(self, judge_fake(self, it));
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && !is_interrupted(self); i++) parts[i](self, it);
+    return agree(self, is_interrupted(self) ? rg_tape_error(self->tape) : judge_fake(self, it));
 }
 
 int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const rg_draws_t *draws,
