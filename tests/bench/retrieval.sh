@@ -30,10 +30,11 @@ against() { # NAME INDEX
     wait "$service" 2>/dev/null || true
     begun=$(date +%s%N)
     start "$config"
-    until "$build/bin/rg-ctl" status --config "$config" --json retrieval >"$work/status" 2>/dev/null; do :; done
+    until "$build/bin/rg-ctl" status --config "$config" --json retrieval >"$work/status" 2>/dev/null &&
+        grep -q '"state":"ready"' "$work/status"; do :; done
     ended=$(date +%s%N)
     grep -v '^ratio' "$work/table"
-    sed -E "s/.*\"images\":\"([0-9]+)\".*\"indexed\":\"([0-9]+)\".*/killed and started again with \\1 images, \\2 of them indexed: $(((ended - begun) / 1000000)) ms until it answers\n/" "$work/status"
+    sed -E "s/.*\"images\":\"([0-9]+)\".*\"indexed\":\"([0-9]+)\".*/killed and started again with \\1 images, \\2 of them indexed: $(((ended - begun) / 1000000)) ms until it is ready\n/" "$work/status"
     sed -n 's/^ratio //p' "$work/table" >>"$work/ratios"
     kill "$service"
     wait "$service" 2>/dev/null || true
