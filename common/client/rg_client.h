@@ -159,7 +159,7 @@ typedef struct {
     int annotation;               // RG_CLIENT_ANY, ...
     uint64_t added_from_ms;       // since 1970, inclusive
     uint64_t added_until_ms;      // exclusive; 0: no bound
-    const unsigned char *exclude; // [n_exclude,16] ids that no query finds, or NULL
+    const unsigned char *exclude; // [n_exclude,16] at most 4096 ids that no query finds, or NULL
     uint32_t n_exclude;
 } rg_client_filter_t;
 
@@ -171,7 +171,7 @@ typedef struct {
     const unsigned char *exclude; // [n,16] an id that query i does not find (its own image), or NULL
     rg_client_filter_t filter;
     uint32_t nprobe;    // lists that an IVF index searches; 0: its default
-    uint32_t ef_search; // candidates that an HNSW index keeps; 0: its default
+    uint32_t ef_search; // candidates that an HNSW index keeps, at most 4096, and 131072 / n; 0: its default
     int random;         // nonzero: k random images per query instead of the nearest
     uint64_t seed;      // of random: the same seed draws the same images from the same set
     int features;       // nonzero: send the features that the generator reads of neighbours

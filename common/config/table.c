@@ -128,8 +128,7 @@ static const row_t selection[] = {
     INT(retrieval.k_max, 100, 1, 10000, "largest k of a request"),
     INT(retrieval.batch_max, 256, 1, 65536, "largest number of queries or images of a request"),
     INT(retrieval.nprobe, 16, 1, 65536, "lists that an IVF index searches if a request gives no number"),
-    INT(retrieval.ef_search, 64, 1, 65536,
-        "candidates that an HNSW index keeps if a request gives no number"),
+    INT(retrieval.ef_search, 64, 1, 4096, "candidates that an HNSW index keeps if a request gives no number"),
 
     CHOICE(evaluation.split, test, CHOICES("test", "validation"),
            "images that are measured; choose settings on validation"),

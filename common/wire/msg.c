@@ -13,6 +13,7 @@
 #include "common/core/err.h"
 #include "common/core/hash.h"
 #include "common/core/text.h"
+#include "common/wire/bounds.h"
 
 // Where the parts of a message lie
 //
@@ -337,16 +338,11 @@ int rg_msg_failed(const rg_msg_t *msg, const char *peer)
 }
 
 // ---- packing and parsing
-// Parsing is the only place that reads untrusted bytes: nothing in a message is used before it is checked
-// here.
+// Parsing and bounds.c are the only places that read untrusted bytes: nothing in a message is used before it
+// is checked here.
 int rg_msg_peek_id(const rg_frame_t *envelope, uint64_t *id)
 {
-    if (envelope->size > RG_MSG_ENVELOPE_MAX) return 0;
-    Rg__V1__Envelope *parsed = rg__v1__envelope__unpack(NULL, envelope->size, envelope->data);
-    if (!parsed) return 0;
-    *id = parsed->id;
-    rg__v1__envelope__free_unpacked(parsed, NULL);
-    return 1;
+    return envelope->size <= RG_MSG_ENVELOPE_MAX && rg__bounds_id(envelope->data, envelope->size, id);
 }
 
 int rg_msg_pack(rg_msg_t *msg, uint64_t id, unsigned char **data, size_t *size)
@@ -372,9 +368,6 @@ static int check_envelope(const Rg__V1__Envelope *envelope, size_t frames)
                        RG_MSG_VERSION);
     if (envelope->body_case == RG__V1__ENVELOPE__BODY__NOT_SET)
         return rg_fail(RG_EFORMAT, "the message has no body of a known kind");
-    if (envelope->n_payloads > RG_MSG_PAYLOADS_MAX)
-        return rg_fail(RG_ELIMIT, "%zu payloads exceed the limit of %d", envelope->n_payloads,
-                       RG_MSG_PAYLOADS_MAX);
     if (envelope->n_payloads != frames)
         return rg_fail(RG_EFORMAT, "the envelope announces %zu payloads, %zu frames came",
                        envelope->n_payloads, frames);
@@ -385,9 +378,7 @@ static int check_envelope(const Rg__V1__Envelope *envelope, size_t frames)
 static int check_name(const Rg__V1__Envelope *envelope, size_t i)
 {
     const char *name = envelope->payloads[i]->name;
-    size_t length = strlen(name);
-    if (length == 0 || length > RG_MSG_NAME_MAX)
-        return rg_fail(RG_EFORMAT, "payload %zu has a name of %zu bytes", i, length);
+    if (!*name) return rg_fail(RG_EFORMAT, "payload %zu has no name", i);
     for (const char *c = name; *c; c++)
         if (*c <= ' ' || *c > '~') return rg_fail(RG_EFORMAT, "payload %zu has a name that is not text", i);
     for (size_t j = 0; j < i; j++)
@@ -400,10 +391,9 @@ static int check_payload(const Rg__V1__Envelope *envelope, size_t i, const rg_fr
 {
     const Rg__V1__Payload *payload = envelope->payloads[i];
     size_t size = 0;
-    int rank = payload->n_shape > RG_MSG_RANK_MAX ? RG_MSG_RANK_MAX + 1 : (int)payload->n_shape;
     int err = check_name(envelope, i);
     if (err) return err;
-    err = payload_size(payload->dtype, rank, payload->shape, &size);
+    err = payload_size(payload->dtype, (int)payload->n_shape, payload->shape, &size);
     if (err) return rg_fail(err, "payload '%s': %s", payload->name, rg_error());
     if (size != frame->size)
         return rg_fail(RG_ESHAPE, "payload '%s': shape asks for %zu bytes, %zu came", payload->name, size,
@@ -429,9 +419,11 @@ int rg_msg_parse(rg_msg_t **out, const rg_frame_t *frames, size_t count, rg_free
     if (frames[0].size > RG_MSG_ENVELOPE_MAX)
         return rg_fail(RG_ELIMIT, "an envelope of %zu bytes exceeds the limit of %d", frames[0].size,
                        RG_MSG_ENVELOPE_MAX);
+    int err = rg__bounds_check(frames[0].data, frames[0].size);
+    if (err) return err;
     Rg__V1__Envelope *envelope = rg__v1__envelope__unpack(NULL, frames[0].size, frames[0].data);
     if (!envelope) return rg_fail(RG_EFORMAT, "envelope is not a valid protobuf message");
-    int err = check_envelope(envelope, count - 1);
+    err = check_envelope(envelope, count - 1);
     for (size_t i = 0; !err && i < envelope->n_payloads; i++)
         err = check_payload(envelope, i, &frames[1 + i]);
     if (err) {

@@ -73,10 +73,11 @@ int rg_msg_has(const rg_msg_t *msg, const char *name);
 
 // ---- bytes (used by the sockets, the fuzz target and the tests)
 
-// Parses and checks untrusted frames: version, known body, number of payloads, and of each payload name,
-// rank, dtype, length against shape, and checksum. frames[0] is the envelope. The message borrows the frames
-// and calls release(NULL, hint) when it is destroyed. Frames that are not aligned to 8 bytes are copied;
-// ZeroMQ aligns large ones. RG_EFORMAT, RG_EVERSION, RG_ESHAPE, RG_ELIMIT: the frames stay the caller's.
+// Parses and checks untrusted frames: the limits of every field (bounds.c), version, known body, number of
+// payloads, and of each payload name, rank, dtype, length against shape, and checksum. frames[0] is the
+// envelope. The message borrows the frames and calls release(NULL, hint) when it is destroyed. Frames that
+// are not aligned to 8 bytes are copied; ZeroMQ aligns large ones. RG_EFORMAT, RG_EVERSION, RG_ESHAPE, RG_ELIMIT:
+// the frames stay the caller's.
 typedef struct {
     const void *data;
     size_t size;

@@ -3,6 +3,8 @@
 #include "services/retrieval/answers.h"
 #include "services/retrieval/search.h"
 
+enum { EFFORT_MAX = 1 << 17 }; // ef_search times queries: half a second on two cores
+
 // ---- the request
 
 // A search as the request asks for it, with what its rg_search_t borrows.
@@ -49,6 +51,14 @@ static int read_queries(const rg_answers_t *self, const rg_msg_t *request, const
         if (!err) input->exclude_ids = payload.data;
     }
     return !err && !search->random ? check_queries_finite(search, model->embed_dim) : err;
+}
+
+// An HNSW search takes time in proportion to both.
+static int check_effort(const Rg__V1__SearchRequest *fields, size_t n)
+{
+    if ((uint64_t)fields->ef_search * n <= EFFORT_MAX) return 0;
+    return rg_fail(RG_ELIMIT, "ef_search is %u for %zu queries: at most %u is possible for as many",
+                   fields->ef_search, n, (unsigned)(EFFORT_MAX / n));
 }
 
 static int check_reply_size(const rg_answers_t *self, const Rg__V1__SearchRequest *fields,
@@ -104,6 +114,7 @@ static int read_input(const rg_answers_t *self, const rg_msg_t *request, const r
                        self->k_max);
     int err = rg_read_view_check_model(read, fields->model);
     if (!err) err = read_queries(self, request, model, input);
+    if (!err) err = check_effort(fields, input->search.n);
     if (!err) err = check_reply_size(self, fields, model, input->search.n * input->search.k);
     if (!err) err = find_excluded(read, input);
     if (!err) err = rg_search_filter(&input->allowed, fields->filter, read->view, read->txn);

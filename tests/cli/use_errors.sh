@@ -73,7 +73,7 @@ err_has "'a%1B\[2J' is not a service"
 run 2 make-faces x --count "$(printf '\033[2J')"
 err_has "--count %1B\[2J: expected a whole number"
 # Numbers and times out of range name the option and the range.
-for wrong in "-k 0" "-k -1" "-k 10001" "-k 1e3" "--nprobe 0" "--ef-search 65537"; do
+for wrong in "-k 0" "-k -1" "-k 10001" "-k 1e3" "--nprobe 0" "--ef-search 4097"; do
     run 2 query --config "$work/config.yaml" --image "$image" $wrong
     err_has "^rg-ctl query: $wrong: expected a whole number from 1 to [0-9]+$"
 done

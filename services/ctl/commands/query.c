@@ -92,7 +92,7 @@ static const rg_command_option_t query_options[] = {
      RG_OPTION_TEXT(query_t, out)},
     {"nprobe", 0, "N", "Lists of an IVF index to search", RG_OPTION_NUMBER(query_t, nprobe, 1, 65536)},
     {"ef-search", 0, "N", "Candidates that an HNSW index keeps",
-     RG_OPTION_NUMBER(query_t, ef_search, 1, 65536)},
+     RG_OPTION_NUMBER(query_t, ef_search, 1, 4096)},
     {"name-prefix", 0, "TEXT", "Only images whose name begins with TEXT",
      RG_OPTION_TEXT(query_t, filter.name_prefix)},
     {"annotated", 0, NULL, "Only images that have an annotation", RG_OPTION_FLAG(query_t, filter.annotated)},

@@ -114,6 +114,9 @@ static void bad_searches_are_refused(void **state)
     request = picture_search_request("m", 1, 2);
     ((Rg__V1__SearchRequest *)rg_msg_body(request))->pool = K_MAX + 1;
     assert_fails(ask(f, rg_answer_search, request, &reply), RG_ELIMIT, "pool is");
+    request = picture_search_request("m", BATCH_MAX, 1);
+    ((Rg__V1__SearchRequest *)rg_msg_body(request))->ef_search = 4096;
+    assert_fails(ask(f, rg_answer_search, request, &reply), RG_ELIMIT, "ef_search is 4096 for 40 queries");
     f->answers.reply_max = 3 * FEATURES * 2 - 1;
     request = picture_search_request("m", 3, 1);
     ((Rg__V1__SearchRequest *)rg_msg_body(request))->features = 1;
