@@ -1,23 +1,22 @@
 #include "common/wire/http.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <limits.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/queue.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
 #include "common/core/err.h"
+#include "common/wire/http_connections.h"
+#include "common/wire/http_head.h"
 
 // The life of a request
 //
@@ -28,10 +27,18 @@
 // libmicrohttpd calls handle_request for each of these steps, all in rg__http_step on the loop's thread. A
 // handler that does not answer at once leaves the connection suspended; rg_http_reply resumes it.
 //
+// libmicrohttpd ends a connection that is silent for IDLE_S. It has no deadline for a whole head, and above
+// its limit of connections it stops listening, so clients that send a byte now and then could keep everyone
+// else out. http_connections.h adds deadlines and decides who makes room for a new connection. The limit of
+// the daemon is higher, for connections that are cut and not closed yet.
+//
 // The loop watches one epoll descriptor. It holds the daemon's own epoll descriptor and a timer, because the
 // daemon also wants turns without any event: when connections time out, are resumed, or when it may listen
 // again.
-enum { IDLE_S = 10, BACKLOG = 64, ROUTE_SETS = 2, BODY_MS = 60000, CHUNK = 1 << 14, ALLOW_SIZE = 64 };
+enum { IDLE_S = 10, ROUTE_SETS = 2, CHUNK = 1 << 14, ALLOW_SIZE = 64 };
+
+// Connections beyond those of the requests that may be in work: for health, metrics, and refusals.
+enum { RESERVE = 16 };
 
 // Routes with the self of their handlers.
 typedef struct {
@@ -47,7 +54,9 @@ struct rg_http {
     rg_http_spec_t spec;
     route_set_t sets[ROUTE_SETS];
     size_t n_sets;
+    rg__http_connections_t connections;
     LIST_HEAD(, rg_http_request) requests; // all that are not completed
+    unsigned waiting;                      // of them, for the service's answer
     size_t memory;                         // bytes of their bodies and answers
 };
 
@@ -66,12 +75,16 @@ static void wake_daemon(rg_http_t *http)
     set_timer(http, 0);
 }
 
-// Also makes an expired timer unreadable.
+// For a turn when the daemon wants one, at the latest at the next deadline. Also makes an expired timer
+// unreadable.
 static void plan_turn(rg_http_t *http)
 {
     MHD_UNSIGNED_LONG_LONG ms;
+    double deadline = rg__http_connections_cut_late(&http->connections, rg_clock_ms());
     if (MHD_get_timeout(http->daemon, &ms) == MHD_YES)
-        set_timer(http, ms);
+        set_timer(http, deadline >= 0 && deadline < (double)ms ? (unsigned long long)deadline + 1 : ms);
+    else if (deadline >= 0)
+        set_timer(http, (unsigned long long)deadline + 1);
     else
         timerfd_settime(http->timer, 0, &(struct itimerspec){0}, NULL);
 }
@@ -103,19 +116,20 @@ struct rg_http_request {
     rg_http_t *http;
     LIST_ENTRY(rg_http_request) entry;
     struct MHD_Connection *connection;
+    rg__http_connection_t *client;
     const char *method, *path, *parameter;
-    const rg_http_route_t *route; // NULL: none has this path and method
-    void *self;                   // of the route
-    char allow[ALLOW_SIZE];       // methods that this path has
-    unsigned char *body;          // [capacity + 1]
-    size_t size, capacity;        // bytes that came, bytes there is memory for
-    size_t swallowed;             // bytes that were not kept
-    unsigned refused;             // the status of a body that is not kept, or 0
-    double began_ms;
+    const rg_http_route_t *route;  // NULL: none has this path and method
+    const route_set_t *set;        // of the route
+    char allow[ALLOW_SIZE];        // methods that this path has
+    unsigned char *body;           // [capacity + 1]
+    size_t size, capacity;         // bytes that came, bytes there is memory for
+    size_t swallowed;              // bytes that were not kept
+    unsigned refused;              // the status of a body that is not kept, or 0
     size_t counted;                // of http->memory
     struct MHD_Response *response; // to be queued
     unsigned status;
     int replied, waiting; // waiting: the connection is suspended
+    int malformed;        // the connection ends with the reply
 };
 
 // ---- reading a request
@@ -158,30 +172,6 @@ unsigned char *rg_http_take_body(rg_http_request_t *request, size_t *size)
     return body;
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-size_t rg_http_unescape(char *text)
-{
-    char *to = text;
-    for (const char *from = text; *from; from++) {
-        int high = *from == '%' ? hex_digit(from[1]) : -1, low = high < 0 ? -1 : hex_digit(from[2]);
-        if (low >= 0 && high + low > 0) {
-            *to++ = (char)(16 * high + low);
-            from += 2;
-        } else {
-            *to++ = *from;
-        }
-    }
-    *to = 0;
-    return (size_t)(to - text);
-}
-
 // ---- answers
 static void count_memory(rg_http_request_t *request, size_t bytes)
 {
@@ -209,6 +199,7 @@ static void add_headers(const rg_http_request_t *request, const rg_http_reply_t 
         MHD_add_response_header(response, common->name, common->value);
     for (int i = 0; i < RG_HTTP_HEADERS && reply->headers[i].name; i++)
         MHD_add_response_header(response, reply->headers[i].name, reply->headers[i].value);
+    if (request->malformed) MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     if (reply->status == MHD_HTTP_METHOD_NOT_ALLOWED)
         MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, request->allow);
     if (reply->status == MHD_HTTP_UNAUTHORIZED)
@@ -226,6 +217,7 @@ void rg_http_reply(rg_http_request_t *request, const rg_http_reply_t *reply)
     if (request->response) add_headers(request, reply);
     if (!request->waiting) return;
     request->waiting = 0;
+    request->http->waiting--;
     MHD_resume_connection(request->connection); // handle_request is called again
     wake_daemon(request->http);
 }
@@ -250,6 +242,7 @@ static void http_refuse(rg_http_request_t *request, unsigned status, const char 
 static enum MHD_Result queue_response(rg_http_request_t *request)
 {
     if (!request->response) return MHD_NO;
+    rg__http_connection_enter(request->client, RG__HTTP_ANSWER, rg_clock_ms());
     enum MHD_Result queued = MHD_queue_response(request->connection, request->status, request->response);
     MHD_destroy_response(request->response);
     request->response = NULL;
@@ -295,7 +288,7 @@ static void find_route(rg_http_request_t *request)
             if (request->route || strcmp(route->method, method) != 0) continue;
             request->route = route;
             request->parameter = parameter;
-            request->self = http->sets[i].self;
+            request->set = &http->sets[i];
         }
 }
 
@@ -353,6 +346,12 @@ static void check_body(rg_http_request_t *request)
 static void take_head(rg_http_request_t *request)
 {
     const rg_http_spec_t *spec = &request->http->spec;
+    const char *fault = rg__http_head_fault(request->connection);
+    if (fault) {
+        request->malformed = 1;
+        http_refuse(request, MHD_HTTP_BAD_REQUEST, fault);
+        return;
+    }
     if (spec->admit && !spec->admit(spec->self, request)) return;
     find_route(request);
     if (request->route)
@@ -395,7 +394,6 @@ static void append_body(rg_http_request_t *request, const char *data, size_t siz
 static enum MHD_Result take_body(rg_http_request_t *request, const char *data, size_t size)
 {
     const size_t max = request->route->body_max;
-    if (rg_clock_ms() - request->began_ms > BODY_MS) return MHD_NO;
     if (!request->refused && request->size + size > max)
         drop_body(request, MHD_HTTP_CONTENT_TOO_LARGE);
     else if (!request->refused && !grow_body(request, request->size + size))
@@ -408,16 +406,27 @@ static enum MHD_Result take_body(rg_http_request_t *request, const char *data, s
 }
 
 // ---- the life of a request
+// Requests in work leave connections for health and metrics, which are answered at once.
+static int is_overloaded(const rg_http_request_t *request)
+{
+    const rg_http_t *http = request->http;
+    return request->set == &http->sets[0] && http->waiting >= http->spec.connections;
+}
+
 static void handle_whole(rg_http_request_t *request)
 {
+    rg__http_connection_enter(request->client, RG__HTTP_WORK, rg_clock_ms());
     if (request->refused == MHD_HTTP_CONTENT_TOO_LARGE)
         refuse_size(request);
     else if (request->refused)
         refuse_memory(request);
+    else if (is_overloaded(request))
+        http_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests are in work; try again later");
     else
-        request->route->handle(request->self, request);
+        request->route->handle(request->set->self, request);
     if (request->replied) return;
     request->waiting = 1;
+    request->http->waiting++;
     MHD_suspend_connection(request->connection);
 }
 
@@ -425,15 +434,18 @@ static rg_http_request_t *begin_request(rg_http_t *http, struct MHD_Connection *
                                         const char *method, const char *path)
 {
     rg_http_request_t *request = rg_alloc(sizeof *request);
+    rg__http_connection_t *client =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     *request = (rg_http_request_t){
-        .http = http, .connection = connection, .method = method, .path = path, .began_ms = rg_clock_ms()};
+        .http = http, .connection = connection, .client = client, .method = method, .path = path};
+    rg__http_connection_enter(client, RG__HTTP_BODY, rg_clock_ms());
     LIST_INSERT_HEAD(&http->requests, request, entry);
     return request;
 }
 
 // The daemon calls this when the head of a request is there (*context is NULL), for each piece of its body
-// (*size is not 0), at its end, and again when a suspended connection is resumed. A request that has a body
-// and is answered after its head alone ends the connection; the body is not read.
+// (*size is not 0), at its end, and again when a suspended connection is resumed. A request that is
+// malformed, or has a body and is answered after its head alone, ends the connection; the body is not read.
 static enum MHD_Result handle_request(void *http, struct MHD_Connection *connection, const char *path,
                                       const char *method, const char *version, const char *data, size_t *size,
                                       void **context)
@@ -443,7 +455,8 @@ static enum MHD_Result handle_request(void *http, struct MHD_Connection *connect
     if (!request) {
         *context = request = begin_request(http, connection, method, path);
         take_head(request);
-        return request->replied && has_body(request) ? queue_response(request) : MHD_YES;
+        int ends = request->replied && (request->malformed || has_body(request));
+        return ends ? queue_response(request) : MHD_YES;
     }
     if (*size) {
         enum MHD_Result taken = take_body(request, data, *size);
@@ -461,6 +474,7 @@ static void complete_request(void *self, struct MHD_Connection *connection, void
     rg_http_request_t *request = *context;
     (void)connection, (void)why;
     if (!request) return;
+    rg__http_connection_enter(request->client, RG__HTTP_HEAD, rg_clock_ms());
     http->memory -= request->counted;
     LIST_REMOVE(request, entry);
     if (request->response) MHD_destroy_response(request->response);
@@ -469,35 +483,21 @@ static void complete_request(void *self, struct MHD_Connection *connection, void
     *context = NULL;
 }
 
+static void track_connection(void *self, struct MHD_Connection *connection, void **context,
+                             enum MHD_ConnectionNotificationCode what)
+{
+    rg_http_t *http = self;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        rg__http_connection_close(&http->connections, (rg__http_connection_t **)context);
+        return;
+    }
+    int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    const struct sockaddr *client =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    *context = rg__http_connection_open(&http->connections, fd, client, rg_clock_ms());
+}
+
 // ---- life
-// A listening socket, or -1 with errno set.
-static int listen_on(const struct addrinfo *where)
-{
-    int fd = socket(where->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-    if (bind(fd, where->ai_addr, where->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0) return fd;
-    int reason = errno;
-    close(fd);
-    errno = reason;
-    return -1;
-}
-
-static int open_listener(const char *address, const char *service, int port, int *fd)
-{
-    char text[8];
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM}, *where;
-    snprintf(text, sizeof text, "%d", port);
-    int failed = getaddrinfo(address, text, &hints, &where);
-    if (failed)
-        return rg_fail(RG_ECONFIG, "http.address: '%s' is not an address: %s", address, gai_strerror(failed));
-    *fd = listen_on(where);
-    int err =
-        *fd < 0 ? rg_fail_errno(RG_EIO, "http.%s: cannot listen on %s port %d", service, address, port) : 0;
-    freeaddrinfo(where);
-    return err;
-}
-
 static int watch_fd(int epoll, int fd)
 {
     return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &(struct epoll_event){.events = EPOLLIN});
@@ -513,9 +513,11 @@ static size_t unescape_text(void *self, struct MHD_Connection *connection, char 
 // Takes the socket.
 static int start_daemon(rg_http_t *http, int socket)
 {
+    rg__http_connections_init(&http->connections, http->spec.connections + RESERVE);
     http->daemon = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handle_request,
                                     http, MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_CONNECTION_LIMIT,
-                                    http->spec.connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+                                    http->connections.max + RG__HTTP_BACKLOG, MHD_OPTION_CONNECTION_TIMEOUT,
+                                    (unsigned)IDLE_S, MHD_OPTION_NOTIFY_CONNECTION, track_connection, http,
                                     MHD_OPTION_NOTIFY_COMPLETED, complete_request, http,
                                     MHD_OPTION_UNESCAPE_CALLBACK, unescape_text, NULL, MHD_OPTION_END);
     if (!http->daemon) {
@@ -539,7 +541,7 @@ void rg__http_add(rg_http_t *http, const rg_http_route_t *routes, size_t n_route
 int rg__http_new(rg_http_t **out, const char *address, int port, const char *service,
                  const rg_http_spec_t *spec)
 {
-    int socket = -1, err = open_listener(address, service, port, &socket);
+    int socket = -1, err = rg__http_listen(&socket, address, port, service);
     if (err) return err;
     rg_http_t *http = rg_alloc(sizeof *http);
     *http = (rg_http_t){.fd = -1, .timer = -1, .spec = *spec};

@@ -5,9 +5,13 @@
 // turns; no call waits for a client.
 //
 // What clients, slow or hostile, can cost is bounded:
-//   connections  above the limit new ones wait until others end or have been idle for ten seconds
-//   bodies       refused unless the route takes one; 413 before it is read if the announced size is too large; a body
-//                that turns out too large is dropped and then cut off; it must be complete within a minute
+//   connections  a new client always gets one: when all are taken, the slowest client of the address with the
+//                most connections loses its own. Every part of a request has a deadline (http_connections.h)
+//   requests     at most spec.connections wait for the service's answer, others get 503. /healthz, /livez and
+//                /metrics are answered all the same
+//   heads        32 KiB and 64 query arguments; two Host headers or two lengths of a body get 400
+//   bodies       refused unless the route takes one; 413 before it is read if the announced size is too
+//                large; a body that turns out too large is dropped and then cut off
 //   memory       of all bodies and answers together; above the limit requests with a body get 503
 #ifndef RG_WIRE_HTTP_H
 #define RG_WIRE_HTTP_H
@@ -78,7 +82,7 @@ typedef struct {
     void (*refuse)(void *self, rg_http_request_t *request, unsigned status, const char *sentence);
     const rg_http_header_t *headers; // of every reply, ended by one with name NULL; NULL: none
     const char *not_found;           // the sentence of 404
-    unsigned connections;            // at a time
+    unsigned connections;            // requests that wait for an answer at a time
     size_t memory;                   // bytes of bodies and answers
     void *self;                      // for every callback
 } rg_http_spec_t;

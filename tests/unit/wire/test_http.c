@@ -1,5 +1,6 @@
 // /metrics and /healthz, requested over plain sockets.
 #include <ctype.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -247,6 +248,25 @@ static void many_slow_clients_hold_nobody_up(void **state)
     }
 }
 
+// Each slow client sends another byte of its head again and again, so that it is never silent.
+static void slow_heads_keep_nobody_out(void **state)
+{
+    fixture_t *f = *state;
+    enum { SLOW = 70, ROUNDS = 2000, WAIT_MS = 10 };
+    int slow[SLOW], round = 0;
+    for (int i = 0; i < SLOW; i++) {
+        slow[i] = connect_to(f->server.http_port);
+        say(slow[i], "GET /healthz HTTP/1.1\r\nX: ");
+    }
+    int quick = connect_to(f->server.http_port);
+    say(quick, "GET /healthz HTTP/1.1\r\n" CLOSE);
+    while (poll(&(struct pollfd){.fd = quick, .events = POLLIN}, 1, WAIT_MS) == 0 && round++ < ROUNDS)
+        for (int i = 0; i < SLOW; i++) send(slow[i], "x", 1, MSG_NOSIGNAL); // it may be cut off
+    assert_true(round < ROUNDS);
+    assert_heard(quick, "200 OK", "ok\n");
+    for (int i = 0; i < SLOW; i++) close(slow[i]);
+}
+
 static void clients_that_leave_or_talk_nonsense_harm_nobody(void **state)
 {
     fixture_t *f = *state;
@@ -298,6 +318,7 @@ int main(void)
         WITH_FIXTURE(a_connection_takes_several_requests),
         WITH_FIXTURE(half_a_request_holds_nobody_up),
         WITH_FIXTURE(many_slow_clients_hold_nobody_up),
+        WITH_FIXTURE(slow_heads_keep_nobody_out),
         WITH_FIXTURE(clients_that_leave_or_talk_nonsense_harm_nobody),
         WITH_FIXTURE(a_port_in_use_is_told),
         WITH_FIXTURE(an_address_that_is_none_is_told),

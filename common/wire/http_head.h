@@ -1,0 +1,12 @@
+// The head of an HTTP request, as libmicrohttpd has parsed it.
+#ifndef RG_WIRE_HTTP_HEAD_H
+#define RG_WIRE_HTTP_HEAD_H
+
+struct MHD_Connection;
+
+// What is malformed in a head that libmicrohttpd accepts, as a sentence; NULL: nothing. A head with two Host
+// headers or two lengths of its body is refused because a proxy could read it in another way than this
+// server, and so let pass what it should stop.
+const char *rg__http_head_fault(struct MHD_Connection *connection);
+
+#endif
