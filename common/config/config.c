@@ -307,12 +307,16 @@ static int check_loss(const rg_config_t *config, const char *section, const rg_l
 // The values of a network of the user are selected by name.
 static int check_networks(const rg_config_t *config)
 {
-    if (*config->evaluation.extractor.file && !*config->evaluation.extractor.features)
-        return rg_fail(RG_ECONFIG, "evaluation.extractor.features: names no value of %s",
-                       config->evaluation.extractor.file);
-    if (*config->evaluation.lpips.file && !config->evaluation.lpips.layers.count)
-        return rg_fail(RG_ECONFIG, "evaluation.lpips.layers: names no value of %s",
-                       config->evaluation.lpips.file);
+    const rg_evaluation_config_t *keys = &config->evaluation;
+    const struct {
+        const char *file, *key;
+        int named;
+    } all[] = {{keys->extractor.file, "extractor.features", *keys->extractor.features != 0},
+               {keys->identity.file, "identity.features", *keys->identity.features != 0},
+               {keys->lpips.file, "lpips.layers", keys->lpips.layers.count}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (*all[i].file && !all[i].named)
+            return rg_fail(RG_ECONFIG, "evaluation.%s: names no value of %s", all[i].key, all[i].file);
     return 0;
 }
 

@@ -118,6 +118,14 @@ typedef struct {
     int size;                     // side of the images that it sees; 0: img_size
 } rg_lpips_config_t;
 
+// evaluation.identity: the face-recognition network that compares a translation with its source.
+typedef struct {
+    char file[RG_CONFIG_TEXT];     // ONNX; "": identity is not measured
+    char features[RG_CONFIG_TEXT]; // name of the value with the embedding of a face
+    int size;                      // side of the images that it sees; 0: img_size
+    int pixels;                    // enum rg_pixels (services/evaluator/extractor.h)
+} rg_identity_config_t;
+
 // evaluation: what is measured, and on which images.
 typedef struct {
     int split;   // enum rg_evaluate (services/evaluator/evaluation.h)
@@ -130,6 +138,7 @@ typedef struct {
     char cache[RG_CONFIG_TEXT]; // folder of the features of real images; "": RUN/features
     rg_extractor_config_t extractor;
     rg_lpips_config_t lpips;
+    rg_identity_config_t identity;
 } rg_evaluation_config_t;
 
 // endpoints: ZeroMQ addresses of the services; "": ipc://RUN/SERVICE.ipc.

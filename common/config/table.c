@@ -145,8 +145,7 @@ static const row_t selection[] = {
          "folder for the features of real images, which runs can share; empty: RUN/features"),
     TEXT(evaluation.extractor.file, "",
          "ONNX network whose features are compared (with Inception as published, the Frechet distance is "
-         "FID); "
-         "empty: the built-in classifier"),
+         "FID); empty: the built-in classifier"),
     TEXT(evaluation.extractor.features, "",
          "name of the network's value that holds the features; maps are averaged"),
     TEXT(evaluation.extractor.classes, "",
@@ -160,6 +159,13 @@ static const row_t selection[] = {
     TEXT(evaluation.lpips.weights, "",
          "safetensors file with lin0.model.1.weight and so on, one for each layer, [1,C,1,1]; empty: all 1"),
     INT(evaluation.lpips.size, 0, 0, 1024, "side that images are resized to for it; 0: not resized"),
+    TEXT(evaluation.identity.file, "",
+         "ONNX network for face recognition, which says whether a translation shows the same person as its "
+         "source; empty: not measured"),
+    TEXT(evaluation.identity.features, "", "name of the value that holds the embedding of a face"),
+    INT(evaluation.identity.size, 112, 0, 1024, "side that images are resized to for it; 0: not resized"),
+    CHOICE(evaluation.identity.pixels, signed, CHOICES("imagenet", "unit", "signed", "bytes"),
+           "its input, as evaluation.extractor.pixels"),
 
     ENDPOINT(loader),
     ENDPOINT(encoder),
@@ -172,8 +178,7 @@ static const row_t selection[] = {
 
     TEXT(security.keys, "",
          "folder of keys, made by rg-ctl keys: all tcp is encrypted, and its file `allowed` lists the "
-         "clients; "
-         "empty: no encryption"),
+         "clients; empty: no encryption"),
     TEXT(security.identity, "services",
          "name of the key in that folder that this process shows to the services it asks"),
 

@@ -29,6 +29,7 @@ enum rg_rng_stream {
     RG_RNG_SPLIT,    // which images keep their annotation
     RG_RNG_FLIPPED,  // references that show a source with one attribute flipped
     RG_RNG_SUBSETS,  // images that a kernel distance compares
+    RG_RNG_PAIRS,    // images that show different people
 };
 
 void rg_rng_init(rg_rng_t *rng, uint64_t seed, uint32_t stream, uint64_t index);

@@ -39,6 +39,7 @@ const rg_chart_family_t rg_chart_evaluations[] = {
     {"Coverage", {"coverage_latent", "coverage_reference"}},
     {"Precision and recall", {"precision_latent", "recall_latent"}},
     {"Diversity", {"lpips_latent", "diversity_latent"}},
+    {"Identity", {"identity_latent", "identity_reference", "identity_latent_random"}},
     {"Reconstruction, of 255", {"reconstruction_l1_255"}},
     {"P@10, average",
      {"p10.trained.average", "p10.untrained.average", "p10.code.average", "p10.random.average"}},

@@ -123,6 +123,7 @@ int rg_report_recall(rg_report_t *report, const char *path)
 static const char *const MEASUREMENT[] = {"extractor",
                                           "judge",
                                           "lpips",
+                                          "identity",
                                           "split",
                                           "images",
                                           "images_hash",

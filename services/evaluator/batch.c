@@ -90,8 +90,10 @@ int rg_evaluation_predict(rg_evaluation_t *self, const rg_predictions_t *predict
     int classes = self->inference->classifier_info.attributes.count,
         attributes = self->config->data.attributes.count;
     rg_predictions_t all = *predictions;
+    int err = all.faces ? rg_identity_embed(&self->identity, all.faces, pixels, n) : 0;
+    if (err) return err;
     if (all.logits) all.logits = rg_alloc((size_t)(n * classes) * sizeof *all.logits);
-    int err = rg_extractor_run(&self->extractor, &all, pixels, n);
+    err = rg_extractor_run(&self->extractor, &all, pixels, n);
     for (int i = 0; i < n && !err && all.logits; i++)
         for (int a = 0; a < attributes; a++)
             predictions->logits[i * attributes + a] = all.logits[i * classes + self->class[a]];

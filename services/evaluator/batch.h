@@ -5,7 +5,7 @@
 //   rg_evaluation_batch_encode     JPEG -> pixels -> content, own code (the mean of E_a)
 //   rg_evaluation_batch_codes      own code, target -> wanted code
 //   rg_evaluation_batch_translate  content, wanted code -> image
-//   rg_evaluation_predict          image -> features, class probabilities, logits
+//   rg_evaluation_predict          image -> features, class probabilities, logits, embedding of the face
 #ifndef RG_EVALUATOR_BATCH_H
 #define RG_EVALUATOR_BATCH_H
 

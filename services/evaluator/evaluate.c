@@ -54,6 +54,7 @@ static void describe_networks(const rg_evaluation_t *self, enum rg_stage stage, 
                    stage == RG_STAGE_CLASSIFIER ? classifier : self->extractor.name);
     rg_report_text(report, "judge", "%s", classifier);
     if (self->lpips.network.onnx) rg_report_text(report, "lpips", "%s", self->lpips.name);
+    if (self->identity.d) rg_report_text(report, "identity", "%s", self->identity.name);
 }
 
 static int describe_protocol(rg_evaluation_t *self, enum rg_stage stage, rg_report_t *report)

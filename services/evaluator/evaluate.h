@@ -14,6 +14,9 @@
 //                 and inception_score, inception_spread as NAME_MODE if the extractor has classes
 //               - diversity_latent, and diversity_real of as many different real images
 //               - lpips_latent and lpips_real, if evaluation.lpips names a network
+//               - identity_MODE[.DOMAIN], if evaluation.identity names a network: mean cosine of source and
+//                 translation; identity_reconstruction of source and reconstruction, which is the highest
+//                 that this model reaches, and identity_real of two different real images, the lowest
 //               - reconstruction_l1_255 in grey levels
 //               What real images reach:
 //               - ceiling_accuracy[.DOMAIN], untouched_ceiling_accuracy, untranslated_baseline[.DOMAIN]

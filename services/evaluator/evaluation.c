@@ -123,7 +123,8 @@ static int open_evaluation_networks(rg_evaluation_t *self, enum rg_stage stage)
     err = match_classes(self);
     if (err || stage == RG_STAGE_CLASSIFIER) return err;
     err = rg_extractor_open(&self->extractor, self->config, self->inference);
-    return err ? err : rg_lpips_open(&self->lpips, self->config, self->inference->tape);
+    if (!err) err = rg_lpips_open(&self->lpips, self->config, self->inference->tape);
+    return err ? err : rg_identity_open(&self->identity, self->config, self->inference->tape);
 }
 
 // ---- the retrieval service
@@ -178,6 +179,7 @@ void rg_evaluation_close(rg_evaluation_t *self)
     rg_link_destroy(&self->link);
     rg_neighbours_fini(&self->nearest);
     rg_neighbours_fini(&self->random);
+    rg_identity_close(&self->identity);
     rg_lpips_close(&self->lpips);
     rg_extractor_close(&self->extractor);
     rg_inference_close(&self->inference);

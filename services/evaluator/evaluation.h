@@ -31,6 +31,7 @@ typedef struct {
     rg_inference_t *inference;           // the stage's model, and the classifier unless the stage is stage 2
     rg_extractor_t extractor;            // of stages 1 and 3
     rg_lpips_t lpips;                    // of stages 1 and 3, if it is configured
+    rg_identity_t identity;              // the same
     int class[RG_ATTRIBUTES_MAX];        // output of the classifier for each attribute of the config
     int class_column[RG_ATTRIBUTES_MAX]; // column of the data set for each output of the classifier
     // the retrieval service, for a model with the fusion layers

@@ -1,5 +1,6 @@
 #include "services/evaluator/extractor.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -268,6 +269,44 @@ int rg_lpips_mean_of_pairs(const rg_lpips_t *lpips, double *mean, const float *p
     return network_done(&lpips->network);
 }
 
+// ---- identity
+
+int rg_identity_open(rg_identity_t *identity, const rg_config_t *config, rg_tape_t *tape)
+{
+    const rg_identity_config_t *keys = &config->evaluation.identity;
+    const char *const values[] = {keys->features};
+    const network_spec_t spec = {
+        .file = keys->file, .values = values, .n = 1, .size = keys->size, .pixels = keys->pixels};
+    char name[NETWORK_NAME];
+    *identity = (rg_identity_t){0};
+    if (!*keys->file) return 0;
+    int err = network_open(&identity->network, config, &spec, tape);
+    if (err) return err;
+    name_network(&identity->network, name);
+    snprintf(identity->name, sizeof identity->name, "%s features=%.64s", name, keys->features);
+    identity->d = rg_onnx_shape(identity->network.onnx, 0).c;
+    if (identity->d <= RG_CLASSES_MAX) return 0;
+    rg_identity_close(identity);
+    return rg_fail(RG_EMODEL, "%s: %s is wider than %d numbers", spec.file, keys->features, RG_CLASSES_MAX);
+}
+
+void rg_identity_close(rg_identity_t *identity)
+{
+    rg_onnx_close(&identity->network.onnx);
+}
+
+int rg_identity_embed(const rg_identity_t *identity, float *faces, const float *pixels, int n)
+{
+    rg_tensor_t *value;
+    network_run(&identity->network, pixels, n, &value);
+    average_positions(faces, value);
+    int err = network_done(&identity->network);
+    for (size_t i = 0; !err && i < (size_t)n * (size_t)identity->d; i++)
+        if (!isfinite(faces[i]))
+            err = rg_fail(RG_ENUMERIC, "evaluation.identity: the network gives a number that is not finite");
+    return err;
+}
+
 // ---- before the first evaluation
 
 int rg_extractor_check(const rg_config_t *config)
@@ -275,10 +314,14 @@ int rg_extractor_check(const rg_config_t *config)
     rg_inference_t none = {0}; // planning needs no tape
     rg_extractor_t extractor;
     rg_lpips_t lpips;
+    rg_identity_t identity;
     int err = rg_extractor_open(&extractor, config, &none);
     if (err) return err;
     rg_extractor_close(&extractor);
     err = rg_lpips_open(&lpips, config, NULL);
-    if (!err) rg_lpips_close(&lpips);
+    if (err) return err;
+    rg_lpips_close(&lpips);
+    err = rg_identity_open(&identity, config, NULL);
+    if (!err) rg_identity_close(&identity);
     return err;
 }

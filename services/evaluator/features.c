@@ -37,7 +37,7 @@ rg_predictions_t rg_features_append(rg_features_t *features, const rg_target_t *
     memcpy(features->target + first, targets, (size_t)n * sizeof *targets);
     features->n += (uint32_t)n;
     return (rg_predictions_t){features->row + first * (size_t)features->d,
-                              features->probability + first * (size_t)features->classes, logits};
+                              features->probability + first * (size_t)features->classes, logits, NULL};
 }
 
 rg_vectors_t rg_features_all(const rg_features_t *features)
@@ -149,9 +149,10 @@ static char *make_cache_key(const rg_evaluation_t *evaluation)
 {
     const rg_config_t *config = evaluation->config;
     char *attributes = list_attributes(&config->data.attributes);
-    char *key = rg_format("extractor=%s judge=%s images=%016" PRIx64
+    char *key = rg_format("extractor=%s judge=%s%s%s images=%016" PRIx64
                           " split=%s count=%u size=%d crop=%d attributes=%s",
                           evaluation->extractor.name, evaluation->inference->classifier_weights,
+                          evaluation->identity.d ? " identity=" : "", evaluation->identity.name,
                           evaluation->images_hash, rg_evaluation_split(config), evaluation->n_images,
                           config->data.img_size, config->data.crop, attributes);
     free(attributes);
@@ -174,11 +175,12 @@ static void find_cache(const rg_config_t *config, const char *key, char path[RG_
 void rg_real_predictions_init(rg_real_predictions_t *real, rg_evaluation_t *evaluation)
 {
     const rg_extractor_t *extractor = &evaluation->extractor;
-    *real = (rg_real_predictions_t){.evaluation = evaluation,
-                                    .key = make_cache_key(evaluation),
-                                    .n = evaluation->n_images,
-                                    .width = extractor->d + extractor->classes +
-                                             evaluation->config->data.attributes.count};
+    *real =
+        (rg_real_predictions_t){.evaluation = evaluation,
+                                .key = make_cache_key(evaluation),
+                                .n = evaluation->n_images,
+                                .width = extractor->d + extractor->classes +
+                                         evaluation->config->data.attributes.count + evaluation->identity.d};
     real->row = rg_alloc(count_values(real) * sizeof *real->row);
     find_cache(evaluation->config, real->key, real->path);
     real->complete = read_cache(real);
@@ -200,7 +202,8 @@ static void copy_prediction(const rg_real_predictions_t *real, const rg_predicti
         int width;
     } parts[] = {{batch->features, extractor->d},
                  {batch->classes, extractor->classes},
-                 {batch->logits, real->evaluation->config->data.attributes.count}};
+                 {batch->logits, real->evaluation->config->data.attributes.count},
+                 {batch->faces, real->evaluation->identity.d}};
     float *row = real->row + (size_t)image * (size_t)real->width;
     for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
         size_t width = (size_t)parts[p].width;

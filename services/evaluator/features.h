@@ -41,7 +41,7 @@ typedef struct {
     rg_evaluation_t *evaluation; // borrowed
     char *key;                   // owned
     char path[RG_PATH_SIZE];     // of the file
-    float *row;                  // [n,width]: features, class probabilities, logits of each image; owned
+    float *row;                  // [n,width]: all predictions for each image; owned
     uint32_t n;
     int width;
     int complete; // all predictions are there

@@ -29,6 +29,7 @@ static const double GREY_LEVELS = 127.5; // of 0..255 per unit of -1..1
 typedef struct {
     rg_edit_accuracy_t accuracy;
     rg_features_t features;
+    rg_identity_mean_t identity;
 } translated_t;
 
 typedef struct {
@@ -38,10 +39,14 @@ typedef struct {
     rg_rng_t *rng;       // [batch]
     float *logits;       // [batch,A]
     float *other;        // [batch,S,S,3] translations with random neighbours
+    uint32_t *source;    // [batch] numbers of the sources, 0..n_images-1
+    float *face;         // [batch,d] embeddings of the faces; NULL: identity is not measured
     // of the whole evaluation
     translated_t translated[MODES], random[MODES]; // with the retrieved neighbours, with random ones
     double change[MODES];                          // mean |difference| of the two, summed over images
     double reconstruction;                         // mean |x - G(c,z)|, summed over images
+    double identity_reconstruction;                // cosine of x and G(c,z), summed over images
+    float *faces;                                  // [n_images,d] of the sources, owned; or NULL
     rg_real_predictions_t predictions;             // of the sources
     rg_features_t real;
     rg_edit_accuracy_t untranslated; // accuracy of the sources themselves
@@ -55,8 +60,12 @@ static void translation_init(translation_t *self, rg_evaluation_t *evaluation)
     const rg_config_t *config = evaluation->config;
     const rg_extractor_t *extractor = &evaluation->extractor;
     size_t n = (size_t)config->evaluation.batch;
+    size_t width = (size_t)evaluation->identity.d;
     *self = (translation_t){
         .evaluation = evaluation,
+        .source = rg_alloc(n * sizeof *self->source),
+        .face = width ? rg_alloc(n * width * sizeof *self->face) : NULL,
+        .faces = width ? rg_alloc(evaluation->n_images * width * sizeof *self->faces) : NULL,
         .target = rg_alloc(n * sizeof *self->target),
         .rng = rg_alloc(n * sizeof *self->rng),
         .logits = rg_alloc(n * (size_t)config->data.attributes.count * sizeof *self->logits),
@@ -87,15 +96,32 @@ static void translation_fini(translation_t *self)
     free(self->rng);
     free(self->logits);
     free(self->other);
+    free(self->source);
+    free(self->face);
+    free(self->faces);
 }
 
 // ---- one batch
+
+// The embedding of the source of image i of the batch.
+static float *source_face(const translation_t *self, int i)
+{
+    return self->faces + (size_t)self->source[i] * (size_t)self->evaluation->identity.d;
+}
+
+// The cosine of the source of image i of the batch and of the image whose embedding is in `face`.
+static double face_cosine(const translation_t *self, int i)
+{
+    int width = self->evaluation->identity.d;
+    return rg_cosine(source_face(self, i), self->face + (size_t)i * (size_t)width, width);
+}
 
 // Adds the real images to the features, to the accuracy ceiling and to the baseline.
 static int measure_sources(translation_t *self, uint32_t first, int n)
 {
     int attributes = self->evaluation->config->data.attributes.count;
-    const rg_predictions_t predictions = rg_features_append(&self->real, self->target, n, self->logits);
+    rg_predictions_t predictions = rg_features_append(&self->real, self->target, n, self->logits);
+    if (self->faces) predictions.faces = source_face(self, 0); // the sources of a batch follow each other
     int err = rg_real_predictions_get(&self->predictions, &predictions, first, self->batch.pixels, n);
     for (int i = 0; i < n && !err; i++) {
         const float *logits = self->logits + i * attributes;
@@ -109,9 +135,12 @@ static int measure_reconstruction(translation_t *self, int n)
 {
     rg_evaluation_batch_t *batch = &self->batch;
     int err = rg_evaluation_batch_translate(batch, batch->image, batch->own, n, &self->evaluation->nearest);
-    if (!err)
-        self->reconstruction += rg_absolute_difference(batch->pixels, batch->image, n,
-                                                       rg_evaluation_image_size(self->evaluation));
+    if (err) return err;
+    self->reconstruction +=
+        rg_absolute_difference(batch->pixels, batch->image, n, rg_evaluation_image_size(self->evaluation));
+    if (!self->face) return 0;
+    err = rg_identity_embed(&self->evaluation->identity, self->face, batch->image, n);
+    for (int i = 0; i < n && !err; i++) self->identity_reconstruction += face_cosine(self, i);
     return err;
 }
 
@@ -119,12 +148,14 @@ static int measure_reconstruction(translation_t *self, int n)
 static int measure_translated(translation_t *self, translated_t *translated, const float *images, int n)
 {
     int attributes = self->evaluation->config->data.attributes.count;
-    const rg_predictions_t predictions =
-        rg_features_append(&translated->features, self->target, n, self->logits);
+    rg_predictions_t predictions = rg_features_append(&translated->features, self->target, n, self->logits);
+    predictions.faces = self->face;
     int err = rg_evaluation_predict(self->evaluation, &predictions, images, n);
-    for (int i = 0; i < n && !err; i++)
+    for (int i = 0; i < n && !err; i++) {
         rg_edit_accuracy_add(&translated->accuracy, &self->target[i], self->logits + i * attributes,
                              attributes);
+        if (self->face) rg_identity_add(&translated->identity, &self->target[i], face_cosine(self, i));
+    }
     return err;
 }
 
@@ -156,6 +187,7 @@ static int keep_referenced(translation_t *self, uint32_t *references, int n)
         references[kept] = self->target[i].reference;
         if (kept != i) {
             self->target[kept] = self->target[i];
+            self->source[kept] = self->source[i];
             memcpy(batch->content + kept * map, batch->content + i * map, map * sizeof(float));
             memcpy(batch->pixels + kept * size, batch->pixels + i * size, size * sizeof(float));
             memcpy(batch->own + kept * width, batch->own + i * width, width * sizeof(float));
@@ -187,8 +219,10 @@ static int translate_reference(translation_t *self, int n)
 static int translate_batch(translation_t *self, uint32_t first, int n)
 {
     rg_evaluation_t *evaluation = self->evaluation;
-    for (int i = 0; i < n; i++)
-        rg_evaluation_target(evaluation, &self->target[i], first + (uint32_t)i, &self->rng[i]);
+    for (int i = 0; i < n; i++) {
+        self->source[i] = first + (uint32_t)i;
+        rg_evaluation_target(evaluation, &self->target[i], self->source[i], &self->rng[i]);
+    }
     int err = rg_evaluation_batch_encode(&self->batch, evaluation->images + first, n);
     if (!err) err = measure_sources(self, first, n);
     if (!err) err = measure_reconstruction(self, n);
@@ -200,7 +234,7 @@ static int translate_batch(translation_t *self, uint32_t first, int n)
 
 // ---- numbers
 
-// The accuracy and the distribution distances of one mode: numbers NAME_MODE.
+// The accuracy, the identity and the distribution distances of one mode: numbers NAME_MODE.
 static int report_mode(const translation_t *self, const translated_t *translated, const char *mode,
                        rg_report_t *report)
 {
@@ -208,11 +242,14 @@ static int report_mode(const translation_t *self, const translated_t *translated
     const rg_edit_accuracy_t *accuracy = &translated->accuracy;
     rg_report_number(report, rg_edit_accuracy_wanted(accuracy, NULL), "wanted_accuracy_%s", mode);
     rg_report_number(report, rg_accuracy_value(&accuracy->untouched), "untouched_accuracy_%s", mode);
+    rg_report_number(report, rg_identity_mean(&translated->identity, NULL), "identity_%s", mode);
     for (int i = 0; i < rg_domains(config); i++) {
         char name[RG_DOMAIN_NAME_SIZE];
         const rg_domain_t domain = rg_domain(i);
         rg_domain_name(config, domain, name);
         rg_report_number(report, rg_edit_accuracy_wanted(accuracy, &domain), "wanted_accuracy_%s.%s", mode,
+                         name);
+        rg_report_number(report, rg_identity_mean(&translated->identity, &domain), "identity_%s.%s", mode,
                          name);
     }
     return rg_distribution_report(config, &self->real, &translated->features, mode, report);
@@ -248,6 +285,16 @@ static int report_bounds(const translation_t *self, rg_report_t *report)
     return rg_distribution_bounds(config, &self->real, report);
 }
 
+// What identity can be compared with: the reconstructions, and different people.
+static void report_identity_bounds(const translation_t *self, rg_report_t *report)
+{
+    const rg_evaluation_t *evaluation = self->evaluation;
+    if (!self->faces) return;
+    const rg_vectors_t faces = {self->faces, evaluation->n_images, evaluation->identity.d};
+    rg_report_number(report, self->identity_reconstruction / evaluation->n_images, "identity_reconstruction");
+    rg_report_number(report, rg_identity_of_pairs(&faces, evaluation->config->seed), "identity_real");
+}
+
 static int report_all(const translation_t *self, rg_report_t *report)
 {
     int err = 0;
@@ -258,6 +305,7 @@ static int report_all(const translation_t *self, rg_report_t *report)
     }
     rg_report_number(report, GREY_LEVELS * self->reconstruction / self->evaluation->n_images,
                      "reconstruction_l1_255");
+    report_identity_bounds(self, report);
     return err ? err : report_bounds(self, report);
 }
 

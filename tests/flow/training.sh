@@ -164,4 +164,5 @@ missing()
 }
 missing evaluation.extractor.file evaluation.extractor.features=x
 missing evaluation.lpips.file "evaluation.lpips.layers=[x]"
+missing evaluation.identity.file evaluation.identity.features=x
 missing stage1.loss.vgg16 stage1.loss.perceptual=1

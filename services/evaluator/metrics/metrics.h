@@ -8,6 +8,7 @@
 //   inception_score.c  inception_score                             better
 //   diversity.c        diversity, lpips                            more different
 //   accuracy.c         wanted, untouched and ceiling accuracy      better
+//   identity.c         identity (cosine of face embeddings)        the same person
 //   precision_at_k.c   P@k of retrieval, after an exact search     better
 //   vectors.c          distances between vectors, for the others; reconstruction (L1), worse
 //
@@ -176,6 +177,27 @@ void rg_accuracy_ceiling_add(rg_accuracy_ceiling_t *ceiling, const rg_target_t *
                              int attributes);
 // domain NULL: over all domains. NAN if no real image shows what was asked for.
 double rg_accuracy_ceiling(const rg_accuracy_ceiling_t *ceiling, const rg_domain_t *domain);
+
+// ---- identity (identity.c)
+
+// Does a translation still show the same person? The mean cosine of the embeddings that a network for face
+// recognition gives to a source and to its translation, as papers on editing report it with ArcFace (Deng et
+// al. 2019).
+typedef struct {
+    double sum[RG_ATTRIBUTES_MAX][2]; // of cosines: [asked attribute][wanted label]
+    uint64_t n[RG_ATTRIBUTES_MAX][2];
+} rg_identity_mean_t;
+
+// The cosine of two vectors [d]; 0 if one of them is all zeros.
+double rg_cosine(const float *a, const float *b, int d);
+
+void rg_identity_add(rg_identity_mean_t *identity, const rg_target_t *target, double cosine);
+// domain NULL: over all domains. NAN if nothing was asked to become the domain.
+double rg_identity_mean(const rg_identity_mean_t *identity, const rg_domain_t *domain);
+
+// What different people reach: the mean cosine of each vector and another one that is drawn. NAN with fewer
+// than two.
+double rg_identity_of_pairs(const rg_vectors_t *faces, uint64_t seed);
 
 // ---- P@k of retrieval (precision_at_k.c)
 

@@ -41,13 +41,21 @@ static const column_t MEASURES[] = {{"Frechet ↓", "frechet_%s", 3},
                                     {"coverage ↑", "coverage_%s", 3},
                                     {"wanted ↑", "wanted_accuracy_%s", 3},
                                     {"untouched ↑", "untouched_accuracy_%s", 3},
-                                    {"diversity ↑", "diversity_%s", 3}};
+                                    {"diversity ↑", "diversity_%s", 3},
+                                    {"identity ↑", "identity_%s", 3}};
+
+// Identity is the last one, and is left out if no network for it was configured.
+static int measures_count(const rg_results_t *results)
+{
+    json_t *report = rg_results_report(results, RG_PLAN_BASE, RG_STAGE_1);
+    return COUNT(MEASURES) - !json_object_get(report, "identity_latent");
+}
 
 static void put_measures(rg_table_t *table, const rg_results_t *results, rg_result_key_t number,
                          const char *mode)
 {
     char key[RG__KEY];
-    for (int i = 0; i < COUNT(MEASURES); i++) {
+    for (int i = 0; i < measures_count(results); i++) {
         number.key = rg__mode_key(key, MEASURES[i].key, mode);
         rg__put_mean(table, rg_results_mean(results, number), MEASURES[i].decimals);
     }
@@ -63,9 +71,10 @@ static void put_real(rg_table_t *table, const rg_results_t *results, int annotat
                                        "coverage_ceiling",
                                        "ceiling_accuracy",
                                        "untouched_ceiling_accuracy",
-                                       "diversity_real"};
+                                       "diversity_real",
+                                       "identity_real"};
     rg_table_cell(table, "real images");
-    for (int i = 0; i < COUNT(keys); i++)
+    for (int i = 0; i < measures_count(results); i++)
         rg__put_mean(
             table, rg_results_mean(results, (rg_result_key_t){RG_PLAN_BASE, annotated, RG_STAGE_1, keys[i]}),
             MEASURES[i].decimals);
@@ -76,7 +85,7 @@ static void put_mode(rg_document_t *document, const rg_results_t *results, int a
 {
     const rg_plan_t *plan = results->plan;
     rg_table_t table;
-    columns_init(&table, id, mode, MEASURES, COUNT(MEASURES));
+    columns_init(&table, id, mode, MEASURES, measures_count(results));
     rg_table_cell(&table, "GMM-UNIT, after stage 1");
     put_measures(&table, results, (rg_result_key_t){RG_PLAN_BASE, annotated, RG_STAGE_1, NULL}, mode);
     for (int row = 0; row < plan->n_rows; row++) {
@@ -94,11 +103,11 @@ static void put_mode_differences(rg_document_t *document, const rg_results_t *re
     const rg_plan_t *plan = results->plan;
     rg_table_t table;
     char key[RG__KEY];
-    columns_init(&table, id, mode, MEASURES, COUNT(MEASURES));
+    columns_init(&table, id, mode, MEASURES, measures_count(results));
     for (int row = 0; row < plan->n_rows; row++) {
         if (row == RG_PLAN_ROW_RETRIEVED) continue;
         rg_table_cell(&table, "RG-UNIT minus %s", plan->row[row].title);
-        for (int i = 0; i < COUNT(MEASURES); i++) {
+        for (int i = 0; i < measures_count(results); i++) {
             rg_result_key_t ours = {RG_PLAN_ROW_RETRIEVED, annotated, RG_STAGE_3,
                                     rg__mode_key(key, MEASURES[i].key, mode)},
                             other = ours;

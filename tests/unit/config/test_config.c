@@ -236,6 +236,7 @@ static const struct {
     {"stage3.encoders", "retrieval.neighbours=none"},
     {"evaluation.extractor.file", "evaluation.extractor.features=pool"},
     {"evaluation.lpips.file", "evaluation.lpips.layers=[conv1]"},
+    {"evaluation.identity.file", "evaluation.identity.features=embedding"},
 };
 
 static void set_and_read_back(const rg_key_t *key)
@@ -317,6 +318,7 @@ static const refusal_t refusals[] = {
     {"triplet: {easy: false, medium: false, hard: false, hardest: false}",
      "triplet: all kinds of negatives are off"},
     {"stage3: {encoders: trained}", "stage3.encoders: trained only with retrieval.neighbours: none"},
+    {"evaluation: {identity: {file: x.onnx}}", "evaluation.identity.features: names no value of x.onnx"},
     {"run: ''", "run: is empty"},
     {"threads: 1\nthreads: 2", "bad.yaml:2: threads: given twice"},
     {"model: {k: 1}\nmodel.k: 2", "bad.yaml:2: model.k: given twice"},

@@ -113,6 +113,7 @@ static void measures_with_onnx_networks(void **state)
     assert_non_null(
         strstr(report_text(report, "extractor"), " size=33 pixels=imagenet features=pooled classes=y"));
     assert_string_equal(report_text(report, "judge"), report_text(builtin, "extractor"));
+    assert_null(json_object_get(report, "identity_latent")); // no network is configured
     assert_non_null(strstr(report_text(report, "lpips"), "layers=1 unweighted="));
     assert_near(report_number(report, "wanted_accuracy_latent"),
                 report_number(builtin, "wanted_accuracy_latent"), 0);

@@ -127,12 +127,38 @@ static void lpips_is_the_mean_over_pairs(void **state)
     rg_lpips_close(&lpips);
 }
 
-static void without_a_file_lpips_is_not_opened(void **state)
+static void faces_are_embedded(void **state)
+{
+    (void)state;
+    rg_config_t config;
+    rg_identity_t identity;
+    float images[2 * SIDE * SIDE * 3], face[2][3];
+    rg_config_init(&config);
+    config.data.img_size = SIDE;
+    snprintf(config.evaluation.identity.file, RG_CONFIG_TEXT, "%.255s", file);
+    strcpy(config.evaluation.identity.features, "mean");
+    fill(images);
+    assert_ok(rg_identity_open(&identity, &config, tape));
+    assert_int_equal(identity.d, 3);
+    assert_non_null(strstr(identity.name, " size=112 pixels=signed features=mean"));
+    assert_ok(rg_identity_embed(&identity, face[0], images, 2));
+    static const double bytes[2][3] = {{0, 128, 255}, {204, 102, 255}};
+    for (int i = 0; i < 6; i++) assert_near(face[i / 3][i % 3], bytes[i / 3][i % 3] / 127.5 - 1, 1e-3);
+    rg_identity_close(&identity);
+    strcpy(config.evaluation.identity.features, "none");
+    assert_fails(rg_extractor_check(&config), RG_EMODEL, "none");
+}
+
+static void without_a_file_nothing_is_opened(void **state)
 {
     (void)state;
     rg_config_t config;
     rg_lpips_t lpips;
+    rg_identity_t identity;
     rg_config_init(&config);
+    assert_ok(rg_identity_open(&identity, &config, tape));
+    assert_int_equal(identity.d, 0);
+    rg_identity_close(&identity);
     assert_ok(rg_lpips_open(&lpips, &config, tape));
     assert_null(lpips.network.onnx);
     rg_lpips_close(&lpips);
@@ -143,7 +169,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pixels_are_in_the_expected_range),
         cmocka_unit_test(lpips_is_the_mean_over_pairs),
-        cmocka_unit_test(without_a_file_lpips_is_not_opened),
+        cmocka_unit_test(faces_are_embedded),
+        cmocka_unit_test(without_a_file_nothing_is_opened),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -113,9 +113,41 @@ static void the_perceptual_distance_is_that_of_the_formula(void **state)
     assert_near(rg_lpips_distance(&one, 1, 0, 1), (0.36 + 10 * 0.04) / 2, 1e-9);
 }
 
+static void identity_is_a_mean_of_cosines_by_domain(void **state)
+{
+    (void)state;
+    const float a[] = {3, 4}, b[] = {8, 6}, none[] = {0, 0};
+    const rg_domain_t becomes = {1, 1}, loses = {1, 0}, other = {0, 1};
+    rg_target_t target = {.asked = 1};
+    rg_identity_mean_t identity = {0};
+    assert_near(rg_cosine(a, b, 2), 0.96, 1e-12);
+    assert_near(rg_cosine(a, none, 2), 0, 0);
+    target.wanted[1] = 1;
+    rg_identity_add(&identity, &target, 0.5);
+    rg_identity_add(&identity, &target, 0.7);
+    target.wanted[1] = 0;
+    rg_identity_add(&identity, &target, 0);
+    assert_near(rg_identity_mean(&identity, &becomes), 0.6, 1e-12);
+    assert_near(rg_identity_mean(&identity, &loses), 0, 0);
+    assert_near(rg_identity_mean(&identity, NULL), 0.4, 1e-12);
+    assert_true(isnan(rg_identity_mean(&identity, &other)));
+}
+
+// Orthogonal vectors: no vector is paired with itself.
+static void a_person_is_paired_with_another_one(void **state)
+{
+    (void)state;
+    const float faces[] = {1, 0, 0, 0, 2, 0, 0, 0, 3};
+    for (uint64_t seed = 1; seed < 9; seed++)
+        assert_near(rg_identity_of_pairs(&(rg_vectors_t){faces, 3, 3}, seed), 0, 0);
+    assert_true(isnan(rg_identity_of_pairs(&(rg_vectors_t){faces, 1, 3}, 1)));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(identity_is_a_mean_of_cosines_by_domain),
+        cmocka_unit_test(a_person_is_paired_with_another_one),
         cmocka_unit_test(the_kernel_distance_is_that_of_the_formula),
         cmocka_unit_test(the_kernel_distance_of_one_distribution_is_about_zero),
         cmocka_unit_test(balls_are_counted),

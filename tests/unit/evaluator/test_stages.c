@@ -1,10 +1,12 @@
 // The numbers of each stage, on untrained networks.
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/data/dataset.h"
+#include "tests/support/onnx_builder.h"
 #include "tests/support/test.h"
 #include "tests/unit/evaluator/evaluation_fixture.h"
 
@@ -51,6 +53,11 @@ static void check_translation(const json_t *report, const char *const *modes, in
             f < 2 ? report_rate(report, key) : report_number(report, key);
         }
     }
+    for (int m = 0; m < n; m++) {
+        char key[64];
+        snprintf(key, sizeof key, "identity_%s", modes[m]);
+        assert_true(fabs(report_number(report, key)) < 1);
+    }
     // the classifier predicts the same for a translation, for its source and for a real image
     double baseline = report_number(report, "untranslated_baseline");
     assert_near(report_number(report, "wanted_accuracy_latent"), baseline, 1e-9);
@@ -93,6 +100,11 @@ static void translates_with_attention(void **state)
     assert_near(report_number(report, "frechet_latent"), 0, 1e-3);
     assert_near(report_number(report, "frechet_reference"), 0, 1e-3);
     assert_true(report_number(report, "frechet_floor") > 1e-3);
+    assert_near(report_number(report, "identity_latent"), 1, 1e-4);
+    assert_near(report_number(report, "identity_latent.not_Male"), 1, 1e-4);
+    assert_near(report_number(report, "identity_reference"), 1, 1e-4);
+    assert_near(report_number(report, "identity_reconstruction"), 1, 1e-4);
+    assert_true(report_number(report, "identity_real") < 0.999);
     json_decref(report);
     config.model.attention = 0;
     fixture_save_model(RG_STAGE_1, 2);
@@ -187,6 +199,19 @@ static void measures_stage3_without_neighbours(void **state)
     fixture_save_model(RG_STAGE_3, 1);
 }
 
+// Measures identity with a network whose embedding of a face is the mean colour.
+static int set_up(void **state)
+{
+    static builder_t builder;
+    if (fixture_set_up(state)) return -1;
+    rg_identity_config_t *identity = &config.evaluation.identity;
+    snprintf(identity->file, sizeof identity->file, "%s/identity.onnx", fixture_folder);
+    snprintf(identity->features, sizeof identity->features, "mean");
+    builder_init(&builder, 13);
+    builder_node(&builder, "GlobalAveragePool", "x", "mean");
+    return builder_write(&builder, identity->file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,5 +224,5 @@ int main(void)
         cmocka_unit_test(shows_the_most_neighbours),
         cmocka_unit_test(measures_stage3_without_neighbours),
     };
-    return cmocka_run_group_tests(tests, fixture_set_up, fixture_tear_down);
+    return cmocka_run_group_tests(tests, set_up, fixture_tear_down);
 }
