@@ -23,6 +23,7 @@ typedef struct {
 // Choices that several modules read.
 enum rg_precision { RG_PRECISION_F32, RG_PRECISION_BF16 };
 enum rg_neighbours { RG_NEIGHBOURS_RETRIEVED, RG_NEIGHBOURS_RANDOM, RG_NEIGHBOURS_NONE };
+enum rg_classifier_images { RG_CLASSIFIER_ANNOTATED, RG_CLASSIFIER_OTHERS };
 
 // data: the images to train on and their annotation.
 typedef struct {
@@ -185,7 +186,8 @@ typedef struct rg_config {
     rg_model_config_t model;
     rg_train_config_t classifier, stage1, stage2, stage3;
     rg_loss_weights_t stage1_loss, stage3_loss; // stage1.loss, stage3.loss
-    int stage3_encoders;                        // stage3.encoders: enum rg_encoders (common/model/stage.h)
+    int classifier_images; // classifier.images: enum rg_classifier_images, that the classifier learns from
+    int stage3_encoders;   // stage3.encoders: enum rg_encoders (common/model/stage.h)
     rg_ranking_config_t ranking;
     rg_triplet_config_t triplet;
     rg_retrieval_config_t retrieval;

@@ -209,16 +209,16 @@ static const row_t selection[] = {
     INT(limits.image_max_side, 8192, 16, 65500, "largest width or height of an image accepted"),
 };
 
-static const row_t stage3_encoders = {
-    "stage3.encoders",
-    offsetof(rg_config_t, stage3_encoders),
-    RG_KEY_CHOICE,
-    "frozen",
-    0,
-    0,
-    "trained: E_c and E_a learn too; only without neighbours, because their stored features would become "
-    "stale",
-    CHOICES("frozen", "trained"),
+// Keys of a stage whose rows are shared.
+static const row_t stages[] = {
+    {"classifier.images", offsetof(rg_config_t, classifier_images), RG_KEY_CHOICE, "annotated", 0, 0,
+     "others: the classifier learns the annotation that data.annotated withholds from the other stages, so "
+     "that it judges images of networks whose training images it has not seen",
+     CHOICES("annotated", "others")},
+    {"stage3.encoders", offsetof(rg_config_t, stage3_encoders), RG_KEY_CHOICE, "frozen", 0, 0,
+     "trained: E_c and E_a learn too; only without neighbours, because their stored features would become "
+     "stale",
+     CHOICES("frozen", "trained")},
 };
 #undef STRUCT
 
@@ -272,12 +272,13 @@ static const struct {
 } sections[] = {
     {"", 0, ROWS(general)},
     {"classifier.", offsetof(rg_config_t, classifier), ROWS(train)},
+    {"", 0, &stages[0], 1},
     {"stage1.", offsetof(rg_config_t, stage1), ROWS(train)},
     {"stage1.loss.", offsetof(rg_config_t, stage1_loss), ROWS(loss)},
     {"stage2.", offsetof(rg_config_t, stage2), ROWS(train)},
     {"stage3.", offsetof(rg_config_t, stage3), ROWS(train)},
     {"stage3.loss.", offsetof(rg_config_t, stage3_loss), ROWS(loss)},
-    {"", 0, &stage3_encoders, 1},
+    {"", 0, &stages[1], 1},
     {"", 0, ROWS(selection)},
 };
 enum { SECTIONS = sizeof sections / sizeof *sections };

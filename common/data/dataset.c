@@ -124,17 +124,19 @@ static int dataset_read(rg_dataset_t *set, const rg_config_t *config)
     return err;
 }
 
-// Withholds the labels of a random part of the training images; `fraction` of them keep theirs.
+// Withholds the labels of a random part of the training images, the others; `fraction` of them keep theirs.
 static void withhold_labels(rg_dataset_t *set, double fraction, uint64_t seed)
 {
-    uint32_t n = set->n[RG_SPLIT_TRAIN], kept = (uint32_t)(fraction * n + 0.5);
+    uint32_t n = set->n[RG_SPLIT_TRAIN], kept = set->attributes.count ? (uint32_t)(fraction * n + 0.5) : 0;
     uint32_t *order = rg_alloc(n * sizeof *order);
     rg_rng_t rng;
     if (n) memcpy(order, set->index[RG_SPLIT_TRAIN], n * sizeof *order);
     rg_rng_init(&rng, seed, RG_RNG_SPLIT, 0);
     rg_rng_shuffle(&rng, order, n);
     for (uint32_t i = kept; i < n; i++) set->annotated[order[i]] = 0;
-    free(order);
+    set->train_others = order;
+    set->n_train_others = n - kept;
+    if (n > kept) memmove(order, order + kept, (n - kept) * sizeof *order);
 }
 
 static void index_splits(rg_dataset_t *set)
@@ -179,6 +181,7 @@ int rg_dataset_open(rg_dataset_t *set, const rg_config_t *config)
         return err;
     }
     index_splits(&opened);
+    opened.whole = dataset_fingerprint(&opened);
     withhold_labels(&opened, config->data.annotated, config->seed);
     index_annotated(&opened);
     opened.fingerprint = dataset_fingerprint(&opened);
@@ -191,6 +194,7 @@ void rg_dataset_close(rg_dataset_t *set)
     rg_list_free(&set->name, set->count);
     for (int s = 0; s < RG_SPLITS; s++) free(set->index[s]);
     free(set->train_annotated);
+    free(set->train_others);
     free(set->labels);
     free(set->annotated);
     free(set->split);

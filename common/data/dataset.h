@@ -39,7 +39,11 @@ typedef struct {
     uint32_t n[RG_SPLITS];
     uint32_t *train_annotated; // positions of the training images whose labels may be used
     uint32_t n_train_annotated;
+    uint32_t
+        *train_others; // the other training images, in random order; rows of `labels` too, if there are any
+    uint32_t n_train_others;
     uint64_t fingerprint; // xxh3-64 of names, labels, splits and annotated flags
+    uint64_t whole;       // the fingerprint with data.annotated: 1
 } rg_dataset_t;
 
 // Opens the data set of config->data. If data.annotated is below 1, only that fraction of the training

@@ -61,6 +61,7 @@ static const struct {
     {"retrieved_new", offsetof(rg_checkpoint_info_t, retrieved_new)},
     {"last_new_generation", offsetof(rg_checkpoint_info_t, last_new_generation)},
     {"missing_neighbours", offsetof(rg_checkpoint_info_t, missing_neighbours)},
+    {"others", offsetof(rg_checkpoint_info_t, others)},
 };
 enum { N_NUMBERS = sizeof NUMBERS / sizeof *NUMBERS };
 

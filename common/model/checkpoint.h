@@ -31,6 +31,7 @@ typedef struct {
     uint64_t retrieved_new;       // of these, images that were added after training began
     uint64_t last_new_generation; // the index generation of the latest of them
     uint64_t missing_neighbours; // that the retrieval set did not have, so that nothing guided in their place
+    uint64_t others;             // of the classifier: enum rg_classifier_images, else 0
     rg_names_t attributes;       // the columns of the classifier, or the attributes of the codes
 } rg_checkpoint_info_t;
 

@@ -41,6 +41,25 @@ static uint64_t hash_config(const rg_config_t *config)
     return hash;
 }
 
+// Which images the judge learned from, as far as its checkpoint's fingerprint says.
+static void describe_judge_images(const rg_evaluation_t *self, rg_report_t *report)
+{
+    const rg_dataset_t *set = &self->data.set;
+    const rg_checkpoint_info_t *judge = &self->inference->classifier_info;
+    const uint32_t annotated = set->n_train_annotated, others = set->n_train_others;
+    const char *key = "judge_images";
+    if (judge->fingerprint == set->fingerprint && judge->others)
+        rg_report_text(report, key, "%u training images, none of the %u whose annotation the networks learn",
+                       others, annotated);
+    else if (judge->fingerprint == set->fingerprint)
+        rg_report_text(report, key, "the %u training images whose annotation the networks learn", annotated);
+    else if (judge->fingerprint == set->whole)
+        rg_report_text(report, key, "all %u training images, with the %u whose annotation the networks learn",
+                       annotated + others, annotated);
+    else
+        rg_report_text(report, key, "of another data set, or of another draw of data.annotated");
+}
+
 // The networks that the numbers depend on. Stage 2 depends on the annotation alone.
 static void describe_networks(const rg_evaluation_t *self, enum rg_stage stage, rg_report_t *report)
 {
@@ -53,6 +72,7 @@ static void describe_networks(const rg_evaluation_t *self, enum rg_stage stage, 
     rg_report_text(report, "extractor", "%s",
                    stage == RG_STAGE_CLASSIFIER ? classifier : self->extractor.name);
     rg_report_text(report, "judge", "%s", classifier);
+    describe_judge_images(self, report);
     if (self->lpips.network.onnx) rg_report_text(report, "lpips", "%s", self->lpips.name);
     if (self->identity.d) rg_report_text(report, "identity", "%s", self->identity.name);
 }

@@ -90,6 +90,20 @@ static int open_images(rg_evaluation_t *self)
 
 // ---- networks
 
+// The classifier's images are a setting, so a classifier of another setting would be measured under a wrong
+// name.
+static int check_classifier_images(const rg_evaluation_t *self)
+{
+    static const char *const images[] = {"annotated", "others"};
+    const int trained = self->inference->classifier_info.others != 0;
+    if (trained == self->config->classifier_images) return 0;
+    return rg_fail(
+        RG_EMODEL,
+        "the classifier was trained with classifier.images: %s; set it so, or rg-ctl train --stage "
+        "classifier --restart trains another",
+        images[trained]);
+}
+
 // Finds the classifier's outputs in the data set and in the config.
 static int match_classes(rg_evaluation_t *self)
 {
@@ -120,7 +134,8 @@ static int open_evaluation_networks(rg_evaluation_t *self, enum rg_stage stage)
     const rg_inference_spec_t spec = {.stage = stage, .with_classifier = stage != RG_STAGE_2};
     int err = rg_inference_open(&self->inference, self->config, &spec);
     if (err || stage == RG_STAGE_2) return err;
-    err = match_classes(self);
+    err = check_classifier_images(self);
+    if (!err) err = match_classes(self);
     if (err || stage == RG_STAGE_CLASSIFIER) return err;
     err = rg_extractor_open(&self->extractor, self->config, self->inference);
     if (!err) err = rg_lpips_open(&self->lpips, self->config, self->inference->tape);

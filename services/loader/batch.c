@@ -1,9 +1,9 @@
 // How a batch is made. A request (stream, index) names places p = index * images + i of the stream;
 // everything else follows from a place:
 //
-//   place -> rank     the epoch p / n has a permutation of the n annotated training images (rank_at), one for
-//                     sources and one for targets; the last ones used are kept. Of a broken image the next
-//                     ranks of the permutation are tried (usable_rank)
+//   place -> rank     the epoch p / n has a permutation of the stream's n images (rank_at), one for sources
+//                     and one for targets; the last ones used are kept. Of a broken image the next ranks of
+//                     the permutation are tried (usable_rank)
 //   rank  -> pixels   decoded once and kept (fetch_image): the cache holds the images of the lowest ranks
 //   place -> random   its own seed of the augmentation
 //
@@ -36,13 +36,18 @@ typedef struct {
     char *reason; // owned
 } broken_t;
 
-// The order of the images in one epoch of a stream. An image is named by its rank, its position in
-// set->train_annotated.
+// The images of a stream: ranks first..first+n-1. A rank is a position in set->train_annotated, or behind
+// them in set->train_others.
+typedef struct {
+    uint32_t first, n;
+} pool_t;
+
+// The order of the images in one epoch of a stream.
 typedef struct {
     char stream[NAME_SIZE];
     enum rg_rng_stream purpose; // RG_RNG_SHUFFLE: of sources, RG_RNG_TARGETS: of targets
     uint64_t epoch;
-    uint32_t *rank; // [n_train_annotated], NULL: this entry is free
+    uint32_t *rank; // [n of the stream's pool], NULL: this entry is free
 } permutation_t;
 
 struct rg_batcher {
@@ -52,6 +57,7 @@ struct rg_batcher {
     int column[RG_ATTRIBUTES_MAX]; // of the config's attributes
     int no_columns;                // 1: the data set lacks one of them
     uint32_t *rank_of;             // [set->count], of annotated training images
+    uint32_t ranks;                // images of all streams
     permutation_t permutations[PERMUTATIONS];
     int next_permutation;
     // the cache of decoded images
@@ -60,7 +66,7 @@ struct rg_batcher {
     uint8_t (*id)[RG_ID_SIZE]; // [slots + 1]
     uint32_t last;             // rank of the image in the last slot
     // broken images
-    uint8_t *state;   // [n_train_annotated], by rank
+    uint8_t *state;   // [ranks]
     broken_t *broken; // [n_broken], in the order found
     uint32_t n_broken;
     rg_log_limit_t log_limit;
@@ -77,11 +83,13 @@ void rg_batcher_new(rg_batcher_t **out, const rg_config_t *config, const rg_data
     self->set = set;
     self->image_size = (size_t)config->data.img_size * (size_t)config->data.img_size * 3;
     size_t slots = RG_BATCH_CACHE_BYTES / self->image_size;
-    self->slots = set->n_train_annotated < slots ? set->n_train_annotated : (uint32_t)slots;
+    self->ranks = set->n_train_annotated;
+    if (config->classifier_images == RG_CLASSIFIER_OTHERS) self->ranks += set->n_train_others;
+    self->slots = self->ranks < slots ? self->ranks : (uint32_t)slots;
     self->pixels = rg_alloc((self->slots + 1) * self->image_size);
     self->id = rg_alloc((self->slots + 1) * sizeof *self->id);
-    self->last = set->n_train_annotated;
-    self->state = rg_alloc(set->n_train_annotated);
+    self->last = self->ranks;
+    self->state = rg_alloc(self->ranks);
     self->odd = rg_alloc(set->count);
     self->no_columns = rg_dataset_columns(set, &config->data, self->column) != 0;
     self->rank_of = rg_alloc(set->count * sizeof *self->rank_of);
@@ -130,6 +138,20 @@ rg_msg_t *rg_batcher_describe(const rg_batcher_t *self)
 
 // ---- which image
 
+static uint32_t image_of(const rg_batcher_t *self, uint32_t rank)
+{
+    const rg_dataset_t *set = self->set;
+    return rank < set->n_train_annotated ? set->train_annotated[rank]
+                                         : set->train_others[rank - set->n_train_annotated];
+}
+
+static pool_t pool_of(const rg_batcher_t *self, const char *stream)
+{
+    const uint32_t annotated = self->set->n_train_annotated;
+    int others = self->config->classifier_images == RG_CLASSIFIER_OTHERS && strcmp(stream, "classifier") == 0;
+    return others ? (pool_t){annotated, self->set->n_train_others} : (pool_t){0, annotated};
+}
+
 // The index of the random numbers that belong to (stream, number).
 static uint64_t place_seed(const char *stream, uint64_t number)
 {
@@ -138,13 +160,13 @@ static uint64_t place_seed(const char *stream, uint64_t number)
 
 static void shuffle_epoch(const rg_batcher_t *self, permutation_t *permutation)
 {
-    uint32_t n = self->set->n_train_annotated;
+    const pool_t pool = pool_of(self, permutation->stream);
     rg_rng_t rng;
-    if (!permutation->rank) permutation->rank = rg_alloc(n * sizeof *permutation->rank);
-    for (uint32_t i = 0; i < n; i++) permutation->rank[i] = i;
+    permutation->rank = rg_realloc(permutation->rank, pool.n * sizeof *permutation->rank);
+    for (uint32_t i = 0; i < pool.n; i++) permutation->rank[i] = pool.first + i;
     rg_rng_init(&rng, self->config->seed, permutation->purpose,
                 place_seed(permutation->stream, permutation->epoch));
-    rg_rng_shuffle(&rng, permutation->rank, n);
+    rg_rng_shuffle(&rng, permutation->rank, pool.n);
 }
 
 static const uint32_t *permutation_of(rg_batcher_t *self, const char *stream, enum rg_rng_stream purpose,
@@ -166,14 +188,14 @@ static const uint32_t *permutation_of(rg_batcher_t *self, const char *stream, en
 
 static uint32_t rank_at(rg_batcher_t *self, const char *stream, enum rg_rng_stream purpose, uint64_t place)
 {
-    uint32_t n = self->set->n_train_annotated;
+    uint32_t n = pool_of(self, stream).n;
     return permutation_of(self, stream, purpose, place / n)[place % n];
 }
 
 static void read_labels(const rg_batcher_t *self, uint32_t rank, uint8_t *labels)
 {
     size_t columns = (size_t)self->set->attributes.count;
-    memcpy(labels, self->set->labels + self->set->train_annotated[rank] * columns, columns);
+    memcpy(labels, self->set->labels + image_of(self, rank) * columns, columns);
 }
 
 // ---- pixels
@@ -213,9 +235,8 @@ static int fetch_image(rg_batcher_t *self, uint32_t rank, size_t *slot)
     size_t at = rank < self->slots ? rank : self->slots;
     int present = at < self->slots ? self->state[rank] == USABLE : rank == self->last;
     if (!present) {
-        if (at == self->slots) self->last = self->set->n_train_annotated;
-        int err = read_image(self, self->set->train_annotated[rank], self->pixels + at * self->image_size,
-                             self->id[at]);
+        if (at == self->slots) self->last = self->ranks;
+        int err = read_image(self, image_of(self, rank), self->pixels + at * self->image_size, self->id[at]);
         if (err) return err;
         self->state[rank] = USABLE;
         if (at == self->slots) self->last = rank;
@@ -239,16 +260,14 @@ typedef struct {
 
 uint32_t rg_batcher_broken(const rg_batcher_t *self, const char **last)
 {
-    *last = self->n_broken
-                ? self->set->name[self->set->train_annotated[self->broken[self->n_broken - 1].rank]]
-                : NULL;
+    *last = self->n_broken ? self->set->name[image_of(self, self->broken[self->n_broken - 1].rank)] : NULL;
     return self->n_broken;
 }
 
 // How many images may be broken: the share, rounded up, so that one of a small set may be.
 static uint32_t broken_max(const rg_batcher_t *self)
 {
-    return (uint32_t)ceil(self->config->data.broken_share * self->set->n_train_annotated);
+    return (uint32_t)ceil(self->config->data.broken_share * self->ranks);
 }
 
 // Notes an image that rg_error() says cannot be used. RG_EFORMAT if there are too many of them.
@@ -267,8 +286,7 @@ static int leave_out(rg_batcher_t *self, uint32_t rank)
     return rg_fail(RG_EFORMAT,
                    "%u of %u training images are broken or missing, more than data.broken_share: %g allows; "
                    "`rg-ctl data check' lists them; the last one: %s",
-                   n + 1, self->set->n_train_annotated, self->config->data.broken_share,
-                   self->broken[n].reason);
+                   n + 1, self->ranks, self->config->data.broken_share, self->broken[n].reason);
 }
 
 static const char *reason_of(const rg_batcher_t *self, uint32_t rank)
@@ -282,7 +300,7 @@ static const char *reason_of(const rg_batcher_t *self, uint32_t rank)
 static void report_broken(const rg_batcher_t *self, uint32_t rank, rg_msg_t *reply)
 {
     Rg__V1__BatchReply *body = rg_msg_body(reply);
-    const char *name = self->set->name[self->set->train_annotated[rank]];
+    const char *name = self->set->name[image_of(self, rank)];
     for (size_t i = 0; i < body->n_broken; i++)
         if (strcmp(body->broken[i]->name, name) == 0) return;
     Rg__V1__BrokenImage **all =
@@ -311,7 +329,7 @@ static int try_image(rg_batcher_t *self, uint32_t rank, int fetch, rg_msg_t *rep
 static int usable_rank(rg_batcher_t *self, const rows_t *rows, enum rg_rng_stream purpose, uint64_t place,
                        int fetch, uint32_t *rank)
 {
-    uint32_t n = self->set->n_train_annotated;
+    uint32_t n = pool_of(self, rows->asked->stream).n;
     const uint32_t *order = permutation_of(self, rows->asked->stream, purpose, place / n);
     for (uint32_t i = 0; i < n; i++) {
         int usable;
@@ -335,8 +353,7 @@ static int flipped_target(rg_batcher_t *self, const rows_t *rows, uint64_t place
     rg_rng_init(&rng, self->config->seed, RG_RNG_FLIPPED, place_seed(stream, place));
     for (int draw = 0; !err && draw < REFERENCE_DRAWS; draw++) {
         int usable = 0;
-        rg_target_draw(&target, self->set, self->column, &self->config->data,
-                       self->set->train_annotated[source], &rng);
+        rg_target_draw(&target, self->set, self->column, &self->config->data, image_of(self, source), &rng);
         if (target.reference == RG_NO_REFERENCE) break;
         *rank = self->rank_of[target.reference];
         err = try_image(self, *rank, fetch, rows->reply, &usable);
@@ -434,7 +451,7 @@ static int check_request(const rg_batcher_t *self, const Rg__V1__BatchRequest *a
     if (asked->index > INT32_MAX)
         return rg_fail(RG_EINVAL, "batch %llu: the last one is %d", (unsigned long long)asked->index,
                        INT32_MAX);
-    if (!self->set->n_train_annotated)
+    if (!pool_of(self, asked->stream).n)
         return rg_fail(RG_ENOENT, "%s: no training image here is annotated", self->set->folder);
     if (asked->flipped && self->no_columns)
         return rg_fail(RG_ECONFIG, "data.attributes: %s does not annotate all of them", self->set->folder);
@@ -452,7 +469,7 @@ int rg_batcher_answer(rg_batcher_t *self, const rg_msg_t *request, rg_msg_t **re
     rg_msg_t *made = rg_msg_new(RG__V1__ENVELOPE__BODY_BATCH_REPLY);
     Rg__V1__BatchReply *body = rg_msg_body(made);
     body->index = asked->index;
-    body->epoch = (double)(asked->index + 1) * asked->images / self->set->n_train_annotated;
+    body->epoch = (double)(asked->index + 1) * asked->images / pool_of(self, asked->stream).n;
     rows_t sources = {.asked = asked, .reply = made, .purpose = RG_RNG_SHUFFLE},
            targets = {.asked = asked,
                       .reply = made,

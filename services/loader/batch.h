@@ -1,7 +1,9 @@
 // Training batches (proto/batch.proto). A batch is a pure function of (data set, config seed, stream, index):
 // the loader keeps no cursor, and any loader gives the same bytes for the same request.
 //
-// Only annotated training images are used. Image i of batch b of N has the place p = b*N + i in its stream.
+// Only annotated training images are used; with classifier.images: others the stream `classifier` has the
+// other training images, whose annotation no other stream shows. Image i of batch b of N has the place
+// p = b*N + i in its stream.
 // Each pass over the images (an epoch) is a permutation of its own; a batch may cross the border of two.
 // Targets are other permutations of the same images. With `flipped`, references are instead images that show
 // what their source shows but for one attribute (data/target.h). Every place has its own random augmentation.

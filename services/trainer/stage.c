@@ -116,6 +116,11 @@ static int resume_stage(run_t *run)
                                            RG_CHECKPOINT_RESUME};
     int err = rg_checkpoint_load(run->checkpoint, &wanted, sets, n, &info);
     if (err) return err;
+    if (info.others != run->info.others)
+        return rg_fail(
+            RG_EMODEL,
+            "%s was trained with another classifier.images: set it as then, or --restart begins anew",
+            run->checkpoint);
     info.iterations = run->info.iterations;
     run->info = info;
     run->saved = info.iteration;
@@ -131,6 +136,7 @@ static int stage_begin(run_t *run)
                                        .data_sets = {.n = 1, .item = {{run->data.fingerprint, 0}}},
                                        .attributes =
                                            run->model ? run->config->data.attributes : run->data.attributes};
+    if (run->stage == RG_STAGE_CLASSIFIER) run->info.others = (uint64_t)run->config->classifier_images;
     snprintf(run->info.stage, sizeof run->info.stage, "%s", run->name);
     if (rg_exists(run->checkpoint) && !run->job->options.restart) return resume_stage(run);
     return before == RG_STAGE_NONE ? 0 : start_from(run, before);

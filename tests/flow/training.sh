@@ -39,6 +39,11 @@ run 1 up --set model.attr_std=0.75
 run 1 train --stage 2
 err_has "another architecture: it was trained with model.attr_std 0.5, not 0.75"
 
+run 0 down
+run 0 up --set data.annotated=0.5 --set classifier.images=others
+run 1 train --stage classifier
+err_has "classifier.safetensors was trained with another classifier.images: set it as then, or --restart begins anew"
+
 # ---- stage 3 needs a set that can guide it
 again
 run 0 train --stage 2

@@ -231,6 +231,14 @@ static void test_annotated_fraction(void **state)
     assert_memory_not_equal(some.annotated, other.annotated, 50);
     for (uint32_t i = 0; i < 10; i++) assert_int_equal(some.annotated[some.train_annotated[i]], 1);
     for (uint32_t i = 0; i < 5; i++) assert_int_equal(some.annotated[some.index[RG_SPLIT_TEST][i]], 1);
+    assert_int_equal(all.n_train_others, 0);
+    assert_int_equal(some.n_train_others, 30);
+    for (uint32_t i = 0; i < 30; i++) {
+        assert_int_equal(some.annotated[some.train_others[i]], 0);
+        assert_int_equal(some.split[some.train_others[i]], RG_SPLIT_TRAIN);
+        for (uint32_t j = 0; j < i; j++) assert_int_not_equal(some.train_others[i], some.train_others[j]);
+    }
+    assert_true(some.whole == all.fingerprint && some.fingerprint != some.whole);
     assert_memory_equal(some.labels, all.labels, 50 * 40); // still there for evaluation
     assert_true(some.fingerprint == same.fingerprint);
     assert_true(some.fingerprint != all.fingerprint);

@@ -78,6 +78,7 @@ void fixture_save(enum rg_stage stage, rg_params_t *const *sets, int n, const rg
     char path[RG_PATH_SIZE];
     rg_checkpoint_info_t info = {
         .iteration = 5, .iterations = 10, .fingerprint = fingerprint, .attributes = *attributes};
+    if (stage == RG_STAGE_CLASSIFIER) info.others = (uint64_t)config.classifier_images;
     snprintf(info.stage, sizeof info.stage, "%s", rg_stage_name(stage));
     rg_stage_checkpoint(stage, &config, path);
     assert_ok(rg_checkpoint_save(path, &config, sets, n, &info));
@@ -89,6 +90,7 @@ void fixture_save_classifier(void)
     rg_classifier_t net;
     rg_params_t set, *sets[] = {&set};
     assert_ok(rg_dataset_open(&data, &config));
+    fingerprint = data.fingerprint;
     rg_params_init(&set, "classifier");
     rg_classifier_declare(&net, &set, data.attributes.count);
     rg_params_alloc(&set, 0);

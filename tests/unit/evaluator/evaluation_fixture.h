@@ -20,7 +20,7 @@ int fixture_tear_down(void **state);
 // ---- checkpoints
 
 void fixture_save(enum rg_stage stage, rg_params_t *const *sets, int n, const rg_names_t *attributes);
-void fixture_save_classifier(void);
+void fixture_save_classifier(void); // on the data set of the config, which later checkpoints have, too
 void fixture_save_model(enum rg_stage stage, uint64_t seed); // untrained, of all networks that the stage has
 
 // ---- evaluations

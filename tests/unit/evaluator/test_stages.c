@@ -43,6 +43,32 @@ static void measures_the_classifier(void **state)
     json_decref(report);
 }
 
+// A quarter of the annotation is for the networks.
+static void says_which_images_the_judge_learned_from(void **state)
+{
+    (void)state;
+    static const char *const images[] = {"the 16 training images whose annotation the networks learn",
+                                         "48 training images, none of the 16 whose annotation the networks "
+                                         "learn"};
+    const rg_config_t whole = config;
+    config.data.annotated = 0.25;
+    json_t *report = fixture_evaluate(RG_STAGE_CLASSIFIER);
+    assert_string_equal(report_text(report, "judge_images"),
+                        "all 64 training images, with the 16 whose annotation the networks learn");
+    json_decref(report);
+    for (int others = 0; others < 2; others++) {
+        config.classifier_images = others;
+        fixture_save_classifier();
+        report = fixture_evaluate(RG_STAGE_CLASSIFIER);
+        assert_string_equal(report_text(report, "judge_images"), images[others]);
+        json_decref(report);
+    }
+    config.classifier_images = RG_CLASSIFIER_ANNOTATED;
+    fixture_fails(RG_STAGE_CLASSIFIER, RG_EMODEL, "was trained with classifier.images: others; set it so");
+    config = whole;
+    fixture_save_classifier();
+}
+
 static void check_translation(const json_t *report, const char *const *modes, int n)
 {
     for (int m = 0; m < n; m++) {
@@ -216,6 +242,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(measures_the_classifier),
+        cmocka_unit_test(says_which_images_the_judge_learned_from),
         cmocka_unit_test(measures_stage1),
         cmocka_unit_test(does_not_depend_on_the_batch),
         cmocka_unit_test(translates_with_attention),

@@ -482,9 +482,42 @@ static void parts_are_equal(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_batcher, close_batcher)
 
+// The annotation that other stages do not see is the classifier's, if it is configured so.
+static void the_classifier_learns_from_the_others(void **state)
+{
+    fixture_t *f = *state;
+    enum { ROUNDS = 8 };
+    int seen[2][IMAGES] = {{0}};
+    static const char *const streams[] = {"classifier", "stage1"};
+    rg_batcher_destroy(&f->batcher);
+    rg_dataset_close(&f->set);
+    f->config.data.annotated = 0.25;
+    f->config.classifier_images = RG_CLASSIFIER_OTHERS;
+    assert_ok(rg_dataset_open(&f->set, &f->config));
+    rg_batcher_new(&f->batcher, &f->config, &f->set);
+    for (int s = 0; s < 2; s++)
+        for (uint64_t b = 0; b < ROUNDS; b++) {
+            rg_msg_t *reply = batch(f->batcher, streams[s], b, 3, 0);
+            const unsigned char *labels = payload(reply, "labels", RG__V1__DTYPE__U8, 2);
+            for (uint32_t i = 0; i < 3; i++) {
+                unsigned number = number_of(pixels_at(reply, "pixels", i));
+                assert_int_equal(number_of_labels(labels + i * A), number);
+                seen[s][number] = 1;
+            }
+            assert_true(((const Rg__V1__BatchReply *)rg_msg_body(reply))->epoch ==
+                        (double)(b + 1) * 3 / (s ? 2 : 6));
+            rg_msg_destroy(&reply);
+        }
+    for (int i = 0; i < ANNOTATED; i++) {
+        assert_int_equal(seen[0][i], !f->set.annotated[i]);
+        assert_int_equal(seen[1][i], f->set.annotated[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_classifier_learns_from_the_others, open_batcher, close_batcher),
         TEST(the_data_set_is_described),
         TEST(the_same_request_gives_the_same_bytes),
         TEST(streams_and_seeds_have_their_own_order),
