@@ -7,7 +7,7 @@ enum { RG_SVG_CURVES = 16, RG_SVG_BARS = 8 }; // series of a plot, bars of a gro
 
 typedef struct {
     const char *name;
-    const double *x, *y; // [n], x ascending; the curve has a gap where y is NAN
+    const double *x, *y; // [n], joined in this order; the curve has a gap where a value is NAN
     int n;
 } rg_svg_series_t;
 

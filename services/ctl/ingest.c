@@ -342,22 +342,27 @@ int rg_ingest_close(rg_ingest_t **out, int err, uint64_t *refused)
     return err;
 }
 
-int rg_ingest_training(const rg_options_t *options, uint64_t *refused)
+int rg_ingest_training(const rg_options_t *options, double share, uint64_t *refused)
 {
     rg_dataset_t set;
     rg_ingest_t *ingest;
     int err = rg_dataset_open(&set, &options->config);
     if (err) return err;
-    err = rg_ingest_open(&ingest, options, "retrieval set", set.n[RG_SPLIT_TRAIN]);
+    const uint32_t others = (uint32_t)(share * set.n_train_others + 0.5);
+    unsigned char *skip = rg_alloc(set.count);
+    for (uint32_t i = others; i < set.n_train_others; i++) skip[set.train_others[i]] = 1;
+    err = rg_ingest_open(&ingest, options, "retrieval set", set.n_train_annotated + others);
     if (!err) {
         for (uint32_t i = 0; i < set.n[RG_SPLIT_TRAIN] && !err; i++) {
             uint32_t image = set.index[RG_SPLIT_TRAIN][i];
+            if (skip[image]) continue;
             char *path = rg_dataset_path(&set, image);
             err = rg_ingest_file(ingest, path, set.name[image], set.annotated[image]);
             free(path);
         }
         err = rg_ingest_close(&ingest, err, refused);
     }
+    free(skip);
     rg_dataset_close(&set);
     return err;
 }

@@ -42,7 +42,8 @@ int rg_ingest_close(rg_ingest_t **ingest, int err, uint64_t *refused);
 // RG_EINVAL if files were refused, for a command that ends with exit code 1 then.
 int rg_ingest_check_refused(uint64_t refused);
 
-// Adds the training images of the configured data set. refused as in rg_ingest_close.
-int rg_ingest_training(const rg_options_t *options, uint64_t *refused);
+// Adds the training images of the configured data set: the annotated ones, and this share (0..1) of the
+// others. The images of a smaller share are among those of a larger one. refused as in rg_ingest_close.
+int rg_ingest_training(const rg_options_t *options, double share, uint64_t *refused);
 
 #endif

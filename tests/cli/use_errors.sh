@@ -24,11 +24,21 @@ run 2 train --config "$work/config.yaml" --stage 4
 err_has "--stage 4: expected classifier, 1, 2, 3 or all"
 run 2 evaluate --config "$work/config.yaml" --stage 4
 run 2 experiment --config "$work/config.yaml"
-err_has "TABLE is missing: table1, table2 or table3"
+err_has "TABLE is missing: table1, table2, table3, curve or sizes"
 run 2 experiment --config "$work/config.yaml" table4
-err_has "table4: expected table1, table2 or table3"
+err_has "table4: expected table1, table2, table3, curve or sizes"
 run 2 experiment --config "$work/config.yaml" table1 --seeds 0
 err_has "--seeds 0: expected a whole number"
+for list in 1,3 3,2,1 1,2,x 1,2,2 ""; do
+    run 2 experiment --config "$work/config.yaml" curve --classify "$list"
+    err_has -- "--classify $list: expected 3 to 8 ascending weights"
+done
+run 2 experiment --config "$work/config.yaml" table2 --classify 1,3,6
+err_has -- "--classify is of curve"
+run 2 add-images --config "$work/config.yaml" --share 0.5 "$work"
+err_has -- "--share needs --training"
+run 2 add-images --config "$work/config.yaml" --training --share 2
+err_has -- "--share 2: expected 0 to 1"
 run 2 add-images --config "$work/config.yaml"
 err_has "a PATH is missing"
 run 2 remove --config "$work/config.yaml"

@@ -22,7 +22,19 @@ static const double watch_every_s = 1;
 typedef struct {
     rg_pictures_t pictures;
     int dry_run, training, watch;
+    double share;
 } add_images_t;
+
+enum { NO_SHARE = -1 };
+
+static int add_images_read_share(void *field, const char *text)
+{
+    char *end;
+    double share = strtod(text, &end);
+    if (end == text || *end || !(share >= 0 && share <= 1)) return rg_fail(RG_EUSAGE, "expected 0 to 1");
+    *(double *)field = share;
+    return 0;
+}
 
 static const rg_command_option_t add_images_options[] = {
     {"dry-run", 'n', NULL, "Only list what would be sent", RG_OPTION_FLAG(add_images_t, dry_run)},
@@ -30,6 +42,8 @@ static const rg_command_option_t add_images_options[] = {
      RG_OPTION_FLAG(add_images_t, watch)},
     {"training", 0, NULL, "The training images of the configured data set instead of PATHs",
      RG_OPTION_FLAG(add_images_t, training)},
+    {"share", 0, "SHARE", "With --training: of those without annotation only this share, 0 to 1",
+     RG_OPTION_READ(add_images_t, share, add_images_read_share)},
     {0},
 };
 
@@ -43,6 +57,7 @@ static int add_images_check(const void *own)
     const add_images_t *add = own;
     if (add->training && (add->pictures.n || add->dry_run || add->watch))
         return rg_fail(RG_EUSAGE, "--training takes no PATH, no --dry-run and no --watch");
+    if (!add->training && add->share != NO_SHARE) return rg_fail(RG_EUSAGE, "--share needs --training");
     if (!add->training && !add->pictures.n) return rg_fail(RG_EUSAGE, "a PATH is missing");
     if (add->dry_run && add->watch) return rg_fail(RG_EUSAGE, "--dry-run and --watch exclude each other");
     return 0;
@@ -200,10 +215,10 @@ static int add_and_watch(const rg_options_t *options, const add_images_t *own)
 
 // ---- the command
 
-static int add_training(const rg_options_t *options)
+static int add_training(const rg_options_t *options, double share)
 {
     uint64_t refused;
-    int err = rg_ingest_training(options, &refused);
+    int err = rg_ingest_training(options, share == NO_SHARE ? 1 : share, &refused);
     return err ? err : rg_ingest_check_refused(refused);
 }
 
@@ -221,7 +236,7 @@ static int add_counted(const rg_options_t *options, const add_images_t *own, con
 static int add_images_run(const rg_options_t *options, const void *input)
 {
     const add_images_t *own = input;
-    if (own->training) return add_training(options);
+    if (own->training) return add_training(options, own->share);
     if (own->watch) return add_and_watch(options, own);
     count_t count = {.list = own->dry_run, .json = options->json};
     int err = rg_pictures_walk_all(&own->pictures, count_file, &count, &count.left_out);
@@ -247,11 +262,12 @@ const rg_command_t rg_command_add_images = {
     .examples = "  rg-ctl add-images --config configs/smoke.yaml out/new\n"
                 "  rg-ctl add-images --config configs/smoke.yaml --dry-run ~/photos a.jpg\n"
                 "  rg-ctl add-images --config configs/smoke.yaml --watch camera/ --json\n"
-                "  rg-ctl add-images --config configs/faces32.yaml --training\n",
+                "  rg-ctl add-images --config configs/faces32.yaml --training --share 0.5\n",
     .options = add_images_options,
     .argument = add_images_argument,
     .check = add_images_check,
     .size = sizeof(add_images_t),
+    .defaults = &(const add_images_t){.share = NO_SHARE},
     .config = RG_COMMAND_CONFIGURED,
     .run = add_images_run,
 };

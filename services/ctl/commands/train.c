@@ -241,7 +241,7 @@ static int finish_stage(const rg_options_t *options, int stage, failed_t *failed
     int err = stage >= RG_STAGE_1 ? rg_reindex(options, "") : 0;
     err = tolerate(options, failed, "reindex", stage, err);
     if (err || stage != RG_STAGE_2) return err;
-    return tolerate(options, failed, "add-images", stage, rg_ingest_training(options, &refused));
+    return tolerate(options, failed, "add-images", stage, rg_ingest_training(options, 1, &refused));
 }
 
 // ---- all stages

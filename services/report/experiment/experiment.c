@@ -28,6 +28,8 @@ static const struct {
     {"table1", "Table 1: retrieval by what R was trained with", rg_tables_retrieval},
     {"table2", "Table 2: translation", rg_tables_translation},
     {"table3", "Table 3: translation by fraction of annotation", rg_tables_annotation},
+    {"curve", "Translation at equal accuracy", rg_tables_curve},
+    {"sizes", "Translation by the size of the retrieval set", rg_tables_sizes},
 };
 
 const char *rg_experiment_name(enum rg_plan_table table)
@@ -38,7 +40,14 @@ const char *rg_experiment_name(enum rg_plan_table table)
 // ---- curves of training: each loss, and each measure if checkpoints were measured during training
 // (evaluation.follow), with one curve per row
 
-// One journal of each row: the runs of the first seed with the most annotation.
+// The run of a row whose curves and pictures are shown: of the first seed, with the most annotation, at the
+// middle weight.
+static const rg_plan_run_t *shown_run(const rg_plan_t *plan, int row)
+{
+    return rg_plan_find(plan, row, plan->n_annotated - 1, plan->n_weights / 2, 0);
+}
+
+// One journal of each row, of the shown run.
 typedef struct {
     const rg_plan_t *plan;
     json_t **stages; // [n_rows] STAGE -> lines (record.h), owned
@@ -53,9 +62,7 @@ static const json_t *row_lines(const row_journals_t *journals, int row)
 
 static int row_read(const row_journals_t *journals, const char *root, int row, read_fn *read)
 {
-    const rg_plan_t *plan = journals->plan;
-    const rg_plan_run_t *run = rg_plan_find(plan, row, plan->n_annotated - 1, 0);
-    char *folder = rg_format("%s/%s", root, run->folder);
+    char *folder = rg_format("%s/%s", root, shown_run(journals->plan, row)->folder);
     int err = read(&journals->stages[row], folder);
     free(folder);
     return err;
@@ -145,13 +152,12 @@ static void put_protocol(rg_document_t *document, const rg_results_t *results)
                              "The same for every number above, except the seed.");
 }
 
-// A grid of images from the first seed's run, if there is one.
+// A grid of images from the shown run, if there is one.
 static int put_grid(rg_document_t *document, const rg_plan_t *plan, const char *root, int row,
                     const char *part)
 {
-    const rg_plan_run_t *run = rg_plan_find(plan, row, plan->n_annotated - 1, 0);
-    char *path =
-             rg_format("%s/%s/samples/eval-%s%s.png", root, run->folder, rg_stage_name(plan->stage), part),
+    char *path = rg_format("%s/%s/samples/eval-%s%s.png", root, shown_run(plan, row)->folder,
+                           rg_stage_name(plan->stage), part),
          *id = rg_format("grid-%s%s", plan->row[row].name, part),
          *caption = rg_format("%s%s", plan->row[row].title, part);
     int err = rg_exists(path) ? rg_document_picture(document, id, path, caption) : 0;
@@ -171,7 +177,7 @@ static int put_grids(rg_document_t *document, const rg_config_t *config, const r
     for (int row = 0; row < plan->n_rows && !err; row++) err = put_grid(document, plan, root, row, "");
     for (int a = 0; a < attributes->count && plan->stage == RG_STAGE_3 && !err; a++) {
         snprintf(part, sizeof part, "-%s", attributes->name[a]);
-        err = put_grid(document, plan, root, RG_PLAN_ROW_RETRIEVED, part);
+        err = put_grid(document, plan, root, plan->main_row, part);
     }
     return err;
 }
@@ -202,16 +208,17 @@ static int report_results(const rg_config_t *config, enum rg_plan_table which, c
     return err;
 }
 
-int rg_experiment_run(const rg_runner_options_t *options, const rg_config_t *config, enum rg_plan_table table,
-                      int seeds, char **out)
+int rg_experiment_run(const rg_runner_options_t *options, const rg_config_t *config,
+                      const rg_plan_spec_t *spec, char **out)
 {
     rg_plan_t plan;
     char root[RG_PATH_SIZE];
     rg_config_path(config, "experiment", root);
-    rg_plan_init(&plan, table, config, seeds, root);
-    char *folder = rg_format("%s/%s", root, TABLES[table].name);
-    int err = rg_runner_run(options, &plan, root);
-    if (!err) err = report_results(config, table, &plan, root, folder);
+    int err = rg_plan_init(&plan, spec, config, root);
+    if (err) return err;
+    char *folder = rg_format("%s/%s", root, TABLES[spec->table].name);
+    err = rg_runner_run(options, &plan, root);
+    if (!err) err = report_results(config, spec->table, &plan, root, folder);
     rg_plan_fini(&plan);
     if (err)
         free(folder);

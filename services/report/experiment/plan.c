@@ -4,6 +4,9 @@
 //                                          -> a100-s1-retrieved   (stage 3, row "retrieved") ...
 //              -> a100-s2                  -> ...                 the next seed
 //              -> a25-s1                   -> ...                 table 3: a quarter of the annotation
+//                     a25-s1-retrieved-c6                         curve: with stage3.loss.classify 6
+//                     a25-s1-set50                                sizes: half of the unannotated images
+//   a25-s1-judge -> a25-s1 ...                                    with classifier.images: others
 //
 // The rows of table 1 train stage 2 and take stage 1 only.
 #include "services/report/experiment/plan.h"
@@ -16,6 +19,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/err.h"
 #include "common/model/stage.h"
 
 // The paper's R and its optimiser. The last four keys choose the kinds of negatives.
@@ -45,9 +49,28 @@ static const rg_plan_row_t MODELS[] = {
     [RG_PLAN_ROW_RANDOM] = {"random", "RG-UNIT, random neighbours", {"retrieval.neighbours=random"}},
 };
 
+static const rg_plan_row_t SIZES[] = {
+    {"set0", "none", {"retrieval.neighbours=retrieved"}, .own_set = 1},
+    {"set25", "25 %", {"retrieval.neighbours=retrieved"}, .own_set = 1, .share = 0.25},
+    {"set50", "50 %", {"retrieval.neighbours=retrieved"}, .own_set = 1, .share = 0.5},
+    [RG_PLAN_SIZE_ALL] = {"retrieved", "all", {"retrieval.neighbours=retrieved"}, .share = 1},
+    {"growing", "all, added while it trained", {"retrieval.neighbours=retrieved"}, .own_set = 1, .grows = 1},
+};
+
 static const double FRACTIONS[] = {0.25, 0.5, 1};
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+static const struct {
+    const rg_plan_row_t *row;
+    int rows, stage, main_row;
+} TABLES[RG_PLAN_TABLES] = {
+    [RG_PLAN_TABLE_1] = {RETRIEVALS, COUNT(RETRIEVALS), RG_STAGE_2, 0},
+    [RG_PLAN_TABLE_2] = {MODELS, COUNT(MODELS), RG_STAGE_3, RG_PLAN_ROW_RETRIEVED},
+    [RG_PLAN_TABLE_3] = {MODELS, COUNT(MODELS) - 1, RG_STAGE_3, RG_PLAN_ROW_RETRIEVED},
+    [RG_PLAN_CURVE] = {MODELS, COUNT(MODELS), RG_STAGE_3, RG_PLAN_ROW_RETRIEVED},
+    [RG_PLAN_SIZES] = {SIZES, COUNT(SIZES), RG_STAGE_3, RG_PLAN_SIZE_ALL},
+};
 
 static void add_set(rg_plan_run_t *run, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void add_set(rg_plan_run_t *run, const char *fmt, ...)
@@ -66,16 +89,17 @@ static rg_plan_run_t *add_run(rg_plan_t *plan, const char *root, const rg_plan_r
     add_set(added, "run=%s/%s", root, run->folder);
     add_set(added, "data.annotated=%g", run->annotated);
     add_set(added, "seed=%d", run->seed);
+    if (run->annotated >= 1) add_set(added, "classifier.images=annotated"); // there are no others
     add_set(added, "evaluation.cache=%s/features",
             root); // features of real images are the same for every run
     return added;
 }
 
-static int add_classifier(rg_plan_t *plan, const rg_config_t *config, const char *root)
+static int add_classifier(rg_plan_t *plan, const char *root, const char *folder, double annotated, int seed)
 {
-    rg_plan_run_t run = {
-        .folder = "classifier", .from = -1, .row = -1, .seed = (int)config->seed, .annotated = 1};
+    rg_plan_run_t run = {.from = -1, .row = RG_PLAN_JUDGE, .seed = seed, .annotated = annotated};
     run.first = run.last = RG_STAGE_CLASSIFIER;
+    snprintf(run.folder, sizeof run.folder, "%s", folder);
     add_run(plan, root, &run);
     return plan->n - 1;
 }
@@ -86,7 +110,7 @@ static int add_base(rg_plan_t *plan, const char *root, double annotated, int see
     rg_plan_run_t run = {.first = RG_STAGE_1,
                          .last = RG_STAGE_2,
                          .from = from,
-                         .row = -1,
+                         .row = RG_PLAN_BASE,
                          .seed = seed,
                          .annotated = annotated};
     snprintf(run.folder, sizeof run.folder, "a%.0f-s%d", 100 * annotated, seed);
@@ -94,39 +118,74 @@ static int add_base(rg_plan_t *plan, const char *root, double annotated, int see
     return plan->n - 1;
 }
 
-static void add_row(rg_plan_t *plan, const char *root, int row, int from)
+// A weight that is the configuration's leaves no trace: the run is that of table 2.
+static void add_row(rg_plan_t *plan, const rg_config_t *config, const char *root, int row, int weight,
+                    int from)
 {
+    const rg_plan_row_t *of = &plan->row[row];
+    const int weighted = plan->weight[weight] != config->stage3_loss.classify;
     rg_plan_run_t run = plan->run[from];
+    size_t length;
     run.n_set = 0;
     run.first = run.last = plan->stage;
     run.from = from;
     run.row = row;
-    snprintf(run.folder, sizeof run.folder, "%.40s-%.16s", plan->run[from].folder, plan->row[row].name);
+    run.weight = weight;
+    snprintf(run.folder, sizeof run.folder, "%.30s-%.16s", plan->run[from].folder, of->name);
+    length = strlen(run.folder);
+    if (weighted) snprintf(run.folder + length, sizeof run.folder - length, "-c%g", plan->weight[weight]);
     rg_plan_run_t *added = add_run(plan, root, &run);
-    for (int i = 0; i < RG_PLAN_ROW_SETS && plan->row[row].set[i]; i++)
-        add_set(added, "%s", plan->row[row].set[i]);
-    if (plan->stage == RG_STAGE_3) // shares the embedded images of its base
+    for (int i = 0; i < RG_PLAN_ROW_SETS && of->set[i]; i++) add_set(added, "%s", of->set[i]);
+    if (weighted) add_set(added, "stage3.loss.classify=%g", plan->weight[weight]);
+    if (plan->stage == RG_STAGE_3 && !of->own_set) // shares the embedded images of its base
         add_set(added, "retrieval.path=%s/%s/store", root, plan->run[from].folder);
 }
 
-void rg_plan_init(rg_plan_t *plan, enum rg_plan_table table, const rg_config_t *config, int seeds,
-                  const char *root)
+// The runs of a seed and a fraction. classifier: the run of the shared one; -1: this seed has its own.
+static void add_seed(rg_plan_t *plan, const rg_config_t *config, const char *root, double annotated, int seed,
+                     int classifier)
 {
-    *plan = (rg_plan_t){.row = table == RG_PLAN_TABLE_1 ? RETRIEVALS : MODELS,
-                        .n_rows = table == RG_PLAN_TABLE_1   ? COUNT(RETRIEVALS)
-                                  : table == RG_PLAN_TABLE_2 ? COUNT(MODELS)
-                                                             : COUNT(MODELS) - 1,
+    char folder[RG_NAME_SIZE];
+    snprintf(folder, sizeof folder, "a%.0f-s%d-judge", 100 * annotated, seed);
+    if (classifier < 0) classifier = add_classifier(plan, root, folder, annotated, seed);
+    int base = add_base(plan, root, annotated, seed, classifier);
+    for (int row = 0; row < plan->n_rows; row++)
+        for (int weight = 0; weight < plan->n_weights; weight++)
+            add_row(plan, config, root, row, weight, base);
+}
+
+static void add_runs(rg_plan_t *plan, const rg_config_t *config, const char *root)
+{
+    const int others = config->classifier_images == RG_CLASSIFIER_OTHERS;
+    int shared = -1;
+    for (int a = 0; a < plan->n_annotated && shared < 0; a++)
+        if (!others || plan->annotated[a] >= 1)
+            shared = add_classifier(plan, root, "classifier", 1, plan->first_seed);
+    for (int s = 0; s < plan->seeds; s++) // seed by seed: an interrupted experiment has complete pairs
+        for (int a = 0; a < plan->n_annotated; a++)
+            add_seed(plan, config, root, plan->annotated[a], plan->first_seed + s,
+                     others && plan->annotated[a] < 1 ? -1 : shared);
+}
+
+int rg_plan_init(rg_plan_t *plan, const rg_plan_spec_t *spec, const rg_config_t *config, const char *root)
+{
+    const int table = spec->table;
+    if (table == RG_PLAN_SIZES && config->data.annotated >= 1)
+        return rg_fail(RG_ECONFIG, "data.annotated: is 1, so that there are no unannotated images to add");
+    *plan = (rg_plan_t){.row = TABLES[table].row,
+                        .n_rows = TABLES[table].rows,
                         .annotated = table == RG_PLAN_TABLE_3 ? FRACTIONS : &config->data.annotated,
                         .n_annotated = table == RG_PLAN_TABLE_3 ? COUNT(FRACTIONS) : 1,
-                        .stage = table == RG_PLAN_TABLE_1 ? RG_STAGE_2 : RG_STAGE_3,
-                        .seeds = seeds};
-    plan->run = rg_alloc((size_t)(1 + plan->n_annotated * seeds * (1 + plan->n_rows)) * sizeof *plan->run);
-    int classifier = add_classifier(plan, config, root);
-    for (int s = 0; s < seeds; s++) // seed by seed: an interrupted experiment has complete pairs
-        for (int a = 0; a < plan->n_annotated; a++) {
-            int base = add_base(plan, root, plan->annotated[a], (int)config->seed + s, classifier);
-            for (int row = 0; row < plan->n_rows; row++) add_row(plan, root, row, base);
-        }
+                        .weight = table == RG_PLAN_CURVE ? spec->weight : &config->stage3_loss.classify,
+                        .n_weights = table == RG_PLAN_CURVE ? spec->n_weights : 1,
+                        .stage = TABLES[table].stage,
+                        .main_row = TABLES[table].main_row,
+                        .first_seed = (int)config->seed,
+                        .seeds = spec->seeds};
+    int most = 1 + plan->n_annotated * plan->seeds * (2 + plan->n_rows * plan->n_weights);
+    plan->run = rg_alloc((size_t)most * sizeof *plan->run);
+    add_runs(plan, config, root);
+    return 0;
 }
 
 void rg_plan_fini(rg_plan_t *plan)
@@ -135,12 +194,13 @@ void rg_plan_fini(rg_plan_t *plan)
     plan->run = NULL;
 }
 
-const rg_plan_run_t *rg_plan_find(const rg_plan_t *plan, int row, int annotated, int seed)
+const rg_plan_run_t *rg_plan_find(const rg_plan_t *plan, int row, int annotated, int weight, int seed)
 {
-    int first = plan->run[0].seed;
-    for (int i = 1; i < plan->n; i++)
-        if (plan->run[i].row == row && plan->run[i].annotated == plan->annotated[annotated] &&
-            plan->run[i].seed == first + seed)
-            return &plan->run[i];
+    for (int i = 0; i < plan->n; i++) {
+        const rg_plan_run_t *run = &plan->run[i];
+        if (run->row == row && run->annotated == plan->annotated[annotated] &&
+            (row == RG_PLAN_BASE || run->weight == weight) && run->seed == plan->first_seed + seed)
+            return run;
+    }
     return NULL;
 }

@@ -8,6 +8,7 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/report/evaluation_report.h"
+#include "services/report/experiment/runner.h"
 #include "services/report/record.h"
 
 // ---- statistics
@@ -51,8 +52,20 @@ rg_statistic_t rg_statistic_paired(const double *a, const double *b, int n)
 
 // ---- reports
 
-// Reads the reports of all stages of a run.
+// Adds what the runner noted of a growing set to the report of stage 3.
+static int results_read_growth(json_t *reports, const char *folder)
+{
+    json_error_t at;
+    char *path = rg_format("%s/%s", folder, RG_RUNNER_GROWTH);
+    json_t *growth = json_load_file(path, 0, &at);
+    json_object_update(json_object_get(reports, rg_stage_name(RG_STAGE_3)), growth);
+    int err = growth ? 0 : rg_fail(RG_EFORMAT, "%s:%d: %s", path, at.line, at.text);
+    json_decref(growth);
+    free(path);
+    return err;
+}
 
+// Reads the reports of all stages of a run.
 static int results_read_run(rg_results_t *results, int position, const char *root)
 {
     const rg_plan_run_t *run = &results->plan->run[position];
@@ -64,6 +77,8 @@ static int results_read_run(rg_results_t *results, int position, const char *roo
         err = rg_run_read_report(&report, folder, stage);
         if (!err) json_object_set_new(results->report[position], rg_stage_name(stage), report);
     }
+    if (!err && run->row >= 0 && results->plan->row[run->row].grows)
+        err = results_read_growth(results->report[position], folder);
     free(folder);
     return err;
 }
@@ -73,11 +88,11 @@ static int results_check_run(const rg_results_t *results, int position)
 {
     const rg_plan_t *plan = results->plan;
     const rg_plan_run_t *run = &plan->run[position];
-    if (run->row == RG_PLAN_BASE) return 0;
+    if (run->row < 0) return 0;
     const char *stage = rg_stage_name(plan->stage);
     const json_t *ours = json_object_get(results->report[position], stage);
     for (int i = 0; i < position; i++)
-        if (plan->run[i].from == run->from && plan->run[i].row != RG_PLAN_BASE) {
+        if (plan->run[i].from == run->from && plan->run[i].row >= 0) {
             int err = rg_report_comparable(ours, json_object_get(results->report[i], stage));
             if (err) return rg_fail(err, "%s and %s: %s", run->folder, plan->run[i].folder, rg_error());
         }
@@ -131,7 +146,7 @@ void rg_results_list(const rg_results_t *results, rg_table_t *table)
 
 json_t *rg_results_report(const rg_results_t *results, int row, int stage)
 {
-    const rg_plan_run_t *run = rg_plan_find(results->plan, row, 0, 0);
+    const rg_plan_run_t *run = rg_plan_find(results->plan, row, 0, 0, 0);
     return json_object_get(results->report[run - results->plan->run], rg_stage_name(stage));
 }
 
@@ -168,7 +183,7 @@ void rg_results_values(const rg_results_t *results, rg_result_key_t number, doub
 {
     const rg_plan_t *plan = results->plan;
     for (int seed = 0; seed < plan->seeds; seed++) {
-        const rg_plan_run_t *run = rg_plan_find(plan, number.row, number.annotated, seed);
+        const rg_plan_run_t *run = rg_plan_find(plan, number.row, number.annotated, number.weight, seed);
         values[seed] = number_in(
             json_object_get(results->report[run - plan->run], rg_stage_name(number.stage)), number.key);
     }

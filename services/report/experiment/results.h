@@ -39,12 +39,13 @@ typedef struct {
 int rg_results_open(rg_results_t *results, const rg_plan_t *plan, const char *root);
 void rg_results_close(rg_results_t *results); // accepts a zeroed struct
 
-// Which number: of a row (or RG_PLAN_BASE) at a fraction of annotation, both by position, and of a stage;
-// one value per seed. A key that ends in ".*" is the mean of a number's parts: "frechet_latent.*" averages
-// all domains.
+// Which number: of a row (or RG_PLAN_BASE) at a fraction of annotation and at a weight, all by position, and
+// of a stage; one value per seed. A key that ends in ".*" is the mean of a number's parts: "frechet_latent.*"
+// averages all domains. set_complete_at (runner.h) counts as a number of a growing row's stage 3.
 typedef struct {
     int row, annotated, stage;
     const char *key;
+    int weight;
 } rg_result_key_t;
 
 // values [seeds]; NAN where the number is missing.
@@ -57,7 +58,7 @@ rg_statistic_t rg_results_difference(const rg_results_t *results, rg_result_key_
 // Makes a table of every number of every run, one per row.
 void rg_results_list(const rg_results_t *results, rg_table_t *table);
 
-// The first seed's report of a row or of RG_PLAN_BASE, borrowed.
+// The first report of a row or of RG_PLAN_BASE, borrowed.
 json_t *rg_results_report(const rg_results_t *results, int row, int stage);
 
 #endif

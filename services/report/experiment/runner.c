@@ -2,7 +2,8 @@
 //
 //   config.yaml         keeps what training depends on; a folder that is not new must agree with it
 //   STAGE.safetensors   of the earlier stages become hard links to the checkpoints of the base
-//   rg-ctl              up; train and evaluate, stage by stage; down
+//   rg-ctl              up; fill the retrieval set, if it is the run's own; train and evaluate, stage by
+//                       stage; down
 //   finished.yaml       is written with the whole configuration; a run that has the same one is skipped
 #include "services/report/experiment/runner.h"
 
@@ -15,12 +16,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/model/stage.h"
+#include "services/report/record.h"
 
 enum { PATH = 1024, CONFIG_BYTES_MAX = 1 << 20 };
 
@@ -37,37 +40,37 @@ typedef struct {
 
 // ---- commands of rg-ctl
 
-static void add_settings(const work_t *work, const char **args, int n)
+enum { WORDS_MAX = 6 };
+
+// Begins with the words of the command.
+static const char **command_args(const work_t *work, const char *const *words)
 {
     const rg_runner_options_t *options = work->options;
+    const size_t most = 2 * (size_t)(options->n_set + work->run->n_set) + WORDS_MAX + 4;
+    const char **args = rg_alloc(most * sizeof *args);
+    int n = 0;
+    args[n++] = "rg-ctl";
+    for (; *words; words++) args[n++] = *words;
     if (options->config_path) args[n++] = "--config", args[n++] = options->config_path;
     for (int i = 0; i < options->n_set; i++) args[n++] = "--set", args[n++] = options->set[i];
     for (int i = 0; i < work->run->n_set; i++) args[n++] = "--set", args[n++] = work->run->set[i];
     args[n] = NULL;
+    return args;
 }
 
 // Standard output goes to the log. Progress, on standard error, stays on the terminal.
-static int command_start(const work_t *work, const char *const *args, pid_t *pid)
+static int command_start(const work_t *work, const char *const *words, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;
+    const char **args = command_args(work, words);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, work->log, O_WRONLY | O_CREAT | O_APPEND, 0644);
     int failed =
         posix_spawn(pid, work->options->program, &actions, NULL, (char *const *)(uintptr_t)args, environ);
     posix_spawn_file_actions_destroy(&actions);
+    free(args);
     errno = failed;
-    return failed ? rg_fail_errno(RG_EIO, "rg-ctl %s: cannot run", args[1]) : 0;
-}
-
-// Passes a signal on, in case it reached only this process.
-static int command_wait(const work_t *work, pid_t pid, int *status)
-{
-    int told = 0;
-    while (waitpid(pid, status, 0) < 0) {
-        if (errno != EINTR) return rg_fail_errno(RG_EIO, "waitpid");
-        if (atomic_load(work->options->interrupted) && !told++) kill(pid, SIGINT);
-    }
-    return 0;
+    return failed ? rg_fail_errno(RG_EIO, "rg-ctl %s: cannot run", words[0]) : 0;
 }
 
 static int fail_stopped(void)
@@ -75,24 +78,32 @@ static int fail_stopped(void)
     return rg_fail(RG_ESTOPPED, "stopped; run the same command again to continue");
 }
 
-// Runs rg-ctl COMMAND [--stage STAGE] with the settings of the run.
-static int command_run(const work_t *work, const char *name, const char *stage)
+static int fail_command(const work_t *work, const char *const *words)
 {
-    const size_t most = 2 * (size_t)(work->options->n_set + work->run->n_set) + 8;
-    const char **args = rg_alloc(most * sizeof *args);
-    int n = 0, status;
-    pid_t pid;
-    args[n++] = "rg-ctl", args[n++] = name;
-    if (stage) args[n++] = "--stage", args[n++] = stage;
-    add_settings(work, args, n);
-    int err = command_start(work, args, &pid);
-    free(args);
-    if (!err) err = command_wait(work, pid, &status);
-    if (err) return err;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
+    char command[128] = "";
     if (atomic_load(work->options->interrupted)) return fail_stopped();
-    return rg_fail(RG_EREMOTE, "%s: rg-ctl %s%s%s failed: see %s", work->run->folder, name,
-                   stage ? " --stage " : "", stage ? stage : "", work->log);
+    for (size_t n = 0; *words && n < sizeof command; words++)
+        n += (size_t)snprintf(command + n, sizeof command - n, " %s", *words);
+    return rg_fail(RG_EREMOTE, "%s: rg-ctl%s failed: see %s", work->run->folder, command, work->log);
+}
+
+// Waits for the end of a command. Passes a signal on, in case it reached only this process.
+static int command_wait(const work_t *work, const char *const *words, pid_t pid)
+{
+    int status, told = 0;
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR) return rg_fail_errno(RG_EIO, "waitpid");
+        if (atomic_load(work->options->interrupted) && !told++) kill(pid, SIGINT);
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : fail_command(work, words);
+}
+
+// Runs rg-ctl WORDS with the settings of the run.
+static int command_run(const work_t *work, const char *const *words)
+{
+    pid_t pid;
+    int err = command_start(work, words, &pid);
+    return err ? err : command_wait(work, words, pid);
 }
 
 // ---- the folder of a run
@@ -193,15 +204,83 @@ static int take_stages(const work_t *work)
     return err;
 }
 
+// ---- a set that grows while stage 3 trains
+
+// The iteration of stage 3 that the run's metrics have reached; 0: none.
+static json_int_t iteration_reached(const work_t *work)
+{
+    json_t *stages;
+    if (rg_run_read_training(&stages, work->folder) != 0) return 0;
+    const json_t *line = rg_run_last_line(json_object_get(stages, rg_stage_name(RG_STAGE_3)));
+    json_int_t iteration = json_integer_value(json_object_get(line, "iteration"));
+    json_decref(stages);
+    return iteration;
+}
+
+// 1 if the command has ended; it can still be waited for.
+static int command_ended(pid_t pid)
+{
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+}
+
+// An interrupted run has noted it the first time.
+static int note_growth(const work_t *work)
+{
+    char path[PATH], text[64];
+    snprintf(path, sizeof path, "%s/%s", work->folder, RG_RUNNER_GROWTH);
+    if (rg_exists(path)) return 0;
+    snprintf(text, sizeof text, "{\"set_complete_at\": %lld.0}\n", (long long)iteration_reached(work));
+    return rg_file_write(path, text, strlen(text));
+}
+
+// Adds the images once the stage iterates, or if its command has ended.
+static int add_meanwhile(const work_t *work, pid_t trainer)
+{
+    static const char *const add[] = {"add-images", "--training", NULL};
+    const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+    while (!command_ended(trainer) && iteration_reached(work) == 0) nanosleep(&pause, NULL);
+    int err = command_run(work, add);
+    return err ? err : note_growth(work);
+}
+
+static int train_growing(const work_t *work, const char *const *train)
+{
+    rg_failure_t failure = {0};
+    pid_t trainer;
+    int err = command_start(work, train, &trainer);
+    if (err) return err;
+    rg_failure_keep(&failure, add_meanwhile(work, trainer));
+    rg_failure_keep(&failure, command_wait(work, train, trainer));
+    return rg_failure_raise(&failure);
+}
+
 // ---- a run
+
+static const rg_plan_row_t *row_of(const work_t *work)
+{
+    return work->run->row >= 0 ? &work->plan->row[work->run->row] : NULL;
+}
+
+// Fills a retrieval set of the row's own.
+static int fill_set(const work_t *work)
+{
+    char share[32];
+    const char *const words[] = {"add-images", "--training", "--share", share, NULL};
+    if (!row_of(work) || !row_of(work)->own_set) return 0;
+    snprintf(share, sizeof share, "%g", row_of(work)->share);
+    return command_run(work, words);
+}
 
 static int train_and_evaluate(const work_t *work)
 {
-    int err = 0;
+    const int grows = row_of(work) && row_of(work)->grows;
+    int err = fill_set(work);
     for (int stage = work->run->first; stage <= work->run->last && !err; stage++) {
-        const char *name = rg_stage_name(stage);
-        err = command_run(work, "train", name);
-        if (!err) err = command_run(work, "evaluate", name);
+        const char *const train[] = {"train", "--stage", rg_stage_name(stage), NULL},
+                          *const evaluate[] = {"evaluate", "--stage", rg_stage_name(stage), NULL};
+        err = grows ? train_growing(work, train) : command_run(work, train);
+        if (!err) err = command_run(work, evaluate);
     }
     return err;
 }
@@ -209,11 +288,12 @@ static int train_and_evaluate(const work_t *work)
 // Stops the services also after an error, which is the one that is reported.
 static int serve_run(const work_t *work)
 {
+    static const char *const up[] = {"up", NULL}, *const down[] = {"down", NULL};
     rg_failure_t failure = {0};
-    int err = command_run(work, "up", NULL);
+    int err = command_run(work, up);
     if (err) return err;
     rg_failure_keep(&failure, train_and_evaluate(work));
-    rg_failure_keep(&failure, command_run(work, "down", NULL));
+    rg_failure_keep(&failure, command_run(work, down));
     return rg_failure_raise(&failure);
 }
 

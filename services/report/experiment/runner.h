@@ -1,6 +1,10 @@
 // The runner of a plan. For each run, in the run's folder, it starts the services, trains and evaluates the
 // stages, and stops the services, all with commands of rg-ctl. Their output goes to the folder's log.
 //
+// A row with a retrieval set of its own fills it before it trains. The set of a growing row gets the remaining
+// training images while stage 3 trains; RG_RUNNER_GROWTH in its folder then has set_complete_at, the iteration
+// after which all of them were in the set.
+//
 // A finished run is skipped. A folder remembers the configuration that it was begun with and refuses
 // another one.
 #ifndef RG_EXPERIMENT_RUNNER_H
@@ -9,6 +13,8 @@
 #include <stdatomic.h>
 
 #include "services/report/experiment/plan.h"
+
+#define RG_RUNNER_GROWTH "growth.json"
 
 // What every command of rg-ctl is started with.
 typedef struct {

@@ -10,6 +10,8 @@
 void rg_tables_retrieval(rg_document_t *document, const rg_results_t *results, int k);   // table 1
 void rg_tables_translation(rg_document_t *document, const rg_results_t *results, int k); // table 2
 void rg_tables_annotation(rg_document_t *document, const rg_results_t *results, int k);  // table 3
+void rg_tables_curve(rg_document_t *document, const rg_results_t *results, int k);
+void rg_tables_sizes(rg_document_t *document, const rg_results_t *results, int k);
 
 // ---- shared by the tables
 

@@ -7,7 +7,7 @@
 //   put_retrieval_beside    precision of the neighbours
 //
 // Table 2 is that for the whole annotation. Table 3 repeats it for each fraction, after an overview by
-// fraction.
+// fraction. sizes has the first two for its rows, each minus the whole set, and a curve by size.
 #include "services/report/experiment/tables.h"
 
 #include <math.h>
@@ -96,24 +96,30 @@ static void put_mode(rg_document_t *document, const rg_results_t *results, int a
     rg_document_table(document, &table, "Mean and standard deviation over seeds.");
 }
 
+// Row a minus row b.
+static void put_row_difference(rg_table_t *table, const rg_results_t *results, int a, int b, int annotated,
+                               const char *mode)
+{
+    char key[RG__KEY];
+    for (int i = 0; i < measures_count(results); i++) {
+        rg_result_key_t of_a = {a, annotated, RG_STAGE_3, rg__mode_key(key, MEASURES[i].key, mode)},
+                        of_b = of_a;
+        of_b.row = b;
+        rg__put_difference(table, rg_results_difference(results, of_a, of_b), MEASURES[i].decimals);
+    }
+}
+
 // RG-UNIT minus each other row.
 static void put_mode_differences(rg_document_t *document, const rg_results_t *results, int annotated,
                                  const char *mode, const char *id)
 {
     const rg_plan_t *plan = results->plan;
     rg_table_t table;
-    char key[RG__KEY];
     columns_init(&table, id, mode, MEASURES, measures_count(results));
     for (int row = 0; row < plan->n_rows; row++) {
         if (row == RG_PLAN_ROW_RETRIEVED) continue;
         rg_table_cell(&table, "RG-UNIT minus %s", plan->row[row].title);
-        for (int i = 0; i < measures_count(results); i++) {
-            rg_result_key_t ours = {RG_PLAN_ROW_RETRIEVED, annotated, RG_STAGE_3,
-                                    rg__mode_key(key, MEASURES[i].key, mode)},
-                            other = ours;
-            other.row = row;
-            rg__put_difference(&table, rg_results_difference(results, ours, other), MEASURES[i].decimals);
-        }
+        put_row_difference(&table, results, RG_PLAN_ROW_RETRIEVED, row, annotated, mode);
     }
     rg_document_table(document, &table,
                       "Differences within a seed: mean and 95 % interval. An interval that contains 0 shows "
@@ -298,4 +304,85 @@ void rg_tables_annotation(rg_document_t *document, const rg_results_t *results, 
         rg_document_heading(document, heading);
         put_fraction(document, results, a, k);
     }
+}
+
+// ---- sizes
+
+static void put_size_differences(rg_document_t *document, const rg_results_t *results, const char *mode)
+{
+    const rg_plan_t *plan = results->plan;
+    char id[RG__KEY];
+    rg_table_t table;
+    snprintf(id, sizeof id, "gains-%s", mode);
+    columns_init(&table, id, mode, MEASURES, measures_count(results));
+    for (int row = 0; row < plan->n_rows; row++) {
+        if (row == plan->main_row) continue;
+        rg_table_cell(&table, "%s minus all", plan->row[row].title);
+        put_row_difference(&table, results, row, plan->main_row, RG__WHOLE, mode);
+    }
+    rg_document_table(document, &table, "Differences within a seed: mean and 95 % interval.");
+}
+
+static void draw_sizes(rg_document_t *document, const rg_results_t *results)
+{
+    const rg_plan_t *plan = results->plan;
+    const int n = plan->main_row + 1; // sizes in ascending order
+    double x[RG__ROWS_MAX], y[RG__MODES][RG__ROWS_MAX];
+    rg_svg_series_t series[RG__MODES];
+    char key[RG__KEY];
+    for (int row = 0; row < n; row++) x[row] = 100 * plan->row[row].share;
+    for (int m = 0; m < RG__MODES; m++) {
+        for (int row = 0; row < n; row++)
+            y[m][row] =
+                rg_results_mean(results, (rg_result_key_t){row, RG__WHOLE, RG_STAGE_3,
+                                                           rg__mode_key(key, "frechet_%s.*", rg__modes[m])})
+                    .mean;
+        series[m] = (rg_svg_series_t){rg__modes[m], x, y[m], n};
+    }
+    const rg_svg_plot_t plot = {.title = "Frechet distance by domain, by size of the retrieval set",
+                                .x_title = "unannotated training images in the retrieval set, %",
+                                .y_title = "Frechet distance by domain",
+                                .series = series,
+                                .n = RG__MODES};
+    rg_document_figure(document, "sizes", rg_svg_plot(&plot), "Means over seeds.");
+}
+
+// When the images of growing sets had come.
+static void put_growth(rg_document_t *document, const rg_results_t *results)
+{
+    const rg_plan_t *plan = results->plan;
+    double iteration[RG_STATISTIC_MAX];
+    rg_table_t table;
+    rg_table_init(&table, "growth", (const char *[]){"seed", "all images in the set after iteration"}, 2);
+    for (int row = 0; row < plan->n_rows; row++) {
+        if (!plan->row[row].grows) continue;
+        rg_results_values(results, (rg_result_key_t){row, RG__WHOLE, RG_STAGE_3, "set_complete_at"},
+                          iteration);
+        for (int seed = 0; seed < plan->seeds; seed++) {
+            rg_table_cell(&table, "%d", plan->first_seed + seed);
+            rg_table_cell(&table, "%.0f", iteration[seed]);
+        }
+    }
+    rg_document_table(document, &table,
+                      "Stage 3 of the row \"all, added while it trained\" began without unannotated images.");
+}
+
+void rg_tables_sizes(rg_document_t *document, const rg_results_t *results, int k)
+{
+    char id[RG__KEY];
+    (void)k;
+    rg_document_heading(document, "By size of the retrieval set");
+    rg_document_text(
+        document,
+        "RG-UNIT with the annotated training images (%g %% of them) and a share of the others in "
+        "its retrieval set. A smaller share is a part of a larger one. Other settings are those of "
+        "table 2.",
+        100 * results->plan->annotated[RG__WHOLE]);
+    draw_sizes(document, results);
+    for (int m = 0; m < RG__MODES; m++) {
+        snprintf(id, sizeof id, "sizes-%s", rg__modes[m]);
+        put_mode(document, results, RG__WHOLE, rg__modes[m], id);
+        put_size_differences(document, results, rg__modes[m]);
+    }
+    put_growth(document, results);
 }
