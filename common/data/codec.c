@@ -1,5 +1,6 @@
 #include "common/data/codec.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,27 +84,84 @@ int rg_image_inspect(const rg_image_file_t *file, rg_image_facts_t *facts)
     return err;
 }
 
+// ---- decoding within bounds of memory
+
+enum { LARGE = 16 << 20, DENOM_MAX = 8 };
+
+// The bytes of pixels at a scale. Decoders use up to four channels.
+static size_t pixel_bytes(const rg_image_facts_t *facts, int denom, size_t channels)
+{
+    size_t width = (size_t)facts->width / (size_t)denom + 1,
+           height = (size_t)facts->height / (size_t)denom + 1;
+    return width * height * channels;
+}
+
+static int choose_denominator(const rg_image_facts_t *facts, int crop, int min_side)
+{
+    int side = facts->width < facts->height ? facts->width : facts->height, denom = 1;
+    int may_stay = facts->format != RG_IMAGE_JPEG && pixel_bytes(facts, 1, 4) <= LARGE;
+    if (crop > 0) side = crop;
+    if (may_stay || facts->fixed_scale || min_side <= 0) return 1;
+    while (denom < DENOM_MAX && side / (2 * denom) >= min_side) denom *= 2;
+    return denom;
+}
+
+static int check_memory(const rg_image_file_t *file, const rg_image_facts_t *facts, size_t bytes)
+{
+    const size_t side = (size_t)file->limits->max_side, most = side * side * 4 + LARGE;
+    if (bytes <= most) return 0;
+    return rg_fail(
+        RG_ELIMIT,
+        "%s: decoding %dx%d pixels of this kind takes %zu MiB, and limits.image_max_side %zu allows "
+        "%zu MiB: shrink the image, store it as a baseline JPEG, or raise the key",
+        file->origin, facts->width, facts->height, bytes >> 20, side, most >> 20);
+}
+
+static int decode_format(const rg_image_file_t *file, int crop, int min_side, rg_image_t *image,
+                         rg_image_facts_t *facts)
+{
+    facts->warnings = 0; // of the header, which is read again
+    if (facts->format == RG_IMAGE_JPEG) return rg__jpeg_decode(file, crop, min_side, image, facts);
+    if (facts->format == RG_IMAGE_PNG) return rg__png_decode(file, image, facts);
+    return rg__webp_decode(file, image, facts);
+}
+
+// The orientation of a PNG may be known only now.
+static int turn_upright(const rg_image_file_t *file, rg_image_t *image, rg_image_facts_t *facts)
+{
+    size_t pixels = pixel_bytes(facts, facts->scale_denom, 4);
+    int err = facts->orientation > 1 ? check_memory(file, facts, 2 * pixels) : 0;
+    if (!err) err = rg__exif_turn(image, facts->orientation);
+    if (err)
+        rg_image_fini(image);
+    else
+        exchange_sides(facts);
+    return err;
+}
+
+// Large images wait for each other, so that the threads of a process do not add up their memory.
+int rg__image_decode(const rg_image_file_t *file, int crop, int min_side, rg_image_t *image,
+                     rg_image_facts_t *facts)
+{
+    static pthread_mutex_t large = PTHREAD_MUTEX_INITIALIZER;
+    rg_image_t decoded = {0};
+    facts->scale_denom = choose_denominator(facts, crop, min_side);
+    size_t bytes = facts->work_bytes + pixel_bytes(facts, facts->scale_denom, 4);
+    int err = check_memory(file, facts, bytes);
+    if (err) return err;
+    if (bytes > LARGE) pthread_mutex_lock(&large);
+    err = decode_format(file, crop, min_side, &decoded, facts);
+    if (!err) err = turn_upright(file, &decoded, facts);
+    if (bytes > LARGE) pthread_mutex_unlock(&large);
+    if (!err) *image = decoded;
+    return err;
+}
+
 int rg_image_decode_scaled(const rg_image_file_t *file, int crop, int min_side, rg_image_t *image,
                            rg_image_facts_t *facts)
 {
-    rg_image_t decoded = {0};
-    int err = check_file(file, facts);
-    if (err) return err;
-    if (facts->format == RG_IMAGE_JPEG)
-        err = rg__jpeg_decode(file, crop, min_side, &decoded, facts);
-    else if (facts->format == RG_IMAGE_PNG)
-        err = rg__png_decode(file, &decoded, facts);
-    else
-        err = rg__webp_decode(file, &decoded, facts);
-    if (err) return err;
-    err = rg__exif_turn(&decoded, facts->orientation);
-    if (err) {
-        rg_image_fini(&decoded);
-        return err;
-    }
-    exchange_sides(facts);
-    *image = decoded;
-    return 0;
+    int err = rg_image_inspect(file, facts);
+    return err ? err : rg__image_decode(file, crop, min_side, image, facts);
 }
 
 // ---- writing

@@ -5,18 +5,22 @@
 
 #include "common/data/image.h"
 
-// The header: fills facts->width and height as they are stored, and the orientation if it stands there.
-// RG_EFORMAT, RG_ELIMIT.
+// The header: fills facts->width and height as they are stored, the orientation if it stands there, and what
+// the decoder needs: work_bytes, fixed_scale. RG_EFORMAT, RG_ELIMIT.
 int rg__jpeg_inspect(const rg_image_file_t *file, rg_image_facts_t *facts);
 int rg__png_inspect(const rg_image_file_t *file, rg_image_facts_t *facts);
 int rg__webp_inspect(const rg_image_file_t *file, rg_image_facts_t *facts);
 
-// The pixels, and all facts. The caller ends the image with rg_image_fini. JPEG: crop and min_side as in
-// rg_image_decode_scaled. RG_EFORMAT, RG_ELIMIT.
+// The pixels at 1/facts->scale_denom, which the caller has chosen, and all other facts. The caller ends the
+// image with rg_image_fini. JPEG: crop and min_side as in rg_image_decode_scaled. RG_EFORMAT, RG_ELIMIT.
 int rg__jpeg_decode(const rg_image_file_t *file, int crop, int min_side, rg_image_t *image,
                     rg_image_facts_t *facts);
 int rg__png_decode(const rg_image_file_t *file, rg_image_t *image, rg_image_facts_t *facts);
 int rg__webp_decode(const rg_image_file_t *file, rg_image_t *image, rg_image_facts_t *facts);
+
+// Decodes a file after rg_image_inspect has filled facts. The rest as rg_image_decode_scaled.
+int rg__image_decode(const rg_image_file_t *file, int crop, int min_side, rg_image_t *image,
+                     rg_image_facts_t *facts);
 
 // Fills width and height. RG_EFORMAT: a side of 0. RG_ELIMIT: a side beyond limits->max_side.
 int rg__image_check_sides(const rg_image_file_t *file, rg_image_facts_t *facts, unsigned width,

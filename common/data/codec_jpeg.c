@@ -24,8 +24,9 @@
 #include "common/core/err.h"
 #include "common/data/exif.h"
 
-// A hostile progressive file repeats cheap scans of a large image; ordinary files have about ten scans.
-enum { SCANS_MAX = 100 };
+// A hostile progressive file repeats cheap scans of a large image. Ordinary files have about ten scans, at
+// most 18 with four components. Each scan visits every block, so large images may have fewer.
+enum { SCANS_MIN = 24, SCANS_MAX = 100, VISITS = 1 << 25 };
 
 typedef struct {
     struct jpeg_error_mgr manager; // first: libjpeg's pointer to it is ours
@@ -95,11 +96,23 @@ static void judge_message(j_common_ptr codec, int level)
     rg__image_warn(trap->facts, text);
 }
 
+static size_t count_blocks(const struct jpeg_decompress_struct *codec)
+{
+    size_t blocks = 0;
+    for (int c = 0; c < codec->num_components; c++)
+        blocks += (size_t)codec->comp_info[c].width_in_blocks * codec->comp_info[c].height_in_blocks;
+    return blocks;
+}
+
 static void count_scans(j_common_ptr codec)
 {
     trap_t *trap = (trap_t *)codec->err;
-    if (((j_decompress_ptr)codec)->input_scan_number <= SCANS_MAX) return;
-    rg_fail(RG_EFORMAT, "%s: more than %d progressive scans", trap->origin, SCANS_MAX);
+    const struct jpeg_decompress_struct *decoder = (j_decompress_ptr)codec;
+    size_t most = VISITS / (count_blocks(decoder) + 1);
+    if (most < SCANS_MIN) most = SCANS_MIN;
+    if (most > SCANS_MAX) most = SCANS_MAX;
+    if ((size_t)decoder->input_scan_number <= most) return;
+    rg_fail(RG_EFORMAT, "%s: more than %zu progressive scans", trap->origin, most);
     longjmp(trap->jump, 1);
 }
 
@@ -133,6 +146,8 @@ static int read_header(decoder_t *d, const rg_image_file_t *file)
     jpeg_mem_src(codec, file->bytes, file->size);
     jpeg_read_header(codec, TRUE);
     facts->orientation = find_orientation(codec);
+    // libjpeg collects the coefficients of all scans before it makes the first pixel.
+    if (jpeg_has_multiple_scans(codec)) facts->work_bytes = count_blocks(codec) * sizeof(JBLOCK);
     return rg__image_check_sides(file, facts, codec->image_width, codec->image_height);
 }
 
@@ -196,13 +211,6 @@ static int read_pixels(decoder_t *d, int crop, int min_side, int denom)
     return 0;
 }
 
-static int denominator(int crop, int min_side)
-{
-    int denom = 1;
-    while (min_side > 0 && denom < 8 && crop / (2 * denom) >= min_side) denom *= 2;
-    return denom;
-}
-
 // denom 0: reads only the header.
 static int jpeg_decode(decoder_t *d, const rg_image_file_t *file, int crop, int min_side, int denom)
 {
@@ -225,7 +233,6 @@ int rg__jpeg_decode(const rg_image_file_t *file, int crop, int min_side, rg_imag
 {
     decoder_t d = {0};
     d.codec.err = trap_init(&d.trap, file->origin, facts);
-    facts->scale_denom = denominator(crop, min_side);
     int err = jpeg_decode(&d, file, crop, min_side, facts->scale_denom);
     jpeg_destroy_decompress(&d.codec);
     if (err)

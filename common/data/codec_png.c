@@ -22,7 +22,9 @@ typedef struct {
     png_structp png;
     png_infop info;
     rg_image_t image;
-    int complete; // all pixels are read
+    uint8_t *row;  // [width*4] of a picture that is scaled
+    uint32_t *sum; // [width/denom*3]
+    int complete;  // all pixels are read
 } png_decoder_t;
 
 static _Noreturn void png_jump(png_structp png, png_const_charp text)
@@ -75,6 +77,7 @@ static int png_read_head(png_decoder_t *d)
 {
     png_read_info(d->png, d->info);
     png_find_orientation(d);
+    d->facts->fixed_scale = png_get_interlace_type(d->png, d->info) != PNG_INTERLACE_NONE;
     return rg__image_check_sides(d->file, d->facts, png_get_image_width(d->png, d->info),
                                  png_get_image_height(d->png, d->info));
 }
@@ -90,18 +93,72 @@ static int png_transform(const png_decoder_t *d, int *passes)
     return png_get_channels(d->png, d->info);
 }
 
-static int png_read_pixels(png_decoder_t *d)
+static int png_fail_memory(const png_decoder_t *d)
 {
-    int passes, channels = png_transform(d, &passes);
+    return rg_fail(RG_ELIMIT, "%s: no memory for %dx%d pixels", d->file->origin, d->facts->width,
+                   d->facts->height);
+}
+
+// An interlaced picture comes in passes over all rows.
+static int png_read_whole(png_decoder_t *d, int channels, int passes)
+{
     size_t width = (size_t)d->facts->width, height = (size_t)d->facts->height;
     size_t row = width * (size_t)channels;
-    if (png_get_rowbytes(d->png, d->info) != row) png_error(d->png, "an unknown kind of pixels");
     d->image = (rg_image_t){d->facts->width, d->facts->height, malloc(row * height)};
-    if (!d->image.rgb)
-        return rg_fail(RG_ELIMIT, "%s: no memory for %zux%zu pixels", d->file->origin, width, height);
+    if (!d->image.rgb) return png_fail_memory(d);
     for (int pass = 0; pass < passes; pass++)
         for (size_t y = 0; y < height; y++) png_read_row(d->png, d->image.rgb + y * row, NULL);
     if (channels == 4) rg__image_lay_on_white(d->image.rgb, width * height);
+    return 0;
+}
+
+// sum [columns,3]: of the pixels of a row, denom by denom.
+static void png_add_row(const uint8_t *rgb, int width, int denom, uint32_t *sum)
+{
+    for (int x = 0; x < width; x++)
+        for (int c = 0; c < 3; c++) sum[3 * (x / denom) + c] += *rgb++;
+}
+
+// The means of boxes of `rows` rows. The last box of a row may be narrower. Zeroes the sums.
+static void png_store_means(uint32_t *sum, int width, int denom, int rows, uint8_t *out)
+{
+    for (int x = 0; x < width; x += denom) {
+        uint32_t n = (uint32_t)(rows * (width - x < denom ? width - x : denom));
+        for (int c = 0; c < 3; c++, sum++) {
+            *out++ = (uint8_t)((*sum + n / 2) / n);
+            *sum = 0;
+        }
+    }
+}
+
+// Scales while it reads: each pixel is the mean of a box of denom x denom pixels.
+static int png_read_scaled(png_decoder_t *d, int channels)
+{
+    const int denom = d->facts->scale_denom, width = d->facts->width, height = d->facts->height;
+    const int columns = (width + denom - 1) / denom, rows = (height + denom - 1) / denom;
+    d->image = (rg_image_t){columns, rows, malloc((size_t)columns * (size_t)rows * 3)};
+    d->row = malloc((size_t)width * (size_t)channels);
+    d->sum = calloc((size_t)columns * 3, sizeof *d->sum);
+    if (!d->image.rgb || !d->row || !d->sum) return png_fail_memory(d);
+    for (int y = 0; y < height; y++) {
+        png_read_row(d->png, d->row, NULL);
+        if (channels == 4) rg__image_lay_on_white(d->row, (size_t)width);
+        png_add_row(d->row, width, denom, d->sum);
+        int filled = y % denom + 1;
+        if (filled == denom || y == height - 1)
+            png_store_means(d->sum, width, denom, filled,
+                            d->image.rgb + (size_t)(y / denom) * (size_t)columns * 3);
+    }
+    return 0;
+}
+
+static int png_read_pixels(png_decoder_t *d)
+{
+    int passes, channels = png_transform(d, &passes);
+    if (png_get_rowbytes(d->png, d->info) != (size_t)d->facts->width * (size_t)channels)
+        png_error(d->png, "an unknown kind of pixels");
+    int err = d->facts->scale_denom > 1 ? png_read_scaled(d, channels) : png_read_whole(d, channels, passes);
+    if (err) return err;
     d->complete = 1;
     png_read_end(d->png, d->info);
     png_find_orientation(d); // it may stand behind the pixels
@@ -134,6 +191,8 @@ int rg__png_decode(const rg_image_file_t *file, rg_image_t *image, rg_image_fact
     png_decoder_t d = {.file = file, .facts = facts};
     int err = png_run(&d, 1);
     png_destroy_read_struct(&d.png, &d.info, NULL);
+    free(d.row);
+    free(d.sum);
     if (err)
         rg_image_fini(&d.image);
     else

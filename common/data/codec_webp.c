@@ -22,12 +22,24 @@ static int webp_fail(const rg_image_file_t *file, int status)
     return rg_fail(RG_EFORMAT, "%s: damaged WebP", file->origin);
 }
 
+// What libwebp takes beside the pixels that it returns: a lossless picture is decoded to 32 bits as a whole,
+// and so may be the alpha of a lossy one. The frames of an animation can be of each kind.
+static size_t webp_bytes_per_pixel(const WebPBitstreamFeatures *features)
+{
+    enum { LOSSY = 1, LOSSLESS = 2 };
+    if (features->format == LOSSLESS) return 4;
+    return features->format == LOSSY && !features->has_alpha ? 0 : 5;
+}
+
 int rg__webp_inspect(const rg_image_file_t *file, rg_image_facts_t *facts)
 {
     WebPBitstreamFeatures features;
     int status = WebPGetFeatures(file->bytes, file->size, &features);
     if (status != VP8_STATUS_OK) return webp_fail(file, status);
-    return rg__image_check_sides(file, facts, (unsigned)features.width, (unsigned)features.height);
+    int err = rg__image_check_sides(file, facts, (unsigned)features.width, (unsigned)features.height);
+    facts->work_bytes = webp_bytes_per_pixel(&features) * (size_t)facts->width * (size_t)facts->height;
+    facts->fixed_scale = features.has_animation;
+    return err;
 }
 
 // The head says how long the file should be: that tells a file that is cut off from a damaged one.
@@ -51,17 +63,29 @@ static void webp_find_orientation(const WebPDemuxer *demuxer, rg_image_facts_t *
     WebPDemuxReleaseChunkIterator(&chunk);
 }
 
-// Decodes a frame to its place on the canvas of width x height RGBA pixels.
+static int scaled_side(int side, int denom)
+{
+    return (side + denom - 1) / denom;
+}
+
+// Decodes a frame to its place on the canvas of RGBA pixels. A picture that is scaled fills the canvas: only
+// animations have smaller frames.
 static int webp_decode_frame(const rg_image_file_t *file, const WebPIterator *frame, uint8_t *canvas,
-                             int width, int height)
+                             const rg_image_facts_t *facts)
 {
     WebPDecoderConfig config;
+    int width = facts->width, height = facts->height, denom = facts->scale_denom;
     if (!WebPInitDecoderConfig(&config)) return webp_fail(file, VP8_STATUS_INVALID_PARAM);
     int status = WebPGetFeatures(frame->fragment.bytes, frame->fragment.size, &config.input);
     if (status != VP8_STATUS_OK) return webp_fail(file, status);
     if (frame->x_offset < 0 || frame->y_offset < 0 || config.input.width > width - frame->x_offset ||
         config.input.height > height - frame->y_offset)
         return rg_fail(RG_EFORMAT, "%s: damaged WebP: a frame outside of the picture", file->origin);
+    if (denom > 1) {
+        config.options.use_scaling = 1;
+        config.options.scaled_width = width = scaled_side(width, denom);
+        config.options.scaled_height = height = scaled_side(height, denom);
+    }
     size_t stride = (size_t)width * 4, at = (size_t)frame->y_offset * stride + (size_t)frame->x_offset * 4;
     config.output.colorspace = MODE_RGBA;
     config.output.is_external_memory = 1;
@@ -80,19 +104,21 @@ static int webp_decode_first(const rg_image_file_t *file, const WebPDemuxer *dem
                                     WebPDemuxGetI(demuxer, WEBP_FF_CANVAS_HEIGHT));
     if (err) return err;
     if (!WebPDemuxGetFrame(demuxer, 1, &frame)) return webp_fail(file, VP8_STATUS_BITSTREAM_ERROR);
-    size_t n = (size_t)facts->width * (size_t)facts->height;
+    const int width = scaled_side(facts->width, facts->scale_denom),
+              height = scaled_side(facts->height, facts->scale_denom);
+    size_t n = (size_t)width * (size_t)height;
     uint8_t *canvas = calloc(n, 4); // transparent
     if (!canvas)
         err = webp_fail(file, VP8_STATUS_OUT_OF_MEMORY);
     else
-        err = webp_decode_frame(file, &frame, canvas, facts->width, facts->height);
+        err = webp_decode_frame(file, &frame, canvas, facts);
     WebPDemuxReleaseIterator(&frame);
     if (err) {
         free(canvas);
         return err;
     }
     rg__image_lay_on_white(canvas, n);
-    *image = (rg_image_t){facts->width, facts->height, canvas};
+    *image = (rg_image_t){width, height, canvas};
     return 0;
 }
 

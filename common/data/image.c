@@ -8,6 +8,7 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/core/simd.h"
+#include "common/data/codec.h"
 #include "common/data/exif.h"
 
 enum { CELEBA_WIDTH = 178, CELEBA_HEIGHT = 218, CROP_LARGEST = 0 };
@@ -190,7 +191,7 @@ int rg_image_load(const rg_image_file_t *file, int crop, int size, uint8_t *out,
     rg_image_t image;
     int err = rg_image_inspect(file, facts);
     if (!err) err = crop_side(crop, facts->width, facts->height, file->origin, &side);
-    if (!err) err = rg_image_decode_scaled(file, side, size, &image, facts);
+    if (!err) err = rg__image_decode(file, side, size, &image, facts);
     if (err) return err;
     crop_resize(&image, facts, side, size, out);
     rg_image_fini(&image);

@@ -26,7 +26,10 @@ void rg_image_fini(rg_image_t *image);                        // accepts a zeroe
 
 // ---- files
 
-// The largest file accepted. The header is checked before anything is decoded.
+// The largest file accepted. The header is checked before anything is decoded. Decoding takes at most four
+// bytes for each pixel of the largest image, and 16 MiB: with sides of 8192 pixels 272 MiB. Few files need
+// more, such as a progressive CMYK JPEG of that size; they are refused by their header. Images that take more
+// than 16 MiB are decoded one at a time in a process.
 typedef struct {
     size_t max_bytes;
     int max_side;
@@ -45,9 +48,11 @@ typedef struct {
     enum rg_image_format format;
     int width, height; // of the upright picture, in the file
     int orientation;   // of EXIF, 1 to 8; 1: stored upright
-    int scale_denom;   // JPEG: decoded at 1/1, 1/2, 1/4 or 1/8
+    int scale_denom;   // decoded at 1/1, 1/2, 1/4 or 1/8
     int warnings;      // of the library, for a file that was read nevertheless
     char warning[96];  // the first of them
+    size_t work_bytes; // that the decoder takes beside the pixels
+    int fixed_scale;   // the decoder cannot scale
 } rg_image_facts_t;
 
 // The limits of the configuration.
@@ -60,10 +65,11 @@ int rg_image_read(const rg_limits_config_t *limits, const char *path, uint8_t **
 // stand behind the pixels. Errors as rg_image_decode_scaled.
 int rg_image_inspect(const rg_image_file_t *file, rg_image_facts_t *facts);
 
-// Decodes a file of any format and kind of pixels to an upright RGB image. The decoder of JPEG may scale by
-// 1/2, 1/4 or 1/8 while it decodes (DCT scaling) as long as a square of `crop` source pixels keeps at least
-// min_side pixels; min_side 0 decodes the full size. If crop and min_side are not 0, it does not fill the
-// rows that are not needed to resize the centred crop to min_side.
+// Decodes a file of any format and kind of pixels to an upright RGB image. The decoder may scale by 1/2, 1/4
+// or 1/8 while it decodes as long as a square of `crop` source pixels (0: the largest) keeps at least
+// min_side pixels; min_side 0 decodes the full size. JPEG is always scaled (DCT scaling), PNG and WebP only
+// if they have more than four million pixels. If crop and min_side are not 0, the decoder of JPEG does not
+// fill the rows that are not needed to resize the centred crop to min_side.
 //   image  out, the caller ends it with rg_image_fini
 //   facts  out, also after an error as far as they are known
 // RG_EFORMAT (another format, which the sentence names; cut off or damaged), RG_ELIMIT.

@@ -50,7 +50,7 @@ static void decode(const rg_data_check_t *check, rg_checked_t *image, const rg_i
 {
     rg_image_t picture = {0};
     rg_image_facts_t facts = {0};
-    int err = rg_image_decode_scaled(file, 0, 0, &picture, &facts);
+    int err = rg_image_decode_scaled(file, 0, check->config->data.img_size, &picture, &facts);
     image->format = facts.format;
     if (err) {
         note(image, RG_FINDING_BROKEN, rg_error());

@@ -90,6 +90,19 @@ void rg_test_exif(uint8_t block[RG_TEST_EXIF], int orientation, int big_endian)
 
 // ---- JPEG
 
+// All means, then coefficients of the first two components one by one. The others stay zero.
+static void use_many_scans(struct jpeg_compress_struct *codec)
+{
+    static jpeg_scan_info script[100] = {{.comps_in_scan = 3, .component_index = {0, 1, 2}}};
+    for (int i = 1; i < 100; i++) {
+        int component = i / DCTSIZE2, coefficient = i % DCTSIZE2 + component;
+        script[i] = (jpeg_scan_info){
+            .comps_in_scan = 1, .component_index = {component}, .Ss = coefficient, .Se = coefficient};
+    }
+    codec->scan_info = script;
+    codec->num_scans = 100;
+}
+
 static uint8_t *make_jpeg_file(const rg_test_file_t *kind, const rg_image_t *picture, size_t *size)
 {
     struct jpeg_compress_struct codec;
@@ -110,6 +123,7 @@ static uint8_t *make_jpeg_file(const rg_test_file_t *kind, const rg_image_t *pic
         1; // sharp borders between the blocks
     codec.arith_code = kind->arithmetic;
     if (kind->progressive) jpeg_simple_progression(&codec);
+    if (kind->scans) use_many_scans(&codec);
     jpeg_start_compress(&codec, TRUE);
     rg_test_exif(app1 + 6, kind->orientation, kind->big_endian);
     if (kind->orientation) jpeg_write_marker(&codec, JPEG_APP0 + 1, app1, sizeof app1);

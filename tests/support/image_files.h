@@ -12,6 +12,7 @@ typedef struct {
     const char *name;
     enum rg_image_format format;
     int progressive, arithmetic; // JPEG
+    int scans;                   // JPEG: 100 scans, most of them of a single coefficient
     enum { RGB, GREY, PALETTE } colours;
     int depth;                   // PNG: bits of a sample or index
     int alpha;                   // PNG, WebP: rg_test_alpha

@@ -237,6 +237,24 @@ static void test_limits(void **state)
     free(jpeg);
 }
 
+// A progressive JPEG needs memory for the coefficients of all pixels, however small the picture becomes.
+static void test_progressive_beyond_memory(void **state)
+{
+    (void)state;
+    size_t size;
+    uint8_t *jpeg = read_fixture("progressive", "jpg", &size), pixels[64 * 64 * 3];
+    size_t frame = find_marker(jpeg, 0xc2);
+    const uint8_t sides[4] = {0x20, 0, 0x20, 0};
+    memcpy(jpeg + frame + 5, sides, 4);
+    for (size_t i = 0; i < 3; i++) jpeg[frame + 11 + 3 * i] = 0x11; // all components in full resolution
+    const rg_image_file_t file = {jpeg, size, "here.jpg", &(rg_image_limits_t){size, 8192}};
+    rg_image_facts_t facts;
+    assert_fails(rg_image_load(&file, 0, 64, pixels, &facts), RG_ELIMIT,
+                 "here.jpg: decoding 8192x8192 pixels of this kind takes 388 MiB, and limits.image_max_side "
+                 "8192 allows 272 MiB: shrink the image, store it as a baseline JPEG, or raise the key");
+    free(jpeg);
+}
+
 // The format allows any number of scans, each over the whole image.
 static void test_many_scans(void **state)
 {
@@ -316,6 +334,7 @@ int main(void)
         cmocka_unit_test(test_damage_is_tolerated_in_the_last_rows_only),
         cmocka_unit_test(test_huge),
         cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_progressive_beyond_memory),
         cmocka_unit_test(test_many_scans),
         cmocka_unit_test(test_denominator),
         cmocka_unit_test(test_encode_comes_back),

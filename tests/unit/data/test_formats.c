@@ -305,6 +305,58 @@ static void test_large_sides_are_refused_by_key(void **state)
     }
 }
 
+// The blocks of the picture become pixels, which have the block's colour.
+static void assert_scaled(const rg_test_file_t *kind, int width, int height, int tolerance)
+{
+    rg_image_t picture, want, image;
+    rg_image_facts_t facts;
+    size_t size;
+    rg_test_picture(&picture, width, height, 0);
+    uint8_t *bytes = rg_test_file(kind, &picture, &size);
+    const rg_image_file_t file = {bytes, size, kind->name, &limits};
+    assert_ok(rg_image_decode_scaled(&file, 0, 100, &image, &facts));
+    assert_int_equal(facts.scale_denom, 8);
+    rg_image_init(&want, (width + 7) / 8, (height + 7) / 8);
+    for (int y = 0; y < want.height; y++)
+        for (int x = 0; x < want.width; x++)
+            for (int c = 0; c < 3; c++) {
+                uint8_t value = picture.rgb[3 * (8 * y * width + 8 * x) + c];
+                want.rgb[3 * (y * want.width + x) + c] =
+                    kind->alpha ? on_white(value, rg_test_alpha(8 * x, 8 * y)) : value;
+            }
+    assert_same(kind->name, &image, &want, tolerance);
+    rg_image_fini(&picture);
+    rg_image_fini(&image);
+    rg_image_fini(&want);
+    free(bytes);
+}
+
+static void test_large_pictures_are_scaled_while_they_are_read(void **state)
+{
+    (void)state;
+    assert_scaled(&(rg_test_file_t){"png", RG_IMAGE_PNG, .depth = 8}, 2403, 2107, 0);
+    assert_scaled(&(rg_test_file_t){"png alpha", RG_IMAGE_PNG, .depth = 8, .alpha = 1}, 2403, 2107, 0);
+    assert_scaled(&(rg_test_file_t){"webp", RG_IMAGE_WEBP, .lossless = 1}, 2400, 2104, 1);
+    assert_scaled(&(rg_test_file_t){"webp alpha", RG_IMAGE_WEBP, .lossless = 1, .alpha = 1}, 2400, 2104, 1);
+}
+
+// Each scan visits every block, so a large image may have fewer than 100.
+static void test_scans_of_large_pictures(void **state)
+{
+    (void)state;
+    const rg_test_file_t kind = {"scans", RG_IMAGE_JPEG, .scans = 1};
+    rg_image_t picture, image;
+    rg_image_facts_t facts;
+    size_t size;
+    rg_test_picture(&picture, 2728, 2720, 0);
+    uint8_t *bytes = rg_test_file(&kind, &picture, &size);
+    const rg_image_file_t file = {bytes, size, "here.jpg", &limits};
+    assert_fails(rg_image_decode_scaled(&file, 0, 100, &image, &facts), RG_EFORMAT,
+                 "here.jpg: more than 96 progressive scans");
+    rg_image_fini(&picture);
+    free(bytes);
+}
+
 static void test_written_in_the_format_of_the_name(void **state)
 {
     (void)state;
@@ -348,6 +400,8 @@ int main(void)
         cmocka_unit_test(test_cut_off_anywhere),
         cmocka_unit_test(test_foreign_files_are_named),
         cmocka_unit_test(test_large_sides_are_refused_by_key),
+        cmocka_unit_test(test_large_pictures_are_scaled_while_they_are_read),
+        cmocka_unit_test(test_scans_of_large_pictures),
         IN_FOLDER(test_written_in_the_format_of_the_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
