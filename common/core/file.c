@@ -1,6 +1,8 @@
-// A write that survives a crash. rg_file_begin creates PATH.tmp.PID beside the file, which no reader opens, and
-// locks it (flock). The lock ends with its process, also in another container, so a temporary file that nobody
-// has locked was left by a process that was killed (rg_remove_leftovers).
+// A write that survives a crash. rg_file_begin creates PATH.tmp.RANDOM beside the file, which no reader opens,
+// and locks it (flock). The lock ends with its process, also in another container, so a temporary file that
+// nobody has locked was left by a process that was killed (rg_remove_leftovers). Another user who may write to
+// the folder cannot guess the name, and a link of that name is refused (O_EXCL), so he cannot make this process
+// write to a file of his choice.
 // rg_file_commit makes the content durable (fsync), then renames it over PATH, which is atomic, then makes
 // the rename durable (fsync of the folder). A reader sees the old file or the new one, never a part of one.
 //
@@ -10,10 +12,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,7 +25,7 @@
 #include "common/core/err.h"
 #include "common/core/log.h"
 
-#define TEMPORARY ".tmp." // between the name of a file and the id of the process that writes it
+#define TEMPORARY ".tmp." // between the name of a file and random digits
 
 // ---- reading
 
@@ -38,27 +42,41 @@ static int file_read(int fd, const char *path, unsigned char *data, size_t size)
     return 0;
 }
 
-int rg_file_read(const char *path, size_t limit, unsigned char **data, size_t *size)
+int rg_file_open(const char *path, int *out, size_t *size)
 {
     struct stat info;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a pipe is refused at once
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // opening a pipe or a device does not wait
     if (fd < 0) return rg_fail_errno(errno == ENOENT ? RG_ENOENT : RG_EIO, "%s: cannot open", path);
     int err = 0;
     if (fstat(fd, &info) != 0)
         err = rg_fail_errno(RG_EIO, "%s: cannot stat", path);
     else if (!S_ISREG(info.st_mode))
         err = rg_fail(RG_EIO, "%s: not a regular file", path);
-    else if ((size_t)info.st_size > limit)
-        err = rg_fail(RG_ELIMIT, "%s: %lld bytes exceed the limit of %zu", path, (long long)info.st_size,
-                      limit);
+    if (err) {
+        close(fd);
+        return err;
+    }
+    *out = fd;
+    *size = (size_t)info.st_size;
+    return 0;
+}
+
+int rg_file_read(const char *path, size_t limit, unsigned char **data, size_t *size)
+{
+    int fd;
+    size_t length;
+    int err = rg_file_open(path, &fd, &length);
+    if (err) return err;
+    if (length > limit)
+        err = rg_fail(RG_ELIMIT, "%s: %zu bytes exceed the limit of %zu", path, length, limit);
     if (!err) {
-        unsigned char *bytes = rg_alloc((size_t)info.st_size + 1);
-        err = file_read(fd, path, bytes, (size_t)info.st_size);
+        unsigned char *bytes = rg_alloc(length + 1);
+        err = file_read(fd, path, bytes, length);
         if (err) {
             free(bytes);
         } else {
             *data = bytes;
-            *size = (size_t)info.st_size;
+            *size = length;
         }
     }
     close(fd);
@@ -67,22 +85,33 @@ int rg_file_read(const char *path, size_t limit, unsigned char **data, size_t *s
 
 // ---- writing
 
-// Creates and locks the file. Another process may take it for a leftover before it is locked: then it has no
-// name any more, and is created again. File systems without locks have no leftovers removed either.
-static int open_temporary(const char *temporary, mode_t mode)
+char *rg_temporary_path(const char *path)
+{
+    uint64_t number;
+    while (getrandom(&number, sizeof number, 0) != sizeof number) continue;
+    return rg_format("%s" TEMPORARY "%016" PRIx64, path, number);
+}
+
+// Creates and locks a file of a new name, *temporary, which the caller frees; -1 with errno. Another process
+// may take it for a leftover before it is locked: then it has no name any more, and another one is created.
+// File systems without locks have no leftovers removed either.
+static int open_temporary(const char *path, mode_t mode, char **temporary)
 {
     struct stat info;
     for (;;) {
-        int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-        if (fd < 0 || flock(fd, LOCK_EX) != 0 || fstat(fd, &info) != 0 || info.st_nlink > 0) return fd;
-        close(fd);
+        *temporary = rg_temporary_path(path);
+        int fd = open(*temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+        if (fd < 0 && errno != EEXIST) return fd;
+        if (fd >= 0 && (flock(fd, LOCK_EX) != 0 || fstat(fd, &info) != 0 || info.st_nlink > 0)) return fd;
+        if (fd >= 0) close(fd);
+        free(*temporary);
     }
 }
 
 static int file_begin(rg_file_t *file, const char *path, mode_t mode)
 {
-    char *temporary = rg_format("%s" TEMPORARY "%d", path, (int)getpid());
-    int fd = open_temporary(temporary, mode);
+    char *temporary;
+    int fd = open_temporary(path, mode, &temporary);
     if (fd < 0) {
         int err = rg_fail_errno(RG_EIO, "%s: cannot create", temporary);
         free(temporary);
@@ -181,13 +210,13 @@ int rg_file_write_secret(const char *path, const void *data, size_t size)
 
 // ---- leftovers
 
-// 1 for NAME.tmp.PID.
+// 1 for NAME.tmp.DIGITS.
 static int is_temporary(const char *name)
 {
     const char *suffix = strstr(name, TEMPORARY);
     if (!suffix || suffix == name) return 0;
     suffix += strlen(TEMPORARY);
-    return *suffix && suffix[strspn(suffix, "0123456789")] == 0;
+    return *suffix && suffix[strspn(suffix, "0123456789abcdef")] == 0;
 }
 
 static void remove_leftover(const char *folder, const char *name)

@@ -7,6 +7,10 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+// Opens a regular file to read it; *size: its bytes. It never waits: a pipe, a socket, a device or a folder is
+// refused at once. The caller closes *fd. RG_ENOENT, RG_EIO.
+int rg_file_open(const char *path, int *fd, size_t *size);
+
 // Reads the whole file into *data (free() it; a zero byte follows the last). RG_ENOENT, RG_EIO; RG_ELIMIT if
 // the file is larger than limit.
 int rg_file_read(const char *path, size_t limit, unsigned char **data, size_t *size);
@@ -27,6 +31,9 @@ int rg_file_begin(rg_file_t *file, const char *path);
 int rg_file_append(rg_file_t *file, const void *data, size_t size);
 int rg_file_commit(rg_file_t *file);   // syncs and renames; ends the object, also on failure
 void rg_file_abandon(rg_file_t *file); // removes the temporary file; ends the object
+
+// A new name beside path, with random digits, for a temporary file; free() it. rg_remove_leftovers knows it.
+char *rg_temporary_path(const char *path);
 
 // Removes the temporary files in the folder whose writers were killed. For a process that begins to write
 // there; a missing folder has none.

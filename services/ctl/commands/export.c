@@ -59,8 +59,8 @@ static int export_line(export_t *task, const Rg__V1__Listed *image)
 // Writes the thumbnail under a temporary name and renames it. It is synced at the end, with all others.
 static int export_thumbnail(const export_t *task, const rg_payload_t *jpeg, const char *hex)
 {
-    char *path = rg_format("%s/thumbnails/%s.jpg", task->out, hex), *temporary = rg_format("%s.tmp", path);
-    FILE *file = fopen(temporary, "w");
+    char *path = rg_format("%s/thumbnails/%s.jpg", task->out, hex), *temporary = rg_temporary_path(path);
+    FILE *file = fopen(temporary, "wxe");
     int failed = !file || fwrite(jpeg->data, 1, jpeg->size, file) != jpeg->size;
     if (file) failed |= fclose(file) != 0;
     if (!failed) failed = rename(temporary, path) != 0;

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "tests/support/test.h"
@@ -70,7 +71,24 @@ static void only_regular_files_are_read(void **state)
     assert_non_null(strstr(rg_error(), "/none: cannot open"));
     assert_int_equal(rg_file_read(*state, 1 << 20, &data, &size), RG_EIO);
     assert_non_null(strstr(rg_error(), "not a regular file"));
+    assert_int_equal(mkfifo(in(state, "pipe"), 0600), 0); // that nobody writes to: opening it would wait
+    assert_fails(rg_file_read(in(state, "pipe"), 10, &data, &size), RG_EIO, "pipe: not a regular file");
     assert_null(data);
+}
+
+// Another user of the folder must not know where to put a link to a file that is not his.
+static void names_of_temporary_files_are_not_guessed(void **state)
+{
+    rg_file_t first, second;
+    char *own = rg_format(".tmp.%d", (int)getpid());
+    assert_ok(rg_file_begin(&first, in(state, "a")));
+    assert_ok(rg_file_begin(&second, in(state, "a")));
+    assert_string_not_equal(first.temporary, second.temporary);
+    assert_null(strstr(first.temporary, own));
+    assert_int_equal(strlen(first.temporary), strlen(in(state, "a")) + strlen(".tmp.0123456789abcdef"));
+    rg_file_abandon(&first);
+    rg_file_abandon(&second);
+    free(own);
 }
 
 static void an_abandoned_file_leaves_the_old_one(void **state)
@@ -262,6 +280,7 @@ int main(void)
         IN_FOLDER(what_is_written_is_read),
         IN_FOLDER(reading_is_bounded),
         IN_FOLDER(only_regular_files_are_read),
+        IN_FOLDER(names_of_temporary_files_are_not_guessed),
         IN_FOLDER(an_abandoned_file_leaves_the_old_one),
         IN_FOLDER(pieces_arrive_together),
         IN_FOLDER(a_failed_commit_leaves_no_temporary),
