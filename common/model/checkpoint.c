@@ -15,13 +15,16 @@
 // same.
 #include "common/model/checkpoint.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/core/file.h"
 #include "common/core/log.h"
 #include "common/model/safetensors.h"
 #include "common/model/stage.h"
@@ -137,6 +140,47 @@ int rg_checkpoint_save(const char *path, const rg_config_t *config, rg_params_t 
     free(data_sets);
     free(yaml);
     free(tensors);
+    return err;
+}
+
+// ---- the previous checkpoint
+
+char *rg_checkpoint_previous(const char *path)
+{
+    return rg_format("%s.previous", path);
+}
+
+// The file gets a second name before it is replaced, and that name becomes the previous one's only when the
+// new file is in its place: whatever is killed in between, the old or the new file is there, whole.
+int rg_checkpoint_advance(const char *path, const rg_config_t *config, rg_params_t *const *sets, int n,
+                          const rg_checkpoint_info_t *info, int first)
+{
+    char *previous = rg_checkpoint_previous(path), *before = rg_temporary_path(path);
+    int linked = !first && link(path, before) == 0;
+    if (!first && !linked)
+        rg_log(RG_LOG_WARN, "no-previous", "path=%s reason=\"%s\"", previous, strerror(errno));
+    int err = rg_checkpoint_save(path, config, sets, n, info);
+    if (!err && linked) rename(before, previous);
+    if (!err && first) unlink(previous);
+    if (linked) unlink(before);
+    free(previous);
+    free(before);
+    return err;
+}
+
+int rg_checkpoint_damaged(int err)
+{
+    return err == RG_EFORMAT || err == RG_EIO || err == RG_ELIMIT; // a length that cannot be
+}
+
+int rg_checkpoint_restore(const char *path)
+{
+    char *previous = rg_checkpoint_previous(path), *damaged = rg_format("%s.damaged", path);
+    unlink(damaged);
+    if (link(path, damaged) != 0) rg_log(RG_LOG_WARN, "damaged-not-kept", "path=%s", path);
+    int err = rename(previous, path) == 0 ? 0 : rg_fail_errno(RG_EIO, "%s: cannot rename", previous);
+    free(previous);
+    free(damaged);
     return err;
 }
 
@@ -305,7 +349,7 @@ static int load_block(const rg_safetensors_t *file, const char *path, rg_params_
         tensor_name(name, block, set->list[i]);
         const rg_param_t *param = set->list[i];
         err = rg_safetensors_read(file, path, name, param->rank, param->shape, to + param->offset);
-        if (err)
+        if (err == RG_EMODEL)
             err = rg_fail(
                 err, "%s: a checkpoint of another architecture; the keys model.* must be as in its training",
                 rg_error());

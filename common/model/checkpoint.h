@@ -1,7 +1,7 @@
 // Checkpoints: one safetensors file with everything that resuming needs. Weights have PyTorch's layouts and
 // names ("content.in.weight"); sets that train add "ema.", "m." and "v." copies. Random numbers and the order
 // of the data are functions of (seed, stage, iteration) (core/rng.h, proto/batch.proto), so the iteration is
-// their whole state. Saving is atomic.
+// their whole state. Saving is atomic. Every tensor has a checksum (safetensors.h).
 #ifndef RG_MODEL_CHECKPOINT_H
 #define RG_MODEL_CHECKPOINT_H
 
@@ -39,6 +39,26 @@ typedef struct {
 int rg_checkpoint_save(const char *path, const rg_config_t *config, rg_params_t *const *sets, int n,
                        const rg_checkpoint_info_t *info);
 
+// ---- the previous checkpoint
+// A training keeps two checkpoints, PATH and the one before it, PATH.previous, so that it goes on from there if
+// PATH is damaged.
+
+char *rg_checkpoint_previous(const char *path); // its path; free() it
+
+// Saves, and what was PATH becomes PATH.previous. At every moment one of both is whole. first: it is the first
+// checkpoint of its training, so PATH belongs to another one, and no PATH.previous remains. File systems
+// without hard links keep no previous one, which is logged (no-previous). Errors of rg_checkpoint_save.
+int rg_checkpoint_advance(const char *path, const rg_config_t *config, rg_params_t *const *sets, int n,
+                          const rg_checkpoint_info_t *info, int first);
+
+// 1 if this error of reading a checkpoint means that its file is damaged or cannot be read.
+int rg_checkpoint_damaged(int err);
+
+// PATH.previous becomes PATH, and the damaged PATH becomes PATH.damaged. RG_EIO.
+int rg_checkpoint_restore(const char *path);
+
+// ---- reading
+
 // Reads the metadata only. RG_ENOENT, RG_EFORMAT, RG_EVERSION.
 int rg_checkpoint_peek(const char *path, rg_checkpoint_info_t *info);
 
@@ -55,9 +75,9 @@ typedef struct {
 } rg_checkpoint_wanted_t;
 
 // Fills the sets. RG_EMODEL: the checkpoint is of other attributes or of another architecture; the sentence
-// names both lists, the keys or the tensor, and what to do. A tensor that has no place in the sets is logged
-// and left out; to resume it is refused, because the next save would lose it. On error the sets may be partly
-// written.
+// names both lists, the keys or the tensor, and what to do. RG_EFORMAT: it is damaged. A tensor that has no
+// place in the sets is logged and left out; to resume it is refused, because the next save would lose it. On
+// error the sets may be partly written.
 int rg_checkpoint_load(const char *path, const rg_checkpoint_wanted_t *wanted, rg_params_t *const *sets,
                        int n, rg_checkpoint_info_t *info);
 

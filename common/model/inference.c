@@ -28,8 +28,12 @@ int rg_inference_can_translate(const rg_inference_t *self)
 
 // ---- loading
 
-// An unfinished stage 2 is passed over: the retrieval set must not fill with the embeddings of a retrieval net
-// that is still being trained.
+// The retrieval set must not fill with the embeddings of a retrieval net that is still being trained.
+int rg_inference_unfinished(const rg_checkpoint_info_t *info)
+{
+    return strcmp(info->stage, rg_stage_name(RG_STAGE_2)) == 0 && info->iteration < info->iterations;
+}
+
 int rg_inference_newest(const rg_config_t *config, char path[RG_PATH_SIZE])
 {
     for (enum rg_stage stage = RG_STAGE_3; stage >= RG_STAGE_1; stage--) {
@@ -38,7 +42,7 @@ int rg_inference_newest(const rg_config_t *config, char path[RG_PATH_SIZE])
         if (!rg_exists(path)) continue;
         int err = rg_checkpoint_peek(path, &info);
         if (err) return err;
-        if (stage != RG_STAGE_2 || info.iteration >= info.iterations) return 0;
+        if (!rg_inference_unfinished(&info)) return 0;
     }
     return rg_fail(RG_ENOENT, "%s: no checkpoint here yet: train stage 1 first", config->run);
 }

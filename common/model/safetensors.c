@@ -3,17 +3,21 @@
 // is the length of its range. Tensors that are not F32, or have more than 4 dimensions, are listed without
 // their data: a program in Python may have added them.
 //
+// Checksums. The metadata key "checksums" is "xxh3-64 HEADER NAME=SUM NAME=SUM ...", in hexadecimal digits:
+// SUM is the hash of a tensor's bytes, and HEADER that of the whole header without these 16 digits. The header
+// is checked when a file is opened, a tensor when it is read. A file without the key is one of another program
+// or of an earlier version of this one, and is not checked. A damaged key is still recognised by its value, and
+// a damaged value by its key.
+//
 // Other writers do not pad the header, so the data may begin at any address. Then it is copied to an aligned
 // one; files that this program writes are used where they are mapped.
 #include "common/model/safetensors.h"
 
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -21,8 +25,51 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
+#include "common/core/hash.h"
 
-enum { HEADER_MAX = 16 << 20, TENSORS_MAX = 100000 };
+#define CHECKSUMS           "checksums"
+#define METHOD              "xxh3-64 " // what their value begins with; the sum of the header follows
+#define CHECKSUMS_IN_HEADER "\"" CHECKSUMS "\":\"" METHOD
+
+enum { HEADER_MAX = 16 << 20, TENSORS_MAX = 100000, SUM_DIGITS = 16 };
+
+// ---- checksums
+
+// The hash of the header without the digits of the hash itself, or 0 if the header does not have their place.
+// *digits: their place.
+static uint64_t hash_header(const char *text, size_t length, const char **digits)
+{
+    const char *mark = memmem(text, length, CHECKSUMS_IN_HEADER, strlen(CHECKSUMS_IN_HEADER));
+    size_t before = mark ? (size_t)(mark - text) + strlen(CHECKSUMS_IN_HEADER) : 0;
+    if (!mark || length - before < SUM_DIGITS) return 0;
+    *digits = text + before;
+    return rg_hash(text + before + SUM_DIGITS, length - before - SUM_DIGITS, rg_hash(text, before, 0));
+}
+
+// The value of the metadata, with zeros for the header's sum; free() it.
+static char *list_checksums(const rg_safetensor_t *tensors, size_t n)
+{
+    char *list = NULL, sum[SUM_DIGITS + 1];
+    size_t size;
+    FILE *out = open_memstream(&list, &size);
+    if (!out) abort();
+    fprintf(out, METHOD "%0*d", SUM_DIGITS, 0);
+    for (size_t i = 0; i < n; i++) {
+        rg_hash_hex(rg_hash(tensors[i].data, tensors[i].count * sizeof(float), 0), sum);
+        fprintf(out, " %s=%s", tensors[i].name, sum);
+    }
+    if (fclose(out) != 0) abort();
+    return list;
+}
+
+// Replaces the zeros.
+static void sign_header(char *text, size_t length)
+{
+    const char *digits = NULL;
+    char sum[SUM_DIGITS + 1];
+    rg_hash_hex(hash_header(text, length, &digits), sum);
+    if (digits) memcpy(text + (digits - text), sum, SUM_DIGITS);
+}
 
 // ---- writing
 
@@ -30,6 +77,9 @@ static json_t *make_header(const rg_safetensor_t *tensors, size_t n,
                            const rg_safetensors_metadata_t *metadata, size_t n_metadata)
 {
     json_t *header = json_object(), *notes = json_object();
+    char *checksums = list_checksums(tensors, n);
+    json_object_set_new(notes, CHECKSUMS, json_string(checksums)); // first: hash_header finds its own key
+    free(checksums);
     for (size_t i = 0; i < n_metadata; i++)
         json_object_set_new(notes, metadata[i].key, json_string(metadata[i].value));
     json_object_set_new(header, "__metadata__", notes);
@@ -56,14 +106,14 @@ int rg_safetensors_write(const char *path, const rg_safetensor_t *tensors, size_
     if (!text) return rg_fail(RG_EFORMAT, "%s: a name or a value of the metadata is not valid UTF-8", path);
     size_t length = strlen(text), padded = (length + 8 + 63) / 64 * 64 - 8; // tensors start on cache lines
     uint64_t prefix = padded; // little-endian, as all machines that this program supports
-    char *spaces = rg_alloc(padded - length + 1);
-    memset(spaces, ' ', padded - length);
+    text = rg_realloc(text, padded);
+    memset(text + length, ' ', padded - length);
+    sign_header(text, padded);
     rg_file_t file;
     int err = rg_file_begin(&file, path);
     if (!err) {
         err = rg_file_append(&file, &prefix, sizeof prefix);
-        if (!err) err = rg_file_append(&file, text, length);
-        if (!err) err = rg_file_append(&file, spaces, padded - length);
+        if (!err) err = rg_file_append(&file, text, padded);
         for (size_t i = 0; !err && i < n; i++)
             err = rg_file_append(&file, tensors[i].data, tensors[i].count * sizeof(float));
         if (err)
@@ -71,7 +121,6 @@ int rg_safetensors_write(const char *path, const rg_safetensor_t *tensors, size_
         else
             err = rg_file_commit(&file);
     }
-    free(spaces);
     free(text);
     return err;
 }
@@ -83,6 +132,7 @@ struct rg_safetensors {
     size_t map_size;
     unsigned char *aligned; // copy of the data, or NULL
     json_t *header;
+    json_t *sums; // hexadecimal digits by the names of tensors, or NULL: the file has no checksums
     rg_safetensor_t *tensors;
     size_t n;
 };
@@ -144,6 +194,54 @@ static int read_header(json_t **header, const char *text, size_t length, const c
     return err;
 }
 
+#define CHANGED "it is damaged (if you changed it, drop the metadata key " CHECKSUMS ")"
+
+// The list of checksums, or NULL. Its key or its value may be damaged, but not both.
+static const char *find_checksums(json_t *header)
+{
+    json_t *notes = json_object_get(header, "__metadata__"), *value;
+    const char *key, *found = json_string_value(json_object_get(notes, CHECKSUMS));
+    json_object_foreach(notes, key, value)
+    {
+        const char *text = json_string_value(value);
+        if (!found && text && strncmp(text, METHOD, strlen(METHOD)) == 0) found = text;
+    }
+    return found;
+}
+
+// Checks the header, and then takes the sums of the tensors from it.
+static int read_checksums(rg_safetensors_t *file, const char *text, size_t length, const char *origin)
+{
+    const char *list = find_checksums(file->header), *digits = NULL;
+    char sum[SUM_DIGITS + 1], *copy, *rest;
+    if (!list) return 0;
+    rg_hash_hex(hash_header(text, length, &digits), sum);
+    if (!digits || memcmp(digits, sum, SUM_DIGITS) != 0)
+        return rg_fail(RG_EFORMAT, "%s: the header differs from its checksum: " CHANGED, origin);
+    copy = rest = rg_strdup(list);
+    file->sums = json_object();
+    for (char *entry; (entry = strsep(&rest, " ")) != NULL;) {
+        char *value = strrchr(entry, '=');
+        if (!value) continue;
+        *value++ = 0;
+        json_object_set_new(file->sums, entry, json_string(value));
+    }
+    free(copy);
+    return 0;
+}
+
+// Compares the values of a tensor that were read with its checksum.
+static int check_tensor(const rg_safetensors_t *file, const char *origin, const rg_safetensor_t *tensor,
+                        const float *values)
+{
+    char sum[SUM_DIGITS + 1];
+    if (!file->sums) return 0;
+    const char *written = json_string_value(json_object_get(file->sums, tensor->name));
+    rg_hash_hex(rg_hash(values, tensor->count * sizeof *values, 0), sum);
+    if (written && strcmp(written, sum) == 0) return 0;
+    return rg_fail(RG_EFORMAT, "%s: tensor %s differs from its checksum: " CHANGED, origin, tensor->name);
+}
+
 static void align_data(rg_safetensors_t *file, section_t *data)
 {
     if ((uintptr_t)data->bytes % sizeof(float) == 0) return;
@@ -172,6 +270,7 @@ int rg_safetensors_parse(rg_safetensors_t **out, const void *bytes, size_t size,
     file->header = header;
     file->tensors = rg_alloc((json_object_size(header) + 1) * sizeof *file->tensors);
     align_data(file, &data);
+    err = read_checksums(file, text, length, origin);
     json_object_foreach(header, name, entry)
     {
         if (err || strcmp(name, "__metadata__") == 0) continue;
@@ -186,24 +285,23 @@ int rg_safetensors_parse(rg_safetensors_t **out, const void *bytes, size_t size,
 
 int rg_safetensors_open(rg_safetensors_t **out, const char *path)
 {
-    struct stat info;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return rg_fail_errno(RG_ENOENT, "%s: cannot open", path);
-    int err = fstat(fd, &info) ? rg_fail_errno(RG_EIO, "%s: cannot stat", path) : 0;
-    if (!err && info.st_size == 0) err = rg_fail(RG_EFORMAT, "%s: empty file", path);
+    size_t size;
+    int fd, err = rg_file_open(path, &fd, &size);
+    if (err) return err;
+    if (size == 0) err = rg_fail(RG_EFORMAT, "%s: empty file", path);
     void *map = MAP_FAILED;
     if (!err) {
-        map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        map = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (map == MAP_FAILED) err = rg_fail_errno(RG_EIO, "%s: cannot map", path);
     }
     close(fd);
     if (!err) {
-        err = rg_safetensors_parse(out, map, (size_t)info.st_size, path);
+        err = rg_safetensors_parse(out, map, size, path);
         if (err) {
-            munmap(map, (size_t)info.st_size);
+            munmap(map, size);
         } else {
             (*out)->map = map;
-            (*out)->map_size = (size_t)info.st_size;
+            (*out)->map_size = size;
         }
     }
     return err;
@@ -215,6 +313,7 @@ void rg_safetensors_close(rg_safetensors_t **out)
     if (!file) return;
     if (file->map) munmap(file->map, file->map_size);
     json_decref(file->header);
+    json_decref(file->sums);
     free(file->tensors);
     free(file->aligned);
     free(file);
@@ -252,7 +351,7 @@ int rg_safetensors_read(const rg_safetensors_t *file, const char *origin, const 
         return rg_fail(RG_EMODEL, "%s: %s is %s, needed is %s", origin, name, has, wants);
     }
     memcpy(to, tensor->data, tensor->count * sizeof *to);
-    return 0;
+    return check_tensor(file, origin, tensor, to);
 }
 
 const rg_safetensor_t *rg_safetensors_at(const rg_safetensors_t *file, size_t i)

@@ -84,21 +84,51 @@ void rg_answer_edit_code(const rg_edits_t *edits, const rg_config_t *config, con
 
 // ---- load
 
-// Opens the networks of this checkpoint, or where checkpoint is "", of the newest one.
-static int open_networks(rg_inference_t **networks, const rg_config_t *config, const char *checkpoint)
+static int open_path(rg_inference_t **networks, const rg_config_t *config, const char *path)
 {
-    char newest[RG_PATH_SIZE];
-    int err = *checkpoint ? 0 : rg_inference_newest(config, newest);
-    const rg_inference_spec_t spec = {
-        .stage = RG_STAGE_NONE, .path = *checkpoint ? checkpoint : newest, .batch = RG_ANSWER_BATCH};
-    return err ? err : rg_inference_open(networks, config, &spec);
+    const rg_inference_spec_t spec = {.stage = RG_STAGE_NONE, .path = path, .batch = RG_ANSWER_BATCH};
+    return rg_inference_open(networks, config, &spec);
+}
+
+// Opens the networks of this checkpoint, or where checkpoint is "", of the newest one; *path: which it is.
+static int open_networks(rg_inference_t **networks, const rg_config_t *config, const char *checkpoint,
+                         char path[RG_PATH_SIZE])
+{
+    snprintf(path, RG_PATH_SIZE, "%s", checkpoint);
+    int err = *checkpoint ? 0 : rg_inference_newest(config, path);
+    return err ? err : open_path(networks, config, path);
+}
+
+// The checkpoint before a damaged one, for an encoder that has no networks yet and would serve nothing. A
+// stage 2 that is not finished is not served (rg_inference_newest). err: of the damaged one.
+static int open_previous(rg_inference_t **networks, const rg_config_t *config, const char *path, int err)
+{
+    char *previous = rg_checkpoint_previous(path), *damage = rg_strdup(rg_error());
+    rg_inference_t *opened = NULL;
+    int second = open_path(&opened, config, previous);
+    if (!second && rg_inference_unfinished(&opened->info))
+        second = rg_fail(RG_EMODEL, "%s: stage 2 is not finished in it", previous);
+    if (second) {
+        rg_inference_close(&opened);
+        err = rg_fail(err, "%.210s; nor can the one before it be served: %.210s", damage, rg_error());
+    } else {
+        *networks = opened;
+        err = 0;
+        rg_log(RG_LOG_ERROR, "checkpoint-damaged", "iteration=%llu used=%s error=\"%s\"",
+               (unsigned long long)opened->info.iteration, previous, damage);
+    }
+    free(previous);
+    free(damage);
+    return err;
 }
 
 int rg_answer_load(rg_inference_t **networks, const rg_config_t *config, const rg_msg_t *request,
                    rg_msg_t **reply)
 {
     const Rg__V1__LoadRequest *asked = request ? rg_msg_body(request) : NULL;
-    int err = open_networks(networks, config, asked ? asked->checkpoint : "");
+    char path[RG_PATH_SIZE];
+    int err = open_networks(networks, config, asked ? asked->checkpoint : "", path);
+    if (!asked && rg_checkpoint_damaged(err)) err = open_previous(networks, config, path, err);
     if (err) return err;
     *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_LOAD_REPLY);
     Rg__V1__LoadReply *body = rg_msg_body(*reply);
@@ -112,7 +142,8 @@ int rg_answer_load_served(rg_inference_t **networks, const rg_config_t *config, 
 {
     const Rg__V1__ServedReply *body = rg_msg_body(served);
     rg_inference_t *opened;
-    int err = open_networks(&opened, config, body->checkpoint);
+    char path[RG_PATH_SIZE];
+    int err = open_networks(&opened, config, body->checkpoint, path);
     if (err) return err;
     if (strcmp(opened->embedding, body->model) == 0) {
         *networks = opened;

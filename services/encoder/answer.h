@@ -16,8 +16,9 @@ enum { RG_ANSWER_IMAGES_MAX = 128, RG_ANSWER_OUTPUTS_MAX = 2048, RG_ANSWER_BATCH
 
 // ---- load
 
-// LoadRequest (NULL: load the newest) -> *networks and LoadReply. The config is borrowed as long as the
-// networks live. Errors of rg_inference_open.
+// LoadRequest -> *networks and LoadReply. NULL: load the newest at the start of an encoder; if that one is
+// damaged, the one before it (logged as checkpoint-damaged). A request gets the checkpoint that it asks for or
+// an error. The config is borrowed as long as the networks live. Errors of rg_inference_open.
 int rg_answer_load(rg_inference_t **networks, const rg_config_t *config, const rg_msg_t *request,
                    rg_msg_t **reply);
 

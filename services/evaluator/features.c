@@ -78,35 +78,19 @@ rg_vectors_t rg_features_becoming(const rg_features_t *features, rg_domain_t dom
 
 // ---- the file of predictions for real images
 
-static const char TENSOR[] = "rows", KEY[] = "key", CHECKSUM[] = "checksum";
+static const char TENSOR[] = "rows", KEY[] = "key";
 
 static size_t count_values(const rg_real_predictions_t *real)
 {
     return (size_t)real->n * (size_t)real->width;
 }
 
-static void hash_values(const rg_real_predictions_t *real, char checksum[17])
-{
-    rg_hash_hex(rg_hash(real->row, count_values(real) * sizeof *real->row, 0), checksum);
-}
-
-static int check_metadata(const rg_safetensors_t *file, const char *path, const char *name,
-                          const char *expected)
-{
-    const char *found = rg_safetensors_metadata(file, name);
-    if (found && strcmp(found, expected) == 0) return 0;
-    return rg_fail(RG_EFORMAT, "%s: its %s is wrong; the file is written again", path, name);
-}
-
 static int read_values(const rg_safetensors_t *file, const rg_real_predictions_t *real)
 {
-    char checksum[17];
-    int err = check_metadata(file, real->path, KEY, real->key);
-    if (!err)
-        err = rg_safetensors_read(file, real->path, TENSOR, 2, (int[]){(int)real->n, real->width}, real->row);
-    if (err) return err;
-    hash_values(real, checksum);
-    return check_metadata(file, real->path, CHECKSUM, checksum);
+    const char *key = rg_safetensors_metadata(file, KEY);
+    if (!key || strcmp(key, real->key) != 0)
+        return rg_fail(RG_EFORMAT, "%s: its key is wrong; the file is written again", real->path);
+    return rg_safetensors_read(file, real->path, TENSOR, 2, (int[]){(int)real->n, real->width}, real->row);
 }
 
 // 1 if all values were read; 0 if there is no file or if it cannot be used.
@@ -123,15 +107,12 @@ static int read_cache(const rg_real_predictions_t *real)
 
 static int write_cache(const rg_real_predictions_t *real)
 {
-    char checksum[17];
-    hash_values(real, checksum);
-    const rg_safetensors_metadata_t metadata[] = {{KEY, real->key}, {CHECKSUM, checksum}};
+    const rg_safetensors_metadata_t metadata = {KEY, real->key};
     rg_safetensor_t rows = {
         .rank = 2, .shape = {(int)real->n, real->width}, .data = real->row, .count = count_values(real)};
     snprintf(rows.name, sizeof rows.name, "%s", TENSOR);
     int err = rg_mkdirs_for(real->path);
-    return err ? err
-               : rg_safetensors_write(real->path, &rows, 1, metadata, sizeof metadata / sizeof *metadata);
+    return err ? err : rg_safetensors_write(real->path, &rows, 1, &metadata, 1);
 }
 
 static char *list_attributes(const rg_names_t *names)

@@ -4,8 +4,8 @@
 // The networks predict the same for the real images at every evaluation, so the predictions are computed once
 // and then read from a file in evaluation.cache (RUN/features if that is empty). The file's name is the hash
 // of a key, a text with all that the predictions depend on: networks, images with their labels, size and
-// crop. The file holds the matrix of predictions, the whole key and a checksum. A file that is damaged or has
-// another key is not used.
+// crop. The file holds the matrix of predictions and the whole key. A file that is damaged or has another key
+// is not used.
 #ifndef RG_EVALUATOR_FEATURES_H
 #define RG_EVALUATOR_FEATURES_H
 

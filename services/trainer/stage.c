@@ -38,7 +38,7 @@ typedef struct {
     rg_train_progress_t *progress;
     const rg_stage_job_t *job;
     rg_train_values_t values;
-    uint64_t saved; // iteration of the checkpoint on the disk
+    uint64_t saved; // iteration of this training's checkpoint on the disk; 0: none
     rg_checkpoint_info_t info;
     char checkpoint[RG_PATH_SIZE];
     rg_backend_t *backend;
@@ -106,6 +106,25 @@ static int accept_data(run_t *run)
     return save_checkpoint(run);
 }
 
+// The checkpoint is damaged: training goes on from the one before it. err: of the damaged one.
+static int load_previous(const run_t *run, int err, const rg_checkpoint_wanted_t *wanted,
+                         rg_params_t *const *sets, int n, rg_checkpoint_info_t *info)
+{
+    char *previous = rg_checkpoint_previous(run->checkpoint), *damage = rg_strdup(rg_error());
+    int second = rg_exists(previous) ? rg_checkpoint_load(previous, wanted, sets, n, info)
+                                     : rg_fail(RG_ENOENT, "%s: no such file", previous);
+    if (!second) second = rg_checkpoint_restore(run->checkpoint);
+    if (second)
+        err = rg_fail(err, "%.210s; nor can training go on from %.210s; --restart begins anew", damage,
+                      rg_error());
+    else
+        rg_log(RG_LOG_ERROR, "checkpoint-damaged", "stage=%s iteration=%llu used=%s error=\"%s\"", run->name,
+               (unsigned long long)info->iteration, previous, damage);
+    free(previous);
+    free(damage);
+    return second ? err : 0;
+}
+
 static int resume_stage(run_t *run)
 {
     rg_params_t *sets[RG_PARTS];
@@ -115,6 +134,7 @@ static int resume_stage(run_t *run)
                                            run->model ? &run->config->data.attributes : &run->data.attributes,
                                            RG_CHECKPOINT_RESUME};
     int err = rg_checkpoint_load(run->checkpoint, &wanted, sets, n, &info);
+    if (rg_checkpoint_damaged(err)) err = load_previous(run, err, &wanted, sets, n, &info);
     if (err) return err;
     if (info.others != run->info.others)
         return rg_fail(
@@ -292,7 +312,7 @@ static int save_checkpoint(run_t *run)
     rg_params_t *sets[RG_PARTS];
     int n = run->learner->sets(run->state, sets);
     rg_train_progress_set_state(run->progress, "saving", NULL);
-    int err = rg_checkpoint_save(run->checkpoint, run->config, sets, n, &run->info);
+    int err = rg_checkpoint_advance(run->checkpoint, run->config, sets, n, &run->info, run->saved == 0);
     if (err) return err;
     run->saved = run->info.iteration;
     rg_log(RG_LOG_INFO, "checkpoint", "stage=%s iteration=%llu path=%s", run->name,

@@ -316,6 +316,77 @@ static void other_files_are_refused(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, lab_open, lab_close)
 
+// Saves at an iteration, and gives the iterations of the checkpoint and of the previous one, 0 if it is not there.
+static void advance(const lab_t *lab, rg_model_t *model, uint64_t iteration, int first, uint64_t on_disk[2])
+{
+    rg_params_t *sets[RG_PARTS];
+    rg_checkpoint_info_t info = INFO;
+    char *paths[] = {lab->path, rg_checkpoint_previous(lab->path)}, **names;
+    size_t count, there = 0;
+    info.iteration = iteration;
+    assert_ok(rg_checkpoint_advance(lab->path, &lab->config, sets, rg_model_sets(model, sets), &info, first));
+    for (int i = 0; i < 2; i++) {
+        on_disk[i] = rg_checkpoint_peek(paths[i], &info) ? 0 : info.iteration;
+        there += on_disk[i] > 0;
+    }
+    assert_ok(rg_list_dir(lab->folder, &names, &count));
+    assert_int_equal(count, there); // no other file is left
+    rg_list_free(&names, count);
+    free(paths[1]);
+}
+
+// A training that begins anew does not go on from the checkpoint of another one.
+static void the_previous_checkpoint_remains(void **state)
+{
+    lab_t *lab = *state;
+    rg_model_t *model = lab_model(lab, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
+    static const struct {
+        uint64_t iteration, first, previous;
+    } saves[] = {{10, 1, 0}, {20, 0, 10}, {30, 0, 20}, {5, 1, 0}, {15, 0, 5}};
+    uint64_t on_disk[2];
+    for (size_t i = 0; i < sizeof saves / sizeof *saves; i++) {
+        advance(lab, model, saves[i].iteration, (int)saves[i].first, on_disk);
+        assert_int_equal(on_disk[0], saves[i].iteration);
+        assert_int_equal(on_disk[1], saves[i].previous);
+    }
+    assert_ok(rg_checkpoint_restore(lab->path));
+    assert_ok(rg_checkpoint_peek(lab->path, &lab->info));
+    assert_int_equal(lab->info.iteration, 5);
+    rg_model_destroy(&model);
+}
+
+// Flips one bit at a random place of the file.
+static void flip_bit(const unsigned char *whole, size_t size, rg_rng_t *rng, const char *path)
+{
+    unsigned char *bytes = rg_alloc(size);
+    uint32_t place = rg_rng_u32(rng) % (uint32_t)size;
+    memcpy(bytes, whole, size);
+    bytes[place] ^= (unsigned char)(1u << (rg_rng_u32(rng) % 8));
+    FILE *file = fopen(path, "w");
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+    free(bytes);
+}
+
+static void a_thousand_flipped_bits_are_found(void **state)
+{
+    lab_t *lab = *state;
+    rg_model_t *model = lab_model(lab, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
+    unsigned char *bytes;
+    size_t size;
+    rg_rng_t rng;
+    rg_rng_init(&rng, 21, 1, 0);
+    assert_ok(save_model(lab, model, &INFO));
+    assert_ok(rg_file_read(lab->path, 1 << 30, &bytes, &size));
+    for (int i = 0; i < 1000; i++) {
+        flip_bit(bytes, size, &rng, lab->path);
+        assert_true(rg_checkpoint_damaged(load_into(lab, model, RG_CHECKPOINT_RESUME)));
+        assert_non_null(strstr(rg_error(), lab->path));
+    }
+    free(bytes);
+    rg_model_destroy(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +400,8 @@ int main(void)
         TEST(a_failed_save_leaves_the_old_one),
         TEST(attention_is_part_of_the_architecture),
         TEST(other_files_are_refused),
+        TEST(the_previous_checkpoint_remains),
+        TEST(a_thousand_flipped_bits_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,9 @@
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/core/alloc.h"
+#include "common/core/file.h"
 #include "common/model/safetensors.h"
 #include "tests/support/test.h"
 
@@ -136,12 +138,65 @@ static void cut_files_are_refused(void **state)
     assert_fails(rg_safetensors_open(&file, "/nonexistent/x"), RG_ENOENT, "/nonexistent/x");
 }
 
+// Opens the bytes and reads both tensors.
+static int read_both(const unsigned char *bytes, size_t size)
+{
+    rg_safetensors_t *file;
+    float a[6], b;
+    int err = rg_safetensors_parse(&file, bytes, size, "file");
+    if (err) return err;
+    err = rg_safetensors_read(file, "file", "a.weight", 2, (int[]){2, 3}, a);
+    if (!err) err = rg_safetensors_read(file, "file", "b", 1, (int[]){1}, &b);
+    rg_safetensors_close(&file);
+    return err;
+}
+
+// Every bit of the file: length, header with its own checksum, and data. Values name their tensor.
+static void every_flipped_bit_is_found(void **state)
+{
+    const float a[] = {1, 2, 3, 4, 5, 6}, b[] = {-0.5f};
+    const rg_safetensor_t tensors[] = {
+        {.name = "a.weight", .rank = 2, .shape = {2, 3}, .data = a, .count = 6},
+        {.name = "b", .rank = 1, .shape = {1}, .data = b, .count = 1}};
+    const rg_safetensors_metadata_t notes[] = {{"stage", "stage1"}, {"text", "xxh3-64 of \"checksums\""}};
+    char *path = rg_format("%s/x.safetensors", (char *)*state);
+    unsigned char *bytes;
+    size_t size;
+    assert_ok(rg_safetensors_write(path, tensors, 2, notes, 2));
+    assert_ok(rg_file_read(path, 1 << 20, &bytes, &size));
+    assert_ok(read_both(bytes, size));
+    for (size_t bit = 0; bit < 8 * size; bit++) {
+        bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        if (read_both(bytes, size) == 0) fail_msg("bit %zu of byte %zu is not missed", bit % 8, bit / 8);
+        assert_non_null(strstr(rg_error(), "file: "));
+        if (bit / 8 >= size - sizeof b)
+            assert_non_null(strstr(rg_error(), "tensor b differs from its checksum"));
+        bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
+    }
+    free(bytes);
+    free(path);
+}
+
+// They come from a request: opening them must not wait.
+static void only_regular_files_are_opened(void **state)
+{
+    char *pipe = rg_format("%s/pipe", (char *)*state);
+    rg_safetensors_t *file;
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    assert_fails(rg_safetensors_open(&file, pipe), RG_EIO, "pipe: not a regular file");
+    assert_fails(rg_safetensors_open(&file, *state), RG_EIO, "not a regular file");
+    assert_fails(rg_safetensors_open(&file, "/dev/zero"), RG_EIO, "not a regular file");
+    free(pipe);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(what_is_written_is_read_back),
         IN_FOLDER(headers_of_any_length_are_read),
         IN_FOLDER(tensors_of_other_types_are_passed_over),
+        IN_FOLDER(every_flipped_bit_is_found),
+        IN_FOLDER(only_regular_files_are_opened),
         cmocka_unit_test(every_number_is_checked_against_the_file),
         cmocka_unit_test(cut_files_are_refused),
     };
