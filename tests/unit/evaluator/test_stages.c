@@ -132,6 +132,13 @@ static void translates_with_attention(void **state)
     assert_near(report_number(report, "identity_reconstruction"), 1, 1e-4);
     assert_true(report_number(report, "identity_real") < 0.999);
     json_decref(report);
+    // with two annotated images, some targets have no reference: the others are compared with their own sources
+    config.data.annotated = 0.03;
+    report = fixture_evaluate(RG_STAGE_1);
+    assert_in_range((int)report_number(report, "images_reference"), 1, FIXTURE_FACES / 10 - 1);
+    assert_near(report_number(report, "identity_reference"), 1, 1e-4);
+    json_decref(report);
+    config.data.annotated = 1;
     config.model.attention = 0;
     fixture_save_model(RG_STAGE_1, 2);
 }
