@@ -158,6 +158,15 @@ head -c 700 "$face" >"$work/torn.jpg"
 head -c 17000000 /dev/zero >"$work/huge.jpg"
 get 200 "$api/images?name=torn.jpg" --data-binary @"$work/torn.jpg"
 out_has '"fate":"refused","reason":"[^"]+"'
+# A progressive JPEG whose header says 8192x8192, with all components in full resolution: it would take 388 MiB to decode.
+cp tests/unit/data/fixtures/progressive.jpg "$work/bomb.jpg"
+patch_bomb() { printf "$2" | dd of="$work/bomb.jpg" bs=1 seek="$1" conv=notrunc status=none; }
+patch_bomb 163 '\x20\x00\x20\x00'
+for at in 169 172 175; do patch_bomb $at '\x11'; done
+get 413 "$api/search" --data-binary @"$work/bomb.jpg"
+says too_large "the image: decoding 8192x8192 pixels of this kind takes 388 MiB"
+get 200 "$api/images?name=bomb.jpg" --data-binary @"$work/bomb.jpg"
+out_has '"fate":"refused","reason":"decoding 8192x8192 pixels'
 get 415 "$api/search" --data-binary @"$work/torn.jpg"
 says no_image ""
 get 415 "$api/translate" --data-binary nonsense
