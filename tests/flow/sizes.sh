@@ -4,19 +4,25 @@ write_flow_config 40
 run 0 make-faces "$work/faces" --count 40 --seed 1
 run 1 experiment sizes --seeds 1
 err_has "data.annotated: is 1, so that there are no unannotated images to add"
-run 0 experiment sizes --seeds 1 --set data.annotated=0.25
 root=$work/run/experiment
-# added ROW COUNT...: what each add-images of the row added, of 8 annotated and 24 other training images.
-added()
-{
-    local found
-    found=$(sed -nE 's/^([0-9]+) added.*/\1/p' "$root/a25-s1-$1/log" | tr '\n' ' ')
-    [ "$found" = "${*:2} " ] || fail "the set of $1 got $found, not ${*:2}"
-}
-added set0 8
-added set25 14
-added set50 20
-added growing 8 24
+# Stopped while the growing row trains, if it does not end before; the same command goes on.
+"$RG_BIN/rg-ctl" experiment sizes --seeds 1 --set data.annotated=0.25 >"$work/out" 2>"$work/err" </dev/null &
+experiment=$!
+until [ -s "$root/a25-s1-growing/metrics.jsonl" ] || ! kill -0 $experiment 2>/dev/null; do :; done
+kill -INT $experiment 2>/dev/null
+wait $experiment || err_has 'stopped; run the same command again to continue'
+[ -z "$(ls "$root"/*/rg.pid 2>/dev/null)" ] || fail "services were left running"
+run 0 experiment sizes --seeds 1 --set data.annotated=0.25
+# began ROW COUNT: what the first add-images of the row added, of 8 annotated and 24 other images.
+summaries() { grep -E '^[0-9]+ added, [0-9]+ known' "$root/a25-s1-$1/log"; }
+began() { [[ "$(summaries "$1" | head -1)" == "$2 added, 0 known"* ]] || fail "the set of $1 did not begin with $2 images: $(summaries "$1")"; }
+began set0 8
+began set25 14
+began set50 20
+began growing 8
+ended=$(summaries growing | sed -nE '$s/^([0-9]+) added, ([0-9]+) .*/\1 + \2/p')
+[ $((ended)) -eq 32 ] || fail "the growing set did not get all images: $(summaries growing)"
+[ "$(summaries set0 | wc -l)" -eq 1 ] || fail "the set of set0 grew: $(summaries set0)"
 began_with() { grep -aom 1 '"set_generation":"[0-9]*"' "$root/a25-s1-$1/stage3.safetensors"; }
 [ -n "$(began_with set0)" ] || fail "stage 3 does not know its set"
 [ "$(began_with growing)" = "$(began_with set0)" ] || fail "the growing set was not small when stage 3 began"

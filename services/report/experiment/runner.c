@@ -239,7 +239,10 @@ static int add_meanwhile(const work_t *work, pid_t trainer)
 {
     static const char *const add[] = {"add-images", "--training", NULL};
     const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
-    while (!command_ended(trainer) && iteration_reached(work) == 0) nanosleep(&pause, NULL);
+    while (!command_ended(trainer) && iteration_reached(work) == 0) {
+        if (atomic_load(work->options->interrupted)) return fail_stopped();
+        nanosleep(&pause, NULL);
+    }
     int err = command_run(work, add);
     return err ? err : note_growth(work);
 }
@@ -251,6 +254,7 @@ static int train_growing(const work_t *work, const char *const *train)
     int err = command_start(work, train, &trainer);
     if (err) return err;
     rg_failure_keep(&failure, add_meanwhile(work, trainer));
+    if (atomic_load(work->options->interrupted)) kill(trainer, SIGINT); // the signal may not have reached it
     rg_failure_keep(&failure, command_wait(work, train, trainer));
     return rg_failure_raise(&failure);
 }
