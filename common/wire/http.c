@@ -323,8 +323,10 @@ static void refuse_size(rg_http_request_t *request)
     http_refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, sentence);
 }
 
+// The next try of the client may succeed.
 static void refuse_memory(rg_http_request_t *request)
 {
+    rg__http_connections_cut_slow_body(&request->http->connections, rg_clock_ms());
     http_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE,
                 "the bodies of other requests take all memory; try again later");
 }

@@ -12,7 +12,8 @@
 //   heads        32 KiB and 64 query arguments; two Host headers or two lengths of a body get 400
 //   bodies       refused unless the route takes one; 413 before it is read if the announced size is too
 //                large; a body that turns out too large is dropped and then cut off
-//   memory       of all bodies and answers together; above the limit requests with a body get 503
+//   memory       of all bodies and answers together; above the limit requests with a body get 503, and the
+//                slowest body is cut off
 #ifndef RG_WIRE_HTTP_H
 #define RG_WIRE_HTTP_H
 

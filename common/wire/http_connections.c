@@ -16,6 +16,8 @@
 static const double phase_ms[] = {
     [RG__HTTP_HEAD] = 10000, [RG__HTTP_BODY] = 60000, [RG__HTTP_WORK] = 0, [RG__HTTP_ANSWER] = 120000};
 
+enum { SLOW_BODY_MS = 10000 }; // where memory is short
+
 void rg__http_connections_init(rg__http_connections_t *all, unsigned max)
 {
     *all = (rg__http_connections_t){.max = max};
@@ -117,6 +119,17 @@ double rg__http_connections_cut_late(rg__http_connections_t *all, double now_ms)
             next = left;
     }
     return next;
+}
+
+void rg__http_connections_cut_slow_body(rg__http_connections_t *all, double now_ms)
+{
+    rg__http_connection_t *connection, *oldest = NULL;
+    TAILQ_FOREACH(connection, &all->list, entry)
+    {
+        if (connection->cut || connection->phase != RG__HTTP_BODY) continue;
+        if (!oldest || connection->since_ms < oldest->since_ms) oldest = connection;
+    }
+    if (oldest && now_ms - oldest->since_ms > SLOW_BODY_MS) cut_connection(all, oldest);
 }
 
 // ---- listening

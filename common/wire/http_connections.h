@@ -55,4 +55,8 @@ void rg__http_connection_enter(rg__http_connection_t *connection, enum rg__http_
 // if there is none.
 double rg__http_connections_cut_late(rg__http_connections_t *all, double now_ms);
 
+// For a server whose memory for bodies is taken: cuts the oldest body if it has been coming for more than
+// 10 s, so that slow bodies do not keep others out.
+void rg__http_connections_cut_slow_body(rg__http_connections_t *all, double now_ms);
+
 #endif

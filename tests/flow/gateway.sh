@@ -26,7 +26,7 @@ up_on_a_port()
         port=$((port + 1))
     done
 }
-timeout_ms=1500
+timeout_ms=6000
 up_on_a_port --set limits.timeout_ms=$timeout_ms
 out_has "^gateway +ready"
 out_has "http://127.0.0.1:$port/"

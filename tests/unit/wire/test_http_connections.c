@@ -102,6 +102,22 @@ static void what_the_service_works_on_has_none(void **state)
     assert_false(is_cut(f, 0));
 }
 
+static void a_slow_body_gives_way_where_memory_is_short(void **state)
+{
+    fixture_t *f = *state;
+    for (int i = 0; i < 3; i++) {
+        open_from(f, "10.0.0.1", 0);
+        rg__http_connection_enter(f->connection[i], i == 2 ? RG__HTTP_WORK : RG__HTTP_BODY, 2000 - 1000 * i);
+    }
+    rg__http_connections_cut_slow_body(&f->all, 11000);
+    assert_int_equal(cut_ones(f), 0);
+    rg__http_connections_cut_slow_body(&f->all, 11001);
+    assert_int_equal(cut_ones(f), 1 << 1);
+    rg__http_connections_cut_slow_body(&f->all, 12001);
+    rg__http_connections_cut_slow_body(&f->all, 1e12);
+    assert_int_equal(cut_ones(f), 1 << 0 | 1 << 1);
+}
+
 // ---- capacity
 static void the_slowest_makes_room(void **state)
 {
@@ -149,9 +165,13 @@ static void requests_in_work_are_never_cut(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(each_phase_has_a_deadline),     TEST(what_the_service_works_on_has_none),
-        TEST(the_slowest_makes_room),        TEST(clients_with_few_connections_keep_them),
-        TEST(an_ipv6_network_is_one_client), TEST(requests_in_work_are_never_cut),
+        TEST(each_phase_has_a_deadline),
+        TEST(what_the_service_works_on_has_none),
+        TEST(a_slow_body_gives_way_where_memory_is_short),
+        TEST(the_slowest_makes_room),
+        TEST(clients_with_few_connections_keep_them),
+        TEST(an_ipv6_network_is_one_client),
+        TEST(requests_in_work_are_never_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
