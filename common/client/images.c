@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/client/client_private.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 
 enum { ITEMS_MAX = RG_MSG_PAYLOADS_MAX - 2 }; // embeddings and features are payloads, too
@@ -146,6 +147,7 @@ static int make_add(const rg_client_t *client, const rg_client_model_t *model, c
     Rg__V1__AddRequest *body = rg_msg_body(made);
     body->model = rg_msg_text(made, "%s", model->name);
     body->n_items = n;
+    body->asked_us = rg_clock_wall_us();
     body->items = (Rg__V1__Item **)rg_msg_array(made, &rg__v1__item__descriptor, n);
     int err = put_rows(client, made, model, items, n);
     for (uint32_t i = 0; i < n && !err; i++) err = put_item(client, made, &items[i], i);
@@ -189,6 +191,7 @@ int rg_client_remove(rg_client_t *client, const unsigned char *ids, uint32_t n, 
     Rg__V1__RemoveRequest *body = rg_msg_body(request);
     body->n_ids = n;
     body->ids = rg__client_ids(request, ids, n);
+    body->asked_us = rg_clock_wall_us();
     err = rg__client_ask(client, &request, RG__V1__ENVELOPE__BODY_REMOVE_REPLY, &reply);
     if (!err && removed) *removed = ((const Rg__V1__RemoveReply *)rg_msg_body(reply))->removed;
     rg_msg_destroy(&reply);

@@ -18,12 +18,17 @@ static inline double rg_clock_ms(void)
     return 1e3 * rg_clock_s();
 }
 
-// Milliseconds since 1970, for times that are stored or shown.
-static inline uint64_t rg_clock_wall_ms(void)
+// Microseconds and milliseconds since 1970, for times that are sent, stored or shown.
+static inline uint64_t rg_clock_wall_us(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static inline uint64_t rg_clock_wall_ms(void)
+{
+    return rg_clock_wall_us() / 1000;
 }
 
 // Times of day as people write and read them.

@@ -192,6 +192,7 @@ static int flush(rg_ingest_t *ingest)
     if (!ingest->filling) return 0;
     Rg__V1__IngestRequest *body = rg_msg_body(ingest->filling);
     body->n_items = ingest->files;
+    body->asked_us = rg_clock_wall_us();
     ingest->files = ingest->bytes = 0;
     ingest_request_t *request = rg_alloc(sizeof *request);
     *request = (ingest_request_t){.ingest = ingest, .message = ingest->filling};

@@ -5,8 +5,8 @@
 //                    not embedded yet
 //
 // For each image the request carries the embedding of content and own code, and the features that the fusion
-// reads of a neighbour: the code, or with model.fusion: concat the content map. Features travel and are stored
-// as 16-bit floats.
+// reads of a neighbour: the code, or with model.fusion: concat the content map. Features travel and are
+// stored as 16-bit floats.
 #include "services/encoder/answer.h"
 
 #include <stdio.h>
@@ -295,7 +295,9 @@ int rg_answer_store(rg_inference_t *networks, const rg_msg_t *request, rg_msg_t 
         const Rg__V1__Item *item = asked->items[images.n];
         images.image[images.n] = (added_image_t){item->name, item->id, item->annotated};
     }
-    return make_add_request(networks, &images, add);
+    err = make_add_request(networks, &images, add);
+    if (!err) ((Rg__V1__AddRequest *)rg_msg_body(*add))->asked_us = asked->asked_us;
+    return err;
 }
 
 static int decode_thumbnail(const rg_config_t *config, const rg_msg_t *source, size_t i, const char *name,

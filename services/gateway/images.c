@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/hash.h"
 #include "common/data/format.h"
@@ -135,6 +136,7 @@ void rg_gateway_post_image(void *self, rg_http_request_t *request)
         Rg__V1__IngestRequest *body = rg_msg_body(ingest);
         body->items = (Rg__V1__Item **)rg_msg_array(ingest, &rg__v1__item__descriptor, body->n_items = 1);
         body->items[0]->name = rg_msg_text(ingest, "%s", name);
+        body->asked_us = rg_clock_wall_us();
         unsigned char *jpeg = rg_http_take_body(request, &size);
         rg_msg_attach(ingest, "0", RG__V1__DTYPE__U8, 1, (uint32_t[]){(uint32_t)size}, jpeg, free_jpeg, NULL);
         err = rg_upstream_ask(gateway->upstream, "loader", &ingest, RG__V1__ENVELOPE__BODY_INGEST_REPLY,

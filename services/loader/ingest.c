@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/hash.h"
 #include "common/core/text.h"
@@ -112,12 +113,15 @@ static void intake_init(intake_t *intake, const rg_config_t *config, size_t n)
 
 int rg_ingest_decode(const rg_config_t *config, const rg_msg_t *request, rg_msg_t **reply, rg_msg_t **store)
 {
-    const size_t n = ((const Rg__V1__IngestRequest *)rg_msg_body(request))->n_items;
+    const Rg__V1__IngestRequest *asked = rg_msg_body(request);
+    const size_t n = asked->n_items;
     const uint32_t side = (uint32_t)config->data.img_size;
     if (n < 1 || n > RG_INGEST_ITEMS_MAX)
         return rg_fail(RG_ELIMIT, "%zu images: 1 to %d are possible per request", n, RG_INGEST_ITEMS_MAX);
     intake_t intake;
     intake_init(&intake, config, n);
+    ((Rg__V1__StoreRequest *)rg_msg_body(intake.store))->asked_us =
+        asked->asked_us ? asked->asked_us : rg_clock_wall_us();
     int err = ingest_items(&intake, request);
     rg_msg_attach(intake.store, "pixels", RG__V1__DTYPE__U8, 4,
                   (const uint32_t[]){(uint32_t)intake.accepted, side, side, 3}, intake.pixels,

@@ -115,6 +115,7 @@ static int read_add_items(const rg_msg_t *request, const rg_store_model_t *model
             .embedding = (const float *)embeddings.data + (size_t)i * model->embed_dim,
             .features = (const char *)features.data + i * rg_store_features_bytes(model),
             .annotated = item->annotated,
+            .asked_us = fields->asked_us,
         };
         err = read_add_thumbnail(request, i, &items[i].thumbnail);
     }
@@ -168,7 +169,7 @@ int rg_answer_remove(rg_answers_t *self, const rg_msg_t *request, rg_msg_t **rep
     uint8_t *ids = rg_alloc(fields->n_ids * RG_ID_SIZE);
     for (size_t i = 0; i < fields->n_ids; i++) memcpy(ids + i * RG_ID_SIZE, fields->ids[i].data, RG_ID_SIZE);
     size_t removed;
-    err = rg_set_remove(self->set, ids, fields->n_ids, &removed);
+    err = rg_set_remove(self->set, ids, fields->n_ids, fields->asked_us, &removed);
     free(ids);
     if (err) return err;
     *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_REMOVE_REPLY);
@@ -187,6 +188,7 @@ typedef struct {
     size_t left;              // bytes that this reply may still grow by
     rg_store_image_t *images; // [n]
     uint64_t *at;             // [n] value of `next` for a list that ends before this image
+    const void **embeddings;  // [n] borrowed from the transaction, or NULL
     size_t n;
 } list_reply_t;
 
@@ -215,7 +217,7 @@ static int list_by_ids(list_reply_t *reply, size_t limit, uint64_t *next)
     if (fields->n_ids < limit) limit = fields->n_ids;
     for (size_t i = 0; i < limit; i++) {
         int err = rg_read_view_image(reply->read, fields->ids[i].data, &reply->images[reply->n]);
-        if (err && err != RG_ENOENT) return err;
+        if (err && err != RG_ENOENT && err != RG_EFORMAT) return err;
         if (!err) reply->at[reply->n++] = i;
     }
     *next = limit < fields->n_ids ? limit : 0;
@@ -231,49 +233,58 @@ static void fill_listed(rg_msg_t *msg, Rg__V1__Listed *listed, const rg_store_im
     listed->annotated = image->annotated;
 }
 
-// Fills in as many of the images as fit into the reply, at least one. Changes *next if they are fewer than
-// found.
+// Reads what the request wants of an image. Notes damage.
+static int read_listed(const list_reply_t *reply, const rg_store_image_t *image, rg_store_value_t *jpeg,
+                       rg_store_value_t *embedding)
+{
+    const rg_read_view_t *read = reply->read;
+    const size_t bytes = rg_store_embedding_bytes(&read->view->model);
+    int err = reply->fields->thumbnails ? rg_store_thumbnail(read->txn, image, jpeg) : 0;
+    if (!err && reply->fields->embeddings)
+        err = rg_store_derived(read->txn, image, read->slot, RG_DERIVED_EMBEDDING, bytes, embedding);
+    if (err == RG_EFORMAT) rg_set_note_damaged(read->set, image->label);
+    return err == RG_ENOENT ? 0 : err;
+}
+
+// Fills in as many of the images as fit into the reply, at least one, without damaged ones. Changes *next if
+// they are fewer than found, and reply->n to their number.
 static int fill_list(list_reply_t *reply, uint64_t *next)
 {
     Rg__V1__ListReply *body = rg_msg_body(reply->msg);
     const size_t row = reply->fields->embeddings ? rg_store_embedding_bytes(&reply->read->view->model) : 0;
-    body->images = (Rg__V1__Listed **)rg_msg_array(reply->msg, &rg__v1__listed__descriptor, reply->n);
-    for (size_t i = 0; i < reply->n; i++) {
+    size_t found = reply->n;
+    body->images = (Rg__V1__Listed **)rg_msg_array(reply->msg, &rg__v1__listed__descriptor, found);
+    reply->n = 0;
+    for (size_t i = 0; i < found; i++) {
         const rg_store_image_t *image = &reply->images[i];
-        rg_store_value_t jpeg = {0};
-        int err = reply->fields->thumbnails ? rg_store_thumbnail(reply->read->txn, image, &jpeg) : 0;
+        rg_store_value_t jpeg = {0}, embedding = {0};
+        int err = read_listed(reply, image, &jpeg, &embedding);
+        if (err == RG_EFORMAT) continue;
         if (err) return err;
         size_t bytes = jpeg.size + row;
-        if (i > 0 && bytes > reply->left) {
+        if (reply->n > 0 && bytes > reply->left) {
             *next = reply->at[i];
-            reply->n = i;
             break;
         }
         reply->left -= bytes < reply->left ? bytes : reply->left;
-        fill_listed(reply->msg, body->images[i], image);
-        if (jpeg.size) rg__answer_thumbnail(reply->msg, i, jpeg);
-        body->n_images = i + 1;
+        fill_listed(reply->msg, body->images[reply->n], image);
+        if (jpeg.size) rg__answer_thumbnail(reply->msg, reply->n, jpeg);
+        reply->embeddings[reply->n++] = embedding.data;
     }
+    body->n_images = reply->n;
     return 0;
 }
 
 // Adds the embeddings; zeros for an image that the current model has not embedded.
-static int fill_list_embeddings(list_reply_t *reply)
+static void fill_list_embeddings(list_reply_t *reply)
 {
     const rg_read_view_t *read = reply->read;
     const size_t bytes = rg_store_embedding_bytes(&read->view->model);
     const uint32_t shape[] = {(uint32_t)reply->n, read->view->model.embed_dim};
-    if (!reply->fields->embeddings || reply->n == 0) return 0;
+    if (!reply->fields->embeddings || reply->n == 0) return;
     char *rows = rg_msg_reserve(reply->msg, "embeddings", RG__V1__DTYPE__F32, 2, shape);
-    int err = 0;
-    for (size_t i = 0; i < reply->n && !err; i++) {
-        rg_store_value_t embedding;
-        err = rg_store_derived(read->txn, &reply->images[i], read->slot, RG_DERIVED_EMBEDDING, bytes,
-                               &embedding);
-        if (!err) memcpy(rows + i * bytes, embedding.data, bytes);
-        if (err == RG_ENOENT) err = 0;
-    }
-    return err;
+    for (size_t i = 0; i < reply->n; i++)
+        if (reply->embeddings[i]) memcpy(rows + i * bytes, reply->embeddings[i], bytes);
 }
 
 int rg_answer_list(rg_answers_t *self, const rg_msg_t *request, rg_msg_t **out)
@@ -289,13 +300,16 @@ int rg_answer_list(rg_answers_t *self, const rg_msg_t *request, rg_msg_t **out)
                           .msg = rg_msg_new(RG__V1__ENVELOPE__BODY_LIST_REPLY),
                           .left = self->reply_max,
                           .images = rg_alloc(LIMIT * sizeof *reply.images),
-                          .at = rg_alloc(LIMIT * sizeof *reply.at)};
+                          .at = rg_alloc(LIMIT * sizeof *reply.at),
+                          .embeddings = rg_alloc(LIMIT * sizeof *reply.embeddings)};
     Rg__V1__ListReply *body = rg_msg_body(reply.msg);
     body->model = rg_msg_text(reply.msg, "%s", read.view->model.name);
     err = fields->n_ids ? list_by_ids(&reply, LIMIT, &body->next) : list_in_order(&reply, LIMIT, &body->next);
     if (!err) err = rg_read_view_missing(&read, &body->missing);
     if (!err) err = fill_list(&reply, &body->next);
-    if (!err) err = fill_list_embeddings(&reply);
+    if (!err) fill_list_embeddings(&reply);
+    body->damaged = rg_set_damaged(self->set);
+    free(reply.embeddings);
     free(reply.at);
     free(reply.images);
     rg_read_view_end(&read);
@@ -347,10 +361,13 @@ int rg_answer_index(rg_answers_t *self, rg_msg_t **reply)
     return 0;
 }
 
-static void report_snapshot(rg_msg_t *msg, const rg_set_t *set, const rg_view_t *view)
+// A snapshot that is damaged counts as a problem; one of another model or kind of index is only out of date.
+static void report_snapshot(rg_msg_t *msg, const rg_set_t *set, const rg_view_t *view,
+                            rg_verify_report_t *report)
 {
     size_t rows;
     int err = rg_set_check_snapshot(set, view, &rows);
+    if (err && err != RG_ENOENT && err != RG_EMODEL) rg_verify_add_problem(report, "%s", rg_error());
     if (err)
         add_field(msg, "snapshot", "%s", err == RG_ENOENT ? "none" : rg_error());
     else
@@ -377,7 +394,7 @@ int rg_answer_verify(rg_answers_t *self, const atomic_int *stop, rg_msg_t **repl
         if (!err) {
             *reply = index_reply_new();
             report_view(*reply, self->set, read.view);
-            report_snapshot(*reply, self->set, read.view);
+            report_snapshot(*reply, self->set, read.view, report);
             report_verification(*reply, report);
         }
         rg_read_view_end(&read);

@@ -3,7 +3,10 @@
 #include "services/retrieval/answers.h"
 #include "services/retrieval/search.h"
 
-enum { EFFORT_MAX = 1 << 17 }; // ef_search times queries: half a second on two cores
+enum {
+    EFFORT_MAX = 1 << 17, // ef_search times queries: half a second on two cores
+    DAMAGED_MAX = 100     // rows that one search leaves out
+};
 
 // ---- the request
 
@@ -82,10 +85,8 @@ static int find_excluded(const rg_read_view_t *read, search_input_t *input)
     if (!input->exclude_ids) return 0;
     input->exclude = rg_alloc(n * sizeof *input->exclude);
     for (size_t i = 0; i < n && !err; i++) {
-        uint64_t label;
-        err = rg_store_find(read->txn, input->exclude_ids + i * RG_ID_SIZE, &label);
-        input->exclude[i] = err ? -1 : rg_rows_find(&read->view->rows, (int64_t)label);
-        if (err == RG_ENOENT) err = 0;
+        const uint8_t *id = input->exclude_ids + i * RG_ID_SIZE;
+        err = rg_search_find_row(&input->exclude[i], id, read->view, read->txn);
     }
     input->search.exclude = input->exclude;
     return err;
@@ -131,6 +132,7 @@ typedef struct {
     size_t features_bytes; // of one image
     char *features;        // payload of msg, or NULL
     size_t left;           // bytes that this reply may still grow by
+    ptrdiff_t damaged;     // row of an image that cannot be read, or -1
 } search_reply_t;
 
 static int fill_neighbour_features(search_reply_t *reply, const rg_store_image_t *image, size_t i)
@@ -164,7 +166,8 @@ static int fill_bulk(search_reply_t *reply, int64_t label, size_t i)
     int err = rg_store_image(reply->read->txn, (uint64_t)label, &image);
     if (!err && reply->fields->features) err = fill_neighbour_features(reply, &image, i);
     if (!err && reply->fields->thumbnails) err = fill_neighbour_thumbnail(reply, &image, i);
-    return err;
+    if (err == RG_ENOENT || err == RG_EFORMAT) rg_set_note_damaged(reply->read->set, (uint64_t)label);
+    return err == RG_ENOENT ? RG_EFORMAT : err;
 }
 
 static int fill_neighbour(search_reply_t *reply, const rg_hit_t *hit, size_t i)
@@ -199,24 +202,48 @@ static int fill_search_reply(search_reply_t *reply, const rg_hit_t *hits, size_t
                                          (const uint32_t[]){(uint32_t)n, s[0], s[1], s[2]});
     }
     for (size_t i = 0; i < n && !err; i++)
-        if (hits[i].row >= 0) err = fill_neighbour(reply, &hits[i], i);
+        if (hits[i].row >= 0 && (err = fill_neighbour(reply, &hits[i], i)) == RG_EFORMAT)
+            reply->damaged = hits[i].row;
     return err;
 }
 
+// Makes a reply without the rows that are not allowed. *damaged: a row that has to be left out, or -1.
 static int run_search(rg_answers_t *self, const rg_read_view_t *read, const search_input_t *input,
-                      rg_msg_t **out)
+                      ptrdiff_t *damaged, rg_msg_t **out)
 {
     const rg_search_t *search = &input->search;
     rg_hit_t *hits = rg_alloc(search->n * search->k * sizeof *hits);
     search_reply_t reply = {.fields = input->fields,
                             .read = read,
                             .msg = rg_msg_new(RG__V1__ENVELOPE__BODY_SEARCH_REPLY),
-                            .left = self->reply_max};
+                            .left = self->reply_max,
+                            .damaged = -1};
     int err = rg_search_run(hits, read->view, search);
     if (!err) err = fill_search_reply(&reply, hits, search->n * search->k);
     if (!err) atomic_fetch_add(&self->searches, search->n);
     free(hits);
+    *damaged = reply.damaged;
     return rg__answer_finish(err, &reply.msg, out);
+}
+
+static void leave_out_row(search_input_t *input, const rg_view_t *view, size_t row)
+{
+    if (!input->allowed.words) rg_search_allow_alive(&input->allowed, view);
+    rg_bitset_clear(&input->allowed, row);
+    input->search.allowed = &input->allowed;
+}
+
+// A damaged image is left out, and others take its place. The published view soon is without it.
+static int search_undamaged(rg_answers_t *self, const rg_read_view_t *read, search_input_t *input,
+                            rg_msg_t **out)
+{
+    ptrdiff_t damaged;
+    int err = run_search(self, read, input, &damaged, out);
+    for (int i = 0; err && damaged >= 0 && i < DAMAGED_MAX; i++) {
+        leave_out_row(input, read->view, (size_t)damaged);
+        err = run_search(self, read, input, &damaged, out);
+    }
+    return err;
 }
 
 int rg_answer_search(rg_answers_t *self, const rg_msg_t *request, rg_msg_t **out)
@@ -226,7 +253,7 @@ int rg_answer_search(rg_answers_t *self, const rg_msg_t *request, rg_msg_t **out
     int err = rg_read_view_begin(&read, self->set);
     if (err) return err;
     err = read_input(self, request, &read, &input);
-    if (!err) err = run_search(self, &read, &input, out);
+    if (!err) err = search_undamaged(self, &read, &input, out);
     search_input_fini(&input);
     rg_read_view_end(&read);
     return err;

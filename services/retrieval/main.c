@@ -37,8 +37,17 @@ typedef struct {
 
 // ---- the end of a job
 
+// Ends the process if LMDB has given up: only another process can open the store again, and whoever started
+// this one starts it again. The request gets no answer, so its sender sends it again.
+static void exit_if_lost(const self_t *self, int err)
+{
+    if (err && self->answers.set && rg_store_is_lost(rg_set_store(self->answers.set)))
+        exit(rg_main_fail(err));
+}
+
 static void reply_and_end(self_t *self, rg_job_t *job, int err)
 {
+    exit_if_lost(self, err);
     if (job->request && err)
         rg_service_refuse(self->service, &job->peer, err);
     else if (job->request)
@@ -50,6 +59,30 @@ static void reply_and_end(self_t *self, rg_job_t *job, int err)
 static void log_own_failure(const char *event, const rg_job_t *job, int err)
 {
     if (err && err != RG_ESTOPPED && !job->request) rg_log(RG_LOG_WARN, event, "error=\"%s\"", rg_error());
+}
+
+// ---- writer: damaged images
+
+static int run_leave_out(void *data, const rg_msg_t *request, rg_msg_t **reply)
+{
+    (void)request, (void)reply;
+    rg_set_leave_out_damaged(((self_t *)data)->answers.set);
+    return 0;
+}
+
+static void done_leave_out(void *data, rg_job_t *job, int err)
+{
+    (void)data, (void)err;
+    rg_jobs_end(&job);
+}
+
+static const rg_job_kind_t LEAVE_OUT = {run_leave_out, done_leave_out};
+
+// Publishes a view without the images that were found damaged. If the queue is full, the next request tries
+// again.
+static void leave_out_damaged(self_t *self)
+{
+    if (rg_set_is_damage_new(self->answers.set)) rg_jobs_add(self->writer, &LEAVE_OUT, NULL, NULL);
 }
 
 // ---- builder: snapshot and verify
@@ -78,6 +111,7 @@ static int run_verify(void *data, const rg_msg_t *request, rg_msg_t **reply)
 static void done_verify(void *data, rg_job_t *job, int err)
 {
     reply_and_end(data, job, err);
+    leave_out_damaged(data);
 }
 
 static const rg_job_kind_t SAVE = {run_save, done_save}, VERIFY = {run_verify, done_verify};
@@ -236,6 +270,8 @@ static int answer_now(self_t *self, const rg_peer_t *peer, const rg_msg_t *reque
 {
     rg_msg_t *reply = NULL;
     int err = answer(&self->answers, request, &reply);
+    exit_if_lost(self, err);
+    leave_out_damaged(self);
     if (!err) rg_service_reply(self->service, peer, &reply);
     return err;
 }
@@ -275,6 +311,7 @@ static void fill_status(void *data, rg_status_t *status)
     uint64_t missing = 0;
     if (!answers->set) return;
     if (rg_read_view_begin(&read, answers->set) != 0) {
+        exit_if_lost(self, RG_EIO);
         rg_status_field(status, "error", "%s", rg_error());
         return;
     }
@@ -283,6 +320,7 @@ static void fill_status(void *data, rg_status_t *status)
     rg_status_field(status, "missing", "%llu", (unsigned long long)missing);
     rg_status_field(status, "indexed", "%zu", rg_view_indexed(read.view));
     rg_status_field(status, "dead", "%zu", read.view->dead);
+    rg_status_field(status, "damaged", "%zu", rg_set_damaged(answers->set));
     rg_status_field(status, "generation", "%llu", (unsigned long long)read.view->generation);
     rg_status_field(status, "model", "%s", read.view->model.name);
     rg_status_field(status, "dimension", "%u", read.view->model.embed_dim);
@@ -314,9 +352,11 @@ static int load_set(void *data, const atomic_int *stop)
                                       .index = config->retrieval.index,
                                       .embed_dim = (uint32_t)config->model.embed_dim,
                                       .map_bytes = (size_t)config->retrieval.map_size_gib << 30,
-                                      .progress = {on_progress, self}};
+                                      .progress = {.step = on_progress, .self = self}};
     self->stop_load = stop;
-    return rg_set_open(&self->opened, &options);
+    int err = rg_set_open(&self->opened, &options);
+    if (!err) rg_store_exit_if_unreadable(rg_set_store(self->opened));
+    return err;
 }
 
 static void on_loaded(void *data)
@@ -324,6 +364,7 @@ static void on_loaded(void *data)
     self_t *self = data;
     rg_set_t *set = self->answers.set = self->opened;
     self->opened = NULL;
+    leave_out_damaged(self);
     if (*rg_set_snapshot_problem(set))
         rg_log(RG_LOG_WARN, "snapshot-not-used", "reason=\"%s\"", rg_set_snapshot_problem(set));
     if (rg_store_read_only(rg_set_store(set)))

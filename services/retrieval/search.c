@@ -228,7 +228,7 @@ static void allow_label(void *data, uint64_t label)
     if (row >= 0 && rg_view_is_alive(self->view, (size_t)row)) rg_bitset_set(self->allowed, (size_t)row);
 }
 
-static void allow_alive(rg_bitset_t *allowed, const rg_view_t *view)
+void rg_search_allow_alive(rg_bitset_t *allowed, const rg_view_t *view)
 {
     if (view->alive.words)
         rg_bitset_copy(allowed, &view->alive);
@@ -252,19 +252,28 @@ static int meets_filter(const Rg__V1__Filter *filter, const rg_image_row_t *row)
     return !filter->added_until_ms || row->added_ms < filter->added_until_ms;
 }
 
+int rg_search_find_row(ptrdiff_t *row, const uint8_t id[RG_ID_SIZE], const rg_view_t *view,
+                       rg_store_txn_t *txn)
+{
+    uint64_t label;
+    int err = rg_store_find(txn, id, &label);
+    *row = err == RG_EFORMAT ? rg_view_find_id(view, id)
+           : err             ? -1
+                             : rg_rows_find(&view->rows, (int64_t)label);
+    return err == RG_EFORMAT || err == RG_ENOENT ? 0 : err;
+}
+
 static int clear_excluded(rg_bitset_t *allowed, const Rg__V1__Filter *filter, const rg_view_t *view,
                           rg_store_txn_t *txn)
 {
     int err = 0;
     for (size_t i = 0; i < filter->n_exclude && !err; i++) {
-        uint64_t label;
+        ptrdiff_t row = -1;
         if (filter->exclude[i].len != RG_ID_SIZE)
             return rg_fail(RG_EINVAL, "filter.exclude[%zu] has %zu bytes, not %d", i, filter->exclude[i].len,
                            RG_ID_SIZE);
-        err = rg_store_find(txn, filter->exclude[i].data, &label);
-        ptrdiff_t row = err ? -1 : rg_rows_find(&view->rows, (int64_t)label);
+        err = rg_search_find_row(&row, filter->exclude[i].data, view, txn);
         if (row >= 0) rg_bitset_clear(allowed, (size_t)row);
-        if (err == RG_ENOENT) err = 0;
     }
     return err;
 }
@@ -287,7 +296,7 @@ int rg_search_filter(rg_bitset_t *allowed, const Rg__V1__Filter *filter, const r
     if (*filter->name_prefix)
         err = allow_prefix(allowed, filter->name_prefix, view, txn);
     else
-        allow_alive(allowed, view);
+        rg_search_allow_alive(allowed, view);
     for (size_t row = 0; row < view->rows.count && !err; row++) {
         if (!rg_bitset_get(allowed, row)) continue;
         rg_image_row_t found = rg_rows_at(&view->rows, row);

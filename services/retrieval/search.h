@@ -26,10 +26,17 @@ typedef struct {
 // Writes hits [n,k], nearest first; row -1 where there are fewer than k. RG_EINVAL.
 int rg_search_run(rg_hit_t *hits, const rg_view_t *view, const rg_search_t *search);
 
+// Finds the row of a content id in the view of the transaction's generation: -1 if there is none. RG_EIO.
+int rg_search_find_row(ptrdiff_t *row, const uint8_t id[RG_ID_SIZE], const rg_view_t *view,
+                       rg_store_txn_t *txn);
+
 // Sets the bits of the rows that are alive and meet every condition of the filter. Leaves `allowed` zeroed,
 // without words, if the filter has no condition; otherwise the caller ends it with rg_bitset_fini. txn has
 // the generation of the view. RG_EINVAL for an id of a wrong length and for an unknown annotation, RG_EIO.
 int rg_search_filter(rg_bitset_t *allowed, const Rg__V1__Filter *filter, const rg_view_t *view,
                      rg_store_txn_t *txn);
+
+// Sets the bits of all rows that are alive. The caller ends it with rg_bitset_fini.
+void rg_search_allow_alive(rg_bitset_t *allowed, const rg_view_t *view);
 
 #endif

@@ -62,13 +62,38 @@ void rg__set_publish(rg_set_t *set, rg_view_t *view)
 
 static const rg_view_progress_t no_progress;
 
+// What is told while a view is loaded: the progress to the caller, damaged images to the set.
+typedef struct {
+    rg_set_t *set;
+    rg_view_progress_t progress;
+} loading_t;
+
+static int pass_progress(void *self, uint64_t done, uint64_t total)
+{
+    const rg_view_progress_t *progress = &((loading_t *)self)->progress;
+    return progress->step ? progress->step(progress->self, done, total) : 0;
+}
+
+static void note_damaged(void *self, uint64_t label)
+{
+    rg_set_note_damaged(((loading_t *)self)->set, label);
+}
+
+int rg__set_load_view(rg_view_t **view, rg_set_t *set, rg_store_txn_t *txn, const rg_store_state_t *state,
+                      const rg_snapshot_t *snapshot, rg_view_progress_t progress)
+{
+    loading_t loading = {set, progress};
+    return rg_view_load(view, txn, state, snapshot,
+                        (rg_view_progress_t){pass_progress, note_damaged, &loading});
+}
+
 // Makes a view of what the transaction sees, with the index of the snapshot.
-static int load_with_snapshot(rg_view_t **view, rg_store_txn_t *txn, const rg_set_t *set,
+static int load_with_snapshot(rg_view_t **view, rg_store_txn_t *txn, rg_set_t *set,
                               rg_view_progress_t progress)
 {
     rg_snapshot_t snapshot = {0};
     int err = rg_snapshot_read(&snapshot, set->snapshot_path, &set->state.model, set->factory);
-    if (!err) err = rg_view_load(view, txn, &set->state, &snapshot, progress);
+    if (!err) err = rg__set_load_view(view, set, txn, &set->state, &snapshot, progress);
     rg_snapshot_fini(&snapshot);
     return err;
 }
@@ -108,7 +133,7 @@ static int open_first_view(rg_set_t *set, rg_view_progress_t progress)
         if (err == RG_ESTOPPED) goto out;
         if (err && err != RG_ENOENT)
             snprintf(set->snapshot_problem, sizeof set->snapshot_problem, "%s", rg_error());
-        if (err) err = rg_view_load(&set->view, txn, &set->state, NULL, progress);
+        if (err) err = rg__set_load_view(&set->view, set, txn, &set->state, NULL, progress);
     }
 out:
     rg_store_abort(&txn);
@@ -119,6 +144,7 @@ int rg_set_open(rg_set_t **out, const rg_set_options_t *options)
 {
     rg_set_t *set = rg_alloc(sizeof *set);
     pthread_mutex_init(&set->view_lock, NULL);
+    rg__set_damage_init(set);
     set->factory = rg_strdup(options->index);
     set->snapshot_path = rg_format("%s/index.snapshot", options->path);
     int err = rg_index_check(set->factory, options->embed_dim ? options->embed_dim : DIM_GUESS);
@@ -137,6 +163,7 @@ void rg_set_close(rg_set_t **set)
     rg_view_destroy(&(*set)->view);
     rg_store_close(&(*set)->store);
     pthread_mutex_destroy(&(*set)->view_lock);
+    rg__set_damage_fini(*set);
     free((*set)->factory);
     free((*set)->snapshot_path);
     free(*set);
@@ -171,7 +198,7 @@ int rg_read_view_begin(rg_read_view_t *read, rg_set_t *set)
             rg_store_abort(&txn);
             return err;
         }
-        *read = (rg_read_view_t){rg__set_retain_view(set), txn, state.slot};
+        *read = (rg_read_view_t){rg__set_retain_view(set), txn, state.slot, set};
         if (read->view->generation == state.generation) return 0;
         rg_read_view_end(read);
         sched_yield();
@@ -184,22 +211,25 @@ void rg_read_view_end(rg_read_view_t *read)
     rg_store_abort(&read->txn);
 }
 
-int rg__set_count_missing(rg_store_txn_t *txn, const rg_store_state_t *state, uint64_t *missing)
+int rg__set_count_missing(rg_set_t *set, rg_store_txn_t *txn, const rg_store_state_t *state,
+                          uint64_t *missing)
 {
-    uint64_t all, embedded;
+    uint64_t all, embedded, damaged;
     *missing = 0;
     if (!*state->next.name) return 0;
     int err = rg_store_count(txn, &all);
     if (!err) err = rg_store_embedded(txn, state->slot ^ 1, &embedded);
-    if (!err) *missing = all - embedded;
-    return err;
+    if (err) return err;
+    damaged = rg__set_damaged_unembedded(set, txn, state->slot ^ 1);
+    *missing = all > embedded + damaged ? all - embedded - damaged : 0;
+    return 0;
 }
 
 int rg_read_view_missing(const rg_read_view_t *read, uint64_t *missing)
 {
     rg_store_state_t state;
     int err = rg_store_state(read->txn, &state);
-    return err ? err : rg__set_count_missing(read->txn, &state, missing);
+    return err ? err : rg__set_count_missing(read->set, read->txn, &state, missing);
 }
 
 int rg_read_view_check_model(const rg_read_view_t *read, const char *model)
@@ -211,7 +241,7 @@ int rg_read_view_check_model(const rg_read_view_t *read, const char *model)
         return rg_fail(RG_EMODEL, "no model is current yet: start an encoder, which announces its model");
     if (strcmp(model, current) == 0) return 0;
     int err = rg_store_state(read->txn, &state);
-    if (!err) err = rg__set_count_missing(read->txn, &state, &missing);
+    if (!err) err = rg__set_count_missing(read->set, read->txn, &state, &missing);
     if (err) return err;
     if (strcmp(model, state.next.name) == 0)
         return rg_fail(RG_EMODEL,
@@ -225,7 +255,7 @@ static int is_missing(const rg_read_view_t *read, const rg_store_image_t *image,
 {
     rg_store_value_t embedding;
     int err = rg_store_derived(read->txn, image, slot, RG_DERIVED_EMBEDDING, bytes, &embedding);
-    return err == RG_ENOENT ? 1 : err;
+    return err == RG_ENOENT || err == RG_EFORMAT ? 1 : err;
 }
 
 int rg_read_view_list(const rg_read_view_t *read, uint64_t from, int missing, rg_store_image_t *images,
@@ -236,10 +266,14 @@ int rg_read_view_list(const rg_read_view_t *read, uint64_t from, int missing, rg
     int err = rg_store_state(read->txn, &state);
     if (!err) bytes = rg_store_embedding_bytes(&state.next);
     int listed = !missing || *state.next.name;
-    while (!err && listed && count < limit && (err = rg_store_next(read->txn, from, &images[count])) == 0) {
-        from = images[count].label + 1;
-        int wanted = missing ? is_missing(read, &images[count], state.slot ^ 1, bytes) : 1;
+    while (!err && listed && count < limit) {
+        rg_store_image_t *image = &images[count];
+        err = rg_store_next(read->txn, from, image);
+        if (err && err != RG_EFORMAT) break;
+        from = image->label + 1;
+        int wanted = err ? 0 : missing ? is_missing(read, image, state.slot ^ 1, bytes) : 1;
         if (wanted < 0) return wanted;
+        err = 0; // a damaged image is passed over
         count += (size_t)wanted;
     }
     if (err && err != RG_ENOENT) return err;
@@ -305,7 +339,7 @@ static int begin_build(rg_set_t *set, int from_store, rg_set_build_t *build)
     build->last = last_label(read.view);
     if (from_store) {
         err = rg_store_state(read.txn, &state);
-        if (!err) err = rg_view_load(&build->view, read.txn, &state, NULL, no_progress);
+        if (!err) err = rg__set_load_view(&build->view, set, read.txn, &state, NULL, no_progress);
     } else if (read.view->dead) {
         build->view = copy_alive(read.view);
     } else {

@@ -9,7 +9,8 @@
 // switches to the next model at once. So a search never mixes embeddings of two models.
 //
 // Threads: any thread may read and build at any time. Functions that change the set (use_model, add, remove,
-// publish_build, restore) are called from one thread at a time. set.c explains how they work together.
+// publish_build, restore, leave_out) are called from one thread at a time. set.c explains how they work
+// together.
 #ifndef RG_RETRIEVAL_SET_H
 #define RG_RETRIEVAL_SET_H
 
@@ -45,6 +46,7 @@ typedef struct {
     rg_view_t *view;
     rg_store_txn_t *txn;
     uint32_t slot; // of the view's model in the store
+    rg_set_t *set; // borrowed
 } rg_read_view_t;
 
 // Begin and end on the same thread. RG_EIO.
@@ -55,16 +57,33 @@ void rg_read_view_end(rg_read_view_t *read);
 // missing.
 int rg_read_view_check_model(const rg_read_view_t *read, const char *model);
 
-// The number of images that the next model has not embedded yet; 0 without a next model.
+// The number of images that the next model has not embedded yet, without damaged ones; 0 without a next
+// model.
 int rg_read_view_missing(const rg_read_view_t *read, uint64_t *missing);
 
-// Lists at most `limit` images from label `from` on; with `missing` only those that the next model has not
-// embedded. Writes their number to *n, and the label to go on from to *next; 0 after the last image.
+// Lists at most `limit` images from label `from` on, without damaged ones; with `missing` only those that the
+// next model has not embedded. Writes their number to *n, and the label to go on from to *next; 0 after the
+// last image.
 int rg_read_view_list(const rg_read_view_t *read, uint64_t from, int missing, rg_store_image_t *images,
                       size_t limit, size_t *n, uint64_t *next);
 
-// The image of a content id. RG_ENOENT, without a sentence, if it is not stored.
+// The image of a content id. RG_EFORMAT if its record is damaged; RG_ENOENT, without a sentence, if it is not
+// stored.
 int rg_read_view_image(const rg_read_view_t *read, const uint8_t id[RG_ID_SIZE], rg_store_image_t *image);
+
+// ---- damaged images
+
+// An image is damaged if something that is stored of it is not what was written. It is left out of searches
+// and lists, and stays in the store until it is removed or added again. Damage is noticed when the set is
+// opened (records and embeddings) and when something is read: whoever gets RG_EFORMAT for an image notes it.
+// note logs rg_error() once per image. Any thread.
+void rg_set_note_damaged(rg_set_t *set, uint64_t label);
+size_t rg_set_damaged(rg_set_t *set);
+
+// 1 if images were noted that published views still have: then call leave_out, which publishes a view
+// without them. is_damage_new: any thread.
+int rg_set_is_damage_new(rg_set_t *set);
+void rg_set_leave_out_damaged(rg_set_t *set);
 
 // ---- changing
 
@@ -86,6 +105,7 @@ typedef struct {
     const void *features;       // [h,w,C] f16
     rg_store_value_t thumbnail; // JPEG; if empty: refused, unless the model is the next one
     int annotated;
+    uint64_t asked_us; // when the client asked for it, microseconds since 1970; 0: now
 } rg_set_item_t;
 
 typedef struct {
@@ -94,14 +114,16 @@ typedef struct {
 } rg_set_outcome_t;
 
 // Adds n images in one transaction and writes outcomes [n]. An image that is stored already is a DUPLICATE
-// and keeps its name and thumbnail. For the next model only images are accepted that are stored already.
-// RG_EMODEL if the model is neither current nor next, RG_EFULL, RG_EIO: nothing of the batch is stored.
+// and keeps its name and thumbnail; a damaged one is replaced. An image that has been removed since the
+// client asked for the addition is refused. For the next model only images are accepted that are stored
+// already. RG_EMODEL if the model is neither current nor next, RG_EFULL, RG_EIO: nothing of the batch is
+// stored.
 int rg_set_add(rg_set_t *set, const char *model, const rg_set_item_t *items, size_t n,
                rg_set_outcome_t *outcomes);
 
-// Removes images by their ids [n,RG_ID_SIZE]; ignores ids that are not stored. RG_EFULL, RG_EIO: nothing is
-// removed.
-int rg_set_remove(rg_set_t *set, const uint8_t *ids, size_t n, size_t *removed);
+// Removes images by their ids [n,RG_ID_SIZE]; ignores ids that are not stored. asked_us: as in rg_set_item_t.
+// RG_EFULL, RG_EIO: nothing is removed.
+int rg_set_remove(rg_set_t *set, const uint8_t *ids, size_t n, uint64_t asked_us, size_t *removed);
 
 // ---- building: makes an index over the present rows, and rows without the dead ones
 

@@ -55,36 +55,36 @@ int rg_set_find_model(const rg_set_t *set, const char *name, const rg_store_mode
 
 // Makes the next model current in this transaction and clears the slot of the old one. *view becomes its
 // view.
-static int switch_models(rg_store_txn_t *txn, rg_store_state_t *state, rg_view_t **view)
+static int switch_models(rg_set_t *set, rg_store_txn_t *txn, rg_store_state_t *state, rg_view_t **view)
 {
     int err = rg_store_clear_slot(txn, state->slot);
     state->model = state->next;
     state->next = (rg_store_model_t){0};
     state->slot ^= 1;
     state->generation++;
-    return err ? err : rg_view_load(view, txn, state, NULL, (rg_view_progress_t){0});
+    return err ? err : rg__set_load_view(view, set, txn, state, NULL, (rg_view_progress_t){0});
 }
 
 // Switches to the next model if it has embedded every image; *view is replaced then.
-static int switch_if_complete(rg_store_txn_t *txn, rg_store_state_t *state, rg_view_t **view)
+static int switch_if_complete(rg_set_t *set, rg_store_txn_t *txn, rg_store_state_t *state, rg_view_t **view)
 {
     uint64_t missing;
-    int err = rg__set_count_missing(txn, state, &missing);
+    int err = rg__set_count_missing(set, txn, state, &missing);
     if (err || missing || !*state->next.name) return err;
     rg_view_destroy(view);
-    return switch_models(txn, state, view);
+    return switch_models(set, txn, state, view);
 }
 
 // Announces the model in this transaction.
-static int announce_model(rg_store_txn_t *txn, const rg_store_model_t *model, rg_store_state_t *state,
-                          rg_view_t **view)
+static int announce_model(rg_set_t *set, rg_store_txn_t *txn, const rg_store_model_t *model,
+                          rg_store_state_t *state, rg_view_t **view)
 {
     int known = is_model(&state->model, model), is_next = known ? 0 : is_model(&state->next, model);
     if (known < 0 || is_next < 0) return known < 0 ? known : is_next;
     if (is_next) return 0;
     int err = rg_store_clear_slot(txn, state->slot ^ 1);
     state->next = known ? (rg_store_model_t){0} : *model;
-    return err ? err : switch_if_complete(txn, state, view);
+    return err ? err : switch_if_complete(set, txn, state, view);
 }
 
 int rg_set_use_model(rg_set_t *set, const rg_store_model_t *model, uint64_t *missing)
@@ -98,14 +98,47 @@ int rg_set_use_model(rg_set_t *set, const rg_store_model_t *model, uint64_t *mis
         return 0;
     }
     if (!err) err = rg_store_begin_write(set->store, &txn);
-    if (!err) err = announce_model(txn, model, &state, &view);
-    if (!err) err = rg__set_count_missing(txn, &state, missing);
+    if (!err) err = announce_model(set, txn, model, &state, &view);
+    if (!err) err = rg__set_count_missing(set, txn, &state, missing);
     if (!err)
         err = commit_change(set, &txn, &state, &view);
     else
         rg_view_destroy(&view);
     rg_store_abort(&txn);
     return err;
+}
+
+// ---- tombstones
+//
+// A link sends a request again when a connection breaks, and the first copy may arrive late: an encoder was
+// suspended, and meanwhile another one has added the image, and a user has removed it. The late copy must not
+// bring the image back. So a removal leaves a tombstone: the id, and when the client asked for the removal.
+// An addition that was asked for before that is refused. Times are the clients', not those of arrival,
+// because how long a request was held is known to nobody but its sender. They are in microseconds, so that a
+// client can add an image right after it has removed it.
+//
+// A tombstone is kept for TOMBSTONE_US. Additions that were asked for longer ago are refused without one, so
+// a tombstone is not missed when it is gone: nothing has to be assumed about how late a request can be. A
+// sweep deletes old tombstones when their number has doubled since the last sweep; so removals pay for it. A
+// removal from the future, of a client whose clock is wrong, counts as one from CLOCK_ERROR_US ahead at most.
+enum { TOMBSTONES_MIN = 1024 };
+static const uint64_t TOMBSTONE_US = 7 * 86400 * 1000000ull, CLOCK_ERROR_US = 3600 * 1000000ull;
+
+static int sweep_tombstones(rg_set_t *set, rg_store_txn_t *txn, uint64_t now_us)
+{
+    rg_store_entries_t entries;
+    int err = rg_store_entries(txn, &entries);
+    if (err || entries.tombstones < 2 * set->tombstones_swept + TOMBSTONES_MIN) return err;
+    return rg_store_drop_tombstones(txn, now_us - TOMBSTONE_US, &set->tombstones_swept);
+}
+
+// The later one of two removals counts.
+static int put_tombstone(rg_store_txn_t *txn, const uint8_t *id, uint64_t asked_us)
+{
+    uint64_t before_us = 0;
+    int err = rg_store_tombstone(txn, id, &before_us);
+    if (err && err != RG_ENOENT) return err;
+    return rg_store_put_tombstone(txn, id, asked_us > before_us ? asked_us : before_us);
 }
 
 // ---- add
@@ -117,7 +150,7 @@ typedef struct {
     uint32_t slot;                 // of that model
     int next;                      // that model is the next one
     uint64_t generation;           // in which searches find what is added
-    uint64_t now_ms;
+    uint64_t now_us;
     rg_view_t *view; // to be published; NULL as long as nothing has changed
     rg_set_t *set;
 } adding_t;
@@ -137,21 +170,32 @@ static void refuse_item(rg_set_outcome_t *outcome, const char *reason)
     snprintf(outcome->reason, sizeof outcome->reason, "%s", reason);
 }
 
-// Returns 1 if the image is stored and the model has embedded it, 0 if not, or an error. *label: of the
-// image; 0 if it is not stored.
+// Reads all that is stored of an image, as the model of the batch derived it.
+static int read_stored(const adding_t *adding, uint64_t label)
+{
+    rg_store_image_t image;
+    rg_store_value_t value;
+    int err = rg_store_image(adding->txn, label, &image);
+    if (!err)
+        err = rg_store_derived(adding->txn, &image, adding->slot, RG_DERIVED_EMBEDDING,
+                               rg_store_embedding_bytes(adding->model), &value);
+    if (!err)
+        err = rg_store_derived(adding->txn, &image, adding->slot, RG_DERIVED_FEATURES,
+                               rg_store_features_bytes(adding->model), &value);
+    return err ? err : rg_store_thumbnail(adding->txn, &image, &value);
+}
+
+// Returns 1 if the image is stored, sound, and the model has embedded it, 0 if not, or an error. *label: of
+// the image; 0 if it is not stored.
 static int is_embedded(const adding_t *adding, const uint8_t *id, uint64_t *label)
 {
     rg_store_image_t image;
-    rg_store_value_t embedding;
     *label = 0;
     int err = rg_store_find(adding->txn, id, label);
     if (err) return err == RG_ENOENT ? 0 : err;
-    err = rg_store_image(adding->txn, *label, &image);
-    if (err == RG_ENOENT) *label = 0;
-    if (!err)
-        err = rg_store_derived(adding->txn, &image, adding->slot, RG_DERIVED_EMBEDDING,
-                               rg_store_embedding_bytes(adding->model), &embedding);
-    return err == RG_ENOENT ? 0 : err ? err : 1;
+    if (rg_store_image(adding->txn, *label, &image) == RG_ENOENT) *label = 0;
+    err = read_stored(adding, *label);
+    return err == RG_ENOENT || err == RG_EFORMAT ? 0 : err ? err : 1;
 }
 
 static int store_derived(const adding_t *adding, const rg_set_item_t *item, uint64_t label)
@@ -162,40 +206,78 @@ static int store_derived(const adding_t *adding, const rg_set_item_t *item, uint
     return rg_store_put_derived(adding->txn, label, adding->slot, values);
 }
 
-// old: label under which the image is stored without an embedding, or 0. Such an image gets a new label,
-// because the label of a new row must be larger than all labels before.
+// The view that will be published with the batch.
+static rg_view_t *changed_view(adding_t *adding)
+{
+    if (adding->view) return adding->view;
+    adding->view = rg_view_copy(adding->set->view);
+    adding->view->generation = adding->generation;
+    return adding->view;
+}
+
+// Deletes an image that is stored without an embedding, or damaged.
+static int delete_old(adding_t *adding, uint64_t label)
+{
+    int err = rg_store_delete(adding->txn, label);
+    rg_view_t *view = changed_view(adding);
+    ptrdiff_t row = rg_rows_find(&view->rows, (int64_t)label);
+    if (row >= 0) rg_view_kill(view, (size_t)row);
+    rg__set_forget_damaged(adding->set, label);
+    return err;
+}
+
+// old: label of the image that this one replaces, or 0. The image gets a new label, because the label of a
+// new row must be larger than all labels before.
 static int add_image(adding_t *adding, const rg_set_item_t *item, uint64_t old)
 {
     rg_store_image_t image = {
-        .generation = adding->generation, .time_ms = adding->now_ms, .annotated = item->annotated};
+        .generation = adding->generation, .time_ms = adding->now_us / 1000, .annotated = item->annotated};
     memcpy(image.id, item->id, sizeof image.id);
     rg_text_name(item->name, image.name);
-    int err = old ? rg_store_delete(adding->txn, old) : 0;
+    int err = old ? delete_old(adding, old) : 0;
     if (!err) err = rg_store_put(adding->txn, &image, item->thumbnail);
     if (!err) err = store_derived(adding, item, image.label);
     if (err) return err;
-    if (!adding->view) {
-        adding->view = rg_view_copy(adding->set->view);
-        adding->view->generation = adding->generation;
-    }
     const rg_image_row_t row = rg_view_row(&image, item->embedding);
-    rg_view_append(adding->view, &row);
+    rg_view_append(changed_view(adding), &row);
     return 0;
+}
+
+// Finds why an item that is not stored is refused; *reason stays NULL if it is not.
+static int find_refusal(const adding_t *adding, const rg_set_item_t *item, uint64_t label,
+                        const char **reason)
+{
+    uint64_t removed_us = 0;
+    if (adding->next) {
+        if (!label) *reason = "it is not stored: the next model accepts only images that are stored already";
+        return 0;
+    }
+    if (!item->asked_us) return 0;
+    if (item->asked_us < adding->now_us - TOMBSTONE_US)
+        *reason =
+            "the request was made more than seven days ago: add it again, or set the clock of the client";
+    int err = rg_store_tombstone(adding->txn, item->id, &removed_us);
+    if (!err && item->asked_us <= removed_us)
+        *reason =
+            "it was removed after the request was made: add it again; if that is refused, set the clocks of "
+            "the machines that add and remove";
+    return err == RG_ENOENT ? 0 : err;
 }
 
 static int add_set_item(adding_t *adding, const rg_set_item_t *item, rg_set_outcome_t *outcome)
 {
     const char *reason = item_problem(adding, item);
-    uint64_t label;
+    uint64_t label = 0;
+    int embedded = reason ? 0 : is_embedded(adding, item->id, &label), err = 0;
     *outcome = (rg_set_outcome_t){0};
+    if (embedded == RG_EFORMAT)
+        reason = rg_error();
+    else if (embedded < 0)
+        return embedded;
+    if (!reason && !embedded) err = find_refusal(adding, item, label, &reason);
+    if (err) return err;
     if (reason) {
         refuse_item(outcome, reason);
-        return 0;
-    }
-    int embedded = is_embedded(adding, item->id, &label);
-    if (embedded < 0) return embedded;
-    if (adding->next && !label) {
-        refuse_item(outcome, "it is not stored: the next model accepts only images that are stored already");
         return 0;
     }
     outcome->fate = embedded ? RG__V1__FATE__DUPLICATE : RG__V1__FATE__ADDED;
@@ -208,14 +290,14 @@ static int finish_batch(rg_set_t *set, adding_t *adding)
 {
     rg_store_state_t state = set->state;
     if (adding->view) state.generation = adding->generation;
-    int err = adding->next ? switch_if_complete(adding->txn, &state, &adding->view) : 0;
+    int err = adding->next ? switch_if_complete(set, adding->txn, &state, &adding->view) : 0;
     return err ? err : commit_change(set, &adding->txn, &state, &adding->view);
 }
 
 int rg_set_add(rg_set_t *set, const char *model, const rg_set_item_t *items, size_t n,
                rg_set_outcome_t *outcomes)
 {
-    adding_t adding = {.generation = set->state.generation + 1, .now_ms = rg_clock_wall_ms(), .set = set};
+    adding_t adding = {.generation = set->state.generation + 1, .now_us = rg_clock_wall_us(), .set = set};
     size_t added = 0;
     int err = rg_set_find_model(set, model, &adding.model);
     if (err) return err;
@@ -234,39 +316,47 @@ int rg_set_add(rg_set_t *set, const char *model, const rg_set_item_t *items, siz
 
 // ---- remove
 
-// Deletes the images from the store and kills their rows in the view. Writes how many were stored to *count.
-static int delete_images(rg_store_txn_t *txn, const uint8_t *ids, size_t n, rg_view_t *view, size_t *count)
+// A removal.
+typedef struct {
+    rg_set_t *set;
+    rg_store_txn_t *txn;
+    rg_view_t *view;   // to be published
+    uint64_t asked_us; // for the tombstones
+    size_t count;      // of images that were stored
+} removing_t;
+
+// Deletes an image from the store and kills its row in the view.
+static int delete_image(removing_t *removing, const uint8_t *id)
 {
-    int err = 0;
-    *count = 0;
-    for (size_t i = 0; i < n && !err; i++) {
-        uint64_t label;
-        err = rg_store_find(txn, ids + i * RG_ID_SIZE, &label);
-        if (!err) err = rg_store_delete(txn, label);
-        if (err == RG_ENOENT) {
-            err = 0;
-            continue;
-        }
-        ptrdiff_t row = err ? -1 : rg_rows_find(&view->rows, (int64_t)label);
-        if (row >= 0) rg_view_kill(view, (size_t)row);
-        ++*count;
-    }
-    return err;
+    uint64_t label;
+    int err = rg_store_find(removing->txn, id, &label);
+    if (!err) err = rg_store_delete(removing->txn, label);
+    if (!err) err = put_tombstone(removing->txn, id, removing->asked_us);
+    if (err) return err == RG_ENOENT ? 0 : err;
+    ptrdiff_t row = rg_rows_find(&removing->view->rows, (int64_t)label);
+    if (row >= 0) rg_view_kill(removing->view, (size_t)row);
+    rg__set_forget_damaged(removing->set, label);
+    removing->count++;
+    return 0;
 }
 
-int rg_set_remove(rg_set_t *set, const uint8_t *ids, size_t n, size_t *removed)
+int rg_set_remove(rg_set_t *set, const uint8_t *ids, size_t n, uint64_t asked_us, size_t *removed)
 {
-    rg_store_txn_t *txn = NULL;
+    const uint64_t now_us = rg_clock_wall_us(), last_us = now_us + CLOCK_ERROR_US;
     rg_store_state_t state = set->state;
-    rg_view_t *view = rg_view_copy(set->view);
-    size_t count = 0;
-    view->generation = ++state.generation;
-    int err = rg_store_begin_write(set->store, &txn);
-    if (!err) err = delete_images(txn, ids, n, view, &count);
-    if (!err && count) err = switch_if_complete(txn, &state, &view);
-    if (!err && count) err = commit_change(set, &txn, &state, &view);
-    if (!err) *removed = count;
-    rg_view_destroy(&view);
-    rg_store_abort(&txn);
+    removing_t removing = {.set = set,
+                           .view = rg_view_copy(set->view),
+                           .asked_us = !asked_us            ? now_us
+                                       : asked_us < last_us ? asked_us
+                                                            : last_us};
+    removing.view->generation = ++state.generation;
+    int err = rg_store_begin_write(set->store, &removing.txn);
+    for (size_t i = 0; i < n && !err; i++) err = delete_image(&removing, ids + i * RG_ID_SIZE);
+    if (!err && removing.count) err = sweep_tombstones(set, removing.txn, now_us);
+    if (!err && removing.count) err = switch_if_complete(set, removing.txn, &state, &removing.view);
+    if (!err && removing.count) err = commit_change(set, &removing.txn, &state, &removing.view);
+    if (!err) *removed = removing.count;
+    rg_view_destroy(&removing.view);
+    rg_store_abort(&removing.txn);
     return err;
 }

@@ -6,15 +6,20 @@
 //   FOLDER/compacting/     the copy of a compaction
 //   FOLDER/index.snapshot  belongs to the set (snapshot.c)
 //
-//   table          key                  value
+//   table          key                  value, followed by its checksum
 //   meta           "state"              version, generation, slot, current and next model (state_head_t)
 //   meta           "next"               the next label, u64
 //   ids            content id, 16 bytes label, u64
-//   names          name                 labels of that name, sorted
+//   by_name        name, label          empty (rg__store_name_key)
 //   images         label                id, name, generation, time, annotated (image_head_t, store_images.c)
 //   thumbnails     label                JPEG
 //   embeddings.S   label                f32 [D]        S: slot, 0 or 1
 //   features.S     label                f16 [h,w,C]
+//   tombstones     content id           when its removal was asked for, us since 1970 (set_change.c)
+//
+// The checksum (xxh3-64) covers the table, the key and the value. Every read compares it, so what is read is
+// what was written, also if a damaged page leads to the value of another key. The structure of the pages is
+// checked before LMDB sees them (store_pages.c), because LMDB trusts what it reads.
 //
 // Numbers are little-endian, as on the wire; the program runs on little-endian machines only.
 //
@@ -39,10 +44,11 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
+#include "common/core/hash.h"
 
-enum { TABLES = 5 + RG_STORE_SLOTS * RG_DERIVED_KINDS };
+enum { TABLES = 6 + RG_STORE_SLOTS * RG_DERIVED_KINDS };
 
-static const char COPY_FOLDER[] = "compacting";
+enum { CHECKSUM = sizeof(uint64_t) }; // bytes behind each value
 
 // A model in the value of the state, without its name.
 typedef struct {
@@ -82,9 +88,10 @@ static int is_full_disk(const char *path, int rc)
     return rc == MDB_MAP_FULL || rc == ENOSPC || rc == EDQUOT || rc == EFBIG;
 }
 
-int rg__store_fail(const rg_store_t *store, int rc, const char *what)
+int rg__store_fail(rg_store_t *store, int rc, const char *what)
 {
     int err = RG_EIO;
+    if (rc == MDB_PANIC) atomic_store(&store->is_lost, 1);
     if (is_full_disk(store->path, rc))
         err = RG_EFULL;
     else if (rc == MDB_INVALID || rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND || rc == MDB_INCOMPATIBLE)
@@ -122,9 +129,10 @@ static int lock_store(rg_store_t *store)
     return err;
 }
 
-static int open_table(rg_store_t *store, MDB_txn *txn, const char *name, unsigned flags, MDB_dbi *table)
+static int open_table(rg_store_t *store, MDB_txn *txn, const char *name, unsigned flags, rg__table_t *table)
 {
-    return mdb_dbi_open(txn, name, flags | (store->read_only ? 0 : MDB_CREATE), table);
+    table->seed = rg_hash(name, strlen(name), 0);
+    return mdb_dbi_open(txn, name, flags | (store->read_only ? 0 : MDB_CREATE), &table->dbi);
 }
 
 static int open_derived_tables(rg_store_t *store, MDB_txn *txn)
@@ -140,16 +148,17 @@ static int open_derived_tables(rg_store_t *store, MDB_txn *txn)
     return rc;
 }
 
-static int open_tables(rg_store_t *store)
+int rg__store_open_tables(rg_store_t *store)
 {
     MDB_txn *txn;
     int rc = mdb_txn_begin(store->env, NULL, store->read_only ? MDB_RDONLY : 0, &txn);
     if (rc) return rg__store_fail(store, rc, "open");
     rc = open_table(store, txn, "meta", 0, &store->meta);
     if (!rc) rc = open_table(store, txn, "ids", 0, &store->ids);
-    if (!rc) rc = open_table(store, txn, "names", MDB_DUPSORT | MDB_DUPFIXED | MDB_INTEGERDUP, &store->names);
+    if (!rc) rc = open_table(store, txn, "by_name", 0, &store->names);
     if (!rc) rc = open_table(store, txn, "images", MDB_INTEGERKEY, &store->images);
     if (!rc) rc = open_table(store, txn, "thumbnails", MDB_INTEGERKEY, &store->thumbnails);
+    if (!rc) rc = open_table(store, txn, "tombstones", 0, &store->tombstones);
     if (!rc) rc = open_derived_tables(store, txn);
     if (rc)
         mdb_txn_abort(txn);
@@ -158,14 +167,23 @@ static int open_tables(rg_store_t *store)
     return rc ? rg__store_fail(store, rc, "open") : 0;
 }
 
-// A read-only store needs no lock table, because no process writes to it.
-static int open_env(rg_store_t *store)
+// LMDB calls this where it finds its own pages impossible, and would abort otherwise.
+static void fail_assertion(MDB_env *env, const char *text)
 {
-    unsigned flags = MDB_NOTLS | (store->read_only ? MDB_RDONLY | MDB_NOLOCK : 0);
+    const char *path = "";
+    mdb_env_get_path(env, &path);
+    rg__store_exit_damaged(path, text);
+}
+
+// A read-only store needs no lock table, because no process writes to it.
+int rg__store_open_env(rg_store_t *store, unsigned flags)
+{
+    if (store->read_only) flags |= MDB_RDONLY | MDB_NOLOCK;
     int rc = mdb_env_create(&store->env);
     if (!rc) rc = mdb_env_set_mapsize(store->env, store->map_bytes);
     if (!rc) rc = mdb_env_set_maxdbs(store->env, TABLES);
-    if (!rc) rc = mdb_env_open(store->env, store->path, flags, 0644);
+    if (!rc) rc = mdb_env_set_assert(store->env, fail_assertion);
+    if (!rc) rc = mdb_env_open(store->env, store->path, MDB_NOTLS | flags, 0600);
     if (rc == ENOMEM)
         return rg_fail(RG_ELIMIT,
                        "%s: cannot map %zu GiB of addresses for the retrieval store: lower "
@@ -173,7 +191,38 @@ static int open_env(rg_store_t *store)
                        store->path, store->map_bytes >> 30);
     int dead = 0; // frees the table entries of readers that were killed
     if (!rc) rc = mdb_reader_check(store->env, &dead);
-    return rc ? rg__store_fail(store, rc, "open") : open_tables(store);
+    return rc ? rg__store_fail(store, rc, "open") : 0;
+}
+
+// The version of the records that an open store holds; 0 if it holds none.
+static int read_version(rg_store_t *store, uint32_t *version)
+{
+    MDB_txn *txn;
+    MDB_dbi meta;
+    MDB_val key = {5, "state"}, value = {0};
+    *version = 0;
+    int rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+    if (rc) return rg__store_fail(store, rc, "open");
+    rc = mdb_dbi_open(txn, "meta", 0, &meta);
+    if (!rc) rc = mdb_get(txn, meta, &key, &value);
+    if (!rc && value.mv_size >= sizeof *version) memcpy(version, value.mv_data, sizeof *version);
+    mdb_txn_abort(txn);
+    return rc && rc != MDB_NOTFOUND ? rg__store_fail(store, rc, "open") : 0;
+}
+
+// Brings an open store to the version of this program.
+static int convert_store(rg_store_t *store)
+{
+    uint32_t version;
+    int err = read_version(store, &version);
+    if (err || version != RG__STORE_PLAIN_VERSION) return err;
+    if (store->read_only)
+        return rg_fail(RG_EVERSION,
+                       "%s: the store has version %u, which is converted at the first start that may write: "
+                       "allow writing and start again",
+                       store->path, version);
+    err = rg__store_convert(store);
+    return err ? err : rg_store_use_copy(store);
 }
 
 static int check_store_version(rg_store_t *store)
@@ -193,8 +242,12 @@ int rg_store_open(rg_store_t **out, const char *path, size_t map_bytes)
     rg_store_t *store = rg_alloc(sizeof *store);
     *store = (rg_store_t){.path = rg_strdup(path), .map_bytes = map_bytes, .owner = -1};
     err = lock_store(store);
-    if (!err) err = open_env(store);
+    if (!err) err = rg__store_check_file(store);
+    if (!err) err = rg__store_open_env(store, 0);
+    if (!err) err = convert_store(store);
+    if (!err) err = rg__store_open_tables(store);
     if (!err) err = check_store_version(store);
+    if (!err && !store->read_only) err = rg__store_repair(store);
     if (err)
         rg_store_close(&store);
     else
@@ -205,6 +258,7 @@ int rg_store_open(rg_store_t **out, const char *path, size_t map_bytes)
 void rg_store_close(rg_store_t **store)
 {
     if (!*store) return;
+    rg__store_unwatch(*store);
     if ((*store)->env) mdb_env_close((*store)->env);
     if ((*store)->owner >= 0) close((*store)->owner);
     free((*store)->path);
@@ -215,6 +269,11 @@ void rg_store_close(rg_store_t **store)
 int rg_store_read_only(const rg_store_t *store)
 {
     return store->read_only;
+}
+
+int rg_store_is_lost(const rg_store_t *store)
+{
+    return atomic_load(&store->is_lost);
 }
 
 uint64_t rg_store_bytes(const rg_store_t *store)
@@ -237,9 +296,14 @@ static int sync_file(const char *path)
     return err;
 }
 
+char *rg__store_copy_folder(const rg_store_t *store)
+{
+    return rg_format("%s/compacting", store->path);
+}
+
 int rg_store_copy(rg_store_t *store)
 {
-    char *folder = rg_format("%s/%s", store->path, COPY_FOLDER), *data = rg_format("%s/data.mdb", folder);
+    char *folder = rg__store_copy_folder(store), *data = rg_format("%s/data.mdb", folder);
     unlink(data); // left by a compaction that was killed
     int err = rg_mkdirs(folder);
     int rc = err ? 0 : mdb_env_copy2(store->env, folder, MDB_CP_COMPACT);
@@ -253,14 +317,16 @@ int rg_store_copy(rg_store_t *store)
 
 int rg_store_use_copy(rg_store_t *store)
 {
-    char *copy = rg_format("%s/%s/data.mdb", store->path, COPY_FOLDER);
+    char *folder = rg__store_copy_folder(store), *copy = rg_format("%s/data.mdb", folder);
     char *data = rg_format("%s/data.mdb", store->path);
     mdb_env_close(store->env);
     store->env = NULL;
     int err = rename(copy, data) ? rg_fail_errno(RG_EIO, "%s: cannot rename it to data.mdb", copy) : 0;
     if (!err) err = sync_file(store->path);
-    int reopened = open_env(store);
+    int reopened = rg__store_open_env(store, 0);
+    if (!reopened) reopened = rg__store_open_tables(store);
     free(copy);
+    free(folder);
     free(data);
     return err ? err : reopened;
 }
@@ -291,11 +357,21 @@ int rg_store_begin_write(rg_store_t *store, rg_store_txn_t **txn)
     return begin_txn(store, 0, txn);
 }
 
+// A failed commit is taken back, unless the meta page could not be written: then LMDB refuses everything.
+static void look_for_panic(rg_store_t *store)
+{
+    MDB_txn *txn;
+    int rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+    if (!rc) mdb_txn_abort(txn);
+    if (rc == MDB_PANIC) atomic_store(&store->is_lost, 1);
+}
+
 int rg_store_commit(rg_store_txn_t **txn)
 {
     if ((*txn)->cursor) mdb_cursor_close((*txn)->cursor);
     int rc = mdb_txn_commit((*txn)->txn);
     int err = rc ? rg__store_fail((*txn)->store, rc, "write to") : 0;
+    if (err) look_for_panic((*txn)->store);
     free(*txn);
     *txn = NULL;
     return err;
@@ -310,31 +386,50 @@ void rg_store_abort(rg_store_txn_t **txn)
     *txn = NULL;
 }
 
-int rg__store_get(rg_store_txn_t *txn, MDB_dbi table, const void *key, size_t key_size,
-                  rg_store_value_t *value)
+// ---- values
+
+static uint64_t checksum_of(const rg__table_t *table, const MDB_val *key, const void *data, size_t size)
 {
-    MDB_val k = {.mv_size = key_size, .mv_data = (void *)key}, v;
-    int rc = mdb_get(txn->txn, table, &k, &v);
-    if (rc == MDB_NOTFOUND) return RG_ENOENT;
-    if (rc) return rg__store_fail(txn->store, rc, "read");
-    *value = (rg_store_value_t){.data = v.mv_data, .size = v.mv_size};
+    return rg_hash(data, size, rg_hash(key->mv_data, key->mv_size, table->seed));
+}
+
+int rg__store_check(const rg__table_t *table, const MDB_val *key, const MDB_val *found,
+                    rg_store_value_t *value)
+{
+    uint64_t stored;
+    if (found->mv_size < CHECKSUM) return RG_EFORMAT;
+    const size_t size = found->mv_size - CHECKSUM;
+    memcpy(&stored, (const char *)found->mv_data + size, CHECKSUM);
+    if (stored != checksum_of(table, key, found->mv_data, size)) return RG_EFORMAT;
+    *value = (rg_store_value_t){.data = found->mv_data, .size = size};
     return 0;
 }
 
-int rg__store_put(rg_store_txn_t *txn, MDB_dbi table, const void *key, size_t key_size,
-                  rg_store_value_t value)
+int rg__store_get(rg_store_txn_t *txn, const rg__table_t *table, const void *key, size_t key_size,
+                  rg_store_value_t *value)
 {
-    MDB_val k = {.mv_size = key_size, .mv_data = (void *)key};
-    MDB_val v = {.mv_size = value.size, .mv_data = (void *)value.data};
-    int rc = mdb_put(txn->txn, table, &k, &v, 0);
-    return rc ? rg__store_fail(txn->store, rc, "write to") : 0;
+    MDB_val k = {.mv_size = key_size, .mv_data = (void *)key}, v;
+    int rc = mdb_get(txn->txn, table->dbi, &k, &v);
+    if (rc == MDB_NOTFOUND) return RG_ENOENT;
+    return rc ? rg__store_fail(txn->store, rc, "read") : rg__store_check(table, &k, &v, value);
 }
 
-int rg__store_del(rg_store_txn_t *txn, MDB_dbi table, const void *key, size_t key_size, const uint64_t *label)
+int rg__store_put(rg_store_txn_t *txn, const rg__table_t *table, const void *key, size_t key_size,
+                  rg_store_value_t value)
+{
+    MDB_val k = {.mv_size = key_size, .mv_data = (void *)key}, v = {.mv_size = value.size + CHECKSUM};
+    int rc = mdb_put(txn->txn, table->dbi, &k, &v, MDB_RESERVE);
+    if (rc) return rg__store_fail(txn->store, rc, "write to");
+    const uint64_t checksum = checksum_of(table, &k, value.data, value.size);
+    memcpy(v.mv_data, value.data, value.size);
+    memcpy((char *)v.mv_data + value.size, &checksum, CHECKSUM);
+    return 0;
+}
+
+int rg__store_del(rg_store_txn_t *txn, const rg__table_t *table, const void *key, size_t key_size)
 {
     MDB_val k = {.mv_size = key_size, .mv_data = (void *)key};
-    MDB_val v = {.mv_size = sizeof *label, .mv_data = (void *)label};
-    int rc = mdb_del(txn->txn, table, &k, label ? &v : NULL);
+    int rc = mdb_del(txn->txn, table->dbi, &k, NULL);
     return rc && rc != MDB_NOTFOUND ? rg__store_fail(txn->store, rc, "remove from") : 0;
 }
 
@@ -358,8 +453,10 @@ static model_head_t pack_model(const rg_store_model_t *model)
 int rg_store_state(rg_store_txn_t *txn, rg_store_state_t *state)
 {
     rg_store_value_t value = {0};
-    int err = rg__store_get(txn, txn->store->meta, "state", 5, &value);
+    int err = rg__store_get(txn, &txn->store->meta, "state", 5, &value);
     if (err == RG_ENOENT) *state = (rg_store_state_t){0};
+    if (err == RG_EFORMAT)
+        return rg_fail(err, "%s: the state of the store is damaged: " RG__STORE_REMEDY, txn->store->path);
     if (err) return err == RG_ENOENT ? 0 : err;
     state_head_t head = {0};
     const char *path = txn->store->path, *text = (const char *)value.data + sizeof head;
@@ -389,5 +486,5 @@ int rg_store_set_state(rg_store_txn_t *txn, const rg_store_state_t *state)
     memcpy(text, state->model.name, head.model.name_length);
     memcpy(text + head.model.name_length, state->next.name, head.next.name_length);
     size_t size = sizeof head + head.model.name_length + head.next.name_length;
-    return rg__store_put(txn, txn->store->meta, "state", 5, (rg_store_value_t){value, size});
+    return rg__store_put(txn, &txn->store->meta, "state", 5, (rg_store_value_t){value, size});
 }

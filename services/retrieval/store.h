@@ -8,9 +8,9 @@
 // the other to the next model while it embeds all images again.
 //
 // A committed transaction is on the disk; an uncommitted one leaves no trace, whenever the process is killed.
-// Every length is checked when it is read: a corrupt record gives RG_EFORMAT and names the image. One process
-// at a time owns a store, by a lock file beside the data. One thread at a time writes, any number of threads
-// read.
+// Every value has a checksum, which is compared when it is read: a damaged value gives RG_EFORMAT and names
+// the image. One process at a time owns a store, by a lock file beside the data. One thread at a time writes,
+// any number of threads read.
 #ifndef RG_RETRIEVAL_STORE_H
 #define RG_RETRIEVAL_STORE_H
 
@@ -69,13 +69,25 @@ typedef struct rg_store rg_store_t;
 typedef struct rg_store_txn rg_store_txn_t;
 
 // Opens the store in the folder `path`, or creates it; it may grow to map_bytes. If the folder cannot be
-// written, the store is opened read-only. RG_EBUSY if another process has it open, RG_EIO, RG_EFULL,
-// RG_EVERSION, RG_EFORMAT if the files are not a store.
+// written, the store is opened read-only. The structure of the whole file is checked first; a store of the
+// last version is converted; ids and names that are damaged are mended. RG_EBUSY if another process has it
+// open, RG_EIO, RG_EFULL, RG_EVERSION, RG_EFORMAT if the files are not a store, or are damaged.
 int rg_store_open(rg_store_t **store, const char *path, size_t map_bytes);
 void rg_store_close(rg_store_t **store);
 
 int rg_store_read_only(const rg_store_t *store);
 uint64_t rg_store_bytes(const rg_store_t *store); // on disk
+
+// 1 once LMDB has given up, after a write failed that cannot be taken back. Then every call fails, and only
+// another process can open the store.
+int rg_store_is_lost(const rg_store_t *store);
+
+// Checks the structure of all pages of the file, as rg_store_open does. RG_EFORMAT naming the page, RG_EIO.
+int rg_store_check_pages(rg_store_t *store);
+
+// Says so and exits if the file is cut short or cannot be read while it is open, instead of the SIGBUS that
+// ends the process otherwise. For the main function of a program with one store.
+void rg_store_exit_if_unreadable(rg_store_t *store);
 
 // Compaction in two steps. copy writes the used pages of the store to a second file; use_copy puts that file
 // in the place of the store. Between the two calls nothing may be written, and during use_copy no transaction
@@ -107,10 +119,12 @@ int rg_store_find(rg_store_txn_t *txn, const uint8_t id[RG_ID_SIZE], uint64_t *l
 // The image of a label. RG_ENOENT with a sentence, RG_EFORMAT.
 int rg_store_image(rg_store_txn_t *txn, uint64_t label, rg_store_image_t *image);
 
-// The first image whose label is at least `from`. RG_ENOENT after the last image.
+// The first image whose label is at least `from`. RG_ENOENT after the last image. RG_EFORMAT with a sentence
+// if the record is damaged; then only image->label is set, so that a loop can go on behind it.
 int rg_store_next(rg_store_txn_t *txn, uint64_t from, rg_store_image_t *image);
 
-// Calls fn with the labels of all images whose name begins with `prefix`, in the order of the names.
+// Calls fn with the labels of all images whose name begins with `prefix`, in the order of the names. Damaged
+// entries are passed over.
 int rg_store_find_prefix(rg_store_txn_t *txn, const char *prefix, void (*fn)(void *self, uint64_t label),
                          void *self);
 
@@ -118,19 +132,26 @@ int rg_store_find_prefix(rg_store_txn_t *txn, const char *prefix, void (*fn)(voi
 int rg_store_count(rg_store_txn_t *txn, uint64_t *count);
 int rg_store_embedded(rg_store_txn_t *txn, uint32_t slot, uint64_t *count);
 
-// The number of entries in the tables that have one entry per image. RG_EIO.
+// 1 if the model of the slot has embedded the image of this label, damaged or not.
+int rg_store_is_embedded(rg_store_txn_t *txn, uint64_t label, uint32_t slot);
+
+// The number of entries in the tables that have one entry per image, and of tombstones. RG_EIO.
 typedef struct {
-    uint64_t ids, names, thumbnails;
+    uint64_t ids, names, thumbnails, tombstones;
 } rg_store_entries_t;
 int rg_store_entries(rg_store_txn_t *txn, rg_store_entries_t *entries);
 
 // Derived data of an image, 2-byte aligned. RG_ENOENT if the model of the slot has not embedded the image,
-// RG_EFORMAT if the data does not have `want` bytes.
+// RG_EFORMAT if the data is damaged or does not have `want` bytes.
 int rg_store_derived(rg_store_txn_t *txn, const rg_store_image_t *image, uint32_t slot, enum rg_derived kind,
                      size_t want, rg_store_value_t *value);
 
-// The thumbnail of an image, a JPEG. RG_EFORMAT if it is missing or empty.
+// The thumbnail of an image, a JPEG. RG_EFORMAT if it is missing, empty or damaged.
 int rg_store_thumbnail(rg_store_txn_t *txn, const rg_store_image_t *image, rg_store_value_t *jpeg);
+
+// Counts the damaged values that no image with derived data in this slot leads to: state, names, tombstones,
+// and the derived data of the other slot. RG_EIO.
+int rg_store_count_damaged(rg_store_txn_t *txn, uint32_t slot, uint64_t *count);
 
 // ---- writing images. After an error, RG_EFULL or RG_EIO, abort the transaction.
 
@@ -144,7 +165,15 @@ int rg_store_put_derived(rg_store_txn_t *txn, uint64_t label, uint32_t slot,
 // Deletes all derived data of a slot.
 int rg_store_clear_slot(rg_store_txn_t *txn, uint32_t slot);
 
-// Deletes an image with all its data. RG_ENOENT with a sentence.
+// Deletes an image with all its data, damaged or not. RG_ENOENT with a sentence.
 int rg_store_delete(rg_store_txn_t *txn, uint64_t label);
+
+// ---- tombstones: which images were removed, and when that was asked for (set_change.c)
+
+// Times are in microseconds since 1970. put replaces an older tombstone of the image. RG_ENOENT without a
+// sentence if there is none. drop deletes those of requests before a time and writes how many are left.
+int rg_store_put_tombstone(rg_store_txn_t *txn, const uint8_t id[RG_ID_SIZE], uint64_t asked_us);
+int rg_store_tombstone(rg_store_txn_t *txn, const uint8_t id[RG_ID_SIZE], uint64_t *asked_us);
+int rg_store_drop_tombstones(rg_store_txn_t *txn, uint64_t before_us, uint64_t *left);
 
 #endif

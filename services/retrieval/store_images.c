@@ -1,5 +1,6 @@
 // The images of the store: reading, listing, adding and deleting them in the tables of store.c. Every value
 // that is read is checked for its length, because the file may be damaged; the sentence then names the image.
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,13 +22,13 @@ static const char *const DERIVED_NAMES[RG_DERIVED_KINDS] = {"embedding", "featur
 
 // ---- errors
 
-static int fail_corrupt(const rg_store_txn_t *txn, const rg_store_image_t *image, const char *what,
-                        size_t size)
+// what: "record", "thumbnail", ...
+static int fail_damaged(const rg_store_txn_t *txn, const rg_store_image_t *image, const char *what)
 {
-    char name[2 * RG_ID_SIZE + 1];
-    rg_id_hex(image->id, name);
-    return rg_fail(RG_EFORMAT, "%s: image %s is corrupt: %s of %zu bytes", txn->store->path, name, what,
-                   size);
+    char id[2 * RG_ID_SIZE + 1];
+    rg_id_hex(image->id, id);
+    return rg_fail(RG_EFORMAT, "%s: image %s, %s, is damaged (%s): add it again", txn->store->path, id,
+                   image->name, what);
 }
 
 // ---- reading images
@@ -35,62 +36,74 @@ static int fail_corrupt(const rg_store_txn_t *txn, const rg_store_image_t *image
 int rg_store_find(rg_store_txn_t *txn, const uint8_t id[RG_ID_SIZE], uint64_t *label)
 {
     rg_store_value_t value = {0};
-    int err = rg__store_get(txn, txn->store->ids, id, RG_ID_SIZE, &value);
-    if (err) return err;
-    if (value.size != sizeof *label) {
-        rg_store_image_t image;
-        memcpy(image.id, id, RG_ID_SIZE);
-        return fail_corrupt(txn, &image, "label", value.size);
+    char hex[2 * RG_ID_SIZE + 1];
+    int err = rg__store_get(txn, &txn->store->ids, id, RG_ID_SIZE, &value);
+    if (err && err != RG_EFORMAT) return err;
+    if (err || value.size != sizeof *label) {
+        rg_id_hex(id, hex);
+        return rg_fail(RG_EFORMAT,
+                       "%s: the entry of id %s is damaged: restart the retrieval service, which mends it",
+                       txn->store->path, hex);
     }
     memcpy(label, value.data, sizeof *label);
     return 0;
 }
 
-static int parse_image(const rg_store_txn_t *txn, uint64_t label, rg_store_value_t value,
-                       rg_store_image_t *image)
+static int fail_record(const rg_store_t *store, uint64_t label)
+{
+    return rg_fail(RG_EFORMAT, "%s: image %llu is damaged (record): add it again", store->path,
+                   (unsigned long long)label);
+}
+
+int rg__store_parse_image(const rg_store_t *store, uint64_t label, rg_store_value_t value,
+                          rg_store_image_t *image)
 {
     image_head_t head;
-    if (value.size < sizeof head)
-        return rg_fail(RG_EFORMAT, "%s: image %llu is corrupt: record of %zu bytes", txn->store->path,
-                       (unsigned long long)label, value.size);
+    if (value.size < sizeof head) return fail_record(store, label);
     memcpy(&head, value.data, sizeof head);
-    rg_store_image_t parsed = {
-        .label = label, .generation = head.generation, .time_ms = head.time_ms, .annotated = head.annotated};
-    memcpy(parsed.id, head.id, sizeof head.id);
     if (head.version != RG__STORE_VERSION || head.name_length > RG_TEXT_MAX || head.annotated > 1 ||
         value.size != sizeof head + head.name_length)
-        return fail_corrupt(txn, &parsed, "record", value.size);
-    memcpy(parsed.name, (const char *)value.data + sizeof head, head.name_length);
-    *image = parsed;
+        return fail_record(store, label);
+    *image = (rg_store_image_t){
+        .label = label, .generation = head.generation, .time_ms = head.time_ms, .annotated = head.annotated};
+    memcpy(image->id, head.id, sizeof head.id);
+    memcpy(image->name, (const char *)value.data + sizeof head, head.name_length);
     return 0;
 }
 
 int rg_store_image(rg_store_txn_t *txn, uint64_t label, rg_store_image_t *image)
 {
     rg_store_value_t value = {0};
-    int err = rg__store_get(txn, txn->store->images, &label, sizeof label, &value);
+    int err = rg__store_get(txn, &txn->store->images, &label, sizeof label, &value);
     if (err == RG_ENOENT)
         return rg_fail(RG_ENOENT, "%s: image %llu is not stored", txn->store->path,
                        (unsigned long long)label);
-    return err ? err : parse_image(txn, label, value, image);
+    if (err == RG_EFORMAT) return fail_record(txn->store, label);
+    return err ? err : rg__store_parse_image(txn->store, label, value, image);
 }
 
+// The cursor goes on from where it stands, because a damaged label may lie out of the order.
 int rg_store_next(rg_store_txn_t *txn, uint64_t from, rg_store_image_t *image)
 {
     MDB_val k = {.mv_size = sizeof from, .mv_data = &from}, v;
-    int rc = txn->cursor ? 0 : mdb_cursor_open(txn->txn, txn->store->images, &txn->cursor);
-    if (!rc) rc = mdb_cursor_get(txn->cursor, &k, &v, MDB_SET_RANGE);
+    rg_store_value_t value = {0};
+    uint64_t label = from;
+    int rc = txn->cursor ? 0 : mdb_cursor_open(txn->txn, txn->store->images.dbi, &txn->cursor);
+    if (!rc) rc = mdb_cursor_get(txn->cursor, &k, &v, from && from == txn->at ? MDB_NEXT : MDB_SET_RANGE);
     if (rc == MDB_NOTFOUND) return RG_ENOENT;
     if (rc) return rg__store_fail(txn->store, rc, "read");
-    uint64_t label;
-    memcpy(&label, k.mv_data, sizeof label);
-    return parse_image(txn, label, (rg_store_value_t){v.mv_data, v.mv_size}, image);
+    if (k.mv_size == sizeof label) memcpy(&label, k.mv_data, sizeof label);
+    int err = rg__store_check(&txn->store->images, &k, &v, &value);
+    err = err ? fail_record(txn->store, label) : rg__store_parse_image(txn->store, label, value, image);
+    if (err) *image = (rg_store_image_t){.label = from};
+    txn->at = image->label + 1;
+    return err;
 }
 
-static int count_entries(rg_store_txn_t *txn, MDB_dbi table, uint64_t *count)
+static int count_entries(rg_store_txn_t *txn, const rg__table_t *table, uint64_t *count)
 {
     MDB_stat stat;
-    int rc = mdb_stat(txn->txn, table, &stat);
+    int rc = mdb_stat(txn->txn, table->dbi, &stat);
     if (rc) return rg__store_fail(txn->store, rc, "read");
     *count = stat.ms_entries;
     return 0;
@@ -98,44 +111,67 @@ static int count_entries(rg_store_txn_t *txn, MDB_dbi table, uint64_t *count)
 
 int rg_store_count(rg_store_txn_t *txn, uint64_t *count)
 {
-    return count_entries(txn, txn->store->images, count);
+    return count_entries(txn, &txn->store->images, count);
 }
 
 int rg_store_embedded(rg_store_txn_t *txn, uint32_t slot, uint64_t *count)
 {
-    return count_entries(txn, txn->store->derived[slot][RG_DERIVED_EMBEDDING], count);
+    return count_entries(txn, &txn->store->derived[slot][RG_DERIVED_EMBEDDING], count);
+}
+
+int rg_store_is_embedded(rg_store_txn_t *txn, uint64_t label, uint32_t slot)
+{
+    rg_store_value_t value;
+    const rg__table_t *table = &txn->store->derived[slot][RG_DERIVED_EMBEDDING];
+    return rg__store_get(txn, table, &label, sizeof label, &value) != RG_ENOENT;
 }
 
 int rg_store_entries(rg_store_txn_t *txn, rg_store_entries_t *entries)
 {
     const rg_store_t *store = txn->store;
-    int err = count_entries(txn, store->ids, &entries->ids);
-    if (!err) err = count_entries(txn, store->names, &entries->names);
-    if (!err) err = count_entries(txn, store->thumbnails, &entries->thumbnails);
+    int err = count_entries(txn, &store->ids, &entries->ids);
+    if (!err) err = count_entries(txn, &store->names, &entries->names);
+    if (!err) err = count_entries(txn, &store->thumbnails, &entries->thumbnails);
+    if (!err) err = count_entries(txn, &store->tombstones, &entries->tombstones);
     return err;
 }
 
-static int pass_label(const MDB_val *value, void (*fn)(void *self, uint64_t label), void *self)
+size_t rg__store_name_key(const rg_store_image_t *image, char key[RG__NAME_KEY_SIZE])
 {
-    uint64_t label;
-    if (value->mv_size != sizeof label) return MDB_CORRUPTED;
-    memcpy(&label, value->mv_data, sizeof label);
-    fn(self, label);
-    return 0;
+    const uint64_t label = htobe64(image->label);
+    const size_t length = strlen(image->name);
+    memcpy(key, image->name, length);
+    memcpy(key + length, &label, sizeof label);
+    return length + sizeof label;
 }
 
+static int has_prefix(const MDB_val *key, const char *prefix, size_t length)
+{
+    return key->mv_size >= length + sizeof(uint64_t) && memcmp(key->mv_data, prefix, length) == 0;
+}
+
+static uint64_t label_of_name(const MDB_val *key)
+{
+    uint64_t label;
+    memcpy(&label, (const char *)key->mv_data + key->mv_size - sizeof label, sizeof label);
+    return be64toh(label);
+}
+
+// An entry that is damaged is passed over, so a search finds the others.
 int rg_store_find_prefix(rg_store_txn_t *txn, const char *prefix, void (*fn)(void *self, uint64_t label),
                          void *self)
 {
     MDB_cursor *cursor;
     size_t length = strlen(prefix);
     MDB_val k = {.mv_size = length, .mv_data = (void *)prefix}, v;
-    int rc = mdb_cursor_open(txn->txn, txn->store->names, &cursor);
-    if (rc) return rg__store_fail(txn->store, rc, "read");
+    rg_store_value_t none;
+    int rc = length > RG_TEXT_MAX ? MDB_NOTFOUND : mdb_cursor_open(txn->txn, txn->store->names.dbi, &cursor);
+    if (rc) return rc == MDB_NOTFOUND ? 0 : rg__store_fail(txn->store, rc, "read");
     rc = mdb_cursor_get(cursor, &k, &v, length ? MDB_SET_RANGE : MDB_FIRST);
-    while (!rc && k.mv_size >= length && memcmp(k.mv_data, prefix, length) == 0) {
-        rc = pass_label(&v, fn, self);
-        if (!rc) rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT);
+    for (; !rc; rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
+        if (rg__store_check(&txn->store->names, &k, &v, &none) != 0) continue;
+        if (!has_prefix(&k, prefix, length)) break;
+        fn(self, label_of_name(&k));
     }
     mdb_cursor_close(cursor);
     return rc && rc != MDB_NOTFOUND ? rg__store_fail(txn->store, rc, "read") : 0;
@@ -145,9 +181,10 @@ int rg_store_derived(rg_store_txn_t *txn, const rg_store_image_t *image, uint32_
                      size_t want, rg_store_value_t *out)
 {
     rg_store_value_t value = {0};
-    int err = rg__store_get(txn, txn->store->derived[slot][kind], &image->label, sizeof image->label, &value);
-    if (err) return err;
-    if (value.size != want) return fail_corrupt(txn, image, DERIVED_NAMES[kind], value.size);
+    int err =
+        rg__store_get(txn, &txn->store->derived[slot][kind], &image->label, sizeof image->label, &value);
+    if (err && err != RG_EFORMAT) return err;
+    if (err || value.size != want) return fail_damaged(txn, image, DERIVED_NAMES[kind]);
     *out = value;
     return 0;
 }
@@ -155,11 +192,36 @@ int rg_store_derived(rg_store_txn_t *txn, const rg_store_image_t *image, uint32_
 int rg_store_thumbnail(rg_store_txn_t *txn, const rg_store_image_t *image, rg_store_value_t *jpeg)
 {
     rg_store_value_t value = {0};
-    int err = rg__store_get(txn, txn->store->thumbnails, &image->label, sizeof image->label, &value);
-    if (err && err != RG_ENOENT) return err;
-    if (value.size == 0) return fail_corrupt(txn, image, "thumbnail", value.size);
+    int err = rg__store_get(txn, &txn->store->thumbnails, &image->label, sizeof image->label, &value);
+    if (err && err != RG_ENOENT && err != RG_EFORMAT) return err;
+    if (value.size == 0) return fail_damaged(txn, image, "thumbnail");
     *jpeg = value;
     return 0;
+}
+
+static int count_damaged(rg_store_txn_t *txn, const rg__table_t *table, uint64_t *count)
+{
+    MDB_cursor *cursor;
+    MDB_val k, v;
+    rg_store_value_t value;
+    int rc = mdb_cursor_open(txn->txn, table->dbi, &cursor);
+    if (rc) return rg__store_fail(txn->store, rc, "read");
+    while ((rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0)
+        *count += rg__store_check(table, &k, &v, &value) != 0;
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rg__store_fail(txn->store, rc, "read");
+}
+
+int rg_store_count_damaged(rg_store_txn_t *txn, uint32_t slot, uint64_t *count)
+{
+    const rg_store_t *store = txn->store;
+    *count = 0;
+    int err = count_damaged(txn, &store->meta, count);
+    if (!err) err = count_damaged(txn, &store->names, count);
+    if (!err) err = count_damaged(txn, &store->tombstones, count);
+    for (int i = 0; i < RG_DERIVED_KINDS && !err; i++)
+        err = count_damaged(txn, &store->derived[slot ^ 1][i], count);
+    return err;
 }
 
 // ---- writing images
@@ -169,19 +231,19 @@ static int take_next_label(rg_store_txn_t *txn, uint64_t *label)
 {
     rg_store_value_t value = {0};
     uint64_t next = 1;
-    int err = rg__store_get(txn, txn->store->meta, "next", 4, &value);
-    if (!err && value.size != sizeof next)
-        return rg_fail(RG_EFORMAT, "%s: the store is corrupt: its counter of labels has %zu bytes",
-                       txn->store->path, value.size);
+    int err = rg__store_get(txn, &txn->store->meta, "next", 4, &value);
+    if (err == RG_EFORMAT || (!err && value.size != sizeof next))
+        return rg_fail(RG_EFORMAT, "%s: the counter of labels is damaged: " RG__STORE_REMEDY,
+                       txn->store->path);
     if (!err)
         memcpy(&next, value.data, sizeof next);
     else if (err != RG_ENOENT)
         return err;
     *label = next++;
-    return rg__store_put(txn, txn->store->meta, "next", 4, (rg_store_value_t){&next, sizeof next});
+    return rg__store_put(txn, &txn->store->meta, "next", 4, (rg_store_value_t){&next, sizeof next});
 }
 
-static int put_image(rg_store_txn_t *txn, const rg_store_image_t *image)
+int rg__store_put_record(rg_store_txn_t *txn, const rg_store_image_t *image)
 {
     image_head_t head = {.version = RG__STORE_VERSION,
                          .name_length = (uint16_t)strlen(image->name),
@@ -192,22 +254,29 @@ static int put_image(rg_store_txn_t *txn, const rg_store_image_t *image)
     char value[sizeof head + RG_TEXT_MAX];
     memcpy(value, &head, sizeof head);
     memcpy(value + sizeof head, image->name, head.name_length);
-    return rg__store_put(txn, txn->store->images, &image->label, sizeof image->label,
+    return rg__store_put(txn, &txn->store->images, &image->label, sizeof image->label,
                          (rg_store_value_t){value, sizeof head + head.name_length});
+}
+
+int rg__store_list_image(rg_store_txn_t *txn, const rg_store_image_t *image)
+{
+    char key[RG__NAME_KEY_SIZE];
+    rg_store_t *store = txn->store;
+    int err = rg__store_put(txn, &store->ids, image->id, RG_ID_SIZE,
+                            (rg_store_value_t){&image->label, sizeof image->label});
+    if (err) return err;
+    return rg__store_put(txn, &store->names, key, rg__store_name_key(image, key), (rg_store_value_t){"", 0});
 }
 
 int rg_store_put(rg_store_txn_t *txn, rg_store_image_t *image, rg_store_value_t thumbnail)
 {
-    rg_store_t *store = txn->store;
     uint64_t label;
     int err = take_next_label(txn, &label);
     if (err) return err;
     image->label = label;
-    const rg_store_value_t value = {&label, sizeof label};
-    err = rg__store_put(txn, store->ids, image->id, RG_ID_SIZE, value);
-    if (!err) err = rg__store_put(txn, store->names, image->name, strlen(image->name), value);
-    if (!err) err = put_image(txn, image);
-    if (!err) err = rg__store_put(txn, store->thumbnails, &label, sizeof label, thumbnail);
+    err = rg__store_list_image(txn, image);
+    if (!err) err = rg__store_put_record(txn, image);
+    if (!err) err = rg__store_put(txn, &txn->store->thumbnails, &label, sizeof label, thumbnail);
     return err;
 }
 
@@ -216,7 +285,7 @@ int rg_store_put_derived(rg_store_txn_t *txn, uint64_t label, uint32_t slot,
 {
     int err = 0;
     for (int i = 0; i < RG_DERIVED_KINDS && !err; i++)
-        err = rg__store_put(txn, txn->store->derived[slot][i], &label, sizeof label, values[i]);
+        err = rg__store_put(txn, &txn->store->derived[slot][i], &label, sizeof label, values[i]);
     return err;
 }
 
@@ -224,21 +293,78 @@ int rg_store_clear_slot(rg_store_txn_t *txn, uint32_t slot)
 {
     int rc = 0;
     for (int i = 0; i < RG_DERIVED_KINDS && !rc; i++)
-        rc = mdb_drop(txn->txn, txn->store->derived[slot][i], 0);
+        rc = mdb_drop(txn->txn, txn->store->derived[slot][i].dbi, 0);
     return rc ? rg__store_fail(txn->store, rc, "write to") : 0;
+}
+
+// Deletes what leads to an image whose record cannot be read: all entries of the label in ids and names.
+static int delete_listing(rg_store_txn_t *txn, const rg__table_t *table, uint64_t label)
+{
+    MDB_cursor *cursor;
+    MDB_val k, v;
+    int rc = mdb_cursor_open(txn->txn, table->dbi, &cursor);
+    if (rc) return rg__store_fail(txn->store, rc, "remove from");
+    while (!rc && (rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0) {
+        uint64_t found = 0;
+        if (table == &txn->store->ids && v.mv_size >= sizeof found)
+            memcpy(&found, v.mv_data, sizeof found);
+        else if (k.mv_size > sizeof found)
+            found = label_of_name(&k);
+        if (found == label) rc = mdb_cursor_del(cursor, 0);
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? 0 : rg__store_fail(txn->store, rc, "remove from");
 }
 
 int rg_store_delete(rg_store_txn_t *txn, uint64_t label)
 {
     rg_store_t *store = txn->store;
     rg_store_image_t image;
+    char key[RG__NAME_KEY_SIZE];
     int err = rg_store_image(txn, label, &image);
-    if (!err) err = rg__store_del(txn, store->ids, image.id, RG_ID_SIZE, NULL);
-    if (!err) err = rg__store_del(txn, store->names, image.name, strlen(image.name), &label);
-    if (!err) err = rg__store_del(txn, store->images, &label, sizeof label, NULL);
-    if (!err) err = rg__store_del(txn, store->thumbnails, &label, sizeof label, NULL);
+    if (err == RG_EFORMAT) {
+        err = delete_listing(txn, &store->ids, label);
+        if (!err) err = delete_listing(txn, &store->names, label);
+    } else if (!err) {
+        err = rg__store_del(txn, &store->ids, image.id, RG_ID_SIZE);
+        if (!err) err = rg__store_del(txn, &store->names, key, rg__store_name_key(&image, key));
+    }
+    if (!err) err = rg__store_del(txn, &store->images, &label, sizeof label);
+    if (!err) err = rg__store_del(txn, &store->thumbnails, &label, sizeof label);
     for (int i = 0; i < RG_STORE_SLOTS * RG_DERIVED_KINDS && !err; i++)
-        err = rg__store_del(txn, store->derived[i / RG_DERIVED_KINDS][i % RG_DERIVED_KINDS], &label,
-                            sizeof label, NULL);
+        err = rg__store_del(txn, &store->derived[i / RG_DERIVED_KINDS][i % RG_DERIVED_KINDS], &label,
+                            sizeof label);
     return err;
+}
+
+// ---- tombstones
+
+int rg_store_put_tombstone(rg_store_txn_t *txn, const uint8_t id[RG_ID_SIZE], uint64_t asked_us)
+{
+    return rg__store_put(txn, &txn->store->tombstones, id, RG_ID_SIZE,
+                         (rg_store_value_t){&asked_us, sizeof asked_us});
+}
+
+int rg_store_tombstone(rg_store_txn_t *txn, const uint8_t id[RG_ID_SIZE], uint64_t *asked_us)
+{
+    rg_store_value_t value = {0};
+    int err = rg__store_get(txn, &txn->store->tombstones, id, RG_ID_SIZE, &value);
+    if (!err && value.size == sizeof *asked_us) memcpy(asked_us, value.data, sizeof *asked_us);
+    return err == RG_EFORMAT || (!err && value.size != sizeof *asked_us) ? RG_ENOENT : err;
+}
+
+int rg_store_drop_tombstones(rg_store_txn_t *txn, uint64_t before_us, uint64_t *left)
+{
+    MDB_cursor *cursor;
+    MDB_val k, v;
+    uint64_t asked_us;
+    int rc = mdb_cursor_open(txn->txn, txn->store->tombstones.dbi, &cursor);
+    if (rc) return rg__store_fail(txn->store, rc, "remove from");
+    while (!rc && (rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0) {
+        if (v.mv_size >= sizeof asked_us) memcpy(&asked_us, v.mv_data, sizeof asked_us);
+        if (v.mv_size < sizeof asked_us || asked_us < before_us) rc = mdb_cursor_del(cursor, 0);
+    }
+    mdb_cursor_close(cursor);
+    return rc == MDB_NOTFOUND ? count_entries(txn, &txn->store->tombstones, left)
+                              : rg__store_fail(txn->store, rc, "remove from");
 }

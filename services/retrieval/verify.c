@@ -1,5 +1,7 @@
 // What is compared.
 //
+//   the file            The structure of all pages (store_pages.c).
+//   every value         Its checksum (store.c), of all tables, also of entries that belong to no image.
 //   each image record   Its content id leads back to its label. Thumbnail, features and embedding are stored
 //                       with the right sizes. Its row is alive and holds the same embedding, byte by byte.
 //   numbers             As many rows are alive as there are image records. The tables ids, names and
@@ -23,9 +25,8 @@ typedef struct {
     size_t rows; // rows found alive so far
 } verification_t;
 
-__attribute__((format(printf, 2, 3))) static void add_problem(verification_t *check, const char *fmt, ...)
+void rg_verify_add_problem(rg_verify_report_t *report, const char *fmt, ...)
 {
-    rg_verify_report_t *report = check->report;
     va_list args;
     va_start(args, fmt);
     if (report->problems < RG_VERIFY_PROBLEMS_MAX)
@@ -40,53 +41,72 @@ __attribute__((format(printf, 2, 3))) static void add_problem(verification_t *ch
 static int is_present(verification_t *check, int err, const rg_store_image_t *image, const char *what)
 {
     if (!err) return 1;
-    if (err == RG_ENOENT)
-        add_problem(check, "%s: no %s", image->name, what);
-    else
-        add_problem(check, "%s", rg_error());
+    if (err == RG_ENOENT) rg_fail(RG_EFORMAT, "%s: no %s", image->name, what);
+    rg_verify_add_problem(check->report, "%s", rg_error());
     return 0;
+}
+
+static int has_row(const rg_view_t *view, uint64_t label, ptrdiff_t *row)
+{
+    *row = rg_rows_find(&view->rows, (int64_t)label);
+    return *row >= 0 && rg_view_is_alive(view, (size_t)*row);
 }
 
 static void check_row(verification_t *check, const rg_store_image_t *image, const float *embedding)
 {
     const rg_view_t *view = check->read->view;
-    ptrdiff_t row = rg_rows_find(&view->rows, (int64_t)image->label);
-    if (row < 0 || !rg_view_is_alive(view, (size_t)row)) {
-        add_problem(check, "%s: it is stored, but cannot be found", image->name);
-        return;
-    }
-    check->rows++;
-    if (memcmp(rg_rows_at(&view->rows, (size_t)row).vector, embedding,
-               rg_store_embedding_bytes(&view->model)) != 0)
-        add_problem(check, "%s: its embedding in memory is not the stored one", image->name);
+    ptrdiff_t row;
+    if (!has_row(view, image->label, &row))
+        rg_verify_add_problem(check->report, "%s: it is stored, but cannot be found", image->name);
+    else if (memcmp(rg_rows_at(&view->rows, (size_t)row).vector, embedding,
+                    rg_store_embedding_bytes(&view->model)) != 0)
+        rg_verify_add_problem(check->report, "%s: its embedding in memory is not the stored one",
+                              image->name);
 }
 
-static void check_image(verification_t *check, const rg_store_image_t *image)
+// Returns 1 if everything that is stored of the image is sound.
+static int check_bulk(verification_t *check, const rg_store_image_t *image)
 {
     const rg_read_view_t *read = check->read;
     const rg_store_model_t *model = &read->view->model;
-    uint64_t label, *bytes = &check->report->bytes;
-    rg_store_value_t span;
-    int err = rg_store_find(read->txn, image->id, &label);
-    if (is_present(check, err, image, "content id") && label != image->label)
-        add_problem(check, "%s: its content id belongs to another image", image->name);
-    err = rg_store_thumbnail(read->txn, image, &span);
-    if (is_present(check, err, image, "thumbnail")) *bytes += span.size;
+    rg_store_value_t thumbnail = {0}, features = {0}, embedding = {0};
+    int err = rg_store_thumbnail(read->txn, image, &thumbnail);
+    int sound = is_present(check, err, image, "thumbnail");
     err = rg_store_derived(read->txn, image, read->slot, RG_DERIVED_FEATURES, rg_store_features_bytes(model),
-                           &span);
-    if (is_present(check, err, image, "features")) *bytes += span.size;
+                           &features);
+    sound &= is_present(check, err, image, "features");
     err = rg_store_derived(read->txn, image, read->slot, RG_DERIVED_EMBEDDING,
-                           rg_store_embedding_bytes(model), &span);
-    if (!is_present(check, err, image, "embedding")) return;
-    *bytes += span.size;
-    check_row(check, image, span.data);
+                           rg_store_embedding_bytes(model), &embedding);
+    sound &= is_present(check, err, image, "embedding");
+    check->report->bytes += thumbnail.size + features.size + embedding.size;
+    if (sound) check_row(check, image, embedding.data);
+    return sound;
+}
+
+static void check_id(verification_t *check, const rg_store_image_t *image)
+{
+    uint64_t label;
+    int err = rg_store_find(check->read->txn, image->id, &label);
+    if (is_present(check, err, image, "content id") && label != image->label)
+        rg_verify_add_problem(check->report, "%s: its content id belongs to another image", image->name);
+}
+
+// Checks an image. read_err: of its record.
+static void check_image(verification_t *check, const rg_store_image_t *image, int read_err)
+{
+    ptrdiff_t row;
+    check->report->images++;
+    check->rows += (size_t)has_row(check->read->view, image->label, &row);
+    if (!read_err) check_id(check, image);
+    if (read_err) rg_verify_add_problem(check->report, "%s", rg_error());
+    if (read_err || !check_bulk(check, image)) rg_set_note_damaged(check->read->set, image->label);
 }
 
 static void check_table_count(verification_t *check, const char *what, uint64_t n)
 {
     if (n != check->report->images)
-        add_problem(check, "%llu %s are stored for %llu images", (unsigned long long)n, what,
-                    (unsigned long long)check->report->images);
+        rg_verify_add_problem(check->report, "%llu %s are stored for %llu images", (unsigned long long)n,
+                              what, (unsigned long long)check->report->images);
 }
 
 // Compares the numbers of entries in the tables with the number of images.
@@ -98,7 +118,15 @@ static int check_entries(verification_t *check)
     check_table_count(check, "content ids", entries.ids);
     check_table_count(check, "names", entries.names);
     check_table_count(check, "thumbnails", entries.thumbnails);
-    return 0;
+    uint64_t damaged;
+    err = rg_store_count_damaged(check->read->txn, check->read->slot, &damaged);
+    if (!err && damaged)
+        rg_verify_add_problem(
+            check->report,
+            "%llu names, tombstones or values of the next model are damaged: a restart mends "
+            "names, rg-ctl reindex embeds again",
+            (unsigned long long)damaged);
+    return err;
 }
 
 // ---- the index
@@ -131,23 +159,34 @@ static int measure_recall(verification_t *check)
     return err;
 }
 
+static int check_values(verification_t *check, const atomic_int *stop)
+{
+    rg_store_image_t image;
+    rg_verify_report_t *report = check->report;
+    const rg_read_view_t *read = check->read;
+    int err;
+    for (uint64_t from = 0;; from = image.label + 1) {
+        if (atomic_load(stop)) return rg_fail(RG_ESTOPPED, "the check was stopped");
+        err = rg_store_next(read->txn, from, &image);
+        if (err && err != RG_EFORMAT) break;
+        check_image(check, &image, err);
+    }
+    if (err != RG_ENOENT) return err;
+    if (check->rows != rg_view_count(read->view))
+        rg_verify_add_problem(report, "%zu images can be found, of which only %zu are stored",
+                              rg_view_count(read->view), check->rows);
+    return check_entries(check);
+}
+
 int rg_verify(rg_verify_report_t *report, const rg_read_view_t *read, const atomic_int *stop)
 {
     verification_t check = {report, read, 0};
-    rg_store_image_t image;
-    int err = 0;
     *report = (rg_verify_report_t){0};
-    for (uint64_t from = 0; !err; from = image.label + 1) {
-        if (atomic_load(stop)) return rg_fail(RG_ESTOPPED, "the check was stopped");
-        err = rg_store_next(read->txn, from, &image);
-        if (err) break;
-        report->images++;
-        check_image(&check, &image);
+    int err = rg_store_check_pages(rg_set_store(read->set));
+    if (err == RG_EFORMAT) {
+        rg_verify_add_problem(report, "%s", rg_error());
+        return 0;
     }
-    if (err != RG_ENOENT) return err;
-    if (check.rows != rg_view_count(read->view))
-        add_problem(&check, "%zu images can be found, of which only %zu are stored",
-                    rg_view_count(read->view), check.rows);
-    err = check_entries(&check);
+    if (!err) err = check_values(&check, stop);
     return err ? err : measure_recall(&check);
 }

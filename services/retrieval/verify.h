@@ -15,8 +15,13 @@ typedef struct {
     double recall;                             // at 10, of the index against exact search; 1 without an index
 } rg_verify_report_t;
 
-// Checks the generation of the read view. A problem of the data is part of the report, not an error.
-// RG_ESTOPPED once *stop is nonzero, RG_EIO, RG_EFORMAT if an image record cannot be read.
+// Adds a problem to the report.
+void rg_verify_add_problem(rg_verify_report_t *report, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+// Checks the structure of the file, then everything that is stored in the generation of the read view. A
+// problem of the data is part of the report, not an error; if the structure is damaged, the values are not
+// read. Damaged images are noted (set.h). RG_ESTOPPED once *stop is nonzero, RG_EIO.
 int rg_verify(rg_verify_report_t *report, const rg_read_view_t *read, const atomic_int *stop);
 
 #endif

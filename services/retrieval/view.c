@@ -60,6 +60,14 @@ int rg_view_is_alive(const rg_view_t *view, size_t row)
     return !view->alive.words || rg_bitset_get(&view->alive, row);
 }
 
+ptrdiff_t rg_view_find_id(const rg_view_t *view, const uint8_t id[RG_ID_SIZE])
+{
+    for (size_t row = 0; row < view->rows.count; row++)
+        if (rg_view_is_alive(view, row) && memcmp(rg_rows_at(&view->rows, row).id, id, RG_ID_SIZE) == 0)
+            return (ptrdiff_t)row;
+    return -1;
+}
+
 size_t rg_view_count(const rg_view_t *view)
 {
     return view->rows.count - view->dead;
@@ -104,8 +112,31 @@ static void append_removed(rg_view_t *view, const rg_snapshot_t *snapshot, size_
         rg_view_append(view, &(rg_image_row_t){.label = snapshot->labels[*at]});
 }
 
-// Appends all images that the model has embedded. The first rows are exactly those of the snapshot, because
-// the index finds rows by position.
+// Appends the image of a row. *at: the first row of the snapshot that has not been appended yet.
+static int append_image(rg_view_t *view, const rg_snapshot_t *snapshot, size_t *at, const rg_image_row_t *row)
+{
+    append_removed(view, snapshot, at, row->label);
+    if (*at < snapshot->rows && snapshot->labels[(*at)++] != row->label)
+        return rg_fail(RG_EFORMAT, "the snapshot of the index lacks image %lld: it belongs to another store",
+                       (long long)row->label);
+    rg_view_append(view, row);
+    return 0;
+}
+
+// Reads the next image as a row. RG_ENOENT after the last one, RG_EFORMAT if it is damaged. *embedded: 0 if
+// the model has not embedded it.
+static int read_next_row(rg_store_txn_t *txn, uint64_t from, const rg_store_model_t *model, uint32_t slot,
+                         rg_store_image_t *image, rg_image_row_t *row, int *embedded)
+{
+    int err = rg_store_next(txn, from, image);
+    if (err) return err;
+    err = read_image_row(txn, image, model, slot, row);
+    *embedded = err != RG_ENOENT;
+    return *embedded ? err : 0;
+}
+
+// Appends all images that the model has embedded, without damaged ones. The first rows are exactly those of
+// the snapshot, because the index finds rows by position.
 static int read_image_rows(rg_view_t *view, rg_store_txn_t *txn, uint32_t slot, const rg_snapshot_t *snapshot,
                            rg_view_progress_t progress)
 {
@@ -113,20 +144,17 @@ static int read_image_rows(rg_view_t *view, rg_store_txn_t *txn, uint32_t slot, 
     rg_image_row_t row;
     uint64_t from = 0, done = 0, total = 0;
     size_t at = 0;
-    int err = rg_store_count(txn, &total);
-    if (err) return err;
-    for (; (err = rg_store_next(txn, from, &image)) == 0; from = image.label + 1) {
+    int embedded = 0, err = rg_store_count(txn, &total);
+    for (; !err; from = image.label + 1) {
         if (progress.step && done++ % PROGRESS_EVERY == 0) err = progress.step(progress.self, done, total);
         if (err) return err;
-        err = read_image_row(txn, &image, &view->model, slot, &row);
-        if (err == RG_ENOENT) continue;
-        if (err) return err;
-        append_removed(view, snapshot, &at, row.label);
-        if (at < snapshot->rows && snapshot->labels[at++] != row.label)
-            return rg_fail(RG_EFORMAT,
-                           "the snapshot of the index lacks image %lld: it belongs to another store",
-                           (long long)row.label);
-        rg_view_append(view, &row);
+        err = read_next_row(txn, from, &view->model, slot, &image, &row, &embedded);
+        if (err == RG_ENOENT) break;
+        if (err == RG_EFORMAT && progress.damaged) progress.damaged(progress.self, image.label);
+        if (!err && embedded)
+            err = append_image(view, snapshot, &at, &row);
+        else if (err == RG_EFORMAT)
+            err = 0;
     }
     if (err == RG_ENOENT) append_removed(view, snapshot, &at, INT64_MAX);
     return err == RG_ENOENT ? 0 : err;

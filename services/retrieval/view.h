@@ -36,12 +36,14 @@ void rg_view_destroy(rg_view_t **view);
 // ends the reading with this error.
 typedef struct {
     int (*step)(void *self, uint64_t done, uint64_t total); // NULL: nobody wants to know
+    void (*damaged)(void *self, uint64_t label); // an image was left out, rg_error() says why; or NULL
     void *self;
 } rg_view_progress_t;
 
 // Reads all images that the model of the state has embedded into a new view. `snapshot` may be NULL;
 // otherwise its index becomes the index of the view, and images that only the index knows become dead rows.
-// RG_EFORMAT if the snapshot lacks an image that it would have to cover, and the errors of store.h.
+// Damaged images are left out. RG_EFORMAT if the snapshot lacks an image that it would have to cover, and the
+// errors of store.h.
 struct rg_snapshot;
 int rg_view_load(rg_view_t **view, rg_store_txn_t *txn, const rg_store_state_t *state,
                  const struct rg_snapshot *snapshot, rg_view_progress_t progress);
@@ -53,6 +55,10 @@ void rg_view_append(rg_view_t *view, const rg_image_row_t *row); // without a ve
 void rg_view_kill(rg_view_t *view, size_t row);                  // searches do not find the row any longer
 
 int rg_view_is_alive(const rg_view_t *view, size_t row);
+
+// The row of a content id, -1 if no row that is alive has it. Looks at all rows: for ids that the store
+// cannot find because its entry is damaged.
+ptrdiff_t rg_view_find_id(const rg_view_t *view, const uint8_t id[RG_ID_SIZE]);
 size_t rg_view_count(const rg_view_t *view);   // rows that are alive
 size_t rg_view_indexed(const rg_view_t *view); // rows that the index covers
 

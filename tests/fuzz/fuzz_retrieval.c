@@ -68,7 +68,7 @@ static void empty_set(void)
         uint8_t ids[PAGE * RG_ID_SIZE];
         size_t removed;
         for (size_t i = 0; i < n; i++) memcpy(ids + i * RG_ID_SIZE, images[i].id, RG_ID_SIZE);
-        if (rg_set_remove(answers.set, ids, n, &removed) != 0 || removed != n) give_up("remove");
+        if (rg_set_remove(answers.set, ids, n, 0, &removed) != 0 || removed != n) give_up("remove");
     }
     rg_store_model_t model = {.name = "\1a", .embed_dim = 1, .features_shape = {1, 1, 1}};
     while (rg_set_use_model(answers.set, &model, &missing) != 0 && model.name[1]++ < 'z') continue;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/core/hash.h"
@@ -75,6 +76,7 @@ static int remove_send(removal_t *removal)
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_REMOVE_REQUEST);
     Rg__V1__RemoveRequest *body = rg_msg_body(request);
     body->n_ids = removal->n;
+    body->asked_us = rg_clock_wall_us();
     body->ids = rg_msg_alloc(request, removal->n * sizeof *body->ids);
     for (size_t i = 0; i < removal->n; i++) rg_msg_bytes(request, &body->ids[i], removal->ids[i], RG_ID_SIZE);
     removal->n = 0;

@@ -90,7 +90,7 @@ static inline size_t take_out(rg_set_t *set, unsigned first, unsigned n)
     for (unsigned i = 0; i < n; i++) numbers[i] = first + i;
     uint8_t *ids = ids_of(numbers, n);
     size_t removed;
-    assert_ok(rg_set_remove(set, ids, n, &removed));
+    assert_ok(rg_set_remove(set, ids, n, 0, &removed));
     free(ids);
     free(numbers);
     return removed;

@@ -1,5 +1,7 @@
 #include "tests/unit/retrieval/answered.h"
 
+#include <fcntl.h>
+
 #include <math.h>
 
 static void a_search_brings_maps_and_thumbnails(void **state)
@@ -128,6 +130,91 @@ static void bad_searches_are_refused(void **state)
     assert_null(reply);
 }
 
+// Spoils a byte in the middle of what lies in the file for picture n: its features, or its thumbnail.
+static void spoil(fixture_t *f, unsigned n, int features)
+{
+    char *path = rg_format("%s/data.mdb", (char *)f->folder);
+    unsigned char *bytes;
+    size_t size;
+    picture_t p;
+    picture(&p, n);
+    const void *want = features ? (void *)p.features : p.thumbnail;
+    const size_t width = features ? sizeof p.features : sizeof p.thumbnail;
+    assert_ok(rg_file_read(path, 64 << 20, &bytes, &size));
+    int fd = open(path, O_RDWR);
+    for (const unsigned char *at = bytes; (at = memmem(at, size - (size_t)(at - bytes), want, width)); at++)
+        assert_int_equal(pwrite(fd, "?", 1, at - bytes + (ptrdiff_t)width / 2), 1);
+    close(fd);
+    free(bytes);
+    free(path);
+}
+
+static int found_number(const rg_msg_t *reply, size_t i)
+{
+    return atoi(((const Rg__V1__SearchReply *)rg_msg_body(reply))->neighbours[i]->name);
+}
+
+// The next ones take the place of a damaged image, until it is added again.
+static void a_damaged_image_is_left_out(void **state)
+{
+    fixture_t *f = *state;
+    rg_msg_t *reply;
+    announce(f, "m");
+    add_some(f, 0, 20);
+    for (int features = 0; features < 2; features++) {
+        spoil(f, 0, features);
+        for (int published = 0; published < 2; published++) {
+            rg_msg_t *request = picture_search_request("m", 1, 3);
+            ((Rg__V1__SearchRequest *)rg_msg_body(request))->features = features;
+            ((Rg__V1__SearchRequest *)rg_msg_body(request))->thumbnails = !features;
+            assert_ok(ask(f, rg_answer_search, request, &reply));
+            for (size_t i = 0; i < 3; i++) assert_int_equal(found_number(reply, i), i + 1);
+            assert_int_equal(rg_set_damaged(f->answers.set), 1);
+            assert_int_equal(rg_set_is_damage_new(f->answers.set), !published);
+            rg_msg_destroy(&reply);
+            rg_set_leave_out_damaged(f->answers.set);
+            assert_int_equal(count_of(f->answers.set), 19);
+        }
+        add_some(f, 0, 1); // the same image
+        assert_int_equal(rg_set_damaged(f->answers.set), 0);
+        assert_int_equal(count_of(f->answers.set), 20);
+        assert_ok(ask(f, rg_answer_search, picture_search_request("m", 1, 1), &reply));
+        assert_int_equal(found_number(reply, 0), 0);
+        rg_msg_destroy(&reply);
+    }
+}
+
+// Spoils the label behind this id in the file.
+static void spoil_id(const char *path, const uint8_t id[RG_ID_SIZE])
+{
+    unsigned char *bytes;
+    size_t size;
+    assert_ok(rg_file_read(path, 64 << 20, &bytes, &size));
+    int fd = open(path, O_RDWR);
+    for (const unsigned char *at = bytes; (at = memmem(at, size - (size_t)(at - bytes), id, RG_ID_SIZE));
+         at++)
+        assert_int_equal(pwrite(fd, "?", 1, at - bytes + RG_ID_SIZE), 1);
+    close(fd);
+    free(bytes);
+}
+
+static void a_damaged_id_is_excluded_nevertheless(void **state)
+{
+    fixture_t *f = *state;
+    rg_msg_t *reply, *request = picture_search_request("m", 1, 1);
+    picture_t p;
+    announce(f, "m");
+    add_some(f, 0, 5);
+    char *path = rg_format("%s/data.mdb", (char *)f->folder);
+    picture(&p, 0);
+    rg_msg_copy(request, "exclude", RG__V1__DTYPE__U8, 2, (const uint32_t[]){1, RG_ID_SIZE}, p.id);
+    spoil_id(path, p.id);
+    assert_ok(ask(f, rg_answer_search, request, &reply));
+    assert_int_equal(found_number(reply, 0), 1);
+    rg_msg_destroy(&reply);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +222,8 @@ int main(void)
         WITH_ANSWERS(a_random_search_needs_no_queries),
         WITH_ANSWERS(a_filtered_search_finds_what_is_wanted),
         WITH_ANSWERS(bad_searches_are_refused),
+        WITH_ANSWERS(a_damaged_image_is_left_out),
+        WITH_ANSWERS(a_damaged_id_is_excluded_nevertheless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,7 +76,7 @@ static void change_nothing(const char *path)
     size_t removed = 0;
     picture(&p, 3);
     CHECK(add(set, "m", N, 1, NULL) == RG_EIO && strstr(rg_error(), "read-only"));
-    CHECK(rg_set_remove(set, p.id, 1, &removed) == RG_EIO && strstr(rg_error(), "read-only"));
+    CHECK(rg_set_remove(set, p.id, 1, 0, &removed) == RG_EIO && strstr(rg_error(), "read-only"));
     CHECK(rg_set_use_model(set, &other, &missing) == RG_EIO && strstr(rg_error(), "read-only"));
     CHECK(rg_set_use_model(set, &current, &missing) == 0 && missing == 0); // it is current already
     CHECK(rg_set_save(set) == RG_EIO);

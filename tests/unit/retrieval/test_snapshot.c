@@ -1,4 +1,8 @@
 #include "services/retrieval/snapshot.h"
+
+#include <fcntl.h>
+
+#include "common/core/hash.h"
 #include "tests/unit/retrieval/sets.h"
 #include "tests/unit/retrieval/clouds.h"
 #include "tests/unit/retrieval/process.h"
@@ -208,6 +212,29 @@ static void a_kill_leaves_a_whole_one(void **state)
     free(path);
 }
 
+// Every bit of the head, and others all over the file.
+static void every_flipped_bit_is_noticed(void **state)
+{
+    enum { HEAD_BITS = 48 * 8, FLIPS = 1000 };
+    char *path = write_one(*state);
+    unsigned char *bytes;
+    size_t size;
+    assert_ok(rg_file_read(path, 1 << 20, &bytes, &size));
+    for (size_t i = 0; i < HEAD_BITS + FLIPS; i++) {
+        const size_t bit = i < HEAD_BITS ? i : rg_hash(&i, sizeof i, 0) % (8 * size);
+        int fd = open(path, O_WRONLY);
+        bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        assert_int_equal(pwrite(fd, &bytes[bit / 8], 1, (off_t)(bit / 8)), 1);
+        if (read_as(path, "m", HNSW) == 0) fail_msg("bit %zu", bit);
+        bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+        assert_int_equal(pwrite(fd, &bytes[bit / 8], 1, (off_t)(bit / 8)), 1);
+        close(fd);
+    }
+    assert_ok(read_as(path, "m", HNSW));
+    free(bytes);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +247,7 @@ int main(void)
         IN_FOLDER(every_byte_counts),
         IN_FOLDER(a_truncated_one_is_refused_whatever_its_length),
         IN_FOLDER(a_full_disk_leaves_the_old_one),
+        IN_FOLDER(every_flipped_bit_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

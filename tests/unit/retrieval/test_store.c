@@ -1,10 +1,10 @@
 #include "tests/unit/retrieval/pictures.h"
 
-#include <lmdb.h>
 #include <sys/stat.h>
 
 #include "services/retrieval/store.h"
 #include "tests/unit/retrieval/process.h"
+#include "tests/unit/retrieval/values.h"
 
 static rg_store_t *open_store(const char *path)
 {
@@ -429,55 +429,85 @@ static void garbage_is_no_store(void **state)
     free(file);
 }
 
-// Overwrites a value in the closed store.
-static void overwrite(const char *path, const char *table, MDB_val key, MDB_val value)
+// Overwrites a value in the closed store; with its checksum unless `raw`.
+static void overwrite(const char *path, const char *table, MDB_val key, MDB_val value, int raw)
 {
-    MDB_env *env;
-    MDB_txn *txn;
-    MDB_dbi dbi;
-    assert_int_equal(mdb_env_create(&env), 0);
-    mdb_env_set_maxdbs(env, 16);
-    assert_int_equal(mdb_env_open(env, path, 0, 0644), 0);
-    assert_int_equal(mdb_txn_begin(env, NULL, 0, &txn), 0);
-    assert_int_equal(mdb_dbi_open(txn, table, 0, &dbi), 0);
-    assert_int_equal(mdb_put(txn, dbi, &key, &value, 0), 0);
-    assert_int_equal(mdb_txn_commit(txn), 0);
-    mdb_env_close(env);
+    char sealed[VALUE_MAX];
+    MDB_val made = {seal_value(table, key, value.mv_data, value.mv_size, sealed), sealed};
+    assert_int_equal(change_value(path, table, key, raw ? &value : &made), 0);
 }
 
-static void corrupt_records_name_the_image(void **state)
+static void damaged_values_name_the_image(void **state)
+{
+    for (int raw = 0; raw < 2; raw++) { // a value of another size, a value without its checksum
+        rg_store_t *store = open_store(*state);
+        uint64_t label = store_one(store, 5);
+        rg_store_close(&store);
+        picture_t p;
+        picture(&p, 5);
+        MDB_val key = {sizeof label, &label}, three = {3, "abc"}, none = {0, ""};
+        overwrite(*state, "embeddings.0", key, three, raw);
+        overwrite(*state, "thumbnails", key, none, raw);
+        store = open_store(*state);
+        rg_store_txn_t *txn = NULL;
+        rg_store_image_t image;
+        rg_store_value_t span;
+        assert_ok(rg_store_begin_read(store, &txn));
+        assert_ok(rg_store_image(txn, label, &image));
+        assert_fails(rg_store_derived(txn, &image, 0, RG_DERIVED_EMBEDDING, sizeof p.embedding, &span),
+                     RG_EFORMAT, "000005.jpg, is damaged (embedding)");
+        assert_fails(rg_store_thumbnail(txn, &image, &span), RG_EFORMAT, "(thumbnail)");
+        assert_says("0500000000000000000000000000");
+        rg_store_abort(&txn);
+        rg_store_close(&store);
+
+        overwrite(*state, "images", key, three, raw);
+        store = open_store(*state);
+        assert_ok(rg_store_begin_read(store, &txn));
+        assert_fails(rg_store_image(txn, label, &image), RG_EFORMAT, "image 1 is damaged");
+        assert_fails(rg_store_next(txn, 0, &image), RG_EFORMAT, "image 1 is damaged");
+        assert_fails(rg_store_next(txn, image.label + 1, &image), RG_ENOENT, "");
+        rg_store_abort(&txn);
+        assert_ok(rg_store_begin_write(store, &txn));
+        assert_ok(rg_store_delete(txn, label)); // with what leads to it
+        assert_fails(rg_store_find(txn, p.id, &label), RG_ENOENT, "");
+        rg_store_entries_t entries;
+        assert_ok(rg_store_entries(txn, &entries));
+        assert_int_equal(entries.ids + entries.names + entries.thumbnails, 0);
+        rg_store_abort(&txn);
+        rg_store_close(&store);
+        char *data = rg_format("%s/data.mdb", (char *)*state);
+        assert_int_equal(unlink(data), 0);
+        free(data);
+    }
+}
+
+// Ids and names can be made again from the records.
+static void damaged_ids_and_names_are_mended_at_the_start(void **state)
 {
     rg_store_t *store = open_store(*state);
-    uint64_t label = store_one(store, 5), found;
+    for (unsigned n = 1; n <= 3; n++) store_one(store, n);
     rg_store_close(&store);
+    uint64_t wrong = 3, found;
     picture_t p;
-    picture(&p, 5);
-    MDB_val key = {sizeof label, &label}, id = {RG_ID_SIZE, p.id}, three = {3, "abc"}, none = {0, ""};
-    overwrite(*state, "embeddings.0", key, three);
-    overwrite(*state, "thumbnails", key, none);
-    store = open_store(*state);
-    rg_store_txn_t *txn = NULL;
-    rg_store_image_t image;
-    rg_store_value_t span;
-    assert_ok(rg_store_begin_read(store, &txn));
-    assert_ok(rg_store_image(txn, label, &image));
-    assert_fails(rg_store_derived(txn, &image, 0, RG_DERIVED_EMBEDDING, sizeof p.embedding, &span),
-                 RG_EFORMAT, "0500000000000000000000000000");
-    assert_says("embedding of 3 bytes");
-    assert_fails(rg_store_thumbnail(txn, &image, &span), RG_EFORMAT, "0500000000000000000000000000");
-    assert_says("thumbnail of 0 bytes");
-    rg_store_abort(&txn);
-    rg_store_close(&store);
-
-    overwrite(*state, "images", key, three);
-    overwrite(*state, "ids", id, three);
-    store = open_store(*state);
-    assert_ok(rg_store_begin_read(store, &txn));
-    assert_fails(rg_store_image(txn, label, &image), RG_EFORMAT, "");
-    assert_fails(rg_store_next(txn, 0, &image), RG_EFORMAT, "");
-    assert_fails(rg_store_find(txn, p.id, &found), RG_EFORMAT, "");
-    rg_store_abort(&txn);
-    rg_store_close(&store);
+    labels_t labels;
+    for (int kind = 0; kind < 4; kind++) {
+        picture(&p, 2);
+        MDB_val id = {RG_ID_SIZE, p.id}, name = {18, "000002.jpg\0\0\0\0\0\0\0\2"};
+        if (kind == 0) overwrite(*state, "ids", id, (MDB_val){sizeof wrong, &wrong}, 0);
+        if (kind == 1) overwrite(*state, "ids", id, (MDB_val){3, "abc"}, 1);
+        if (kind == 2) assert_int_equal(change_value(*state, "ids", id, NULL), 0);
+        if (kind == 3) overwrite(*state, "by_name", name, (MDB_val){8, "12345678"}, 1);
+        store = open_store(*state);
+        rg_store_txn_t *txn = NULL;
+        assert_ok(rg_store_begin_read(store, &txn));
+        assert_ok(rg_store_find(txn, p.id, &found));
+        assert_int_equal(found, 2);
+        rg_store_abort(&txn);
+        assert_int_equal(named(store, "000002", &labels), 1);
+        assert_int_equal(named(store, "", &labels), 3);
+        rg_store_close(&store);
+    }
 }
 
 static void lengths_in_a_record_are_checked(void **state)
@@ -485,12 +515,12 @@ static void lengths_in_a_record_are_checked(void **state)
     rg_store_t *store = open_store(*state);
     uint64_t label = store_one(store, 5);
     rg_store_close(&store);
-    unsigned char records[][48] = {{2, 0, 0, 0, 0xFF, 0xFF},  // a name of 65535 bytes
-                                   {2, 0, 0, 0, 0xFF, 0},     // a name longer than the record
-                                   {2, 0, 0, 0, 8, 0, 2},     // annotated is neither 0 nor 1
-                                   {1, 0, 0, 0, 8, 0, 0, 0}}; // another version
+    unsigned char records[][48] = {{4, 0, 0, 0, 0xFF, 0xFF},  // a name of 65535 bytes
+                                   {4, 0, 0, 0, 0xFF, 0},     // a name longer than the record
+                                   {4, 0, 0, 0, 8, 0, 2},     // annotated is neither 0 nor 1
+                                   {5, 0, 0, 0, 8, 0, 0, 0}}; // another version
     for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
-        overwrite(*state, "images", (MDB_val){sizeof label, &label}, (MDB_val){48, records[i]});
+        overwrite(*state, "images", (MDB_val){sizeof label, &label}, (MDB_val){48, records[i]}, 0);
         store = open_store(*state);
         rg_store_txn_t *txn = NULL;
         rg_store_image_t image;
@@ -516,18 +546,18 @@ static void the_state_is_checked(void **state)
         unsigned char bytes[64];
         size_t size;
         int err;
-    } bad[] = {{{3}, 3, RG_EFORMAT},
+    } bad[] = {{{4}, 3, RG_EFORMAT},
                {{2}, 56, RG_EVERSION},
-               {{4}, 4, RG_EVERSION},
-               {{3, 0, 0, 0, 2}, 56, RG_EFORMAT}, // slots are 0 and 1
-               {{3, [16] = 200}, 58, RG_EFORMAT}, // a name longer than the record
-               {{3, [16] = 0xFF, 0xFF, 0xFF, 0xFF}, 58, RG_EFORMAT},
-               {{3, [16] = 1, [36] = 0xFF, 0xFF, 0xFF, 0xFF},
+               {{5}, 4, RG_EVERSION},
+               {{4, 0, 0, 0, 2}, 56, RG_EFORMAT}, // slots are 0 and 1
+               {{4, [16] = 200}, 58, RG_EFORMAT}, // a name longer than the record
+               {{4, [16] = 0xFF, 0xFF, 0xFF, 0xFF}, 58, RG_EFORMAT},
+               {{4, [16] = 1, [36] = 0xFF, 0xFF, 0xFF, 0xFF},
                 56,
                 RG_EFORMAT}, // only the sum of the lengths is right
-               {{3}, 57, RG_EFORMAT}};
+               {{4}, 57, RG_EFORMAT}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        overwrite(*state, "meta", (MDB_val){5, "state"}, (MDB_val){bad[i].size, (void *)bad[i].bytes});
+        overwrite(*state, "meta", (MDB_val){5, "state"}, (MDB_val){bad[i].size, (void *)bad[i].bytes}, 0);
         assert_fails(rg_store_open(&store, *state, MAP_BYTES), bad[i].err, *state);
     }
 }
@@ -551,7 +581,8 @@ int main(void)
         IN_FOLDER(a_second_owner_is_refused),
         IN_FOLDER(bad_folders_are_named),
         IN_FOLDER(garbage_is_no_store),
-        IN_FOLDER(corrupt_records_name_the_image),
+        IN_FOLDER(damaged_values_name_the_image),
+        IN_FOLDER(damaged_ids_and_names_are_mended_at_the_start),
         IN_FOLDER(lengths_in_a_record_are_checked),
         IN_FOLDER(the_state_is_checked),
     };
