@@ -1,5 +1,5 @@
 # The index on the disk: saved, restored, damaged, rebuilt, verified and compacted; the set exported; and embedded again by
-# another model.
+# another model. At the end the store is damaged.
 . tests/support/flow.sh
 write_flow_config
 sed -i 's/^retrieval: .*/retrieval: {map_size_gib: 1, index: HNSW8}/' "$work/config.yaml"
@@ -84,3 +84,44 @@ out_has '^ *problems +0$'
 run 0 query --image "$work/extra/000001.jpg" -k 3
 run 0 reindex
 out_has '^encoder: serves stage2, iteration 9, 0 stored images embedded anew$'
+
+# A thumbnail is damaged: it is named and left out, and adding its image again mends it.
+spoil()
+{
+    python3 - "$1" "$store/data.mdb" <<'END'
+import sys
+wanted = open(sys.argv[1], "rb").read()
+with open(sys.argv[2], "r+b") as file:
+    data = file.read()
+    at = data.find(wanted)
+    while at >= 0:  # also in pages of earlier versions
+        file.seek(at + len(wanted) // 2)
+        file.write(bytes([wanted[len(wanted) // 2] ^ 16]))
+        at = data.find(wanted, at + 1)
+END
+}
+run 0 export --out "$work/all" --json
+id=$(sed -nE 's/^\{"id":"([0-9a-f]{32})".*000003.jpg".*"annotated":false.*/\1/p' "$work/all/images.jsonl")
+spoil "$work/all/thumbnails/$id.jpg"
+run 1 index verify
+out_has "image $id, .*000003.jpg, is damaged .thumbnail.: add it again"
+until_field retrieval images -eq 55
+[ "$(field retrieval damaged)" -eq 1 ] || fail "the status does not count the damaged image"
+run 0 query --image "$work/extra/000003.jpg" -k 3
+run 1 export --out "$work/rest"
+err_has 'damaged images that are left out: 1 '
+[ "$(wc -l <"$work/rest/images.jsonl")" -eq 55 ] || fail "not all of the others were exported"
+run 0 add-images "$work/extra"
+out_has '^1 added, 23 known before'
+run 0 index verify
+out_has '^ *problems +0$'
+
+# The file is cut short: the service names it and stays up, but is not ready.
+pid=$(field retrieval pid)
+truncate -s 40960 "$store/data.mdb"
+"$RG_BIN/rg-ctl" index verify >/dev/null 2>&1 &
+until_field retrieval state = failed
+kill $! 2>/dev/null
+[ "$(field retrieval pid)" -ne "$pid" ] || fail "the process was not replaced"
+grep -q 'data.mdb cannot be read: it has been cut short' "$work/run/logs/retrieval.log" || fail "the log does not say why the process ended"
+grep -q 'data.mdb: the file is cut short: it has 40960 bytes of' "$work/run/logs/retrieval.log" || fail "the log does not name the damage"

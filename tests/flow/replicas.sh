@@ -49,6 +49,25 @@ grep -q '^24 added' "$work/added" || fail "not all images were added: $(cat "$wo
 run 0 index verify
 out_has '^ *problems +0$'
 
+# An addition is held by a suspended encoder; meanwhile another encoder adds the images, and a user removes them. What
+# comes late does not bring them back.
+run 0 make-faces "$work/late" --count 8 --seed 4 --plain
+kill -STOP $encoder
+RG_SET=$second "$RG_BIN/rg-ctl" add-images "$work/late" >"$work/late.out" 2>"$work/late.err" &
+late=$!
+RG_SET=$second until_field loader waiting -ge 1
+run 0 add-images "$work/late"
+out_has '^8 added'
+run 0 remove "$work/late"
+kill -CONT $encoder
+wait $late && fail "a late addition was not refused"
+[ "$(grep -c 'it was removed after the request was made' "$work/late.out")" -eq 8 ] || fail "not refused: $(cat "$work/late.out")"
+[ "$(field retrieval images)" -eq 56 ] || fail "removed images are back: there are $(field retrieval images) of 56"
+run 0 add-images "$work/late"
+out_has '^8 added'
+run 0 index verify
+out_has '^ *problems +0$'
+
 # The same embedding model, another generator.
 run 0 train --stage 3
 RG_SET=$second until_field encoder stage = stage3

@@ -39,7 +39,8 @@ typedef struct {
     rg_progress_bar_t *progress; // of the caller
     rg_file_t list, rows;        // images.jsonl, embeddings.npy
     uint64_t next, images, total;
-    uint32_t dims; // of an embedding; 0 before the first
+    uint64_t damaged; // left out by the service
+    uint32_t dims;    // of an embedding; 0 before the first
     char *model;
 } export_t;
 
@@ -106,6 +107,7 @@ static int export_take_page(void *self, const rg_msg_t *reply)
     for (size_t i = 0; i < body->n_images && !err; i++) err = export_image(task, reply, i);
     task->images += body->n_images;
     task->next = body->next;
+    task->damaged = body->damaged;
     return err;
 }
 
@@ -205,6 +207,12 @@ static int export_run(const rg_options_t *options, const void *input)
     else
         export_print(&task);
     free(task.model);
+    if (!err && task.damaged)
+        err = rg_fail(
+            RG_EFORMAT,
+            "damaged images that are left out: %llu (rg-ctl index verify names them, adding them again "
+            "mends them)",
+            (unsigned long long)task.damaged);
     return err;
 }
 
@@ -214,7 +222,9 @@ const rg_command_t rg_command_export = {
     .help =
         "Writes images.jsonl (one line per image: id, name, time, annotated or not), thumbnails/ID.jpg, and "
         "embeddings.npy for numpy.load, whose row i belongs to line i. The two lists appear when everything "
-        "is written. The same command repeats an interrupted export.",
+        "is written. The same command repeats an interrupted export. Damaged images are left out; then the "
+        "exit code "
+        "is 1.",
     .examples = "  rg-ctl export --config configs/smoke.yaml --out backup/\n",
     .options = export_options,
     .size = sizeof(export_input_t),
