@@ -114,7 +114,7 @@ static int lock_store(rg_store_t *store)
 {
     char *path = rg_format("%s/owner.lock", store->path);
     int err = 0;
-    store->owner = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+    store->owner = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     store->read_only = store->owner < 0 && (errno == EROFS || errno == EACCES || errno == EPERM);
     if (store->owner < 0 && !store->read_only)
         err = rg_fail_errno(RG_EIO, "%s: cannot open for writing", path);
