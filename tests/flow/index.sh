@@ -13,6 +13,7 @@ restart_retrieval()
     pid=$(field retrieval pid)
     kill -9 "$pid"
     until_field retrieval pid -ne "$pid"
+    until_field retrieval images -ge 0 # it tells its pid while it loads, too
 }
 
 run 0 index rebuild --json
