@@ -94,8 +94,8 @@ enum {
     RG_CLIENT_EFULL = -13,    // no space left at the server
     RG_CLIENT_ENUMERIC = -14, // a number is not finite
     RG_CLIENT_EREMOTE = -15,  // a server error that this version does not know
-    RG_CLIENT_EACCES =
-        -17 // other users may read the key file, or the role of the key does not allow the request
+    RG_CLIENT_EACCES = -17,   // others may read the key file, or the role of the key does not allow it
+    RG_CLIENT_ECRASH = -18    // the server ended twice when it had this request, which is not sent again
 };
 
 enum { RG_CLIENT_ID_SIZE = 16, RG_CLIENT_TEXT_SIZE = 256 };

@@ -25,7 +25,8 @@
     X(RG_ENUMERIC, -14, "not a finite number")                                                               \
     X(RG_EREMOTE, -15, "refused by the peer")                                                                \
     X(RG_EUSAGE, -16, "wrong use of a command")                                                              \
-    X(RG_EACCES, -17, "not allowed")
+    X(RG_EACCES, -17, "not allowed")                                                                         \
+    X(RG_ECRASH, -18, "the connection broke twice")
 
 enum rg_err {
     RG_OK = 0,

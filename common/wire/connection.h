@@ -16,6 +16,8 @@ typedef struct {
     int connected;
     int refusals;       // since it was last connected; the first one is logged
     double retry_at_ms; // after a refusal; 0: no retry is due
+    unsigned number;    // of the link's connections
+    enum { RG__PROBE_NONE, RG__PROBE_DUE, RG__PROBE_SENT } probe; // the status request after a break (link.c)
 } rg__connection_t;
 
 enum { RG__CONNECTION_ITEMS = 2 };

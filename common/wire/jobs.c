@@ -140,17 +140,11 @@ static rg_job_t *append_job(rg_jobs_t *jobs, const rg_job_t *job)
     return copy;
 }
 
-static int is_from(const rg_job_t *job, const rg_peer_t *peer)
-{
-    return job->peer.identity_size == peer->identity_size &&
-           memcmp(job->peer.identity, peer->identity, peer->identity_size) == 0;
-}
-
 static int check_capacity(const rg_jobs_t *jobs, const rg_peer_t *peer)
 {
     int own = 0, max = jobs->options.max;
     const rg_job_t *job;
-    TAILQ_FOREACH(job, &jobs->list, entry) own += is_from(job, peer);
+    TAILQ_FOREACH(job, &jobs->list, entry) own += job->peer.client == peer->client;
     if (jobs->count < max && own < (max + 1) / 2) return 0;
     return rg_fail(RG_EBUSY, "%d requests are waiting already, %d of them from here; try again later",
                    jobs->count, own);

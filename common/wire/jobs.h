@@ -15,7 +15,7 @@ typedef struct rg_jobs rg_jobs_t;
 typedef struct rg_job rg_job_t;
 
 typedef struct {
-    int max;                     // jobs at a time; one peer may have half of them
+    int max;                     // jobs at a time; one client may have half of them
     void (*prepare)(void *self); // called on each job's thread, which is new, before the job; or NULL
     void *self;                  // for prepare and for every run and done of a request
 } rg_jobs_options_t;

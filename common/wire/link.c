@@ -6,8 +6,8 @@
 //                        └──┼────────────────┘
 //                           └─ cannot be packed or is too large ──► callback(error)
 //
-//     A peer that is loading (wire.h) answers that it cannot take the request yet: the request becomes unsent
-//     again, but not before the time that the peer said.
+//     A peer that is loading or busy (wire.h) answers that it cannot take the request yet: the request
+//     becomes unsent again, but not before the time that the peer said.
 //
 //     At any time: the deadline passes ──► callback(RG_ETIMEOUT);  rg_link_forget ──► dropped, no callback.
 //
@@ -17,6 +17,13 @@
 // are connected: a request may arrive twice, which is why requests are idempotent. A reply is matched by
 // its id; a reply to a request that is not in the list (timed out, forgotten, answered by another replica)
 // is dropped.
+//
+// A request may be the reason why a connection broke: it ends the service. So after a break the requests of
+// the connection are suspects. When the service can be reached again it is asked for its status: if it has
+// run since before the request was sent, only the connection broke, and nothing is suspected. Otherwise the
+// suspects wait for a moment that is chosen at random, so that the suspects of other clients go out at other
+// moments, and they go out one at a time, so that only the guilty one is open when the service ends again. A
+// suspect whose connection breaks, to whatever replica, ends with RG_ECRASH and is not sent a third time.
 //
 // Callbacks run only from rg_link_poll, rg_link_ask and the service loop, never from rg_link_send. A
 // callback may send, ask and forget on the same link. `receiving` counts these nested calls: meanwhile the
@@ -29,10 +36,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
 #include "common/core/err.h"
+#include "common/core/hash.h"
 #include "common/core/log.h"
 #include "common/wire/connection.h"
 #include "common/wire/socket.h"
@@ -40,6 +49,13 @@
 _Static_assert(RG__LINK_ITEMS == RG__REPLICAS_MAX * RG__CONNECTION_ITEMS + 1, "all replicas, and the lookup");
 
 enum { BATCH = 16, STOP_CHECK_MS = 100, LOG_FIRST_MS = 5000, LOG_LAST_MS = 60000, AGAIN_MAX_MS = 10000 };
+
+// SUSPECT_WAIT_MS: the longest wait of suspects. ALONE_MS: after this time without an answer, the next
+// suspect goes out nevertheless. PROGRESS_MS: after this time, a long request is not the reason why its
+// service ended.
+enum { SUSPECT_WAIT_MS = 1000, ALONE_MS = 1000, PROGRESS_MS = 60000 };
+
+#define PROBE_ID UINT64_MAX // of the status requests of the link itself
 
 // A request without its reply.
 typedef struct request {
@@ -49,6 +65,8 @@ typedef struct request {
     rg_reply_fn *fn;
     void *self;
     const rg__connection_t *sent; // the connection that has it; NULL: none
+    double sent_ms;               // when it was sent last
+    unsigned broke_on;            // number of a connection that had it and broke; 0: it is not a suspect
     int timeout_ms;               // as given; below 0: none
     double deadline_ms;           // INFINITY: none
     double again_at_ms;           // the peer could not take it yet: when it is sent again; 0: no such case
@@ -63,6 +81,7 @@ struct rg_link {
     rg__lookup_t *lookup; // finds the replicas; NULL: the endpoint is the only one
     rg__connection_t *replica[RG__REPLICAS_MAX];
     size_t n_replicas, last; // last: position of the replica that got the latest request
+    unsigned n_connections;  // so far, to number them
     size_t first_of_found;   // differs between links, so that they begin at different replicas
     int receiving;           // depth of callbacks
     size_t frame_max;
@@ -71,6 +90,7 @@ struct rg_link {
     uint64_t last_id;
     double quiet_since_ms; // time of the last reply, or of the first request after the list was empty
     double next_log_ms;    // duration of quiet until the next log line
+    double suspects_ms;    // when suspects are sent
     double waited_ms;
 };
 
@@ -78,7 +98,7 @@ struct rg_link {
 static int link_add_replica(rg_link_t *link, const char *endpoint)
 {
     int err = rg__connection_new(&link->replica[link->n_replicas], &link->options, link->peer, endpoint);
-    if (!err) link->n_replicas++;
+    if (!err) link->replica[link->n_replicas++]->number = ++link->n_connections;
     return err;
 }
 
@@ -105,10 +125,12 @@ int rg_link_new(rg_link_t **out, const rg_wire_options_t *options, const char *p
     return err;
 }
 
+// The next suspect need not wait for one that has ended.
 static void remove_request(rg_link_t *link, request_t *request)
 {
     TAILQ_REMOVE(&link->requests, request, entry);
     link->pending--;
+    if (request->broke_on && request->sent) link->suspects_ms = 0;
 }
 
 static void destroy_request(request_t *request)
@@ -142,6 +164,71 @@ static void mark_unsent(rg_link_t *link, const rg__connection_t *connection)
     request_t *request;
     TAILQ_FOREACH(request, &link->requests, entry)
     if (request->sent == connection) request->sent = NULL;
+}
+
+// Status requests end no service. A service that trains or embeds for long saves what it has done, and goes
+// on when it is asked again.
+static int can_end_service(const request_t *request)
+{
+    switch (rg_msg_kind(request->msg)) {
+    case RG__V1__ENVELOPE__BODY_STATUS_REQUEST:
+    case RG__V1__ENVELOPE__BODY_STATS_REQUEST:
+        return 0;
+    case RG__V1__ENVELOPE__BODY_TRAIN_REQUEST:
+    case RG__V1__ENVELOPE__BODY_LOAD_REQUEST:
+        return rg_clock_ms() - request->sent_ms < PROGRESS_MS;
+    default:
+        return 1;
+    }
+}
+
+static void suspect_request(rg_link_t *link, request_t *request)
+{
+    const int can_end = can_end_service(request);
+    const double seed[] = {rg_clock_ms(), getpid()};
+    if (can_end && request->broke_on)
+        rg_failure_keep(&request->failure,
+                        rg_fail(RG_ECRASH,
+                                "%s (%s): the connection broke twice while this request was open, which may "
+                                "be the reason; it is not sent again",
+                                link->peer, request->sent->endpoint));
+    if (can_end) link->suspects_ms = *seed + (double)(rg_hash(seed, sizeof seed, 0) % SUSPECT_WAIT_MS);
+    request->broke_on = can_end ? request->sent->number : 0;
+}
+
+static void follow_break(rg_link_t *link, rg__connection_t *connection)
+{
+    request_t *request;
+    if (connection->probe == RG__PROBE_SENT) connection->probe = RG__PROBE_DUE;
+    TAILQ_FOREACH(request, &link->requests, entry)
+    {
+        if (request->sent != connection) continue;
+        suspect_request(link, request);
+        if (request->broke_on) connection->probe = RG__PROBE_DUE;
+    }
+    mark_unsent(link, connection);
+}
+
+// Asks a service whose connection broke for its status.
+static void probe_service(rg_link_t *link, rg__connection_t *connection)
+{
+    if (!connection->connected || connection->probe != RG__PROBE_DUE) return;
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST);
+    int err = rg__socket_send(connection->socket, NULL, request, PROBE_ID, link->frame_max);
+    if (!err) connection->probe = RG__PROBE_SENT;
+    rg_msg_destroy(&request);
+}
+
+// What the service has outlived did not end it.
+static void take_probe(rg_link_t *link, rg__connection_t *connection, const rg_msg_t *reply)
+{
+    request_t *request;
+    connection->probe = RG__PROBE_NONE;
+    if (rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_STATUS_REPLY) return;
+    double started_ms = rg_clock_ms() - 1e3 * ((const Rg__V1__StatusReply *)rg_msg_body(reply))->uptime_s;
+    TAILQ_FOREACH(request, &link->requests, entry)
+    if (request->broke_on == connection->number && !request->sent && started_ms < request->sent_ms)
+        request->broke_on = 0;
 }
 
 static int count_connected(const rg_link_t *link)
@@ -191,35 +278,48 @@ static void follow_lookup(rg_link_t *link)
 
 static void follow_connections(rg_link_t *link)
 {
-    for (size_t i = 0; i < link->n_replicas; i++)
-        if (rg__connection_step(link->replica[i], link->pending)) mark_unsent(link, link->replica[i]);
+    for (size_t i = 0; i < link->n_replicas; i++) {
+        if (rg__connection_step(link->replica[i], link->pending)) follow_break(link, link->replica[i]);
+        probe_service(link, link->replica[i]);
+    }
     follow_lookup(link);
 }
 
 // ---- sending
+// A suspect waits for the status.
+static int can_take(const rg__connection_t *replica, const request_t *request)
+{
+    return replica->connected && (!request->broke_on || replica->probe == RG__PROBE_NONE);
+}
+
 // Replicas take turns. RG_EBUSY: none of them takes a request now.
 static int send_to_next(rg_link_t *link, request_t *request)
 {
     for (size_t tries = 0; tries < link->n_replicas; tries++) {
         link->last = (link->last + 1) % link->n_replicas;
         const rg__connection_t *replica = link->replica[link->last];
-        if (!replica->connected) continue;
+        if (!can_take(replica, request)) continue;
         int err = rg__socket_send(replica->socket, NULL, request->msg, request->id, link->frame_max);
         if (err == RG_EBUSY) continue;
         request->sent = replica;
+        request->sent_ms = rg_clock_ms();
         return err;
     }
     return RG_EBUSY;
 }
 
-static int is_postponed(const request_t *request)
+// When a request may be sent that is not sent now; 0: at once.
+static double sending_time_ms(const rg_link_t *link, const request_t *request)
 {
-    return request->again_at_ms > 0 && request->again_at_ms > rg_clock_ms();
+    double time_ms = request->broke_on ? fmax(request->again_at_ms, link->suspects_ms) : request->again_at_ms;
+    return time_ms > rg_clock_ms() ? time_ms : 0;
 }
 
-static int is_unsent(const request_t *request)
+static int is_unsent(const rg_link_t *link, const request_t *request)
 {
-    return !request->sent && !request->failure.err && !is_postponed(request);
+    int takers = !request->broke_on;
+    for (size_t i = 0; i < link->n_replicas; i++) takers += can_take(link->replica[i], request);
+    return takers && !request->sent && !request->failure.err && sending_time_ms(link, request) == 0;
 }
 
 static void send_unsent(rg_link_t *link)
@@ -228,9 +328,10 @@ static void send_unsent(rg_link_t *link)
     follow_connections(link);
     TAILQ_FOREACH(request, &link->requests, entry)
     {
-        if (!is_unsent(request)) continue;
+        if (!is_unsent(link, request)) continue;
         int err = send_to_next(link, request);
         if (err == RG_EBUSY) return;
+        if (request->broke_on) link->suspects_ms = rg_clock_ms() + ALONE_MS;
         if (err) rg_failure_keep(&request->failure, rg_fail(err, "%s: %s", link->peer, rg_error()));
     }
 }
@@ -315,7 +416,7 @@ static request_t *find_request(const rg_link_t *link, uint64_t id)
 // If the reply says that the peer cannot take the request yet, plans to send it again and returns 1.
 static int postpone_request(rg_link_t *link, request_t *request, const rg_msg_t *reply)
 {
-    if (!reply || rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_ERROR) return 0;
+    if (rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_ERROR) return 0;
     uint32_t again_ms = ((const Rg__V1__Error *)rg_msg_body(reply))->again_ms;
     if (again_ms == 0) return 0;
     rg_msg_failed(reply, link->peer);
@@ -324,16 +425,25 @@ static int postpone_request(rg_link_t *link, request_t *request, const rg_msg_t 
     request->reason = rg_strdup(rg_error() + strlen(link->peer) + 2); // without "PEER: "
     request->again_at_ms = rg_clock_ms() + (again_ms < AGAIN_MAX_MS ? again_ms : AGAIN_MAX_MS);
     request->sent = NULL;
+    if (request->broke_on) link->suspects_ms = 0;
     return 1;
 }
 
-static int receive_reply(rg_link_t *link, rg__parts_t *parts)
+// Returns 1 if the reply answers no request of a caller.
+static int is_handled(rg_link_t *link, rg__connection_t *replica, request_t *request, uint64_t id,
+                      const rg_msg_t *reply)
+{
+    if (reply && id == PROBE_ID) take_probe(link, replica, reply);
+    return reply && (id == PROBE_ID || (request && postpone_request(link, request, reply)));
+}
+
+static int receive_reply(rg_link_t *link, rg__connection_t *replica, rg__parts_t *parts)
 {
     rg_msg_t *reply = NULL;
     uint64_t id;
     int err = rg__parts_parse(&parts, 0, &reply, &id);
     request_t *request = find_request(link, id);
-    if (request && !err && postpone_request(link, request, reply)) {
+    if (is_handled(link, replica, request, id, reply)) {
         rg_msg_destroy(&reply);
         return 0;
     }
@@ -353,13 +463,13 @@ static int receive_reply(rg_link_t *link, rg__parts_t *parts)
     return request != NULL;
 }
 
-static int receive_from(rg_link_t *link, const rg__connection_t *replica)
+static int receive_from(rg_link_t *link, rg__connection_t *replica)
 {
     int answered = 0;
     for (int i = 0; i < BATCH; i++) {
         rg__parts_t *parts = rg__parts_recv(replica->socket);
         if (!parts) break;
-        answered += receive_reply(link, parts);
+        answered += receive_reply(link, replica, parts);
     }
     return answered;
 }
@@ -390,7 +500,7 @@ static int has_unsent(const rg_link_t *link)
 {
     const request_t *request;
     TAILQ_FOREACH(request, &link->requests, entry)
-    if (is_unsent(request)) return 1;
+    if (is_unsent(link, request)) return 1;
     return 0;
 }
 
@@ -411,7 +521,8 @@ double rg__link_deadline_ms(const rg_link_t *link)
     TAILQ_FOREACH(request, &link->requests, entry)
     {
         if (request->deadline_ms < first) first = request->deadline_ms;
-        if (is_postponed(request) && request->again_at_ms < first) first = request->again_at_ms;
+        double sending_ms = request->sent ? 0 : sending_time_ms(link, request);
+        if (sending_ms > 0 && sending_ms < first) first = sending_ms;
     }
     return first;
 }
@@ -486,24 +597,4 @@ int rg_link_ask(rg_link_t *link, rg_msg_t **request, rg_msg_t **reply, int timeo
 double rg_link_waited_ms(const rg_link_t *link)
 {
     return link->waited_ms;
-}
-
-// ---- reading a status
-
-const char *rg_status_text(const Rg__V1__StatusReply *status, const char *key)
-{
-    for (size_t i = 0; i < status->n_fields; i++)
-        if (strcmp(status->fields[i]->key, key) == 0) return status->fields[i]->value;
-    return "";
-}
-
-uint64_t rg_status_count(const Rg__V1__StatusReply *status, const char *key)
-{
-    return strtoull(rg_status_text(status, key), NULL, 10);
-}
-
-double rg_status_number(const Rg__V1__StatusReply *status, const char *key)
-{
-    const char *text = rg_status_text(status, key);
-    return *text ? strtod(text, NULL) : -1;
 }

@@ -118,6 +118,14 @@ void rg__msg_at_end(rg_msg_t *msg, rg_free_fn *release, void *hint)
     msg->at_end_hint = hint;
 }
 
+rg_free_fn *rg__msg_take_end(rg_msg_t *msg, void **hint)
+{
+    rg_free_fn *release = msg->at_end;
+    *hint = msg->at_end_hint;
+    msg->at_end = NULL;
+    return release;
+}
+
 // ---- memory
 void *rg_msg_alloc(rg_msg_t *msg, size_t size)
 {

@@ -105,7 +105,10 @@ rg_msg_t *rg_msg_error(int err, const char *sentence);
 // does not know becomes RG_EREMOTE.
 int rg_msg_failed(const rg_msg_t *msg, const char *peer);
 
-// For traffic.c: calls release(NULL, hint) when the message is freed. At most once per message.
+// For unread.c: calls release(NULL, hint) when the message is freed. At most once per message.
 void rg__msg_at_end(rg_msg_t *msg, rg_free_fn *release, void *hint);
+
+// For socket.c: takes that call over. NULL: there is none.
+rg_free_fn *rg__msg_take_end(rg_msg_t *msg, void **hint);
 
 #endif

@@ -6,16 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
 #include "common/core/err.h"
+#include "common/core/hash.h"
 #include "common/core/log.h"
 #include "common/wire/http.h"
 #include "common/wire/readiness.h"
 #include "common/wire/socket.h"
 #include "common/wire/traffic.h"
+#include "common/wire/unread.h"
 
 // One turn of the loop (poll_round)
 //
@@ -32,7 +35,8 @@
 // Everything runs on the loop's thread. Threads of jobs and of ZeroMQ only touch messages, whose reference
 // count and unread budget (traffic.c) are atomic.
 enum {
-    AGAIN_MS = 500, // after which links repeat a request that came too early
+    AGAIN_MS = 200,     // after which links repeat a request that was refused as busy
+    PATIENCE_BEATS = 5, // of limits.heartbeat_ms: how long a client that reads nothing may delay others
     BATCH = 16,
     LINKS_MAX = 8,
     FDS_MAX = 8,
@@ -118,7 +122,8 @@ int rg_service_new(rg_service_t **out, const rg_wire_options_t *options, const r
     service->frame_max = (size_t)options->message_max_mib << 20;
     service->started_ms = rg_clock_ms();
     service->traffic = rg__traffic_new(spec);
-    service->unread = rg__unread_new((size_t)options->unread_mib << 20);
+    service->unread =
+        rg__unread_new((size_t)options->unread_mib << 20, PATIENCE_BEATS * options->heartbeat_ms);
     int err = rg__readiness_init(&service->readiness, &service->spec);
     if (!err) err = open_service(service, options);
     if (!err) err = open_http(service, options);
@@ -164,6 +169,14 @@ void rg_service_add_fd(rg_service_t *service, int fd, void (*fn)(void *self), vo
 }
 
 // ---- replies
+// Links send a request again that was refused as busy.
+static rg_msg_t *error_reply(int err)
+{
+    rg_msg_t *reply = rg_msg_error(err, rg_error());
+    if (err == RG_EBUSY) ((Rg__V1__Error *)rg_msg_body(reply))->again_ms = AGAIN_MS;
+    return reply;
+}
+
 // A reply that is too large, or exceeds the budget of unread replies, is replaced by an error.
 static int send_reply(rg_service_t *service, const rg_peer_t *peer, rg_msg_t **reply)
 {
@@ -171,7 +184,7 @@ static int send_reply(rg_service_t *service, const rg_peer_t *peer, rg_msg_t **r
     if (!err) err = rg__socket_send(service->socket, peer, *reply, peer->id, service->frame_max);
     if (err != RG_ELIMIT && err != RG_EBUSY) return err;
     rg_msg_destroy(reply);
-    *reply = rg_msg_error(err, rg_error());
+    *reply = error_reply(err);
     return rg__socket_send(service->socket, peer, *reply, peer->id, service->frame_max);
 }
 
@@ -187,7 +200,7 @@ void rg_service_reply(rg_service_t *service, const rg_peer_t *peer, rg_msg_t **r
 
 void rg_service_refuse(rg_service_t *service, const rg_peer_t *peer, int err)
 {
-    rg_msg_t *reply = rg_msg_error(err, rg_error());
+    rg_msg_t *reply = error_reply(err);
     rg_service_reply(service, peer, &reply);
 }
 
@@ -204,6 +217,24 @@ void rg_status_field(rg_status_t *status, const char *key, const char *fmt, ...)
     field->key = rg_msg_text(status->reply, "%s", key);
     field->value = rg_msg_text(status->reply, "%s", value);
     status->fields[status->count++] = field;
+}
+
+const char *rg_status_text(const Rg__V1__StatusReply *status, const char *key)
+{
+    for (size_t i = 0; i < status->n_fields; i++)
+        if (strcmp(status->fields[i]->key, key) == 0) return status->fields[i]->value;
+    return "";
+}
+
+uint64_t rg_status_count(const Rg__V1__StatusReply *status, const char *key)
+{
+    return strtoull(rg_status_text(status, key), NULL, 10);
+}
+
+double rg_status_number(const Rg__V1__StatusReply *status, const char *key)
+{
+    const char *text = rg_status_text(status, key);
+    return *text ? strtod(text, NULL) : -1;
 }
 
 static rg_msg_t *make_status(rg_service_t *service)
@@ -320,16 +351,6 @@ static const rg_route_t *find_route(const rg_service_t *service, Rg__V1__Envelop
     return NULL;
 }
 
-// Answers a request that comes while the service cannot take it.
-static int refuse_early(rg_service_t *service, const rg_peer_t *peer)
-{
-    int err = rg__readiness_check(&service->readiness);
-    rg_msg_t *reply = rg_msg_error(err, rg_error());
-    if (err == RG_EBUSY) ((Rg__V1__Error *)rg_msg_body(reply))->again_ms = AGAIN_MS;
-    rg_service_reply(service, peer, &reply);
-    return 0;
-}
-
 static int handle_request(rg_service_t *service, const rg_peer_t *peer, const rg__sender_t *sender,
                           const rg_msg_t *request)
 {
@@ -344,7 +365,9 @@ static int handle_request(rg_service_t *service, const rg_peer_t *peer, const rg
     if (err) return err;
     if (is_status) return reply_status(service, peer, request);
     if (route && !route->early && service->readiness.state != RG_SERVICE_READY)
-        return refuse_early(service, peer);
+        err = rg__readiness_check(&service->readiness);
+    if (!err) err = rg__unread_check(service->unread, peer);
+    if (err) return err;
     return is_stats ? reply_stats(service, peer) : route->handle(service->spec.self, peer, request);
 }
 
@@ -352,6 +375,20 @@ static void reject_unreadable(rg_service_t *service)
 {
     rg__traffic_unreadable(service->traffic);
     log_bad_request(service);
+}
+
+// Over encrypted tcp a client is its key, over a unix socket its process. Without either, every connection is
+// a client. The first part, the identity, has no user id; the others do.
+static uint64_t find_client(zmq_msg_t *part, rg_peer_t *peer)
+{
+    const char *key = zmq_msg_gets(part, "User-Id");
+    struct ucred process = {0};
+    socklen_t size = sizeof process;
+    peer->socket = zmq_msg_get(part, ZMQ_SRCFD);
+    if (key && *key) return rg_hash(key, strlen(key), 0);
+    if (getsockopt(peer->socket, SOL_SOCKET, SO_PEERCRED, &process, &size) == 0 && process.pid > 0)
+        return rg_hash(&process.pid, sizeof process.pid, 0);
+    return rg_hash(peer->identity, peer->identity_size, 0);
 }
 
 static int read_identity(rg__parts_t *parts, rg_peer_t *peer)
@@ -362,6 +399,7 @@ static int read_identity(rg__parts_t *parts, rg_peer_t *peer)
                        sizeof peer->identity);
     memcpy(peer->identity, zmq_msg_data(&parts->part[0]), size);
     peer->identity_size = (unsigned char)size;
+    peer->client = find_client(&parts->part[parts->count - 1], peer);
     return 0;
 }
 
@@ -369,7 +407,6 @@ static void receive_request(rg_service_t *service, rg__parts_t *parts)
 {
     rg_peer_t peer = {0};
     rg_msg_t *request = NULL;
-    // The first part, the identity, has no user id; the others do.
     rg__sender_t sender = rg__zap_sender(service->zap, &parts->part[parts->count - 1]);
     rg__traffic_received(service->traffic, rg__parts_size(parts));
     int unreadable = read_identity(parts, &peer);

@@ -72,10 +72,29 @@ static void release_frame(void *data, void *hint)
     rg_msg_destroy(&msg);
 }
 
-static void release_heap(void *data, void *hint)
+// What else is to be called when an envelope has left.
+typedef struct {
+    rg_free_fn *release;
+    void *hint;
+} end_t;
+
+static void release_envelope(void *data, void *hint)
 {
-    (void)hint;
+    end_t *end = hint;
     free(data);
+    if (end) end->release(NULL, end->hint);
+    free(end);
+}
+
+// A message ends with its last frame. The others wait for the payloads, which refer to the message.
+static end_t *take_end(rg_msg_t *msg, int more)
+{
+    void *hint;
+    rg_free_fn *release = more ? NULL : rg__msg_take_end(msg, &hint);
+    if (!release) return NULL;
+    end_t *end = rg_alloc(sizeof *end);
+    *end = (end_t){release, hint};
+    return end;
 }
 
 // Sends one frame; releases it after a failure, too.
@@ -117,7 +136,7 @@ int rg__socket_send(zsock_t *socket, const rg_peer_t *peer, rg_msg_t *msg, uint6
         return err;
     }
     int more = rg_msg_frame(msg, 0, &frame);
-    err = send_frame(handle, &envelope, more, release_heap, NULL);
+    err = send_frame(handle, &envelope, more, release_envelope, take_end(msg, more));
     if (err && !peer) return err;
     // After the first frame all others must follow: if the connection breaks meanwhile, ZeroMQ drops them.
     for (size_t i = 1; more; i++, frame = next) {

@@ -1,7 +1,6 @@
 #include "common/wire/traffic.h"
 
 #include <math.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +8,8 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/clock.h"
-#include "common/wire/socket.h"
 
-enum { OPEN_MAX = 1024, KIND_NAME = 48, PEERS_MAX = 1024 }; // PEERS_MAX: with unread replies at a time
+enum { OPEN_MAX = 1024, KIND_NAME = 48 };
 
 // A kind of request and its meters.
 typedef struct {
@@ -247,94 +245,4 @@ char *rg__traffic_text(const rg__traffic_t *traffic)
     rg_meters_print(&traffic->fields, out);
     if (fclose(out) != 0) abort();
     return text;
-}
-
-// ---- unread replies
-// Each message in transit has a ticket that names its bytes and the account of its peer. The ticket is given
-// back when the last reference to the message is dropped, usually on ZeroMQ's I/O thread: the counters are
-// atomic. The budget itself lives until the service and the last ticket have let go of it. Accounts are added
-// only by the loop's thread, so two peers never get the same one.
-typedef struct {
-    unsigned char identity[sizeof((rg_peer_t *)0)->identity];
-    unsigned char identity_size;
-    atomic_size_t unread; // bytes; 0: the account is free
-} account_t;
-
-struct rg__unread {
-    atomic_int owners; // the service and every message in transit
-    size_t limit;
-    atomic_size_t bytes;
-    account_t accounts[PEERS_MAX];
-};
-
-// A message in transit.
-typedef struct {
-    rg__unread_t *unread;
-    account_t *account;
-    size_t bytes;
-} ticket_t;
-
-rg__unread_t *rg__unread_new(size_t limit)
-{
-    rg__unread_t *unread = rg_alloc(sizeof *unread);
-    atomic_init(&unread->owners, 1);
-    unread->limit = limit;
-    return unread;
-}
-
-void rg__unread_destroy(rg__unread_t **out)
-{
-    rg__unread_t *unread = *out;
-    *out = NULL;
-    if (unread && atomic_fetch_sub(&unread->owners, 1) == 1) free(unread);
-}
-
-// The account of the peer, else a free one, else NULL. Other threads only ever free accounts.
-static account_t *find_account(rg__unread_t *unread, const rg_peer_t *peer)
-{
-    account_t *vacant = NULL;
-    for (account_t *account = unread->accounts; account < unread->accounts + PEERS_MAX; account++) {
-        if (atomic_load(&account->unread) == 0)
-            vacant = vacant ? vacant : account;
-        else if (account->identity_size == peer->identity_size &&
-                 memcmp(account->identity, peer->identity, peer->identity_size) == 0)
-            return account;
-    }
-    if (vacant) {
-        memcpy(vacant->identity, peer->identity, peer->identity_size);
-        vacant->identity_size = peer->identity_size;
-    }
-    return vacant;
-}
-
-// Called on the thread that frees the last frame.
-static void release_ticket(void *data, void *hint)
-{
-    ticket_t *ticket = hint;
-    (void)data;
-    atomic_fetch_sub(&ticket->account->unread, ticket->bytes);
-    atomic_fetch_sub(&ticket->unread->bytes, ticket->bytes);
-    rg__unread_destroy(&ticket->unread);
-    free(ticket);
-}
-
-int rg__unread_add(rg__unread_t *unread, const rg_peer_t *peer, rg_msg_t *msg)
-{
-    size_t bytes = 0;
-    rg_frame_t frame;
-    for (size_t i = 0; rg_msg_frame(msg, i, &frame); i++) bytes += frame.size;
-    if (bytes == 0) return 0;
-    account_t *account = find_account(unread, peer);
-    size_t own = account ? atomic_load(&account->unread) : 0;
-    if (!account || (own > 0 && own + bytes > unread->limit / 2) ||
-        (atomic_load(&unread->bytes) > 0 && atomic_load(&unread->bytes) + bytes > unread->limit))
-        return rg_fail(RG_EBUSY, "%zu bytes of replies are not read yet; read them before you ask again",
-                       own);
-    ticket_t *ticket = rg_alloc(sizeof *ticket);
-    *ticket = (ticket_t){unread, account, bytes};
-    atomic_fetch_add(&unread->owners, 1);
-    atomic_fetch_add(&account->unread, bytes);
-    atomic_fetch_add(&unread->bytes, bytes);
-    rg__msg_at_end(msg, release_ticket, ticket);
-    return 0;
 }

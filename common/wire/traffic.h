@@ -1,12 +1,10 @@
-// What goes through a service: meters of its requests, and a budget for the replies that its peers have not
-// read. Only service.c includes this.
+// What goes through a service: meters of its requests. Only service.c includes this.
 #ifndef RG_WIRE_TRAFFIC_H
 #define RG_WIRE_TRAFFIC_H
 
 #include "common/core/meter.h"
 #include "common/wire/wire.h"
 
-// ---- meters
 // Counts requests, errors, bytes and lost replies, and times the answers, by kind of request. Use it from the
 // loop's thread only.
 //
@@ -35,17 +33,5 @@ void rg__traffic_refresh(rg__traffic_t *traffic, const Rg__V1__StatusReply *stat
 // All meters: as a StatsReply, and in Prometheus' text format (free() it).
 rg_msg_t *rg__traffic_report(const rg__traffic_t *traffic);
 char *rg__traffic_text(const rg__traffic_t *traffic);
-
-// ---- unread replies
-// A budget for the bytes that a service has sent and its peers have not read. A peer that asks and does not
-// read would otherwise make the service hold any number of replies. A message counts until its last frame has
-// left the process. One peer may use half of the budget, and may always have one message.
-typedef struct rg__unread rg__unread_t;
-
-rg__unread_t *rg__unread_new(size_t limit);     // bytes
-void rg__unread_destroy(rg__unread_t **unread); // messages in transit may end later
-
-// Counts the payloads of a message to this peer. RG_EBUSY if that exceeds the budget.
-int rg__unread_add(rg__unread_t *unread, const rg_peer_t *peer, rg_msg_t *msg);
 
 #endif

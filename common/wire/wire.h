@@ -4,8 +4,9 @@
 // side that asks decides how many there are (rg_link_pending), so a slow consumer never makes a producer hold
 // more and more. High-water marks are only a second line of defence. A link keeps a request until its reply
 // comes and sends it again after a connection breaks, so any process can be restarted alone; therefore all
-// requests are idempotent. If the host name in tcp://NAME:PORT has several addresses, these are replicas of
-// the service, and a link takes turns.
+// requests are idempotent. A request that was open when its service ended twice is not sent a third time
+// (link.c), because it may be what ends the service. If the host name in tcp://NAME:PORT has several
+// addresses, these are replicas of the service, and a link takes turns.
 //
 // A service uses one socket for data and control. Handlers do not block: long work runs in a job
 // (wire/jobs.h) or on a worker thread (core/worker.h). A status request waits for one handler at most.
@@ -17,7 +18,8 @@
 //
 // ROUTER_MANDATORY, LINGER, MAXMSGSIZE, HANDSHAKE_IVL and heartbeats (of links) are always set (socket.c).
 // What a peer can make a service hold is bounded: connections, queued requests, and replies that it does not
-// read.
+// read (unread.h). A service that cannot take a request now says RG_EBUSY, and the link sends it again a
+// little later, until its deadline.
 #ifndef RG_WIRE_WIRE_H
 #define RG_WIRE_WIRE_H
 
@@ -34,7 +36,7 @@ typedef struct rg_link rg_link_t;
 
 // Called once per request, from rg_link_poll, rg_link_ask or the service loop. reply is borrowed for the
 // call, or NULL with err and rg_error(): what an error reply of the peer says, RG_ETIMEOUT naming the peer,
-// or why the request could not be sent.
+// RG_ECRASH if the service ended twice, or why the request could not be sent.
 typedef void rg_reply_fn(void *self, int err, const rg_msg_t *reply);
 
 // Connects to an endpoint; the peer may start later. peer is its name in logs and errors: "loader". stop (may
@@ -82,9 +84,11 @@ typedef struct rg_service rg_service_t;
 
 // The sender of a request. Copy it to answer later.
 typedef struct {
-    unsigned char identity[32];
+    unsigned char identity[32]; // of the connection
     unsigned char identity_size;
-    uint64_t id;
+    int socket;      // descriptor of the connection, for as long as it lasts
+    uint64_t client; // what the connections of a client have in common: their key, or their process
+    uint64_t id;     // of the request
 } rg_peer_t;
 
 // Handles one request (borrowed). Returns 0 and answers with rg_service_reply, now or later; or returns an

@@ -3,10 +3,12 @@
 //     rg_ingest_file ──► filling ──flush──► in flight ──ingest_take_reply──► counted and reported
 //                     (one request)      (requests)
 //                                         │        ▲
-//                                         └─ busy ─┘  RG_EBUSY: sent again after busy_s
+//                                         └ RG_ECRASH, file by file
 //
 // A request stays in the list `in_flight` until the loader has told the fate of its files. If the loader is
-// restarted meanwhile, the link sends the request again; files that were added before are then duplicates.
+// restarted meanwhile, the link sends the request again; files that were added before are then duplicates. If
+// that happens twice, one of the files may be the reason: each is sent alone then, and one that ends the
+// loader again is refused.
 #include "services/ctl/ingest.h"
 
 #include <stdio.h>
@@ -26,14 +28,12 @@
 #include "services/ctl/output.h"
 
 enum { FILES_MAX = 16, BYTES_MAX = 8 << 20 };
-static const double busy_s = 0.2; // pause before a busy loader is asked again
 
 // A request in flight.
 typedef struct ingest_request {
     LIST_ENTRY(ingest_request) entry;
     rg_ingest_t *ingest;
     rg_msg_t *message;
-    int again; // the loader was busy: to be sent again
 } ingest_request_t;
 
 struct rg_ingest {
@@ -41,8 +41,6 @@ struct rg_ingest {
     rg_caller_t *loader;
     rg_progress_bar_t *progress; // of the caller
     LIST_HEAD(, ingest_request) in_flight;
-    int again;           // how many of them are to be sent again
-    double again_s;      // when to send them
     rg_msg_t *filling;   // the request that takes the next file; NULL: none yet
     size_t files, bytes; // in filling
     uint64_t total;      // files to come, for the progress; 0: not known
@@ -134,14 +132,58 @@ static void ingest_request_destroy(ingest_request_t *request)
     free(request);
 }
 
+static void ingest_take_reply(void *self, int err, const rg_msg_t *reply);
+
+// Sends a request. Takes the message.
+static void ingest_send(rg_ingest_t *ingest, rg_msg_t *message)
+{
+    ingest_request_t *request = rg_alloc(sizeof *request);
+    *request = (ingest_request_t){.ingest = ingest, .message = message};
+    LIST_INSERT_HEAD(&ingest->in_flight, request, entry);
+    rg_msg_t *sent = rg_msg_retain(message);
+    rg_caller_send(ingest->loader, &sent, ingest_take_reply, request);
+}
+
+static void release_message(void *data, void *hint)
+{
+    (void)data;
+    rg_msg_t *message = hint;
+    rg_msg_destroy(&message);
+}
+
+// A request for file i of another one, whose bytes it shares.
+static rg_msg_t *request_one_file(const rg_msg_t *from, size_t i)
+{
+    const Rg__V1__Item *item = ((const Rg__V1__IngestRequest *)rg_msg_body(from))->items[i];
+    rg_msg_t *message = rg_msg_new(RG__V1__ENVELOPE__BODY_INGEST_REQUEST);
+    Rg__V1__IngestRequest *body = rg_msg_body(message);
+    rg_frame_t file = {0};
+    rg_msg_frame(from, i, &file);
+    body->n_items = 1;
+    body->items = (Rg__V1__Item **)rg_msg_array(message, &rg__v1__item__descriptor, 1);
+    body->items[0]->name = rg_msg_text(message, "%s", item->name);
+    body->items[0]->annotated = item->annotated;
+    rg_msg_attach(message, "0", RG__V1__DTYPE__U8, 1, (uint32_t[]){(uint32_t)file.size}, (void *)file.data,
+                  release_message, rg_msg_retain(from));
+    return message;
+}
+
+// The loader ended twice when it had this request.
+static void ingest_split(ingest_request_t *request)
+{
+    const Rg__V1__IngestRequest *body = rg_msg_body(request->message);
+    if (body->n_items == 1) count_refused(request->ingest, body->items[0]->name, rg_error());
+    for (size_t i = 0; i < body->n_items && body->n_items > 1; i++)
+        ingest_send(request->ingest, request_one_file(request->message, i));
+    ingest_request_destroy(request);
+}
+
 static void ingest_take_reply(void *self, int err, const rg_msg_t *reply)
 {
     ingest_request_t *request = self;
     rg_ingest_t *ingest = request->ingest;
-    if (err == RG_EBUSY) {
-        request->again = 1;
-        ingest->again++;
-        ingest->again_s = rg_clock_s() + busy_s;
+    if (err == RG_ECRASH) {
+        ingest_split(request);
         return;
     }
     ingest_request_destroy(request);
@@ -154,33 +196,13 @@ static void ingest_take_reply(void *self, int err, const rg_msg_t *reply)
     if (body->generation > ingest->generation) ingest->generation = body->generation;
 }
 
-static void ingest_request_send(ingest_request_t *request)
-{
-    rg_msg_t *message = rg_msg_retain(request->message);
-    rg_caller_send(request->ingest->loader, &message, ingest_take_reply, request);
-}
-
-static void send_again(rg_ingest_t *ingest)
-{
-    ingest_request_t *request;
-    if (rg_clock_s() < ingest->again_s) return;
-    LIST_FOREACH(request, &ingest->in_flight, entry)
-    {
-        if (!request->again) continue;
-        request->again = 0;
-        ingest->again--;
-        ingest_request_send(request);
-    }
-}
-
-// Handles replies until at most `most` requests are in flight and none waits to be sent again.
+// Handles replies until at most `most` requests are in flight.
 static int drain(rg_ingest_t *ingest, int most)
 {
     int err = 0;
-    while (!err && (ingest->again || rg_caller_pending(ingest->loader) > most)) {
+    while (!err && rg_caller_pending(ingest->loader) > most) {
         err = rg_caller_step(ingest->loader);
         if (!err) err = rg_failure_raise(&ingest->failure);
-        if (!err) send_again(ingest);
         show_counts(ingest);
     }
     return err;
@@ -194,11 +216,8 @@ static int flush(rg_ingest_t *ingest)
     body->n_items = ingest->files;
     body->asked_us = rg_clock_wall_us();
     ingest->files = ingest->bytes = 0;
-    ingest_request_t *request = rg_alloc(sizeof *request);
-    *request = (ingest_request_t){.ingest = ingest, .message = ingest->filling};
-    LIST_INSERT_HEAD(&ingest->in_flight, request, entry);
+    ingest_send(ingest, ingest->filling);
     ingest->filling = NULL;
-    ingest_request_send(request);
     return drain(ingest, ingest->options->config.limits.credit - 1);
 }
 

@@ -79,9 +79,9 @@ static const struct {
     int err;
     unsigned status;
 } reply_statuses[] = {
-    {RG_EINVAL, 400}, {RG_EUSAGE, 400},   {RG_EACCES, 403},   {RG_ENOENT, 404},
-    {RG_EMODEL, 409}, {RG_ELIMIT, 413},   {RG_EFORMAT, 415},  {RG_EREMOTE, 422},
-    {RG_EBUSY, 503},  {RG_ESTOPPED, 503}, {RG_ETIMEOUT, 504}, {RG_EFULL, 507},
+    {RG_EINVAL, 400},   {RG_EUSAGE, 400},   {RG_EACCES, 403},  {RG_ENOENT, 404}, {RG_EMODEL, 409},
+    {RG_ELIMIT, 413},   {RG_EFORMAT, 415},  {RG_EREMOTE, 422}, {RG_ECRASH, 422}, {RG_EBUSY, 503},
+    {RG_ESTOPPED, 503}, {RG_ETIMEOUT, 504}, {RG_EFULL, 507},
 };
 
 // The codes of the errors that clients tell apart. Every other status is "internal".

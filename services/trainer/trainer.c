@@ -172,9 +172,9 @@ static int stop_training(trainer_t *self, const rg_peer_t *peer)
 static int check_joining(const trainer_t *self, enum rg_stage stage, const Rg__V1__TrainRequest *body)
 {
     const char *name = rg_stage_name(self->stage);
-    if (stage != self->stage) return rg_fail(RG_EBUSY, "%s is being trained", name);
+    if (stage != self->stage) return rg_fail(RG_EINVAL, "%s is being trained", name);
     if (body->restart || body->profile || body->accept_data)
-        return rg_fail(RG_EBUSY,
+        return rg_fail(RG_EINVAL,
                        "%s is being trained, and --%s counts from the beginning: `rg-ctl train --stop' first",
                        name,
                        body->restart   ? "restart"

@@ -7,6 +7,7 @@
 //   find       k neighbours, the last of them missing; their names begin with the name prefix of the filter,
 //              and the set is empty if that is EMPTY
 //   translate  the negative of the pixels
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,7 @@ static int decide(fake_t *fake, const Rg__V1__Item *item, const rg_payload_t *jp
     outcome->fate = RG__V1__FATE__ADDED;
     if (jpeg->size >= 4 && memcmp(jpeg->data, "BUSY", 4) == 0 && fake->busy++ < BUSY_MAX)
         return rg_fail(RG_EBUSY, "try again later");
+    if (jpeg->size >= 5 && memcmp(jpeg->data, "CRASH", 5) == 0) raise(SIGKILL);
     if (jpeg->size >= 4 && memcmp(jpeg->data, "FAIL", 4) == 0) return rg_fail(RG_EFULL, "the store is full");
     if (jpeg->size >= 3 && memcmp(jpeg->data, "DUP", 3) == 0) outcome->fate = RG__V1__FATE__DUPLICATE;
     if (jpeg->size >= 3 && memcmp(jpeg->data, "BAD", 3) == 0) {

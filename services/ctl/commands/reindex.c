@@ -7,8 +7,6 @@
 #include "services/ctl/command.h"
 #include "services/ctl/output.h"
 
-static const double busy_s = 0.5; // pause before a busy encoder is asked again
-
 typedef struct {
     const char *checkpoint;
 } reindex_t;
@@ -60,9 +58,8 @@ int rg_reindex(const rg_options_t *options, const char *checkpoint)
     int err = rg_caller_open(&encoder, &options->config, "encoder");
     if (err) return err;
     rg_caller_show(encoder, "reindex", "images", options->json, reindex_show, &most_missing);
-    // An encoder that is still loading another checkpoint, as after its start, is busy.
-    while ((err = ask_to_load(options, encoder, checkpoint)) == RG_EBUSY)
-        if ((err = rg_caller_pause(encoder, busy_s)) != 0) break;
+    // An encoder that is still loading another checkpoint, as after its start, is busy; the link asks again.
+    err = ask_to_load(options, encoder, checkpoint);
     rg_caller_close(&encoder);
     if (err == RG_ESTOPPED)
         err = rg_fail(

@@ -299,6 +299,7 @@ static void its_codes_are_the_systems(void **state)
         {RG_CLIENT_ESTOPPED, "RG_ESTOPPED"}, {RG_CLIENT_EBUSY, "RG_EBUSY"},
         {RG_CLIENT_EFULL, "RG_EFULL"},       {RG_CLIENT_ENUMERIC, "RG_ENUMERIC"},
         {RG_CLIENT_EREMOTE, "RG_EREMOTE"},   {RG_CLIENT_EACCES, "RG_EACCES"},
+        {RG_CLIENT_ECRASH, "RG_ECRASH"},
     };
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         assert_string_equal(rg_errname(codes[i].code), codes[i].name);

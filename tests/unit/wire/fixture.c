@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/support/test.h"
@@ -20,7 +21,11 @@ static int on_batch(void *self, const rg_peer_t *peer, const rg_msg_t *request)
     server_t *server = self;
     const Rg__V1__BatchRequest *body = rg_msg_body(request);
     server->seen[server->n_seen++ % SEEN_MAX] = body->index;
-    if (body->index % 2) {
+    if (body->index == POISON) {
+        pthread_kill(pthread_self(), SIGTERM); // before it takes the next request
+    } else if (body->index == HANG_UP && server->n_hung_up++ < 3) {
+        shutdown(peer->socket, SHUT_RDWR);
+    } else if (body->index % 2) {
         reply_batch(server, peer, body->index, body->images);
     } else {
         server->kept_index[server->n_kept] = body->index;

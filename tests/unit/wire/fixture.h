@@ -3,6 +3,7 @@
 //   embed-request  the error RG_EMODEL
 //   model-request  never
 //   train-request  a reply that is larger than a message may be
+//   batch-request  with the index POISON: the service ends; HANG_UP: it breaks the connection, three times
 #ifndef RG_TESTS_WIRE_FIXTURE_H
 #define RG_TESTS_WIRE_FIXTURE_H
 
@@ -12,7 +13,7 @@
 #include "common/core/err.h"
 #include "common/wire/wire.h"
 
-enum { SEEN_MAX = 64 };
+enum { SEEN_MAX = 64, POISON = 2000000000, HANG_UP };
 
 static const rg_wire_options_t wire_options = {.message_max_mib = 64,
                                                .queue = 64,
@@ -42,7 +43,7 @@ typedef struct {
     uint64_t kept_index[SEEN_MAX];
     int n_kept;
     uint64_t seen[SEEN_MAX]; // batch indices in the order they came
-    int n_seen;
+    int n_seen, n_hung_up;
     int running;
     atomic_int *stop; // set to 1 by a model-request, if not NULL
 } server_t;

@@ -64,7 +64,7 @@ static const rg_job_kind_t KIND = {run, done};
 
 static int add_from(fixture_t *f, unsigned char sender)
 {
-    const rg_peer_t peer = {.identity = {sender}, .identity_size = 1};
+    const rg_peer_t peer = {.client = sender};
     rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST);
     int err = rg_jobs_add(f->jobs, &KIND, &peer, request);
     rg_msg_destroy(&request);

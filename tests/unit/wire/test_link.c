@@ -169,6 +169,72 @@ static void what_a_lost_service_had_is_sent_again_in_order(void **state)
     assert_int_equal(f->server.n_seen, 6); // nothing came twice
 }
 
+// ---- requests that end their service
+static void await_request(fixture_t *f)
+{
+    while (sem_trywait(&f->server.came) != 0) assert_int_equal(rg_link_poll(f->link, 10), 0);
+}
+
+static void a_request_that_was_open_twice_is_not_sent_a_third_time(void **state)
+{
+    fixture_t *f = *state;
+    replies_t replies = {0};
+    send_batch(f, POISON, &replies);
+    for (int life = 0; life < 2; life++) {
+        assert_int_equal(replies.count, 0);
+        fixture_start(f);
+        await_request(f);
+        server_stop(&f->server);
+    }
+    while (!replies.count) assert_int_equal(rg_link_poll(f->link, -1), 0);
+    assert_int_equal(replies.err[0], RG_ECRASH);
+    assert_non_null(strstr(replies.sentence, "loader (ipc://"));
+    assert_non_null(strstr(replies.sentence, "the connection broke twice while this request was open"));
+    fixture_start(f);
+    assert_asks(f, 1);
+    server_stop(&f->server);
+    assert_int_equal(f->server.n_seen, 1);
+}
+
+// All are open when the service ends for the first time.
+static void what_was_open_beside_it_is_answered(void **state)
+{
+    fixture_t *f = *state;
+    replies_t poison = {0}, others = {0};
+    send_batch(f, POISON, &poison);
+    for (uint64_t i = 3; i < 10; i += 2) send_batch(f, i, &others);
+    for (int life = 0; life < 2; life++) {
+        fixture_start(f);
+        await_request(f);
+        server_stop(&f->server);
+    }
+    fixture_start(f);
+    while (!poison.count || others.count < 4) assert_int_equal(rg_link_poll(f->link, 10), 0);
+    assert_int_equal(poison.err[0], RG_ECRASH);
+    for (int i = 0; i < 4; i++) assert_int_equal(others.err[i], 0);
+    server_stop(&f->server);
+}
+
+static double uptime_s(fixture_t *f)
+{
+    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST), *reply = NULL;
+    assert_ok(rg_link_ask(f->link, &request, &reply, -1));
+    double uptime = ((const Rg__V1__StatusReply *)rg_msg_body(reply))->uptime_s;
+    rg_msg_destroy(&reply);
+    return uptime;
+}
+
+// The link knows how old the service is by the time that its status takes.
+static void a_connection_may_break_any_number_of_times_while_the_service_runs(void **state)
+{
+    fixture_t *f = *state;
+    fixture_start(f);
+    while (uptime_s(f) < 2) assert_int_equal(rg_link_poll(f->link, 100), 0);
+    assert_asks(f, HANG_UP);
+    assert_int_equal(f->server.n_hung_up, 4);
+    server_stop(&f->server);
+}
+
 static void a_late_reply_is_nobodys(void **state)
 {
     fixture_t *f = *state;
@@ -338,6 +404,9 @@ int main(void)
         WITH_FIXTURE(too_large_a_message_is_an_error_on_either_side),
         WITH_FIXTURE(requests_in_flight_are_the_credit_in_use),
         WITH_FIXTURE(what_a_lost_service_had_is_sent_again_in_order),
+        WITH_FIXTURE(a_request_that_was_open_twice_is_not_sent_a_third_time),
+        WITH_FIXTURE(what_was_open_beside_it_is_answered),
+        WITH_FIXTURE(a_connection_may_break_any_number_of_times_while_the_service_runs),
         WITH_FIXTURE(a_late_reply_is_nobodys),
         WITH_FIXTURE(a_deadline_ends_only_its_own_request),
         WITH_FIXTURE(a_forgotten_request_is_not_answered),

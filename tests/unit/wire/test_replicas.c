@@ -154,6 +154,38 @@ static void what_a_lost_replica_had_goes_to_the_others(void **state)
     assert_int_equal(count_came(f, 0), 0); // nothing was asked twice
 }
 
+static void note_error(void *self, int err, const rg_msg_t *reply)
+{
+    assert_null(reply);
+    *(int *)self = err;
+}
+
+// Polls until one of the replicas 0 and 1 has got a request, and says which.
+static int await_replica(replicas_fixture_t *f)
+{
+    for (;;) {
+        assert_int_equal(rg_link_poll(f->link, 20), 0);
+        for (int i = 0; i < 2; i++)
+            if (f->server[i].running && count_came(f, i)) return i;
+    }
+}
+
+static void what_ends_two_replicas_is_not_sent_to_the_third(void **state)
+{
+    replicas_fixture_t *f = *state;
+    int err = 0;
+    open_both(f);
+    rg_msg_t *request = batch_request(POISON, 1);
+    rg_link_send(f->link, &request, -1, note_error, &err);
+    for (int i = 0; i < 2; i++) server_stop(&f->server[await_replica(f)]);
+    start(f, 2);
+    atomic_store(&known, 7);
+    while (!err) assert_int_equal(rg_link_poll(f->link, 20), 0);
+    assert_int_equal(err, RG_ECRASH);
+    reach(f, 2); // it runs, and all that came is what reach has sent
+    server_stop(&f->server[2]);
+}
+
 static void replicas_come_and_go(void **state)
 {
     replicas_fixture_t *f = *state;
@@ -199,6 +231,7 @@ int main(void)
         cmocka_unit_test(an_ipv6_address_of_a_name_is_used),
         WITH_FIXTURE(requests_are_dealt_out),
         WITH_FIXTURE(what_a_lost_replica_had_goes_to_the_others),
+        WITH_FIXTURE(what_ends_two_replicas_is_not_sent_to_the_third),
         WITH_FIXTURE(replicas_come_and_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
