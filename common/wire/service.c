@@ -377,8 +377,8 @@ static void reject_unreadable(rg_service_t *service)
     log_bad_request(service);
 }
 
-// Over encrypted tcp a client is its key, over a unix socket its process. Without either, every connection is
-// a client. The first part, the identity, has no user id; the others do.
+// Over encrypted tcp a client is its key, over a unix socket its process. Without either, and within this
+// process, every connection is a client. The first part, the identity, has no user id; the others do.
 static uint64_t find_client(zmq_msg_t *part, rg_peer_t *peer)
 {
     const char *key = zmq_msg_gets(part, "User-Id");
@@ -386,7 +386,8 @@ static uint64_t find_client(zmq_msg_t *part, rg_peer_t *peer)
     socklen_t size = sizeof process;
     peer->socket = zmq_msg_get(part, ZMQ_SRCFD);
     if (key && *key) return rg_hash(key, strlen(key), 0);
-    if (getsockopt(peer->socket, SOL_SOCKET, SO_PEERCRED, &process, &size) == 0 && process.pid > 0)
+    if (getsockopt(peer->socket, SOL_SOCKET, SO_PEERCRED, &process, &size) == 0 && process.pid > 0 &&
+        process.pid != getpid())
         return rg_hash(&process.pid, sizeof process.pid, 0);
     return rg_hash(peer->identity, peer->identity_size, 0);
 }
