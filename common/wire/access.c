@@ -1,12 +1,14 @@
 #include "common/wire/access.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/core/log.h"
@@ -27,7 +29,7 @@
 
 #define ZAP_ENDPOINT "inproc://zeromq.zap.01"
 
-enum { FILE_BYTES_MAX = 1 << 20, KEY_BYTES = 32, KEY_SHOWN = 8 };
+enum { FILE_BYTES_MAX = 1 << 20, RETRY_MS = 500, KEY_BYTES = 32, KEY_SHOWN = 8 };
 
 static const char *const roles[] = {"admin", "writer", "reader", "none"};
 
@@ -164,8 +166,10 @@ enum { ZAP_VERSION, ZAP_ID, ZAP_DOMAIN, ZAP_ADDRESS, ZAP_ROUTING, ZAP_MECHANISM,
 struct rg__zap {
     char *folder, *path; // of the keys, and of the access list in it
     rg_access_list_t list;
-    struct stat seen; // the file of the list when it was read; zero: there was none
-    zsock_t *socket;  // REP
+    struct stat seen;     // the file of the list when it was read; zero: there was none
+    rg_failure_t failure; // why the list cannot be read; the list is empty then
+    double retry_ms;      // when it is tried again
+    zsock_t *socket;      // REP
     rg_log_limit_t refused;
 };
 
@@ -196,6 +200,15 @@ static int make_curve_server(const rg__zap_t *zap, zsock_t *socket)
     return 0;
 }
 
+// The state of the list's file; zero: there is none.
+static int look_at_list(const rg__zap_t *zap, struct stat *now)
+{
+    *now = (struct stat){0};
+    return stat(zap->path, now) == 0 || errno == ENOENT
+               ? 0
+               : rg_fail_errno(RG_EIO, "%s: cannot look at it", zap->path);
+}
+
 static int bind_zap(rg__zap_t *zap)
 {
     zsock_t *socket = zsock_new(ZMQ_REP);
@@ -213,7 +226,7 @@ int rg__zap_new(rg__zap_t **out, const rg_wire_options_t *options, zsock_t *sock
     rg__zap_t *zap = rg_alloc(sizeof *zap);
     zap->folder = rg_strdup(options->keys);
     zap->path = rg_format("%s/" RG_ACCESS_FILE, zap->folder);
-    stat(zap->path, &zap->seen); // before it is read: a later change is seen later
+    look_at_list(zap, &zap->seen); // before it is read: a later change is seen later
     int err = rg_access_list_read(&zap->list, zap->folder);
     if (!err) err = make_curve_server(zap, socket);
     if (!err) err = bind_zap(zap);
@@ -243,22 +256,45 @@ static int same_file(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_nsec == b->st_mtim.tv_nsec && a->st_mode == b->st_mode;
 }
 
-// A list that cannot be read is logged and the last good one stays in force: a typing error does not lock
-// everyone out.
+static void give_up_list(rg__zap_t *zap)
+{
+    rg_failure_t failure = {0};
+    rg_failure_keep(&failure, RG_EBUSY);
+    if (strcmp(failure.sentence, zap->failure.sentence) != 0)
+        rg_log(RG_LOG_ERROR, "access-list-unreadable",
+               "error=\"%s\" reason=\"every key is refused until it can be read\"", rg_error());
+    zap->failure = failure;
+    zap->retry_ms = rg_clock_ms() + RETRY_MS;
+}
+
+// Nobody can know whom a list that cannot be read has withdrawn, so it allows no key; and it is tried again.
 static void refresh_list(rg__zap_t *zap)
 {
-    struct stat now = {0};
-    rg_access_list_t list;
-    stat(zap->path, &now);
-    if (same_file(&now, &zap->seen)) return;
+    struct stat now;
+    rg_access_list_t list = {0};
+    int unknown = look_at_list(zap, &now), changed = unknown || !same_file(&now, &zap->seen);
+    if (zap->failure.err ? !changed && rg_clock_ms() < zap->retry_ms : !changed) return;
     zap->seen = now;
-    if (rg_access_list_read(&list, zap->folder) != 0) {
-        rg_log(RG_LOG_ERROR, "access-list-kept", "error=\"%s\"", rg_error());
-        return;
-    }
+    int err = unknown ? unknown : rg_access_list_read(&list, zap->folder);
     rg_access_list_fini(&zap->list);
     zap->list = list;
-    rg_log(RG_LOG_INFO, "access-list-read", "path=%s keys=%zu", zap->path, list.count);
+    if (err) {
+        give_up_list(zap);
+    } else {
+        zap->failure = (rg_failure_t){0};
+        rg_log(RG_LOG_INFO, "access-list-read", "path=%s keys=%zu", zap->path, list.count);
+    }
+}
+
+int rg__zap_check(rg__zap_t *zap)
+{
+    if (!zap) return 0;
+    refresh_list(zap);
+    return zap->failure.err
+               ? rg_fail(
+                     RG_EBUSY,
+                     "the access list cannot be read, so no key is allowed; the log of the service says why")
+               : 0;
 }
 
 rg__sender_t rg__zap_sender(rg__zap_t *zap, zmq_msg_t *part)
@@ -276,12 +312,12 @@ static char *text_of(zmq_msg_t *part)
     return rg_format("%.*s", (int)zmq_msg_size(part), (const char *)zmq_msg_data(part));
 }
 
-static void log_refused(rg__zap_t *zap, const char *key, const char *address)
+// The address is logged by the front (front.c).
+static void log_refused(rg__zap_t *zap, const char *key)
 {
     unsigned unlogged;
     if (rg_log_limit_pass(&zap->refused, &unlogged))
-        rg_log(RG_LOG_WARN, "key-refused", "key=%.*s... address=%s unlogged=%u", KEY_SHOWN, key, address,
-               unlogged);
+        rg_log(RG_LOG_WARN, "key-refused", "key=%.*s... unlogged=%u", KEY_SHOWN, key, unlogged);
 }
 
 // The key becomes the user id of the connection, so that each message is checked against the current list.
@@ -289,17 +325,18 @@ static void answer_handshake(rg__zap_t *zap, rg__parts_t *request)
 {
     char key[RG_KEY_TEXT_SIZE] = "";
     assert(request->count > ZAP_ADDRESS); // ZeroMQ itself sends these
-    char *id = text_of(&request->part[ZAP_ID]), *address = text_of(&request->part[ZAP_ADDRESS]);
+    char *id = text_of(&request->part[ZAP_ID]);
     if (request->count == ZAP_FRAMES && zmq_msg_size(&request->part[ZAP_KEY]) == KEY_BYTES)
         zmq_z85_encode(key, zmq_msg_data(&request->part[ZAP_KEY]), KEY_BYTES);
     refresh_list(zap);
     if (rg_access_list_find_key(&zap->list, key)) {
         zstr_sendx(zap->socket, "1.0", id, "200", "OK", key, "", NULL);
+    } else if (zap->failure.err) { // 300: the peer tries again
+        zstr_sendx(zap->socket, "1.0", id, "300", "the access list cannot be read", "", "", NULL);
     } else {
-        log_refused(zap, key, address);
+        log_refused(zap, key);
         zstr_sendx(zap->socket, "1.0", id, "400", "this key is not allowed", "", "", NULL);
     }
-    free(address);
     free(id);
 }
 

@@ -5,8 +5,8 @@
 //     ROLE PUBLIC-KEY NAME
 //
 // Empty lines and lines that begin with # are ignored. Without the file no key is allowed. Services read it
-// again when it changes, so keys are added and withdrawn while they run. Edit it with `rg-ctl keys`, or by
-// hand (rg-ctl does not keep comments).
+// again when it changes, so keys are added and withdrawn while they run. While it cannot be read or parsed,
+// no key is allowed. Edit it with `rg-ctl keys`, or by hand (rg-ctl does not keep comments).
 #ifndef RG_WIRE_ACCESS_H
 #define RG_WIRE_ACCESS_H
 

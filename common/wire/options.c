@@ -9,6 +9,7 @@ rg_wire_options_t rg_wire_options(const struct rg_config *config)
                                .queue = config->limits.queue,
                                .heartbeat_ms = config->limits.heartbeat_ms,
                                .unread_mib = config->limits.unread_mib,
+                               .connections = config->limits.connections,
                                .insecure = config->endpoints.insecure,
                                .keys = config->security.keys,
                                .identity = config->security.identity,

@@ -11,6 +11,7 @@ typedef struct {
     int queue;           // high-water mark of each socket, messages
     int heartbeat_ms;    // between the pings of a link
     int unread_mib;      // replies that a service holds until its peers read them
+    int connections;     // to a service at a time
     int insecure;        // 1: unencrypted tcp beyond loopback is allowed
     // Borrowed. An object that keeps the options copies these texts.
     const char *keys;         // folder of key pairs (wire/keypair.h); "": tcp is not encrypted

@@ -14,6 +14,7 @@
 #include "common/core/err.h"
 #include "common/core/hash.h"
 #include "common/core/log.h"
+#include "common/wire/front.h"
 #include "common/wire/http.h"
 #include "common/wire/readiness.h"
 #include "common/wire/socket.h"
@@ -56,6 +57,7 @@ struct rg_service {
     rg_service_spec_t spec; // texts and routes are borrowed
     char *endpoint;         // as bound
     zsock_t *socket;        // ROUTER
+    rg__front_t *front;     // of a tcp endpoint, or NULL
     int lock;               // of an ipc path
     int signals;            // signalfd
     int stopping;
@@ -94,6 +96,17 @@ static int take_signals(rg_service_t *service)
     return service->signals < 0 ? rg_fail_errno(RG_ELIMIT, "cannot make a signalfd") : 0;
 }
 
+static int listen_service(rg_service_t *service, const rg_wire_options_t *options)
+{
+    const char *endpoint = service->spec.endpoint;
+    int is_ipc = strncmp(endpoint, "ipc://", 6) == 0;
+    int err = is_ipc ? rg__ipc_listen(service->socket, endpoint)
+                     : rg__front_new(&service->front, options, endpoint, service->socket);
+    if (err) return err;
+    service->endpoint = rg_strdup(is_ipc ? endpoint : rg__front_endpoint(service->front));
+    return 0;
+}
+
 static int open_service(rg_service_t *service, const rg_wire_options_t *options)
 {
     const char *endpoint = service->spec.endpoint;
@@ -106,10 +119,7 @@ static int open_service(rg_service_t *service, const rg_wire_options_t *options)
     zsock_set_router_mandatory(service->socket, 1);
     if (rg__endpoint_encrypts(options, endpoint)) err = rg__zap_new(&service->zap, options, service->socket);
     if (err) return err;
-    err = rg__endpoint_listen(service->socket, endpoint);
-    if (err) return err;
-    service->endpoint = zsock_last_endpoint(service->socket);
-    return 0;
+    return listen_service(service, options);
 }
 
 int rg_service_new(rg_service_t **out, const rg_wire_options_t *options, const rg_service_spec_t *spec)
@@ -140,6 +150,7 @@ void rg_service_destroy(rg_service_t **out)
     if (!service) return;
     rg__readiness_fini(&service->readiness);
     rg__http_destroy(&service->http);
+    rg__front_destroy(&service->front);
     zsock_destroy(&service->socket);
     rg__zap_destroy(&service->zap);
     if (service->signals >= 0) close(service->signals);
@@ -237,6 +248,16 @@ double rg_status_number(const Rg__V1__StatusReply *status, const char *key)
     return *text ? strtod(text, NULL) : -1;
 }
 
+static void add_tcp_fields(const rg_service_t *service, rg_status_t *status)
+{
+    if (!service->front) return;
+    rg__front_counts_t counts = rg__front_counts(service->front);
+    rg_status_field(status, "connections", "%d", counts.connections);
+    rg_status_field(status, "connections_refused", "%d", counts.refused);
+    if (service->zap)
+        rg_status_field(status, "access_list_unreadable", "%d", rg__zap_check(service->zap) != 0);
+}
+
 static rg_msg_t *make_status(rg_service_t *service)
 {
     char detail[RG_SENTENCE_SIZE];
@@ -250,6 +271,7 @@ static rg_msg_t *make_status(rg_service_t *service)
     body->detail = rg_msg_text(status.reply, "%s", detail);
     body->uptime_s = (rg_clock_ms() - service->started_ms) / 1e3;
     if (service->spec.status) service->spec.status(service->spec.self, &status);
+    add_tcp_fields(service, &status);
     body->n_fields = status.count;
     body->fields = rg_msg_alloc(status.reply, sizeof status.fields);
     memcpy(body->fields, status.fields, sizeof status.fields);
@@ -361,7 +383,9 @@ static int handle_request(rg_service_t *service, const rg_peer_t *peer, const rg
     int is_stats = kind == RG__V1__ENVELOPE__BODY_STATS_REQUEST;
     rg__traffic_begin(service->traffic, peer, kind);
     if (!route && !is_status && !is_stats) return rg_fail(RG_EINVAL, "does not take a %s", name);
-    int err = check_role(service, sender, route ? route->role : RG_ROLE_READER, name);
+    int err = rg__zap_check(service->zap);
+    if (err) return err;
+    err = check_role(service, sender, route ? route->role : RG_ROLE_READER, name);
     if (err) return err;
     if (is_status) return reply_status(service, peer, request);
     if (route && !route->early && service->readiness.state != RG_SERVICE_READY)

@@ -3,11 +3,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
+#include <string.h>
 
+#include "common/config/services.h"
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/log.h"
+#include "common/wire/accept.h"
 #include "common/wire/service_main.h"
 
 enum { OWN_FILES = 256 }; // descriptors besides those of connections
@@ -58,14 +60,12 @@ static void block_signals(void)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-// Every connection needs a descriptor; above the limit connections are not accepted.
-static void limit_connections(const rg_config_t *config)
+// A connection needs one descriptor, or three over tcp, where as many again may be at the start (front.c).
+static void limit_connections(const rg_config_t *config, const char *service)
 {
-    struct rlimit files;
-    getrlimit(RLIMIT_NOFILE, &files);
-    rlim_t wanted = (rlim_t)config->limits.connections + OWN_FILES;
-    files.rlim_cur = wanted < files.rlim_max ? wanted : files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
+    const char *endpoint = rg_services_endpoint(config, rg_services_find(service));
+    int each = strncmp(endpoint, "ipc://", 6) == 0 ? 1 : 6;
+    rg_accept_limit(OWN_FILES + each * config->limits.connections);
 }
 
 static void print_version(FILE *out, struct argp_state *state)
@@ -92,7 +92,7 @@ void rg_main_init(int argc, char **argv, const char *service, const char *doc, r
     if (err) exit(rg_main_fail(err));
     rg_alloc_keep();
     block_signals();
-    limit_connections(config);
+    limit_connections(config, service);
     omp_set_num_threads(config->threads);
 }
 

@@ -1,8 +1,10 @@
 #include "common/wire/socket.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +25,7 @@
 // Frames of a message are sent without a copy: ZeroMQ gets a pointer into the payload and a reference to the
 // message, and calls release_frame when the frame has left. Frames that are received are not copied either:
 // the message keeps the zmq_msg_t parts that it points into.
-enum { HANDSHAKE_MS = 10000, RECONNECT_MS = 100, RECONNECT_MAX_MS = 1000, KEEPALIVE_S = 20 };
+enum { RECONNECT_MS = 100, RECONNECT_MAX_MS = 1000 };
 
 // CZMQ must not handle signals: the service loop does.
 static void leave_signals_alone(void)
@@ -53,12 +55,12 @@ zsock_t *rg__socket_new(int type, const rg_wire_options_t *options, int linger_m
     zsock_set_maxmsgsize(socket, options->message_max_mib * (1 << 20));
     zsock_set_sndhwm(socket, options->queue);
     zsock_set_rcvhwm(socket, options->queue);
-    zsock_set_handshake_ivl(socket, HANDSHAKE_MS);
+    zsock_set_handshake_ivl(socket, RG__HANDSHAKE_MS);
     zsock_set_reconnect_ivl(socket, RECONNECT_MS);
     zsock_set_reconnect_ivl_max(socket, RECONNECT_MAX_MS);
     zsock_set_tcp_keepalive(socket, 1); // notices a peer whose machine is gone
-    zsock_set_tcp_keepalive_idle(socket, KEEPALIVE_S);
-    zsock_set_tcp_keepalive_intvl(socket, KEEPALIVE_S);
+    zsock_set_tcp_keepalive_idle(socket, RG__KEEPALIVE_S);
+    zsock_set_tcp_keepalive_intvl(socket, RG__KEEPALIVE_S);
     zsock_set_tcp_keepalive_cnt(socket, 3);
     if (type == ZMQ_DEALER) set_heartbeat(socket, options);
     return socket;
@@ -304,9 +306,8 @@ static int fail_to_listen(const char *endpoint, int error)
     return rg_fail(RG_EIO, "%s: cannot listen: %s", endpoint, zmq_strerror(error));
 }
 
-static int listen_at(zsock_t *socket, const char *endpoint, int ipv6)
+int rg__ipc_listen(zsock_t *socket, const char *endpoint)
 {
-    zsock_set_ipv6(socket, ipv6);
     return zmq_bind(zsock_resolve(socket), endpoint) == 0 ? 0 : fail_to_listen(endpoint, zmq_errno());
 }
 
@@ -326,34 +327,54 @@ void rg__endpoint_numeric(const struct sockaddr *address, socklen_t size, int po
              host, port);
 }
 
-// Listens at all addresses of a name: localhost is 127.0.0.1 and ::1. One of them is enough. What is not a name
-// may be an interface, which ZeroMQ knows.
-static int listen_at_name(zsock_t *socket, const char *endpoint, const rg_endpoint_t *parsed)
+// Listens at one address, with the port of the endpoint or, if that is 0, with any.
+static int listen_at(rg__listeners_t *listeners, const struct addrinfo *at)
 {
-    const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *list;
-    char numeric[RG__ENDPOINT_SIZE];
-    int listening = 0, err = 0;
-    if (parsed->port == 0 || getaddrinfo(parsed->host, NULL, &hints, &list) != 0)
-        return listen_at(socket, endpoint, 0);
-    for (const struct addrinfo *at = list; at; at = at->ai_next) {
-        rg__endpoint_numeric(at->ai_addr, at->ai_addrlen, parsed->port, numeric);
-        int failed = listen_at(socket, numeric, at->ai_family == AF_INET6);
-        if (failed) err = failed;
-        listening += !failed;
+    const int on = 1, off = 0;
+    int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return errno;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (at->ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    struct sockaddr_storage bound;
+    socklen_t size = sizeof bound;
+    if (bind(fd, at->ai_addr, at->ai_addrlen) != 0 || listen(fd, SOMAXCONN) != 0 ||
+        getsockname(fd, (struct sockaddr *)&bound, &size) != 0) {
+        int error = errno;
+        close(fd);
+        return error;
     }
-    freeaddrinfo(list);
-    return listening ? 0 : err;
+    int port = ntohs(at->ai_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
+                                               : ((struct sockaddr_in *)&bound)->sin_port);
+    listeners->fd[listeners->count++] = fd;
+    rg__endpoint_numeric((struct sockaddr *)&bound, size, port, listeners->endpoint);
+    return 0;
 }
 
-int rg__endpoint_listen(zsock_t *socket, const char *endpoint)
+// Listens at all addresses of a name: localhost is 127.0.0.1 and ::1. One of them is enough. A socket of
+// all IPv6 addresses also takes IPv4.
+int rg__tcp_listen(const char *endpoint, rg__listeners_t *listeners)
 {
     rg_endpoint_t parsed;
-    struct in_addr ipv4;
-    int err = rg_endpoint_parse(endpoint, &parsed);
+    char port[16];
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE},
+                    *list;
+    int err = rg_endpoint_parse(endpoint, &parsed), error = 0;
     if (err) return err;
-    if (parsed.path || inet_pton(AF_INET, parsed.host, &ipv4) == 1) return listen_at(socket, endpoint, 0);
-    if (strcmp(parsed.host, "*") == 0) return listen_at(socket, endpoint, system_has_ipv6());
-    if (rg_endpoint_is_ipv6(&parsed)) return listen_at(socket, endpoint, 1);
-    return listen_at_name(socket, endpoint, &parsed);
+    int is_any = strcmp(parsed.host, "*") == 0;
+    if (is_any) hints.ai_family = system_has_ipv6() ? AF_INET6 : AF_INET;
+    snprintf(port, sizeof port, "%d", parsed.port);
+    int unknown = getaddrinfo(is_any ? NULL : parsed.host, port, &hints, &list);
+    if (unknown) return rg_fail(RG_EIO, "%s: cannot listen: %s", endpoint, gai_strerror(unknown));
+    for (const struct addrinfo *at = list; at && listeners->count < RG__LISTENERS_MAX; at = at->ai_next) {
+        int failed = listen_at(listeners, at);
+        if (failed) error = failed;
+        if (parsed.port == 0 && !failed) break;
+    }
+    freeaddrinfo(list);
+    return listeners->count > 0 ? 0 : fail_to_listen(endpoint, error);
+}
+
+void rg__tcp_close(rg__listeners_t *listeners)
+{
+    while (listeners->count > 0) close(listeners->fd[--listeners->count]);
 }

@@ -8,6 +8,8 @@
 #include "common/wire/wire.h"
 
 // ---- sockets (socket.c)
+enum { RG__HANDSHAKE_MS = 5000, RG__KEEPALIVE_S = 20 }; // keepalive notices a peer whose machine is gone
+
 // A socket with every limit of the options set.
 zsock_t *rg__socket_new(int type, const rg_wire_options_t *options, int linger_ms);
 
@@ -44,13 +46,23 @@ int rg__endpoint_encrypts(const rg_wire_options_t *options, const char *endpoint
 // process.
 int rg__endpoint_claim(const char *endpoint, int *lock);
 
-// Binds the socket. A name or "*" stands for addresses of both families. RG_EIO with the reason.
-int rg__endpoint_listen(zsock_t *socket, const char *endpoint);
-
 // Writes "tcp://10.0.0.3:9100" or "tcp://[fd00::3]:9100".
 enum { RG__ENDPOINT_SIZE = 96 };
 void rg__endpoint_numeric(const struct sockaddr *address, socklen_t size, int port,
                           char out[RG__ENDPOINT_SIZE]);
+
+// Binds the socket to an ipc endpoint. RG_EIO with the reason.
+int rg__ipc_listen(zsock_t *socket, const char *endpoint);
+
+// Listens at a tcp endpoint. A name or "*" stands for addresses of both families. Begins zeroed. RG_EIO
+// with the reason.
+enum { RG__LISTENERS_MAX = 8 };
+typedef struct {
+    int fd[RG__LISTENERS_MAX], count; // non-blocking
+    char endpoint[RG__ENDPOINT_SIZE]; // the last one as bound
+} rg__listeners_t;
+int rg__tcp_listen(const char *endpoint, rg__listeners_t *listeners);
+void rg__tcp_close(rg__listeners_t *listeners);
 
 // Removes the ipc path and ends the claim.
 void rg__endpoint_release(const char *endpoint, int *lock);
@@ -71,6 +83,10 @@ void rg__zap_destroy(rg__zap_t **zap); // after the socket
 
 zmq_pollitem_t rg__zap_item(rg__zap_t *zap);
 void rg__zap_serve(rg__zap_t *zap); // answers handshakes; logs the keys that it refuses
+
+// 0 if the access list is in force; zap may be NULL. RG_EBUSY if its file cannot be read: no key is allowed
+// until it can be, and it is tried again.
+int rg__zap_check(rg__zap_t *zap);
 
 // The sender of this part of a message, by the current access list. zap NULL: the socket is not encrypted (a
 // unix socket, loopback, or options->insecure), and every sender is an admin. name lives until the next call.

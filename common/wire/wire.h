@@ -17,9 +17,9 @@
 // sockets are never encrypted; without encryption every sender is an admin.
 //
 // ROUTER_MANDATORY, LINGER, MAXMSGSIZE, HANDSHAKE_IVL and heartbeats (of links) are always set (socket.c).
-// What a peer can make a service hold is bounded: connections, queued requests, and replies that it does not
-// read (unread.h). A service that cannot take a request now says RG_EBUSY, and the link sends it again a
-// little later, until its deadline.
+// What a peer can make a service hold is bounded: connections, handshakes and frames in receipt (front.c), queued
+// requests, and replies that it does not read (unread.h). A service that cannot take a request now says RG_EBUSY,
+// and the link sends it again a little later, until its deadline.
 #ifndef RG_WIRE_WIRE_H
 #define RG_WIRE_WIRE_H
 

@@ -1,8 +1,8 @@
-# hostile.sh [N]: N connections (default 1,000) that send garbage, N that send half a message, and a client that asks and
+# hostile.sh [N]: N connections (default 400) that send garbage, N that send half a message, and a client that asks and
 # never reads. The retrieval service keeps answering, and its memory stays below a bound (not checked with sanitizers,
 # which keep freed memory).
 . tests/support/flow.sh
-count=${1:-1000}
+count=${1:-400}
 command -v /usr/bin/python3 >/dev/null || { echo "SKIP: needs python3"; exit 77; }
 write_flow_config
 write_tcp_endpoints

@@ -46,8 +46,12 @@ static void *serve(void *self)
                                     .routes = routes,
                                     .n_routes = sizeof routes / sizeof *routes,
                                     .self = f};
-    const rg_wire_options_t options = {
-        .message_max_mib = 64, .queue = 64, .heartbeat_ms = 2000, .unread_mib = 512, .keys = ""};
+    const rg_wire_options_t options = {.message_max_mib = 64,
+                                       .queue = 64,
+                                       .heartbeat_ms = 2000,
+                                       .unread_mib = 512,
+                                       .connections = 100,
+                                       .keys = ""};
     int err = rg_service_new(&f->service, &options, &spec);
     sem_post(&f->ready);
     if (!err) rg_service_run(f->service);

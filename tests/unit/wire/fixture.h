@@ -19,6 +19,7 @@ static const rg_wire_options_t wire_options = {.message_max_mib = 64,
                                                .queue = 64,
                                                .heartbeat_ms = 2000,
                                                .unread_mib = 512,
+                                               .connections = 100,
                                                .keys = "",
                                                .identity = "services",
                                                .http_address = "127.0.0.1"};
