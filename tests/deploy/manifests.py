@@ -60,3 +60,14 @@ def words(text):
 ours, theirs = words(configuration["rg-unit"]["data"]["RG_SET"]), words(compose["x-environment"]["RG_SET"])
 check(ours == theirs, f"RG_SET differs from docker-compose.yml's: {sorted(ours ^ theirs)}")
 check(compose["services"]["trainer"]["stop_grace_period"] == "15m", "docker-compose.yml: the trainer is killed too soon")
+
+for name, service in compose["services"].items():
+    options = service.get("logging", {}).get("options", {})
+    check("max-size" in options and "max-file" in options, f"docker-compose.yml: the log of {name} has no bound")
+
+# A service that crashes five times in ten seconds is started again all the same: systemd's default is to give it up for good.
+with open("deploy/systemd/rg-unit@.service.in") as file:
+    unit = dict(line.split("=", 1) for line in file.read().splitlines() if "=" in line and not line.startswith("#"))
+check(unit.get("StartLimitIntervalSec") == "0", "rg-unit@.service: some quick crashes end the service for good")
+check(int(unit["RestartSec"]) >= 5, "rg-unit@.service: a service that cannot start uses up the machine")
+check(unit["Restart"] == "on-failure" and unit["UMask"] == "0077", "rg-unit@.service: Restart or UMask is not as wanted")
