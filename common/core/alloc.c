@@ -1,6 +1,7 @@
 #include "common/core/alloc.h"
 
 #include <malloc.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,6 +61,20 @@ void rg_alloc_keep(void)
 {
     mallopt(M_MMAP_THRESHOLD, 32 << 20);
     mallopt(M_TRIM_THRESHOLD, 64 << 20);
+}
+
+// Free blocks between used ones stay with the process even above the limits of rg_alloc_keep: a flood of
+// messages, each on its thread's heap, leaves hundreds of MiB. Giving them back reads all lists of free blocks,
+// so it is done once after each change.
+void rg_alloc_settle(rg_alloc_watch_t *watch)
+{
+    enum { STILL_MAX = 5 };
+    const double change = 8 << 20, now = rg_memory_bytes();
+    watch->still = fabs(now - watch->last) < change / 8 ? watch->still + 1 : 0;
+    watch->last = now;
+    if (watch->still < STILL_MAX || fabs(now - watch->kept) < change) return;
+    malloc_trim(0);
+    watch->kept = rg_memory_bytes();
 }
 
 double rg_memory_bytes(void)

@@ -16,9 +16,17 @@ char *rg_strdup(const char *text);
 char *rg_format_list(const char *fmt, va_list args) __attribute__((format(printf, 1, 0)));
 char *rg_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-// Lets the process keep freed memory instead of returning it to the kernel: messages and images have the same
+// Lets the process keep freed memory instead of returning it to the kernel at once: messages and images have the same
 // sizes again and again, and fresh pages cost more than filling them.
 void rg_alloc_keep(void);
+
+// Gives memory that is free back to the kernel once a flood is over: when the process has grown or shrunk, and
+// then stayed as it is for five calls. A loop calls it every second or so. Begins zeroed.
+typedef struct {
+    double kept, last; // resident bytes: after memory was given back, at the last call
+    int still;         // calls since they changed
+} rg_alloc_watch_t;
+void rg_alloc_settle(rg_alloc_watch_t *watch);
 
 double rg_memory_bytes(void);    // resident memory of this process; 0 if it is unknown
 double rg_peak_memory_mib(void); // the largest resident memory so far

@@ -243,7 +243,7 @@ void rg_remove_leftovers(const char *folder)
 // ---- folders
 
 // Makes each prefix of the path that ends before a slash, then the path.
-int rg_mkdirs(const char *path)
+static int make_folders(const char *path, mode_t mode)
 {
     char *partial = rg_strdup(path);
     int err = 0;
@@ -251,7 +251,7 @@ int rg_mkdirs(const char *path)
         if (*p != '/' && *p != 0) continue;
         char kept = *p;
         *p = 0;
-        if (mkdir(partial, 0755) != 0 && errno != EEXIST)
+        if (mkdir(partial, mode) != 0 && errno != EEXIST)
             err = rg_fail_errno(RG_EIO, "%s: cannot make folder", partial);
         else if (!rg_is_folder(partial))
             err = rg_fail(RG_EIO, "%s: cannot make folder: there is a file of that name", partial);
@@ -260,6 +260,16 @@ int rg_mkdirs(const char *path)
     }
     free(partial);
     return err;
+}
+
+int rg_mkdirs(const char *path)
+{
+    return make_folders(path, 0755);
+}
+
+int rg_mkdirs_private(const char *path)
+{
+    return make_folders(path, 0700);
 }
 
 int rg_mkdirs_for(const char *path)

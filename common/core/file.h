@@ -44,7 +44,8 @@ int rg_write_all(int fd, const char *path, const void *data, size_t size);
 
 // Makes the folder and its parents; existing ones are fine. RG_EIO, RG_EFULL.
 int rg_mkdirs(const char *path);
-int rg_mkdirs_for(const char *path); // the folders that the file of this path lies in
+int rg_mkdirs_private(const char *path); // those that it makes are the user's alone (0700)
+int rg_mkdirs_for(const char *path);     // the folders that the file of this path lies in
 
 int rg_exists(const char *path);    // 1 or 0
 int rg_is_folder(const char *path); // 1 or 0

@@ -34,14 +34,8 @@ void rg_accept_limit(int descriptors)
 
 static void log_hung_up(int limit)
 {
-    static rg_log_limit_t logged;
-    static atomic_flag busy = ATOMIC_FLAG_INIT; // several threads accept
-    unsigned unlogged;
-    if (atomic_flag_test_and_set(&busy)) return;
-    if (rg_log_limit_pass(&logged, &unlogged))
-        rg_log(RG_LOG_WARN, "connection-refused",
-               "reason=\"%d descriptors are in use: see limits.connections\" unlogged=%u", limit, unlogged);
-    atomic_flag_clear(&busy);
+    rg_log(RG_LOG_WARN, "connection-refused", "reason=\"%d descriptors are in use: see limits.connections\"",
+           limit);
 }
 
 // Visible to the libraries, which find it before that of the C library.

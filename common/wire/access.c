@@ -170,7 +170,6 @@ struct rg__zap {
     rg_failure_t failure; // why the list cannot be read; the list is empty then
     double retry_ms;      // when it is tried again
     zsock_t *socket;      // REP
-    rg_log_limit_t refused;
 };
 
 int rg__curve_client(const rg_wire_options_t *options, zsock_t *socket)
@@ -313,11 +312,9 @@ static char *text_of(zmq_msg_t *part)
 }
 
 // The address is logged by the front (front.c).
-static void log_refused(rg__zap_t *zap, const char *key)
+static void log_refused(const char *key)
 {
-    unsigned unlogged;
-    if (rg_log_limit_pass(&zap->refused, &unlogged))
-        rg_log(RG_LOG_WARN, "key-refused", "key=%.*s... unlogged=%u", KEY_SHOWN, key, unlogged);
+    rg_log(RG_LOG_WARN, "key-refused", "key=%.*s...", KEY_SHOWN, key);
 }
 
 // The key becomes the user id of the connection, so that each message is checked against the current list.
@@ -334,7 +331,7 @@ static void answer_handshake(rg__zap_t *zap, rg__parts_t *request)
     } else if (zap->failure.err) { // 300: the peer tries again
         zstr_sendx(zap->socket, "1.0", id, "300", "the access list cannot be read", "", "", NULL);
     } else {
-        log_refused(zap, key);
+        log_refused(key);
         zstr_sendx(zap->socket, "1.0", id, "400", "this key is not allowed", "", "", NULL);
     }
     free(id);

@@ -83,7 +83,6 @@ struct rg__front {
     struct sockaddr_un inside;
     socklen_t inside_size;
     rg_worker_t *worker;
-    rg_log_limit_t dropped;
     atomic_int connections, refused;
     unsigned char scratch[CHUNK];
 };
@@ -96,11 +95,8 @@ static int slots(const rg__front_t *front)
 
 static void log_drop(rg__front_t *front, const char *address, const char *reason)
 {
-    unsigned unlogged;
     atomic_fetch_add(&front->refused, 1);
-    if (rg_log_limit_pass(&front->dropped, &unlogged))
-        rg_log(RG_LOG_WARN, "connection-refused", "address=%s reason=\"%s\" unlogged=%u", address, reason,
-               unlogged);
+    rg_log(RG_LOG_WARN, "connection-refused", "address=%s reason=\"%s\"", address, reason);
 }
 
 static void release_frame_budget(rg__front_t *front, peer_t *peer)

@@ -64,9 +64,9 @@ struct rg_service {
     size_t frame_max;
     const struct rg_config *config; // for describe, as in rg_wire_options_t
     void (*describe)(const struct rg_config *config, rg_msg_t *reply);
-    double started_ms;
-    rg__zap_t *zap;     // of an encrypted socket, or NULL
-    rg_log_limit_t bad; // of bad-request lines
+    double started_ms, tidy_ms; // tidy_ms: when tidy_up is due
+    rg_alloc_watch_t memory;
+    rg__zap_t *zap; // of an encrypted socket, or NULL
     rg__traffic_t *traffic;
     rg__unread_t *unread;
     rg_http_t *http; // NULL: off
@@ -348,21 +348,18 @@ static int open_http(rg_service_t *service, const rg_wire_options_t *options)
 }
 
 // ---- requests
-// Logs requests that are malformed or not allowed, a few per second.
-static void log_bad_request(rg_service_t *service)
+// Logs requests that are malformed or not allowed.
+static void log_bad_request(void)
 {
-    unsigned unlogged;
-    if (rg_log_limit_pass(&service->bad, &unlogged))
-        rg_log(RG_LOG_WARN, "bad-request", "error=\"%s\" unlogged=%u", rg_error(), unlogged);
+    rg_log(RG_LOG_WARN, "bad-request", "error=\"%s\"", rg_error());
 }
 
-static int check_role(rg_service_t *service, const rg__sender_t *sender, enum rg_role needed,
-                      const char *request)
+static int check_role(const rg__sender_t *sender, enum rg_role needed, const char *request)
 {
     if (sender->role <= needed) return 0;
     int err = rg_fail(RG_EACCES, "a %s needs the %s role, and the role of %s is %s", request,
                       rg_role_name(needed), sender->name, rg_role_name(sender->role));
-    log_bad_request(service);
+    log_bad_request();
     return err;
 }
 
@@ -385,7 +382,7 @@ static int handle_request(rg_service_t *service, const rg_peer_t *peer, const rg
     if (!route && !is_status && !is_stats) return rg_fail(RG_EINVAL, "does not take a %s", name);
     int err = rg__zap_check(service->zap);
     if (err) return err;
-    err = check_role(service, sender, route ? route->role : RG_ROLE_READER, name);
+    err = check_role(sender, route ? route->role : RG_ROLE_READER, name);
     if (err) return err;
     if (is_status) return reply_status(service, peer, request);
     if (route && !route->early && service->readiness.state != RG_SERVICE_READY)
@@ -398,7 +395,7 @@ static int handle_request(rg_service_t *service, const rg_peer_t *peer, const rg
 static void reject_unreadable(rg_service_t *service)
 {
     rg__traffic_unreadable(service->traffic);
-    log_bad_request(service);
+    log_bad_request();
 }
 
 // Over encrypted tcp a client is its key, over a unix socket its process. Without either, and within this
@@ -493,6 +490,16 @@ static long poll_timeout_ms(const rg_service_t *service)
     return links < 0 || (readiness >= 0 && readiness < links) ? readiness : links;
 }
 
+// What is due every second or so: lines about lines that were left out, and memory that a flood has left.
+static void tidy_up(rg_service_t *service)
+{
+    double now = rg_clock_ms();
+    if (now < service->tidy_ms) return;
+    service->tidy_ms = now + TICK_MS;
+    rg_log_settle(now / 1e3);
+    rg_alloc_settle(&service->memory);
+}
+
 static int poll_round(rg_service_t *service)
 {
     zmq_pollitem_t items[3 + FDS_MAX + LINKS_MAX * RG__LINK_ITEMS];
@@ -512,6 +519,7 @@ static int poll_round(rg_service_t *service)
     if (service->zap) rg__zap_serve(service->zap);
     serve_links(service);
     serve_socket(service);
+    tidy_up(service);
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/config/services.h"
 #include "common/core/alloc.h"
@@ -90,6 +91,7 @@ void rg_main_init(int argc, char **argv, const char *service, const char *doc, r
     free(options.overrides);
     free(text);
     if (err) exit(rg_main_fail(err));
+    umask(077); // images, weights and locks are this user's alone
     rg_alloc_keep();
     block_signals();
     limit_connections(config, service);

@@ -257,7 +257,7 @@ static int fail_in_use(const char *endpoint, int fd)
 static int take_lock(const char *endpoint, const char *path, int *lock)
 {
     char *name = rg_format("%s.lock", path);
-    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0644), err = 0;
+    int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600), err = 0;
     if (fd < 0)
         err = rg_fail_errno(RG_EIO, "%s: cannot open", name);
     else if (flock(fd, LOCK_EX | LOCK_NB) != 0)

@@ -35,7 +35,6 @@ struct rg__unread {
     size_t limit;
     double patience_ms;
     atomic_size_t bytes;
-    rg_log_limit_t dropped; // of reader-dropped lines
     account_t accounts[ACCOUNTS_MAX];
 };
 
@@ -116,16 +115,14 @@ static void open_account(account_t *account, const rg_peer_t *peer)
 static void break_connection(rg__unread_t *unread, account_t *account)
 {
     struct stat info;
-    unsigned unlogged;
     double quiet_ms = account ? rg_clock_ms() - (double)atomic_load(&account->moved_ms) : -1;
     if (quiet_ms < unread->patience_ms || fstat(account->peer.socket, &info) != 0 ||
         !S_ISSOCK(info.st_mode) || info.st_ino != account->inode)
         return;
     account->broken = 1;
     shutdown(account->peer.socket, SHUT_RDWR);
-    if (rg_log_limit_pass(&unread->dropped, &unlogged))
-        rg_log(RG_LOG_WARN, "reader-dropped", "unread_bytes=%zu quiet_s=%.0f unlogged=%u",
-               atomic_load(&account->unread), quiet_ms / 1e3, unlogged);
+    rg_log(RG_LOG_WARN, "reader-dropped", "unread_bytes=%zu quiet_s=%.0f", atomic_load(&account->unread),
+           quiet_ms / 1e3);
 }
 
 static int check_budget(rg__unread_t *unread, const survey_t *found, size_t bytes)

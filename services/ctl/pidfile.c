@@ -36,9 +36,9 @@ int rg_pidfile_take(const rg_config_t *config, int *out)
 {
     char path[RG_PATH_SIZE];
     rg_config_path(config, "rg.pid", path);
-    int err = rg_mkdirs(config->run);
+    int err = rg_mkdirs_private(config->run);
     while (!err) {
-        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (fd < 0) return rg_fail_errno(RG_EIO, "%s: cannot open", path);
         if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
             err = errno == EWOULDBLOCK
@@ -69,7 +69,7 @@ int rg_pidfile_open_entries(const rg_config_t *config, int *fd)
 {
     char path[RG_PATH_SIZE];
     rg_config_path(config, "rg.services", path);
-    *fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    *fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     return *fd < 0 ? rg_fail_errno(RG_EIO, "%s: cannot open", path) : 0;
 }
 

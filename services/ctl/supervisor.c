@@ -17,6 +17,8 @@
 // while `up` waits are different: if a service is given up, or ends by itself with an error at its first
 // start, everything is stopped.
 //
+// Logs. Every ROTATE_EVERY_MS logs that are too large are rotated (service_log.h).
+//
 // Sudden death. Each service asks the kernel for SIGTERM when its parent dies (PR_SET_PDEATHSIG), so kill -9
 // of the supervisor leaves no service behind. The lock on RUN/rg.pid (pidfile.h) is taken before the fork,
 // and the supervisor inherits it; the kernel drops it when the supervisor ends, however it ends.
@@ -32,6 +34,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -43,8 +46,9 @@
 #include "common/core/log.h"
 #include "services/ctl/notices.h"
 #include "services/ctl/pidfile.h"
+#include "services/ctl/service_log.h"
 
-enum { DEATHS_MAX = 5 };
+enum { DEATHS_MAX = 5, ROTATE_EVERY_MS = 2000 };
 static const double pause_min_s = 1, pause_max_s = 60, young_s = 5;
 
 typedef struct {
@@ -67,31 +71,9 @@ typedef struct {
     int entries; // RUN/rg.services
     int notices; // socket
     char notices_name[RG_NOTICE_NAME];
+    double rotate_ms; // when to look at the logs' sizes again
     int stopping;
 } supervisor_t;
-
-void rg_supervisor_log(const rg_config_t *config, const char *name, char out[RG_PATH_SIZE])
-{
-    char file[RG_NAME_SIZE];
-    snprintf(file, sizeof file, "logs/%s.log", name);
-    rg_config_path(config, file, out);
-}
-
-// Standard input reads nothing; standard output and error are appended to the log.
-static int redirect(const rg_config_t *config, const char *name)
-{
-    char path[RG_PATH_SIZE];
-    rg_supervisor_log(config, name, path);
-    int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    int log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-    if (nothing < 0 || log < 0) return rg_fail_errno(RG_EIO, "%s: cannot open", path);
-    dup2(nothing, STDIN_FILENO);
-    dup2(log, STDOUT_FILENO);
-    dup2(log, STDERR_FILENO);
-    close(nothing);
-    close(log);
-    return 0;
-}
 
 // In the forked child: turns it into the service.
 __attribute__((noreturn)) static void exec_service(const supervisor_t *self, const char *name,
@@ -104,7 +86,7 @@ __attribute__((noreturn)) static void exec_service(const supervisor_t *self, con
     int n = 0;
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != supervisor) _exit(1); // the supervisor died before the line above
-    if (redirect(&options->config, name) != 0) _exit(1);
+    if (rg_service_log_redirect(&options->config, name) != 0) _exit(1);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -198,38 +180,12 @@ static void stop_all(supervisor_t *self)
 
 // ---- the end of a service
 
-// Reads the end of a log, at most size - 1 bytes.
-static void read_tail(const char *path, char *out, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    off_t length = fd < 0 ? 0 : lseek(fd, 0, SEEK_END), most = (off_t)size - 1;
-    ssize_t n = length > 0 ? pread(fd, out, size - 1, length > most ? length - most : 0) : 0;
-    if (fd >= 0) close(fd);
-    out[n > 0 ? n : 0] = 0;
-}
-
-// The error="..." of the last line of a log, or the whole line, as a sentence. free() it.
-static char *last_words(const char *path)
-{
-    char tail[2048];
-    read_tail(path, tail, sizeof tail);
-    for (size_t n = strlen(tail); n > 0 && tail[n - 1] == '\n';) tail[--n] = 0;
-    char *line = strrchr(tail, '\n');
-    line = line ? line + 1 : tail;
-    char *error = strstr(line, " error=\""), *end = error ? strrchr(error, '"') : NULL;
-    if (error) {
-        line = error + strlen(" error=\"");
-        if (end >= line) *end = 0;
-    }
-    return rg_strdup(line);
-}
-
 // Why a service ended, as a sentence. free() it.
 static char *describe_end(const supervisor_t *self, const child_t *child, int status)
 {
     char path[RG_PATH_SIZE], *sentence;
-    rg_supervisor_log(&self->spec->options->config, child->name, path);
-    char *words = last_words(path);
+    rg_service_log_path(&self->spec->options->config, child->name, path);
+    char *words = rg_service_log_last_words(path);
     if (WIFSIGNALED(status))
         sentence =
             rg_format("the %s was killed by SIG%s%s; the last line of its log is: %s (log: %s)", child->name,
@@ -345,6 +301,23 @@ static int start_due(supervisor_t *self)
     return next < 0 ? -1 : next <= now ? 0 : (int)(1000 * (next - now)) + 1;
 }
 
+// Bounds the logs. Returns when to call it again, in milliseconds.
+static int rotate_logs(supervisor_t *self)
+{
+    const rg_config_t *config = &self->spec->options->config;
+    char path[RG_PATH_SIZE];
+    double now = rg_clock_ms();
+    if (now < self->rotate_ms) return (int)(self->rotate_ms - now) + 1;
+    self->rotate_ms = now + ROTATE_EVERY_MS;
+    for (int i = 0; i <= self->n; i++) {
+        rg_service_log_path(config, i < self->n ? self->child[i].name : "supervisor", path);
+        if (rg_service_log_rotate(path, RG_SERVICE_LOG_MAX) != 0)
+            rg_log(RG_LOG_ERROR, "log-not-rotated", "error=\"%s\"", rg_error());
+    }
+    rg_log_settle(rg_clock_s());
+    return ROTATE_EVERY_MS;
+}
+
 static int count_alive(const supervisor_t *self)
 {
     int n = 0;
@@ -359,7 +332,8 @@ static void supervise(supervisor_t *self)
     do {
         struct pollfd events[] = {{.fd = self->signals, .events = POLLIN},
                                   {.fd = self->notices, .events = POLLIN}};
-        poll(events, 2, start_due(self));
+        int start = start_due(self), rotate = rotate_logs(self);
+        poll(events, 2, start >= 0 && start < rotate ? start : rotate);
         read_notices(self); // first: what a service told before it ended
         read_signals(self);
     } while (!self->stopping || count_alive(self));
@@ -373,7 +347,8 @@ __attribute__((noreturn)) static void supervisor_main(const rg_supervisor_spec_t
     const rg_config_t *config = &spec->options->config;
     sigset_t mine;
     rg_log_init("supervisor", RG_LOG_INFO);
-    if (!spec->attached && (setsid() < 0 || redirect(config, "supervisor") != 0)) _exit(1);
+    umask(077); // what it and the services write is its user's alone
+    if (!spec->attached && (setsid() < 0 || rg_service_log_redirect(config, "supervisor") != 0)) _exit(1);
     sigemptyset(&mine);
     sigaddset(&mine, SIGCHLD);
     sigaddset(&mine, SIGTERM);
@@ -399,7 +374,7 @@ int rg_supervisor_start(const rg_supervisor_spec_t *spec, pid_t *out_pid, int *o
     int err = rg_pidfile_take(&spec->options->config, &pidfile);
     if (err) return err;
     rg_config_path(&spec->options->config, "logs", logs);
-    if ((err = rg_mkdirs(logs)) != 0) goto out;
+    if ((err = rg_mkdirs_private(logs)) != 0) goto out;
     if (pipe2(ends, O_CLOEXEC) != 0) {
         err = rg_fail_errno(RG_ELIMIT, "cannot make a pipe");
         goto out;

@@ -3,7 +3,7 @@
 // ends five times in a row before it is ready, and stops them all on SIGTERM, or kills them on SIGUSR1. If the
 // supervisor is killed, the kernel ends the services with it.
 //
-// Each service writes to RUN/logs/SERVICE.log, the supervisor to RUN/logs/supervisor.log.
+// Each service writes to RUN/logs/SERVICE.log, the supervisor to RUN/logs/supervisor.log (service_log.h).
 #ifndef RG_CTL_SUPERVISOR_H
 #define RG_CTL_SUPERVISOR_H
 
@@ -27,8 +27,5 @@ typedef struct {
 // directory has a supervisor already.
 enum { RG_REPORT_TEXT = 2048 };
 int rg_supervisor_start(const rg_supervisor_spec_t *spec, pid_t *pid, int *report);
-
-// RUN/logs/NAME.log.
-void rg_supervisor_log(const rg_config_t *config, const char *name, char out[RG_PATH_SIZE]);
 
 #endif

@@ -24,7 +24,6 @@ typedef struct {
     rg_page_t page;
     rg_runs_t runs;
     double runs_s; // when the runs were listed; 0: never
-    rg_log_limit_t wrong_tokens;
 } rg_gateway_t;
 
 // The handlers. self is the gateway. openapi.yaml describes requests and answers.

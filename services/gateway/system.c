@@ -32,11 +32,9 @@ static const struct {
     [RG_ACCESS_ORIGIN] = {403, "the request comes from a page of another origin"},
 };
 
-static void log_wrong_token(rg_gateway_t *gateway)
+static void log_wrong_token(void)
 {
-    unsigned unlogged;
-    if (rg_log_limit_pass(&gateway->wrong_tokens, &unlogged))
-        rg_log(RG_LOG_WARN, "wrong-token", "unlogged=%u", unlogged);
+    rg_log(RG_LOG_WARN, "wrong-token", "status=%u", refusals[RG_ACCESS_TOKEN].status);
 }
 
 static enum rg_access_verdict check_access(const rg_gateway_t *gateway, const rg_http_request_t *request,
@@ -58,7 +56,7 @@ int rg_gateway_admit(void *self, rg_http_request_t *request)
     rg_access_request_t head;
     enum rg_access_verdict verdict = check_access(gateway, request, rg_http_path(request), &head);
     if (verdict == RG_ACCESS_ALLOWED) return 1;
-    if (verdict == RG_ACCESS_TOKEN && rg_http_access_has_credentials(&head)) log_wrong_token(gateway);
+    if (verdict == RG_ACCESS_TOKEN && rg_http_access_has_credentials(&head)) log_wrong_token();
     rg_api_reply_refuse(self, request, refusals[verdict].status, refusals[verdict].sentence);
     return 0;
 }
@@ -86,7 +84,7 @@ void rg_gateway_post_session(void *self, rg_http_request_t *request)
         open_session(gateway, request, has_token);
         return;
     }
-    log_wrong_token(gateway);
+    log_wrong_token();
     rg_api_reply_refuse(self, request, 401, "this is not the token of this gateway");
 }
 

@@ -69,11 +69,9 @@ struct rg_batcher {
     uint8_t *state;   // [ranks]
     broken_t *broken; // [n_broken], in the order found
     uint32_t n_broken;
-    rg_log_limit_t log_limit;
     // images that were read with warnings
     uint8_t *odd; // [set->count]
     uint32_t n_odd;
-    rg_log_limit_t odd_log;
 };
 
 void rg_batcher_new(rg_batcher_t **out, const rg_config_t *config, const rg_dataset_t *set)
@@ -203,13 +201,10 @@ static void read_labels(const rg_batcher_t *self, uint32_t rank, uint8_t *labels
 // Counts an image that breaks the rules of its format, but was read whole.
 static void note_odd(rg_batcher_t *self, uint32_t image, const char *origin, const char *warning)
 {
-    unsigned unlogged;
     if (self->odd[image]) return;
     self->odd[image] = 1;
     self->n_odd++;
-    if (rg_log_limit_pass(&self->odd_log, &unlogged))
-        rg_log(RG_LOG_WARN, "odd-image", "file=\"%s\" warning=\"%s\" odd=%u unlogged=%u", origin, warning,
-               self->n_odd, unlogged);
+    rg_log(RG_LOG_WARN, "odd-image", "file=\"%s\" warning=\"%s\" odd=%u", origin, warning, self->n_odd);
 }
 
 static int read_image(rg_batcher_t *self, uint32_t image, uint8_t *pixels, uint8_t id[RG_ID_SIZE])
@@ -274,14 +269,11 @@ static uint32_t broken_max(const rg_batcher_t *self)
 static int leave_out(rg_batcher_t *self, uint32_t rank)
 {
     uint32_t n = self->n_broken, most = broken_max(self);
-    unsigned unlogged;
     if ((n & (n - 1)) == 0) self->broken = rg_realloc(self->broken, (n ? 2 * n : 1) * sizeof *self->broken);
     self->broken[n] = (broken_t){rank, rg_strdup(rg_error())};
     self->state[rank] = BROKEN;
     self->n_broken++;
-    if (rg_log_limit_pass(&self->log_limit, &unlogged))
-        rg_log(RG_LOG_WARN, "broken-image", "error=\"%s\" broken=%u allowed=%u unlogged=%u", rg_error(),
-               n + 1, most, unlogged);
+    rg_log(RG_LOG_WARN, "broken-image", "error=\"%s\" broken=%u allowed=%u", rg_error(), n + 1, most);
     if (n + 1 <= most) return 0;
     return rg_fail(RG_EFORMAT,
                    "%u of %u training images are broken or missing, more than data.broken_share: %g allows; "

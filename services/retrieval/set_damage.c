@@ -51,11 +51,10 @@ static int enter_label(rg_set_t *set, uint64_t label)
 
 void rg_set_note_damaged(rg_set_t *set, uint64_t label)
 {
-    unsigned unlogged = 0;
     pthread_mutex_lock(&set->damage_lock);
-    int logged = enter_label(set, label) && rg_log_limit_pass(&set->damage_log, &unlogged);
+    int is_new = enter_label(set, label);
     pthread_mutex_unlock(&set->damage_lock);
-    if (logged) rg_log(RG_LOG_WARN, "image-damaged", "error=\"%s\" unlogged=%u", rg_error(), unlogged);
+    if (is_new) rg_log(RG_LOG_WARN, "image-damaged", "error=\"%s\"", rg_error());
 }
 
 size_t rg_set_damaged(rg_set_t *set)

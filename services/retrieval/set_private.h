@@ -17,11 +17,10 @@ struct rg_set {
     rg_view_t *view;             // the published one
     atomic_uint switches;        // how often the current model has changed
     atomic_size_t untrainable;   // rows that were too few to train the index; 0: no such attempt
-    pthread_mutex_t damage_lock; // for the next four
+    pthread_mutex_t damage_lock; // for the next three
     uint64_t *damaged;           // labels, ascending; owned
     size_t n_damaged, damaged_capacity;
     int is_damage_new;
-    rg_log_limit_t damage_log;
     uint64_t tombstones_swept; // how many were left by the last sweep (set_change.c)
 };
 

@@ -237,7 +237,7 @@ static int check_store_version(rg_store_t *store)
 
 int rg_store_open(rg_store_t **out, const char *path, size_t map_bytes)
 {
-    int err = rg_exists(path) ? 0 : rg_mkdirs(path);
+    int err = rg_exists(path) ? 0 : rg_mkdirs_private(path);
     if (err) return err;
     rg_store_t *store = rg_alloc(sizeof *store);
     *store = (rg_store_t){.path = rg_strdup(path), .map_bytes = map_bytes, .owner = -1};
@@ -305,7 +305,7 @@ int rg_store_copy(rg_store_t *store)
 {
     char *folder = rg__store_copy_folder(store), *data = rg_format("%s/data.mdb", folder);
     unlink(data); // left by a compaction that was killed
-    int err = rg_mkdirs(folder);
+    int err = rg_mkdirs_private(folder);
     int rc = err ? 0 : mdb_env_copy2(store->env, folder, MDB_CP_COMPACT);
     if (rc) err = rg__store_fail(store, rc, "copy");
     if (!err) err = sync_file(data);

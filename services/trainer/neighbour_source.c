@@ -94,12 +94,10 @@ void rg_neighbour_source_begin(rg_neighbour_source_t *source, const rg_batch_t *
 
 static void warn_missing(rg_neighbour_source_t *source, const rg_checkpoint_info_t *info, uint64_t before)
 {
-    unsigned unlogged;
     if (info->missing_neighbours == before || rg_ranks_rank(source->ranks) > 0) return;
-    if (rg_log_limit_pass(&source->warned, &unlogged))
-        rg_log(RG_LOG_WARN, "neighbours-missing", "stage=%s iteration=%llu missing=%llu of=%llu unlogged=%u",
-               info->stage, (unsigned long long)info->iteration, (unsigned long long)info->missing_neighbours,
-               (unsigned long long)(info->retrieved + info->missing_neighbours), unlogged);
+    rg_log(RG_LOG_WARN, "neighbours-missing", "stage=%s iteration=%llu missing=%llu of=%llu", info->stage,
+           (unsigned long long)info->iteration, (unsigned long long)info->missing_neighbours,
+           (unsigned long long)(info->retrieved + info->missing_neighbours));
 }
 
 void rg_neighbour_source_count(rg_neighbour_source_t *source, rg_checkpoint_info_t *info)

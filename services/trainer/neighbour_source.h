@@ -20,7 +20,6 @@ typedef struct {
     uint64_t seed;            // of the configuration
     const rg_batch_t *batch;  // of the step under way, borrowed,
     int targets;              // and its targets
-    rg_log_limit_t warned;    // of the lines about missing neighbours
 } rg_neighbour_source_t;
 
 // Counts continue from info, on rank 0, which also asks whether the retrieval set can guide, unless the stage

@@ -1,8 +1,9 @@
 # up starts a service, a second up is refused, a killed service is started again, down stops it. One service
-# is enough to show it.
+# is enough to show it. Logs are bounded, and files are the user's alone.
 . tests/support/lib.sh
 need retrieval
 write_config
+umask 022
 config="--config $work/config.yaml"
 
 pid_of() { sed -E 's/.*"pid":([0-9]+).*/\1/' "$work/out"; }
@@ -21,6 +22,16 @@ second=$(pid_of)
 [ "$second" != "$first" ] || fail "the killed service still answers"
 [ -s "$work/run/logs/retrieval.log" ] || fail "no log of the service"
 grep -q "ended service=retrieval signal=9" "$work/run/logs/supervisor.log" || fail "the supervisor did not log the death"
+
+# A log that has grown too large is emptied, and its lines are kept once.
+log=$work/run/logs/retrieval.log
+head -c 9M /dev/zero >>"$log"
+until [ -s "$log.1" ] && [ "$(stat -c %s "$log")" -lt 8388608 ]; do sleep 0.1; done # the test's timeout ends this
+
+# Images, weights and locks are nobody else's, whatever the umask.
+run 0 status $config retrieval
+open_to_others=$(find "$work/run" -perm /077)
+[ -e "$work/run/store/data.mdb" ] && [ -z "$open_to_others" ] || fail "other users may open $open_to_others"
 
 run 0 down $config
 out_has "stopped \(pid [0-9]+\)"

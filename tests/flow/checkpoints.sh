@@ -2,6 +2,7 @@
 # Files that an administrator names by mistake, such as a pipe, do not stop the encoder.
 . tests/support/flow.sh
 write_flow_config
+umask 022
 checkpoint=$work/run/stage1.safetensors tensor=ema.content.in.weight
 
 # flip FILE: one bit in the middle of the tensor.
@@ -53,6 +54,9 @@ cmp "$checkpoint" "$work/whole" || fail "trained on to other weights"
 cmp "$checkpoint.previous" "$work/whole.previous" || fail "the previous checkpoint is not that of iteration 3"
 [ -e "$checkpoint.damaged" ] || fail "the damaged checkpoint is gone"
 [ "$(field encoder iteration)" -eq 6 ] || fail "the encoder serves iteration $(field encoder iteration) after training"
+
+# What the trainer, the encoder and the others wrote is the user's alone.
+[ -z "$(find "$work/run" -perm /077)" ] || fail "other users may open $(find "$work/run" -perm /077 | tr '\n' ' ')"
 
 # With both damaged nothing is begun anew by itself.
 flip "$checkpoint"

@@ -22,6 +22,7 @@
 #include "services/ctl/caller.h"
 #include "services/ctl/command.h"
 #include "services/ctl/output.h"
+#include "services/ctl/service_log.h"
 #include "services/ctl/supervisor.h"
 
 enum {
@@ -132,7 +133,7 @@ static int follow_line(up_wait_t *wait, char *line)
 static int fail_supervisor(const rg_config_t *config)
 {
     char log[RG_PATH_SIZE];
-    rg_supervisor_log(config, "supervisor", log);
+    rg_service_log_path(config, "supervisor", log);
     return rg_fail(RG_EREMOTE, "the supervisor ended: see %s", log);
 }
 
