@@ -6,6 +6,10 @@ need_engine
 build_image --target build -t rg-unit-build
 docker run --rm rg-unit-build sh -c 'cat build/rg-unit_*.deb' >"$work/rg-unit.deb"
 
+if command -v lintian >/dev/null; then
+    lintian --fail-on error,warning "$work/rg-unit.deb" >"$work/out" 2>"$work/err" || fail "lintian finds faults in the package"
+fi
+
 docker run --rm -i --network host -v "$work:/package:ro" debian:bookworm-slim sh -eu >"$work/out" 2>"$work/err" <<'END' ||
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q

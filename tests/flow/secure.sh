@@ -45,6 +45,9 @@ as wendy 0 add-images "$work/extra"
 [ "$(field retrieval images)" -eq 56 ] || fail "the retrieval set holds $(field retrieval images) of 56 images"
 as wendy 1 remove "$image"
 refused remove admin wendy writer
+# Only an administrator names files that a service shall read.
+as wendy 1 reindex --checkpoint "$work/run/stage2.safetensors"
+refused load admin wendy writer
 
 # A key is withdrawn while everything runs. The client still has its files.
 run 0 keys remove wendy
