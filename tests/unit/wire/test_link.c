@@ -231,8 +231,8 @@ static void a_connection_may_break_any_number_of_times_while_the_service_runs(vo
     fixture_start(f);
     while (uptime_s(f) < 2) assert_int_equal(rg_link_poll(f->link, 100), 0);
     assert_asks(f, HANG_UP);
-    assert_int_equal(f->server.n_hung_up, 4);
     server_stop(&f->server);
+    assert_int_equal(f->server.n_hung_up, 4);
 }
 
 static void a_late_reply_is_nobodys(void **state)
