@@ -1,7 +1,7 @@
 #!/bin/sh
 # The main job on synthetic faces, from a bare Debian 12 to pictures: installs, builds, draws faces, starts the services,
 # trains all three stages at smoke scale, adds unannotated images while stage 3 trains, queries, translates, and leaves
-# grids and a report in out/.  A second run reuses what is there.
+# grids and a report in out/.  It ends with one screen that sums up.  A second run reuses what is there.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -40,7 +40,7 @@ number() { sed -n "s/.*\"$1\": *\([0-9][0-9]*\).*/\1/p" | tail -n 1; }
 say "stage 3, and unannotated images added while it trains"
 rg-ctl train --stage 3 --json >$out/stage3.json 2>$out/stage3.log &
 training=$!
-iteration() { rg-ctl status trainer | sed -n 's/.*stage=stage3.* iteration=\([0-9]*\).*/\1/p'; }
+iteration() { rg-ctl status --json trainer | sed -n 's/.*"stage":"stage3".*"iteration":"\{0,1\}\([0-9]*\).*/\1/p'; }
 while kill -0 $training 2>/dev/null; do
     at=$(iteration || true)
     [ "${at:-0}" -lt 1 ] || break
@@ -51,7 +51,7 @@ rg-ctl add-images $out/extra
 wait $training || { cat $out/stage3.log >&2; exit 1; }
 
 say "evaluate"
-for stage in classifier 1 2 3; do rg-ctl evaluate --stage $stage; done | tee $out/evaluation.txt
+for stage in classifier 1 2 3; do rg-ctl evaluate --stage $stage; done >$out/evaluation.txt
 
 say "query and translate"
 rg-ctl query --image $out/extra/000001.jpg --attr Blond_Hair=1,Young=0 -k 10 --out $out/query.png
@@ -69,11 +69,10 @@ rg-ctl translate --image $out/extra/000001.jpg --out $out/translate.png
     echo
     cat $out/evaluation.txt
 } >$report
-say "report: $report"
-cat $report
+rg-ctl report >/dev/null
 [ "$(number retrieved_new <$out/stage3.json)" -gt 0 ] || {
+    cat $report
     echo "quickstart: stage 3 retrieved no image that was added while it trained" >&2
     exit 1
 }
-say "pictures"
-ls $out/*.png $out/run/samples/*.png
+./deploy/summary.sh $out

@@ -100,8 +100,17 @@ static int evaluate(void *self, const rg_peer_t *peer, const rg_msg_t *request)
 {
     const Rg__V1__EvaluateRequest *body = rg_msg_body(request);
     rg_msg_t *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_EVALUATE_REPLY);
-    ((Rg__V1__EvaluateReply *)rg_msg_body(reply))->report =
-        rg_msg_text(reply, "{\"of\":\"%s\",\"p_at_10\":0.5}", body->stage);
+    ((Rg__V1__EvaluateReply *)rg_msg_body(reply))->report = rg_msg_text(
+        reply,
+        "{\"stage\":\"%s\",\"iteration\":7,\"iterations\":9,\"weights\":\"w1\",\"extractor\":\"net-%080d\","
+        "\"split\":\"test\",\"images\":19962,\"img_size\":128,\"k\":10,\"outputs\":10,\"sources\":100,"
+        "\"seed\":1,"
+        "\"frechet_latent\":-1.2345e-05,\"frechet_reference\":21.5,\"frechet_floor\":5.25,"
+        "\"wanted_accuracy_latent\":0.75,\"ceiling_accuracy\":0.875,\"wanted_accuracy_latent_random\":0.125,"
+        "\"images_latent.Male\":123456,\"wanted_accuracy_latent.Male\":0.5,\"ceiling_accuracy.Male\":0.25,"
+        "\"frechet_floor.A_name_longer_than_the_column\":1234567.5,"
+        "\"p10.trained.attributes\":0.9,\"p10.trained.found\":0.3,\"reconstruction_l1_255\":10.5}",
+        body->stage, 0);
     send(self, peer, reply);
     return 0;
 }
@@ -197,7 +206,7 @@ static void status(void *self, rg_status_t *status)
     rg_status_field(status, "iteration", "3");
     rg_status_field(status, "iterations", "7");
     rg_status_field(status, "loss.recon", "0.25");
-    rg_status_field(status, "odd", "\x1b[31m\xe9");
+    rg_status_field(status, "error", "\x1b[31m\xe9");
 }
 
 int main(int argc, char **argv)

@@ -12,13 +12,28 @@ run 1 up $config --only loader
 err_has "the loader failed: $work/faces: no images here"
 err_is_one_line
 run 0 status $config loader
-out_has "^loader +failed .*$work/faces: no images here"
+out_has "^loader +failed .*$work/faces:"
+fits_terminal
 run 1 status $config --ready loader
 err_has "the loader is not ready: failed, "
 run 0 make-faces "$work/faces" --count 10 --seed 1
 until "$RG_BIN/rg-ctl" status $config --ready loader >/dev/null 2>&1; do :; done
 run 0 status $config loader
-out_has "^loader +ready .* images=10 "
+out_has "^loader +ready .* 10 images, "
+fits_terminal
+
+# On a terminal --watch draws the table again from the upper left corner.
+python3 - "$RG_BIN/rg-ctl" status $config --watch loader <<'END' || fail "--watch does not refresh the table"
+import os, pty, signal, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+shown = b""
+while shown.count(b"\033[H\033[J") < 2 or shown.count(b"10 images") < 2:
+    shown += os.read(terminal, 4096)
+os.kill(pid, signal.SIGINT)
+sys.exit(os.waitpid(pid, 0)[1])
+END
 run 0 down $config
 
 # A checkpoint and a store that are none.
@@ -32,7 +47,7 @@ run 0 up $config --only encoder
 run 0 down $config
 head -c 20000 /dev/zero >"$work/run/store/data.mdb"
 run 1 up $config --only retrieval
-err_has "the retrieval failed: $work/run/store: cannot open the retrieval store"
+err_has "the retrieval failed: $work/run/store/data.mdb: it is not a retrieval store"
 run 0 down $config
 rm -r "$work/run/store"
 
@@ -100,7 +115,7 @@ wait $down && fail "an interrupted down says success"
 err_has "interrupted; still running, and going to stop: loader \(pid $pid\): stopping"
 lives "$pid" || fail "the service is gone"
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then # another user cannot stop it, and is told so
-    chmod 755 "$work"
+    chmod 755 "$work" "$work/run"
     chmod 666 "$work/run/rg.pid"
     setpriv --reuid=65534 --clear-groups "$RG_BIN/rg-ctl" down $config >"$work/out" 2>"$work/err" && fail "down says success"
     err_has "belongs to another user"

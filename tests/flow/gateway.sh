@@ -31,7 +31,7 @@ up_on_a_port --set limits.timeout_ms=$timeout_ms
 out_has "^gateway +ready"
 out_has "http://127.0.0.1:$port/"
 run 0 status --set http.gateway=$port
-out_has "^gateway +ready .* page=http://127.0.0.1:$port/"
+out_has "^gateway +ready .* http://127.0.0.1:$port/"
 run 0 stats --set http.gateway=$port gateway
 here=http://127.0.0.1:$port api=http://127.0.0.1:$port/api/v1
 

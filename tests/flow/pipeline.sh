@@ -3,7 +3,13 @@
 write_flow_config
 prepare_stage3
 run 0 train --stage 3
-for stage in classifier 1 2 3; do run 0 evaluate --stage $stage; done
+for stage in classifier 1 2 3; do
+    run 0 evaluate --stage $stage
+    fits_terminal
+done
+out_has "^  stage3 at iteration 8 of 8, weights [0-9a-f]+, seed 1$"
+out_has "^  frechet +[0-9.]+ +[0-9.]+ +[0-9.]+"
+out_has "^  not_Male +[0-9]+ "
 run 0 query --image "$work/extra/000001.jpg" --attr Blond_Hair=1,Young=0 -k 5 --out "$work/query.png"
 out_has '^ *5 '
 run 0 translate --image "$work/extra/000001.jpg" --out "$work/translate.png"

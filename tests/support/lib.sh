@@ -48,6 +48,7 @@ run()
 
 out_has() { grep -qE -e "$1" "$work/out" || fail "standard output lacks '$1'"; }
 err_has() { grep -qE -e "$1" "$work/err" || fail "standard error lacks '$1'"; }
+fits_terminal() { awk 'length > 80 { exit 1 }' "$work/out" || fail "a line of standard output is longer than 80 columns"; }
 err_is_one_line() { [ "$(wc -l <"$work/err")" -eq 1 ] || fail "standard error is not one sentence"; }
 
 # Writes a small configuration; its run directory and data are in the temporary folder.

@@ -10,6 +10,7 @@
 #include "common/model/stage.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/command.h"
+#include "services/ctl/evaluation_table.h"
 #include "services/ctl/output.h"
 
 typedef struct {
@@ -49,7 +50,7 @@ static void evaluate_print(const rg_options_t *options, const char *title, enum 
         rg_output_json(json_pack("{s:s, s:s, s:O}", "step", "evaluate", "stage", rg_stage_name(stage),
                                  "report", report));
     else
-        rg_output_report(title, report);
+        rg_evaluation_table_print(title, report);
     json_decref(report);
 }
 
@@ -82,10 +83,11 @@ static int evaluate_run(const rg_options_t *options, const void *own)
 const rg_command_t rg_command_evaluate = {
     .name = "evaluate",
     .summary = "Measure a trained stage on images it has not seen",
-    .help = "Asks the evaluator to measure a stage's checkpoint and prints the report: first how it was "
-            "measured, then the numbers. The same weights are measured only once. All reports are kept in "
-            "RUN/evaluations.jsonl, the latest of each stage in RUN/reports. The evaluation.* keys that "
-            "count are those with which `rg-ctl up' started the evaluator.\n\n"
+    .help = "Asks the evaluator to measure a stage's checkpoint and prints tables: how it was measured, the "
+            "measures of all images, and those by domain. --json prints every number. The same weights are "
+            "measured only once. All reports are kept in RUN/evaluations.jsonl, the latest of each stage in "
+            "RUN/reports. The evaluation.* keys that count are those with which `rg-ctl up' started the "
+            "evaluator.\n\n"
             "With evaluation.follow the evaluator also measures new checkpoints by itself; this command "
             "goes before that.",
     .examples = "  rg-ctl evaluate --config configs/smoke.yaml --stage 1\n"

@@ -18,6 +18,7 @@
 #include "services/ctl/command.h"
 #include "services/ctl/output.h"
 #include "services/ctl/pidfile.h"
+#include "services/ctl/status_table.h"
 
 enum { ANSWER_MS = 2000, WATCH_MS = 1000, STEP_MS = 20, SILENT_SIZE = 700 };
 
@@ -52,7 +53,7 @@ static int survey_argument(void *own, char *text)
 
 typedef struct {
     Rg__V1__Envelope__BodyCase question, answer;          // the question has no fields
-    const char *title;                                    // printed above the answers
+    void (*head)(void);                                   // prints what is above the answers; may be NULL
     void (*print)(const char *service, const void *body); // body NULL: the service did not answer
     void (*put)(json_t *object, const void *body);        // adds the answer's content to the object
 } survey_t;
@@ -116,7 +117,7 @@ static void survey_print_json(const survey_row_t rows[RG_SERVICES])
 
 static void survey_print(const survey_t *survey, const survey_row_t rows[RG_SERVICES])
 {
-    fputs(survey->title, stdout);
+    if (survey->head) survey->head();
     for (int i = 0; i < RG_SERVICES; i++)
         if (rows[i].service)
             survey->print(rows[i].service, rows[i].reply ? rg_msg_body(rows[i].reply) : NULL);
@@ -220,29 +221,7 @@ static int survey_run(const survey_t *survey, const rg_options_t *options, const
 
 static void status_print(const char *service, const void *body)
 {
-    const Rg__V1__StatusReply *status = body;
-    char uptime[RG_DURATION_SIZE], state[64];
-    if (!status) {
-        printf("%-10s %-13s %8s %8s %8s\n", service, "no answer", "-", "-", "-");
-        return;
-    }
-    const char *activity = rg_status_text(status, "state"), *space = "";
-    int is_ready = strcmp(status->state, "ready") == 0, has_failed = strcmp(status->state, "failed") == 0;
-    snprintf(state, sizeof state, "%s%s%s", is_ready && *activity ? activity : status->state,
-             *status->detail && !has_failed ? ", " : "", has_failed ? "" : status->detail);
-    rg_duration_format(status->uptime_s, uptime);
-    char *line = rg_format("%-10s %-13s %8s %8u %8s  %s%s", service, state, status->version, status->pid,
-                           uptime, has_failed ? status->detail : "", has_failed ? " " : "");
-    for (size_t i = 0; i < status->n_fields; i++) {
-        const Rg__V1__Field *field = status->fields[i];
-        if (strcmp(field->key, "state") == 0) continue;
-        char *longer = rg_format("%s%s%s=%s", line, space, field->key, field->value);
-        free(line);
-        line = longer;
-        space = " ";
-    }
-    rg_output_line("%s", line);
-    free(line);
+    rg_status_table_row(service, body);
 }
 
 static void status_put(json_t *object, const void *body)
@@ -254,7 +233,7 @@ static int status_run(const rg_options_t *options, const void *own)
 {
     static const survey_t survey = {.question = RG__V1__ENVELOPE__BODY_STATUS_REQUEST,
                                     .answer = RG__V1__ENVELOPE__BODY_STATUS_REPLY,
-                                    .title = "service    state          version      pid       up\n",
+                                    .head = rg_status_table_head,
                                     .print = status_print,
                                     .put = status_put};
     return survey_run(&survey, options, own);
@@ -265,9 +244,13 @@ const rg_command_t rg_command_status = {
     .summary = "Show what every service is doing",
     .args = "[SERVICE...]",
     .help =
-        "Asks all services, or the named ones, and prints a line for each. The state is `loading, 34 %', "
-        "`failed' with the reason why the service cannot do its work, `stopping', or what a ready service "
-        "does. The exit code is 1 if one of them does not answer, with --ready also if one is not ready.",
+        "Asks all services, or the named ones, and prints a table of 80 columns: for each the state, the "
+        "time "
+        "since its start and the numbers that matter most. --json prints all numbers, the version and the "
+        "process id. The state is `loading, 34 %', `failed' with the reason why the service cannot do its "
+        "work, `stopping', or what a ready service does. --watch draws the table anew on a terminal. The "
+        "exit "
+        "code is 1 if one of them does not answer, with --ready also if one is not ready.",
     .examples = "  rg-ctl status --config configs/smoke.yaml\n"
                 "  rg-ctl status --config configs/smoke.yaml --watch\n"
                 "  rg-ctl status --config configs/smoke.yaml --ready encoder && echo yes\n"
@@ -314,7 +297,6 @@ static int stats_run(const rg_options_t *options, const void *own)
 {
     static const survey_t survey = {.question = RG__V1__ENVELOPE__BODY_STATS_REQUEST,
                                     .answer = RG__V1__ENVELOPE__BODY_STATS_REPLY,
-                                    .title = "",
                                     .print = stats_print,
                                     .put = stats_put};
     return survey_run(&survey, options, own);
