@@ -17,18 +17,25 @@
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 
-const rg_command_t *const rg_commands[] = {
-    &rg_command_up,         &rg_command_down,      &rg_command_status,   &rg_command_stats,
-    &rg_command_make_faces, &rg_command_data,      &rg_command_train,    &rg_command_add_images,
-    &rg_command_remove,     &rg_command_query,     &rg_command_reindex,  &rg_command_index,
-    &rg_command_export,     &rg_command_translate, &rg_command_evaluate, &rg_command_report,
-    &rg_command_experiment, &rg_command_keys,      &rg_command_config,   NULL,
+const rg_command_group_t rg_command_groups[] = {
+    {"Run the services",
+     {&rg_command_up, &rg_command_down, &rg_command_status, &rg_command_stats, &rg_command_config,
+      &rg_command_keys}},
+    {"Prepare a data set", {&rg_command_make_faces, &rg_command_data}},
+    {"Train and measure",
+     {&rg_command_train, &rg_command_evaluate, &rg_command_report, &rg_command_experiment}},
+    {"Find and translate images", {&rg_command_query, &rg_command_translate}},
+    {"Change the retrieval set",
+     {&rg_command_add_images, &rg_command_remove, &rg_command_reindex, &rg_command_index,
+      &rg_command_export}},
+    {0},
 };
 
 const rg_command_t *rg_command_find(const char *name)
 {
-    for (const rg_command_t *const *command = rg_commands; *command; command++)
-        if (strcmp((*command)->name, name) == 0) return *command;
+    for (const rg_command_group_t *group = rg_command_groups; group->title; group++)
+        for (const rg_command_t *const *command = group->commands; *command; command++)
+            if (strcmp((*command)->name, name) == 0) return *command;
     return NULL;
 }
 
@@ -218,4 +225,35 @@ int rg_command_run(const rg_command_t *command, int argc, char **argv)
     if (err == RG_EUSAGE) fprintf(stderr, "Try `rg-ctl %s --help'.\n", command->name);
     free(line.own);
     return err == 0 ? 0 : err == RG_EUSAGE ? 2 : 1;
+}
+
+// ---- completion
+
+static void print_completion_options(const rg_command_t *command)
+{
+    printf("    %s) words='--help", command->name);
+    for (const struct argp_option *option = common_options; option->name; option++)
+        printf(" --%s", option->name);
+    for (int i = 0; command->options && command->options[i].help; i++)
+        if (command->options[i].name) printf(" --%s", command->options[i].name);
+    printf("' ;;\n");
+}
+
+void rg_command_print_completion(void)
+{
+    printf("# Completion of rg-ctl for bash, made by `rg-ctl --completion'.\n"
+           "_rg_ctl()\n{\n"
+           "    local words= word=${COMP_WORDS[COMP_CWORD]}\n"
+           "    case ${COMP_WORDS[1]} in\n");
+    for (const rg_command_group_t *group = rg_command_groups; group->title; group++)
+        for (const rg_command_t *const *command = group->commands; *command; command++)
+            print_completion_options(*command);
+    printf("    esac\n    [ \"$COMP_CWORD\" -gt 1 ] || words=\"--help --version --completion");
+    for (const rg_command_group_t *group = rg_command_groups; group->title; group++)
+        for (const rg_command_t *const *command = group->commands; *command; command++)
+            printf(" %s", (*command)->name);
+    printf("\"\n"
+           "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\"))\n"
+           "}\n"
+           "complete -o bashdefault -o default -F _rg_ctl rg-ctl\n");
 }

@@ -89,14 +89,24 @@ extern const rg_command_t rg_command_up, rg_command_down, rg_command_status, rg_
     rg_command_reindex, rg_command_index, rg_command_export, rg_command_translate, rg_command_evaluate,
     rg_command_report, rg_command_experiment, rg_command_keys, rg_command_config, rg_command_data;
 
-// All commands in the order of `rg-ctl --help`; ends with NULL.
-extern const rg_command_t *const rg_commands[];
+// The commands that serve one purpose.
+enum { RG_GROUP_COMMANDS = 8 };
+typedef struct {
+    const char *title;                                   // what one wants to do
+    const rg_command_t *commands[RG_GROUP_COMMANDS + 1]; // ends with NULL
+} rg_command_group_t;
+
+// All commands in the order of `rg-ctl --help`; ends with a title of NULL.
+extern const rg_command_group_t rg_command_groups[];
 
 const rg_command_t *rg_command_find(const char *name); // NULL if no command has this name
 
 // Reads the command line (argv[0] is shown as the program's name) and runs the command. Returns the exit
 // code. On wrong options and on --help the process exits here.
 int rg_command_run(const rg_command_t *command, int argc, char **argv);
+
+// Prints a script for bash that completes commands, options and file names.
+void rg_command_print_completion(void);
 
 // ---- commands that `rg-ctl train` runs as steps
 

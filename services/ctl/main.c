@@ -10,14 +10,18 @@
 
 static void usage(FILE *out)
 {
-    fprintf(out, "Usage: rg-ctl COMMAND [OPTION...]\n\n");
-    for (const rg_command_t *const *command = rg_commands; *command; command++)
-        fprintf(out, "  %-12s %s\n", (*command)->name, (*command)->summary);
-    fprintf(out,
-            "\nExamples:\n"
-            "  rg-ctl up --config configs/smoke.yaml\n"
-            "  rg-ctl train --config configs/smoke.yaml\n"
-            "\n`rg-ctl COMMAND --help' explains a command. Exit codes:\n0 done, 1 failed, 2 wrong use.\n");
+    fprintf(out, "Usage: rg-ctl COMMAND [OPTION...]\n");
+    for (const rg_command_group_t *group = rg_command_groups; group->title; group++) {
+        fprintf(out, "\n%s:\n", group->title);
+        for (const rg_command_t *const *command = group->commands; *command; command++)
+            fprintf(out, "  %-12s %s\n", (*command)->name, (*command)->summary);
+    }
+    fprintf(out, "\nExamples:\n"
+                 "  rg-ctl up --config configs/smoke.yaml\n"
+                 "  rg-ctl train --config configs/smoke.yaml\n"
+                 "\n`rg-ctl COMMAND --help' explains a command, and `rg-ctl --completion'\nprints a script "
+                 "that completes the words in bash. "
+                 "Exit codes: 0 done, 1 failed,\n2 wrong use.\n");
 }
 
 int main(int argc, char **argv)
@@ -33,6 +37,10 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
         printf("rg-ctl %s\n", RG_VERSION);
+        return 0;
+    }
+    if (strcmp(argv[1], "--completion") == 0) {
+        rg_command_print_completion();
         return 0;
     }
     const rg_command_t *command = rg_command_find(argv[1]);

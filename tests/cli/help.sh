@@ -13,6 +13,26 @@ for command in up down status stats make-faces data train add-images remove quer
     out_has "--json"
     awk 'length > 80 { exit 1 }' "$work/out" || fail "the help of $command is wider than 80 columns"
 done
+# The commands are grouped by purpose, and bash completes them and their options.
+run 0 --help
+for title in "Run the services" "Prepare a data set" "Train and measure" "Find and translate images" "Change the retrieval set"; do
+    out_has "^$title:$"
+done
+run 0 --completion
+completes() # WANT WORD...: the last of these words is completed to WANT
+{
+    local want=$1
+    shift
+    COMP_WORDS=(rg-ctl "$@") COMP_CWORD=$# COMPREPLY=()
+    _rg_ctl
+    [ "${COMPREPLY[*]}" = "$want" ] || fail "$* is completed to '${COMPREPLY[*]}', not to '$want'"
+}
+. "$work/out"
+completes "train translate" tra
+completes "--profile" train --p
+completes "--set" train --se
+completes "--restart" train --stage 1 --re
+completes "" nonsense --re
 run 2
 err_has "^Usage: rg-ctl COMMAND"
 run 0 --version
