@@ -9,7 +9,7 @@ enum { IMAGES = 5 };
 int main(int argc, char **argv)
 {
     static const rg_client_model_t model = {"mine", 2, {1, 1, 1}};
-    char names[IMAGES][16];
+    char names[IMAGES][24];
     float embeddings[IMAGES][2] = {{0}};
     rg_client_item_t items[IMAGES];
     rg_client_outcome_t outcomes[IMAGES];
