@@ -28,6 +28,7 @@ completes() # WANT WORD...: the last of these words is completed to WANT
     [ "${COMPREPLY[*]}" = "$want" ] || fail "$* is completed to '${COMPREPLY[*]}', not to '$want'"
 }
 . "$work/out"
+cp "$work/out" "$work/completion"
 completes "train translate" tra
 completes "--profile" train --p
 completes "--set" train --se
@@ -40,3 +41,5 @@ out_has '^rg-ctl [0-9]+\.[0-9]+\.[0-9]+$'
 for service in $all_services; do
     [ "$("$RG_BIN/rg-$service" --version)" = "rg-$service $(sed 's/.* //' "$work/out")" ] || fail "rg-$service is of another version"
 done
+# An installation has the same words.
+cmp -s "$work/completion" "$RG_BIN/../deploy/rg-ctl.completion" || fail "the build has no completion, or an old one"
