@@ -1,7 +1,7 @@
 """Attackers:  attackers.py KIND SECONDS TARGET
 
-TARGET is a JSON object: `endpoints` of the services by name, `port` of the gateway, `keys`, the folder of keys. An attacker of
-each KIND goes on for SECONDS, whatever the services do, and prints what that cost it, as JSON:
+TARGET is a JSON object: `endpoints` of the services by name, `port` of the gateway, `keys`, the folder of keys. An
+attacker goes on for SECONDS, whatever the services do, and prints what that cost it, as JSON:
     connections, bytes  made and sent
     answers, accepted   requests that were answered, and those of them that were not refused as they should be
 The kinds are the functions at the bottom. Their comments say whether they have a key.
@@ -77,7 +77,7 @@ class Target:
 
 
 def attack_by_crowd(target, port, size, data, pause_s):
-    """`size` connections at a time; each sends the pieces that the iterator data() gives. Who was hung up on comes again."""
+    """`size` connections at a time; each sends the pieces that data() gives; those that end are replaced."""
     crowd = []
     while target.goes_on():
         while len(crowd) < size and target.goes_on():
@@ -162,10 +162,9 @@ def unfinished(target):
 
 
 def deaf(target):
-    """Lists with thumbnails, which are never read. Without heartbeats: libzmq aborts if one is due after such a peer was hung up on."""
+    """Lists with thumbnails, which are never read. A heartbeat that is due after the service hung up aborts libzmq."""
     peers = [target.zmq_socket("retrieval", "reader", rcvhwm=1, rcvbuf=4096, heartbeat_ivl=0) for _ in range(6)]
-    request = pb.Envelope()
-    request.list_request.limit, request.list_request.thumbnails, request.list_request.embeddings = 200, True, True
+    request = pb.Envelope(list_request={"limit": 200, "thumbnails": True, "embeddings": True})
     while target.goes_on():
         for number, peer in enumerate(peers):
             try:
@@ -241,8 +240,8 @@ def jpegs(target):
             outcome.fate != pb.ingest__pb2.REFUSED for outcome in reply.ingest_reply.outcomes)
         page = target.tcp_socket(target.port)
         if page:
-            head = f"POST /api/v1/search HTTP/1.1\r\nHost: localhost:{target.port}\r\nContent-Length: {len(data)}\r\n\r\n"
-            target.send(page, head.encode() + data)
+            head = f"POST /api/v1/search HTTP/1.1\r\nHost: localhost:{target.port}\r\n"
+            target.send(page, (head + f"Content-Length: {len(data)}\r\n\r\n").encode() + data)
             page.settimeout(max(0.1, min(5, target.end - time.monotonic())))
             try:
                 answer = page.recv(4096)

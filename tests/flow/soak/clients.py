@@ -1,71 +1,19 @@
-"""Good clients: each repeats one operation, waits a little in between, and compares every answer with the ledger."""
+"""Good clients: each repeats an operation, waits a little in between, and compares every answer with the ledger."""
 import asyncio
-import collections
 import json
-import pathlib
 import random
-import statistics
 import time
 
 import xxhash
 
 from ledger import State, floats
-from messages import Link, Refused, add_payload, pb
+from messages import Refused, add_payload, pb
 
 MEMBERS = {"add and remove": 15, "add files": 10, "search": 10, "list": 3, "find": 4, "translate": 4, "page": 4}
 PAUSE_S = 0.6  # on average between two operations of a client
 NAMES = "soak/"  # of their images
 OK = 200
 LATER = (429, 500, 502, 503, 504)  # a service behind the gateway is being started
-
-
-class System:
-    """What all clients share: where the services are, the ledger, and the times of operations by phase."""
-
-    def __init__(self, context, endpoints, port, keys, faces, ledger):
-        self.context, self.endpoints, self.port, self.keys, self.ledger = context, endpoints, port, keys, ledger
-        self.faces = [pathlib.Path(path).read_bytes() for path in faces]
-        self.phase, self.stopped = "idle", False
-        self.seconds = collections.defaultdict(list)  # by phase
-        self.again = collections.Counter()  # why operations were repeated
-
-    def link(self, service, name="good-reader"):
-        return Link(self.context, self.endpoints[service], self.keys, name)
-
-    async def learn(self):
-        """Asks for the model and the form of what is stored, and lists what is there before the first addition."""
-        link = self.link("retrieval")
-        request = pb.Envelope()
-        request.status_request.SetInParent()
-        fields = {field.key: field.value for field in (await link.ask(request))[0].status_reply.fields}
-        self.model, self.dimension = fields["model"], int(fields["dimension"])
-        request = pb.Envelope()
-        search = request.search_request
-        search.model, search.k, search.features, search.random, search.queries = self.model, 1, True, True, 1
-        reply, _ = await link.ask(request)
-        self.features_shape = next(list(p.shape[1:]) for p in reply.payloads if p.name == "features")
-        for key, embedding in await self.list_all(link):
-            self.ledger.change(key, State.PRESENT, embedding)
-
-    async def list_all(self, link):
-        """Pairs of id and embedding, page by page."""
-        images, start = [], 0
-        while True:
-            request = pb.Envelope()
-            setattr(request.list_request, "from", start)  # a keyword of Python
-            request.list_request.limit, request.list_request.embeddings = 50, True
-            reply, payloads = await link.ask(request)
-            rows = floats(payloads.get("embeddings", b""))
-            width = self.dimension
-            for i, listed in enumerate(reply.list_reply.images):
-                images.append((listed.id, rows[i * width:(i + 1) * width]))
-            start = reply.list_reply.next
-            if not start:
-                return images
-
-    def p99_ms(self, phase):
-        times = self.seconds[phase]
-        return 1000 * statistics.quantiles(times, n=100)[98] if len(times) > 1 else 0
 
 
 class Client:

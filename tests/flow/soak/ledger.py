@@ -1,8 +1,8 @@
 """What the services have acknowledged, and whether their answers agree with it.
 
-An image is absent, being added, present, or being removed. It changes to present and absent when the service acknowledges. A
-search or list may show what was not absent all the time between its request and its reply, and has to show what was present
-all that time. So every answer is compared, also those that were given during additions and removals.
+An image is absent, being added, present, or being removed. It becomes present or absent when the service acknowledges
+that. A search or list may show what was not absent all the time between its request and its reply, and has to show what
+was present all that time. So every answer is compared, also those that were given during additions and removals.
 """
 import array
 import collections
@@ -95,7 +95,7 @@ class Ledger:
 
     # ---- the end
     def check_end(self, stored):
-        """stored: pairs of id and embedding of the whole set. Returns how many images are lost and how many are back."""
+        """stored: pairs of id and embedding of the whole set. Returns the numbers of images lost and of images back."""
         asked = time.monotonic()
         keys = [key for key, _ in stored]
         self.check_list("the final list", keys, asked)

@@ -1,7 +1,7 @@
 """Requests to services over encrypted tcp, by the messages alone (proto/).
 
-A link has one request open at a time. It sends a request again when its service may have died with it, and when the service
-says that it cannot take the request yet. So an answer may come twice; it is known by its id.
+A link has one request open at a time. It sends a request again when its service may have died with it, and when the
+service says that it cannot take the request yet. So an answer may come twice; it is known by its id.
 """
 import asyncio
 import itertools

@@ -1,12 +1,12 @@
 """The soak: good clients beside attackers while services are killed.  soak.py RUN CONFIG KEYS PORT MINUTES FACE...
 
-RUN is the run directory, CONFIG the file with the endpoints, KEYS the folder of keys, PORT that of the gateway. Phases:
+RUN is the run directory, CONFIG the file with the endpoints, KEYS the folder of keys, PORT the gateway's. Phases:
   idle     good clients alone: their times and the memory of the services are what the rest is compared with
-  KIND     the attackers of this kind beside them, one kind after the other, so that the peak of memory is this kind's
+  KIND     the attackers of this kind beside them, one kind after the other: the peak of memory is this kind's
   all      all attackers at once, while services are killed at random
   end      the clients finish what they have begun; then the ledger is compared with the set
-Exit code 1 if an acknowledged image is lost or back, an answer was wrong, a service ended by itself, did not give back its
-memory, or an attacker's request was accepted.
+Exit code 1 if an acknowledged image is lost or back, an answer was wrong, a service ended by itself or did not give
+back its memory, or an attacker's request was accepted.
 """
 import asyncio
 import collections
@@ -24,6 +24,7 @@ import zmq.asyncio
 import attackers
 import clients
 from ledger import Ledger, State
+from system import System
 
 SHARE = {"idle": 0.15, "kinds": 0.45, "all": 0.4}  # of the time
 ONE_BY_ONE_S = 1  # at least, for each kind
@@ -97,7 +98,7 @@ class Soak:
         endpoints = dict(re.findall(r"^  (\w+): (tcp://\S+)$", pathlib.Path(config).read_text(), re.M))
         self.services, self.ledger, self.seconds = Services(run), Ledger(), 60 * minutes
         self.target = json.dumps({"endpoints": endpoints, "port": port, "keys": keys})
-        self.system = clients.System(zmq.asyncio.Context(), endpoints, port, keys, faces, self.ledger)
+        self.system = System(zmq.asyncio.Context(), endpoints, port, keys, faces, self.ledger)
         self.kinds = [kind.__name__ for kind in attackers.KINDS]
         self.rows, self.failures = [], []
 
