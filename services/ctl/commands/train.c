@@ -9,6 +9,7 @@
 //
 // Only step 1 is needed by the stages that follow: what fails in the others is told at once, and again at the
 // end with exit code 1, but training goes on. Stage 3 itself refuses a retrieval set that cannot guide it.
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,6 +155,50 @@ static void train_print(const rg_options_t *options, const training_t *training)
     json_decref(report);
 }
 
+// ---- what a finished stage means
+
+// What the user has now, and what the next command may be.
+static const struct {
+    const char *has, *next, *options; // options of the next command
+} AFTER[RG_STAGES] = {
+    [RG_STAGE_CLASSIFIER] = {"a classifier judges translations now", "train", "--stage 1"},
+    [RG_STAGE_1] = {"the networks translate images now, and the encoder serves them", "train", "--stage 2"},
+    [RG_STAGE_2] = {"images have embeddings, and the retrieval set holds the training images", "train",
+                    "--stage 3"},
+    [RG_STAGE_3] = {"retrieved images guide the translations now, and the encoder serves that", "translate",
+                    "--image FILE --attr NAME=1 --out FILE.png"},
+};
+
+// The stage's last picture in RUN/samples, if this machine has it. The caller frees it; NULL: none.
+static char *find_grid(const rg_options_t *options, const char *stage)
+{
+    char *pattern = rg_format("%s/samples/%s-*.png", options->config.run, stage), *last = NULL;
+    glob_t found;
+    if (glob(pattern, 0, NULL, &found) == 0) {
+        last = rg_strdup(found.gl_pathv[found.gl_pathc - 1]);
+        globfree(&found);
+    }
+    free(pattern);
+    return last;
+}
+
+// goes_on: the same command measures this stage and trains the next one by itself.
+static void train_print_after(const rg_options_t *options, enum rg_stage stage, int goes_on)
+{
+    if (options->json) return;
+    const char *from = rg_config_from_environment();
+    int named = options->path && (!from || strcmp(from, options->path) != 0);
+    char *grid = find_grid(options, rg_stage_name(stage));
+    rg_output_line("%s: %s", rg_stage_name(stage), AFTER[stage].has);
+    if (grid) rg_output_line("  grid     %s", grid);
+    free(grid);
+    if (goes_on) return;
+    rg_output_line("  measure  rg-ctl evaluate%s%s --stage %s", named ? " --config " : "",
+                   named ? options->path : "", rg_stage_argument(stage));
+    rg_output_line("  next     rg-ctl %s%s%s %s", AFTER[stage].next, named ? " --config " : "",
+                   named ? options->path : "", AFTER[stage].options);
+}
+
 // ---- the steps of a stage
 
 static int train_one_stage(const rg_options_t *options, int stage, const train_t *own)
@@ -261,9 +306,12 @@ static int check_services(const rg_options_t *options)
 
 static int train_and_measure(const rg_options_t *options, int stage, const train_t *own, failed_t *failed)
 {
+    const int failed_before = failed->count;
     int err = train_one_stage(options, stage, own);
     if (!err) err = finish_stage(options, stage, failed);
-    return err ? err : tolerate(options, failed, "evaluate", stage, rg_evaluate_stage(options, stage));
+    if (!err) err = tolerate(options, failed, "evaluate", stage, rg_evaluate_stage(options, stage));
+    if (!err && failed->count == failed_before) train_print_after(options, stage, stage != RG_STAGE_3);
+    return err;
 }
 
 static int train_all_stages(const rg_options_t *options, const train_t *own)
@@ -316,6 +364,7 @@ static int train_run(const rg_options_t *options, const void *input)
     if (own->stage == RG_STAGE_NONE) return train_all_stages(options, own);
     int err = train_one_stage(options, own->stage, own);
     if (!err) err = finish_stage(options, own->stage, &failed);
+    if (!err && !failed.count) train_print_after(options, own->stage, 0);
     return err ? err : check_failed(&failed);
 }
 
@@ -326,7 +375,9 @@ const rg_command_t rg_command_train = {
         "Asks the trainer to train a stage and shows its progress. What is finished is not done again; what "
         "was interrupted goes on. After each stage the encoder serves the new weights. After stage 2 the "
         "training images are added to the retrieval set. `all' trains every stage and evaluates each one; an "
-        "evaluation that fails, or a refused image, does not end it, but the exit code is 1 then.\n\n"
+        "evaluation that fails, or a refused image, does not end it, but the exit code is 1 then. A stage "
+        "ends "
+        "with what it changed, its last grid and the next command.\n\n"
         "Ctrl-C only ends this command: the stage that is being trained goes on, and later stages do not "
         "begin. --stop stops the stage; the same command goes on from there.",
     .examples = "  rg-ctl train --config configs/smoke.yaml\n"
