@@ -5,7 +5,7 @@ set -eu
 
 packages="gcc g++ cmake ninja-build ccache pkg-config git dpkg-dev file protobuf-compiler protobuf-c-compiler
 libzmq3-dev libczmq-dev libprotobuf-c-dev libmicrohttpd-dev libdnnl-dev libopenblas-openmp-dev libfaiss-dev liblmdb-dev libfyaml-dev
-libjansson-dev libxxhash-dev libjpeg62-turbo-dev libpng-dev libwebp-dev libsodium-dev libcmocka-dev
+libjansson-dev libxxhash-dev libjpeg-dev libpng-dev libwebp-dev libsodium-dev libcmocka-dev
 libjs-chart.js curl python3-zmq python3-protobuf python3-xxhash $*"
 
 missing=

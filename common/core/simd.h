@@ -8,8 +8,13 @@
 // RG_HOT before a function compiles it for three levels of x86-64; the first call chooses the one that fits
 // the processor. Use it for leaf loops without OpenMP regions: the compiler moves a region into a function of
 // its own before it clones, so the region would run the baseline code.
+//
+// clang 14 compares the exact model of the processor for "arch=", so there the levels are named by one feature
+// each: fma implies avx, and avx512f implies avx2 and fma.
 #if defined(RG_SANITIZED) || !defined(__x86_64__)
 #define RG_HOT
+#elif defined(__clang__)
+#define RG_HOT __attribute__((target_clones("default", "fma", "avx512f")))
 #else
 #define RG_HOT __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
 #endif

@@ -28,7 +28,8 @@
         int err_ = (call);                                                                                   \
         if (err_ != (code))                                                                                  \
             fail_msg("%s: expected %s, got %s: %s", #call, rg_errname(code), rg_errname(err_), rg_error());  \
-        if (!strstr(rg_error(), text)) fail_msg("'%s' is not in: %s", text, rg_error());                     \
+        const char *text_ = (text);                                                                          \
+        if (!strstr(rg_error(), text_)) fail_msg("'%s' is not in: %s", text_, rg_error());                   \
     } while (0)
 
 // a and b differ by at most `within`. NaN fails.

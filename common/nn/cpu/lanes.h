@@ -1,5 +1,5 @@
 // A vector of sixteen channels of one pixel, for the hot loops. The compiler maps it to the vectors of each
-// processor level (hot.h).
+// processor level (core/simd.h).
 #ifndef RG_NN_CPU_LANES_H
 #define RG_NN_CPU_LANES_H
 

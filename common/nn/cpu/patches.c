@@ -2,12 +2,18 @@
 
 #include <string.h>
 
-#include <oneapi/dnnl/dnnl.h>
-
 #include "common/nn/cpu/cpu.h"
 #include "common/nn/cpu/lanes.h"
+#include "common/nn/cpu/products.h"
 
-enum { PIXELS_MAX = 1024, COLUMNS_MAX = 4 << 20, WIDTH_MIN = 256 };
+// Off x86-64 the direct convolution of oneDNN is slow, so there everything whose columns fit into memory is
+// done here.
+enum { FEW_PIXELS = 1024 };
+#ifdef __x86_64__
+enum { PIXELS_MAX = FEW_PIXELS, COLUMNS_MAX = 4 << 20, WIDTH_MIN = 256 };
+#else
+enum { PIXELS_MAX = 16 << 20, COLUMNS_MAX = 64 << 20, WIDTH_MIN = 1 };
+#endif
 
 void rg__patches_fini(rg__patches_t *self)
 {
@@ -142,6 +148,12 @@ void rg__patches_forward(rg__patches_t *self, float *y, const float *x, const fl
     enum { BAND = 8 * OUTPUTS };
     float *columns = columns_scratch(self, s);
     all_taps(columns, (float *)x, s, read_tap);
+    if (output_pixels(s) > FEW_PIXELS) {
+        rg__product_f32(
+            &(rg__product_t){.m = output_pixels(s), .n = s->o, .k = width_of(s), .transpose_b = 1}, columns,
+            w, y);
+        return;
+    }
     memset(y, 0, (size_t)output_pixels(s) * (size_t)s->o * sizeof *y);
 #pragma omp parallel for schedule(static)
     for (int first = 0; first < s->o; first += BAND)
@@ -156,12 +168,12 @@ void rg__patches_backward(rg__patches_t *self, float *dx, int add, float *dw, co
     float *columns = columns_scratch(self, s);
     if (dw) {
         all_taps(columns, (float *)x, s, read_tap);
-        dnnl_sgemm('T', 'N', s->o, width_of(s), output_pixels(s), 1, dy, s->o, columns, width_of(s), 1, dw,
-                   width_of(s));
+        rg__product_f32(
+            &(rg__product_t){.m = s->o, .n = width_of(s), .k = output_pixels(s), .transpose_a = 1, .add = 1},
+            dy, columns, dw);
     }
     if (!dx) return;
     if (!add) memset(dx, 0, (size_t)s->n * (size_t)s->h * (size_t)s->w * (size_t)s->c * sizeof *dx);
-    dnnl_sgemm('N', 'N', output_pixels(s), width_of(s), s->o, 1, dy, s->o, w, width_of(s), 0, columns,
-               width_of(s));
+    rg__product_f32(&(rg__product_t){.m = output_pixels(s), .n = width_of(s), .k = s->o}, dy, w, columns);
     all_taps(columns, dx, s, add_tap);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <cblas.h>
 #include <oneapi/dnnl/dnnl.h>
 
 #include "common/core/alloc.h"
@@ -151,13 +152,26 @@ static int run_bf16(rg__products_t *self, const rg__product_t *s, const void *a,
 
 // ---- f32
 
+void rg__product_f32(const rg__product_t *s, const float *a, const float *b, float *c)
+{
+    int lda = s->transpose_a ? s->m : s->k, ldb = s->transpose_b ? s->k : s->n;
+    float beta = s->add ? 1 : 0;
+#ifdef __x86_64__
+    dnnl_sgemm(s->transpose_a ? 'T' : 'N', s->transpose_b ? 'T' : 'N', s->m, s->n, s->k, 1, a, lda, b, ldb,
+               beta, c, s->n);
+#else
+    cblas_sgemm(CblasRowMajor, s->transpose_a ? CblasTrans : CblasNoTrans,
+                s->transpose_b ? CblasTrans : CblasNoTrans, s->m, s->n, s->k, 1, a, lda, b, ldb, beta, c,
+                s->n);
+#endif
+}
+
 static void run_f32(const rg__product_t *s, const float *a, const float *b, float *c)
 {
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < s->batch; i++)
-        dnnl_sgemm(s->transpose_a ? 'T' : 'N', s->transpose_b ? 'T' : 'N', s->m, s->n, s->k, 1,
-                   a + (size_t)i * s->plane_a, s->transpose_a ? s->m : s->k, b + (size_t)i * s->plane_b,
-                   s->transpose_b ? s->k : s->n, s->add ? 1 : 0, c + (size_t)i * s->plane_c, s->n);
+        rg__product_f32(s, a + (size_t)i * s->plane_a, b + (size_t)i * s->plane_b,
+                        c + (size_t)i * s->plane_c);
 }
 
 int rg__products_run(rg__products_t *self, const rg__product_t *shape, const void *a, const void *b, float *c)

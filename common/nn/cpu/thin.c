@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include <omp.h>
-#include <oneapi/dnnl/dnnl.h>
 
 #include "common/nn/cpu/cpu.h"
 #include "common/nn/cpu/lanes.h"
+#include "common/nn/cpu/products.h"
 
 enum { RGB = 3, KERNEL_MAX = 7, FORM = 2, WIDE_MAX = 512 };
 
@@ -205,8 +205,8 @@ static void sum_band(const map_t *m, float *sum, float *p, const float *f, const
     memset(sum, 0, (size_t)band_rows(m) * (size_t)width * sizeof *sum);
     for (int r = first; r < end; r += BAND_STEP) {
         int rows = end - r < BAND_STEP ? end - r : BAND_STEP;
-        dnnl_sgemm('N', 'T', rows * m->columns, taps, m->wide, 1, f + (size_t)r * row_size(m), m->wide,
-                   weights, m->wide, 0, p, taps);
+        rg__product_f32(&(rg__product_t){.m = rows * m->columns, .n = taps, .k = m->wide, .transpose_b = 1},
+                        f + (size_t)r * row_size(m), weights, p);
         for (int i = 0; i < rows; i++)
             add_products(m, sum + (r + i - first) * m->stride * width,
                          p + (size_t)i * (size_t)m->columns * (size_t)taps);

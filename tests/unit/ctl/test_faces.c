@@ -159,7 +159,7 @@ static void test_official_format(void **state)
     assert_memory_equal(
         names, "5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips ", 78);
     assert_string_equal(names + strlen(names) - 43,
-                        "Wearing_Lipstick Wearing_Necklace Wearing_Necktie Young " + 13);
+                        &"Wearing_Lipstick Wearing_Necklace Wearing_Necktie Young "[13]);
     assert_memory_equal(row, "000001.jpg ", 11);
     assert_int_equal(strlen(row), 10 + 40 * 3);
     free(text);
