@@ -46,7 +46,7 @@ static inline void backward_loop(float *dx, int add, const float *dy, const floa
         for (size_t i = 0; i < n; i++) dx[i] = dy[i] * slope_of(y[i], act);
 }
 
-RG_HOT void rg__act_range(float *y, const float *x, enum rg_act act, size_t n)
+RG_HOT static void act_range(float *y, const float *x, enum rg_act act, size_t n)
 {
     switch (act) {
     case RG_ACT_NONE:
@@ -65,6 +65,11 @@ RG_HOT void rg__act_range(float *y, const float *x, enum rg_act act, size_t n)
         forward_loop(y, x, RG_ACT_SIGMOID, n);
         break;
     }
+}
+
+void rg__act_range(float *y, const float *x, enum rg_act act, size_t n)
+{
+    act_range(y, x, act, n);
 }
 
 RG_HOT static void act_backward_range(float *dx, int add, const float *dy, const float *y, enum rg_act act,

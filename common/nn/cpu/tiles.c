@@ -454,7 +454,7 @@ RG_INLINE void scatter_taps(const rg__tiling_t *t, float *dw, float (*from)[RG_L
     }
 }
 
-RG_HOT void rg__tiles_pack_kernel(const rg__tiling_t *t, void *u, size_t plane, const float *w, int first)
+RG_HOT static void pack_kernel(const rg__tiling_t *t, void *u, size_t plane, const float *w, int first)
 {
     int taps = t->shape.k * t->shape.k, phases = t->in_phases * t->out_phases;
     float group[GROUP_TAPS][RG_LANES];
@@ -470,7 +470,7 @@ RG_HOT void rg__tiles_pack_kernel(const rg__tiling_t *t, void *u, size_t plane, 
     }
 }
 
-RG_HOT void rg__tiles_add_kernel(const rg__tiling_t *t, float *dw, const float *u, size_t plane, int first)
+RG_HOT static void add_kernel(const rg__tiling_t *t, float *dw, const float *u, size_t plane, int first)
 {
     int taps = t->shape.k * t->shape.k, phases = t->in_phases * t->out_phases;
     float group[GROUP_TAPS][RG_LANES];
@@ -490,6 +490,16 @@ RG_HOT void rg__tiles_add_kernel(const rg__tiling_t *t, float *dw, const float *
             }
         scatter_taps(t, dw, group, first, o);
     }
+}
+
+void rg__tiles_pack_kernel(const rg__tiling_t *t, void *u, size_t plane, const float *w, int first)
+{
+    pack_kernel(t, u, plane, w, first);
+}
+
+void rg__tiles_add_kernel(const rg__tiling_t *t, float *dw, const float *u, size_t plane, int first)
+{
+    add_kernel(t, dw, u, plane, first);
 }
 
 // ---- geometry
