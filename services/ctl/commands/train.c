@@ -376,8 +376,7 @@ const rg_command_t rg_command_train = {
         "was interrupted goes on. After each stage the encoder serves the new weights. After stage 2 the "
         "training images are added to the retrieval set. `all' trains every stage and evaluates each one; an "
         "evaluation that fails, or a refused image, does not end it, but the exit code is 1 then. A stage "
-        "ends "
-        "with what it changed, its last grid and the next command.\n\n"
+        "ends with what it changed, its last grid and the next command.\n\n"
         "Ctrl-C only ends this command: the stage that is being trained goes on, and later stages do not "
         "begin. --stop stops the stage; the same command goes on from there.",
     .examples = "  rg-ctl train --config configs/smoke.yaml\n"
