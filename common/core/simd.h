@@ -9,9 +9,9 @@
 // the processor. Use it for leaf loops without OpenMP regions: the compiler moves a region into a function of
 // its own before it clones, so the region would run the baseline code.
 //
-// clang 14 compares the exact model of the processor for "arch=", so there the levels are named by one feature
-// each: fma implies avx, and avx512f implies avx2 and fma. clang 14 names clones so that only their own file can
-// call them, so every such function is static.
+// clang 14 compares the exact model of the processor for "arch=", so there a feature names each level: fma
+// implies avx, and avx512f implies avx2 and fma. clang 14 names clones so that only their own file can call
+// them, so every such function is static.
 #if defined(RG_SANITIZED) || !defined(__x86_64__)
 #define RG_HOT
 #elif defined(__clang__)

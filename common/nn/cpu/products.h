@@ -1,7 +1,7 @@
 // Batched matrix products: c[i] (+)= op(a[i]) op(b[i]) for i < batch, row-major, results in f32.
-// f32 operands take one sgemm per product, a product per thread. The sgemm is oneDNN's on x86-64 and OpenBLAS's
-// elsewhere, where oneDNN has only a slow reference. bfloat16 operands take one primitive of oneDNN for the whole
-// batch, which is cached by shape.
+// f32 operands take one sgemm per product, a product per thread. The sgemm is oneDNN's on x86-64 and
+// OpenBLAS's elsewhere, where oneDNN has only a slow reference. bfloat16 operands take one primitive of oneDNN
+// for the whole batch, which is cached by shape.
 #ifndef RG_NN_CPU_PRODUCTS_H
 #define RG_NN_CPU_PRODUCTS_H
 
@@ -23,7 +23,7 @@ void rg__products_destroy(rg__products_t **products);
 int rg__products_run(rg__products_t *self, const rg__product_t *shape, const void *a, const void *b,
                      float *c);
 
-// One product of f32, which uses all threads, or this one within an OpenMP region. It ignores batch and planes.
+// One product of f32 on all threads, or on one within an OpenMP region. It ignores batch and planes.
 void rg__product_f32(const rg__product_t *shape, const float *a, const float *b, float *c);
 
 #endif
