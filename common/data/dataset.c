@@ -76,7 +76,8 @@ static int read_form(rg_dataset_t *set, const rg_config_t *config)
         return err;
     }
     rg_classes_t classes = {0};
-    int err = rg_classes_find(&classes, root);
+    int err = rg__dataset_check_whole(root);
+    if (!err) err = rg_classes_find(&classes, root);
     if (!err)
         err = classes.names.count ? rg__dataset_read_classes(set, root, &classes)
                                   : rg__dataset_read_folder(set, root);

@@ -20,6 +20,9 @@ int rg__dataset_sort(const rg_dataset_t *set, const char *path, const uint32_t *
 
 int rg__dataset_read_list(rg_dataset_t *set, const rg_config_t *config);
 int rg__dataset_read_celeba(rg_dataset_t *set, const char *root, const char *annotation);
+// RG_ENOENT if ROOT has the images of CelebA without the annotation: a set that is being copied or drawn must
+// not be taken for a folder of images without annotation.
+int rg__dataset_check_whole(const char *root);
 int rg__dataset_read_classes(rg_dataset_t *set, const char *root, const rg_classes_t *classes);
 int rg__dataset_read_folder(rg_dataset_t *set, const char *root);
 

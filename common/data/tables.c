@@ -372,18 +372,36 @@ static int count_found(const rg_dataset_t *set, const char *folder)
     return found;
 }
 
+enum { IMAGE_FOLDERS = 6 };
+static const char *const image_folders[IMAGE_FOLDERS] = {"img_align_celeba/img_align_celeba",
+                                                         "img_align_celeba",
+                                                         "Img/img_align_celeba",
+                                                         "CelebA-HQ-img",
+                                                         "img_celeba",
+                                                         "."};
+
+int rg__dataset_check_whole(const char *root)
+{
+    int err = 0;
+    for (int i = 0; i < IMAGE_FOLDERS - 1 && !err; i++) {
+        char *folder = rg_format("%s/%s", root, image_folders[i]);
+        if (rg_is_folder(folder))
+            err =
+                rg_fail(RG_ENOENT,
+                        "%s has no annotation beside it (list_attr_celeba.txt or .csv): the data set is not "
+                        "whole yet, or it has images alone, and data.root has to be that folder",
+                        folder);
+        free(folder);
+    }
+    return err;
+}
+
 static int find_celeba_images(rg_dataset_t *set, const char *root)
 {
-    static const char *const folders[] = {"img_align_celeba/img_align_celeba",
-                                          "img_align_celeba",
-                                          "Img/img_align_celeba",
-                                          "CelebA-HQ-img",
-                                          "img_celeba",
-                                          "."};
     int best = -1;
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        char *folder = rg_format("%s/%s", root, folders[i]);
-        int found = count_found(set, folder), last = strcmp(folders[i], ".") == 0;
+    for (int i = 0; i < IMAGE_FOLDERS; i++) {
+        char *folder = rg_format("%s/%s", root, image_folders[i]);
+        int found = count_found(set, folder), last = i == IMAGE_FOLDERS - 1;
         if (found > best && (found || !last)) {
             best = found;
             free(set->folder);

@@ -1,5 +1,6 @@
 // Face number i depends only on (seed, i): the annotation files are written in a second pass that draws each
-// portrait again without painting it, and a larger data set begins with the faces of a smaller one.
+// portrait again without painting it, and a larger data set begins with the faces of a smaller one. The annotation
+// comes last: a loader that is waiting for the data set takes it when it is whole.
 #include "services/ctl/faces/faces.h"
 
 #include <stdio.h>
@@ -177,6 +178,6 @@ int rg_faces_make(const rg_faces_spec_t *spec)
     int err = write_images(spec, folder);
     free(folder);
     if (err || spec->plain) return err;
-    err = write_text(spec, "list_attr_celeba.txt", print_annotation);
-    return err ? err : write_text(spec, "list_eval_partition.txt", print_partition);
+    err = write_text(spec, "list_eval_partition.txt", print_partition);
+    return err ? err : write_text(spec, "list_attr_celeba.txt", print_annotation);
 }

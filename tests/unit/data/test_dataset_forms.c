@@ -213,6 +213,17 @@ static void folders_of_the_official_archive(void **state)
     rg_dataset_close(&set);
 }
 
+static void images_of_celeba_without_annotation_are_not_whole(void **state)
+{
+    write_text(state, "img_align_celeba/a.jpg", "");
+    write_text(state, "list_eval_partition.txt", "a.jpg 0\n");
+    assert_refused(state, RG_ENOENT, NULL, "img_align_celeba has no annotation beside it");
+    write_text(state, "list_attr_celeba.txt", "1\nMale\na.jpg 1\n");
+    open_set(state, "data.attributes=[Male]");
+    assert_int_equal(set.n[RG_SPLIT_TRAIN], 1);
+    rg_dataset_close(&set);
+}
+
 static void names_may_have_blanks(void **state)
 {
     write_text(state, "list_attr_celeba.txt",
@@ -309,6 +320,7 @@ int main(void)
         IN_FOLDER(kaggle_tables),
         IN_FOLDER(celeba_hq_has_the_default_split),
         IN_FOLDER(folders_of_the_official_archive),
+        IN_FOLDER(images_of_celeba_without_annotation_are_not_whole),
         IN_FOLDER(names_may_have_blanks),
         IN_FOLDER(list_as_people_write_them),
         IN_FOLDER(utf16_is_named),
