@@ -36,6 +36,7 @@ export PKG_CONFIG_SYSROOT_DIR=$root PKG_CONFIG_LIBDIR=$root/$blas/pkgconfig:$roo
 cmake -S . -B "$folder/build" -G Ninja -DCMAKE_TOOLCHAIN_FILE="$folder/arm64.cmake" -DRG_WERROR=ON -DRG_MPI=OFF \
     -DCHART_JS=/usr/share/javascript/chart.js/chart.min.js
 ninja -C "$folder/build"
+# unit-core-arena is left out: under qemu it takes all memory of the machine for an address range that it reserves.
 # One thread: several would only wait for one another under emulation.
 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 ctest --test-dir "$folder/build" -j "$(nproc)" --timeout 1800 -L '^(unit|grad)$' \
-    ${RG_TESTS:+-R "$RG_TESTS"}
+    -E '^unit-core-arena$' ${RG_TESTS:+-R "$RG_TESTS"}

@@ -15,7 +15,8 @@
 // The sentence of the last error has this text in it.
 #define assert_says(text)                                                                                    \
     do {                                                                                                     \
-        if (!strstr(rg_error(), text)) fail_msg("'%s' is not in: %s", text, rg_error());                     \
+        const char *text_ = (text);                                                                          \
+        if (!strstr(rg_error(), text_)) fail_msg("'%s' is not in: %s", text_, rg_error());                   \
     } while (0)
 
 enum { MAP_BYTES = 64 << 20, D = 8, H = 2, W = 2, C = 4, FEATURES = H * W * C };
