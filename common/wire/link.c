@@ -166,15 +166,15 @@ static void mark_unsent(rg_link_t *link, const rg__connection_t *connection)
     if (request->sent == connection) request->sent = NULL;
 }
 
-// Status requests end no service. A service that trains or embeds for long saves what it has done, and goes
-// on when it is asked again.
+// Status requests end no service. A trainer goes on from what it saved, however often it was killed: one that
+// ends each time is paused by its supervisor. So does an encoder that embeds a set for long.
 static int can_end_service(const request_t *request)
 {
     switch (rg_msg_kind(request->msg)) {
     case RG__V1__ENVELOPE__BODY_STATUS_REQUEST:
     case RG__V1__ENVELOPE__BODY_STATS_REQUEST:
-        return 0;
     case RG__V1__ENVELOPE__BODY_TRAIN_REQUEST:
+        return 0;
     case RG__V1__ENVELOPE__BODY_LOAD_REQUEST:
         return rg_clock_ms() - request->sent_ms < PROGRESS_MS;
     default:

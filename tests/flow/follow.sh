@@ -10,7 +10,7 @@ run 0 train --stage 1
 until grep -q '^{"stage":"stage1","iteration":6,' "$history" 2>/dev/null; do field evaluator state >/dev/null; done
 grep -q '^{"stage":"classifier","iteration":6,.*"images":4,' "$history" || fail "the classifier was not followed: $(cat "$history")"
 run 0 evaluate --stage 1
-out_has '^  images +8$'
+out_has '^  8 images of the test split'
 [ "$(grep -c '"stage":"stage1","iteration":6,' "$history")" -eq 2 ] || fail "not one quick and one full evaluation: $(cat "$history")"
 grep -q '"images": 8,' "$work/run/reports/stage1.json" || fail "the report is not that of the full evaluation"
 
