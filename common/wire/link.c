@@ -51,8 +51,7 @@ _Static_assert(RG__LINK_ITEMS == RG__REPLICAS_MAX * RG__CONNECTION_ITEMS + 1, "a
 enum { BATCH = 16, STOP_CHECK_MS = 100, LOG_FIRST_MS = 5000, LOG_LAST_MS = 60000, AGAIN_MAX_MS = 10000 };
 
 // SUSPECT_WAIT_MS: the longest wait of suspects. ALONE_MS: after this time without an answer, the next
-// suspect goes out nevertheless. PROGRESS_MS: after this time, a long request is not the reason why its
-// service ended.
+// suspect goes out nevertheless. PROGRESS_MS: a load that was open for so long did not end its encoder.
 enum { SUSPECT_WAIT_MS = 1000, ALONE_MS = 1000, PROGRESS_MS = 60000 };
 
 #define PROBE_ID UINT64_MAX // of the status requests of the link itself
@@ -318,8 +317,9 @@ static double sending_time_ms(const rg_link_t *link, const request_t *request)
 static int is_unsent(const rg_link_t *link, const request_t *request)
 {
     int takers = !request->broke_on;
-    for (size_t i = 0; i < link->n_replicas; i++) takers += can_take(link->replica[i], request);
-    return takers && !request->sent && !request->failure.err && sending_time_ms(link, request) == 0;
+    if (request->sent || request->failure.err || sending_time_ms(link, request) > 0) return 0;
+    for (size_t i = 0; i < link->n_replicas && !takers; i++) takers = can_take(link->replica[i], request);
+    return takers;
 }
 
 static void send_unsent(rg_link_t *link)
