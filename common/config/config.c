@@ -357,7 +357,7 @@ static int check_keys(const rg_config_t *config)
         return rg_fail(RG_ECONFIG,
                        "stage2.batch: a ranked R (model.retrieval) needs 2 or more images to rank");
     if (config->classifier_images == RG_CLASSIFIER_OTHERS && config->data.annotated >= 1)
-        return rg_fail(RG_ECONFIG, "classifier.images: there are no others unless data.annotated is below 1");
+        return rg_fail(RG_ECONFIG, "classifier.images: others needs data.annotated below 1");
     int err = check_endpoints(config);
     if (!err) err = check_loss(config, "stage1.loss", &config->stage1_loss);
     if (!err) err = check_loss(config, "stage3.loss", &config->stage3_loss);

@@ -89,7 +89,7 @@ static rg_plan_run_t *add_run(rg_plan_t *plan, const char *root, const rg_plan_r
     add_set(added, "run=%s/%s", root, run->folder);
     add_set(added, "data.annotated=%g", run->annotated);
     add_set(added, "seed=%d", run->seed);
-    if (run->annotated >= 1) add_set(added, "classifier.images=annotated"); // there are no others
+    if (run->annotated >= 1) add_set(added, "classifier.images=annotated"); // no image is left for the judge
     add_set(added, "evaluation.cache=%s/features",
             root); // features of real images are the same for every run
     return added;
