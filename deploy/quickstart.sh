@@ -1,5 +1,5 @@
 #!/bin/sh
-# The main job on synthetic faces, from a bare Debian 12 to pictures: installs, builds, draws faces, starts the services,
+# The main job on synthetic faces, from a bare Debian 12 or 13 to pictures: installs, builds, draws faces, starts the services,
 # trains all three stages at smoke scale, adds unannotated images while stage 3 trains, queries, translates, and leaves
 # grids and a report in out/.  It ends with one screen that sums up.  A second run reuses what is there.
 set -eu

@@ -51,7 +51,7 @@ typedef struct {
     double dropout;             // in the head of R
     int k;                      // neighbours per decode in stage 3
     int fusion;                 // enum rg_fusion_form (common/model/generator.h)
-    int attention;              // 1: G masks what it changes
+    int detail;                 // 1: translations keep the detail that G does not rebuild
 } rg_model_config_t;
 
 // classifier, stage1, stage2, stage3: optimisation, the same keys for each stage.
@@ -178,10 +178,11 @@ typedef struct {
 
 typedef struct rg_config {
     uint64_t seed;
-    char run[RG_CONFIG_TEXT]; // run directory: checkpoints, metrics, grids, store, sockets
-    int threads;              // of the compute engine, per process
-    int precision;            // enum rg_precision, of training
-    int targets;              // enum rg_targets (services/trainer/translation.h), of stages 1 and 3
+    char run[RG_CONFIG_TEXT];    // run directory: checkpoints, metrics, grids, store, sockets
+    int threads;                 // of the compute engine, per process
+    char device[RG_CONFIG_TEXT]; // of training: "cpu", "gpu", "gpu:N" or "auto"
+    int precision;               // enum rg_precision, of training
+    int targets;                 // enum rg_targets (services/trainer/translation.h), of stages 1 and 3
     rg_data_config_t data;
     rg_model_config_t model;
     rg_train_config_t classifier, stage1, stage2, stage3;

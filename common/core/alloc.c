@@ -1,7 +1,6 @@
 #include "common/core/alloc.h"
 
 #include <malloc.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,35 +55,53 @@ char *rg_format(const char *fmt, ...)
 }
 
 // glibc maps blocks above the first limit directly and returns them to the kernel on free. Above the second
-// limit it returns free memory at the top of the heap. Larger limits keep both in the process.
+// limit it returns free memory at the top of the heap. Larger limits keep both in the process. All threads
+// share one heap, because malloc_trim does not reach the top of the heaps that glibc gives to threads: each
+// would keep what a flood has left there, up to the second limit.
 void rg_alloc_keep(void)
 {
+    mallopt(M_ARENA_MAX, 1);
     mallopt(M_MMAP_THRESHOLD, 32 << 20);
     mallopt(M_TRIM_THRESHOLD, 64 << 20);
 }
 
-// Free blocks between used ones stay with the process even above the limits of rg_alloc_keep: a flood of
-// messages, each on its thread's heap, leaves hundreds of MiB. Giving them back reads all lists of free blocks,
-// so it is done once after each change.
-void rg_alloc_settle(rg_alloc_watch_t *watch)
+// Resident memory by the fields of statm: of files, or all of it.
+static double resident_bytes(int without_files)
 {
-    enum { STILL_MAX = 5 };
-    const double change = 8 << 20, now = rg_memory_bytes();
-    watch->still = fabs(now - watch->last) < change / 8 ? watch->still + 1 : 0;
-    watch->last = now;
-    if (watch->still < STILL_MAX || fabs(now - watch->kept) < change) return;
-    malloc_trim(0);
-    watch->kept = rg_memory_bytes();
+    unsigned long all = 0, files = 0;
+    FILE *statm = fopen("/proc/self/statm", "re");
+    if (!statm) return 0;
+    if (fscanf(statm, "%*u %lu %lu", &all, &files) != 2) all = files = 0;
+    fclose(statm);
+    return (double)(without_files ? all - files : all) * (double)sysconf(_SC_PAGESIZE);
 }
 
 double rg_memory_bytes(void)
 {
-    unsigned long pages = 0;
-    FILE *statm = fopen("/proc/self/statm", "re");
-    if (!statm) return 0;
-    if (fscanf(statm, "%*u %lu", &pages) != 1) pages = 0;
-    fclose(statm);
-    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+    return resident_bytes(0);
+}
+
+// Memory that is resident and holds no block: free blocks, stacks, and other things that never change much.
+static double idle_bytes(void)
+{
+    const struct mallinfo2 heap = mallinfo2();
+    return resident_bytes(1) - (double)heap.uordblks - (double)heap.hblkhd;
+}
+
+// Free blocks between used ones stay with the process even below the limits of rg_alloc_keep. What holds no
+// block at any of CALLS calls is not needed, and what remains after it was given back is the measure for the
+// next time.
+void rg_alloc_settle(rg_alloc_watch_t *watch)
+{
+    enum { CALLS = 5 };
+    const double change = 2 << 20, idle = idle_bytes();
+    if (watch->calls == 0 || idle < watch->least) watch->least = idle;
+    if (++watch->calls < CALLS) return;
+    watch->calls = 0;
+    if (watch->least < watch->kept) watch->kept = watch->least; // below 0 if large blocks were never touched
+    if (watch->least < watch->kept + change) return;
+    malloc_trim(0);
+    watch->kept = idle_bytes();
 }
 
 double rg_peak_memory_mib(void)

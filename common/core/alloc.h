@@ -17,14 +17,15 @@ char *rg_format_list(const char *fmt, va_list args) __attribute__((format(printf
 char *rg_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 // Lets the process keep freed memory instead of returning it to the kernel at once: messages and images have the same
-// sizes again and again, and fresh pages cost more than filling them.
+// sizes again and again, and fresh pages cost more than filling them. Call it before the first thread is started.
 void rg_alloc_keep(void);
 
-// Gives memory that is free back to the kernel once a flood is over: when the process has grown or shrunk, and
-// then stayed as it is for five calls. A loop calls it every second or so. Begins zeroed.
+// Gives memory that a flood has left back to the kernel: what was resident and free at each of five calls. A
+// loop calls it every second or so. Begins zeroed.
 typedef struct {
-    double kept, last; // resident bytes: after memory was given back, at the last call
-    int still;         // calls since they changed
+    double kept;  // resident bytes without a block in them, after memory was given back
+    double least; // the same, the least of the last calls
+    int calls;
 } rg_alloc_watch_t;
 void rg_alloc_settle(rg_alloc_watch_t *watch);
 

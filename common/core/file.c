@@ -167,14 +167,13 @@ static void file_finish(rg_file_t *file)
 int rg_file_commit(rg_file_t *file)
 {
     int err = 0;
-    if (fsync(file->fd) != 0) err = rg_fail_errno(RG_EIO, "%s: cannot sync", file->path);
-    if (close(file->fd) != 0 && !err) err = rg_fail_errno(RG_EIO, "%s: cannot close", file->path);
-    if (!err && rename(file->temporary, file->path) != 0)
+    if (fsync(file->fd) != 0)
+        err = rg_fail_errno(RG_EIO, "%s: cannot sync", file->path);
+    else if (rename(file->temporary, file->path) != 0)
         err = rg_fail_errno(RG_EIO, "%s: cannot rename into place", file->path);
-    if (err)
-        unlink(file->temporary);
-    else
-        err = sync_folder_of(file->path);
+    if (err) unlink(file->temporary);
+    close(file->fd); // ends the lock: from here on another process may take a temporary file for a leftover
+    if (!err) err = sync_folder_of(file->path);
     file_finish(file);
     return err;
 }

@@ -70,17 +70,31 @@ static void exchange_sides(rg_image_facts_t *facts)
     facts->height = width;
 }
 
-int rg_image_inspect(const rg_image_file_t *file, rg_image_facts_t *facts)
+int rg__image_open(rg__image_reader_t *reader, const rg_image_file_t *file, rg_image_facts_t *facts)
 {
     int err = check_file(file, facts);
     if (err) return err;
+    *reader = (rg__image_reader_t){.file = file, .facts = facts};
     if (facts->format == RG_IMAGE_JPEG)
-        err = rg__jpeg_inspect(file, facts);
+        err = rg__jpeg_open(&reader->jpeg, file, facts);
     else if (facts->format == RG_IMAGE_PNG)
         err = rg__png_inspect(file, facts);
     else
         err = rg__webp_inspect(file, facts);
     if (!err) exchange_sides(facts);
+    return err;
+}
+
+void rg__image_close(rg__image_reader_t *reader)
+{
+    rg__jpeg_close(&reader->jpeg);
+}
+
+int rg_image_inspect(const rg_image_file_t *file, rg_image_facts_t *facts)
+{
+    rg__image_reader_t reader;
+    int err = rg__image_open(&reader, file, facts);
+    if (!err) rg__image_close(&reader);
     return err;
 }
 
@@ -117,13 +131,16 @@ static int check_memory(const rg_image_file_t *file, const rg_image_facts_t *fac
         file->origin, facts->width, facts->height, bytes >> 20, side, most >> 20);
 }
 
-static int decode_format(const rg_image_file_t *file, int crop, int min_side, rg_image_t *image,
-                         rg_image_facts_t *facts)
+static int decode_format(const rg__image_reader_t *reader, int crop, int min_side, rg_image_t *image)
 {
+    rg_image_facts_t *facts = reader->facts;
+    if (reader->jpeg) {
+        exchange_sides(facts); // as they are stored: turn_upright exchanges them
+        return rg__jpeg_decode(reader->jpeg, crop, min_side, image);
+    }
     facts->warnings = 0; // of the header, which is read again
-    if (facts->format == RG_IMAGE_JPEG) return rg__jpeg_decode(file, crop, min_side, image, facts);
-    if (facts->format == RG_IMAGE_PNG) return rg__png_decode(file, image, facts);
-    return rg__webp_decode(file, image, facts);
+    if (facts->format == RG_IMAGE_PNG) return rg__png_decode(reader->file, image, facts);
+    return rg__webp_decode(reader->file, image, facts);
 }
 
 // The orientation of a PNG may be known only now.
@@ -140,17 +157,18 @@ static int turn_upright(const rg_image_file_t *file, rg_image_t *image, rg_image
 }
 
 // Large images wait for each other, so that the threads of a process do not add up their memory.
-int rg__image_decode(const rg_image_file_t *file, int crop, int min_side, rg_image_t *image,
-                     rg_image_facts_t *facts)
+int rg__image_decode(const rg__image_reader_t *reader, int crop, int min_side, rg_image_t *image)
 {
     static pthread_mutex_t large = PTHREAD_MUTEX_INITIALIZER;
+    const rg_image_file_t *file = reader->file;
+    rg_image_facts_t *facts = reader->facts;
     rg_image_t decoded = {0};
     facts->scale_denom = choose_denominator(facts, crop, min_side);
     size_t bytes = facts->work_bytes + pixel_bytes(facts, facts->scale_denom, 4);
     int err = check_memory(file, facts, bytes);
     if (err) return err;
     if (bytes > LARGE) pthread_mutex_lock(&large);
-    err = decode_format(file, crop, min_side, &decoded, facts);
+    err = decode_format(reader, crop, min_side, &decoded);
     if (!err) err = turn_upright(file, &decoded, facts);
     if (bytes > LARGE) pthread_mutex_unlock(&large);
     if (!err) *image = decoded;
@@ -160,8 +178,12 @@ int rg__image_decode(const rg_image_file_t *file, int crop, int min_side, rg_ima
 int rg_image_decode_scaled(const rg_image_file_t *file, int crop, int min_side, rg_image_t *image,
                            rg_image_facts_t *facts)
 {
-    int err = rg_image_inspect(file, facts);
-    return err ? err : rg__image_decode(file, crop, min_side, image, facts);
+    rg__image_reader_t reader;
+    int err = rg__image_open(&reader, file, facts);
+    if (err) return err;
+    err = rg__image_decode(&reader, crop, min_side, image);
+    rg__image_close(&reader);
+    return err;
 }
 
 // ---- writing

@@ -21,6 +21,7 @@
 
 #include <jerror.h> // after jpeglib.h, which says what it was built with
 
+#include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/data/exif.h"
 
@@ -36,12 +37,12 @@ typedef struct {
     int ended;               // the file ended before its end marker
 } trap_t;
 
-typedef struct {
+struct rg__jpeg {
     trap_t trap;
     struct jpeg_decompress_struct codec;
     struct jpeg_progress_mgr progress;
     rg_image_t image;
-} decoder_t;
+};
 
 typedef struct {
     trap_t trap;
@@ -135,7 +136,7 @@ static int find_orientation(const struct jpeg_decompress_struct *codec)
     return 1;
 }
 
-static int read_header(decoder_t *d, const rg_image_file_t *file)
+static int read_header(rg__jpeg_t *d, const rg_image_file_t *file)
 {
     struct jpeg_decompress_struct *codec = &d->codec;
     rg_image_facts_t *facts = d->trap.facts;
@@ -161,7 +162,7 @@ static void cmyk_to_rgb(const uint8_t *cmyk, int width, int inverted, uint8_t *r
 
 // The number of scaled rows above the crop, and below it, that resizing the crop to min_side does not read.
 // Resizing reads the width of one output pixel around the crop.
-static unsigned rows_beyond(const decoder_t *d, int crop, int min_side, int denom)
+static unsigned rows_beyond(const rg__jpeg_t *d, int crop, int min_side, int denom)
 {
     if (crop == 0 || min_side == 0) return 0;
     int beyond = ((int)d->codec.image_height - crop) / 2 - crop / min_side - denom - 1;
@@ -182,7 +183,7 @@ static int has_all_scans(struct jpeg_decompress_struct *codec)
 
 // Reads the rows of the crop. The other rows are skipped: only the entropy decoder reads them, which still
 // finds damaged data.
-static int read_pixels(decoder_t *d, int crop, int min_side, int denom)
+static int read_pixels(rg__jpeg_t *d, int crop, int min_side, int denom)
 {
     struct jpeg_decompress_struct *codec = &d->codec;
     int four = codec->num_components == 4;
@@ -211,35 +212,46 @@ static int read_pixels(decoder_t *d, int crop, int min_side, int denom)
     return 0;
 }
 
-// denom 0: reads only the header.
-static int jpeg_decode(decoder_t *d, const rg_image_file_t *file, int crop, int min_side, int denom)
+static int trap_header(rg__jpeg_t *d, const rg_image_file_t *file)
 {
     if (setjmp(d->trap.jump)) return RG_EFORMAT;
-    int err = read_header(d, file);
-    return err || !denom ? err : read_pixels(d, crop, min_side, denom);
+    return read_header(d, file);
 }
 
-int rg__jpeg_inspect(const rg_image_file_t *file, rg_image_facts_t *facts)
+static int trap_pixels(rg__jpeg_t *d, int crop, int min_side)
 {
-    decoder_t d = {0};
-    d.codec.err = trap_init(&d.trap, file->origin, facts);
-    int err = jpeg_decode(&d, file, 0, 0, 0);
-    jpeg_destroy_decompress(&d.codec);
-    return err;
+    if (setjmp(d->trap.jump)) return RG_EFORMAT;
+    return read_pixels(d, crop, min_side, d->trap.facts->scale_denom);
 }
 
-int rg__jpeg_decode(const rg_image_file_t *file, int crop, int min_side, rg_image_t *image,
-                    rg_image_facts_t *facts)
+int rg__jpeg_open(rg__jpeg_t **out, const rg_image_file_t *file, rg_image_facts_t *facts)
 {
-    decoder_t d = {0};
-    d.codec.err = trap_init(&d.trap, file->origin, facts);
-    int err = jpeg_decode(&d, file, crop, min_side, facts->scale_denom);
-    jpeg_destroy_decompress(&d.codec);
+    rg__jpeg_t *d = rg_alloc(sizeof *d);
+    d->codec.err = trap_init(&d->trap, file->origin, facts);
+    int err = trap_header(d, file);
     if (err)
-        rg_image_fini(&d.image);
+        rg__jpeg_close(&d);
     else
-        *image = d.image;
+        *out = d;
     return err;
+}
+
+int rg__jpeg_decode(rg__jpeg_t *d, int crop, int min_side, rg_image_t *image)
+{
+    int err = trap_pixels(d, crop, min_side);
+    if (err)
+        rg_image_fini(&d->image);
+    else
+        *image = d->image;
+    return err;
+}
+
+void rg__jpeg_close(rg__jpeg_t **d)
+{
+    if (!*d) return;
+    jpeg_destroy_decompress(&(*d)->codec);
+    free(*d);
+    *d = NULL;
 }
 
 static int jpeg_encode(encoder_t *e, const rg_image_t *image, int quality)

@@ -88,8 +88,10 @@ static int read_form(rg_dataset_t *set, const rg_config_t *config)
 static int fail_missing(const char *key, const char *path)
 {
     char *absolute = rg_path_absolute(path);
-    int err = rg_fail(RG_ENOENT, "%s: %s does not exist (a relative path begins in the current directory)",
-                      key, absolute);
+    int err = rg_fail(RG_ENOENT,
+                      "%s: %s does not exist: put the data there, or name its place with --set %s=PATH (a "
+                      "relative path begins in the current directory)",
+                      key, absolute, key);
     free(absolute);
     return err;
 }

@@ -59,6 +59,7 @@ static const struct {
     {"iteration", offsetof(rg_checkpoint_info_t, iteration)},
     {"iterations", offsetof(rg_checkpoint_info_t, iterations)},
     {"data_fingerprint", offsetof(rg_checkpoint_info_t, fingerprint)},
+    {"data_contents", offsetof(rg_checkpoint_info_t, contents)},
     {"set_generation", offsetof(rg_checkpoint_info_t, set_generation)},
     {"retrieved", offsetof(rg_checkpoint_info_t, retrieved)},
     {"retrieved_new", offsetof(rg_checkpoint_info_t, retrieved_new)},
@@ -250,7 +251,7 @@ static const struct {
     {"attribute", "model.attr_dims"},
     {"attribute", "model.attr_std"},
     {"generator", "model.mlp"},
-    {"generator", "model.attention"},
+    {"generator", "model.detail"},
     {"discriminator", "model.df"},
     {"discriminator", "model.d_layers"},
     {"discriminator", "model.d_scales"},
@@ -442,5 +443,39 @@ int rg_checkpoint_load(const char *path, const rg_checkpoint_wanted_t *wanted, r
     for (int s = 0; !err && s < n; s++) err = load_set(file, path, sets[s], wanted->use);
     if (!err) err = check_additional(file, path, sets, n, wanted->use);
     rg_safetensors_close(&file);
+    return err;
+}
+
+// ---- the checkpoints of a run
+
+// The retrieval set must not fill with the embeddings of a retrieval net that is still being trained.
+int rg_checkpoint_unfinished(const rg_checkpoint_info_t *info)
+{
+    return strcmp(info->stage, rg_stage_name(RG_STAGE_2)) == 0 && info->iteration < info->iterations;
+}
+
+int rg_checkpoint_newest(const rg_config_t *config, char path[RG_PATH_SIZE])
+{
+    for (enum rg_stage stage = RG_STAGE_3; stage >= RG_STAGE_1; stage--) {
+        rg_checkpoint_info_t info;
+        rg_stage_checkpoint(stage, config, path);
+        if (!rg_exists(path)) continue;
+        int err = rg_checkpoint_peek(path, &info);
+        if (err) return err;
+        if (!rg_checkpoint_unfinished(&info)) return 0;
+    }
+    return rg_fail(RG_ENOENT, "%s: no checkpoint here yet: train stage 1 first", config->run);
+}
+
+int rg_checkpoint_peek_stage(const rg_config_t *config, enum rg_stage stage, char path[RG_PATH_SIZE],
+                             rg_checkpoint_info_t *info)
+{
+    rg_stage_checkpoint(stage, config, path);
+    if (!rg_exists(path))
+        return rg_fail(RG_ENOENT, "%s: no such checkpoint; rg-ctl train --stage %s makes it", path,
+                       rg_stage_argument(stage));
+    int err = rg_checkpoint_peek(path, info);
+    if (!err && strcmp(info->stage, rg_stage_name(stage)) != 0)
+        err = rg_fail(RG_EMODEL, "%s: holds %s, not %s", path, info->stage, rg_stage_name(stage));
     return err;
 }

@@ -8,9 +8,11 @@
 #include <stdint.h>
 
 #include "common/config/config.h"
+#include "common/model/stage.h"
 #include "common/nn/param.h"
 
-// The data sets that a stage was trained on, in order. More than one: the user accepted a changed data set.
+// The data sets that a stage was trained on, in order. More than one: the user accepted a changed data set, or
+// files of it were replaced; then both have the same fingerprint.
 enum { RG_DATA_SETS_MAX = 32 };
 typedef struct {
     int n;
@@ -24,6 +26,7 @@ typedef struct {
     uint64_t iteration;   // finished iterations
     uint64_t iterations;  // of the whole stage; if both are equal, the stage is finished
     uint64_t fingerprint; // of the data set trained on, the last of data_sets
+    uint64_t contents;    // hash of the sizes of its files; 0: not known
     rg_data_sets_t data_sets;
     // Of stage 3, else 0:
     uint64_t set_generation;      // the index generation when training began
@@ -61,6 +64,18 @@ int rg_checkpoint_restore(const char *path);
 
 // Reads the metadata only. RG_ENOENT, RG_EFORMAT, RG_EVERSION.
 int rg_checkpoint_peek(const char *path, rg_checkpoint_info_t *info);
+
+// The same for a stage's checkpoint in the run directory; path is where it is. RG_ENOENT names the command that
+// makes it. RG_EMODEL: the file holds another stage.
+int rg_checkpoint_peek_stage(const rg_config_t *config, enum rg_stage stage, char path[RG_PATH_SIZE],
+                             rg_checkpoint_info_t *info);
+
+// The checkpoint of the latest stage in the run directory. Stage 2 counts only once it is finished. RG_ENOENT;
+// RG_EFORMAT or RG_EIO if the file at `path` is damaged.
+int rg_checkpoint_newest(const rg_config_t *config, char path[RG_PATH_SIZE]);
+
+// 1 for a checkpoint of stage 2 that is not finished.
+int rg_checkpoint_unfinished(const rg_checkpoint_info_t *info);
 
 enum rg_checkpoint_use {
     RG_CHECKPOINT_RESUME, // everything as it was

@@ -10,8 +10,6 @@
 // So the second derivative is exact, and the tape needs no support for second derivatives.
 #include "common/model/discriminator.h"
 
-#include <assert.h>
-#include <math.h>
 #include <stdio.h>
 
 #include "common/model/layers.h"
@@ -63,6 +61,7 @@ rg_discriminator_output_t rg_discriminate(rg_tape_t *tape, const rg_discriminato
 rg_tensor_t *rg_discriminator_slope(rg_tape_t *tape, const rg_discriminator_t *net, int scale, rg_tensor_t *x)
 {
     const rg_conv_t *conv = net->scale[scale].conv, *source = &net->scale[scale].source;
+    rg_backend_t *backend = rg_tape_backend(tape);
     rg_tensor_t *map[RG_SCALES_MAX] = {x}, *h[RG_D_LAYERS_MAX + 1];
     rg_tape_pause(tape); // of the way forward only the signs are used
     for (int s = 0; s < scale; s++) map[s + 1] = rg_pool3(tape, map[s]);
@@ -70,7 +69,7 @@ rg_tensor_t *rg_discriminator_slope(rg_tape_t *tape, const rg_discriminator_t *n
     for (int i = 0; i < net->layers; i++) h[i + 1] = rg_conv(tape, h[i], &conv[i]);
     rg_tape_resume(tape);
     rg_tensor_t *last = h[net->layers], *g = rg_tape_tensor(tape, x->n, last->h, last->w, 1);
-    for (size_t i = 0; i < rg_tensor_size(g); i++) g->data[i] = 1.0f / (float)(g->h * g->w);
+    backend->fill(backend, g->data, 1.0f / (float)(g->h * g->w), rg_tensor_size(g));
     g = rg_conv_adjoint(tape, g, source, last);
     for (int i = net->layers - 1; i >= 0; i--)
         g = rg_conv_adjoint(tape, rg_act_adjoint(tape, g, h[i + 1], conv[i].act), &conv[i], h[i]);
@@ -78,97 +77,34 @@ rg_tensor_t *rg_discriminator_slope(rg_tape_t *tape, const rg_discriminator_t *n
     return g;
 }
 
-typedef struct {
-    rg_tensor_t *x;
-    float *each; // [1] the gradient of every element; or [N], of image n's elements, times the element
-} slope_ctx_t;
+// ---- losses
 
-// ---- the adversarial loss
-
-static void weighted_mean_backward(rg_tape_t *tape, void *ctx)
+void rg_loss_adversarial(rg_tape_t *tape, const rg_discriminator_t *net,
+                         const rg_discriminator_output_t *output, enum rg_gan form, int wanted, float weight,
+                         double *sum)
 {
-    slope_ctx_t *op = ctx;
-    int add = 0;
-    float *dx = rg_tape_grad(tape, op->x, &add);
-    for (size_t i = 0; i < rg_tensor_size(op->x); i++) dx[i] = (add ? dx[i] : 0) + *op->each;
-}
-
-// The mean of x; the gradient is multiplied by weight, which may be negative.
-static double weighted_mean(rg_tape_t *tape, rg_tensor_t *x, float weight)
-{
-    rg_tape_op(tape, "losses");
-    double sum = 0, size = (double)rg_tensor_size(x);
-    for (size_t i = 0; i < rg_tensor_size(x); i++) sum += (double)x->data[i];
-    if (weight != 0 && rg_tape_wants(tape, x->needs_grad)) {
-        slope_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
-        *op = (slope_ctx_t){x, rg_tape_alloc(tape, sizeof *op->each)};
-        *op->each = (float)((double)weight / size);
-        rg_tape_record(tape, NULL, weighted_mean_backward, op);
-    }
-    return sum / size;
-}
-
-double rg_loss_adversarial(rg_tape_t *tape, const rg_discriminator_t *net,
-                           const rg_discriminator_output_t *output, enum rg_gan form, int wanted,
-                           float weight)
-{
-    double sum = 0, sign = wanted ? -1 : 1;
     for (int s = 0; s < net->scales; s++)
-        sum += form == RG_GAN_LSGAN ? rg_loss_square(tape, output->source[s], (float)wanted, weight)
-                                    : sign * weighted_mean(tape, output->source[s], (float)sign * weight);
-    return sum;
+        if (form == RG_GAN_LSGAN)
+            rg_loss_square(tape, output->source[s], (float)wanted, weight, sum);
+        else
+            rg_loss_product(tape, output->source[s], wanted ? -1 : 1, weight, sum);
 }
 
-// ---- gradient penalty
-
-static void length_backward(rg_tape_t *tape, void *ctx)
+// mix * real + (1 - mix) * fake, without a graph
+static rg_tensor_t *mix_images(rg_tape_t *tape, rg_tensor_t *real, rg_tensor_t *fake, const float *mix)
 {
-    slope_ctx_t *op = ctx;
-    rg_tensor_t *x = op->x;
-    size_t image = rg_tensor_size(x) / (size_t)x->n;
-    int add = 0;
-    float *dx = rg_tape_grad(tape, x, &add);
-    for (size_t i = 0; i < rg_tensor_size(x); i++)
-        dx[i] = (add ? dx[i] : 0) + op->each[i / image] * x->data[i];
+    rg_tape_pause(tape);
+    rg_tensor_t *share = rg_tape_input(tape, real->n, 1, 1, 1, mix),
+                *step = rg_broadcast(tape, RG_TIMES, rg_broadcast(tape, RG_MINUS, real, fake), share),
+                *x = rg_add(tape, fake, step);
+    rg_tape_resume(tape);
+    return x;
 }
 
-static double vector_length(const float *x, size_t n)
+void rg_loss_gradient_penalty(rg_tape_t *tape, const rg_discriminator_t *net, rg_tensor_t *real,
+                              rg_tensor_t *fake, const float *mix, float weight, double *sum)
 {
-    double squares = 0;
-    for (size_t i = 0; i < n; i++) squares += (double)x[i] * (double)x[i];
-    return sqrt(squares);
-}
-
-// Mean over images of (|x|_2 - 1)^2.
-static double unit_length(rg_tape_t *tape, rg_tensor_t *x, float weight)
-{
-    rg_tape_op(tape, "losses");
-    size_t image = rg_tensor_size(x) / (size_t)x->n;
-    slope_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
-    *op = (slope_ctx_t){x, rg_tape_alloc(tape, (size_t)x->n * sizeof *op->each)};
-    double sum = 0;
-    for (int n = 0; n < x->n; n++) {
-        double l = vector_length(x->data + (size_t)n * image, image);
-        sum += (l - 1) * (l - 1);
-        op->each[n] = l > 0 ? (float)(2 * (double)weight / x->n * (l - 1) / l) : 0; // no direction at 0
-    }
-    if (weight != 0 && rg_tape_wants(tape, x->needs_grad)) rg_tape_record(tape, NULL, length_backward, op);
-    return sum / x->n;
-}
-
-double rg_loss_gradient_penalty(rg_tape_t *tape, const rg_discriminator_t *net, const rg_tensor_t *real,
-                                const rg_tensor_t *fake, const float *mix, float weight)
-{
-    assert(rg_tensor_size(real) == rg_tensor_size(fake));
-    rg_tensor_t *x = rg_tape_tensor(tape, real->n, real->h, real->w, real->c);
-    size_t image = rg_tensor_size(x) / (size_t)x->n;
-    double sum = 0;
-    x->needs_grad = 0;
-    for (size_t i = 0; i < rg_tensor_size(x); i++) {
-        float share = mix[i / image];
-        x->data[i] = share * real->data[i] + (1 - share) * fake->data[i];
-    }
+    rg_tensor_t *x = mix_images(tape, real, fake, mix);
     for (int s = 0; s < net->scales; s++)
-        sum += unit_length(tape, rg_discriminator_slope(tape, net, s, x), weight);
-    return sum;
+        rg_loss_square(tape, rg_length(tape, rg_discriminator_slope(tape, net, s, x)), 1, weight, sum);
 }

@@ -35,19 +35,19 @@ rg_tensor_t *rg_discriminator_slope(rg_tape_t *tape, const rg_discriminator_t *n
 
 enum rg_gan { RG_GAN_LSGAN, RG_GAN_WGAN_GP }; // key STAGE.loss.gan
 
-// The adversarial loss, summed over D's scales; returns the unweighted value.
+// The adversarial loss, summed over D's scales; adds the unweighted value to *sum, a scalar of the tape.
 //   lsgan    mean (D - wanted)^2, wanted 1 or 0 (Mao et al. 2017, eq. 9 with a = 0, b = c = 1)
 //   wgan_gp  mean D where wanted is 0, -mean D where it is 1 (Arjovsky et al. 2017); D's step adds the
 //            gradient penalty
 // In either form one D step is done per G step.
-double rg_loss_adversarial(rg_tape_t *tape, const rg_discriminator_t *net,
-                           const rg_discriminator_output_t *output, enum rg_gan form, int wanted,
-                           float weight);
+void rg_loss_adversarial(rg_tape_t *tape, const rg_discriminator_t *net,
+                         const rg_discriminator_output_t *output, enum rg_gan form, int wanted, float weight,
+                         double *sum);
 
 // The gradient penalty (Gulrajani et al. 2017, eq. 3), summed over D's scales: the mean over images of
 // (|slope of D_s at x^|_2 - 1)^2, where D_s is the mean of scale s's map, x^ = mix * real + (1 - mix) * fake,
-// both [N,S,S,3], and mix [N] is in 0..1.
-double rg_loss_gradient_penalty(rg_tape_t *tape, const rg_discriminator_t *net, const rg_tensor_t *real,
-                                const rg_tensor_t *fake, const float *mix, float weight);
+// both [N,S,S,3], and mix [N], borrowed until backward, is in 0..1.
+void rg_loss_gradient_penalty(rg_tape_t *tape, const rg_discriminator_t *net, rg_tensor_t *real,
+                              rg_tensor_t *fake, const float *mix, float weight, double *sum);
 
 #endif

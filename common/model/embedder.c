@@ -65,80 +65,43 @@ void rg_embed_draw_keep(const rg_config_t *config, int n, rg_rng_t *rng, float *
 rg_tensor_t *rg_query_code(rg_tape_t *tape, const rg_embedder_t *net, rg_tensor_t *code)
 {
     if (!net->scale) return code;
-    rg_tensor_t *means = rg_tape_tensor(tape, code->n, 1, 1, code->c);
-    rg_code_components(code->data, code->n, net->attributes, net->dims, means->data);
-    return means;
+    rg_backend_t *backend = rg_tape_backend(tape);
+    rg_tensor_t *components = rg_tape_tensor(tape, code->n, 1, 1, code->c);
+    backend->signs(backend, components->data, code->data, (size_t)(code->n * net->attributes),
+                   (size_t)net->dims);
+    return components;
 }
 
 // ---- the triplet loss
 
-static const double TRIPLET_EPS = 1e-6;
-
-typedef struct {
-    rg_tensor_t *e;
-    int n, kinds;
-    float margin, weight;
-} triplet_ctx_t;
-
-static double distance_l2(const float *a, const float *b, int n)
+// |a - b|, with PyTorch's 1e-6 added to each difference
+static rg_tensor_t *distance_l2(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, rg_tensor_t *eps)
 {
-    double sum = 0;
-    for (int i = 0; i < n; i++) {
-        double d = (double)a[i] - (double)b[i] + TRIPLET_EPS;
-        sum += d * d;
-    }
-    return sqrt(sum);
+    rg_tensor_t *difference = rg_broadcast(tape, RG_MINUS, a, b);
+    return rg_length(tape, rg_broadcast(tape, RG_PLUS, difference, eps));
 }
 
-// de_a, de_b += g * d|a - b| / d(a, b)
-static void push_apart(float *da, float *db, const float *a, const float *b, double distance, double g, int n)
+static rg_tensor_t *constant(rg_tape_t *tape, int n, float value)
 {
-    if (distance == 0) return;
-    for (int i = 0; i < n; i++) {
-        double step = g * ((double)a[i] - (double)b[i] + TRIPLET_EPS) / distance;
-        da[i] += (float)step;
-        db[i] -= (float)step;
-    }
+    rg_backend_t *backend = rg_tape_backend(tape);
+    rg_tensor_t *x = rg_tape_tensor(tape, n, 1, 1, 1);
+    backend->fill(backend, x->data, value, (size_t)n);
+    return x;
 }
 
-// The mean loss; its gradient is added to de (NULL: value only).
-static double sum_triplets(const triplet_ctx_t *op, float *de)
+void rg_loss_triplet(rg_tape_t *tape, rg_tensor_t *e, int n, int kinds, float margin, float weight,
+                     double *sum)
 {
-    int width = op->e->c;
-    double sum = 0, each = (double)op->weight / (op->n * op->kinds);
-    for (int kind = 0; kind < op->kinds; kind++)
-        for (int i = 0; i < op->n; i++) {
-            size_t a = (size_t)i * (size_t)width, p = (size_t)(op->n + i) * (size_t)width;
-            size_t m = (size_t)((2 + kind) * op->n + i) * (size_t)width;
-            const float *e = op->e->data;
-            double near = distance_l2(e + a, e + p, width), far = distance_l2(e + a, e + m, width);
-            double loss = near - far + (double)op->margin;
-            if (loss <= 0) continue;
-            sum += loss;
-            if (!de) continue;
-            push_apart(de + a, de + p, e + a, e + p, near, each, width);
-            push_apart(de + a, de + m, e + a, e + m, far, -each, width);
-        }
-    return sum / (op->n * op->kinds);
-}
-
-static void triplet_backward(rg_tape_t *tape, void *ctx)
-{
-    triplet_ctx_t *op = ctx;
-    int add = 0;
-    float *de = rg_tape_grad(tape, op->e, &add);
-    if (!add) memset(de, 0, rg_tensor_size(op->e) * sizeof *de);
-    sum_triplets(op, de);
-}
-
-double rg_loss_triplet(rg_tape_t *tape, rg_tensor_t *e, int n, int kinds, float margin, float weight)
-{
-    rg_tape_op(tape, "losses");
     assert(e->n == n * (2 + kinds));
-    triplet_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
-    *op = (triplet_ctx_t){e, n, kinds, margin, weight};
-    if (rg_tape_wants(tape, e->needs_grad)) rg_tape_record(tape, NULL, triplet_backward, op);
-    return sum_triplets(op, NULL);
+    rg_tensor_t *eps = constant(tape, n, 1e-6f), *slack = constant(tape, n, margin),
+                *anchor = rg_rows(tape, e, 0, n),
+                *near = distance_l2(tape, anchor, rg_rows(tape, e, n, n), eps), *all = NULL;
+    for (int kind = 0; kind < kinds; kind++) {
+        rg_tensor_t *far = distance_l2(tape, anchor, rg_rows(tape, e, (2 + kind) * n, n), eps),
+                    *gap = rg_add(tape, rg_broadcast(tape, RG_MINUS, near, far), slack);
+        all = all ? rg_stack(tape, all, gap) : gap;
+    }
+    rg_loss_product(tape, rg_act(tape, all, RG_ACT_RELU), 1, weight, sum);
 }
 
 // ---- the ranking loss
@@ -147,71 +110,37 @@ typedef struct {
     rg_tensor_t *e;
     rg_param_t *scale;
     const float *relevance;
-    float *score, *probability; // [N,N], probability 0 on the diagonal
+    float *cosine; // [N,N]
     float weight;
 } ranking_ctx_t;
 
-// Softmax of a query's scores, without its own image. Returns the logarithm of the sum of exponentials.
-static double rank_images(float *probability, const float *score, int n, int own)
-{
-    double most = -INFINITY, sum = 0;
-    for (int j = 0; j < n; j++)
-        if (j != own) most = fmax(most, (double)score[j]);
-    for (int j = 0; j < n; j++) {
-        probability[j] = j == own ? 0 : (float)exp((double)score[j] - most);
-        sum += (double)probability[j];
-    }
-    for (int j = 0; j < n; j++) probability[j] = (float)((double)probability[j] / sum);
-    return most + log(sum);
-}
-
-static double rank_all(const ranking_ctx_t *op)
-{
-    int n = op->e->n / 2;
-    double sum = 0;
-    for (int i = 0; i < n; i++) {
-        const float *score = op->score + (size_t)i * (size_t)n,
-                    *relevance = op->relevance + (size_t)i * (size_t)n;
-        double log_sum = rank_images(op->probability + (size_t)i * (size_t)n, score, n, i);
-        for (int j = 0; j < n; j++)
-            if (j != i) sum += (double)relevance[j] * (log_sum - (double)score[j]);
-    }
-    return sum / n;
-}
-
-// Gradients of the scores are written over op->probability, which is not read again.
 static void ranking_backward(rg_tape_t *tape, void *ctx)
 {
     ranking_ctx_t *op = ctx;
-    const rg_backend_t *backend = rg_tape_backend(tape);
+    rg_backend_t *backend = rg_tape_backend(tape);
     int n = op->e->n / 2, d = op->e->c, add = 0;
-    size_t half = (size_t)n * (size_t)d, pairs = (size_t)n * (size_t)n;
-    float sharp = expf(*op->scale->value), *slope = op->probability;
-    float *de = rg_tape_grad(tape, op->e, &add);
-    double dscale = 0;
-    for (size_t i = 0; i < pairs; i++) {
-        slope[i] = (slope[i] - op->relevance[i]) * op->weight / (float)n;
-        dscale += (double)slope[i] * (double)op->score[i];
-    }
-    if (!op->scale->set->frozen) *op->scale->grad += (float)dscale;
+    size_t half = (size_t)n * (size_t)d;
+    float *slope = rg_tape_alloc(tape, (size_t)n * (size_t)n * sizeof *slope),
+          *de = rg_tape_grad(tape, op->e, &add), *dscale = op->scale->set->frozen ? NULL : op->scale->grad;
+    backend->rank(backend, NULL, slope, dscale, op->cosine, op->relevance, op->scale->value, op->weight, n);
     if (!de) return;
-    backend->gemm(0, 0, n, d, n, sharp, slope, op->e->data + half, (float)add, de);
-    backend->gemm(1, 0, n, d, n, sharp, slope, op->e->data, (float)add, de + half);
+    backend->gemm(backend, 0, 0, n, d, n, 1, slope, op->e->data + half, (float)add, de);
+    backend->gemm(backend, 1, 0, n, d, n, 1, slope, op->e->data, (float)add, de + half);
 }
 
-double rg_loss_ranking(rg_tape_t *tape, rg_tensor_t *e, rg_param_t *scale, const float *relevance,
-                       float weight)
+void rg_loss_ranking(rg_tape_t *tape, rg_tensor_t *e, rg_param_t *scale, const rg_tensor_t *relevance,
+                     float weight, double *sum)
 {
+    rg_backend_t *backend = rg_tape_backend(tape);
     rg_tape_op(tape, "losses");
     int n = e->n / 2, d = e->c;
     assert(e->n % 2 == 0 && n >= 2);
-    size_t pairs = (size_t)n * (size_t)n * sizeof(float);
+    size_t size = (size_t)n * (size_t)n * sizeof(float);
     ranking_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
-    *op =
-        (ranking_ctx_t){e, scale, relevance, rg_tape_alloc(tape, pairs), rg_tape_alloc(tape, pairs), weight};
-    rg_tape_backend(tape)->gemm(0, 1, n, n, d, expf(*scale->value), e->data, e->data + (size_t)n * (size_t)d,
-                                0, op->score);
+    *op = (ranking_ctx_t){e, scale, relevance->data, rg_tape_alloc(tape, size), weight};
+    rg_params_use(scale->set, backend);
+    backend->gemm(backend, 0, 1, n, n, d, 1, e->data, e->data + (size_t)n * (size_t)d, 0, op->cosine);
+    backend->rank(backend, sum, NULL, NULL, op->cosine, op->relevance, scale->value, 0, n);
     if (rg_tape_wants(tape, e->needs_grad || !scale->set->frozen))
         rg_tape_record(tape, NULL, ranking_backward, op);
-    return rank_all(op);
 }

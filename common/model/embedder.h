@@ -44,14 +44,15 @@ rg_tensor_t *rg_query_code(rg_tape_t *tape, const rg_embedder_t *net, rg_tensor_
 
 // The triplet loss (RG-UNIT, section 3.2): e [N*(2+K),1,1,D] holds N anchors, N positives and K groups of N
 // negatives; the mean over N*K of max(0, |a-p| - |a-n| + margin), L2 with PyTorch's 1e-6 added to each
-// difference. Returns the unweighted value, as every loss does.
-double rg_loss_triplet(rg_tape_t *tape, rg_tensor_t *e, int n, int kinds, float margin, float weight);
+// difference. Adds the unweighted value to *sum, a scalar of the tape, as every loss does.
+void rg_loss_triplet(rg_tape_t *tape, rg_tensor_t *e, int n, int kinds, float margin, float weight,
+                     double *sum);
 
 // The ranking loss (listwise, as ListNet: Cao et al. 2007): e [2N,1,1,D] holds N queries q, then N images b,
 // all of unit length. The probability that image j is ranked first for query i, among all images but i itself,
-// is softmax_j(exp(scale) q_i . b_j). The loss is its cross entropy with relevance[i,j] ([N,N], rows sum to 1,
-// 0 on the diagonal; borrowed until backward), averaged over queries. scale [1] learns too.
-double rg_loss_ranking(rg_tape_t *tape, rg_tensor_t *e, rg_param_t *scale, const float *relevance,
-                       float weight);
+// is softmax_j(exp(scale) q_i . b_j). The loss is its cross entropy with relevance [N,1,1,N], whose rows sum
+// to 1 and are 0 on the diagonal, averaged over queries. scale [1] learns too.
+void rg_loss_ranking(rg_tape_t *tape, rg_tensor_t *e, rg_param_t *scale, const rg_tensor_t *relevance,
+                     float weight, double *sum);
 
 #endif

@@ -111,118 +111,34 @@ void rg_code_keep(const rg_config_t *config, const unsigned char *source, const 
         memset(keep + (size_t)i * (size_t)dims, source[i] == wanted[i], (size_t)dims);
 }
 
-// ---- prior: the distance of E_a's Gaussian from the component of the labels
+// ---- losses
 
-// The distance in one dimension and its two derivatives. away = mean - m.
-typedef struct {
-    double value, mean, logvar;
-} distance_t;
-typedef distance_t distance_fn(double away, double logvar, double std);
-
-static distance_t divergence(double away, double logvar, double std)
+void rg_loss_prior(rg_tape_t *tape, const rg_config_t *config, enum rg_prior form, rg_tensor_t *mean,
+                   rg_tensor_t *logvar, const float *component, float weight, double *sum)
 {
-    double variance = std * std, spread = exp(logvar) / variance;
-    return (distance_t){.value = 0.5 * (log(variance) - logvar + spread + away * away / variance - 1),
-                        .mean = away / variance,
-                        .logvar = 0.5 * (spread - 1)};
+    const rg_gaussian_t gaussian = {.form = form == RG_PRIOR_KL ? RG_LOSS_KL : RG_LOSS_EARTH_MOVER,
+                                    .mean = component,
+                                    .std = (float)config->model.attr_std,
+                                    .count = (size_t)mean->n * (size_t)config->model.attr_dims};
+    rg_loss_gaussian(tape, &gaussian, mean, logvar, weight, sum);
 }
 
-static distance_t transport(double away, double logvar, double std)
+// The mean absolute difference of each row of a and b: [N,1,1,1].
+static rg_tensor_t *distance_l1(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b)
 {
-    double sigma = exp(logvar / 2), wider = sigma - std;
-    return (distance_t){.value = away * away + wider * wider, .mean = 2 * away, .logvar = wider * sigma};
+    static const rg_clip_t absolute = {.low = 0, .high = INFINITY, .leak = -1};
+    rg_tensor_t *difference = rg_clip(tape, rg_broadcast(tape, RG_MINUS, a, b), &absolute);
+    return rg_global_mean(tape, rg_reshape(tape, difference, 1, a->c, 1));
 }
 
-typedef struct {
-    distance_fn *distance;
-    rg_tensor_t *mean, *logvar;
-    const float *component;
-    double std, weight;
-} prior_ctx_t;
-
-static distance_t distance_at(const prior_ctx_t *op, size_t i)
+void rg_loss_isometry(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, rg_tensor_t *z, rg_tensor_t *z2,
+                      float weight, double *sum)
 {
-    double away = (double)op->mean->data[i] - (double)op->component[i];
-    return op->distance(away, (double)op->logvar->data[i], op->std);
-}
-
-static void prior_backward(rg_tape_t *tape, void *ctx)
-{
-    prior_ctx_t *op = ctx;
-    int add_m = 0, add_v = 0;
-    float *dm = rg_tape_grad(tape, op->mean, &add_m), *dv = rg_tape_grad(tape, op->logvar, &add_v);
-    for (size_t i = 0; i < rg_tensor_size(op->mean); i++) {
-        distance_t d = distance_at(op, i);
-        if (dm) dm[i] = (add_m ? dm[i] : 0) + (float)(op->weight * d.mean);
-        if (dv) dv[i] = (add_v ? dv[i] : 0) + (float)(op->weight * d.logvar);
-    }
-}
-
-double rg_loss_prior(rg_tape_t *tape, const rg_config_t *config, enum rg_prior form, rg_tensor_t *mean,
-                     rg_tensor_t *logvar, const float *component, float weight)
-{
-    rg_tape_op(tape, "losses");
-    double count = (double)mean->n * config->model.attr_dims, sum = 0;
-    prior_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
-    *op = (prior_ctx_t){.distance = form == RG_PRIOR_KL ? divergence : transport,
-                        .mean = mean,
-                        .logvar = logvar,
-                        .component = component,
-                        .std = config->model.attr_std,
-                        .weight = (double)weight / count};
-    for (size_t i = 0; i < rg_tensor_size(mean); i++) sum += distance_at(op, i).value;
-    if (weight != 0 && rg_tape_wants(tape, mean->needs_grad || logvar->needs_grad))
-        rg_tape_record(tape, NULL, prior_backward, op);
-    return sum / count;
-}
-
-// ---- isometry
-
-typedef struct {
-    rg_tensor_t *a, *b;
-    float *slope; // [N]: d loss / d distance(a, b)
-} isometry_ctx_t;
-
-static void isometry_backward(rg_tape_t *tape, void *ctx)
-{
-    isometry_ctx_t *op = ctx;
-    int add_a = 0, add_b = 0, width = op->a->c;
-    float *da = rg_tape_grad(tape, op->a, &add_a), *db = rg_tape_grad(tape, op->b, &add_b);
-    for (size_t i = 0; i < rg_tensor_size(op->a); i++) {
-        float difference = op->a->data[i] - op->b->data[i];
-        float g = op->slope[i / (size_t)width] / (float)width * (float)((difference > 0) - (difference < 0));
-        if (da) da[i] = (add_a ? da[i] : 0) + g;
-        if (db) db[i] = (add_b ? db[i] : 0) - g;
-    }
-}
-
-static double distance_l1(const float *a, const float *b, int n)
-{
-    double sum = 0;
-    for (int i = 0; i < n; i++) sum += fabs((double)a[i] - (double)b[i]);
-    return sum / n;
-}
-
-double rg_loss_isometry(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, const rg_tensor_t *z,
-                        const rg_tensor_t *z2, float weight)
-{
-    rg_tape_op(tape, "losses");
-    int n = a->n, width = a->c;
-    float *slope = rg_tape_alloc(tape, (size_t)n * sizeof *slope);
-    double sum = 0;
-    for (int i = 0; i < n; i++) {
-        size_t row = (size_t)i * (size_t)width;
-        double gap = distance_l1(a->data + row, b->data + row, width) -
-                     distance_l1(z->data + row, z2->data + row, width);
-        sum += fabs(gap);
-        slope[i] = weight / (float)n * (float)((gap > 0) - (gap < 0));
-    }
-    if (weight != 0 && rg_tape_wants(tape, a->needs_grad || b->needs_grad)) {
-        isometry_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
-        *op = (isometry_ctx_t){a, b, slope};
-        rg_tape_record(tape, NULL, isometry_backward, op);
-    }
-    return sum / n;
+    rg_tensor_t *distance = distance_l1(tape, a, b);
+    rg_tape_pause(tape);
+    rg_tensor_t *wanted = distance_l1(tape, z, z2);
+    rg_tape_resume(tape);
+    rg_loss_l1(tape, distance, wanted, weight, sum);
 }
 
 // ---- the classifier

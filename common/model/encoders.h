@@ -87,15 +87,15 @@ enum rg_prior { RG_PRIOR_KL, RG_PRIOR_EARTH_MOVER }; // key STAGE.loss.prior
 //   earth_mover  (mean - m)^2 + (exp(logvar / 2) - s)^2, the squared 2-Wasserstein distance of Gaussians
 //                (Givens and Shortt 1984)
 // summed over attributes, averaged over images and dimensions. component [N,A*Z] holds m (borrowed until
-// backward). Returns the unweighted value, as every loss does.
-double rg_loss_prior(rg_tape_t *tape, const rg_config_t *config, enum rg_prior form, rg_tensor_t *mean,
-                     rg_tensor_t *logvar, const float *component, float weight);
+// backward). The unweighted value is added to *sum, a scalar of the tape, as every loss does.
+void rg_loss_prior(rg_tape_t *tape, const rg_config_t *config, enum rg_prior form, rg_tensor_t *mean,
+                   rg_tensor_t *logvar, const float *component, float weight, double *sum);
 
 // Isometry (GMM-UNIT, section 3.2): the mean over images of | d(a, b) - d(z, z2) |, where d is the mean
 // absolute difference of two codes, and a and b are the codes of G(c,z) and G(c,z2). No gradient goes into z
 // and z2.
-double rg_loss_isometry(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, const rg_tensor_t *z,
-                        const rg_tensor_t *z2, float weight);
+void rg_loss_isometry(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, rg_tensor_t *z, rg_tensor_t *z2,
+                      float weight, double *sum);
 
 // ---- the built-in classifier
 //

@@ -29,16 +29,12 @@ void rg_generator_declare(rg_generator_t *net, rg_params_t *set, const rg_config
     }
     net->out =
         rg_layer_conv(set, "out", (rg_conv_spec_t){.in = width, .out = 3, .k = 7, .stride = 1, .pad = 3});
-    if (config->model.attention)
-        net->mask = rg_layer_conv(set, "mask",
-                                  (rg_conv_spec_t){.in = width, .out = 1, .k = 7, .stride = 1, .pad = 3});
     net->mlp[0] = rg_layer_linear(set, "mlp.0", rg_code_width(config), mlp, RG_ACT_RELU);
     net->mlp[1] = rg_layer_linear(set, "mlp.1", mlp, mlp, RG_ACT_RELU);
     net->mlp[2] = rg_layer_linear(set, "mlp.2", mlp, styles, RG_ACT_NONE);
 }
 
-rg_tensor_t *rg_generate(rg_tape_t *tape, const rg_generator_t *net, rg_tensor_t *content, rg_tensor_t *code,
-                         rg_tensor_t *source)
+rg_tensor_t *rg_generate(rg_tape_t *tape, const rg_generator_t *net, rg_tensor_t *content, rg_tensor_t *code)
 {
     rg_tensor_t *style = code, *x = content;
     int step = 2 * content->c;
@@ -50,16 +46,10 @@ rg_tensor_t *rg_generate(rg_tape_t *tape, const rg_generator_t *net, rg_tensor_t
                      x);
     }
     for (int i = 0; i < 2; i++) {
-        // without residual blocks the first one reads the caller's content, which others may read later
-        x = (i == 0 ? rg_conv : rg_conv_last)(tape, x, &net->up[i]);
+        x = rg_conv_last(tape, x, &net->up[i]);
         x = rg_layer_norm(tape, x, net->norm[i].gain, net->norm[i].shift, RG_ACT_RELU);
     }
-    rg_tensor_t *mask = NULL;
-    if (net->mask.weight) mask = rg_act(tape, rg_conv(tape, x, &net->mask), RG_ACT_SIGMOID);
-    rg_tensor_t *image = rg_act(tape, rg_conv_last(tape, x, &net->out), RG_ACT_TANH);
-    if (!mask) return image;
-    assert(source);
-    return rg_blend(tape, mask, image, source);
+    return rg_act(tape, rg_conv_last(tape, x, &net->out), RG_ACT_TANH);
 }
 
 // ---- the fusion
@@ -98,11 +88,14 @@ void rg_fusion_init(rg_fusion_t *net)
     rg_params_changed(w->set);
 }
 
-int rg_fusion_rows(const rg_fusion_t *net, const rg_tensor_t *code, const rg_tensor_t *own)
+int rg_fusion_rows(rg_tape_t *tape, const rg_fusion_t *net, const rg_tensor_t *code, const rg_tensor_t *own)
 {
     int rows = code->n;
     size_t width = (size_t)code->c * sizeof(float);
     if (net->form == RG_FUSION_CONCAT) return rows;
+    if (code == own) return 0;
+    rg_tape_read(tape, code);
+    rg_tape_read(tape, own);
     while (rows > 0 &&
            memcmp(code->data + (rows - 1) * code->c, own->data + (rows - 1) * code->c, width) == 0)
         rows--;
@@ -132,17 +125,19 @@ static int mean_code(float *mean, const float *codes, int k, int c)
 static rg_tensor_t *guided_code(rg_tape_t *tape, const rg_fusion_t *net, const rg_tensor_t *code,
                                 const rg_tensor_t *own, const rg_tensor_t *found)
 {
-    int c = code->c;
-    float *mean = rg_tape_alloc(tape, (size_t)c * sizeof *mean);
-    rg_tensor_t *guided = rg_tape_tensor(tape, code->n, 1, 1, c);
+    rg_backend_t *backend = rg_tape_backend(tape);
+    size_t c = (size_t)code->c, size = rg_tensor_size(code);
+    rg_tensor_t *guided = rg_tape_tensor(tape, code->n, 1, 1, code->c);
+    float *means = rg_tape_alloc(tape, size * sizeof *means);
+    unsigned char *known = rg_tape_alloc(tape, size);
     assert(!code->needs_grad);
-    memcpy(guided->data, code->data, rg_tensor_size(code) * sizeof *guided->data);
-    for (int row = 0; row < found->n; row++) {
-        float *z = guided->data + row * c;
-        if (!mean_code(mean, found->data + row * found->c, net->k, c)) continue;
-        for (int i = 0; i < c; i++)
-            if (z[i] != own->data[row * c + i]) z[i] = mean[i];
-    }
+    memset(means, 0, size * sizeof *means);
+    memset(known, 0, size);
+    for (size_t row = 0; row < (size_t)found->n; row++)
+        if (mean_code(means + row * c, found->data + row * (size_t)found->c, net->k, code->c))
+            memset(known + row * c, 1, c);
+    backend->replace_changed(backend, guided->data, rg_tape_upload(tape, known, size), code->data, own->data,
+                             rg_tape_upload(tape, means, size * sizeof *means), size);
     return guided;
 }
 
@@ -161,6 +156,8 @@ void rg_fuse(rg_tape_t *tape, const rg_fusion_t *net, rg_tensor_t **content, rg_
 {
     if (net->form == RG_FUSION_STYLE)
         *code = guided_code(tape, net, *code, own, found);
-    else
+    else {
+        rg_tape_push(tape, found->data, rg_tensor_size(found));
         *content = joined_content(tape, net, *content, found);
+    }
 }

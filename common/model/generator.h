@@ -4,11 +4,6 @@
 // the width, layer norm, ReLU), conv 7x7 to RGB, tanh. An MLP on the attribute code gives AdaIN's scales and
 // shifts.
 //   content [N,h,w,4*gf], code [N,1,1,A*Z] -> image [N,4h,4w,3] in -1..1
-//
-// With model.attention a second conv 7x7 and a sigmoid make a mask [N,4h,4w,1] for all colours, and the image
-// is tanh * mask + source * (1 - mask). The source is the image that content was encoded from; in a cycle that
-// is the translation (GANimation, Pumarola et al. 2018, eq. 1, where the mask has the opposite sense). So a
-// reconstruction may copy the source, and D judges the parts that G changes.
 #ifndef RG_MODEL_GENERATOR_H
 #define RG_MODEL_GENERATOR_H
 
@@ -17,7 +12,6 @@
 
 typedef struct {
     rg_conv_t res[RG_RES_MAX][2], up[2], out;
-    rg_conv_t mask; // weight NULL: no attention
     rg_layer_norm_t norm[2];
     rg_linear_t mlp[3]; // last: per AdaIN layer in order, C shifts then C scales
     int n_res;
@@ -25,9 +19,7 @@ typedef struct {
 
 void rg_generator_declare(rg_generator_t *net, rg_params_t *set, const rg_config_t *config);
 
-// source [N,4h,4w,3] is read with attention only, and may be NULL without.
-rg_tensor_t *rg_generate(rg_tape_t *tape, const rg_generator_t *net, rg_tensor_t *content, rg_tensor_t *code,
-                         rg_tensor_t *source);
+rg_tensor_t *rg_generate(rg_tape_t *tape, const rg_generator_t *net, rg_tensor_t *content, rg_tensor_t *code);
 
 // ---- the fusion of stage 3
 //
@@ -57,12 +49,13 @@ void rg_fusion_declare(rg_fusion_t *net, rg_params_t *set, const rg_config_t *co
 void rg_fusion_init(rg_fusion_t *net);
 
 // How many of the images, counted from the first, need neighbours. code [n,1,1,A*Z] is wanted, own is the
-// sources'. With style the last images need none if nothing shall change in them.
-int rg_fusion_rows(const rg_fusion_t *net, const rg_tensor_t *code, const rg_tensor_t *own);
+// sources'. With style the last images need none if nothing shall change in them; finding that out waits for the
+// device unless code is own.
+int rg_fusion_rows(rg_tape_t *tape, const rg_fusion_t *net, const rg_tensor_t *code, const rg_tensor_t *own);
 
 // Replaces the sources' content and the wanted code with the content [n,h,w,C] and code [n,1,1,A*Z] that G is
 // given. found [rows,h,w,k*C] has the features of the first rows' neighbours, neighbour j in channels j*C..;
-// zeros where the set had fewer than k. No gradient goes into code or found.
+// zeros where the set had fewer than k; the host wrote it. No gradient goes into code or found.
 void rg_fuse(rg_tape_t *tape, const rg_fusion_t *net, rg_tensor_t **content, rg_tensor_t **code,
              const rg_tensor_t *own, rg_tensor_t *found);
 

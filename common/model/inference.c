@@ -28,40 +28,7 @@ int rg_inference_can_translate(const rg_inference_t *self)
 
 // ---- loading
 
-// The retrieval set must not fill with the embeddings of a retrieval net that is still being trained.
-int rg_inference_unfinished(const rg_checkpoint_info_t *info)
-{
-    return strcmp(info->stage, rg_stage_name(RG_STAGE_2)) == 0 && info->iteration < info->iterations;
-}
-
-int rg_inference_newest(const rg_config_t *config, char path[RG_PATH_SIZE])
-{
-    for (enum rg_stage stage = RG_STAGE_3; stage >= RG_STAGE_1; stage--) {
-        rg_checkpoint_info_t info;
-        rg_stage_checkpoint(stage, config, path);
-        if (!rg_exists(path)) continue;
-        int err = rg_checkpoint_peek(path, &info);
-        if (err) return err;
-        if (!rg_inference_unfinished(&info)) return 0;
-    }
-    return rg_fail(RG_ENOENT, "%s: no checkpoint here yet: train stage 1 first", config->run);
-}
-
-// Reads the metadata of a stage's checkpoint in the run directory.
-static int peek_stage(const rg_config_t *config, enum rg_stage stage, char path[RG_PATH_SIZE],
-                      rg_checkpoint_info_t *info)
-{
-    rg_stage_checkpoint(stage, config, path);
-    if (!rg_exists(path))
-        return rg_fail(RG_ENOENT, "%s: no such checkpoint; rg-ctl train --stage %s makes it", path,
-                       rg_stage_argument(stage));
-    int err = rg_checkpoint_peek(path, info);
-    if (!err && strcmp(info->stage, rg_stage_name(stage)) != 0)
-        err = rg_fail(RG_EMODEL, "%s: holds %s, not %s", path, info->stage, rg_stage_name(stage));
-    return err;
-}
-
-// The same for a given file, which may hold any stage but the classifier.
+// A given file may hold any stage but the classifier.
 static int peek_path(rg_inference_t *self, const char *path, enum rg_stage *stage)
 {
     snprintf(self->path, sizeof self->path, "%s", path);
@@ -72,17 +39,10 @@ static int peek_path(rg_inference_t *self, const char *path, enum rg_stage *stag
     return err;
 }
 
-static void hash_weights(rg_params_t *const *sets, int n, char out[17])
-{
-    uint64_t hash = 0;
-    for (int i = 0; i < n; i++) hash = rg_hash(sets[i]->value, sets[i]->count * sizeof *sets[i]->value, hash);
-    rg_hash_hex(hash, out);
-}
-
 static int load_classifier(rg_inference_t *self, char path[RG_PATH_SIZE])
 {
     rg_params_t *set = &self->classifier_set;
-    int err = peek_stage(self->config, RG_STAGE_CLASSIFIER, path, &self->classifier_info);
+    int err = rg_checkpoint_peek_stage(self->config, RG_STAGE_CLASSIFIER, path, &self->classifier_info);
     if (err) return err;
     if (self->classifier_info.attributes.count == 0)
         return rg_fail(RG_EMODEL,
@@ -93,22 +53,16 @@ static int load_classifier(rg_inference_t *self, char path[RG_PATH_SIZE])
     rg_params_alloc(set, 0);
     const rg_checkpoint_wanted_t wanted = {.config = self->config, .use = RG_CHECKPOINT_START};
     err = rg_checkpoint_load(path, &wanted, &set, 1, &self->classifier_info);
-    if (!err) hash_weights(&set, 1, self->classifier_weights);
+    if (!err) rg_hash_hex(rg_hash(set->value, set->count * sizeof *set->value, 0), self->classifier_weights);
     return err;
 }
 
 static int load_model(rg_inference_t *self, enum rg_stage stage)
 {
-    const unsigned parts = rg_stage_parts(stage, self->config) & ~RG_PART_BIT(RG_DISCRIMINATOR);
-    const rg_checkpoint_wanted_t wanted = {
-        .config = self->config, .attributes = &self->config->data.attributes, .use = RG_CHECKPOINT_START};
-    rg_params_t *sets[RG_PARTS];
-    rg_model_new(&self->model, self->config, parts, 0);
-    int n = rg_model_sets(self->model, sets);
-    int err = rg_checkpoint_load(self->path, &wanted, sets, n, &self->info);
+    int err = rg_model_load(&self->model, self->config, stage, self->path, &self->info);
     if (err) return err;
-    hash_weights(sets, n, self->weights);
-    if (parts & RG_PART_BIT(RG_EMBEDDER)) rg_model_id(self->model, self->embedding);
+    rg_model_weights(self->model, self->weights);
+    if (self->model->parts & RG_PART_BIT(RG_EMBEDDER)) rg_model_id(self->model, self->embedding);
     return 0;
 }
 
@@ -127,7 +81,7 @@ static int load_networks(rg_inference_t *self, const rg_inference_spec_t *spec)
     enum rg_stage stage = spec->stage;
     if (stage == RG_STAGE_CLASSIFIER) return load_classifier_stage(self);
     int err = stage == RG_STAGE_NONE ? peek_path(self, spec->path, &stage)
-                                     : peek_stage(self->config, stage, self->path, &self->info);
+                                     : rg_checkpoint_peek_stage(self->config, stage, self->path, &self->info);
     if (!err) err = load_model(self, stage);
     if (!err && spec->with_classifier) err = load_classifier(self, path);
     return err;
@@ -155,9 +109,9 @@ void rg_inference_close(rg_inference_t **out)
     rg_inference_t *self = *out;
     if (!self) return;
     rg_tape_destroy(&self->tape);
-    rg_backend_destroy(&self->backend);
     rg_params_fini(&self->classifier_set);
     rg_model_destroy(&self->model);
+    rg_backend_destroy(&self->backend);
     free(self);
     *out = NULL;
 }
@@ -169,10 +123,11 @@ static int batch_size(const rg_inference_t *self, int first, int n)
     return self->batch && self->batch < n - first ? self->batch : n - first;
 }
 
-static void copy_rows(float *out, int first, const rg_tensor_t *tensor)
+static void copy_rows(const rg_inference_t *self, float *out, int first, const rg_tensor_t *tensor)
 {
     const size_t each = rg_tensor_size(tensor) / (size_t)tensor->n;
-    memcpy(out + (size_t)first * each, tensor->data, rg_tensor_size(tensor) * sizeof *out);
+    memcpy(out + (size_t)first * each, rg_tape_read(self->tape, tensor),
+           rg_tensor_size(tensor) * sizeof *out);
 }
 
 static int end_batch(rg_inference_t *self)
@@ -209,8 +164,8 @@ int rg_inference_classify(rg_inference_t *self, float *features, float *logits, 
         m = batch_size(self, i, n);
         rg_classifier_output_t classes =
             rg_classify(self->tape, &self->classifier, pixels_input(self, pixels, i, m));
-        if (features) copy_rows(features, i, classes.features);
-        if (logits) copy_rows(logits, i, classes.logits);
+        if (features) copy_rows(self, features, i, classes.features);
+        if (logits) copy_rows(self, logits, i, classes.logits);
         err = end_batch(self);
     }
     return err;
@@ -223,8 +178,8 @@ int rg_inference_encode(rg_inference_t *self, float *content, float *code, const
     for (int i = 0, m; i < n && !err; i += m) {
         m = batch_size(self, i, n);
         rg_tensor_t *x = pixels_input(self, pixels, i, m);
-        if (content) copy_rows(content, i, rg_content_encode(self->tape, &model->content, x));
-        if (code) copy_rows(code, i, rg_attribute_encode(self->tape, &model->attribute, x));
+        if (content) copy_rows(self, content, i, rg_content_encode(self->tape, &model->content, x));
+        if (code) copy_rows(self, code, i, rg_attribute_encode(self->tape, &model->attribute, x));
         err = end_batch(self);
     }
     return err;
@@ -239,7 +194,8 @@ int rg_inference_embed(rg_inference_t *self, const rg_embedder_t *net, float *em
         m = batch_size(self, i, n);
         rg_tensor_t *shown = code_input(self, code, i, m);
         if (query) shown = rg_query_code(self->tape, net, shown);
-        copy_rows(embeddings, i, rg_embed(self->tape, net, content_input(self, content, i, m), shown, NULL));
+        copy_rows(self, embeddings, i,
+                  rg_embed(self->tape, net, content_input(self, content, i, m), shown, NULL));
         err = end_batch(self);
     }
     return err;
@@ -253,9 +209,9 @@ int rg_inference_translate(rg_inference_t *self, float *image, rg_inference_sour
         m = batch_size(self, i, n);
         const rg_translate_source_t shown = {.content = content_input(self, source.content, i, m),
                                              .code = code_input(self, source.code, i, m),
-                                             .own = code_input(self, source.own, i, m),
-                                             .image = pixels_input(self, source.pixels, i, m)};
-        copy_rows(image, i, rg_translate(self->tape, self->model, shown, retriever, NULL));
+                                             .own = code_input(self, source.own, i, m)};
+        rg_tensor_t *pixels = source.pixels ? pixels_input(self, source.pixels, i, m) : NULL;
+        copy_rows(self, image, i, rg_translate(self->tape, self->model, shown, pixels, retriever, NULL));
         err = end_batch(self);
     }
     return err;

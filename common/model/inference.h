@@ -41,13 +41,6 @@ typedef struct {
 int rg_inference_open(rg_inference_t **self, const rg_config_t *config, const rg_inference_spec_t *spec);
 void rg_inference_close(rg_inference_t **self);
 
-// The checkpoint of the latest stage in the run directory. Stage 2 counts only once it is finished. RG_ENOENT;
-// RG_EFORMAT or RG_EIO if the file at `path` is damaged.
-int rg_inference_newest(const rg_config_t *config, char path[RG_PATH_SIZE]);
-
-// 1 for a checkpoint of stage 2 that is not finished.
-int rg_inference_unfinished(const rg_checkpoint_info_t *info);
-
 // 0, or RG_ENOENT saying which stage must be trained first. NULL: nothing was trained.
 int rg_inference_can_embed(const rg_inference_t *self);
 int rg_inference_can_translate(const rg_inference_t *self);
@@ -69,7 +62,7 @@ int rg_inference_embed(rg_inference_t *self, const rg_embedder_t *net, float *em
 
 // What is translated. Where code and own are equal, nothing changes.
 typedef struct {
-    const float *pixels;  // [n,S,S,3] the sources
+    const float *pixels;  // [n,S,S,3] the sources; NULL: G(c, code) without their detail (model.h)
     const float *content; // [n,map] of the sources
     const float *own;     // [n,Z] of the sources
     const float *code;    // [n,Z] wanted

@@ -68,12 +68,12 @@ static void alloc_parts(rg_model_t *model, unsigned trains)
         else
             at[part] = of_others, of_others += count;
     }
-    if (trains)
-        model->gradients = rg_alloc_lines((of_d > of_others ? of_d : of_others) * sizeof *model->gradients);
+    const size_t size = of_d > of_others ? of_d : of_others;
+    if (trains) model->gradients = rg_alloc_lines(size * sizeof *model->gradients);
     for (int part = 0; part < RG_PARTS; part++) {
         if (!(model->parts & RG_PART_BIT(part))) continue;
         if (trains & RG_PART_BIT(part))
-            rg_params_alloc_in(&model->set[part], model->gradients + at[part], part != RG_DISCRIMINATOR);
+            rg_params_alloc_in(&model->set[part], model->gradients, size, at[part], part != RG_DISCRIMINATOR);
         else
             rg_params_alloc(&model->set[part], 0);
         rg_layers_init(&model->set[part], model->config.seed);
@@ -105,6 +105,18 @@ void rg_model_destroy(rg_model_t **out)
     *out = NULL;
 }
 
+int rg_model_load(rg_model_t **model, const rg_config_t *config, enum rg_stage stage, const char *path,
+                  rg_checkpoint_info_t *info)
+{
+    const rg_checkpoint_wanted_t wanted = {
+        .config = config, .attributes = &config->data.attributes, .use = RG_CHECKPOINT_START};
+    rg_params_t *sets[RG_PARTS];
+    rg_model_new(model, config, rg_stage_parts(stage, config) & ~RG_PART_BIT(RG_DISCRIMINATOR), 0);
+    int err = rg_checkpoint_load(path, &wanted, sets, rg_model_sets(*model, sets), info);
+    if (err) rg_model_destroy(model);
+    return err;
+}
+
 int rg_model_sets(rg_model_t *model, rg_params_t *sets[RG_PARTS])
 {
     int n = 0;
@@ -124,6 +136,15 @@ void rg_model_id(const rg_model_t *model, char id[17])
     rg_hash_hex(hash, id);
 }
 
+void rg_model_weights(const rg_model_t *model, char out[17])
+{
+    uint64_t hash = 0;
+    for (int part = 0; part < RG_PARTS; part++)
+        if (model->set[part].n > 0)
+            hash = rg_hash(model->set[part].value, model->set[part].count * sizeof(float), hash);
+    rg_hash_hex(hash, out);
+}
+
 // ---- translation
 
 rg_decode_t rg_translate_ask(rg_tape_t *tape, const rg_model_t *model, rg_translate_source_t source,
@@ -131,7 +152,9 @@ rg_decode_t rg_translate_ask(rg_tape_t *tape, const rg_model_t *model, rg_transl
 {
     rg_decode_t decode = {.source = source, .retriever = retriever};
     if (!(model->parts & RG_PART_BIT(RG_FUSION))) return decode;
-    int shape[3], rows = rg_fusion_rows(&model->fusion, source.code, source.own);
+    int shape[3], rows = source.changed;
+    if (rows == 0 || model->fusion.form == RG_FUSION_CONCAT)
+        rows = rg_fusion_rows(tape, &model->fusion, source.code, source.own);
     if (rows == 0) return decode;
     assert(retriever);
     rg_fusion_features(&model->config, shape);
@@ -146,7 +169,8 @@ rg_decode_t rg_translate_ask(rg_tape_t *tape, const rg_model_t *model, rg_transl
                 *query = rg_embed(tape, &model->embedder, rg_rows(tape, source.content, 0, rows), code, NULL);
     rg_tape_resume(tape);
     rg_tape_op(tape, "ask for neighbours");
-    int err = retriever->ask(retriever->self, query->data, query->n, exclude, decode.found->data);
+    int err =
+        retriever->ask(retriever->self, rg_tape_read(tape, query), query->n, exclude, decode.found->data);
     if (err) rg_tape_fail(tape, err);
     return decode;
 }
@@ -155,9 +179,10 @@ static void translate_wait(rg_tape_t *tape, const rg_decode_t *decode)
 {
     rg_tape_op(tape, "wait for neighbours");
     int err = decode->retriever->wait(decode->retriever->self);
-    if (!err) return;
-    memset(decode->found->data, 0, rg_tensor_size(decode->found) * sizeof(float));
-    rg_tape_fail(tape, err);
+    if (err) {
+        memset(decode->found->data, 0, rg_tensor_size(decode->found) * sizeof(float));
+        rg_tape_fail(tape, err);
+    }
 }
 
 rg_tensor_t *rg_translate_finish(rg_tape_t *tape, const rg_model_t *model, rg_decode_t *decode)
@@ -169,12 +194,44 @@ rg_tensor_t *rg_translate_finish(rg_tape_t *tape, const rg_model_t *model, rg_de
         if (decode->retriever) translate_wait(tape, decode);
         rg_fuse(tape, &model->fusion, &content, &decode->code, source->own, found);
     }
-    return rg_generate(tape, &model->generator, content, decode->code, source->image);
+    return rg_generate(tape, &model->generator, content, decode->code);
 }
 
-rg_tensor_t *rg_translate(rg_tape_t *tape, const rg_model_t *model, rg_translate_source_t source,
-                          const rg_retriever_t *retriever, const unsigned char *exclude)
+rg_tensor_t *rg_keep_detail(rg_tape_t *tape, rg_tensor_t *y, rg_tensor_t *rebuilt, rg_tensor_t *image)
+{
+    static const rg_clip_t range = {-1, 1, 0};
+    return rg_clip(tape, rg_add(tape, y, rg_broadcast(tape, RG_MINUS, image, rebuilt)), &range);
+}
+
+static rg_tensor_t *decode_now(rg_tape_t *tape, const rg_model_t *model, rg_translate_source_t source,
+                               const rg_retriever_t *retriever, const unsigned char *exclude)
 {
     rg_decode_t decode = rg_translate_ask(tape, model, source, retriever, exclude);
     return rg_translate_finish(tape, model, &decode);
+}
+
+enum { ID_SIZE = 16 }; // of an image that a search excludes
+
+// The translations, and the reconstructions of their sources, in one decode.
+static rg_tensor_t *translate_detailed(rg_tape_t *tape, const rg_model_t *model, rg_translate_source_t source,
+                                       rg_tensor_t *image, const rg_retriever_t *retriever,
+                                       const unsigned char *exclude)
+{
+    const int n = image->n;
+    const size_t bytes = (size_t)n * ID_SIZE;
+    const rg_translate_source_t both = {.content = rg_stack(tape, source.content, source.content),
+                                        .code = rg_stack(tape, source.code, source.own),
+                                        .own = rg_stack(tape, source.own, source.own)};
+    unsigned char *ids = exclude ? rg_tape_alloc(tape, 2 * bytes) : NULL;
+    for (size_t i = 0; ids && i < 2; i++) memcpy(ids + i * bytes, exclude, bytes);
+    rg_tensor_t *y = decode_now(tape, model, both, retriever, ids);
+    return rg_keep_detail(tape, rg_rows(tape, y, 0, n), rg_rows(tape, y, n, n), image);
+}
+
+rg_tensor_t *rg_translate(rg_tape_t *tape, const rg_model_t *model, rg_translate_source_t source,
+                          rg_tensor_t *image, const rg_retriever_t *retriever, const unsigned char *exclude)
+{
+    return model->config.model.detail && image
+               ? translate_detailed(tape, model, source, image, retriever, exclude)
+               : decode_now(tape, model, source, retriever, exclude);
 }

@@ -4,6 +4,7 @@
 #ifndef RG_MODEL_MODEL_H
 #define RG_MODEL_MODEL_H
 
+#include "common/model/checkpoint.h"
 #include "common/model/discriminator.h"
 #include "common/model/embedder.h"
 #include "common/model/generator.h"
@@ -28,6 +29,11 @@ typedef struct {
 void rg_model_new(rg_model_t **model, const rg_config_t *config, unsigned parts, unsigned trains);
 void rg_model_destroy(rg_model_t **model);
 
+// Builds the parts that a stage has, without D, for inference, and loads their averaged weights from a checkpoint
+// of that stage. On error there is no model. The errors of rg_checkpoint_load.
+int rg_model_load(rg_model_t **model, const rg_config_t *config, enum rg_stage stage, const char *path,
+                  rg_checkpoint_info_t *info);
+
 // The sets of the parts that exist and have parameters, in order; returns their number.
 int rg_model_sets(rg_model_t *model, rg_params_t *sets[RG_PARTS]);
 
@@ -35,7 +41,19 @@ int rg_model_sets(rg_model_t *model, rg_params_t *sets[RG_PARTS]);
 // values of E_c, E_a and R, the size of images and the form of the fusion.
 void rg_model_id(const rg_model_t *model, char id[17]);
 
+// xxh3-64 in hexadecimal over the values of all parts.
+void rg_model_weights(const rg_model_t *model, char hash[17]);
+
 // ---- translation: from content and wanted code to an image
+//
+// The decoder gives G(c, z'), where z' is the wanted code. That is the translation, unless model.detail is on:
+//
+//   y = G(c, z') + (x - G(c, z))    cut off to -1..1
+//
+// The bracket is the detail of the source x that its reconstruction, with its own code z, lacks. So a translation
+// is as sharp as its source, and G decides only what changes. (Editors by GAN inversion use such a residual: the
+// distortion map of Wang et al. 2022.) Gradients go into both images of G, so that G gains nothing by what both
+// have in common.
 //
 // A model with the fusion asks for neighbours first (rg-unit section 1: in stage 3 every decode asks the
 // retrieval server). A model without it is G alone.
@@ -55,7 +73,7 @@ typedef struct {
     rg_tensor_t *content; // [N,h,w,C] of the sources
     rg_tensor_t *code;    // [N,1,1,A*Z] wanted; a reconstruction's is own
     rg_tensor_t *own;     // [N,1,1,A*Z] of the sources
-    rg_tensor_t *image;   // [N,4h,4w,3] the sources; read with attention only
+    int changed;          // the code of all images but the first `changed` is own; 0: not known
 } rg_translate_source_t;
 
 // A translation between ask and finish.
@@ -66,16 +84,21 @@ typedef struct {
     const rg_retriever_t *retriever; // to wait for, or NULL
 } rg_decode_t;
 
-// Begins a translation: asks for the neighbours. retriever may be NULL for a model without fusion. An error of
+// Begins a decode: asks for the neighbours. retriever may be NULL for a model without fusion. An error of
 // the retriever is sticky on the tape.
 rg_decode_t rg_translate_ask(rg_tape_t *tape, const rg_model_t *model, rg_translate_source_t source,
                              const rg_retriever_t *retriever, const unsigned char *exclude);
 
-// Waits for the neighbours and makes the image [N,4h,4w,3].
+// Waits for the neighbours and decodes to images [N,4h,4w,3].
 rg_tensor_t *rg_translate_finish(rg_tape_t *tape, const rg_model_t *model, rg_decode_t *decode);
 
-// Both at once.
+// y + image - rebuilt, cut off: the translation of model.detail. All [N,4h,4w,3]; y is the decoded image, rebuilt
+// the decoded reconstruction of the source, image the source.
+rg_tensor_t *rg_keep_detail(rg_tape_t *tape, rg_tensor_t *y, rg_tensor_t *rebuilt, rg_tensor_t *image);
+
+// All of it at once: the translation, with or without detail. image [N,4h,4w,3]: the sources; NULL:
+// without detail. With detail and concat the queries of the N reconstructions follow those of the N translations.
 rg_tensor_t *rg_translate(rg_tape_t *tape, const rg_model_t *model, rg_translate_source_t source,
-                          const rg_retriever_t *retriever, const unsigned char *exclude);
+                          rg_tensor_t *image, const rg_retriever_t *retriever, const unsigned char *exclude);
 
 #endif

@@ -58,10 +58,10 @@ static rg_tensor_t *normalised_relu5_3(rg_tape_t *tape, const rg_perceptual_t *n
     return rg_instance_norm(tape, relu5_3, RG_ACT_NONE, NULL);
 }
 
-double rg_loss_perceptual(rg_tape_t *tape, const rg_perceptual_t *net, rg_tensor_t *image,
-                          rg_tensor_t *source, float weight)
+void rg_loss_perceptual(rg_tape_t *tape, const rg_perceptual_t *net, rg_tensor_t *image, rg_tensor_t *source,
+                        float weight, double *sum)
 {
     assert(image->h >= 32 && image->w >= 32);
-    return rg_loss_l2(tape, normalised_relu5_3(tape, net, image), normalised_relu5_3(tape, net, source),
-                      weight);
+    rg_loss_l2(tape, normalised_relu5_3(tape, net, image), normalised_relu5_3(tape, net, source), weight,
+               sum);
 }

@@ -31,7 +31,7 @@ void rg_perceptual_fini(rg_perceptual_t *net); // tolerates a zeroed struct
 
 // image, source [N,S,S,3] in -1..1, S >= 32: smaller images leave a single pixel of relu5_3, which instance
 // normalisation makes zero.
-double rg_loss_perceptual(rg_tape_t *tape, const rg_perceptual_t *net, rg_tensor_t *image,
-                          rg_tensor_t *source, float weight);
+void rg_loss_perceptual(rg_tape_t *tape, const rg_perceptual_t *net, rg_tensor_t *image, rg_tensor_t *source,
+                        float weight, double *sum);
 
 #endif

@@ -1,6 +1,5 @@
 // Convolution and linear layers.
 #include <assert.h>
-#include <string.h>
 
 #include "common/nn/ops.h"
 
@@ -17,8 +16,9 @@ static void name_op(rg_tape_t *tape, const char *kind, const rg_tensor_t *x, con
                layer->up ? " up" : "");
 }
 
-static rg_weights_t weights_of(const rg_param_t *param)
+static rg_weights_t weights_of(rg_tape_t *tape, const rg_param_t *param)
 {
+    rg_params_use(param->set, rg_tape_backend(tape));
     return (rg_weights_t){.value = param->value, .version = param->set->version};
 }
 
@@ -29,13 +29,14 @@ static void conv_backward(rg_tape_t *tape, void *ctx)
     const rg_conv_t *layer = op->layer;
     if (!op->y->grad) return;
     if (layer->act != RG_ACT_NONE)
-        backend->act_backward(op->y->grad, 0, op->y->grad, op->y->data, layer->act, rg_tensor_size(op->y));
+        backend->act_backward(backend, op->y->grad, 0, op->y->grad, op->y->data, layer->act,
+                              rg_tensor_size(op->y));
     int add = 0, trainable = !layer->weight->set->frozen;
     float *dx = rg_tape_grad(tape, op->x, &add);
     const float *x = trainable ? rg_tape_data(tape, op->x) : NULL;
     int err = backend->conv_backward(backend, dx, add, trainable ? layer->weight->grad : NULL,
                                      trainable && layer->bias ? layer->bias->grad : NULL, x, op->y->grad,
-                                     weights_of(layer->weight), &op->shape);
+                                     weights_of(tape, layer->weight), &op->shape);
     if (err) rg_tape_fail(tape, err);
 }
 
@@ -65,7 +66,8 @@ static rg_conv_shape_t shape_of(const rg_tensor_t *x, const rg_conv_t *layer)
 // A kernel that failed leaves zeros behind.
 static void give_up(rg_tape_t *tape, rg_tensor_t *y, int err)
 {
-    memset(y->data, 0, rg_tensor_size(y) * (y->half ? sizeof(uint16_t) : sizeof(float)));
+    rg_backend_t *backend = rg_tape_backend(tape);
+    backend->fill(backend, y->data, 0, rg_tensor_size(y) / (y->half ? 2 : 1)); // half: o is a multiple of 16
     rg_tape_fail(tape, err);
 }
 
@@ -77,7 +79,7 @@ rg_tensor_t *rg_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_conv_t *layer)
     shape.half = layer->half && backend->bf16 && shape.o % 16 == 0;
     rg_tensor_t *y =
         (shape.half ? rg_tape_tensor_half : rg_tape_tensor)(tape, x->n, shape.oh, shape.ow, shape.o);
-    int err = backend->conv_forward(backend, y->data, x->data, weights_of(layer->weight),
+    int err = backend->conv_forward(backend, y->data, x->data, weights_of(tape, layer->weight),
                                     layer->bias ? layer->bias->value : NULL, &shape);
     if (err) give_up(tape, y, err);
     if ((y->needs_grad = rg_tape_wants(tape, x->needs_grad || !layer->weight->set->frozen))) {
@@ -108,12 +110,12 @@ static void adjoint_backward(rg_tape_t *tape, void *ctx)
     float *dg = rg_tape_grad(tape, g, &add);
     if (dg) {
         float *forward = add ? rg_tape_alloc(tape, rg_tensor_size(g) * sizeof *forward) : dg;
-        err = backend->conv_forward(backend, forward, y->grad, weights_of(weight), NULL, &op->shape);
-        if (!err && add) backend->add(dg, dg, forward, rg_tensor_size(g));
+        err = backend->conv_forward(backend, forward, y->grad, weights_of(tape, weight), NULL, &op->shape);
+        if (!err && add) backend->add(backend, dg, dg, forward, rg_tensor_size(g));
     }
     if (!err && !weight->set->frozen)
         err = backend->conv_backward(backend, NULL, 0, weight->grad, NULL, y->grad, g->data,
-                                     weights_of(weight), &op->shape);
+                                     weights_of(tape, weight), &op->shape);
     if (err) rg_tape_fail(tape, err);
 }
 
@@ -126,7 +128,7 @@ rg_tensor_t *rg_conv_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_conv_t *l
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
     rg_backend_t *backend = rg_tape_backend(tape);
     int err = backend->conv_backward(backend, y->data, 0, NULL, NULL, NULL, g->data,
-                                     weights_of(layer->weight), &shape);
+                                     weights_of(tape, layer->weight), &shape);
     if (err) give_up(tape, y, err);
     if ((y->needs_grad = rg_tape_wants(tape, g->needs_grad || !layer->weight->set->frozen))) {
         conv_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
@@ -174,9 +176,10 @@ static void window_backward(rg_tape_t *tape, void *ctx)
     int add;
     if (!y->grad) return;
     if (layer->act != RG_ACT_NONE)
-        backend->act_backward(y->grad, 0, y->grad, y->data, layer->act, rg_tensor_size(y));
+        backend->act_backward(backend, y->grad, 0, y->grad, y->data, layer->act, rg_tensor_size(y));
     float *dx = rg_tape_grad(tape, op->x, &add);
-    int err = backend->window_conv_backward(backend, dx, add, y->grad, weights_of(layer->weight), &op->shape);
+    int err =
+        backend->window_conv_backward(backend, dx, add, y->grad, weights_of(tape, layer->weight), &op->shape);
     if (err) rg_tape_fail(tape, err);
 }
 
@@ -187,7 +190,7 @@ rg_tensor_t *rg_window_conv(rg_tape_t *tape, rg_tensor_t *x, const rg_window_con
                layer->window.h.stride, shape.c, shape.o, shape.groups, x->h, x->w);
     rg_backend_t *backend = rg_tape_backend(tape);
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, shape.oh, shape.ow, shape.o);
-    int err = backend->window_conv_forward(backend, y->data, x->data, weights_of(layer->weight),
+    int err = backend->window_conv_forward(backend, y->data, x->data, weights_of(tape, layer->weight),
                                            layer->bias->value, &shape);
     if (err) give_up(tape, y, err);
     if ((y->needs_grad = rg_tape_wants(tape, x->needs_grad))) {
@@ -213,14 +216,14 @@ static void linear_backward(rg_tape_t *tape, void *ctx)
     rg_tensor_t *x = op->x, *y = op->y;
     if (!y->grad) return;
     if (layer->act != RG_ACT_NONE)
-        backend->act_backward(y->grad, 0, y->grad, y->data, layer->act, rg_tensor_size(y));
+        backend->act_backward(backend, y->grad, 0, y->grad, y->data, layer->act, rg_tensor_size(y));
     if (!layer->weight->set->frozen) {
-        backend->gemm(1, 0, y->c, x->c, x->n, 1, y->grad, x->data, 1, layer->weight->grad);
-        backend->bias_backward(layer->bias->grad, y->grad, y->n, y->c);
+        backend->gemm(backend, 1, 0, y->c, x->c, x->n, 1, y->grad, x->data, 1, layer->weight->grad);
+        backend->bias_backward(backend, layer->bias->grad, y->grad, y->n, y->c);
     }
     int add;
     float *dx = rg_tape_grad(tape, x, &add);
-    if (dx) backend->gemm(0, 0, x->n, x->c, y->c, 1, y->grad, layer->weight->value, add ? 1 : 0, dx);
+    if (dx) backend->gemm(backend, 0, 0, x->n, x->c, y->c, 1, y->grad, layer->weight->value, add ? 1 : 0, dx);
 }
 
 rg_tensor_t *rg_linear(rg_tape_t *tape, rg_tensor_t *x, const rg_linear_t *layer)
@@ -230,8 +233,9 @@ rg_tensor_t *rg_linear(rg_tape_t *tape, rg_tensor_t *x, const rg_linear_t *layer
     assert(layer->weight->rank == 2 && layer->weight->shape[1] == x->c && x->h == 1 && x->w == 1);
     rg_backend_t *backend = rg_tape_backend(tape);
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, 1, 1, outputs);
-    backend->gemm(0, 1, x->n, outputs, x->c, 1, x->data, layer->weight->value, 0, y->data);
-    backend->bias_forward(y->data, layer->bias->value, layer->act, x->n, outputs);
+    rg_params_use(layer->weight->set, backend);
+    backend->gemm(backend, 0, 1, x->n, outputs, x->c, 1, x->data, layer->weight->value, 0, y->data);
+    backend->bias_forward(backend, y->data, layer->bias->value, layer->act, x->n, outputs);
     if ((y->needs_grad = rg_tape_wants(tape, x->needs_grad || !layer->weight->set->frozen))) {
         linear_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
         *op = (linear_ctx_t){x, y, layer};

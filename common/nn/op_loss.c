@@ -4,81 +4,72 @@
 #include "common/nn/ops.h"
 
 typedef struct {
-    rg_tensor_t *a, *b;
-    const float *labels;
-    float target, weight;
+    rg_tensor_t *a, *b; // b NULL: a constant
+    rg_loss_t loss;
 } loss_ctx_t;
 
-// Records backward if a gradient is wanted.
-static void record(rg_tape_t *tape, rg_backward_fn *backward, loss_ctx_t loss)
+static void loss_backward(rg_tape_t *tape, void *ctx)
 {
-    if (loss.weight == 0) return;
-    if (!rg_tape_wants(tape, loss.a->needs_grad || (loss.b && loss.b->needs_grad))) return;
+    rg_backend_t *backend = rg_tape_backend(tape);
+    loss_ctx_t *op = ctx;
+    rg_loss_t loss = op->loss;
+    loss.da = rg_tape_grad(tape, op->a, &loss.add_a);
+    if (op->b) loss.db = rg_tape_grad(tape, op->b, &loss.add_b);
+    backend->loss(backend, NULL, &loss);
+}
+
+// loss->b is b's data, or what stands for it.
+static void add_loss(rg_tape_t *tape, double *sum, rg_tensor_t *a, rg_tensor_t *b, rg_loss_t loss)
+{
+    rg_backend_t *backend = rg_tape_backend(tape);
+    rg_tape_op(tape, "losses");
+    loss.a = a->data;
+    loss.n = rg_tensor_size(a);
+    if (b) loss.b = b->data;
+    if (!loss.count) loss.count = loss.n;
+    backend->loss(backend, sum, &loss);
+    if (loss.weight == 0 || !rg_tape_wants(tape, a->needs_grad || (b && b->needs_grad))) return;
     loss_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
-    *op = loss;
-    rg_tape_record(tape, NULL, backward, op);
+    *op = (loss_ctx_t){a, b, loss};
+    rg_tape_record(tape, NULL, loss_backward, op);
 }
 
-static void l1_backward(rg_tape_t *tape, void *ctx)
+void rg_loss_l1(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight, double *sum)
 {
-    loss_ctx_t *op = ctx;
-    int add_a = 0, add_b = 0;
-    float *da = rg_tape_grad(tape, op->a, &add_a), *db = rg_tape_grad(tape, op->b, &add_b);
-    rg_tape_backend(tape)->l1(da, add_a, db, add_b, op->a->data, op->b->data, op->weight,
-                              rg_tensor_size(op->a));
-}
-
-double rg_loss_l1(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight)
-{
-    rg_tape_op(tape, "losses");
     assert(rg_tensor_size(a) == rg_tensor_size(b));
-    record(tape, l1_backward, (loss_ctx_t){.a = a, .b = b, .weight = weight});
-    return rg_tape_backend(tape)->l1(NULL, 0, NULL, 0, a->data, b->data, 0, rg_tensor_size(a));
+    add_loss(tape, sum, a, b, (rg_loss_t){.kind = RG_LOSS_L1, .weight = weight});
 }
 
-static void l2_backward(rg_tape_t *tape, void *ctx)
+void rg_loss_l2(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight, double *sum)
 {
-    loss_ctx_t *op = ctx;
-    int add_a = 0, add_b = 0;
-    float *da = rg_tape_grad(tape, op->a, &add_a), *db = rg_tape_grad(tape, op->b, &add_b);
-    rg_tape_backend(tape)->l2(da, add_a, db, add_b, op->a->data, op->b->data, op->weight,
-                              rg_tensor_size(op->a));
-}
-
-double rg_loss_l2(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight)
-{
-    rg_tape_op(tape, "losses");
     assert(rg_tensor_size(a) == rg_tensor_size(b));
-    record(tape, l2_backward, (loss_ctx_t){.a = a, .b = b, .weight = weight});
-    return rg_tape_backend(tape)->l2(NULL, 0, NULL, 0, a->data, b->data, 0, rg_tensor_size(a));
+    add_loss(tape, sum, a, b, (rg_loss_t){.kind = RG_LOSS_L2, .weight = weight});
 }
 
-static void square_backward(rg_tape_t *tape, void *ctx)
+void rg_loss_square(rg_tape_t *tape, rg_tensor_t *a, float target, float weight, double *sum)
 {
-    loss_ctx_t *op = ctx;
-    int add = 0;
-    float *da = rg_tape_grad(tape, op->a, &add);
-    rg_tape_backend(tape)->square(da, add, op->a->data, op->target, op->weight, rg_tensor_size(op->a));
+    add_loss(tape, sum, a, NULL, (rg_loss_t){.kind = RG_LOSS_L2, .target = target, .weight = weight});
 }
 
-double rg_loss_square(rg_tape_t *tape, rg_tensor_t *a, float target, float weight)
+void rg_loss_product(rg_tape_t *tape, rg_tensor_t *a, float factor, float weight, double *sum)
 {
-    rg_tape_op(tape, "losses");
-    record(tape, square_backward, (loss_ctx_t){.a = a, .target = target, .weight = weight});
-    return rg_tape_backend(tape)->square(NULL, 0, a->data, target, 0, rg_tensor_size(a));
+    add_loss(tape, sum, a, NULL, (rg_loss_t){.kind = RG_LOSS_PRODUCT, .target = factor, .weight = weight});
 }
 
-static void bce_backward(rg_tape_t *tape, void *ctx)
+void rg_loss_bce(rg_tape_t *tape, rg_tensor_t *logits, const float *labels, float weight, double *sum)
 {
-    loss_ctx_t *op = ctx;
-    int add = 0;
-    float *da = rg_tape_grad(tape, op->a, &add);
-    rg_tape_backend(tape)->bce(da, add, op->a->data, op->labels, op->weight, rg_tensor_size(op->a));
+    labels = rg_tape_upload(tape, labels, rg_tensor_size(logits) * sizeof *labels);
+    add_loss(tape, sum, logits, NULL, (rg_loss_t){.kind = RG_LOSS_BCE, .b = labels, .weight = weight});
 }
 
-double rg_loss_bce(rg_tape_t *tape, rg_tensor_t *logits, const float *labels, float weight)
+void rg_loss_gaussian(rg_tape_t *tape, const rg_gaussian_t *gaussian, rg_tensor_t *mean, rg_tensor_t *logvar,
+                      float weight, double *sum)
 {
-    rg_tape_op(tape, "losses");
-    record(tape, bce_backward, (loss_ctx_t){.a = logits, .labels = labels, .weight = weight});
-    return rg_tape_backend(tape)->bce(NULL, 0, logits->data, labels, 0, rg_tensor_size(logits));
+    assert(rg_tensor_size(mean) == rg_tensor_size(logvar));
+    add_loss(tape, sum, mean, logvar,
+             (rg_loss_t){.kind = gaussian->form,
+                         .c = rg_tape_upload(tape, gaussian->mean, rg_tensor_size(mean) * sizeof(float)),
+                         .target = gaussian->std,
+                         .weight = weight,
+                         .count = gaussian->count});
 }

@@ -19,22 +19,24 @@ static rg_pool_shape_t shape_of(const rg_tensor_t *x, const rg_pool_t *pool)
 
 static void pool_backward(rg_tape_t *tape, void *ctx)
 {
+    rg_backend_t *backend = rg_tape_backend(tape);
     rg_unary_op_t *op = ctx;
     const rg_pool_shape_t *shape = op->extra;
     int add;
     if (!op->y->grad) return;
     const float *x = shape->kind == RG_POOLING_MAX ? rg_tape_data(tape, op->x) : NULL;
     float *dx = rg_tape_grad(tape, op->x, &add);
-    rg_tape_backend(tape)->pool_backward(dx, add, op->y->grad, x, shape);
+    backend->pool_backward(backend, dx, add, op->y->grad, x, shape);
 }
 
 rg_tensor_t *rg_pool(rg_tape_t *tape, rg_tensor_t *x, const rg_pool_t *pool)
 {
+    rg_backend_t *backend = rg_tape_backend(tape);
     rg_tape_op(tape, pool->kind == RG_POOLING_MAX ? "max pool" : "pool");
     rg_pool_shape_t *shape = rg_tape_alloc(tape, sizeof *shape);
     *shape = shape_of(x, pool);
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, shape->oh, shape->ow, x->c);
-    rg_tape_backend(tape)->pool_forward(y->data, x->data, shape);
+    backend->pool_forward(backend, y->data, x->data, shape);
     return rg_tape_record_unary(tape, x, y, pool_backward, shape, 0);
 }
 
@@ -47,23 +49,25 @@ rg_tensor_t *rg_pool3(rg_tape_t *tape, rg_tensor_t *x)
 
 static void pool_adjoint_backward(rg_tape_t *tape, void *ctx)
 {
+    rg_backend_t *backend = rg_tape_backend(tape);
     rg_unary_op_t *op = ctx;
     rg_tensor_t *g = op->x, *y = op->y;
     int add;
     if (!y->grad) return;
     float *dg = rg_tape_grad(tape, g, &add);
     float *pooled = add ? rg_tape_alloc(tape, rg_tensor_size(g) * sizeof *pooled) : dg;
-    rg_tape_backend(tape)->pool_forward(pooled, y->grad, op->extra);
-    if (add) rg_tape_backend(tape)->add(dg, dg, pooled, rg_tensor_size(g));
+    backend->pool_forward(backend, pooled, y->grad, op->extra);
+    if (add) backend->add(backend, dg, dg, pooled, rg_tensor_size(g));
 }
 
 rg_tensor_t *rg_pool3_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_tensor_t *x)
 {
+    rg_backend_t *backend = rg_tape_backend(tape);
     rg_tape_op(tape, "pool adjoint");
     rg_pool_shape_t *shape = rg_tape_alloc(tape, sizeof *shape);
     *shape = shape_of(x, &(rg_pool_t){.window = {SIDE3, SIDE3}, .kind = RG_POOLING_MEAN});
     assert(g->n == x->n && g->h == shape->oh && g->w == shape->ow && g->c == x->c);
     rg_tensor_t *y = rg_tape_tensor(tape, x->n, x->h, x->w, x->c);
-    rg_tape_backend(tape)->pool_backward(y->data, 0, g->data, NULL, shape);
+    backend->pool_backward(backend, y->data, 0, g->data, NULL, shape);
     return rg_tape_record_unary(tape, g, y, pool_adjoint_backward, shape, 0);
 }

@@ -32,9 +32,10 @@ static rg_tensor_t *like(rg_tape_t *tape, const rg_tensor_t *x)
 
 static void add_one(rg_tape_t *tape, rg_tensor_t *x, const rg_tensor_t *y)
 {
+    rg_backend_t *backend = rg_tape_backend(tape);
     int add;
     float *dx = rg_tape_grad(tape, x, &add);
-    if (dx) rg_tape_backend(tape)->act_backward(dx, add, y->grad, NULL, RG_ACT_NONE, rg_tensor_size(y));
+    if (dx) backend->act_backward(backend, dx, add, y->grad, NULL, RG_ACT_NONE, rg_tensor_size(y));
 }
 
 static void add_backward(rg_tape_t *tape, void *ctx)
@@ -47,10 +48,11 @@ static void add_backward(rg_tape_t *tape, void *ctx)
 
 rg_tensor_t *rg_add(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b)
 {
+    rg_backend_t *backend = rg_tape_backend(tape);
     rg_tape_op(tape, "add");
     assert(shapes_match(a, b));
     rg_tensor_t *y = like(tape, a);
-    rg_tape_backend(tape)->add(y->data, a->data, b->data, rg_tensor_size(y));
+    backend->add(backend, y->data, a->data, b->data, rg_tensor_size(y));
     return binary(tape, a, b, y, add_backward);
 }
 
@@ -64,30 +66,31 @@ static size_t rows_per_value(const rg_tensor_t *a, const rg_tensor_t *b)
 static void multiply_backward(rg_tape_t *tape, void *ctx)
 {
     binary_ctx_t *op = ctx;
-    const rg_backend_t *backend = rg_tape_backend(tape);
+    rg_backend_t *backend = rg_tape_backend(tape);
     if (!op->y->grad) return;
     const float *a = rg_tape_data(tape, op->a), *b = rg_tape_data(tape, op->b);
     size_t rows = rows_per_value(op->a, op->b), columns = rg_tensor_size(op->b) / (size_t)op->b->n;
     int add_a, add_b;
     float *da = rg_tape_grad(tape, op->a, &add_a);
     for (size_t n = 0; da && n < (size_t)op->a->n; n++)
-        backend->scale_backward(da + n * rows * columns, add_a, op->y->grad + n * rows * columns,
+        backend->scale_backward(backend, da + n * rows * columns, add_a, op->y->grad + n * rows * columns,
                                 b + n * columns, rows, columns);
     float *db = rg_tape_grad(tape, op->b, &add_b); // if a is b, its gradient exists by now
     for (size_t n = 0; db && n < (size_t)op->a->n; n++)
-        backend->scale_sums(db + n * columns, add_b, op->y->grad + n * rows * columns, a + n * rows * columns,
-                            rows, columns);
+        backend->scale_sums(backend, db + n * columns, add_b, op->y->grad + n * rows * columns,
+                            a + n * rows * columns, rows, columns);
 }
 
 rg_tensor_t *rg_multiply(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b)
 {
+    rg_backend_t *backend = rg_tape_backend(tape);
     rg_tape_op(tape, "multiply");
     assert(shapes_match(a, b) || (a->n == b->n && a->c == b->c && b->h == 1 && b->w == 1));
     rg_tensor_t *y = like(tape, a);
     size_t rows = rows_per_value(a, b), columns = rg_tensor_size(b) / (size_t)b->n;
     for (size_t n = 0; n < (size_t)a->n; n++)
-        rg_tape_backend(tape)->scale_forward(y->data + n * rows * columns, a->data + n * rows * columns,
-                                             b->data + n * columns, NULL, RG_ACT_NONE, rows, columns);
+        backend->scale_forward(backend, y->data + n * rows * columns, a->data + n * rows * columns,
+                               b->data + n * columns, NULL, RG_ACT_NONE, rows, columns);
     return binary(tape, a, b, y, multiply_backward);
 }
 
@@ -102,24 +105,26 @@ static void scale_backward(rg_tape_t *tape, void *ctx)
 {
     rg_unary_op_t *op = ctx;
     const rg_scale_t *layer = op->extra;
-    const rg_backend_t *backend = rg_tape_backend(tape);
+    rg_backend_t *backend = rg_tape_backend(tape);
     rg_tensor_t *y = op->y;
     int add;
     if (!y->grad) return;
     if (layer->act != RG_ACT_NONE)
-        backend->act_backward(y->grad, 0, y->grad, y->data, layer->act, rg_tensor_size(y));
+        backend->act_backward(backend, y->grad, 0, y->grad, y->data, layer->act, rg_tensor_size(y));
     float *dx = rg_tape_grad(tape, op->x, &add);
-    backend->scale_backward(dx, add, y->grad, layer->scale->value, map_pixels(y), (size_t)y->c);
+    backend->scale_backward(backend, dx, add, y->grad, layer->scale->value, map_pixels(y), (size_t)y->c);
 }
 
 rg_tensor_t *rg_scale(rg_tape_t *tape, rg_tensor_t *x, const rg_scale_t *layer)
 {
+    rg_backend_t *backend = rg_tape_backend(tape);
     rg_tape_op(tape, "scale");
     assert(layer->scale->set->frozen && layer->scale->count == (size_t)x->c &&
            layer->shift->count == (size_t)x->c);
+    rg_params_use(layer->scale->set, backend);
     rg_tensor_t *y = like(tape, x);
-    rg_tape_backend(tape)->scale_forward(y->data, x->data, layer->scale->value, layer->shift->value,
-                                         layer->act, map_pixels(x), (size_t)x->c);
+    backend->scale_forward(backend, y->data, x->data, layer->scale->value, layer->shift->value, layer->act,
+                           map_pixels(x), (size_t)x->c);
     return rg_tape_record_unary(tape, x, y, scale_backward, layer, 0);
 }
 
@@ -127,20 +132,22 @@ rg_tensor_t *rg_scale(rg_tape_t *tape, rg_tensor_t *x, const rg_scale_t *layer)
 
 static void clip_backward(rg_tape_t *tape, void *ctx)
 {
+    rg_backend_t *backend = rg_tape_backend(tape);
     rg_unary_op_t *op = ctx;
     const rg_clip_t *clip = op->extra;
     int add;
     if (!op->y->grad) return;
     const float *x = rg_tape_data(tape, op->x);
     float *dx = rg_tape_grad(tape, op->x, &add);
-    rg_tape_backend(tape)->clip_backward(dx, add, op->y->grad, x, *clip, rg_tensor_size(op->x));
+    backend->clip_backward(backend, dx, add, op->y->grad, x, *clip, rg_tensor_size(op->x));
 }
 
 rg_tensor_t *rg_clip(rg_tape_t *tape, rg_tensor_t *x, const rg_clip_t *clip)
 {
+    rg_backend_t *backend = rg_tape_backend(tape);
     rg_tape_op(tape, "clip");
     rg_tensor_t *y = like(tape, x);
-    rg_tape_backend(tape)->clip_forward(y->data, x->data, *clip, rg_tensor_size(x));
+    backend->clip_forward(backend, y->data, x->data, *clip, rg_tensor_size(x));
     return rg_tape_record_unary(tape, x, y, clip_backward, clip, 0);
 }
 
@@ -148,18 +155,20 @@ rg_tensor_t *rg_clip(rg_tape_t *tape, rg_tensor_t *x, const rg_clip_t *clip)
 
 static void softmax_backward(rg_tape_t *tape, void *ctx)
 {
+    rg_backend_t *backend = rg_tape_backend(tape);
     rg_unary_op_t *op = ctx;
     int add;
     if (!op->y->grad) return;
     float *dx = rg_tape_grad(tape, op->x, &add);
-    rg_tape_backend(tape)->softmax_backward(dx, add, op->y->grad, op->y->data, map_pixels(op->x),
-                                            (size_t)op->x->c);
+    backend->softmax_backward(backend, dx, add, op->y->grad, op->y->data, map_pixels(op->x),
+                              (size_t)op->x->c);
 }
 
 rg_tensor_t *rg_softmax(rg_tape_t *tape, rg_tensor_t *x)
 {
+    rg_backend_t *backend = rg_tape_backend(tape);
     rg_tape_op(tape, "softmax");
     rg_tensor_t *y = like(tape, x);
-    rg_tape_backend(tape)->softmax_forward(y->data, x->data, map_pixels(x), (size_t)x->c);
+    backend->softmax_forward(backend, y->data, x->data, map_pixels(x), (size_t)x->c);
     return rg_tape_record_unary(tape, x, y, softmax_backward, NULL, 0);
 }

@@ -65,11 +65,14 @@ typedef struct {
 } rg_scale_t;
 rg_tensor_t *rg_scale(rg_tape_t *tape, rg_tensor_t *x, const rg_scale_t *layer);
 rg_tensor_t *rg_add(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b);
-rg_tensor_t *rg_multiply(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b);    // b has a's shape, or [N,1,1,C]
+rg_tensor_t *rg_multiply(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b); // b has a's shape, or [N,1,1,C]
+// y = a + b, a - b, a * b or a / b, where b [N,h,w,c] is repeated along each side of a on which it has 1.
+rg_tensor_t *rg_broadcast(rg_tape_t *tape, enum rg_arithmetic what, rg_tensor_t *a, rg_tensor_t *b);
 rg_tensor_t *rg_clip(rg_tape_t *tape, rg_tensor_t *x, const rg_clip_t *clip); // borrowed until backward
 rg_tensor_t *rg_softmax(rg_tape_t *tape, rg_tensor_t *x);                     // over channels
-// Each row of x [N,1,1,C] divided by its length.
+// Each row of x [N,1,1,C] divided by its length; and the lengths [N,1,1,1] of images of any size.
 rg_tensor_t *rg_unit(rg_tape_t *tape, rg_tensor_t *x);
+rg_tensor_t *rg_length(rg_tape_t *tape, rg_tensor_t *x);
 
 // ---- shape
 rg_tensor_t *rg_global_mean(rg_tape_t *tape, rg_tensor_t *x); // [N,1,1,C]
@@ -79,13 +82,13 @@ rg_tensor_t *rg_stack(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b);    // al
 // Images first..first+count-1 of x, in x's memory; and channels first..first+count-1, as a copy.
 rg_tensor_t *rg_rows(rg_tape_t *tape, rg_tensor_t *x, int first, int count);
 rg_tensor_t *rg_channels(rg_tape_t *tape, rg_tensor_t *x, int first, int count);
+// A copy of x's numbers, in the same order, as [N,h,w,c].
+rg_tensor_t *rg_reshape(rg_tape_t *tape, rg_tensor_t *x, int h, int w, int c);
 // Takes element i from a if mask[i] is nonzero, otherwise from b. mask [size of a], borrowed until backward.
 rg_tensor_t *rg_select(rg_tape_t *tape, const unsigned char *mask, rg_tensor_t *a, rg_tensor_t *b);
 // Inverted dropout with a mask that the caller has drawn: keep [size of x] holds 0 or 1/(1-p), borrowed until
 // backward.
 rg_tensor_t *rg_dropout(rg_tape_t *tape, rg_tensor_t *x, const float *keep);
-// y = a * mask + b * (1 - mask), mask [N,H,W,1] for all channels of a and b.
-rg_tensor_t *rg_blend(rg_tape_t *tape, rg_tensor_t *mask, rg_tensor_t *a, rg_tensor_t *b);
 rg_tensor_t *rg_act(rg_tape_t *tape, rg_tensor_t *x, enum rg_act act);
 
 // ---- adjoints: the transposed linear map of an op, as an op. They build the gradient of a piecewise linear
@@ -96,11 +99,21 @@ rg_tensor_t *rg_conv_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_conv_t *l
 rg_tensor_t *rg_pool3_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_tensor_t *x);
 rg_tensor_t *rg_act_adjoint(rg_tape_t *tape, rg_tensor_t *g, const rg_tensor_t *y, enum rg_act act);
 
-// ---- losses: each returns the unweighted mean; weight multiplies the gradient
-double rg_loss_l1(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight);
-double rg_loss_l2(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight); // mean square
-double rg_loss_square(rg_tape_t *tape, rg_tensor_t *a, float target, float weight);
+// ---- losses: each adds the unweighted mean to *sum, a scalar of the tape; weight multiplies the gradient
+void rg_loss_l1(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight, double *sum);
+void rg_loss_l2(rg_tape_t *tape, rg_tensor_t *a, rg_tensor_t *b, float weight, double *sum); // mean square
+void rg_loss_square(rg_tape_t *tape, rg_tensor_t *a, float target, float weight, double *sum);
+void rg_loss_product(rg_tape_t *tape, rg_tensor_t *a, float factor, float weight, double *sum);
 // Binary cross entropy on logits; labels [size of logits] 0/1, borrowed until backward.
-double rg_loss_bce(rg_tape_t *tape, rg_tensor_t *logits, const float *labels, float weight);
+void rg_loss_bce(rg_tape_t *tape, rg_tensor_t *logits, const float *labels, float weight, double *sum);
+// The distance of Gaussians from given ones, the sum over all elements divided by `count`.
+typedef struct {
+    enum rg_loss_kind form; // RG_LOSS_KL or RG_LOSS_EARTH_MOVER
+    const float *mean;      // [size of mean], borrowed until backward
+    float std;
+    size_t count;
+} rg_gaussian_t;
+void rg_loss_gaussian(rg_tape_t *tape, const rg_gaussian_t *gaussian, rg_tensor_t *mean, rg_tensor_t *logvar,
+                      float weight, double *sum);
 
 #endif

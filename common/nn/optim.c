@@ -36,21 +36,23 @@ static void update(rg_backend_t *backend, const rg_train_config_t *config, int i
                              .beta2 = (float)config->beta2,
                              .decoupled = config->optimizer == RG_OPTIMIZER_ADAMW,
                              .t = (uint64_t)iteration + 1};
-    (config->optimizer == RG_OPTIMIZER_SGD ? backend->sgd : backend->adam)(&block, &how);
-    rg_params_changed(set);
+    (config->optimizer == RG_OPTIMIZER_SGD ? backend->sgd : backend->adam)(backend, &block, &how);
+    rg_params_updated(set);
+}
+
+void rg_optim_norm(rg_backend_t *backend, rg_params_t *const *sets, int n, double *squares)
+{
+    for (int i = 0; i < n; i++) rg_params_use(sets[i], backend);
+    for (int i = 0; i < n; i++) backend->sum_squares(backend, squares, sets[i]->grad, sets[i]->count);
 }
 
 int rg_optim_step(rg_backend_t *backend, const rg_train_config_t *config, int iteration,
-                  rg_params_t *const *sets, int n, double *norm)
+                  rg_params_t *const *sets, int n, double norm)
 {
-    double squares = 0;
-    for (int i = 0; i < n; i++) squares += backend->sum_squares(sets[i]->grad, sets[i]->count);
-    double length = sqrt(squares);
-    if (!isfinite(length))
+    if (!isfinite(norm))
         return rg_fail(RG_ENUMERIC, "gradient of %s is not finite at iteration %d", sets[0]->name, iteration);
-    double scale = config->clip > 0 ? config->clip / (length + 1e-6) : 1;
+    double scale = config->clip > 0 ? config->clip / (norm + 1e-6) : 1;
     if (scale > 1) scale = 1;
     for (int i = 0; i < n; i++) update(backend, config, iteration, sets[i], (float)scale);
-    if (norm) *norm = length;
     return 0;
 }

@@ -17,11 +17,14 @@ enum rg_schedule { RG_SCHEDULE_CONSTANT, RG_SCHEDULE_LINEAR, RG_SCHEDULE_COSINE,
 // step_every (torch.optim.lr_scheduler.StepLR).
 double rg_optim_lr(const rg_train_config_t *config, int iteration);
 
-// Updates n sets once, with one gradient norm over all of them. Scales the gradients so that the norm is at
-// most config->clip (as torch.nn.utils.clip_grad_norm_), applies SGD, Adam or AdamW, zeroes the gradients and
-// moves the averaged weights (decay config->ema, smaller in the first iterations). norm (may be NULL) is the
-// norm before clipping. RG_ENUMERIC if the norm is not finite; nothing has changed then.
+// Adds the squares of the gradients of n sets to *squares, a scalar of a tape: the square of their norm.
+void rg_optim_norm(rg_backend_t *backend, rg_params_t *const *sets, int n, double *squares);
+
+// Updates n sets once. Scales the gradients, whose norm is `norm`, to a norm of at most config->clip (as
+// torch.nn.utils.clip_grad_norm_), applies SGD, Adam or AdamW, zeroes the gradients and moves the averaged weights
+// (decay config->ema, smaller in the first iterations). RG_ENUMERIC if the norm is not finite; nothing has changed
+// then.
 int rg_optim_step(rg_backend_t *backend, const rg_train_config_t *config, int iteration,
-                  rg_params_t *const *sets, int n, double *norm);
+                  rg_params_t *const *sets, int n, double norm);
 
 #endif

@@ -37,11 +37,14 @@ typedef struct node {
 struct rg_tape {
     rg_backend_t *backend;
     rg_arena_t arena;
+    size_t covered; // bytes of the arena that the device has too
     node_t *last;
     rg_stopwatch_t *watch;
     int op;
     int paused;
     int error;
+    double *scalars; // [RG_TAPE_SCALARS]; NULL: none so far
+    int n_scalars;
     const atomic_int *stop; // or NULL
 };
 
@@ -62,6 +65,7 @@ void rg_tape_destroy(rg_tape_t **out)
 {
     rg_tape_t *tape = *out;
     if (!tape) return;
+    rg_backend_release(tape->backend, tape->arena.base);
     rg_arena_fini(&tape->arena);
     free(tape);
     *out = NULL;
@@ -72,6 +76,8 @@ void rg_tape_reset(rg_tape_t *tape)
     rg_arena_reset(&tape->arena);
     tape->last = NULL;
     tape->error = 0;
+    tape->scalars = NULL;
+    tape->n_scalars = 0;
 }
 
 rg_backend_t *rg_tape_backend(const rg_tape_t *tape)
@@ -133,7 +139,7 @@ int rg_tape_backward(rg_tape_t *tape)
         give_data(tape, y);
     }
     tape->last = NULL;
-    return tape->error;
+    return rg_tape_error(tape);
 }
 
 void rg_tape_stop_at(rg_tape_t *tape, const atomic_int *stop)
@@ -150,14 +156,82 @@ int rg_tape_interrupted(rg_tape_t *tape)
 
 int rg_tape_error(const rg_tape_t *tape)
 {
-    return tape->error;
+    return tape->error ? tape->error : rg_backend_error(tape->backend);
 }
 
 rg_tensor_t *rg_tape_input(rg_tape_t *tape, int n, int h, int w, int c, const float *data)
 {
+    size_t size = (size_t)n * (size_t)h * (size_t)w * (size_t)c * sizeof *data;
+    return rg_tape_view(tape, n, h, w, c, rg_tape_upload(tape, data, size));
+}
+
+rg_tensor_t *rg_tape_view(rg_tape_t *tape, int n, int h, int w, int c, const float *data)
+{
     rg_tensor_t *x = rg_tape_alloc(tape, sizeof *x);
     *x = (rg_tensor_t){.n = n, .h = h, .w = w, .c = c, .data = (float *)data};
     return x;
+}
+
+// ---- host and device
+
+// The arena's addresses have a copy on the device as far as they are used. The host's pages of a tensor are
+// touched only if it is uploaded or read.
+static void *alloc_covered(rg_tape_t *tape, size_t size)
+{
+    void *memory = rg_arena_alloc(&tape->arena, size);
+    if (tape->arena.used > tape->covered && !rg_backend_error(tape->backend)) {
+        int err = rg_backend_cover(tape->backend, tape->arena.base, tape->arena.used);
+        if (err < 0) rg_tape_fail(tape, err);
+        tape->covered = tape->arena.used;
+    }
+    return memory;
+}
+
+static int is_in_arena(const rg_tape_t *tape, const void *data)
+{
+    const char *base = tape->arena.base, *at = data;
+    return at >= base && at < base + tape->arena.used;
+}
+
+const void *rg_tape_upload(rg_tape_t *tape, const void *data, size_t size)
+{
+    if (!tape->backend->apart) return data;
+    if (!is_in_arena(tape, data)) data = memcpy(rg_tape_alloc(tape, size), data, size);
+    rg_backend_push(tape->backend, data, size);
+    return data;
+}
+
+const float *rg_tape_read(rg_tape_t *tape, const rg_tensor_t *x)
+{
+    size_t size = rg_tensor_size(x) * sizeof *x->data;
+    int err = rg_backend_pull(tape->backend, x->data, size);
+    if (err) {
+        memset(x->data, 0, size);
+        rg_tape_fail(tape, err);
+    }
+    return x->data;
+}
+
+void rg_tape_push(rg_tape_t *tape, const float *data, size_t n)
+{
+    rg_backend_push(tape->backend, data, n * sizeof *data);
+}
+
+double *rg_tape_scalar(rg_tape_t *tape)
+{
+    rg_backend_t *backend = tape->backend;
+    const size_t size = RG_TAPE_SCALARS * sizeof *tape->scalars;
+    assert(tape->n_scalars < RG_TAPE_SCALARS);
+    if (!tape->scalars) {
+        tape->scalars = rg_tape_alloc(tape, size);
+        backend->fill(backend, (float *)tape->scalars, 0, size / sizeof(float));
+    }
+    return &tape->scalars[tape->n_scalars++];
+}
+
+int rg_tape_read_scalars(rg_tape_t *tape)
+{
+    return tape->scalars ? rg_backend_pull_doubles(tape->backend, tape->scalars, (size_t)tape->n_scalars) : 0;
 }
 
 static rg_tensor_t *own(rg_tape_t *tape, rg_tensor_t shape)
@@ -202,7 +276,7 @@ void rg_tape_op(rg_tape_t *tape, const char *fmt, ...)
 
 void *rg_tape_alloc(rg_tape_t *tape, size_t size)
 {
-    return rg_arena_alloc(&tape->arena, size);
+    return tape->backend->apart ? alloc_covered(tape, size) : rg_arena_alloc(&tape->arena, size);
 }
 
 int rg_tape_wants(const rg_tape_t *tape, int needs_grad)

@@ -6,9 +6,12 @@
 //
 //     x = rg_tape_input(tape, n, h, w, c, pixels);
 //     y = rg_conv(tape, x, &layer);
-//     rg_loss_l1(tape, y, target, 10);
+//     loss = rg_tape_scalar(tape);
+//     rg_loss_l1(tape, y, target, 10, loss);
 //     rg_tape_backward(tape);
-//     rg_optim_step(...);
+//     rg_optim_norm(..., squares = rg_tape_scalar(tape));
+//     rg_tape_read_scalars(tape);
+//     rg_optim_step(..., sqrt(*squares));
 //     rg_tape_reset(tape);
 //
 // A loss is given its weight when it is recorded, so no op is needed for the sum of the losses.
@@ -53,8 +56,25 @@ int rg_tape_interrupted(rg_tape_t *tape); // the sticky error, after a look at t
 // A tensor with uninitialised data.
 rg_tensor_t *rg_tape_tensor(rg_tape_t *tape, int n, int h, int w, int c);
 rg_tensor_t *rg_tape_tensor_half(rg_tape_t *tape, int n, int h, int w, int c);
-// A tensor over data that outlives the step (borrowed, not written). It gets no gradient.
+// A tensor over the host's data, which outlives the step (borrowed, not written). It gets no gradient.
 rg_tensor_t *rg_tape_input(rg_tape_t *tape, int n, int h, int w, int c, const float *data);
+// The same over data of a tensor, of this tape or another one.
+rg_tensor_t *rg_tape_view(rg_tape_t *tape, int n, int h, int w, int c, const float *data);
+
+// Host and device (backend.h), for everything that is not a kernel. Where memory is not apart these cost
+// nothing. What a kernel reads: returns where the device finds the host's data [size bytes], which is borrowed
+// until backward. What a kernel wrote: x's data for the host to read, until the next op; zeros if the device
+// fails, and the tape has the error. What the host wrote with rg_tape_push a kernel can read.
+const void *rg_tape_upload(rg_tape_t *tape, const void *data, size_t size);
+const float *rg_tape_read(rg_tape_t *tape, const rg_tensor_t *x);
+void rg_tape_push(rg_tape_t *tape, const float *data, size_t n);
+
+// A number that kernels compute for the host: a loss or a norm. It begins as 0 and lives until the tape's reset. The
+// host may read it after the next rg_tape_read_scalars, which waits for the device once for all of them. A tape has at
+// most RG_TAPE_SCALARS.
+enum { RG_TAPE_SCALARS = 32 };
+double *rg_tape_scalar(rg_tape_t *tape);
+int rg_tape_read_scalars(rg_tape_t *tape);
 
 // Promises that no later op reads x, so that later tensors may use its memory. If backward needs x and x was
 // made by a norm, the norm computes it again; x of any other op that backward needs is kept.

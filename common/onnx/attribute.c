@@ -18,6 +18,12 @@ int rg__attribute_has(rg__node_of_t of, const char *name)
     return find_attribute(of, name) != NULL;
 }
 
+int rg__attribute_count(rg__node_of_t of, const char *name, int max)
+{
+    const Rg__Onnx__Attribute *a = find_attribute(of, name);
+    return a && a->n_ints <= (size_t)max ? (int)a->n_ints : 0;
+}
+
 static int is_among(const char *words, const char *name)
 {
     size_t length = strlen(name);

@@ -14,6 +14,7 @@ typedef struct {
 int rg__attribute_check(rg__node_of_t of, const char *known);
 
 int rg__attribute_has(rg__node_of_t of, const char *name);
+int rg__attribute_count(rg__node_of_t of, const char *name, int max); // of integers; 0: none, or over max
 int rg__attribute_int(rg__node_of_t of, const char *name, int otherwise, int min, int max, int *value);
 int rg__attribute_float(rg__node_of_t of, const char *name, float otherwise, float *value);
 // Reads `count` integers, each `otherwise` if the attribute is missing.

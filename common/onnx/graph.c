@@ -160,7 +160,8 @@ static int read_constant_node(rg__constant_t *constant, const Rg__Onnx__Node *no
 
 static void define(rg__graph_t *graph, const char *name, int maker, const rg__constant_t *constant)
 {
-    if (*name) graph->values[graph->n_values++] = (rg__value_t){name, maker, constant};
+    if (*name)
+        graph->values[graph->n_values++] = (rg__value_t){.name = name, .maker = maker, .constant = constant};
 }
 
 static int define_initializers(rg__graph_t *graph)
@@ -216,39 +217,46 @@ int rg__graph_find(const rg__graph_t *graph, const char *name)
     return value ? (int)(value - graph->values) : RG__NO_VALUE;
 }
 
-// The image: the one input without a tensor in the file. Old files list their initializers as inputs, too.
-static int define_image(rg__graph_t *graph, const char **image)
+// The inputs without a tensor in the file. Old files list their initializers as inputs, too. The values are
+// sorted when this begins, and those that it adds are sorted later.
+static int define_inputs(rg__graph_t *graph)
 {
     const Rg__Onnx__Graph *g = graph->model->graph;
-    *image = NULL;
+    const rg__graph_t initializers = *graph;
     for (size_t i = 0; i < g->n_input; i++) {
-        const char *name = g->input[i]->name;
-        if (rg__graph_find(graph, name) != RG__NO_VALUE) continue;
-        if (*image)
-            return rg_fail(RG_EMODEL, "%s: two inputs, '%.80s' and '%.80s'; one is an image", graph->origin,
-                           *image, name);
-        *image = name;
+        if (rg__graph_find(&initializers, g->input[i]->name) != RG__NO_VALUE || !*g->input[i]->name) continue;
+        define(graph, g->input[i]->name, RG__BEFORE_ALL, NULL);
+        graph->values[graph->n_values - 1].input = g->input[i];
+        graph->n_inputs++;
     }
-    if (!*image || !**image) return rg_fail(RG_EFORMAT, "%s: no input", graph->origin);
-    define(graph, *image, RG__BEFORE_ALL, NULL);
-    return 0;
+    return graph->n_inputs ? 0 : rg_fail(RG_EFORMAT, "%s: no input", graph->origin);
+}
+
+// Lists the inputs in the file's order.
+static void list_inputs(rg__graph_t *graph)
+{
+    const Rg__Onnx__Graph *g = graph->model->graph;
+    graph->inputs = rg_alloc((size_t)graph->n_inputs * sizeof *graph->inputs);
+    for (size_t i = 0, n = 0; i < g->n_input; i++) {
+        int value = rg__graph_find(graph, g->input[i]->name);
+        if (value != RG__NO_VALUE && graph->values[value].input == g->input[i]) graph->inputs[n++] = value;
+    }
 }
 
 static int define_values(rg__graph_t *graph)
 {
     const Rg__Onnx__Graph *g = graph->model->graph;
-    const char *image;
-    size_t room = g->n_initializer + 1;
+    size_t room = g->n_initializer + g->n_input;
     for (size_t i = 0; i < g->n_node; i++) room += g->node[i]->n_output;
     graph->values = rg_alloc(room * sizeof *graph->values);
     graph->constants = rg_alloc((g->n_initializer + g->n_node) * sizeof *graph->constants);
     int err = define_initializers(graph);
     if (!err) err = sort_values(graph);
-    if (!err) err = define_image(graph, &image);
+    if (!err) err = define_inputs(graph);
     if (!err) err = define_outputs(graph);
     if (!err) err = sort_values(graph);
     if (err) return err;
-    graph->image = rg__graph_find(graph, image);
+    list_inputs(graph);
     graph->output = g->n_output ? rg__graph_find(graph, g->output[0]->name) : RG__NO_VALUE;
     return 0;
 }
@@ -329,6 +337,7 @@ void rg__graph_fini(rg__graph_t *graph)
 {
     if (graph->model) rg__onnx__model__free_unpacked(graph->model, NULL); // malloc's memory, as `take` gives
     free(graph->values);
+    free(graph->inputs);
     free(graph->nodes);
     free(graph->numbers);
     free(graph->constants);

@@ -24,8 +24,9 @@ enum { RG__NO_VALUE = -1, RG__BEFORE_ALL = -1 };
 
 typedef struct {
     const char *name;
-    int maker;                      // the node that computes it; RG__BEFORE_ALL: the image or an initializer
-    const rg__constant_t *constant; // NULL: the value depends on the image
+    int maker;                        // the node that computes it; RG__BEFORE_ALL: an input or an initializer
+    const rg__constant_t *constant;   // NULL: the value depends on the inputs
+    const Rg__Onnx__ValueInfo *input; // NULL: it is not an input
 } rg__value_t;
 
 typedef struct {
@@ -41,7 +42,8 @@ typedef struct {
     int n_values;
     rg__node_t *nodes; // each reads only values of earlier nodes
     int n_nodes;
-    int image, output;         // values: the input that is not an initializer, the first output
+    int *inputs, n_inputs;     // values: the inputs that are not initializers
+    int output;                // value: the first output
     rg__constant_t *constants; // of initializers, then of nodes
     int *numbers;              // of the nodes' values
 } rg__graph_t;

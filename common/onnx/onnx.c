@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/core/alloc.h"
+#include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/core/hash.h"
 #include "common/onnx/plan.h"
@@ -78,13 +79,25 @@ const char *rg_onnx_nth(const rg_onnx_t *onnx, const char *op, int n)
 
 // ---- plans
 
-int rg_onnx_plan(rg_onnx_t *onnx, int h, int w, const char *const *names, int count)
+int rg_onnx_plan_inputs(rg_onnx_t *onnx, const rg_onnx_input_t *inputs, int n_inputs,
+                        const char *const *names, int count)
 {
     rg__plan_t *plan = rg_alloc(sizeof *plan);
-    int err = rg__plan_init(plan, &onnx->graph, h, w, names, count);
+    int err = rg__plan_init(plan, &onnx->graph, inputs, n_inputs, names, count);
     drop(err ? plan : onnx->plan);
     if (!err) onnx->plan = plan;
     return err;
+}
+
+int rg_onnx_plan(rg_onnx_t *onnx, int h, int w, const char *const *names, int count)
+{
+    const rg__graph_t *graph = &onnx->graph;
+    const char *image = graph->values[graph->inputs[0]].name;
+    if (graph->n_inputs > 1)
+        return rg_fail(RG_EMODEL, "%s: two inputs, '%.80s' and '%.80s'; one is an image", graph->origin,
+                       image, graph->values[graph->inputs[1]].name);
+    if (h < 1 || w < 1) return rg_fail(RG_ELIMIT, "%s: images of %dx%d", graph->origin, w, h);
+    return rg_onnx_plan_inputs(onnx, &(rg_onnx_input_t){image, h, w, 3}, 1, names, count);
 }
 
 rg_onnx_shape_t rg_onnx_shape(const rg_onnx_t *onnx, int i)
@@ -103,25 +116,45 @@ double rg_onnx_work(const rg_onnx_t *onnx)
 
 // ---- running
 
-static rg_tensor_t *run_step(const rg__plan_t *plan, rg_tape_t *tape, int i, rg_tensor_t **tensors)
+// forgets: the step's inputs that no later step reads give back their memory.
+static rg_tensor_t *run_step(const rg__plan_t *plan, rg_tape_t *tape, int i, rg_tensor_t **tensors,
+                             int forgets)
 {
     const rg__step_t *step = &plan->steps[i];
     rg_tensor_t **x = rg_tape_alloc(tape, (size_t)step->n_x * sizeof *x);
     for (int k = 0; k < step->n_x; k++) x[k] = tensors[step->x[k]];
     rg_tensor_t *y = step->run(tape, step, x);
     for (int k = 0; k < step->n_x; k++)
-        if (plan->last[step->x[k]] == i) rg_tape_forget(tape, x[k]);
+        if (forgets && plan->last[step->x[k]] == i) rg_tape_forget(tape, x[k]);
     return y;
+}
+
+static void check_input(const rg__plan_t *plan, int i, const rg_tensor_t *x)
+{
+    rg__shape_t shape = plan->state[plan->inputs[i]].shape;
+    assert(x->h == shape.h && x->w == shape.w && x->c == shape.c);
+    (void)shape;
+    (void)x;
+}
+
+void rg_onnx_run_inputs(const rg_onnx_t *onnx, rg_tape_t *tape, rg_tensor_t *const *x, rg_tensor_t **value)
+{
+    const rg__plan_t *plan = onnx->plan;
+    assert(plan);
+    int n = plan->n_inputs, learning = 0;
+    rg_tensor_t **tensors = rg_tape_alloc(tape, (size_t)(n + plan->n_steps) * sizeof *tensors);
+    for (int i = 0; i < n; i++) {
+        check_input(plan, i, x[i]);
+        tensors[i] = x[i];
+        learning += x[i]->needs_grad != 0;
+    }
+    // a value without a gradient may be needed for the gradient of another one
+    int forgets = learning == 0 || learning == n;
+    for (int i = 0; i < plan->n_steps; i++) tensors[n + i] = run_step(plan, tape, i, tensors, forgets);
+    for (int i = 0; i < plan->count; i++) value[i] = tensors[plan->state[plan->wanted[i]].tensor];
 }
 
 void rg_onnx_run(const rg_onnx_t *onnx, rg_tape_t *tape, rg_tensor_t *x, rg_tensor_t **value)
 {
-    const rg__plan_t *plan = onnx->plan;
-    assert(plan);
-    rg__shape_t image = plan->state[onnx->graph.image].shape;
-    assert(x->h == image.h && x->w == image.w && x->c == image.c);
-    rg_tensor_t **tensors = rg_tape_alloc(tape, (size_t)(plan->n_steps + 1) * sizeof *tensors);
-    tensors[0] = x;
-    for (int i = 0; i < plan->n_steps; i++) tensors[i + 1] = run_step(plan, tape, i, tensors);
-    for (int i = 0; i < plan->count; i++) value[i] = tensors[plan->state[plan->wanted[i]].tensor];
+    rg_onnx_run_inputs(onnx, tape, &x, value);
 }

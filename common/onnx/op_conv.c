@@ -11,11 +11,21 @@ static int is_square(const rg_window_t *window, int groups)
            h->before < h->k;
 }
 
-static void choose_conv(rg__step_t *step, const rg_window_t *window, int groups)
+// Reflection padding and upsampling need rg_conv, and the first one replaces the zeros.
+static int can_prepare(rg__state_t x, const rg_window_t *window, int groups)
+{
+    if (!x.reflect && !x.up) return 1;
+    return is_square(window, groups) && x.reflect < window->h.k && !(x.reflect && window->h.before);
+}
+
+static void choose_conv(rg__step_t *step, rg__state_t x, const rg_window_t *window, int groups)
 {
     if (is_square(window, groups)) {
         step->run = rg__run_conv;
-        step->conv = (rg_conv_t){.stride = window->h.stride, .pad = window->h.before};
+        step->conv = (rg_conv_t){.stride = window->h.stride,
+                                 .pad = x.reflect ? x.reflect : window->h.before,
+                                 .reflect = x.reflect > 0,
+                                 .up = x.up};
     } else {
         step->run = rg__run_window_conv;
         step->window_conv = (rg_window_conv_t){.window = *window, .groups = groups};
@@ -62,15 +72,22 @@ int rg__op_conv(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
     rg__state_t x;
     rg__shape_t y;
     int groups;
-    int err = rg__plan_map(plan, node, &x);
+    int err = rg__plan_unready(plan, node, &x);
+    if (!err && (x.shape.rank != 4 || x.shape.nhwc))
+        err = rg__refuse(plan->graph, node, "the input is not [N,C,H,W]");
     if (!err) err = rg__attribute_int(of, "group", 1, 1, INT16_MAX, &groups);
     if (!err) err = read_weights(plan, node, x.shape, groups, &weights);
     if (!err) err = read_bias(plan, node, weights->shape[0], &bias);
     if (!err) err = rg__window_read(of, x.shape, weights->shape + 2, &window);
     if (!err) err = rg__window_slide(plan, node, &window, 0, weights->shape[0], x.shape, &y);
+    if (!err && !can_prepare(x, &window, groups))
+        err =
+            rg__refuse(plan->graph, node,
+                       "after reflection padding or upsampling, only square windows without dilation, other "
+                       "padding or groups are supported");
     if (err) return err;
     rg__step_t step = {0};
-    choose_conv(&step, &window, groups);
+    choose_conv(&step, x, &window, groups);
     rg__step_weigh(&step, weights->f, 4, weights->shape, 0);
     if (bias) memcpy(step.shift, bias, (size_t)step.outputs * sizeof *bias);
     return rg__plan_unary(plan, node, &step, x.tensor, y, (double)(weights->count / (size_t)y.c), out);

@@ -1,4 +1,4 @@
-// Operators with weights for vectors, and batch normalisation.
+// Operators with weights for vectors, and normalisations.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,10 +122,47 @@ int rg__op_batch_norm(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out
     float epsilon;
     int fixed;
     int err = rg__plan_value(plan, node, 0, &x);
-    if (!err && x.shape.rank == 3) err = rg__refuse(plan->graph, node, "the input has no channels");
+    if (!err && (x.shape.rank == 3 || x.shape.nhwc))
+        err = rg__refuse(plan->graph, node, "the input has no channels in axis 1");
     if (!err) err = rg__attribute_int(of, "training_mode", 0, 0, 0, &fixed);
     if (!err) err = rg__attribute_int(of, "spatial", 1, 1, 1, &fixed);
     if (!err) err = rg__attribute_float(of, "epsilon", 1e-5f, &epsilon);
     if (!err) err = read_statistics(plan, node, x.shape.c, values);
     return err ? err : scale_by_statistics(plan, node, x, epsilon, values, out);
+}
+
+// ---- instance normalisation, with the engine's epsilon of 1e-5, then a scale per channel
+
+static int is_all(const rg__constant_t *constant, float number)
+{
+    for (size_t i = 0; i < constant->count; i++)
+        if (constant->f[i] != number) return 0;
+    return 1;
+}
+
+static int read_scale(const rg__plan_t *plan, const rg__node_t *node, int i, int channels,
+                      const rg__constant_t **scale)
+{
+    int err = rg__plan_floats(plan, node, i, scale);
+    if (!err && (*scale)->count != (size_t)channels)
+        err = rg__refuse(plan->graph, node, "input %d has %zu numbers, not %d", i, (*scale)->count, channels);
+    return err;
+}
+
+int rg__op_instance_norm(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
+{
+    const rg__constant_t *gain, *shift;
+    rg__state_t x;
+    float epsilon;
+    int err = rg__plan_map(plan, node, &x);
+    if (!err) err = rg__attribute_float((rg__node_of_t){plan->graph, node}, "epsilon", 1e-5f, &epsilon);
+    if (!err && fabsf(epsilon - 1e-5f) > 1e-9f)
+        err = rg__refuse(plan->graph, node, "attribute 'epsilon' is %g; supported is 1e-05", (double)epsilon);
+    if (!err) err = read_scale(plan, node, 1, x.shape.c, &gain);
+    if (!err) err = read_scale(plan, node, 2, x.shape.c, &shift);
+    if (!err)
+        err = rg__plan_unary(plan, node, &(rg__step_t){.run = rg__run_instance_norm}, x.tensor, x.shape, 4,
+                             out);
+    if (err || (is_all(gain, 1) && is_all(shift, 0))) return err;
+    return rg__plan_scale(plan, node, *out, gain->f, shift->f, out);
 }

@@ -79,9 +79,10 @@ int rg__op_clip(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 static int channel_stride(const rg__constant_t *constant, rg__shape_t x)
 {
     int before = x.rank - constant->rank; // x's axes that the constant lacks
+    int axis = (x.nhwc ? 3 : 1) - before; // of the constant: the channels
     if (constant->count == 1 && before >= 0) return 0;
-    if (x.rank == 3 || before > 1 || before < 0 || constant->count != (size_t)x.c) return -1;
-    return constant->shape[1 - before] == x.c ? 1 : -1;
+    if (x.rank == 3 || before < 0 || axis < 0 || constant->count != (size_t)x.c) return -1;
+    return constant->shape[axis] == x.c ? 1 : -1;
 }
 
 typedef struct {
@@ -173,7 +174,19 @@ static int is_constant(const rg__plan_t *plan, const rg__node_t *node, int i)
 
 static int equal_shapes(rg__shape_t a, rg__shape_t b)
 {
-    return a.rank == b.rank && a.c == b.c && a.h == b.h && a.w == b.w;
+    return a.rank == b.rank && a.c == b.c && a.h == b.h && a.w == b.w && a.nhwc == b.nhwc;
+}
+
+static int is_one_number(rg__shape_t x)
+{
+    return x.c == 1 && x.h == 1 && x.w == 1;
+}
+
+// 1 if b is repeated along each side of a on which it has 1.
+static int is_repeated(rg__shape_t a, rg__shape_t b)
+{
+    return a.rank == b.rank && (a.nhwc == b.nhwc || is_one_number(b)) && (b.c == a.c || b.c == 1) &&
+           (b.h == a.h || b.h == 1) && (b.w == a.w || b.w == 1);
 }
 
 static int read_two(const rg__plan_t *plan, const rg__node_t *node, rg__state_t *a, rg__state_t *b)
@@ -182,57 +195,69 @@ static int read_two(const rg__plan_t *plan, const rg__node_t *node, rg__state_t 
     return err ? err : rg__plan_value(plan, node, 1, b);
 }
 
-static int refuse_shapes(const rg__plan_t *plan, const rg__node_t *node, rg__shape_t a, rg__shape_t b)
+static int plan_two(rg__plan_t *plan, const rg__node_t *node, const rg__step_t *step, rg__state_t a,
+                    rg__state_t b, rg__state_t *out)
 {
-    return rg__refuse(plan->graph, node, "a value of %dx%dx%d and one of %dx%dx%d", a.c, a.h, a.w, b.c, b.h,
-                      b.w);
-}
-
-int rg__op_add(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
-{
-    rg__state_t a, b;
-    if (is_constant(plan, node, 0)) return scale_by(plan, node, 1, plus, out);
-    if (is_constant(plan, node, 1)) return scale_by(plan, node, 0, plus, out);
-    int err = read_two(plan, node, &a, &b);
-    if (err) return err;
-    if (!equal_shapes(a.shape, b.shape)) return refuse_shapes(plan, node, a.shape, b.shape);
-    return rg__plan_step(plan, node, &(rg__step_t){.run = rg__run_add}, (int[]){a.tensor, b.tensor}, 2,
-                         a.shape, 1, out);
+    return rg__plan_step(plan, node, step, (int[]){a.tensor, b.tensor}, 2, a.shape, 1, out);
 }
 
 static int product(rg__plan_t *plan, const rg__node_t *node, rg__state_t a, rg__state_t b, rg__state_t *out)
 {
-    return rg__plan_step(plan, node, &(rg__step_t){.run = rg__run_multiply}, (int[]){a.tensor, b.tensor}, 2,
-                         a.shape, 1, out);
+    return plan_two(plan, node, &(rg__step_t){.run = rg__run_multiply}, a, b, out);
 }
 
 static int is_by_channel(rg__shape_t a, rg__shape_t b)
 {
-    return a.rank == 4 && b.rank == 4 && a.c == b.c && b.h == 1 && b.w == 1;
+    return is_repeated(a, b) && a.c == b.c && b.h == 1 && b.w == 1;
+}
+
+// Sums and products of equal shapes have operations of their own, which are faster.
+static int arithmetic(rg__plan_t *plan, const rg__node_t *node, enum rg_arithmetic what, rg__state_t *out)
+{
+    rg__state_t a, b;
+    int err = read_two(plan, node, &a, &b);
+    if (err) return err;
+    int is_commutative = what == RG_PLUS || what == RG_TIMES;
+    if (is_commutative && !is_repeated(a.shape, b.shape) && is_repeated(b.shape, a.shape)) {
+        rg__state_t first = a;
+        a = b, b = first;
+    }
+    int are_equal = equal_shapes(a.shape, b.shape);
+    if (what == RG_PLUS && are_equal)
+        return plan_two(plan, node, &(rg__step_t){.run = rg__run_add}, a, b, out);
+    if (what == RG_TIMES && (are_equal || is_by_channel(a.shape, b.shape)))
+        return product(plan, node, a, b, out);
+    if (!is_repeated(a.shape, b.shape))
+        return rg__refuse(plan->graph, node, "a value of %dx%dx%d and one of %dx%dx%d", a.shape.c, a.shape.h,
+                          a.shape.w, b.shape.c, b.shape.h, b.shape.w);
+    return plan_two(plan, node, &(rg__step_t){.run = rg__run_broadcast, .arithmetic = what}, a, b, out);
+}
+
+int rg__op_add(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
+{
+    if (is_constant(plan, node, 0)) return scale_by(plan, node, 1, plus, out);
+    if (is_constant(plan, node, 1)) return scale_by(plan, node, 0, plus, out);
+    return arithmetic(plan, node, RG_PLUS, out);
 }
 
 int rg__op_mul(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 {
-    rg__state_t a, b;
     if (is_constant(plan, node, 0)) return scale_by(plan, node, 1, times, out);
     if (is_constant(plan, node, 1)) return scale_by(plan, node, 0, times, out);
-    int err = read_two(plan, node, &a, &b);
-    if (err) return err;
-    if (equal_shapes(a.shape, b.shape) || is_by_channel(a.shape, b.shape))
-        return product(plan, node, a, b, out);
-    if (is_by_channel(b.shape, a.shape)) return product(plan, node, b, a, out);
-    return refuse_shapes(plan, node, a.shape, b.shape);
+    return arithmetic(plan, node, RG_TIMES, out);
 }
 
 int rg__op_sub(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 {
-    return is_constant(plan, node, 0) ? scale_by(plan, node, 1, from, out)
-                                      : scale_by(plan, node, 0, minus, out);
+    if (is_constant(plan, node, 0)) return scale_by(plan, node, 1, from, out);
+    if (is_constant(plan, node, 1)) return scale_by(plan, node, 0, minus, out);
+    return arithmetic(plan, node, RG_MINUS, out);
 }
 
 int rg__op_div(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
 {
-    return scale_by(plan, node, 0, over, out);
+    if (is_constant(plan, node, 1)) return scale_by(plan, node, 0, over, out);
+    return arithmetic(plan, node, RG_OVER, out);
 }
 
 int rg__op_hard_swish(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
@@ -253,8 +278,7 @@ int rg__op_softmax(rg__plan_t *plan, const rg__node_t *node, rg__state_t *out)
     if (!err)
         err = rg__attribute_int((rg__node_of_t){plan->graph, node}, "axis", is_old ? 1 : -1, -4, 3, &axis);
     if (err) return err;
-    if (axis < 0) axis += x.shape.rank;
-    if (axis != 1 || x.shape.rank == 3 || (is_old && x.shape.h * x.shape.w > 1))
+    if (rg__axis(x.shape, axis) != RG__AXIS_C || (is_old && x.shape.h * x.shape.w > 1))
         return rg__refuse(plan->graph, node, "only a softmax over channels is supported");
     return rg__plan_unary(plan, node, &(rg__step_t){.run = rg__run_softmax}, x.tensor, x.shape, 4, out);
 }

@@ -9,6 +9,7 @@
 
 enum { SIDE_MAX = 1 << 14, STEPS_MAX = 1 << 14 };
 static const double FLOATS_MAX = 1 << 28; // in the maps of one image: 1 GiB
+static const double INPUT_MAX = 1 << 30;  // floats of one image
 static const double WEIGHTS_MAX = 1 << 29;
 static const double WORK_MAX = 1e12; // sixty times VGG16 at 224 px
 
@@ -41,10 +42,19 @@ static int find_wanted(rg__plan_t *plan, const char *const *names, int count)
     return 0;
 }
 
+static int is_given(const rg__plan_t *plan, int value)
+{
+    for (int i = 0; i < plan->n_inputs; i++)
+        if (plan->inputs[i] == value) return 1;
+    return 0;
+}
+
 static int is_needed(const rg__plan_t *plan, const rg__node_t *node)
 {
-    for (size_t o = 0; o < node->proto->n_output; o++)
-        if (node->output[o] != RG__NO_VALUE && plan->readers[node->output[o]]) return 1;
+    for (size_t o = 0; o < node->proto->n_output; o++) {
+        int value = node->output[o];
+        if (value != RG__NO_VALUE && plan->readers[value] && !is_given(plan, value)) return 1;
+    }
     return 0;
 }
 
@@ -62,11 +72,18 @@ static void count_readers(rg__plan_t *plan)
     }
 }
 
+// The step that computes a value; NULL: an input.
+static rg__step_t *step_of(rg__plan_t *plan, rg__state_t x)
+{
+    return x.tensor < plan->n_inputs ? NULL : &plan->steps[x.tensor - plan->n_inputs];
+}
+
 // Marks a value as computed. Nothing is folded into a step whose result has several readers.
 static void put_value(rg__plan_t *plan, int value, rg__state_t state)
 {
+    rg__step_t *step = step_of(plan, state);
     plan->state[value] = state;
-    if (state.tensor > 0 && plan->readers[value] > 1) plan->steps[state.tensor - 1].shared = 1;
+    if (step && plan->readers[value] > 1) step->shared = 1;
 }
 
 static int plan_node(rg__plan_t *plan, const rg__node_t *node)
@@ -101,34 +118,86 @@ static int fill_weights(rg__plan_t *plan)
 
 static void find_last_readers(rg__plan_t *plan)
 {
-    plan->last = rg_alloc((size_t)(plan->n_steps + 1) * sizeof *plan->last);
+    int n = plan->n_inputs;
+    plan->last = rg_alloc((size_t)(n + plan->n_steps) * sizeof *plan->last);
     for (int i = 0; i < plan->n_steps; i++) {
-        plan->last[i + 1] = -1;
+        plan->last[n + i] = -1;
         for (int k = 0; k < plan->steps[i].n_x; k++) plan->last[plan->steps[i].x[k]] = i;
     }
-    plan->last[0] = -1;
+    for (int i = 0; i < n; i++) plan->last[i] = -1;
     for (int i = 0; i < plan->count; i++) plan->last[plan->state[plan->wanted[i]].tensor] = -1;
 }
 
 // ---- creation and destruction
 
-int rg__plan_init(rg__plan_t *plan, const rg__graph_t *graph, int h, int w, const char *const *names,
-                  int count)
+// What the next convolution is to do first; NULL: nothing.
+static const char *unready(rg__state_t x)
 {
-    size_t values = (size_t)graph->n_values;
-    *plan = (rg__plan_t){.graph = graph};
-    rg_params_init(&plan->params, "onnx");
-    if (h < 1 || w < 1 || h > SIDE_MAX || w > SIDE_MAX)
+    return x.reflect ? "reflection padding" : x.up ? "upsampling" : NULL;
+}
+
+// 1 if the file says that its input is [N,h,w,c].
+static int is_declared_nhwc(const rg__value_t *value, int c)
+{
+    const Rg__Onnx__Type *type = value->input ? value->input->type : NULL;
+    const Rg__Onnx__Shape *shape = type && type->tensor_type ? type->tensor_type->shape : NULL;
+    return shape && shape->n_dim == 4 && shape->dim[3]->dim_value == c && shape->dim[1]->dim_value != c;
+}
+
+static int give_input(rg__plan_t *plan, int i, const rg_onnx_input_t *input)
+{
+    const rg__graph_t *graph = plan->graph;
+    int value = rg__graph_find(graph, input->name), is_map = input->h > 0;
+    int h = is_map ? input->h : 1, w = is_map ? input->w : 1;
+    if (value == RG__NO_VALUE || graph->values[value].constant) return refuse_name(graph, input->name);
+    if (w < 1 || h > SIDE_MAX || w > SIDE_MAX)
         return rg_fail(RG_ELIMIT, "%s: images of %dx%d", graph->origin, w, h);
+    if (input->c < 1 || (double)h * w * input->c > INPUT_MAX)
+        return rg_fail(RG_ELIMIT, "%s: an input of %dx%d with %d channels", graph->origin, w, h, input->c);
+    int nhwc = is_map && is_declared_nhwc(&graph->values[value], input->c);
+    plan->state[value] = (rg__state_t){i, {is_map ? 4 : 2, input->c, h, w, nhwc}};
+    plan->inputs[plan->n_inputs++] = value;
+    return 0;
+}
+
+static int give_inputs(rg__plan_t *plan, const rg_onnx_input_t *inputs, int n)
+{
+    size_t values = (size_t)plan->graph->n_values;
+    int err = 0;
     plan->state = rg_alloc(values * sizeof *plan->state);
     plan->readers = rg_alloc(values * sizeof *plan->readers);
+    plan->inputs = rg_alloc((size_t)n * sizeof *plan->inputs);
     for (size_t i = 0; i < values; i++) plan->state[i].tensor = RG__NO_TENSOR;
-    int err = find_wanted(plan, names, count);
+    for (int i = 0; i < n && !err; i++) err = give_input(plan, i, &inputs[i]);
+    return err;
+}
+
+// What is wanted may be an input that is not given, or a node that computes nothing.
+static int check_wanted(const rg__plan_t *plan)
+{
+    for (int i = 0; i < plan->count; i++) {
+        rg__state_t state = plan->state[plan->wanted[i]];
+        const char *name = plan->graph->values[plan->wanted[i]].name;
+        if (state.tensor == RG__NO_TENSOR) return refuse_name(plan->graph, name);
+        if (unready(state))
+            return rg_fail(RG_EMODEL, "%s: value '%.80s': %s is supported before a convolution only",
+                           plan->graph->origin, name, unready(state));
+    }
+    return 0;
+}
+
+int rg__plan_init(rg__plan_t *plan, const rg__graph_t *graph, const rg_onnx_input_t *inputs, int n_inputs,
+                  const char *const *names, int count)
+{
+    *plan = (rg__plan_t){.graph = graph};
+    rg_params_init(&plan->params, "onnx");
+    int err = give_inputs(plan, inputs, n_inputs);
+    if (!err) err = find_wanted(plan, names, count);
     if (err) return err;
     count_readers(plan);
-    plan->state[graph->image] = (rg__state_t){0, {.rank = 4, .c = 3, .h = h, .w = w}};
     for (int i = 0; !err && i < graph->n_nodes; i++)
         if (is_needed(plan, &graph->nodes[i])) err = plan_node(plan, &graph->nodes[i]);
+    if (!err) err = check_wanted(plan);
     if (!err) err = fill_weights(plan);
     if (!err) find_last_readers(plan);
     return err;
@@ -142,6 +211,7 @@ void rg__plan_fini(rg__plan_t *plan)
     free(plan->state);
     free(plan->readers);
     free(plan->wanted);
+    free(plan->inputs);
     free(plan->last);
 }
 
@@ -152,21 +222,45 @@ int rg__node_input(const rg__node_t *node, int i)
     return (size_t)i < node->proto->n_input ? node->input[i] : RG__NO_VALUE;
 }
 
-int rg__plan_value(const rg__plan_t *plan, const rg__node_t *node, int i, rg__state_t *state)
+static int find_value(const rg__plan_t *plan, const rg__node_t *node, int i, rg__state_t *state)
 {
     int value = rg__node_input(node, i);
     if (value == RG__NO_VALUE) return rg__refuse(plan->graph, node, "input %d is missing", i);
     if (plan->state[value].tensor == RG__NO_TENSOR)
-        return rg__refuse(plan->graph, node, "input '%.80s' is a constant", plan->graph->values[value].name);
+        return rg__refuse(plan->graph, node, "input '%.80s' is %s", plan->graph->values[value].name,
+                          plan->graph->values[value].constant ? "a constant" : "not given");
     *state = plan->state[value];
     return 0;
+}
+
+int rg__plan_unready(const rg__plan_t *plan, const rg__node_t *node, rg__state_t *x)
+{
+    return find_value(plan, node, 0, x);
+}
+
+int rg__plan_value(const rg__plan_t *plan, const rg__node_t *node, int i, rg__state_t *state)
+{
+    int err = find_value(plan, node, i, state);
+    if (!err && unready(*state))
+        err = rg__refuse(plan->graph, node, "%s is supported before a convolution only", unready(*state));
+    return err;
 }
 
 int rg__plan_map(const rg__plan_t *plan, const rg__node_t *node, rg__state_t *x)
 {
     int err = rg__plan_value(plan, node, 0, x);
-    if (!err && x->shape.rank != 4) err = rg__refuse(plan->graph, node, "the input is not [N,C,H,W]");
+    if (!err && (x->shape.rank != 4 || x->shape.nhwc))
+        err = rg__refuse(plan->graph, node, "the input is not [N,C,H,W]");
     return err;
+}
+
+int rg__axis(rg__shape_t x, int64_t axis)
+{
+    static const int channels_first[] = {RG__AXIS_N, RG__AXIS_C, RG__AXIS_H, RG__AXIS_W},
+                     channels_last[] = {RG__AXIS_N, RG__AXIS_H, RG__AXIS_W, RG__AXIS_C};
+    if (axis < 0) axis += x.rank;
+    if (axis < 0 || axis >= x.rank) return -1;
+    return x.rank == 3 || x.nhwc ? channels_last[axis] : channels_first[axis];
 }
 
 static int find_constant(const rg__plan_t *plan, const rg__node_t *node, int i,
@@ -227,7 +321,7 @@ int rg__plan_step(rg__plan_t *plan, const rg__node_t *node, const rg__step_t *st
     added->x = rg_alloc((size_t)n_x * sizeof *x);
     added->n_x = n_x;
     memcpy(added->x, x, (size_t)n_x * sizeof *x);
-    *out = (rg__state_t){++plan->n_steps, shape};
+    *out = (rg__state_t){plan->n_inputs + plan->n_steps++, shape};
     return account(plan, node, shape, taps);
 }
 
@@ -240,8 +334,9 @@ int rg__plan_unary(rg__plan_t *plan, const rg__node_t *node, const rg__step_t *s
 int rg__plan_scale(rg__plan_t *plan, const rg__node_t *node, rg__state_t x, const float *gain,
                    const float *shift, rg__state_t *out)
 {
+    rg__step_t *maker = step_of(plan, x);
     *out = x;
-    if (x.tensor > 0 && rg__step_fold_scale(&plan->steps[x.tensor - 1], gain, shift)) return 0;
+    if (maker && rg__step_fold_scale(maker, gain, shift)) return 0;
     rg__step_t step = {.run = rg__run_scale};
     rg__step_weigh(&step, NULL, 1, &x.shape.c, 0);
     rg__step_fold_scale(&step, gain, shift);
@@ -250,8 +345,9 @@ int rg__plan_scale(rg__plan_t *plan, const rg__node_t *node, rg__state_t x, cons
 
 int rg__plan_act(rg__plan_t *plan, const rg__node_t *node, rg__state_t x, enum rg_act act, rg__state_t *out)
 {
+    rg__step_t *maker = step_of(plan, x);
     *out = x;
-    if (x.tensor > 0 && rg__step_fold_act(&plan->steps[x.tensor - 1], act)) return 0;
+    if (maker && rg__step_fold_act(maker, act)) return 0;
     return rg__plan_unary(plan, node, &(rg__step_t){.run = rg__run_act, .act = act}, x.tensor, x.shape, 1,
                           out);
 }

@@ -43,16 +43,34 @@ rg_tensor_t *rg__run_act(rg_tape_t *tape, const rg__step_t *step, rg_tensor_t **
     return rg_act(tape, x[0], step->act);
 }
 
+rg_tensor_t *rg__run_instance_norm(rg_tape_t *tape, const rg__step_t *step, rg_tensor_t **x)
+{
+    (void)step;
+    return rg_instance_norm(tape, x[0], RG_ACT_NONE, NULL);
+}
+
 rg_tensor_t *rg__run_mean(rg_tape_t *tape, const rg__step_t *step, rg_tensor_t **x)
 {
     (void)step;
     return rg_global_mean(tape, x[0]);
 }
 
+rg_tensor_t *rg__run_length(rg_tape_t *tape, const rg__step_t *step, rg_tensor_t **x)
+{
+    (void)step;
+    return rg_length(tape, x[0]);
+}
+
 rg_tensor_t *rg__run_flatten(rg_tape_t *tape, const rg__step_t *step, rg_tensor_t **x)
 {
     (void)step;
     return rg_flatten(tape, x[0]);
+}
+
+rg_tensor_t *rg__run_flatten_nhwc(rg_tape_t *tape, const rg__step_t *step, rg_tensor_t **x)
+{
+    (void)step;
+    return rg_reshape(tape, x[0], 1, 1, x[0]->h * x[0]->w * x[0]->c);
 }
 
 rg_tensor_t *rg__run_concat(rg_tape_t *tape, const rg__step_t *step, rg_tensor_t **x)
@@ -72,15 +90,20 @@ rg_tensor_t *rg__run_multiply(rg_tape_t *tape, const rg__step_t *step, rg_tensor
     return rg_multiply(tape, x[0], x[1]);
 }
 
+rg_tensor_t *rg__run_broadcast(rg_tape_t *tape, const rg__step_t *step, rg_tensor_t **x)
+{
+    return rg_broadcast(tape, step->arithmetic, x[0], x[1]);
+}
+
 rg_tensor_t *rg__run_softmax(rg_tape_t *tape, const rg__step_t *step, rg_tensor_t **x)
 {
     (void)step;
     return rg_softmax(tape, x[0]);
 }
 
-rg_tensor_t *rg__run_channel(rg_tape_t *tape, const rg__step_t *step, rg_tensor_t **x)
+rg_tensor_t *rg__run_channels(rg_tape_t *tape, const rg__step_t *step, rg_tensor_t **x)
 {
-    return rg_channels(tape, x[0], step->channel, 1);
+    return rg_channels(tape, x[0], step->channels.first, step->channels.count);
 }
 
 // ---- weights

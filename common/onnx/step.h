@@ -11,7 +11,7 @@ typedef rg_tensor_t *rg__run_fn(rg_tape_t *tape, const rg__step_t *step, rg_tens
 
 struct rg__step {
     rg__run_fn *run;
-    int *x, n_x; // the tensors it reads: 0 is the image, i + 1 the result of step i
+    int *x, n_x; // the tensors it reads (rg__state_t)
     int shared;  // its result has several readers, so nothing may be folded into it
     union {
         rg_conv_t conv;
@@ -21,7 +21,10 @@ struct rg__step {
         rg_pool_t pool;
         rg_clip_t clip;
         enum rg_act act;
-        int channel;
+        enum rg_arithmetic arithmetic;
+        struct {
+            int first, count;
+        } channels;
     };
     // A step with weights: output o is gain[o] * (weights[o] . x) + shift[o]. Scales and shifts that follow
     // are folded into gain and shift.
@@ -33,8 +36,8 @@ struct rg__step {
 };
 
 rg__run_fn rg__run_conv, rg__run_window_conv, rg__run_linear, rg__run_scale, rg__run_pool, rg__run_clip,
-    rg__run_act, rg__run_mean, rg__run_flatten, rg__run_concat, rg__run_add, rg__run_multiply,
-    rg__run_softmax, rg__run_channel;
+    rg__run_act, rg__run_instance_norm, rg__run_mean, rg__run_length, rg__run_flatten, rg__run_flatten_nhwc,
+    rg__run_concat, rg__run_add, rg__run_multiply, rg__run_broadcast, rg__run_softmax, rg__run_channels;
 
 // Gives the step weights (borrowed until rg__step_fill), gain 1 and shift 0.
 void rg__step_weigh(rg__step_t *step, const float *weights, int rank, const int *shape, int transposed);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/core/log.h"
+#include "common/wire/relay.h"
 
 // libzmq accepts the connections of ipc paths itself, and 4.3.4 aborts the process when accept4 fails for
 // want of a descriptor: a client that leaks connections would kill the service. ZeroMQ has no option for
@@ -38,12 +39,24 @@ static void log_hung_up(int limit)
            limit);
 }
 
+// A unix socket's buffer does not grow with its use, as one of tcp does. With the usual 208 KiB the two sides
+// of a large message would wake each other 20 times for 4 MiB.
+static void enlarge_buffer(int fd)
+{
+    const int buffer = RG__RELAY_BUFFER;
+    int domain = 0;
+    socklen_t size = sizeof domain;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX)
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+}
+
 // Visible to the libraries, which find it before that of the C library.
 __attribute__((visibility("default"))) int accept4(int listener, __SOCKADDR_ARG address,
                                                    socklen_t *restrict size, int flags)
 {
     int limit = atomic_load(&most);
     int fd = (int)syscall(SYS_accept4, listener, address.__sockaddr__, size, flags);
+    if (fd >= 0) enlarge_buffer(fd);
     if (fd < limit && (fd >= 0 || (errno != EMFILE && errno != ENFILE))) return fd;
     if (fd >= 0) close(fd);
     log_hung_up(limit);

@@ -1,7 +1,7 @@
 // The front of a service that listens on tcp: it accepts the connections itself and passes to ZeroMQ only
 // the bytes of peers that have shown a well-formed handshake. What a peer without a key can make the
 // service hold is bounded here, because ZeroMQ collects any frame, also one of a handshake, of up to
-// limits.message_max_mib. front.c says how.
+// limits.message_max_mib. front_peers.c says how.
 #ifndef RG_WIRE_FRONT_H
 #define RG_WIRE_FRONT_H
 

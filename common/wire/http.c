@@ -521,6 +521,7 @@ static int start_daemon(rg_http_t *http, int socket)
                                     http->connections.max + RG__HTTP_BACKLOG, MHD_OPTION_CONNECTION_TIMEOUT,
                                     (unsigned)IDLE_S, MHD_OPTION_NOTIFY_CONNECTION, track_connection, http,
                                     MHD_OPTION_NOTIFY_COMPLETED, complete_request, http,
+                                    MHD_OPTION_URI_LOG_CALLBACK, rg__http_head_cut, NULL,
                                     MHD_OPTION_UNESCAPE_CALLBACK, unescape_text, NULL, MHD_OPTION_END);
     if (!http->daemon) {
         close(socket);

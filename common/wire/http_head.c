@@ -2,6 +2,7 @@
 
 #include <microhttpd.h>
 #include <stddef.h>
+#include <string.h>
 #include <strings.h>
 
 #include "common/wire/http.h"
@@ -57,5 +58,15 @@ const char *rg__http_head_fault(struct MHD_Connection *connection)
         return "the request gives the length of its body twice: send one Content-Length or Transfer-Encoding";
     if (MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, NULL, NULL) > ARGUMENTS_MAX)
         return "the request has more than 64 query arguments: send fewer";
+    return NULL;
+}
+
+// The daemon passes a part of its read buffer, from which it takes the arguments afterwards.
+void *rg__http_head_cut(void *self, const char *uri, struct MHD_Connection *connection)
+{
+    char *end = strchr((char *)uri, '?');
+    (void)self, (void)connection;
+    for (int n = 0; end && n <= ARGUMENTS_MAX; n++) end = strchr(end + 1, '&');
+    if (end) *end = 0;
     return NULL;
 }

@@ -31,76 +31,28 @@
 //
 // A link has no thread. The caller or the service loop polls its sockets; an optional worker thread only
 // looks up host names (connection.h).
+//
+// link_replicas.c has the connections; this file has the requests.
+#include "common/wire/link_private.h"
+
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
-#include <unistd.h>
 
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
-#include "common/core/err.h"
-#include "common/core/hash.h"
 #include "common/core/log.h"
-#include "common/wire/connection.h"
 #include "common/wire/socket.h"
 
 _Static_assert(RG__LINK_ITEMS == RG__REPLICAS_MAX * RG__CONNECTION_ITEMS + 1, "all replicas, and the lookup");
 
 enum { BATCH = 16, STOP_CHECK_MS = 100, LOG_FIRST_MS = 5000, LOG_LAST_MS = 60000, AGAIN_MAX_MS = 10000 };
 
-// SUSPECT_WAIT_MS: the longest wait of suspects. ALONE_MS: after this time without an answer, the next
-// suspect goes out nevertheless. PROGRESS_MS: a load that was open for so long did not end its encoder.
-enum { SUSPECT_WAIT_MS = 1000, ALONE_MS = 1000, PROGRESS_MS = 60000 };
-
-#define PROBE_ID UINT64_MAX // of the status requests of the link itself
-
-// A request without its reply.
-typedef struct request {
-    TAILQ_ENTRY(request) entry;
-    uint64_t id;
-    rg_msg_t *msg;
-    rg_reply_fn *fn;
-    void *self;
-    const rg__connection_t *sent; // the connection that has it; NULL: none
-    double sent_ms;               // when it was sent last
-    unsigned broke_on;            // number of a connection that had it and broke; 0: it is not a suspect
-    int timeout_ms;               // as given; below 0: none
-    double deadline_ms;           // INFINITY: none
-    double again_at_ms;           // the peer could not take it yet: when it is sent again; 0: no such case
-    char *reason;                 // what the peer said then; NULL: no such case
-    rg_failure_t failure;         // why it cannot be sent at all
-} request_t;
-
-struct rg_link {
-    rg_wire_options_t options; // its texts are keys and identity
-    char *keys, *identity, *peer, *endpoint;
-    const atomic_int *stop;
-    rg__lookup_t *lookup; // finds the replicas; NULL: the endpoint is the only one
-    rg__connection_t *replica[RG__REPLICAS_MAX];
-    size_t n_replicas, last; // last: position of the replica that got the latest request
-    unsigned n_connections;  // so far, to number them
-    size_t first_of_found;   // differs between links, so that they begin at different replicas
-    int receiving;           // depth of callbacks
-    size_t frame_max;
-    TAILQ_HEAD(, request) requests;
-    int pending; // length of the list
-    uint64_t last_id;
-    double quiet_since_ms; // time of the last reply, or of the first request after the list was empty
-    double next_log_ms;    // duration of quiet until the next log line
-    double suspects_ms;    // when suspects are sent
-    double waited_ms;
-};
+enum {
+    ALONE_MS = 1000
+}; // after this time without an answer of a suspect, the next one goes out nevertheless
 
 // ---- life
-static int link_add_replica(rg_link_t *link, const char *endpoint)
-{
-    int err = rg__connection_new(&link->replica[link->n_replicas], &link->options, link->peer, endpoint);
-    if (!err) link->replica[link->n_replicas++]->number = ++link->n_connections;
-    return err;
-}
-
 int rg_link_new(rg_link_t **out, const rg_wire_options_t *options, const char *peer, const char *endpoint,
                 const atomic_int *stop)
 {
@@ -116,7 +68,7 @@ int rg_link_new(rg_link_t **out, const rg_wire_options_t *options, const char *p
     TAILQ_INIT(&link->requests);
     int err = rg__connection_check(&link->options, endpoint);
     if (!err) err = rg__lookup_new(&link->lookup, endpoint);
-    if (!err && !link->lookup) err = link_add_replica(link, endpoint);
+    if (!err && !link->lookup) err = rg__link_add_replica(link, endpoint);
     if (err)
         rg_link_destroy(&link);
     else
@@ -125,14 +77,14 @@ int rg_link_new(rg_link_t **out, const rg_wire_options_t *options, const char *p
 }
 
 // The next suspect need not wait for one that has ended.
-static void remove_request(rg_link_t *link, request_t *request)
+static void remove_request(rg_link_t *link, rg__request_t *request)
 {
     TAILQ_REMOVE(&link->requests, request, entry);
     link->pending--;
     if (request->broke_on && request->sent) link->suspects_ms = 0;
 }
 
-static void destroy_request(request_t *request)
+static void destroy_request(rg__request_t *request)
 {
     rg_msg_destroy(&request->msg);
     free(request->reason);
@@ -145,7 +97,7 @@ void rg_link_destroy(rg_link_t **out)
     if (!link) return;
     rg__lookup_destroy(&link->lookup);
     for (size_t i = 0; i < link->n_replicas; i++) rg__connection_destroy(&link->replica[i]);
-    for (request_t *request; (request = TAILQ_FIRST(&link->requests)) != NULL;) {
+    for (rg__request_t *request; (request = TAILQ_FIRST(&link->requests)) != NULL;) {
         remove_request(link, request);
         destroy_request(request);
     }
@@ -157,142 +109,15 @@ void rg_link_destroy(rg_link_t **out)
     *out = NULL;
 }
 
-// ---- replicas
-static void mark_unsent(rg_link_t *link, const rg__connection_t *connection)
-{
-    request_t *request;
-    TAILQ_FOREACH(request, &link->requests, entry)
-    if (request->sent == connection) request->sent = NULL;
-}
-
-// Status requests end no service. A trainer goes on from what it saved, however often it was killed: one that
-// ends each time is paused by its supervisor. So does an encoder that embeds a set for long.
-static int can_end_service(const request_t *request)
-{
-    switch (rg_msg_kind(request->msg)) {
-    case RG__V1__ENVELOPE__BODY_STATUS_REQUEST:
-    case RG__V1__ENVELOPE__BODY_STATS_REQUEST:
-    case RG__V1__ENVELOPE__BODY_TRAIN_REQUEST:
-        return 0;
-    case RG__V1__ENVELOPE__BODY_LOAD_REQUEST:
-        return rg_clock_ms() - request->sent_ms < PROGRESS_MS;
-    default:
-        return 1;
-    }
-}
-
-static void suspect_request(rg_link_t *link, request_t *request)
-{
-    const int can_end = can_end_service(request);
-    const double seed[] = {rg_clock_ms(), getpid()};
-    if (can_end && request->broke_on)
-        rg_failure_keep(&request->failure,
-                        rg_fail(RG_ECRASH,
-                                "%s (%s): the connection broke twice while this request was open, which may "
-                                "be the reason; it is not sent again",
-                                link->peer, request->sent->endpoint));
-    if (can_end) link->suspects_ms = *seed + (double)(rg_hash(seed, sizeof seed, 0) % SUSPECT_WAIT_MS);
-    request->broke_on = can_end ? request->sent->number : 0;
-}
-
-static void follow_break(rg_link_t *link, rg__connection_t *connection)
-{
-    request_t *request;
-    if (connection->probe == RG__PROBE_SENT) connection->probe = RG__PROBE_DUE;
-    TAILQ_FOREACH(request, &link->requests, entry)
-    {
-        if (request->sent != connection) continue;
-        suspect_request(link, request);
-        if (request->broke_on) connection->probe = RG__PROBE_DUE;
-    }
-    mark_unsent(link, connection);
-}
-
-// Asks a service whose connection broke for its status.
-static void probe_service(rg_link_t *link, rg__connection_t *connection)
-{
-    if (!connection->connected || connection->probe != RG__PROBE_DUE) return;
-    rg_msg_t *request = rg_msg_new(RG__V1__ENVELOPE__BODY_STATUS_REQUEST);
-    int err = rg__socket_send(connection->socket, NULL, request, PROBE_ID, link->frame_max);
-    if (!err) connection->probe = RG__PROBE_SENT;
-    rg_msg_destroy(&request);
-}
-
-// What the service has outlived did not end it.
-static void take_probe(rg_link_t *link, rg__connection_t *connection, const rg_msg_t *reply)
-{
-    request_t *request;
-    connection->probe = RG__PROBE_NONE;
-    if (rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_STATUS_REPLY) return;
-    double started_ms = rg_clock_ms() - 1e3 * ((const Rg__V1__StatusReply *)rg_msg_body(reply))->uptime_s;
-    TAILQ_FOREACH(request, &link->requests, entry)
-    if (request->broke_on == connection->number && !request->sent && started_ms < request->sent_ms)
-        request->broke_on = 0;
-}
-
-static int count_connected(const rg_link_t *link)
-{
-    int n = 0;
-    for (size_t i = 0; i < link->n_replicas; i++) n += link->replica[i]->connected;
-    return n;
-}
-
-static void remove_replica(rg_link_t *link, size_t i)
-{
-    rg__connection_t *gone = link->replica[i];
-    rg_log(RG_LOG_INFO, "replica-gone", "peer=%s endpoint=%s", link->peer, gone->endpoint);
-    mark_unsent(link, gone);
-    rg__connection_destroy(&gone);
-    link->replica[i] = link->replica[--link->n_replicas];
-}
-
-static int has_address(const rg__addresses_t *found, const char *endpoint)
-{
-    for (size_t i = 0; i < found->count; i++)
-        if (strcmp(found->endpoint[i], endpoint) == 0) return 1;
-    return 0;
-}
-
-static int has_replica(const rg_link_t *link, const char *endpoint)
-{
-    for (size_t i = 0; i < link->n_replicas; i++)
-        if (strcmp(link->replica[i]->endpoint, endpoint) == 0) return 1;
-    return 0;
-}
-
-// Connects to new addresses of the host name and drops the connections to addresses that it has no longer.
-static void follow_lookup(rg_link_t *link)
-{
-    rg__addresses_t found;
-    if (!link->lookup || link->receiving || !rg__lookup_step(link->lookup, count_connected(link), &found))
-        return;
-    for (size_t i = link->n_replicas; i-- > 0;)
-        if (!has_address(&found, link->replica[i]->endpoint)) remove_replica(link, i);
-    for (size_t i = 0; i < found.count && link->n_replicas < RG__REPLICAS_MAX; i++) {
-        const char *endpoint = found.endpoint[(link->first_of_found + i) % found.count];
-        if (!has_replica(link, endpoint) && link_add_replica(link, endpoint) != 0)
-            rg_log(RG_LOG_WARN, "connection-failed", "peer=%s reason=\"%s\"", link->peer, rg_error());
-    }
-}
-
-static void follow_connections(rg_link_t *link)
-{
-    for (size_t i = 0; i < link->n_replicas; i++) {
-        if (rg__connection_step(link->replica[i], link->pending)) follow_break(link, link->replica[i]);
-        probe_service(link, link->replica[i]);
-    }
-    follow_lookup(link);
-}
-
 // ---- sending
 // A suspect waits for the status.
-static int can_take(const rg__connection_t *replica, const request_t *request)
+static int can_take(const rg__connection_t *replica, const rg__request_t *request)
 {
     return replica->connected && (!request->broke_on || replica->probe == RG__PROBE_NONE);
 }
 
 // Replicas take turns. RG_EBUSY: none of them takes a request now.
-static int send_to_next(rg_link_t *link, request_t *request)
+static int send_to_next(rg_link_t *link, rg__request_t *request)
 {
     for (size_t tries = 0; tries < link->n_replicas; tries++) {
         link->last = (link->last + 1) % link->n_replicas;
@@ -308,13 +133,13 @@ static int send_to_next(rg_link_t *link, request_t *request)
 }
 
 // When a request may be sent that is not sent now; 0: at once.
-static double sending_time_ms(const rg_link_t *link, const request_t *request)
+static double sending_time_ms(const rg_link_t *link, const rg__request_t *request)
 {
     double time_ms = request->broke_on ? fmax(request->again_at_ms, link->suspects_ms) : request->again_at_ms;
     return time_ms > rg_clock_ms() ? time_ms : 0;
 }
 
-static int is_unsent(const rg_link_t *link, const request_t *request)
+static int is_unsent(const rg_link_t *link, const rg__request_t *request)
 {
     int takers = !request->broke_on;
     if (request->sent || request->failure.err || sending_time_ms(link, request) > 0) return 0;
@@ -324,8 +149,8 @@ static int is_unsent(const rg_link_t *link, const request_t *request)
 
 static void send_unsent(rg_link_t *link)
 {
-    request_t *request;
-    follow_connections(link);
+    rg__request_t *request;
+    rg__link_follow(link);
     TAILQ_FOREACH(request, &link->requests, entry)
     {
         if (!is_unsent(link, request)) continue;
@@ -344,13 +169,13 @@ static void restart_quiet(rg_link_t *link)
 
 void rg_link_send(rg_link_t *link, rg_msg_t **message, int timeout_ms, rg_reply_fn *fn, void *self)
 {
-    request_t *request = rg_alloc(sizeof *request);
-    *request = (request_t){.id = ++link->last_id,
-                           .msg = *message,
-                           .fn = fn,
-                           .self = self,
-                           .timeout_ms = timeout_ms,
-                           .deadline_ms = timeout_ms < 0 ? INFINITY : rg_clock_ms() + timeout_ms};
+    rg__request_t *request = rg_alloc(sizeof *request);
+    *request = (rg__request_t){.id = ++link->last_id,
+                               .msg = *message,
+                               .fn = fn,
+                               .self = self,
+                               .timeout_ms = timeout_ms,
+                               .deadline_ms = timeout_ms < 0 ? INFINITY : rg_clock_ms() + timeout_ms};
     *message = NULL;
     if (link->pending == 0) restart_quiet(link);
     TAILQ_INSERT_TAIL(&link->requests, request, entry);
@@ -360,7 +185,7 @@ void rg_link_send(rg_link_t *link, rg_msg_t **message, int timeout_ms, rg_reply_
 
 void rg_link_forget(rg_link_t *link, const void *self)
 {
-    for (request_t *request = TAILQ_FIRST(&link->requests), *next; request; request = next) {
+    for (rg__request_t *request = TAILQ_FIRST(&link->requests), *next; request; request = next) {
         next = TAILQ_NEXT(request, entry);
         if (request->self != self) continue;
         remove_request(link, request);
@@ -370,7 +195,7 @@ void rg_link_forget(rg_link_t *link, const void *self)
 
 // ---- replies
 // Ends a request that was removed from the list.
-static void end_request(request_t *request, int err, const rg_msg_t *reply)
+static void end_request(rg__request_t *request, int err, const rg_msg_t *reply)
 {
     rg_reply_fn *fn = request->fn;
     void *self = request->self;
@@ -379,7 +204,7 @@ static void end_request(request_t *request, int err, const rg_msg_t *reply)
 }
 
 // The error of a request that failed to be sent or is overdue; 0 for the others.
-static int request_error(const rg_link_t *link, const request_t *request, double now_ms)
+static int request_error(const rg_link_t *link, const rg__request_t *request, double now_ms)
 {
     if (request->failure.err) return rg_failure_raise(&request->failure);
     if (request->deadline_ms > now_ms) return 0;
@@ -391,7 +216,7 @@ static int end_failed(rg_link_t *link)
 {
     int ended = 0;
     const double now_ms = rg_clock_ms();
-    for (request_t *request = TAILQ_FIRST(&link->requests); request;) {
+    for (rg__request_t *request = TAILQ_FIRST(&link->requests); request;) {
         int err = request_error(link, request, now_ms);
         if (!err) {
             request = TAILQ_NEXT(request, entry);
@@ -405,16 +230,16 @@ static int end_failed(rg_link_t *link)
     return ended;
 }
 
-static request_t *find_request(const rg_link_t *link, uint64_t id)
+static rg__request_t *find_request(const rg_link_t *link, uint64_t id)
 {
-    request_t *request;
+    rg__request_t *request;
     TAILQ_FOREACH(request, &link->requests, entry)
     if (request->id == id) return request;
     return NULL;
 }
 
 // If the reply says that the peer cannot take the request yet, plans to send it again and returns 1.
-static int postpone_request(rg_link_t *link, request_t *request, const rg_msg_t *reply)
+static int postpone_request(rg_link_t *link, rg__request_t *request, const rg_msg_t *reply)
 {
     if (rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_ERROR) return 0;
     uint32_t again_ms = ((const Rg__V1__Error *)rg_msg_body(reply))->again_ms;
@@ -430,11 +255,11 @@ static int postpone_request(rg_link_t *link, request_t *request, const rg_msg_t 
 }
 
 // Returns 1 if the reply answers no request of a caller.
-static int is_handled(rg_link_t *link, rg__connection_t *replica, request_t *request, uint64_t id,
+static int is_handled(rg_link_t *link, rg__connection_t *replica, rg__request_t *request, uint64_t id,
                       const rg_msg_t *reply)
 {
-    if (reply && id == PROBE_ID) take_probe(link, replica, reply);
-    return reply && (id == PROBE_ID || (request && postpone_request(link, request, reply)));
+    if (reply && id == RG__PROBE_ID) rg__link_take_probe(link, replica, reply);
+    return reply && (id == RG__PROBE_ID || (request && postpone_request(link, request, reply)));
 }
 
 static int receive_reply(rg_link_t *link, rg__connection_t *replica, rg__parts_t *parts)
@@ -442,7 +267,7 @@ static int receive_reply(rg_link_t *link, rg__connection_t *replica, rg__parts_t
     rg_msg_t *reply = NULL;
     uint64_t id;
     int err = rg__parts_parse(&parts, 0, &reply, &id);
-    request_t *request = find_request(link, id);
+    rg__request_t *request = find_request(link, id);
     if (is_handled(link, replica, request, id, reply)) {
         rg_msg_destroy(&reply);
         return 0;
@@ -492,13 +317,13 @@ int rg_link_pending(const rg_link_t *link)
 
 int rg_link_connected(const rg_link_t *link)
 {
-    return count_connected(link) > 0;
+    return rg__link_count_connected(link) > 0;
 }
 
 // ---- waiting
 static int has_unsent(const rg_link_t *link)
 {
-    const request_t *request;
+    const rg__request_t *request;
     TAILQ_FOREACH(request, &link->requests, entry)
     if (is_unsent(link, request)) return 1;
     return 0;
@@ -517,7 +342,7 @@ size_t rg__link_items(rg_link_t *link, zmq_pollitem_t items[RG__LINK_ITEMS])
 double rg__link_deadline_ms(const rg_link_t *link)
 {
     double first = INFINITY;
-    const request_t *request;
+    const rg__request_t *request;
     TAILQ_FOREACH(request, &link->requests, entry)
     {
         if (request->deadline_ms < first) first = request->deadline_ms;
@@ -534,7 +359,7 @@ void rg__link_log_waiting(rg_link_t *link)
     link->next_log_ms =
         link->next_log_ms * 2 < LOG_LAST_MS ? link->next_log_ms * 2 : link->next_log_ms + LOG_LAST_MS;
     rg_log(RG_LOG_INFO, "waiting", "peer=%s endpoint=%s connected=%d pending=%d for_s=%.0f", link->peer,
-           link->endpoint, count_connected(link), link->pending, quiet / 1e3);
+           link->endpoint, rg__link_count_connected(link), link->pending, quiet / 1e3);
 }
 
 // Waits in slices, to look at the stop flag and to log now and then.

@@ -230,24 +230,6 @@ void rg_status_field(rg_status_t *status, const char *key, const char *fmt, ...)
     status->fields[status->count++] = field;
 }
 
-const char *rg_status_text(const Rg__V1__StatusReply *status, const char *key)
-{
-    for (size_t i = 0; i < status->n_fields; i++)
-        if (strcmp(status->fields[i]->key, key) == 0) return status->fields[i]->value;
-    return "";
-}
-
-uint64_t rg_status_count(const Rg__V1__StatusReply *status, const char *key)
-{
-    return strtoull(rg_status_text(status, key), NULL, 10);
-}
-
-double rg_status_number(const Rg__V1__StatusReply *status, const char *key)
-{
-    const char *text = rg_status_text(status, key);
-    return *text ? strtod(text, NULL) : -1;
-}
-
 static void add_tcp_fields(const rg_service_t *service, rg_status_t *status)
 {
     if (!service->front) return;
@@ -473,21 +455,21 @@ static void serve_links(rg_service_t *service)
     }
 }
 
-// Links need a turn for their deadlines and for the lookup of host names.
-static long links_timeout_ms(const rg_service_t *service)
+// Links need a turn for their deadlines.
+static double links_wait_ms(const rg_service_t *service)
 {
     double first = INFINITY;
-    if (service->n_links == 0) return -1;
     for (size_t i = 0; i < service->n_links; i++)
         first = fmin(first, rg__link_deadline_ms(service->links[i]));
-    double left = fmin(first - rg_clock_ms(), TICK_MS);
-    return left > 0 ? (long)left + 1 : 0;
+    return fmax(first - rg_clock_ms(), 0);
 }
 
+// At most a tick: tidy_up is due every tick, also when nothing comes, and so is the lookup of host names.
 static long poll_timeout_ms(const rg_service_t *service)
 {
-    long links = links_timeout_ms(service), readiness = rg__readiness_wait_ms(&service->readiness);
-    return links < 0 || (readiness >= 0 && readiness < links) ? readiness : links;
+    long links = (long)fmin(ceil(links_wait_ms(service)), TICK_MS);
+    long readiness = rg__readiness_wait_ms(&service->readiness);
+    return readiness >= 0 && readiness < links ? readiness : links;
 }
 
 // What is due every second or so: lines about lines that were left out, and memory that a flood has left.

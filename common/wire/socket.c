@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,10 @@
 // Frames of a message are sent without a copy: ZeroMQ gets a pointer into the payload and a reference to the
 // message, and calls release_frame when the frame has left. Frames that are received are not copied either:
 // the message keeps the zmq_msg_t parts that it points into.
-enum { RECONNECT_MS = 100, RECONNECT_MAX_MS = 1000 };
+//
+// A connection that breaks is tried again soon, then less and less often: most often the service is being
+// started again, which takes a tenth of a second.
+enum { RECONNECT_MS = 10, RECONNECT_MAX_MS = 250 };
 
 // CZMQ must not handle signals: the service loop does.
 static void leave_signals_alone(void)
@@ -372,6 +376,16 @@ int rg__tcp_listen(const char *endpoint, rg__listeners_t *listeners)
     }
     freeaddrinfo(list);
     return listeners->count > 0 ? 0 : fail_to_listen(endpoint, error);
+}
+
+void rg__tcp_tune(int fd)
+{
+    const int on = 1, idle = RG__KEEPALIVE_S, count = 3;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &idle, sizeof idle);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
 void rg__tcp_close(rg__listeners_t *listeners)

@@ -62,6 +62,8 @@ typedef struct {
     char endpoint[RG__ENDPOINT_SIZE]; // the last one as bound
 } rg__listeners_t;
 int rg__tcp_listen(const char *endpoint, rg__listeners_t *listeners);
+// Options of an accepted connection: no delay of small messages, and probes that notice a machine that is gone.
+void rg__tcp_tune(int fd);
 void rg__tcp_close(rg__listeners_t *listeners);
 
 // Removes the ipc path and ends the claim.

@@ -19,8 +19,9 @@
 #include "common/core/log.h"
 
 // ACCOUNTS_MAX: connections with unread replies at a time. MESSAGE_BYTES: what a message takes besides its
-// frames.
-enum { ACCOUNTS_MAX = 1024, MESSAGE_BYTES = 12 << 10 };
+// frames. A connection is stalled with more than a STALL_SHARE of the budget unread, after a STALL_PART of the
+// patience; requests that come then are refused sooner, the more is unread.
+enum { ACCOUNTS_MAX = 1024, MESSAGE_BYTES = 12 << 10, STALL_SHARE = 256, STALL_PART = 20 };
 
 typedef struct {
     rg_peer_t peer;
@@ -125,6 +126,19 @@ static void break_connection(rg__unread_t *unread, account_t *account)
            quiet_ms / 1e3);
 }
 
+// Nothing was read for a while, and more waits than a reader in time would leave. times: how many times sooner.
+static int is_stalled(const rg__unread_t *unread, const account_t *account, double times)
+{
+    return account && atomic_load(&account->unread) > unread->limit / STALL_SHARE &&
+           rg_clock_ms() - (double)atomic_load(&account->moved_ms) > unread->patience_ms / STALL_PART / times;
+}
+
+static int fail_stalled(const account_t *account)
+{
+    return rg_fail(RG_EBUSY, "%zu bytes of replies wait on this connection; read them before you ask again",
+                   atomic_load(&account->unread));
+}
+
 static int check_budget(rg__unread_t *unread, const survey_t *found, size_t bytes)
 {
     const size_t all = atomic_load(&unread->bytes);
@@ -133,15 +147,21 @@ static int check_budget(rg__unread_t *unread, const survey_t *found, size_t byte
         return rg_fail(RG_EBUSY, "%zu bytes of replies are not read yet; read them before you ask again",
                        found->of_client);
     }
-    if ((found->own || found->vacant) && (all == 0 || all + bytes <= unread->limit)) return 0;
+    int fits = (found->own || found->vacant) && (all == 0 || all + bytes <= unread->limit);
+    if (fits) return is_stalled(unread, found->own, 1) ? fail_stalled(found->own) : 0;
     break_connection(unread, found->stuck);
     return rg_fail(RG_EBUSY, "%zu bytes of replies to others are not read yet; try again later", all);
 }
 
+// A reply that is made already may be on its way through a slow network. What is asked for from now on has time:
+// the client has enough to read.
 int rg__unread_check(rg__unread_t *unread, const rg_peer_t *peer)
 {
     survey_t found = survey_accounts(unread, peer);
-    return check_budget(unread, &found, MESSAGE_BYTES);
+    int err = check_budget(unread, &found, MESSAGE_BYTES);
+    if (err || !found.own) return err;
+    double shares = (double)atomic_load(&found.own->unread) * STALL_SHARE / (double)unread->limit;
+    return is_stalled(unread, found.own, shares) ? fail_stalled(found.own) : 0;
 }
 
 // Called on the thread that frees the last frame.

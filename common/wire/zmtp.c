@@ -1,5 +1,6 @@
 #include "common/wire/zmtp.h"
 
+#include <assert.h>
 #include <string.h>
 
 //     greeting, 64 bytes                                          then frames
@@ -65,6 +66,12 @@ enum rg__zmtp_event rg__zmtp_next(rg__zmtp_t *stream, const unsigned char **data
     stream->in_body = 0;
     stream->n_head = 0;
     return RG__ZMTP_END;
+}
+
+void rg__zmtp_skip(rg__zmtp_t *stream, uint64_t n)
+{
+    assert(stream->in_body && n < stream->left);
+    stream->left -= n;
 }
 
 int rg__zmtp_is_command(const rg__zmtp_t *stream)

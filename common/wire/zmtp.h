@@ -35,6 +35,9 @@ enum rg__zmtp_event {
 // Takes bytes from *data up to the next event, and moves *data and *n.
 enum rg__zmtp_event rg__zmtp_next(rg__zmtp_t *stream, const unsigned char **data, size_t *n);
 
+// Takes n bytes of a frame's body that nobody looks at; fewer than `left`.
+void rg__zmtp_skip(rg__zmtp_t *stream, uint64_t n);
+
 int rg__zmtp_is_command(const rg__zmtp_t *stream); // 1: the current frame is a command
 
 // 1 if the current frame is complete and is a command of this name, such as "READY".

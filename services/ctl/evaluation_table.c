@@ -170,7 +170,8 @@ static void evaluation_sort(const json_t *report, table_t tables[TABLES])
 static void print_notes(const table_t *table)
 {
     if (table->used[2])
-        printf("\n*  real images: the floor of frechet and kid (less is better), else the ceiling\n");
+        printf("\n*  real images, one half against the other: the floor of frechet and kid (less\n"
+               "   is better), else the ceiling. Of few images a half is far from the other.\n");
     if (table->used[3] || table->used[4]) printf("** with random neighbours instead of the retrieved ones\n");
 }
 

@@ -1,62 +1,20 @@
 #include "services/ctl/pictures.h"
 
 #include <errno.h>
+#include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/core/hash.h"
-#include "common/core/image_name.h"
-#include "common/data/dataset.h"
 #include "common/data/grid.h"
 
 // ---- files
-
-static int compare_file_names(const FTSENT **a, const FTSENT **b)
-{
-    return strcmp((*a)->fts_name, (*b)->fts_name);
-}
-
-typedef struct {
-    rg_pictures_fn *visit;
-    void *self;
-    rg_left_out_t *left_out;
-} walk_t;
-
-// A file, or something in its place. What the user named may have any name.
-static int visit_file(const walk_t *walk, const FTSENT *entry, const char *problem)
-{
-    const char *name = entry->fts_name;
-    if (entry->fts_level == FTS_ROOTLEVEL || rg_image_name_known(name))
-        return walk->visit(walk->self, entry, problem);
-    if (walk->left_out && !rg_image_name_quiet(name)) rg_left_out_count(walk->left_out, name);
-    return 0;
-}
-
-static int visit_entry(FTS *tree, FTSENT *entry, const walk_t *walk)
-{
-    switch (entry->fts_info) {
-    case FTS_D:
-        if (entry->fts_level != FTS_ROOTLEVEL && rg_image_name_quiet(entry->fts_name))
-            fts_set(tree, entry, FTS_SKIP);
-        return 0;
-    case FTS_F:
-        return visit_file(walk, entry, NULL);
-    case FTS_DNR:
-    case FTS_ERR:
-    case FTS_NS:
-        return walk->visit(walk->self, entry, strerror(entry->fts_errno));
-    case FTS_DC:
-        return walk->visit(walk->self, entry, "a folder that contains itself");
-    case FTS_SLNONE:
-        return visit_file(walk, entry, "a link to nothing");
-    case FTS_DEFAULT:
-        return visit_file(walk, entry, "not a regular file");
-    default:
-        return 0;
-    }
-}
 
 int rg_pictures_add(rg_pictures_t *pictures, char *path)
 {
@@ -66,22 +24,17 @@ int rg_pictures_add(rg_pictures_t *pictures, char *path)
     return 0;
 }
 
-// FTS_LOGICAL follows links; fts itself notices a folder that contains itself (FTS_DC). FTS_NOCHDIR leaves
-// the working directory alone, so that relative paths stay valid in the callback.
-int rg_pictures_walk_all(const rg_pictures_t *pictures, rg_pictures_fn *visit, void *self,
+int rg_pictures_walk_all(const rg_pictures_t *pictures, rg_walk_fn *visit, void *self,
                          rg_left_out_t *left_out)
 {
-    const walk_t walk = {visit, self, left_out};
-    FTS *tree = fts_open(pictures->path, FTS_LOGICAL | FTS_NOCHDIR, compare_file_names);
-    if (!tree) return rg_fail_errno(RG_EIO, "%s: cannot open", pictures->path[0]);
     int err = 0;
     if (left_out) *left_out = (rg_left_out_t){0};
-    for (FTSENT *entry; !err && (entry = fts_read(tree)) != NULL;) err = visit_entry(tree, entry, &walk);
-    fts_close(tree);
+    const rg_walk_spec_t spec = {.visit = visit, .self = self, .left_out = left_out};
+    for (int i = 0; i < pictures->n && !err; i++) err = rg_walk(pictures->path[i], &spec);
     return err;
 }
 
-int rg_pictures_walk(const rg_pictures_t *pictures, rg_pictures_fn *visit, void *self)
+int rg_pictures_walk(const rg_pictures_t *pictures, rg_walk_fn *visit, void *self)
 {
     return rg_pictures_walk_all(pictures, visit, self, NULL);
 }
@@ -120,5 +73,39 @@ int rg_picture_grid(const rg_config_t *config, const uint8_t *cells, int rows, i
     rg_image_grid(cells, rows, cols, config->data.img_size, titles, &grid);
     int err = rg_image_write(&grid, path);
     rg_image_fini(&grid);
+    return err;
+}
+
+// Runs chafa on a file.
+static int run_chafa(const char *path)
+{
+    char *const argv[] = {"chafa", "--animate=off", (char *)path, NULL};
+    pid_t child;
+    int status;
+    fflush(stdout);
+    if (posix_spawnp(&child, argv[0], NULL, NULL, argv, environ) != 0)
+        return rg_fail(RG_ENOENT, "--show needs the program chafa: install the package chafa");
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR) return rg_fail_errno(RG_EIO, "cannot wait for chafa");
+    return status == 0 ? 0 : rg_fail(RG_EIO, "chafa cannot show the picture");
+}
+
+int rg_picture_show(const rg_config_t *config, const uint8_t *cells, int rows, int cols,
+                    const char *const *titles)
+{
+    const char *folder = getenv("TMPDIR");
+    char *made = rg_format("%s/rg-ctl-XXXXXX", folder ? folder : "/tmp");
+    if (!mkdtemp(made)) {
+        int err = rg_fail_errno(RG_EIO, "%s: cannot make a temporary folder", made);
+        free(made);
+        return err;
+    }
+    char *path = rg_format("%s/picture.png", made);
+    int err = rg_picture_grid(config, cells, rows, cols, titles, path);
+    if (!err) err = run_chafa(path);
+    unlink(path);
+    rmdir(made);
+    free(path);
+    free(made);
     return err;
 }

@@ -2,12 +2,11 @@
 #ifndef RG_CTL_PICTURES_H
 #define RG_CTL_PICTURES_H
 
-#include <fts.h>
 #include <stdint.h>
 
 #include "common/config/config.h"
 #include "common/data/image.h"
-#include "services/ctl/left_out.h"
+#include "services/ctl/walk.h"
 
 // ---- files
 
@@ -15,22 +14,17 @@ enum { RG_PICTURES_MAX = 4096 };
 
 // The paths of files and folders that the user gave. Begins zeroed.
 typedef struct {
-    char *path[RG_PICTURES_MAX + 1]; // borrowed; ends with NULL, as fts needs it
+    char *path[RG_PICTURES_MAX]; // borrowed
     int n;
 } rg_pictures_t;
 
 // RG_EUSAGE if there are too many.
 int rg_pictures_add(rg_pictures_t *pictures, char *path);
 
-// Called with each file (problem NULL), and with each path that cannot be read and the reason. A result other
-// than 0 ends the walk.
-typedef int rg_pictures_fn(void *self, const FTSENT *file, const char *problem);
-
-// Visits every file that is named by a path, and below folders every file with the name of an image
-// (common/core/image_name.h), in the order of their names. Links are followed. left_out (NULL: not wanted) is
-// what else the folders hold, without hidden files and folders. RG_EIO, or what visit returned.
-int rg_pictures_walk(const rg_pictures_t *pictures, rg_pictures_fn *visit, void *self);
-int rg_pictures_walk_all(const rg_pictures_t *pictures, rg_pictures_fn *visit, void *self,
+// Walks through all the paths, one after the other (walk.h). left_out (NULL: not wanted) is what else the
+// folders hold. Returns what visit returned, or RG_ESTOPPED.
+int rg_pictures_walk(const rg_pictures_t *pictures, rg_walk_fn *visit, void *self);
+int rg_pictures_walk_all(const rg_pictures_t *pictures, rg_walk_fn *visit, void *self,
                          rg_left_out_t *left_out);
 
 // ---- pixels
@@ -47,5 +41,10 @@ int rg_picture_check_out(const char *path);
 // or NULL.
 int rg_picture_grid(const rg_config_t *config, const uint8_t *cells, int rows, int cols,
                     const char *const *titles, const char *path);
+
+// Shows such a grid on the terminal, by the program chafa, which knows what each terminal can draw. RG_ENOENT if
+// it is not installed, RG_EIO if it fails.
+int rg_picture_show(const rg_config_t *config, const uint8_t *cells, int rows, int cols,
+                    const char *const *titles);
 
 #endif

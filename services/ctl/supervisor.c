@@ -11,11 +11,11 @@
 //   SIGUSR1          the same, but with SIGKILL
 //   a notice         the new state of a service, which is reported
 //
-// Restarts. A service that ends is started again after pause_min_s. If it was not ready, or ends within
-// young_s of its start, the pause doubles, up to pause_max_s, so a service that keeps failing does not use up
-// the machine. A service that ends DEATHS_MAX times in a row without having been ready is given up. Failures
-// while `up` waits are different: if a service is given up, or ends by itself with an error at its first
-// start, everything is stopped.
+// Restarts. A service that ends is started again at once. If it ends again within young_s of its start, or was
+// not ready twice in a row, it waits for pause_min_s, and each time for twice as long, up to pause_max_s, so a
+// service that keeps failing does not use up the machine. A service that ends DEATHS_MAX times in a row
+// without having been ready is given up. Failures while `up` waits are different: if a service is given up, or
+// ends by itself with an error at its first start, everything is stopped.
 //
 // Logs. Every ROTATE_EVERY_MS logs that are too large are rotated (service_log.h).
 //
@@ -27,6 +27,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -213,10 +214,10 @@ static void plan_restart(supervisor_t *self, child_t *child, const char *sentenc
 {
     double now = rg_clock_s();
     int young = child->deaths > 1 || (child->starts > 1 && now - child->started_s < young_s);
-    child->pause_s = young ? 2 * child->pause_s : pause_min_s;
-    if (child->pause_s > pause_max_s) child->pause_s = pause_max_s;
+    child->pause_s = young ? fmin(fmax(2 * child->pause_s, pause_min_s), pause_max_s) : 0;
     child->restart_s = now + child->pause_s;
-    char *note = rg_format("%s; it is started again in %.0f s", sentence, child->pause_s);
+    char *note = child->pause_s > 0 ? rg_format("%s; it is started again in %.0f s", sentence, child->pause_s)
+                                    : rg_format("%s; it is started again at once", sentence);
     report(self, "died", child, note);
     set_state(self, child, "dead", note);
     free(note);

@@ -66,15 +66,13 @@ static void trim_slashes(char *folder)
 }
 
 // The path below the folder that the user named, with the folder's own name if there are several folders.
-static char *path_below(const FTSENT *file, int folders)
+static char *path_below(const rg_walk_file_t *file, int folders)
 {
-    const FTSENT *root = file;
-    while (root->fts_level > FTS_ROOTLEVEL) root = root->fts_parent;
-    if (root == file) return rg_strdup(file->fts_name);
-    char *folder = strndup(file->fts_path, root->fts_pathlen);
+    if (file->depth == 0) return rg_strdup(file->name);
+    char *folder = strndup(file->path, file->given);
     trim_slashes(folder);
     const char *slash = strrchr(folder, '/'), *name = slash ? slash + 1 : folder;
-    const char *below = file->fts_path + root->fts_pathlen;
+    const char *below = file->path + file->given;
     while (*below == '/') below++;
     int named = folders > 1 && *name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
     char *path = named ? rg_format("%s/%s", name, below) : rg_strdup(below);
@@ -82,10 +80,10 @@ static char *path_below(const FTSENT *file, int folders)
     return path;
 }
 
-static source_t *describe_source(const FTSENT *file, int folders)
+static source_t *describe_source(const rg_walk_file_t *file, int folders)
 {
     source_t *source = rg_alloc(sizeof *source);
-    source->path = rg_strdup(file->fts_path);
+    source->path = rg_strdup(file->path);
     source->stem = path_below(file, folders);
     char *slash = strrchr(source->stem, '/'), *name = slash ? slash + 1 : source->stem,
          *dot = strrchr(name, '.');
@@ -132,13 +130,13 @@ static int count_missing_all(const writing_t *writing, const source_t *source)
 // ---- the first walk
 
 // Files are refused in the second walk, which reports them; here they only count.
-static int plan_file(void *self, const FTSENT *file, const char *problem)
+static int plan_file(void *self, const rg_walk_file_t *file)
 {
     writing_t *writing = self;
     writing->images++;
-    if (problem && file->fts_level == FTS_ROOTLEVEL)
-        return rg_fail(RG_ENOENT, "--image %s: %s", file->fts_path, problem);
-    if (problem) return 0;
+    if (file->problem && file->depth == 0)
+        return rg_fail(RG_ENOENT, "--image %s: %s", file->path, file->problem);
+    if (file->problem) return 0;
     source_t *source = describe_source(file, writing->folders);
     uint64_t all = (uint64_t)writing->what->n_wanted * (uint64_t)writing->translator.samples;
     if (!tfind(source, &writing->stems, compare_stems)) {
@@ -260,12 +258,12 @@ static int add_source(writing_t *writing, const source_t *source)
     return writing->n == writing->capacity ? write_batch(writing) : 0;
 }
 
-static int take_file(void *self, const FTSENT *file, const char *problem)
+static int take_file(void *self, const rg_walk_file_t *file)
 {
     writing_t *writing = self;
     if (atomic_load(rg_interrupted())) return rg_fail(RG_ESTOPPED, "stopped");
-    if (problem) {
-        refuse_image(writing, file->fts_path, problem);
+    if (file->problem) {
+        refuse_image(writing, file->path, file->problem);
         return 0;
     }
     source_t *source = describe_source(file, writing->folders), **found, *first = NULL;

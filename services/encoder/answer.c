@@ -95,18 +95,18 @@ static int open_networks(rg_inference_t **networks, const rg_config_t *config, c
                          char path[RG_PATH_SIZE])
 {
     snprintf(path, RG_PATH_SIZE, "%s", checkpoint);
-    int err = *checkpoint ? 0 : rg_inference_newest(config, path);
+    int err = *checkpoint ? 0 : rg_checkpoint_newest(config, path);
     return err ? err : open_path(networks, config, path);
 }
 
 // The checkpoint before a damaged one, for an encoder that has no networks yet and would serve nothing. A
-// stage 2 that is not finished is not served (rg_inference_newest). err: of the damaged one.
+// stage 2 that is not finished is not served (rg_checkpoint_newest). err: of the damaged one.
 static int open_previous(rg_inference_t **networks, const rg_config_t *config, const char *path, int err)
 {
     char *previous = rg_checkpoint_previous(path), *damage = rg_strdup(rg_error());
     rg_inference_t *opened = NULL;
     int second = open_path(&opened, config, previous);
-    if (!second && rg_inference_unfinished(&opened->info))
+    if (!second && rg_checkpoint_unfinished(&opened->info))
         second = rg_fail(RG_EMODEL, "%s: stage 2 is not finished in it", previous);
     if (second) {
         rg_inference_close(&opened);

@@ -29,7 +29,7 @@ typedef struct {
     float *code;       // [n,width] of the sources
     float *from;       // [n,width] of the references, or [samples,width] draws
     rg_msg_t *reply;
-    size_t output; // the first of the batch that is being decoded
+    size_t output, count; // of the batch that is being decoded: its first output, and their number
     rg_neighbours_t neighbours;
 } translation_t;
 
@@ -101,7 +101,8 @@ static void copy_neighbour(rg_msg_t *msg, Rg__V1__Neighbour *out, const Rg__V1__
     out->added_ms = found->added_ms;
 }
 
-// The neighbours of one reply belong to the outputs of this batch. Missing neighbours keep their empty ids.
+// The first neighbours of a batch are those of its outputs. Others may follow: those of the reconstructions
+// (rg_translate), which nobody is told. Missing neighbours keep their empty ids.
 static void note_neighbours(void *self, int first, const rg_msg_t *reply)
 {
     translation_t *t = self;
@@ -113,7 +114,7 @@ static void note_neighbours(void *self, int first, const rg_msg_t *reply)
         body->neighbours =
             (Rg__V1__Neighbour **)rg_msg_array(t->reply, &rg__v1__neighbour__descriptor, body->n_neighbours);
     }
-    for (size_t i = 0; i < found->n_neighbours; i++)
+    for (size_t i = 0; i < found->n_neighbours && (size_t)first * k + i < t->count * k; i++)
         copy_neighbour(t->reply, body->neighbours[at + i], found->neighbours[i]);
     body->generation = t->neighbours.generation;
 }
@@ -136,6 +137,7 @@ static int decode_batch(translation_t *t, uint32_t first, uint32_t count, uint8_
     float *sources = rg_alloc(count * size * sizeof *sources),
           *image = rg_alloc(count * size * sizeof *image);
     t->output = first;
+    t->count = count;
     for (uint32_t i = 0; i < count; i++) {
         const uint32_t source = (first + i) / t->samples, sample = (first + i) % t->samples;
         const float *from = t->from + (t->references ? source : sample) * t->width;

@@ -62,6 +62,15 @@ static void end_load(rg_encoder_t *self, int err)
     rg_jobs_resume(self->jobs);
 }
 
+// The load of the start is not a client's: nobody would ask for it again, and without it the encoder has no
+// networks. So it goes on when the retrieval service ended twice while it was asked.
+static int load_goes_on(const rg_encoder_t *self, int err)
+{
+    int goes_on = err == RG_ECRASH && !self->loading->request;
+    if (goes_on) rg_log(RG_LOG_WARN, "asked-again", "error=\"%s\"", rg_error());
+    return goes_on;
+}
+
 // ---- reindexing, page by page
 
 static void ask_missing(rg_encoder_t *self);
@@ -91,7 +100,9 @@ static void on_reindexed(void *data, int err, const rg_msg_t *reply)
             body->outcomes[i]->fate != RG__V1__FATE__REFUSED; // another encoder may have been first
         self->reindexed_all += body->outcomes[i]->fate == RG__V1__FATE__ADDED;
     }
-    if (err)
+    int goes_on = load_goes_on(self, err);
+    if (goes_on) self->reindexed++; // the next pass lists these images again
+    if (err && !goes_on)
         end_load(self, err);
     else
         next_page(self);
@@ -123,6 +134,10 @@ static const rg_job_kind_t REINDEX = {run_reindex, done_reindex};
 static void on_missing(void *data, int err, const rg_msg_t *reply)
 {
     rg_encoder_t *self = data;
+    if (load_goes_on(self, err)) {
+        ask_missing(self);
+        return;
+    }
     if (!err && rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_LIST_REPLY)
         err = rg_fail(RG_EFORMAT, "retrieval: unexpected reply to a list-request");
     const Rg__V1__ListReply *body = err ? NULL : rg_msg_body(reply);
@@ -152,9 +167,15 @@ static void ask_missing(rg_encoder_t *self)
 
 // ---- load
 
+static void announce(rg_encoder_t *self);
+
 static void on_announced(void *data, int err, const rg_msg_t *reply)
 {
     rg_encoder_t *self = data;
+    if (load_goes_on(self, err)) {
+        announce(self);
+        return;
+    }
     if (!err && rg_msg_kind(reply) != RG__V1__ENVELOPE__BODY_MODEL_REPLY)
         err = rg_fail(RG_EFORMAT, "retrieval: unexpected reply to a model-request");
     const Rg__V1__ModelReply *body = err ? NULL : rg_msg_body(reply);
@@ -170,6 +191,12 @@ static void on_announced(void *data, int err, const rg_msg_t *reply)
     self->from = 0;
     self->reindexed = 1; // the first pass may list only images of later pages
     next_page(self);
+}
+
+static void announce(rg_encoder_t *self)
+{
+    rg_msg_t *request = rg_answer_announcement(self->fresh);
+    rg_link_send(self->retrieval, &request, -1, on_announced, self);
 }
 
 static int run_load(void *data, const rg_msg_t *request, rg_msg_t **reply)
@@ -200,8 +227,7 @@ static void done_load(void *data, rg_job_t *job, int err)
         end_load(self, err);
         return;
     }
-    rg_msg_t *request = rg_answer_announcement(self->fresh);
-    rg_link_send(self->retrieval, &request, -1, on_announced, self);
+    announce(self);
 }
 
 static const rg_job_kind_t LOAD = {run_load, done_load};

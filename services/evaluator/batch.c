@@ -74,6 +74,15 @@ int rg_evaluation_batch_encode(rg_evaluation_batch_t *batch, const uint32_t *ima
                                      n);
 }
 
+int rg_evaluation_batch_reconstruct(rg_evaluation_batch_t *batch, int n)
+{
+    rg_evaluation_t *evaluation = batch->evaluation;
+    const rg_retriever_t retriever = {rg_neighbours_ask, rg_neighbours_wait, &evaluation->nearest};
+    const rg_inference_source_t source = {.content = batch->content, .own = batch->own, .code = batch->own};
+    return rg_inference_translate(evaluation->inference, batch->image, source, n,
+                                  rg_evaluation_fuses(evaluation) ? &retriever : NULL);
+}
+
 int rg_evaluation_batch_translate(rg_evaluation_batch_t *batch, float *image, const float *code, int n,
                                   rg_neighbours_t *neighbours)
 {

@@ -37,8 +37,12 @@ int rg_evaluation_load(const rg_evaluation_t *self, float *pixels, const uint32_
 // Loads n images into the batch and encodes them: fills pixels, content and own. The errors of loading.
 int rg_evaluation_batch_encode(rg_evaluation_batch_t *batch, const uint32_t *images, int n);
 
-// Translates the first n images with these codes [n,Z] (own: reconstructs them) into image [n,S,S,3]. A model
-// with the fusion layers gets `neighbours`: the evaluation's nearest or random.
+// Reconstructs the first n images from their own codes: G(c, z) into image [n,S,S,3] of the batch. A model with
+// the fusion layers gets the nearest neighbours.
+int rg_evaluation_batch_reconstruct(rg_evaluation_batch_t *batch, int n);
+
+// Translates the first n images with these codes [n,Z] into image [n,S,S,3]. A model with the fusion layers gets
+// `neighbours`: the evaluation's nearest or random.
 int rg_evaluation_batch_translate(rg_evaluation_batch_t *batch, float *image, const float *code, int n,
                                   rg_neighbours_t *neighbours);
 

@@ -147,12 +147,13 @@ void rg_extractor_close(rg_extractor_t *extractor)
 }
 
 // The mean over the positions of a value [n,h,w,c], to rows [n,c].
-static void average_positions(float *rows, const rg_tensor_t *value)
+static void average_positions(rg_tape_t *tape, float *rows, const rg_tensor_t *value)
 {
+    const float *data = rg_tape_read(tape, value);
     size_t positions = (size_t)value->h * (size_t)value->w, c = (size_t)value->c;
     memset(rows, 0, (size_t)value->n * c * sizeof *rows);
     for (size_t i = 0; i < (size_t)value->n * positions * c; i++)
-        rows[i / (positions * c) * c + i % c] += value->data[i] / (float)positions;
+        rows[i / (positions * c) * c + i % c] += data[i] / (float)positions;
 }
 
 int rg_extractor_run(const rg_extractor_t *extractor, const rg_predictions_t *predictions,
@@ -166,8 +167,8 @@ int rg_extractor_run(const rg_extractor_t *extractor, const rg_predictions_t *pr
                                     predictions->logits, pixels, n);
     if (err || builtin) return err;
     network_run(&extractor->network, pixels, n, value);
-    average_positions(predictions->features, value[FEATURES]);
-    if (extractor->classes) average_positions(predictions->classes, value[CLASSES]);
+    average_positions(extractor->network.tape, predictions->features, value[FEATURES]);
+    if (extractor->classes) average_positions(extractor->network.tape, predictions->classes, value[CLASSES]);
     return network_done(&extractor->network);
 }
 
@@ -261,7 +262,7 @@ int rg_lpips_mean_of_pairs(const rg_lpips_t *lpips, double *mean, const float *p
     network_run(&lpips->network, pixels, n, value);
     for (int l = 0; l < lpips->layers; l++) {
         layer[l] = lpips->layer[l];
-        layer[l].map = value[l]->data;
+        layer[l].map = rg_tape_read(lpips->network.tape, value[l]);
     }
     for (size_t i = 0; i < (size_t)n; i++)
         for (size_t j = i + 1; j < (size_t)n; j++) sum += rg_lpips_distance(layer, lpips->layers, i, j);
@@ -299,7 +300,7 @@ int rg_identity_embed(const rg_identity_t *identity, float *faces, const float *
 {
     rg_tensor_t *value;
     network_run(&identity->network, pixels, n, &value);
-    average_positions(faces, value);
+    average_positions(identity->network.tape, faces, value);
     int err = network_done(&identity->network);
     for (size_t i = 0; !err && i < (size_t)n * (size_t)identity->d; i++)
         if (!isfinite(faces[i]))

@@ -61,7 +61,8 @@ int rg_samples_translation(rg_evaluation_t *evaluation)
     rg_grid_init(&grid, rows, 2 + attributes->count, evaluation->config->data.img_size);
     int err = rg_evaluation_batch_encode(&batch, evaluation->images, rows);
     if (!err) rg_grid_put_column(&grid, 0, batch.pixels);
-    if (!err) err = fill_column(&batch, &grid, 1, batch.own, &evaluation->nearest);
+    if (!err) err = rg_evaluation_batch_reconstruct(&batch, rows);
+    if (!err) rg_grid_put_column(&grid, 1, batch.image);
     for (int a = 0; a < attributes->count && !err; a++) {
         titles[2 + a] = attributes->name[a];
         fill_codes(&batch, rows, a);
@@ -96,15 +97,18 @@ static int put_thumbnail(guidance_t *guidance, int row, int column, const rg_msg
                                         rg_grid_cell(&guidance->grid, row, column));
 }
 
-// Shows the neighbours of the rows from `first` on, in columns 1 to k.
+// Shows the neighbours of the rows from `first` on, in columns 1 to k. Those of the reconstructions, which follow
+// with model.detail, have no cells.
 static void put_thumbnails(void *self, int first, const rg_msg_t *reply)
 {
     guidance_t *guidance = self;
     const Rg__V1__SearchReply *body = rg_msg_body(reply);
     int k = guidance->evaluation->config->model.k;
-    for (size_t i = 0; i < body->n_neighbours && !guidance->failure.err; i++)
-        rg_failure_keep(&guidance->failure,
-                        put_thumbnail(guidance, first + (int)i / k, 1 + (int)i % k, reply, i));
+    for (size_t i = 0; i < body->n_neighbours && !guidance->failure.err; i++) {
+        int row = first + (int)i / k;
+        if (row >= guidance->grid.rows) return;
+        rg_failure_keep(&guidance->failure, put_thumbnail(guidance, row, 1 + (int)i % k, reply, i));
+    }
 }
 
 // Translates the batch and shows the neighbours that the decoder was given.

@@ -134,7 +134,7 @@ static int measure_sources(translation_t *self, uint32_t first, int n)
 static int measure_reconstruction(translation_t *self, int n)
 {
     rg_evaluation_batch_t *batch = &self->batch;
-    int err = rg_evaluation_batch_translate(batch, batch->image, batch->own, n, &self->evaluation->nearest);
+    int err = rg_evaluation_batch_reconstruct(batch, n);
     if (err) return err;
     self->reconstruction +=
         rg_absolute_difference(batch->pixels, batch->image, n, rg_evaluation_image_size(self->evaluation));

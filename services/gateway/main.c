@@ -3,6 +3,7 @@
 //
 //   browser -> HTTP server (common/wire/http) -> rg_gateway_admit -> handler
 //     handler reads files                      runs.c (journals and pictures), system.c
+//     a job makes files                        networks.c
 //     handler calls a service, replies later   images.c, status.c
 //     handler decodes an image on a job, calls services, replies later     search.c, translate.c
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 #include "services/gateway/gateway.h"
 #include "services/gateway/http_api.h"
 
-enum { NICENESS = 10, TOKEN_BODY = 256, ROUTES = 16 };
+enum { NICENESS = 10, TOKEN_BODY = 256, ROUTES = 18 };
 
 // The memory of request bodies and answers: this much, or four of the largest images.
 static const size_t memory = 128 << 20, images_at_once = 4;
@@ -59,6 +60,8 @@ static void routes_init(const rg_gateway_t *self, routes_t *routes)
     routes_add(routes, "GET", "/api/v1/evaluations", rg_gateway_get_evaluations, 0);
     routes_add(routes, "GET", "/api/v1/samples", rg_gateway_get_samples, 0);
     routes_add(routes, "GET", "/api/v1/samples/*", rg_gateway_get_sample, 0);
+    routes_add(routes, "GET", "/api/v1/networks", rg_gateway_get_networks, 0);
+    routes_add(routes, "GET", "/api/v1/networks/*", rg_gateway_get_network, 0);
     routes_add_image(routes, "/api/v1/search", rg_gateway_post_search, image);
     routes_add_image(routes, "/api/v1/translate", rg_gateway_post_translate, image);
     routes_add(routes, "GET", "/api/v1/images", rg_gateway_get_images, 0);
@@ -122,6 +125,7 @@ static int gateway_run(rg_gateway_t *self, routes_t *routes)
     if (!err) err = rg_jobs_new(&self->jobs, &(rg_jobs_options_t){.max = RG_GATEWAY_JOBS});
     if (!err) err = rg_upstream_new(&self->upstream, &self->config);
     if (err) return err;
+    rg_networks_new(&self->networks, &self->config, self->jobs);
     rg_status_cache_new(&self->status, &self->config, self->upstream);
     rg_service_add_fd(self->service, rg_jobs_fd(self->jobs), rg_jobs_step, self->jobs);
     rg_upstream_add_to(self->upstream, self->service);
@@ -134,6 +138,7 @@ static void gateway_end(rg_gateway_t *self)
     rg_upstream_stop(self->upstream);
     rg_jobs_destroy(&self->jobs);
     rg_service_destroy(&self->service);
+    rg_networks_destroy(&self->networks);
     rg_status_cache_destroy(&self->status);
     rg_upstream_destroy(&self->upstream);
     rg_runs_close(&self->runs);

@@ -1,5 +1,6 @@
-// GET /runs, /training, /evaluations, /samples: the files of runs (run_files.h). They are read on the loop's
-// thread, because each read is small and bounded; pictures are sent by the HTTP server from an open file.
+// GET /runs, /training, /evaluations, /samples, /networks: the files of runs (run_files.h, networks.h). They are
+// read on the loop's thread, because each read is small and bounded; pictures and networks are sent by the HTTP
+// server from an open file.
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -107,4 +108,15 @@ void rg_gateway_get_sample(void *self, rg_http_request_t *request)
     else
         reply_sample(request, fd, size, modified_ms);
     free(folder);
+}
+
+// ---- networks, of the served run
+void rg_gateway_get_networks(void *self, rg_http_request_t *request)
+{
+    rg_networks_list(((rg_gateway_t *)self)->networks, request);
+}
+
+void rg_gateway_get_network(void *self, rg_http_request_t *request)
+{
+    rg_networks_get(((rg_gateway_t *)self)->networks, request, rg_http_parameter(request));
 }

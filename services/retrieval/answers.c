@@ -94,8 +94,23 @@ static int read_add_thumbnail(const rg_msg_t *request, size_t i, rg_store_value_
     return err;
 }
 
-// Fills items [n_items of the request], which borrow from the request.
-static int read_add_items(const rg_msg_t *request, const rg_store_model_t *model, rg_set_item_t *items)
+// Fills items [n_items of the request] without what the payloads hold. They borrow from the request.
+static int read_add_fields(const Rg__V1__AddRequest *fields, rg_set_item_t *items)
+{
+    for (size_t i = 0; i < fields->n_items; i++) {
+        const Rg__V1__Item *item = fields->items[i];
+        if (item->id.len != RG_ID_SIZE)
+            return rg_fail(RG_EINVAL, "items[%zu].id has %zu bytes, not %d", i, item->id.len, RG_ID_SIZE);
+        items[i] = (rg_set_item_t){.id = item->id.data,
+                                   .name = item->name,
+                                   .annotated = item->annotated,
+                                   .asked_us = fields->asked_us};
+    }
+    return 0;
+}
+
+// Fills in the rest.
+static int read_add_payloads(const rg_msg_t *request, const rg_store_model_t *model, rg_set_item_t *items)
 {
     const Rg__V1__AddRequest *fields = rg_msg_body(request);
     const uint32_t n = (uint32_t)fields->n_items, *s = model->features_shape;
@@ -106,17 +121,8 @@ static int read_add_items(const rg_msg_t *request, const rg_store_model_t *model
         err = rg_msg_payload(request, "features", RG__V1__DTYPE__F16, 4,
                              (const uint32_t[]){n, s[0], s[1], s[2]}, &features);
     for (uint32_t i = 0; i < n && !err; i++) {
-        const Rg__V1__Item *item = fields->items[i];
-        if (item->id.len != RG_ID_SIZE)
-            return rg_fail(RG_EINVAL, "items[%u].id has %zu bytes, not %d", i, item->id.len, RG_ID_SIZE);
-        items[i] = (rg_set_item_t){
-            .id = item->id.data,
-            .name = item->name,
-            .embedding = (const float *)embeddings.data + (size_t)i * model->embed_dim,
-            .features = (const char *)features.data + i * rg_store_features_bytes(model),
-            .annotated = item->annotated,
-            .asked_us = fields->asked_us,
-        };
+        items[i].embedding = (const float *)embeddings.data + (size_t)i * model->embed_dim;
+        items[i].features = (const char *)features.data + i * rg_store_features_bytes(model);
         err = read_add_thumbnail(request, i, &items[i].thumbnail);
     }
     return err;
@@ -144,14 +150,15 @@ static rg_msg_t *ingest_reply(rg_answers_t *self, const Rg__V1__AddRequest *fiel
 int rg_answer_add(rg_answers_t *self, const rg_msg_t *request, rg_msg_t **reply)
 {
     const Rg__V1__AddRequest *fields = rg_msg_body(request);
-    const rg_store_model_t *model;
+    const rg_store_model_t *model = NULL;
     int err = rg__answer_check_count(self, "items", fields->n_items);
-    if (!err) err = rg_set_find_model(self->set, fields->model, &model);
+    if (!err && !fields->known) err = rg_set_find_model(self->set, fields->model, &model);
     if (err) return err;
     rg_set_item_t *items = rg_alloc(fields->n_items * sizeof *items);
     rg_set_outcome_t *outcomes = rg_alloc(fields->n_items * sizeof *outcomes);
-    err = read_add_items(request, model, items);
-    if (!err) err = rg_set_add(self->set, fields->model, items, fields->n_items, outcomes);
+    err = read_add_fields(fields, items);
+    if (!err && model) err = read_add_payloads(request, model, items);
+    if (!err) err = rg_set_add(self->set, model ? fields->model : NULL, items, fields->n_items, outcomes);
     if (!err) *reply = ingest_reply(self, fields, outcomes);
     free(items);
     free(outcomes);
@@ -168,13 +175,14 @@ int rg_answer_remove(rg_answers_t *self, const rg_msg_t *request, rg_msg_t **rep
     if (err) return err;
     uint8_t *ids = rg_alloc(fields->n_ids * RG_ID_SIZE);
     for (size_t i = 0; i < fields->n_ids; i++) memcpy(ids + i * RG_ID_SIZE, fields->ids[i].data, RG_ID_SIZE);
-    size_t removed;
-    err = rg_set_remove(self->set, ids, fields->n_ids, fields->asked_us, &removed);
+    rg_set_removal_t removal;
+    err = rg_set_remove(self->set, ids, fields->n_ids, fields->asked_us, &removal);
     free(ids);
     if (err) return err;
     *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_REMOVE_REPLY);
     Rg__V1__RemoveReply *body = rg_msg_body(*reply);
-    body->removed = (uint32_t)removed;
+    body->removed = (uint32_t)removal.removed;
+    body->newer = (uint32_t)removal.newer;
     body->generation = rg_set_generation(self->set);
     return 0;
 }
@@ -233,7 +241,7 @@ static void fill_listed(rg_msg_t *msg, Rg__V1__Listed *listed, const rg_store_im
     listed->annotated = image->annotated;
 }
 
-// Reads what the request wants of an image. Notes damage.
+// Reads what the request wants of an image. Notes damage. RG_EFORMAT: it is left out.
 static int read_listed(const list_reply_t *reply, const rg_store_image_t *image, rg_store_value_t *jpeg,
                        rg_store_value_t *embedding)
 {
@@ -384,13 +392,13 @@ static void report_verification(rg_msg_t *msg, const rg_verify_report_t *report)
         add_field(msg, "problem", "%s", report->problem[i]);
 }
 
-int rg_answer_verify(rg_answers_t *self, const atomic_int *stop, rg_msg_t **reply)
+int rg_answer_verify(rg_answers_t *self, rg_work_t *work, rg_msg_t **reply)
 {
     rg_read_view_t read;
     rg_verify_report_t *report = rg_alloc(sizeof *report);
     int err = rg_read_view_begin(&read, self->set);
     if (!err) {
-        err = rg_verify(report, &read, stop);
+        err = rg_verify(report, &read, work);
         if (!err) {
             *reply = index_reply_new();
             report_view(*reply, self->set, read.view);

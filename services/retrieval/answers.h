@@ -58,7 +58,7 @@ int rg_answer_remove(rg_answers_t *self, const rg_msg_t *request, rg_msg_t **rep
 int rg_answer_search(rg_answers_t *self, const rg_msg_t *request, rg_msg_t **reply);
 int rg_answer_list(rg_answers_t *self, const rg_msg_t *request, rg_msg_t **reply);
 int rg_answer_served(rg_answers_t *self, const rg_msg_t *request, rg_msg_t **reply); // on the loop's thread
-int rg_answer_verify(rg_answers_t *self, const atomic_int *stop, rg_msg_t **reply);  // RG_ESTOPPED
+int rg_answer_verify(rg_answers_t *self, rg_work_t *work, rg_msg_t **reply);         // RG_ESTOPPED
 
 // Reports the set after any other index action.
 int rg_answer_index(rg_answers_t *self, rg_msg_t **reply);

@@ -160,28 +160,30 @@ static int fill_neighbour_thumbnail(search_reply_t *reply, const rg_store_image_
     return 0;
 }
 
-static int fill_bulk(search_reply_t *reply, int64_t label, size_t i)
+// Fills in what the store holds of a neighbour.
+static int fill_stored(search_reply_t *reply, int64_t label, Rg__V1__Neighbour *neighbour, size_t i)
 {
     rg_store_image_t image;
     int err = rg_store_image(reply->read->txn, (uint64_t)label, &image);
     if (!err && reply->fields->features) err = fill_neighbour_features(reply, &image, i);
     if (!err && reply->fields->thumbnails) err = fill_neighbour_thumbnail(reply, &image, i);
-    if (err == RG_ENOENT || err == RG_EFORMAT) rg_set_note_damaged(reply->read->set, (uint64_t)label);
-    return err == RG_ENOENT ? RG_EFORMAT : err;
+    if (err) return err;
+    rg_msg_bytes(reply->msg, &neighbour->id, image.id, RG_ID_SIZE);
+    neighbour->name = rg__answer_name(reply->msg, image.name);
+    neighbour->generation = image.generation;
+    neighbour->annotated = image.annotated;
+    neighbour->added_ms = image.time_ms;
+    return 0;
 }
 
 static int fill_neighbour(search_reply_t *reply, const rg_hit_t *hit, size_t i)
 {
-    const rg_image_row_t row = rg_rows_at(&reply->read->view->rows, (size_t)hit->row);
+    const int64_t label = rg_rows_at(&reply->read->view->rows, (size_t)hit->row).label;
     const Rg__V1__SearchReply *body = rg_msg_body(reply->msg);
-    Rg__V1__Neighbour *neighbour = body->neighbours[i];
-    rg_msg_bytes(reply->msg, &neighbour->id, row.id, RG_ID_SIZE);
-    neighbour->name = rg__answer_name(reply->msg, row.name);
-    neighbour->dist_l2sq = hit->dist_l2sq;
-    neighbour->generation = row.generation;
-    neighbour->annotated = row.annotated;
-    neighbour->added_ms = row.added_ms;
-    return reply->fields->features || reply->fields->thumbnails ? fill_bulk(reply, row.label, i) : 0;
+    body->neighbours[i]->dist_l2sq = hit->dist_l2sq;
+    int err = fill_stored(reply, label, body->neighbours[i], i);
+    if (err == RG_ENOENT || err == RG_EFORMAT) rg_set_note_damaged(reply->read->set, (uint64_t)label);
+    return err == RG_ENOENT ? RG_EFORMAT : err;
 }
 
 // Missing neighbours keep what a new reply has: an empty id, features of zeros, no thumbnail.

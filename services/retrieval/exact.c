@@ -119,9 +119,14 @@ RG_HOT static void find_block_minima(float *least, const float *distances, size_
     }
 }
 
+float rg_exact_l2sq(const float *a, const float *b, size_t dim)
+{
+    return squared_distance(a, b, dim);
+}
+
 float rg_exact_distance(const rg_rows_t *rows, size_t row, const float *query)
 {
-    const float *vectors = rows->chunks[row / rows->chunk_rows]->vectors;
+    const float *vectors = rg_rows_chunk(rows, row / rows->chunk_rows)->vectors;
     return squared_distance(vectors + row % rows->chunk_rows * rows->dim, query, rows->dim);
 }
 
@@ -140,7 +145,7 @@ typedef struct {
     const rg_rows_chunk_t *chunk;
     size_t first; // position of the first row among all rows
     size_t at;    // position of the first row in its chunk
-    size_t n;     // rows; 0: the slab lies behind the last row
+    size_t n;     // rows; 0: there is nothing to search
 } slab_t;
 
 static size_t slabs_per_chunk(const rg_rows_t *rows)
@@ -148,14 +153,25 @@ static size_t slabs_per_chunk(const rg_rows_t *rows)
     return (rows->chunk_rows + SLAB - 1) / SLAB;
 }
 
-static slab_t slab_of(const rg_rows_t *rows, size_t i)
+// Looks at whole words, so it may also see bits beside these rows.
+static int is_any_allowed(const rg_bitset_t *allowed, size_t first, size_t n)
 {
+    uint64_t any = 0;
+    for (size_t word = first / 64; word <= (first + n - 1) / 64; word++) any |= allowed->words[word];
+    return any != 0;
+}
+
+// A slab without rows that may be found counts as empty: its vectors are not even read.
+static slab_t slab_of(const exact_search_t *s, size_t i)
+{
+    const rg_rows_t *rows = s->rows;
     size_t chunk = i / slabs_per_chunk(rows), at = i % slabs_per_chunk(rows) * SLAB;
     size_t first = chunk * rows->chunk_rows + at, end = (chunk + 1) * rows->chunk_rows;
     if (end > rows->count) end = rows->count;
     if (first >= end) return (slab_t){0};
-    size_t n = end - first;
-    return (slab_t){rows->chunks[chunk], first, at, n < SLAB ? n : SLAB};
+    size_t n = end - first < SLAB ? end - first : SLAB;
+    if (s->allowed && !is_any_allowed(s->allowed, first, n)) return (slab_t){0};
+    return (slab_t){rg_rows_chunk(rows, chunk), first, at, n};
 }
 
 static void offer_row(const exact_search_t *s, heap_t heap, size_t row, float distance)
@@ -194,9 +210,35 @@ static void compute_distances(float *distances, const slab_t *slab, const float 
         distances_from_products(distances + i * SLAB, slab->chunk->norms2 + slab->at, slab->n);
 }
 
+// Returns 1 if less than half of the rows of a slab may be found. Looks at whole words.
+static int is_sparse(const rg_bitset_t *allowed, const slab_t *slab)
+{
+    size_t n = 0;
+    for (size_t word = slab->first / 64; word <= (slab->first + slab->n - 1) / 64; word++)
+        n += (size_t)__builtin_popcountll(allowed->words[word]);
+    return 2 * n < slab->n;
+}
+
+// Offers those rows of a slab that may be found to the heaps of all queries, and reads no others.
+static void search_sparse_slab(const exact_search_t *s, rg_hit_t *hits, const slab_t *slab)
+{
+    const size_t dim = s->rows->dim;
+    for (size_t row = 0; row < slab->n; row++) {
+        if (!rg_bitset_get(s->allowed, slab->first + row)) continue;
+        const float *vector = slab->chunk->vectors + (slab->at + row) * dim;
+        for (size_t i = 0; i < s->n; i++)
+            offer_row(s, (heap_t){hits + i * s->k, s->k}, slab->first + row,
+                      squared_distance(vector, s->queries + i * dim, dim));
+    }
+}
+
 // Offers one slab to the heaps hits [n,k]. distances [min(n,QUERIES),SLAB] is scratch memory.
 static void search_slab(const exact_search_t *s, rg_hit_t *hits, const slab_t *slab, float *distances)
 {
+    if (s->allowed && s->n < PRODUCTS_FROM && is_sparse(s->allowed, slab)) {
+        search_sparse_slab(s, hits, slab);
+        return;
+    }
     for (size_t q = 0, m; q < s->n; q += m) {
         m = s->n - q < QUERIES ? s->n - q : QUERIES;
         compute_distances(distances, slab, s->queries + q * s->rows->dim, m, s->rows->dim);
@@ -220,7 +262,7 @@ static void exact_search_slabs(void *self, int thread)
     float *distances = rg_alloc_lines((s->n < QUERIES ? s->n : QUERIES) * SLAB * sizeof *distances);
     rg_linalg_threads(1); // the threads of the pool share the slabs; each product runs on one thread
     for (size_t i; (i = atomic_fetch_add(&shared->next, 1)) < end;) {
-        slab_t slab = slab_of(s->rows, i);
+        slab_t slab = slab_of(s, i);
         if (slab.n && slab.first + slab.n > s->from)
             search_slab(s, shared->hits + (size_t)thread * s->n * s->k, &slab, distances);
     }

@@ -21,6 +21,9 @@ typedef struct {
 void rg_exact_search(rg_hit_t *hits, const rg_rows_t *rows, size_t from, const rg_bitset_t *allowed,
                      const float *queries, size_t n, size_t k, rg_thread_pool_t *pool);
 
+// The squared distance of a and b [dim].
+float rg_exact_l2sq(const float *a, const float *b, size_t dim);
+
 // The squared distance of a row to a query [D].
 float rg_exact_distance(const rg_rows_t *rows, size_t row, const float *query);
 

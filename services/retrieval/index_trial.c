@@ -1,6 +1,7 @@
 // Whether a factory string names an index that works. FAISS accepts strings that later end the process:
-// "IVF16,PQ0" divides by zero, "HNSW0" writes beyond its memory. Therefore a child process goes through the
-// life of a small index first: make, train, add, search, write. The parent only reads how the child ends.
+// "IVF16,PQ0" divides by zero, "HNSW0" writes beyond its memory. Therefore another process goes through the
+// life of a small index first: make, train, add, search, write. It runs the same program with the words
+// "--try-index FACTORY DIM", writes a reason to standard output, and its end tells the rest.
 //
 // make_small shortens the trial.
 #include <errno.h>
@@ -9,8 +10,8 @@
 #include <faiss/c_api/error_c.h>
 #include <faiss/c_api/index_factory_c.h>
 #include <faiss/c_api/index_io_c.h>
-#include <omp.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +27,12 @@
 
 enum { VECTORS = 512, LISTS = 16, K = 3, CPU_S = 60, REASON_SIZE = 256 };
 
-static const char *const examples = "such strings work: Flat, HNSW32, \"IVF256,Flat\", \"IVF1024,PQ16\"";
+static const char word[] = "--try-index";
 
-// ---- in the child
+static const char *const examples =
+    "such strings work: Flat, auto, lists, HNSW32, \"IVF256,Flat\", \"IVF1024,PQ16\"";
+
+// ---- the trial
 
 // The length of "IVF4096" at c, if that has more than LISTS lists; otherwise 0.
 static size_t many_lists(const char *c)
@@ -118,25 +122,28 @@ static int is_too_few(const char *message)
     return strstr(message, "training points") != NULL;
 }
 
-// A crash of the child leaves no core file and no line on standard error, and its time is limited.
-__attribute__((noreturn)) static void run_trial(const char *factory, uint32_t dim, int report)
+// Limits the time of this process. A crash leaves no core file; the handlers of sanitizers are taken off.
+static void set_limits(void)
 {
     static const int crashes[] = {SIGFPE, SIGSEGV, SIGBUS, SIGILL, SIGABRT};
-    const struct rlimit none = {0, 0}, cpu = {CPU_S, CPU_S};
     for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) signal(crashes[i], SIG_DFL);
-    setrlimit(RLIMIT_CORE, &none);
-    setrlimit(RLIMIT_CPU, &cpu);
-    int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    if (nowhere >= 0) dup2(nowhere, STDERR_FILENO);
-    omp_set_num_threads(1); // the child has only this thread
-    rg_linalg_threads(1);
-    if (live(factory, dim) == 0 || is_too_few(faiss_get_last_error())) _exit(0);
-    const char *reason = find_reason(faiss_get_last_error());
-    size_t length = strnlen(reason, REASON_SIZE - 1);
-    _exit(write(report, reason, length) == (ssize_t)length ? 1 : 2);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    setrlimit(RLIMIT_CPU, &(struct rlimit){CPU_S, CPU_S});
 }
 
-// ---- in the parent
+void rg_index_trial(int argc, char **argv)
+{
+    if (argc != 4 || strcmp(argv[1], word) != 0) return;
+    set_limits();
+    rg_linalg_threads(1);
+    if (live(argv[2], (uint32_t)strtoul(argv[3], NULL, 10)) == 0 || is_too_few(faiss_get_last_error()))
+        _exit(0);
+    const char *reason = find_reason(faiss_get_last_error());
+    const size_t length = strnlen(reason, REASON_SIZE - 1);
+    _exit(write(STDOUT_FILENO, reason, length) == (ssize_t)length ? 1 : 2);
+}
+
+// ---- its judge
 
 static int fail_trial(const char *factory, uint32_t dim, const char *reason)
 {
@@ -172,19 +179,42 @@ static void read_reason(int fd, char reason[REASON_SIZE])
     reason[n] = 0;
 }
 
-int rg_index_check(const char *factory, uint32_t dim)
+static int start_trial(char *const words[], int report, pid_t *pid)
 {
-    char reason[REASON_SIZE];
-    int ends[2], status = 0;
-    if (rg_index_is_exact(factory)) return 0;
+    posix_spawn_file_actions_t files;
+    posix_spawn_file_actions_init(&files);
+    posix_spawn_file_actions_adddup2(&files, report, STDOUT_FILENO);
+    posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+    errno = posix_spawn(pid, words[0], &files, NULL, words, environ);
+    posix_spawn_file_actions_destroy(&files);
+    return errno ? rg_fail_errno(RG_EIO, "%s: cannot be run to try retrieval.index", words[0]) : 0;
+}
+
+// Fills status and reason with how the trial ends.
+static int run_trial(char *const words[], int *status, char *reason)
+{
+    int ends[2];
+    pid_t pid;
     if (pipe2(ends, O_CLOEXEC) != 0) return rg_fail_errno(RG_ELIMIT, "cannot make a pipe");
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid == 0) run_trial(factory, dim, ends[1]);
+    int err = start_trial(words, ends[1], &pid);
     close(ends[1]);
-    if (pid > 0) read_reason(ends[0], reason);
+    if (!err) read_reason(ends[0], reason);
     close(ends[0]);
-    if (pid < 0) return rg_fail_errno(RG_ELIMIT, "cannot fork");
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
-    return judge(factory, dim, status, reason);
+    while (!err && waitpid(pid, status, 0) < 0 && errno == EINTR) continue;
+    return err;
+}
+
+int rg_index_check(const char *program, const char *factory, uint32_t dim)
+{
+    char number[16], reason[REASON_SIZE];
+    int status = 0;
+    if (rg_index_is_exact(factory, 0) || rg_index_is_lists(factory)) return 0;
+    snprintf(number, sizeof number, "%u", dim);
+    char *path = realpath(program, NULL); // emulators know their program by its path only
+    int err =
+        run_trial((char *[]){path ? path : (char *)program, (char *)word, (char *)factory, number, NULL},
+                  &status, reason);
+    free(path);
+    return err ? err : judge(factory, dim, status, reason);
 }

@@ -15,6 +15,7 @@
 //   loop      uses that copy, answers the request, queues SAVE, lets the builder go on
 //   builder   SAVE writes the snapshot
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "common/core/err.h"
 #include "common/core/log.h"
@@ -23,16 +24,19 @@
 #include "common/wire/service_main.h"
 #include "services/retrieval/answers.h"
 
+enum { BACKGROUND_NICE = 5 };
+
 typedef struct {
     rg_config_t config;
     rg_answers_t answers;
     rg_service_t *service;
-    rg_jobs_t *writer, *builder;
-    atomic_int stopping;
-    rg_set_t *opened; // by the load, until the loop takes it
+    rg_jobs_t *writer, *builder, *checker;
+    rg_work_t work, checking; // of the builder and of the checker
+    rg_set_t *opened;         // by the load, until the loop takes it
     const atomic_int *stop_load;
     rg_set_build_t *build; // finished; waits for the writer to publish it
     rg_job_t *build_job;   // the job that made it; it ends after the publication
+    int is_build_lost;     // the last build could not be published
 } self_t;
 
 // ---- the end of a job
@@ -94,22 +98,27 @@ static int run_save(void *data, const rg_msg_t *request, rg_msg_t **reply)
     return err || !request ? err : rg_answer_index(&self->answers, reply);
 }
 
+static void build_if_due(self_t *self);
+
+// The set may have grown while the index was built.
 static void done_save(void *data, rg_job_t *job, int err)
 {
     log_own_failure("snapshot-failed", job, err);
     if (!err) rg_log(RG_LOG_INFO, "snapshot-written", "requested=%d", job->request != NULL);
     reply_and_end(data, job, err);
+    if (!err && !((self_t *)data)->is_build_lost) build_if_due(data);
 }
 
 static int run_verify(void *data, const rg_msg_t *request, rg_msg_t **reply)
 {
     self_t *self = data;
     (void)request;
-    return rg_answer_verify(&self->answers, &self->stopping, reply);
+    return rg_answer_verify(&self->answers, &self->work, reply);
 }
 
 static void done_verify(void *data, rg_job_t *job, int err)
 {
+    rg_work_end(&((self_t *)data)->work);
     reply_and_end(data, job, err);
     leave_out_damaged(data);
 }
@@ -129,9 +138,11 @@ static int run_publish(void *data, const rg_msg_t *request, rg_msg_t **reply)
 {
     self_t *self = data;
     (void)request, (void)reply;
-    rg_set_publish_build(self->answers.set, &self->build);
+    int err = rg_set_publish_build(self->answers.set, &self->build);
     int is_compact = action_of(self->build_job->request) == RG__V1__INDEX_ACTION__COMPACT;
-    return is_compact ? rg_store_copy(rg_set_store(self->answers.set)) : 0;
+    if (err || !is_compact) return err;
+    err = rg_work_step(&self->work, "copying the store; additions wait", 0, 0);
+    return err ? err : rg_store_copy(rg_set_store(self->answers.set));
 }
 
 static void log_build(const rg_msg_t *reply)
@@ -154,11 +165,13 @@ static void done_publish(void *data, rg_job_t *job, int err)
 {
     self_t *self = data;
     rg_job_t *build_job = self->build_job;
+    rg_work_end(&self->work);
     self->build_job = NULL;
     if (!err && action_of(build_job->request) == RG__V1__INDEX_ACTION__COMPACT) use_store_copy(self);
     if (!err) err = rg_answer_index(&self->answers, &build_job->result);
     log_own_failure("build-failed", build_job, err);
     if (!err) log_build(build_job->result);
+    self->is_build_lost = err != 0;
     reply_and_end(self, build_job, err);
     rg_jobs_end(&job);
     rg_jobs_add(self->builder, &SAVE, NULL, NULL);
@@ -172,12 +185,13 @@ static int run_build(void *data, const rg_msg_t *request, rg_msg_t **reply)
     self_t *self = data;
     int from_store = action_of(request) == RG__V1__INDEX_ACTION__REBUILD;
     (void)reply;
-    return rg_set_build(self->answers.set, from_store, &self->stopping, &self->build);
+    return rg_set_build(self->answers.set, from_store, &self->work, &self->build);
 }
 
 static void done_build(void *data, rg_job_t *job, int err)
 {
     self_t *self = data;
+    rg_work_end(&self->work);
     if (err) {
         log_own_failure("build-failed", job, err);
         reply_and_end(self, job, err);
@@ -190,11 +204,92 @@ static void done_build(void *data, rg_job_t *job, int err)
 
 static const rg_job_kind_t BUILD = {run_build, done_build};
 
+// ---- builder: the rows and the index of the next model
+
+static int run_prepare(void *data, const rg_msg_t *request, rg_msg_t **reply)
+{
+    self_t *self = data;
+    (void)request, (void)reply;
+    return rg_set_prepare(self->answers.set, &self->work);
+}
+
+static void done_prepare(void *data, rg_job_t *job, int err)
+{
+    rg_work_end(&((self_t *)data)->work);
+    log_own_failure("next-model-not-prepared", job, err);
+    rg_jobs_end(&job);
+    if (!err) build_if_due(data);
+}
+
+static const rg_job_kind_t PREPARE = {run_prepare, done_prepare};
+
 static void build_if_due(self_t *self)
 {
+    if (rg_jobs_count(self->builder) == 0 && rg_set_is_prepare_due(self->answers.set))
+        rg_jobs_add(self->builder, &PREPARE, NULL, NULL);
     if (rg_jobs_count(self->builder) == 0 && rg_set_is_due(self->answers.set))
         rg_jobs_add(self->builder, &BUILD, NULL, NULL);
 }
+
+// ---- writer, then checker, then writer: the check of a large store
+//
+// If the store is damaged, the process ends; the next one says so and does not serve it.
+
+static int run_finish(void *data, const rg_msg_t *request, rg_msg_t **reply)
+{
+    (void)request, (void)reply;
+    return rg_set_check_finish(((self_t *)data)->answers.set);
+}
+
+static void done_finish(void *data, rg_job_t *job, int err)
+{
+    const self_t *self = data;
+    if (err) exit(rg_main_fail(err));
+    rg_log(RG_LOG_INFO, "store-checked", "path=\"%s\"", self->config.retrieval.path);
+    rg_jobs_end(&job);
+}
+
+static const rg_job_kind_t FINISH = {run_finish, done_finish};
+
+static int run_check(void *data, const rg_msg_t *request, rg_msg_t **reply)
+{
+    self_t *self = data;
+    double share = 0;
+    int err = 0;
+    (void)request, (void)reply;
+    while (!err && share < 1) {
+        err = rg_work_step(&self->checking, "checking the store", (uint64_t)(100 * share), 100);
+        if (!err) err = rg_set_check_step(self->answers.set, &share);
+    }
+    return err;
+}
+
+static void done_check(void *data, rg_job_t *job, int err)
+{
+    self_t *self = data;
+    rg_work_end(&self->checking);
+    if (err && err != RG_ESTOPPED) exit(rg_main_fail(err));
+    if (!err) rg_jobs_add(self->writer, &FINISH, NULL, NULL);
+    rg_jobs_end(&job);
+}
+
+static const rg_job_kind_t CHECK = {run_check, done_check};
+
+static int run_outline(void *data, const rg_msg_t *request, rg_msg_t **reply)
+{
+    (void)request, (void)reply;
+    return rg_set_check_outline(((self_t *)data)->answers.set);
+}
+
+static void done_outline(void *data, rg_job_t *job, int err)
+{
+    self_t *self = data;
+    if (err) exit(rg_main_fail(err));
+    rg_jobs_add(self->checker, &CHECK, NULL, NULL);
+    rg_jobs_end(&job);
+}
+
+static const rg_job_kind_t OUTLINE = {run_outline, done_outline};
 
 // ---- writer: changes of the set
 
@@ -303,6 +398,17 @@ static const rg_route_t ROUTES[] = {
 
 // ---- status
 
+// What goes on in the background, and how far it is. Compaction copies the store on the thread that writes.
+static void fill_task(self_t *self, rg_status_t *status)
+{
+    const rg_work_t *work = atomic_load(&self->work.phase) ? &self->work : &self->checking;
+    const char *phase = atomic_load(&work->phase);
+    if (!phase) return;
+    rg_status_field(status, "task", "%s", phase);
+    rg_status_field(status, "task_done", "%llu", (unsigned long long)atomic_load(&work->done));
+    rg_status_field(status, "task_total", "%llu", (unsigned long long)atomic_load(&work->total));
+}
+
 static void fill_status(void *data, rg_status_t *status)
 {
     self_t *self = data;
@@ -328,10 +434,12 @@ static void fill_status(void *data, rg_status_t *status)
     rg_status_field(status, "store_bytes", "%llu",
                     (unsigned long long)rg_store_bytes(rg_set_store(answers->set)));
     rg_status_field(status, "read_only", "%d", rg_store_read_only(rg_set_store(answers->set)));
+    rg_status_field(status, "checking", "%d", rg_store_is_unchecked(rg_set_store(answers->set)));
     rg_status_field(status, "searches", "%llu", (unsigned long long)atomic_load(&answers->searches));
     rg_status_field(status, "adds", "%llu", (unsigned long long)atomic_load(&answers->adds));
     rg_status_field(status, "writing", "%d", rg_jobs_count(self->writer));
     rg_status_field(status, "building", "%d", rg_jobs_count(self->builder));
+    fill_task(self, status);
 }
 
 // ---- start and end
@@ -350,11 +458,11 @@ static int load_set(void *data, const atomic_int *stop)
     const rg_config_t *config = &self->config;
     const rg_set_options_t options = {.path = config->retrieval.path,
                                       .index = config->retrieval.index,
-                                      .embed_dim = (uint32_t)config->model.embed_dim,
                                       .map_bytes = (size_t)config->retrieval.map_size_gib << 30,
                                       .progress = {.step = on_progress, .self = self}};
     self->stop_load = stop;
-    int err = rg_set_open(&self->opened, &options);
+    int err = rg_index_check("/proc/self/exe", options.index, (uint32_t)config->model.embed_dim);
+    if (!err) err = rg_set_open(&self->opened, &options);
     if (!err) rg_store_exit_if_unreadable(rg_set_store(self->opened));
     return err;
 }
@@ -364,6 +472,7 @@ static void on_loaded(void *data)
     self_t *self = data;
     rg_set_t *set = self->answers.set = self->opened;
     self->opened = NULL;
+    if (rg_store_is_unchecked(rg_set_store(set))) rg_jobs_add(self->writer, &OUTLINE, NULL, NULL);
     leave_out_damaged(self);
     if (*rg_set_snapshot_problem(set))
         rg_log(RG_LOG_WARN, "snapshot-not-used", "reason=\"%s\"", rg_set_snapshot_problem(set));
@@ -384,9 +493,17 @@ static int open_answers(self_t *self)
     return rg_thread_pool_new(&answers->threads, config->threads);
 }
 
+// Searches and additions come first.
+static void give_way(void *self)
+{
+    (void)self;
+    setpriority(PRIO_PROCESS, 0, BACKGROUND_NICE); // of this thread
+}
+
 // The builder uses half of the threads, so that searches have the others.
 static void prepare_builder(void *self)
 {
+    give_way(self);
     rg_linalg_threads((((self_t *)self)->config.threads + 1) / 2);
 }
 
@@ -396,9 +513,12 @@ static int open_jobs(self_t *self)
     int err = rg_jobs_new(&self->writer, &options);
     options.prepare = prepare_builder;
     if (!err) err = rg_jobs_new(&self->builder, &options);
+    options.prepare = give_way;
+    if (!err) err = rg_jobs_new(&self->checker, &options);
     if (err) return err;
     rg_service_add_fd(self->service, rg_jobs_fd(self->writer), rg_jobs_step, self->writer);
     rg_service_add_fd(self->service, rg_jobs_fd(self->builder), rg_jobs_step, self->builder);
+    rg_service_add_fd(self->service, rg_jobs_fd(self->checker), rg_jobs_step, self->checker);
     return 0;
 }
 
@@ -422,13 +542,16 @@ static int retrieval_run(self_t *self)
 
 int main(int argc, char **argv)
 {
+    rg_index_trial(argc, argv);
     self_t *self = rg_alloc(sizeof *self);
     rg_main_init(argc, argv, "retrieval", "Keeps the retrieval set: adds, searches and removes images.",
                  &self->config);
     int err = retrieval_run(self), code = err ? rg_main_fail(err) : EXIT_SUCCESS;
-    atomic_store(&self->stopping, 1);
+    atomic_store(&self->work.is_stopped, 1);
+    atomic_store(&self->checking.is_stopped, 1);
     rg_jobs_destroy(&self->writer); // first: a job of the builder may wait for it
     rg_jobs_destroy(&self->builder);
+    rg_jobs_destroy(&self->checker);
     rg_set_build_destroy(&self->build);
     rg_service_destroy(&self->service);
     rg_set_close(&self->opened);

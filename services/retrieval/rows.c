@@ -1,3 +1,5 @@
+// The block of a chunk, in memory as in the file of rows: a head (rows_file.c), then the columns one after
+// the other, each aligned to 64 bytes, and filled up to whole pages.
 #include "services/retrieval/rows.h"
 
 #include <assert.h>
@@ -6,12 +8,13 @@
 #include <sys/mman.h>
 
 #include "common/core/alloc.h"
+#include "services/retrieval/rows_file.h"
 
 // Distances between vectors up to this squared norm are finite in float.
 static const double NORM2_MAX = 1e37;
 
 // The capacity of a chunk is a multiple of CAPACITY_STEP rows.
-enum { CHUNK_BYTES = 4 << 20, HUGE_PAGE = 2 << 20, CAPACITY_STEP = 64 };
+enum { CHUNK_BYTES = 4 << 20, PAGE = 4096, CAPACITY_STEP = 64 };
 
 void rg_rows_init(rg_rows_t *rows, uint32_t dim)
 {
@@ -19,49 +22,57 @@ void rg_rows_init(rg_rows_t *rows, uint32_t dim)
     *rows = (rg_rows_t){.dim = dim, .chunk_rows = fit ? fit : CAPACITY_STEP};
 }
 
-// Every exact search reads all vectors from the first to the last. Huge pages save most address translations.
-static float *alloc_vectors(size_t bytes)
+// ---- chunks
+
+size_t rg__rows_block_bytes(const rg_rows_t *shape)
 {
-    float *vectors = aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
-    if (!vectors) abort(); // out of memory
-    madvise(vectors, bytes, MADV_HUGEPAGE);
-    return vectors;
+    const rg_rows_chunk_t *chunk = NULL;
+    size_t row = shape->dim * sizeof *chunk->vectors + sizeof *chunk->labels + sizeof *chunk->added_ms +
+                 sizeof *chunk->norms2 + sizeof *chunk->annotated;
+    return (RG__ROWS_HEAD + shape->chunk_rows * row + PAGE - 1) / PAGE * PAGE;
 }
 
-static rg_rows_chunk_t *rows_chunk_new(const rg_rows_t *rows)
+rg_rows_chunk_t *rg__rows_chunk_over(const rg_rows_t *shape, void *block)
 {
+    const size_t n = shape->chunk_rows;
     rg_rows_chunk_t *chunk = rg_alloc(sizeof *chunk);
-    atomic_init(&chunk->owners, 1);
-    chunk->labels = rg_alloc(rows->chunk_rows * sizeof *chunk->labels);
-    chunk->added_ms = rg_alloc(rows->chunk_rows * sizeof *chunk->added_ms);
-    chunk->generations = rg_alloc(rows->chunk_rows * sizeof *chunk->generations);
-    chunk->annotated = rg_alloc(rows->chunk_rows);
-    chunk->ids = rg_alloc(rows->chunk_rows * sizeof *chunk->ids);
-    chunk->names = rg_alloc(rows->chunk_rows * sizeof *chunk->names);
-    chunk->capacity = rows->chunk_rows;
-    chunk->norms2 = rg_alloc(rows->chunk_rows * sizeof *chunk->norms2);
-    chunk->vectors = alloc_vectors(rows->chunk_rows * rows->dim * sizeof *chunk->vectors);
+    *chunk = (rg_rows_chunk_t){
+        .owners = 1, .block = block, .block_bytes = rg__rows_block_bytes(shape), .is_checked = 1};
+    chunk->vectors = (float *)((char *)block + RG__ROWS_HEAD);
+    chunk->labels = (int64_t *)(chunk->vectors + n * shape->dim);
+    chunk->added_ms = (uint64_t *)(chunk->labels + n);
+    chunk->norms2 = (float *)(chunk->added_ms + n);
+    chunk->annotated = (uint8_t *)(chunk->norms2 + n);
     return chunk;
 }
 
-static void rows_chunk_release(rg_rows_chunk_t *chunk)
+// Every exact search reads all vectors from the first to the last. Huge pages save most address translations.
+static rg_rows_chunk_t *rows_chunk_new(const rg_rows_t *rows)
+{
+    const size_t bytes = rg__rows_block_bytes(rows);
+    void *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED) abort(); // out of memory
+    madvise(block, bytes, MADV_HUGEPAGE);
+    return rg__rows_chunk_over(rows, block);
+}
+
+void rg__rows_chunk_release(rg_rows_chunk_t *chunk)
 {
     if (atomic_fetch_sub(&chunk->owners, 1) > 1) return;
-    free(chunk->labels);
-    free(chunk->added_ms);
-    free(chunk->generations);
-    free(chunk->annotated);
-    free(chunk->ids);
-    for (size_t i = 0; i < chunk->capacity; i++) free(chunk->names[i]);
-    free(chunk->names);
-    free(chunk->norms2);
-    free(chunk->vectors);
+    munmap(chunk->block, chunk->block_bytes);
+    rg_rows_file_release(&chunk->file);
     free(chunk);
+}
+
+void rg__rows_check_chunk(rg_rows_chunk_t *chunk)
+{
+    rg_rows_file_check_block(chunk->file, chunk->block);
+    atomic_store_explicit(&chunk->is_checked, 1, memory_order_release);
 }
 
 void rg_rows_fini(rg_rows_t *rows)
 {
-    for (size_t i = 0; i < rows->n_chunks; i++) rows_chunk_release(rows->chunks[i]);
+    for (size_t i = 0; i < rows->n_chunks; i++) rg__rows_chunk_release(rows->chunks[i]);
     free(rows->chunks);
     *rows = (rg_rows_t){0};
 }
@@ -75,6 +86,8 @@ void rg_rows_retain(rg_rows_t *rows, const rg_rows_t *of)
         atomic_fetch_add(&rows->chunks[i]->owners, 1);
     }
 }
+
+// ---- rows
 
 static double squared_norm(const float *vector, size_t dim)
 {
@@ -108,42 +121,51 @@ void rg_rows_append(rg_rows_t *rows, const rg_image_row_t *row)
         memcpy(vector, row->vector, rows->dim * sizeof *vector);
     else
         memset(vector, 0, rows->dim * sizeof *vector);
+    if (at == 0) chunk->first_label = row->label;
     chunk->labels[at] = row->label;
     chunk->added_ms[at] = row->added_ms;
-    chunk->generations[at] = row->generation;
     chunk->annotated[at] = row->annotated != 0;
-    if (row->id)
-        memcpy(chunk->ids[at], row->id, RG_ID_SIZE);
-    else
-        memset(chunk->ids[at], 0, RG_ID_SIZE);
-    free(chunk->names[at]); // left by a batch that failed after it had appended
-    chunk->names[at] = row->name && *row->name ? rg_strdup(row->name) : NULL;
     chunk->norms2[at] = (float)squared_norm(vector, rows->dim);
 }
 
 rg_image_row_t rg_rows_at(const rg_rows_t *rows, size_t position)
 {
     assert(position < rows->count);
-    const rg_rows_chunk_t *chunk = rows->chunks[position / rows->chunk_rows];
+    const rg_rows_chunk_t *chunk = rg_rows_chunk(rows, position / rows->chunk_rows);
     size_t at = position % rows->chunk_rows;
     return (rg_image_row_t){.label = chunk->labels[at],
                             .added_ms = chunk->added_ms[at],
-                            .generation = chunk->generations[at],
                             .annotated = chunk->annotated[at],
-                            .id = chunk->ids[at],
-                            .name = chunk->names[at] ? chunk->names[at] : "",
                             .vector = chunk->vectors + at * rows->dim};
+}
+
+// The last chunk whose first label is not above this one; 0 if there is none.
+static size_t chunk_of_label(const rg_rows_t *rows, int64_t label)
+{
+    size_t low = 0, high = (rows->count + rows->chunk_rows - 1) / rows->chunk_rows;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (rows->chunks[middle]->first_label <= label)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 ptrdiff_t rg_rows_find(const rg_rows_t *rows, int64_t label)
 {
-    size_t low = 0, high = rows->count;
+    if (rows->count == 0) return -1;
+    const size_t number = chunk_of_label(rows, label), first = number * rows->chunk_rows;
+    const rg_rows_chunk_t *chunk = rg_rows_chunk(rows, number);
+    size_t left = rows->count - first, end = left < rows->chunk_rows ? left : rows->chunk_rows;
+    size_t low = 0, high = end;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (rows->chunks[middle / rows->chunk_rows]->labels[middle % rows->chunk_rows] < label)
+        if (chunk->labels[middle] < label)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < rows->count && rg_rows_at(rows, low).label == label ? (ptrdiff_t)low : -1;
+    return low < end && chunk->labels[low] == label ? (ptrdiff_t)(first + low) : -1;
 }

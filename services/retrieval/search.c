@@ -1,6 +1,6 @@
 // How the nearest images are found.
 //
-//   rows that the index covers   k candidates, and more for dead rows -+
+//   rows that the index covers   k candidates and more ---------------+
 //                                                                      +-> exact distances, sorted, k kept
 //   rows behind the index        exact search ------------------------+
 //
@@ -12,9 +12,7 @@
 
 #include "common/core/err.h"
 #include "common/core/rng.h"
-
-// An index search asks for this many hits more at most, because some of its rows may be dead.
-enum { DEAD_MAX = 256 };
+#include "services/retrieval/rank.h"
 
 static const rg_hit_t MISSING = {.dist_l2sq = INFINITY, .row = -1};
 
@@ -84,11 +82,17 @@ static size_t hits_possible(const rg_view_t *view, const rg_search_t *search, si
 
 static int find_indexed(rg_hit_t *hits, const rg_view_t *view, const rg_search_t *search)
 {
-    const size_t n = search->n, k = search->k, dead = view->dead < DEAD_MAX ? view->dead : DEAD_MAX;
-    const size_t wide = k + (search->exclude != NULL) + dead;
+    const size_t n = search->n, k = search->k;
+    const size_t wide = rg_index_candidates(view->index, k + (search->exclude != NULL), view->dead);
+    const rg_index_query_t query = {.queries = search->queries,
+                                    .n = n,
+                                    .k = wide,
+                                    .effort = search->effort,
+                                    .alive = view->alive.words ? &view->alive : NULL,
+                                    .threads = search->threads};
     int64_t *rows = rg_alloc(n * wide * sizeof *rows);
     rg_hit_t *tail = rg_alloc(n * k * sizeof *tail), *all = rg_alloc((wide + k) * sizeof *all);
-    int err = rg_index_search(view->index, rows, search->queries, n, wide, search->effort);
+    int err = rg_index_search(view->index, rows, &query);
     if (!err) find_exact(tail, view, rg_view_indexed(view), search);
     for (size_t i = 0; i < n && !err; i++) {
         size_t found = collect_hits(all, view, search, i, rows + i * wide, wide);
@@ -105,17 +109,6 @@ static int find_indexed(rg_hit_t *hits, const rg_view_t *view, const rg_search_t
 }
 
 // ---- random
-
-// Returns the positions [*n] of the rows to draw from. free() it.
-static uint32_t *list_rows(const rg_view_t *view, const rg_search_t *search, uint32_t *n)
-{
-    const rg_bitset_t *allowed = search->allowed ? search->allowed : &view->alive;
-    uint32_t *rows = rg_alloc((view->rows.count + 1) * sizeof *rows);
-    *n = 0;
-    for (uint32_t row = 0; row < view->rows.count; row++)
-        if (!allowed->words || rg_bitset_get(allowed, row)) rows[(*n)++] = row;
-    return rows;
-}
 
 static int contains_position(const uint32_t *items, size_t n, uint32_t item)
 {
@@ -135,26 +128,15 @@ static void draw_positions(rg_rng_t *rng, uint32_t *positions, uint32_t k, uint3
     rg_rng_shuffle(rng, positions, k);
 }
 
-// Returns where the row stands in the ascending list, or n if it is not there.
-static uint32_t place_of(const uint32_t *rows, uint32_t n, ptrdiff_t row)
-{
-    uint32_t low = 0, high = n;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if ((ptrdiff_t)rows[middle] < row)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < n && (ptrdiff_t)rows[low] == row ? low : n;
-}
-
 static void find_random(rg_hit_t *hits, const rg_view_t *view, const rg_search_t *search)
 {
-    uint32_t n, *rows = list_rows(view, search, &n);
+    rg_rank_t rows; // to draw from
     uint32_t *positions = rg_alloc(search->k * sizeof *positions);
+    rg_rank_init(&rows, search->allowed ? search->allowed : &view->alive, view->rows.count);
     for (size_t i = 0; i < search->n; i++) {
-        uint32_t skip = place_of(rows, n, excluded_row(search, i)), left = n - (skip < n);
+        const ptrdiff_t excluded = excluded_row(search, i);
+        uint32_t skip = excluded < 0 ? rows.count : rg_rank_of(&rows, (size_t)excluded);
+        uint32_t left = rows.count - (skip < rows.count);
         uint32_t k = search->k < left ? (uint32_t)search->k : left;
         rg_rng_t rng;
         rg_rng_init(&rng, search->seed, RG_RNG_SEARCH, search->number + i);
@@ -162,11 +144,11 @@ static void find_random(rg_hit_t *hits, const rg_view_t *view, const rg_search_t
         for (size_t j = 0; j < search->k; j++) {
             rg_hit_t *hit = &hits[i * search->k + j];
             *hit = MISSING;
-            if (j < k) hit->row = rows[positions[j] + (positions[j] >= skip)];
+            if (j < k) hit->row = (ptrdiff_t)rg_rank_select(&rows, positions[j] + (positions[j] >= skip));
         }
     }
     free(positions);
-    free(rows);
+    rg_rank_fini(&rows);
 }
 
 // ---- nearest
@@ -244,12 +226,35 @@ static int allow_prefix(rg_bitset_t *allowed, const char *prefix, const rg_view_
     return rg_store_find_prefix(txn, escaped, allow_label, &(prefix_search_t){view, allowed});
 }
 
-static int meets_filter(const Rg__V1__Filter *filter, const rg_image_row_t *row)
+// A bit for each of n rows of a chunk, n <= 64: 1 if its annotation and its time meet the filter.
+static uint64_t meet_filter(const Rg__V1__Filter *filter, const rg_rows_chunk_t *chunk, size_t at, size_t n)
 {
-    if (filter->annotation == RG__V1__ANNOTATION__ANNOTATED && !row->annotated) return 0;
-    if (filter->annotation == RG__V1__ANNOTATION__UNANNOTATED && row->annotated) return 0;
-    if (row->added_ms < filter->added_from_ms) return 0;
-    return !filter->added_until_ms || row->added_ms < filter->added_until_ms;
+    const int any = filter->annotation == RG__V1__ANNOTATION__ANY,
+              wanted = filter->annotation == RG__V1__ANNOTATION__ANNOTATED;
+    const uint64_t from = filter->added_from_ms,
+                   last = filter->added_until_ms ? filter->added_until_ms - 1 : UINT64_MAX;
+    uint64_t bits = 0;
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t added_ms = chunk->added_ms[at + i];
+        const int meets =
+            (any | (chunk->annotated[at + i] == wanted)) & (added_ms >= from) & (added_ms <= last);
+        bits |= (uint64_t)meets << i;
+    }
+    return bits;
+}
+
+// Clears the bits of rows whose annotation or time does not meet the filter. A chunk begins with a word.
+static void clear_unmet(rg_bitset_t *allowed, const Rg__V1__Filter *filter, const rg_rows_t *rows)
+{
+    if (filter->annotation == RG__V1__ANNOTATION__ANY && !filter->added_from_ms && !filter->added_until_ms)
+        return;
+    for (size_t row = 0; row < rows->count; row += 64) {
+        const size_t n = rows->count - row < 64 ? rows->count - row : 64;
+        uint64_t *word = &allowed->words[row / 64];
+        if (*word)
+            *word &=
+                meet_filter(filter, rg_rows_chunk(rows, row / rows->chunk_rows), row % rows->chunk_rows, n);
+    }
 }
 
 int rg_search_find_row(ptrdiff_t *row, const uint8_t id[RG_ID_SIZE], const rg_view_t *view,
@@ -257,10 +262,9 @@ int rg_search_find_row(ptrdiff_t *row, const uint8_t id[RG_ID_SIZE], const rg_vi
 {
     uint64_t label;
     int err = rg_store_find(txn, id, &label);
-    *row = err == RG_EFORMAT ? rg_view_find_id(view, id)
-           : err             ? -1
-                             : rg_rows_find(&view->rows, (int64_t)label);
-    return err == RG_EFORMAT || err == RG_ENOENT ? 0 : err;
+    if (err == RG_EFORMAT) err = rg_store_find_record(txn, id, &label);
+    *row = err ? -1 : rg_rows_find(&view->rows, (int64_t)label);
+    return err == RG_ENOENT ? 0 : err;
 }
 
 static int clear_excluded(rg_bitset_t *allowed, const Rg__V1__Filter *filter, const rg_view_t *view,
@@ -297,11 +301,7 @@ int rg_search_filter(rg_bitset_t *allowed, const Rg__V1__Filter *filter, const r
         err = allow_prefix(allowed, filter->name_prefix, view, txn);
     else
         rg_search_allow_alive(allowed, view);
-    for (size_t row = 0; row < view->rows.count && !err; row++) {
-        if (!rg_bitset_get(allowed, row)) continue;
-        rg_image_row_t found = rg_rows_at(&view->rows, row);
-        if (!meets_filter(filter, &found)) rg_bitset_clear(allowed, row);
-    }
+    if (!err) clear_unmet(allowed, filter, &view->rows);
     if (!err) err = clear_excluded(allowed, filter, view, txn);
     if (err) rg_bitset_fini(allowed);
     return err;

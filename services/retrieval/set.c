@@ -35,9 +35,8 @@
 
 #include "common/core/err.h"
 
-// Limits of models, so that a damaged store or a wrong message cannot ask for absurd memory. DIM_GUESS is the
-// size of the vectors with which the factory string is checked if no other is known.
-enum { EMBED_DIM_MAX = 1 << 14, SIDE_MAX = 1 << 16, FEATURES_BYTES_MAX = 1 << 28, DIM_GUESS = 64 };
+// Limits of models, so that a damaged store or a wrong message cannot ask for absurd memory.
+enum { EMBED_DIM_MAX = 1 << 14, SIDE_MAX = 1 << 16, FEATURES_BYTES_MAX = 1 << 28 };
 
 // ---- the published view
 
@@ -60,8 +59,6 @@ void rg__set_publish(rg_set_t *set, rg_view_t *view)
 
 // ---- open and close
 
-static const rg_view_progress_t no_progress;
-
 // What is told while a view is loaded: the progress to the caller, damaged images to the set.
 typedef struct {
     rg_set_t *set;
@@ -79,21 +76,22 @@ static void note_damaged(void *self, uint64_t label)
     rg_set_note_damaged(((loading_t *)self)->set, label);
 }
 
-int rg__set_load_view(rg_view_t **view, rg_set_t *set, rg_store_txn_t *txn, const rg_store_state_t *state,
-                      const rg_snapshot_t *snapshot, rg_view_progress_t progress)
+int rg__set_load_view(rg_view_t **view, rg_set_t *set, const rg_view_source_t *source)
 {
-    loading_t loading = {set, progress};
-    return rg_view_load(view, txn, state, snapshot,
-                        (rg_view_progress_t){pass_progress, note_damaged, &loading});
+    loading_t loading = {set, source->progress};
+    rg_view_source_t noting = *source;
+    noting.progress = (rg_view_progress_t){pass_progress, note_damaged, &loading};
+    return rg_view_load(view, &noting);
 }
 
 // Makes a view of what the transaction sees, with the index of the snapshot.
-static int load_with_snapshot(rg_view_t **view, rg_store_txn_t *txn, rg_set_t *set,
-                              rg_view_progress_t progress)
+static int load_with_snapshot(rg_view_t **view, rg_set_t *set, const rg_view_source_t *source)
 {
     rg_snapshot_t snapshot = {0};
+    rg_view_source_t with = *source;
     int err = rg_snapshot_read(&snapshot, set->snapshot_path, &set->state.model, set->factory);
-    if (!err) err = rg__set_load_view(view, set, txn, &set->state, &snapshot, progress);
+    with.snapshot = &snapshot;
+    if (!err) err = rg__set_load_view(view, set, &with);
     rg_snapshot_fini(&snapshot);
     return err;
 }
@@ -122,21 +120,34 @@ static int check_state(const rg_store_state_t *state)
     return err || !*state->next.name ? err : rg__set_check_model(&state->next);
 }
 
+// Loads the first view: with the snapshot, without it, or if the file of rows does not fit the store, without
+// both.
+static int load_first_view(rg_set_t *set, rg_view_source_t *source)
+{
+    int err = load_with_snapshot(&set->view, set, source);
+    if (!err || err == RG_ESTOPPED) return err;
+    if (err != RG_ENOENT) snprintf(set->snapshot_problem, sizeof set->snapshot_problem, "%s", rg_error());
+    err = rg__set_load_view(&set->view, set, source);
+    if (err != RG_EFORMAT || !rg_rows_file_count(source->file)) return err;
+    rg_log(RG_LOG_WARN, "rows-not-used", "reason=\"%s\"", rg_error());
+    rg_rows_file_release(&source->file);
+    source->file = rg__set_new_file(set, set->state.model.embed_dim);
+    return rg__set_load_view(&set->view, set, source);
+}
+
 static int open_first_view(rg_set_t *set, rg_view_progress_t progress)
 {
-    rg_store_txn_t *txn = NULL;
-    int err = rg_store_begin_read(set->store, &txn);
-    if (!err) err = rg_store_state(txn, &set->state);
+    rg_view_source_t source = {.state = &set->state, .progress = progress};
+    int err = rg_store_begin_read(set->store, &source.txn);
+    if (!err) err = rg_store_state(source.txn, &set->state);
     if (!err) err = check_state(&set->state);
-    if (!err) {
-        err = load_with_snapshot(&set->view, txn, set, progress);
-        if (err == RG_ESTOPPED) goto out;
-        if (err && err != RG_ENOENT)
-            snprintf(set->snapshot_problem, sizeof set->snapshot_problem, "%s", rg_error());
-        if (err) err = rg__set_load_view(&set->view, set, txn, &set->state, NULL, progress);
-    }
-out:
-    rg_store_abort(&txn);
+    if (!err) err = rg__set_open_file(set, source.txn, &source.file);
+    if (!err && !rg_rows_file_count(source.file))
+        err = rg_store_check(set->store); // everything is read anyway
+    if (!err) err = load_first_view(set, &source);
+    rg_store_abort(&source.txn);
+    rg_rows_file_release(&source.file);
+    if (!err) rg__set_move_rows(set);
     return err;
 }
 
@@ -145,10 +156,12 @@ int rg_set_open(rg_set_t **out, const rg_set_options_t *options)
     rg_set_t *set = rg_alloc(sizeof *set);
     pthread_mutex_init(&set->view_lock, NULL);
     rg__set_damage_init(set);
+    rg__set_next_init(set);
+    set->path = rg_strdup(options->path);
     set->factory = rg_strdup(options->index);
+    set->map_bytes = options->map_bytes;
     set->snapshot_path = rg_format("%s/index.snapshot", options->path);
-    int err = rg_index_check(set->factory, options->embed_dim ? options->embed_dim : DIM_GUESS);
-    if (!err) err = rg_store_open(&set->store, options->path, options->map_bytes);
+    int err = rg_store_open(&set->store, options->path, options->map_bytes);
     if (!err) err = open_first_view(set, options->progress);
     if (err)
         rg_set_close(&set);
@@ -157,13 +170,32 @@ int rg_set_open(rg_set_t **out, const rg_set_options_t *options)
     return err;
 }
 
+int rg_set_check_outline(rg_set_t *set)
+{
+    int err = rg_store_check_outline(set->store);
+    if (!err) rg__set_move_rows(set);
+    return err;
+}
+
+int rg_set_check_step(rg_set_t *set, double *share)
+{
+    return rg_store_check_step(set->store, share);
+}
+
+int rg_set_check_finish(rg_set_t *set)
+{
+    return rg_store_check_finish(set->store);
+}
+
 void rg_set_close(rg_set_t **set)
 {
     if (!*set) return;
     rg_view_destroy(&(*set)->view);
+    rg__set_next_fini(*set);
     rg_store_close(&(*set)->store);
     pthread_mutex_destroy(&(*set)->view_lock);
     rg__set_damage_fini(*set);
+    free((*set)->path);
     free((*set)->factory);
     free((*set)->snapshot_path);
     free(*set);
@@ -291,9 +323,9 @@ int rg_read_view_image(const rg_read_view_t *read, const uint8_t id[RG_ID_SIZE],
 
 // ---- building
 
-// A build is due when at least TAIL_MIN rows, and a quarter of the indexed ones, lie behind the index, or
-// when at least DEAD_MIN rows, and a tenth of those alive, are dead.
-enum { TAIL_MIN = 4096, TAIL_SHARE = 4, DEAD_MIN = 1024, DEAD_SHARE = 10 };
+// A build is due when enough rows lie behind the index (index.h), or when at least DEAD_MIN rows, and a tenth of
+// those alive, are dead.
+enum { DEAD_MIN = 1024, DEAD_SHARE = 10 };
 
 struct rg_set_build {
     rg_view_t *view;   // what was built
@@ -312,36 +344,58 @@ int rg_set_is_due(rg_set_t *set)
     rg_view_t *view = rg__set_retain_view(set);
     size_t rows = view->rows.count, indexed = rg_view_indexed(view), alive = rg_view_count(view);
     int due = view->dead >= DEAD_MIN && view->dead >= alive / DEAD_SHARE;
-    if (!rg_index_is_exact(set->factory) && rows >= 2 * atomic_load(&set->untrainable))
-        due |= rows - indexed >= TAIL_MIN && rows - indexed >= indexed / TAIL_SHARE;
+    if (rows >= 2 * atomic_load(&set->untrainable)) due |= rg_index_is_due(set->factory, rows, indexed);
     rg_view_destroy(&view);
     return due;
 }
 
-static rg_view_t *copy_alive(const rg_view_t *view)
+// The rows of a view without dead ones, with a file of their own.
+static int copy_alive(rg_view_t **out, rg_set_t *set, const rg_view_t *view, rg_work_t *work)
 {
     rg_view_t *copy = rg_view_new(&view->model, view->generation);
-    for (size_t i = 0; i < view->rows.count; i++) {
+    int err = 0;
+    copy->file = rg__set_new_file(set, view->model.embed_dim);
+    for (size_t i = 0; i < view->rows.count && !err; i++) {
         rg_image_row_t row = rg_rows_at(&view->rows, i);
         if (rg_view_is_alive(view, i)) rg_view_append(copy, &row);
+        if (i % view->rows.chunk_rows) continue;
+        if (copy->file) err = rg_rows_file_take(copy->file, &copy->rows);
+        if (!err) err = rg_work_step(work, "leaving out removed images", i, view->rows.count);
     }
-    return copy;
+    *out = copy;
+    return err;
+}
+
+static int tell_loaded(void *work, uint64_t done, uint64_t total)
+{
+    return rg_work_step(work, "reading images", done, total);
+}
+
+static int load_again(rg_view_t **out, rg_set_t *set, const rg_read_view_t *read, rg_work_t *work)
+{
+    rg_store_state_t state;
+    rg_view_source_t source = {
+        .txn = read->txn, .state = &state, .progress = {.step = tell_loaded, .self = work}};
+    int err = rg_store_state(read->txn, &state);
+    if (err) return err;
+    source.file = rg__set_new_file(set, state.model.embed_dim);
+    err = rg__set_load_view(out, set, &source);
+    rg_rows_file_release(&source.file);
+    return err;
 }
 
 // Begins with the rows that will be indexed.
-static int begin_build(rg_set_t *set, int from_store, rg_set_build_t *build)
+static int begin_build(rg_set_t *set, int from_store, rg_work_t *work, rg_set_build_t *build)
 {
     rg_read_view_t read;
-    rg_store_state_t state;
     build->switches = atomic_load(&set->switches);
     int err = rg_read_view_begin(&read, set);
     if (err) return err;
     build->last = last_label(read.view);
     if (from_store) {
-        err = rg_store_state(read.txn, &state);
-        if (!err) err = rg__set_load_view(&build->view, set, read.txn, &state, NULL, no_progress);
+        err = load_again(&build->view, set, &read, work);
     } else if (read.view->dead) {
-        build->view = copy_alive(read.view);
+        err = copy_alive(&build->view, set, read.view, work);
     } else {
         build->view = rg_view_copy(read.view);
         build->shares_rows = 1;
@@ -351,20 +405,24 @@ static int begin_build(rg_set_t *set, int from_store, rg_set_build_t *build)
 }
 
 // Too few rows to train the index are not a failure: they are searched exactly until there are twice as many.
-static int index_rows(rg_set_t *set, rg_view_t *view, const atomic_int *stop)
+int rg__set_index_rows(rg_set_t *set, rg_view_t *view, rg_work_t *work)
 {
-    rg_index_destroy(&view->index);
-    if (rg_index_is_exact(set->factory) || !view->rows.count) return 0;
-    int err = rg_index_build(&view->index, set->factory, &view->rows, stop);
+    rg_index_t *old = view->index;
+    const rg_index_plan_t plan = {set->factory, set->path, old, work};
+    int err = 0;
+    view->index = NULL;
+    if (view->rows.count && !rg_index_is_exact(set->factory, view->rows.count))
+        err = rg_index_build(&view->index, &plan, &view->rows);
+    rg_index_destroy(&old);
     if (err == RG_ELIMIT) atomic_store(&set->untrainable, view->rows.count);
     return err == RG_ELIMIT ? 0 : err;
 }
 
-int rg_set_build(rg_set_t *set, int from_store, const atomic_int *stop, rg_set_build_t **out)
+int rg_set_build(rg_set_t *set, int from_store, rg_work_t *work, rg_set_build_t **out)
 {
     rg_set_build_t *build = rg_alloc(sizeof *build);
-    int err = begin_build(set, from_store, build);
-    if (!err) err = index_rows(set, build->view, stop);
+    int err = begin_build(set, from_store, work, build);
+    if (!err) err = rg__set_index_rows(set, build->view, work);
     if (err)
         rg_set_build_destroy(&build);
     else
@@ -381,25 +439,38 @@ void rg_set_build_destroy(rg_set_build_t **build)
 }
 
 // Applies to the built view what has changed since: kills removed rows and appends those with labels after
-// `last`.
+// `last`. Both views are in the order of the labels.
 static void catch_up(rg_view_t *built, const rg_view_t *now, int64_t last)
 {
-    for (size_t i = 0; i < built->rows.count; i++) {
-        ptrdiff_t row = rg_rows_find(&now->rows, rg_rows_at(&built->rows, i).label);
-        if (row < 0 || !rg_view_is_alive(now, (size_t)row)) rg_view_kill(built, i);
+    size_t at = 0;
+    const size_t rows = built->rows.count;
+    for (size_t i = 0; i < rows; i++) {
+        const int64_t label = rg_rows_at(&built->rows, i).label;
+        while (at < now->rows.count && rg_rows_at(&now->rows, at).label < label) at++;
+        int is_there = at < now->rows.count && rg_rows_at(&now->rows, at).label == label;
+        if (!is_there || !rg_view_is_alive(now, at)) rg_view_kill(built, i);
     }
-    for (size_t i = 0; i < now->rows.count; i++) {
-        rg_image_row_t row = rg_rows_at(&now->rows, i);
-        if (row.label > last && rg_view_is_alive(now, i)) rg_view_append(built, &row);
+    for (; at < now->rows.count; at++) {
+        rg_image_row_t row = rg_rows_at(&now->rows, at);
+        if (row.label > last && rg_view_is_alive(now, at)) rg_view_append(built, &row);
     }
 }
 
-// Returns 1 if `rows` are still the first rows of `of`.
-static int are_first_rows(const rg_rows_t *rows, const rg_rows_t *of)
+// Makes the rows of a build those of the set.
+static int publish_rows(rg_set_t *set, rg_view_t *built)
 {
-    int same = rows->count <= of->count;
-    for (size_t i = 0; i < rows->n_chunks && same; i++) same = rows->chunks[i] == of->chunks[i];
-    return same;
+    rg_store_txn_t *txn = NULL;
+    rg_rows_file_t *before = set->view->file;
+    built->generation = set->view->generation;
+    int err = built->file ? rg_store_begin_write(set->store, &txn) : 0;
+    if (!err && built->file) err = rg__set_record_rows(txn, built);
+    if (!err && built->file) err = rg_store_commit(&txn);
+    rg_store_abort(&txn);
+    if (err) return err;
+    rg__set_use_file(before, built->file);
+    rg__set_publish(set, rg_view_retain(built));
+    rg__set_move_rows(set);
+    return 0;
 }
 
 static rg_view_t *copy_with_index(const rg_view_t *now, rg_index_t *index)
@@ -410,19 +481,19 @@ static rg_view_t *copy_with_index(const rg_view_t *now, rg_index_t *index)
     return view;
 }
 
-void rg_set_publish_build(rg_set_t *set, rg_set_build_t **out)
+int rg_set_publish_build(rg_set_t *set, rg_set_build_t **out)
 {
     rg_set_build_t *build = *out;
     rg_view_t *now = set->view, *built = build->view;
-    int fits = build->switches == atomic_load(&set->switches);
-    if (fits && build->shares_rows && are_first_rows(&built->rows, &now->rows)) {
+    int fits = build->switches == atomic_load(&set->switches), err = 0;
+    if (fits && build->shares_rows && built->file == now->file && built->rows.count <= now->rows.count) {
         rg__set_publish(set, copy_with_index(now, built->index));
     } else if (fits && !build->shares_rows) {
         catch_up(built, now, build->last);
-        built->generation = now->generation;
-        rg__set_publish(set, rg_view_retain(built));
+        err = publish_rows(set, built);
     }
     rg_set_build_destroy(out);
+    return err;
 }
 
 // ---- the snapshot of the index
@@ -431,19 +502,26 @@ int rg_set_save(rg_set_t *set)
 {
     rg_view_t *view = rg__set_retain_view(set);
     int err = rg_snapshot_write(set->snapshot_path, view, set->factory);
+    pthread_mutex_lock(&set->next.lock);
+    const rg_index_t *used[] = {view->index, set->next.view ? set->next.view->index : NULL};
+    if (!err) rg_index_remove_others(used, 2, set->path);
+    pthread_mutex_unlock(&set->next.lock);
     rg_view_destroy(&view);
     return err;
 }
 
 int rg_set_restore(rg_set_t *set)
 {
-    rg_store_txn_t *txn = NULL;
     rg_view_t *view = NULL;
-    int err = rg_store_begin_read(set->store, &txn);
-    if (!err) err = load_with_snapshot(&view, txn, set, no_progress);
-    rg_store_abort(&txn);
-    if (!err) rg__set_publish(set, view);
-    return err;
+    rg_view_source_t source = {.state = &set->state, .file = set->view->file};
+    int err = rg_store_begin_read(set->store, &source.txn);
+    if (!err) err = load_with_snapshot(&view, set, &source);
+    rg_store_abort(&source.txn);
+    if (err) return err;
+    atomic_fetch_add(&set->switches, 1); // rows in memory may have other positions
+    rg__set_publish(set, view);
+    rg__set_move_rows(set);
+    return 0;
 }
 
 int rg_set_check_snapshot(const rg_set_t *set, const rg_view_t *view, size_t *rows)

@@ -2,7 +2,7 @@
 //
 // The generation is the version number of the set. It grows with every change of what searches find: a batch
 // that adds images, a removal, another model. An addition that was acknowledged is durable, and every later
-// search finds it. View and index are caches in memory; they are built from the store.
+// search finds it. View, file of rows and index are caches; they are built from the store.
 //
 // One embedding model is current. Any other model that is announced becomes the next model: its embeddings
 // are stored beside the current ones, which are still searched. When the last image is embedded, the set
@@ -20,17 +20,21 @@ typedef struct rg_set rg_set_t;
 
 typedef struct {
     const char *path;            // folder of the store
-    const char *index;           // FAISS factory string
-    uint32_t embed_dim;          // to check the factory string before the first model is announced; 0: any
+    const char *index;           // factory string that rg_index_check has passed
     size_t map_bytes;            // largest size of the store
     rg_view_progress_t progress; // of reading the images
 } rg_set_options_t;
 
 // Opens the set, or creates it. The index comes from its snapshot if that fits; otherwise
-// rg_set_snapshot_problem says why. RG_ECONFIG for a bad factory string, RG_ELIMIT for a stored model of
-// impossible sizes, and the errors of rg_store_open.
+// rg_set_snapshot_problem says why. RG_ELIMIT for a stored model of impossible sizes, and the errors of rg_store_open.
 int rg_set_open(rg_set_t **set, const rg_set_options_t *options);
 void rg_set_close(rg_set_t **set);
+
+// The check of a large store in steps (store.h): outline and finish for the thread that changes the set, step for
+// any other thread. Until the outline is checked, the set can be read, but not changed.
+int rg_set_check_outline(rg_set_t *set);
+int rg_set_check_step(rg_set_t *set, double *share);
+int rg_set_check_finish(rg_set_t *set);
 
 // "" if the snapshot was used, or if there was none.
 const char *rg_set_snapshot_problem(const rg_set_t *set);
@@ -74,9 +78,9 @@ int rg_read_view_image(const rg_read_view_t *read, const uint8_t id[RG_ID_SIZE],
 // ---- damaged images
 
 // An image is damaged if something that is stored of it is not what was written. It is left out of searches
-// and lists, and stays in the store until it is removed or added again. Damage is noticed when the set is
-// opened (records and embeddings) and when something is read: whoever gets RG_EFORMAT for an image notes it.
-// note logs rg_error() once per image. Any thread.
+// and lists, and stays in the store until it is removed or added again. Damage is noticed when something is
+// read, and for records and embeddings of images whose rows are not in the file, when the set is opened:
+// whoever gets RG_EFORMAT for an image notes it. note logs rg_error() once per image. Any thread.
 void rg_set_note_damaged(rg_set_t *set, uint64_t label);
 size_t rg_set_damaged(rg_set_t *set);
 
@@ -88,9 +92,10 @@ void rg_set_leave_out_damaged(rg_set_t *set);
 // ---- changing
 
 // Announces a model. It becomes current at once if no image is stored, otherwise the next model. If it is the
-// current model, a next model is dropped. Writes the number of images that it has not embedded to *missing.
-// RG_EINVAL for a name that is empty, RG_ELIMIT for impossible sizes, RG_ESHAPE if a model of that name has
-// other sizes.
+// current model, a next model is dropped. Writes the number of images that it has not embedded to *missing. The
+// switch may have to wait for rg_set_prepare: then a change that would complete the next model gives RG_EBUSY,
+// here as in rg_set_add and rg_set_remove. RG_EINVAL for a name that is empty, RG_ELIMIT for impossible sizes,
+// RG_ESHAPE if a model of that name has other sizes.
 int rg_set_use_model(rg_set_t *set, const rg_store_model_t *model, uint64_t *missing);
 
 // The current or the next model of that name. RG_EMODEL.
@@ -114,16 +119,24 @@ typedef struct {
 } rg_set_outcome_t;
 
 // Adds n images in one transaction and writes outcomes [n]. An image that is stored already is a DUPLICATE
-// and keeps its name and thumbnail; a damaged one is replaced. An image that has been removed since the
+// and keeps its name and thumbnail; a damaged one is replaced. No removal that was asked for before an addition
+// undoes it, duplicates included, however late it comes. An image that has been removed since the
 // client asked for the addition is refused. For the next model only images are accepted that are stored
-// already. RG_EMODEL if the model is neither current nor next, RG_EFULL, RG_EIO: nothing of the batch is
-// stored.
+// already. Without a model (NULL) only ids and times count, and nothing is added: images that are stored whole
+// are DUPLICATES, and the others are refused without a reason. RG_EMODEL if the model is neither current nor
+// next, RG_EFULL, RG_EIO: nothing of the batch is stored.
 int rg_set_add(rg_set_t *set, const char *model, const rg_set_item_t *items, size_t n,
                rg_set_outcome_t *outcomes);
 
+// What a removal has done. Ids that count in neither were not stored.
+typedef struct {
+    size_t removed;
+    size_t newer; // they stay, because their last addition was asked for later
+} rg_set_removal_t;
+
 // Removes images by their ids [n,RG_ID_SIZE]; ignores ids that are not stored. asked_us: as in rg_set_item_t.
 // RG_EFULL, RG_EIO: nothing is removed.
-int rg_set_remove(rg_set_t *set, const uint8_t *ids, size_t n, uint64_t asked_us, size_t *removed);
+int rg_set_remove(rg_set_t *set, const uint8_t *ids, size_t n, uint64_t asked_us, rg_set_removal_t *removal);
 
 // ---- building: makes an index over the present rows, and rows without the dead ones
 
@@ -132,16 +145,25 @@ typedef struct rg_set_build rg_set_build_t;
 // Returns 1 if a build is worth its time: enough rows were added since the last build, or are dead.
 int rg_set_is_due(rg_set_t *set);
 
-// Builds from the view, or from the store if from_store is nonzero; *stop nonzero ends the build. The set
+// Builds from the view, or from the store if from_store is nonzero; stopped work ends the build. The set
 // does not change until rg_set_publish_build. RG_ESTOPPED, RG_EIO, RG_EFORMAT.
-int rg_set_build(rg_set_t *set, int from_store, const atomic_int *stop, rg_set_build_t **build);
+int rg_set_build(rg_set_t *set, int from_store, rg_work_t *work, rg_set_build_t **build);
 
 // Publishes a view with what was built and with all changes since. Drops the build if the model has changed
-// since. Takes *build.
-void rg_set_publish_build(rg_set_t *set, rg_set_build_t **build);
+// since. Takes *build. RG_EFULL, RG_EIO: nothing is published.
+int rg_set_publish_build(rg_set_t *set, rg_set_build_t **build);
 
 // Drops a build that is not published.
 void rg_set_build_destroy(rg_set_build_t **build);
+
+// ---- preparing the next model (set_next.c)
+
+// 1 if the next model has embedded so many images that prepare has something to do. Any thread.
+int rg_set_is_prepare_due(rg_set_t *set);
+
+// Reads what the next model has embedded and builds its index, so that the switch is short. On the thread that
+// builds. RG_ESTOPPED once the work is stopped, and the errors of rg_set_build.
+int rg_set_prepare(rg_set_t *set, rg_work_t *work);
 
 // ---- the snapshot of the index
 

@@ -11,7 +11,11 @@
 // *view is published. *view may be NULL if searches find the same as before. Takes *view.
 static int commit_change(rg_set_t *set, rg_store_txn_t **txn, const rg_store_state_t *state, rg_view_t **view)
 {
+    rg_rows_file_t *before = set->view->file;
+    int is_renumbered = *view && (*view)->file != before;
     int err = rg_store_set_state(*txn, state);
+    if (!err) err = rg__set_next_count(set, *txn, state);
+    if (!err && is_renumbered) err = rg__set_record_rows(*txn, *view);
     if (!err) err = rg_store_commit(txn);
     if (err) {
         rg_view_destroy(view);
@@ -19,8 +23,10 @@ static int commit_change(rg_set_t *set, rg_store_txn_t **txn, const rg_store_sta
     }
     if (state->slot != set->state.slot) atomic_fetch_add(&set->switches, 1);
     set->state = *state;
+    if (is_renumbered) rg__set_use_file(before, (*view)->file);
     if (*view) rg__set_publish(set, *view);
     *view = NULL;
+    rg__set_move_rows(set);
     return 0;
 }
 
@@ -62,7 +68,14 @@ static int switch_models(rg_set_t *set, rg_store_txn_t *txn, rg_store_state_t *s
     state->next = (rg_store_model_t){0};
     state->slot ^= 1;
     state->generation++;
-    return err ? err : rg__set_load_view(view, set, txn, state, NULL, (rg_view_progress_t){0});
+    if (err) return err;
+    rg_view_source_t source = {.txn = txn, .state = state};
+    err = rg__set_next_take(view, set, &source);
+    if (err != RG_ENOENT) return err;
+    source.file = rg__set_new_file(set, state->model.embed_dim);
+    err = rg__set_load_view(view, set, &source);
+    rg_rows_file_release(&source.file);
+    return err;
 }
 
 // Switches to the next model if it has embedded every image; *view is replaced then.
@@ -71,6 +84,8 @@ static int switch_if_complete(rg_set_t *set, rg_store_txn_t *txn, rg_store_state
     uint64_t missing;
     int err = rg__set_count_missing(set, txn, state, &missing);
     if (err || missing || !*state->next.name) return err;
+    err = rg__set_next_check(set, txn, state);
+    if (err) return err;
     rg_view_destroy(view);
     return switch_models(set, txn, state, view);
 }
@@ -117,19 +132,51 @@ int rg_set_use_model(rg_set_t *set, const rg_store_model_t *model, uint64_t *mis
 // because how long a request was held is known to nobody but its sender. They are in microseconds, so that a
 // client can add an image right after it has removed it.
 //
+// A late copy of a removal must not undo a later addition either. So the store keeps when the last addition of
+// a stored image was asked for, also when that found it stored already and was acknowledged as a duplicate. A
+// removal that was asked for before leaves the image where it is. At the same time, the removal counts.
+//
+// A removal leaves a tombstone for an image that is not stored, too: its addition may be on the way, from a
+// client that was killed, and must not undo the removal.
+//
 // A tombstone is kept for TOMBSTONE_US. Additions that were asked for longer ago are refused without one, so
 // a tombstone is not missed when it is gone: nothing has to be assumed about how late a request can be. A
-// sweep deletes old tombstones when their number has doubled since the last sweep; so removals pay for it. A
-// removal from the future, of a client whose clock is wrong, counts as one from CLOCK_ERROR_US ahead at most.
-enum { TOMBSTONES_MIN = 1024 };
+// sweep deletes old tombstones when their number has doubled since the last sweep; so removals pay for it. The
+// time of an addition is kept as long as its image. A request from the future, of a client whose clock is wrong,
+// counts as one from CLOCK_ERROR_US ahead at most.
+//
+// Removals of any number of ids, stored or not, must not fill the store. So there is at most one tombstone
+// per TOMBSTONE_SHARE bytes of the store's largest size. If there are more, the older half is forgotten, and
+// the store remembers the time of the newest of these: additions that were asked for until then are refused
+// as if they had a tombstone. Only additions that are on the way during such a flood meet this refusal.
+enum { TOMBSTONES_MIN = 1024, TOMBSTONE_SHARE = 16 << 10 };
 static const uint64_t TOMBSTONE_US = 7 * 86400 * 1000000ull, CLOCK_ERROR_US = 3600 * 1000000ull;
+
+// The time that counts for a request.
+static uint64_t request_time(uint64_t asked_us, uint64_t now_us)
+{
+    const uint64_t last_us = now_us + CLOCK_ERROR_US;
+    return !asked_us ? now_us : asked_us < last_us ? asked_us : last_us;
+}
+
+static int forget_older_half(rg_set_t *set, rg_store_txn_t *txn, uint64_t now_us)
+{
+    uint64_t until_us;
+    int err = rg_store_median_tombstone(txn, &until_us);
+    if (!err) err = rg_store_drop_tombstones(txn, until_us, &set->tombstones_swept);
+    return err ? err : rg_store_set_forgotten(txn, until_us < now_us ? until_us : now_us);
+}
 
 static int sweep_tombstones(rg_set_t *set, rg_store_txn_t *txn, uint64_t now_us)
 {
+    const uint64_t most = set->map_bytes / TOMBSTONE_SHARE;
     rg_store_entries_t entries;
     int err = rg_store_entries(txn, &entries);
-    if (err || entries.tombstones < 2 * set->tombstones_swept + TOMBSTONES_MIN) return err;
-    return rg_store_drop_tombstones(txn, now_us - TOMBSTONE_US, &set->tombstones_swept);
+    if (err ||
+        (entries.tombstones < 2 * set->tombstones_swept + TOMBSTONES_MIN && entries.tombstones <= most))
+        return err;
+    err = rg_store_drop_tombstones(txn, now_us - TOMBSTONE_US, &set->tombstones_swept);
+    return !err && set->tombstones_swept > most ? forget_older_half(set, txn, now_us) : err;
 }
 
 // The later one of two removals counts.
@@ -151,8 +198,10 @@ typedef struct {
     int next;                      // that model is the next one
     uint64_t generation;           // in which searches find what is added
     uint64_t now_us;
-    rg_view_t *view; // to be published; NULL as long as nothing has changed
+    uint64_t forgotten_us; // what was asked for until then is refused
+    rg_view_t *view;       // to be published; NULL as long as nothing has changed
     rg_set_t *set;
+    int has_changed; // what is stored
 } adding_t;
 
 // Returns why an item cannot be added, or NULL.
@@ -170,21 +219,6 @@ static void refuse_item(rg_set_outcome_t *outcome, const char *reason)
     snprintf(outcome->reason, sizeof outcome->reason, "%s", reason);
 }
 
-// Reads all that is stored of an image, as the model of the batch derived it.
-static int read_stored(const adding_t *adding, uint64_t label)
-{
-    rg_store_image_t image;
-    rg_store_value_t value;
-    int err = rg_store_image(adding->txn, label, &image);
-    if (!err)
-        err = rg_store_derived(adding->txn, &image, adding->slot, RG_DERIVED_EMBEDDING,
-                               rg_store_embedding_bytes(adding->model), &value);
-    if (!err)
-        err = rg_store_derived(adding->txn, &image, adding->slot, RG_DERIVED_FEATURES,
-                               rg_store_features_bytes(adding->model), &value);
-    return err ? err : rg_store_thumbnail(adding->txn, &image, &value);
-}
-
 // Returns 1 if the image is stored, sound, and the model has embedded it, 0 if not, or an error. *label: of
 // the image; 0 if it is not stored.
 static int is_embedded(const adding_t *adding, const uint8_t *id, uint64_t *label)
@@ -193,8 +227,9 @@ static int is_embedded(const adding_t *adding, const uint8_t *id, uint64_t *labe
     *label = 0;
     int err = rg_store_find(adding->txn, id, label);
     if (err) return err == RG_ENOENT ? 0 : err;
-    if (rg_store_image(adding->txn, *label, &image) == RG_ENOENT) *label = 0;
-    err = read_stored(adding, *label);
+    err = rg_store_image(adding->txn, *label, &image);
+    if (err == RG_ENOENT) *label = 0;
+    if (!err) err = rg_store_check_image(adding->txn, &image, adding->slot, adding->model);
     return err == RG_ENOENT || err == RG_EFORMAT ? 0 : err ? err : 1;
 }
 
@@ -219,9 +254,7 @@ static rg_view_t *changed_view(adding_t *adding)
 static int delete_old(adding_t *adding, uint64_t label)
 {
     int err = rg_store_delete(adding->txn, label);
-    rg_view_t *view = changed_view(adding);
-    ptrdiff_t row = rg_rows_find(&view->rows, (int64_t)label);
-    if (row >= 0) rg_view_kill(view, (size_t)row);
+    if (!err) err = rg__set_drop_row(adding->set, changed_view(adding), adding->txn, label);
     rg__set_forget_damaged(adding->set, label);
     return err;
 }
@@ -256,12 +289,28 @@ static int find_refusal(const adding_t *adding, const rg_set_item_t *item, uint6
     if (item->asked_us < adding->now_us - TOMBSTONE_US)
         *reason =
             "the request was made more than seven days ago: add it again, or set the clock of the client";
+    else if (item->asked_us <= adding->forgotten_us)
+        *reason =
+            "the request was made before so many removals that not all of them are remembered: add it again";
     int err = rg_store_tombstone(adding->txn, item->id, &removed_us);
     if (!err && item->asked_us <= removed_us)
         *reason =
             "it was removed after the request was made: add it again; if that is refused, set the clocks of "
             "the machines that add and remove";
     return err == RG_ENOENT ? 0 : err;
+}
+
+// Adds an image of the current model unless it is stored and sound. label: of the stored image, or 0. The last
+// one of several additions counts, also if the image is damaged and replaced.
+static int add_or_keep(adding_t *adding, const rg_set_item_t *item, int is_sound, uint64_t label)
+{
+    uint64_t asked_us = request_time(item->asked_us, adding->now_us), before_us = 0;
+    int err = label ? rg_store_asked(adding->txn, item->id, &before_us) : 0;
+    if (!err && !is_sound) err = add_image(adding, item, label);
+    if (asked_us < before_us) asked_us = before_us;
+    if (err || (is_sound && asked_us == before_us)) return err;
+    adding->has_changed = 1;
+    return rg_store_set_asked(adding->txn, item->id, asked_us);
 }
 
 static int add_set_item(adding_t *adding, const rg_set_item_t *item, rg_set_outcome_t *outcome)
@@ -281,8 +330,20 @@ static int add_set_item(adding_t *adding, const rg_set_item_t *item, rg_set_outc
         return 0;
     }
     outcome->fate = embedded ? RG__V1__FATE__DUPLICATE : RG__V1__FATE__ADDED;
-    if (embedded) return 0;
-    return adding->next ? store_derived(adding, item, label) : add_image(adding, item, label);
+    if (!adding->next) return add_or_keep(adding, item, embedded, label);
+    adding->has_changed |= !embedded;
+    return embedded ? 0 : store_derived(adding, item, label);
+}
+
+// For a client that sends an image only if it is not stored.
+static int keep_item(adding_t *adding, const rg_set_item_t *item, rg_set_outcome_t *outcome)
+{
+    uint64_t label;
+    int is_sound = is_embedded(adding, item->id, &label);
+    if (is_sound == RG_EFORMAT) is_sound = 0;
+    if (is_sound < 0) return is_sound;
+    *outcome = (rg_set_outcome_t){.fate = is_sound ? RG__V1__FATE__DUPLICATE : RG__V1__FATE__REFUSED};
+    return is_sound ? add_or_keep(adding, item, 1, label) : 0;
 }
 
 // Commits the batch; switches models if the next one is complete now.
@@ -298,17 +359,18 @@ int rg_set_add(rg_set_t *set, const char *model, const rg_set_item_t *items, siz
                rg_set_outcome_t *outcomes)
 {
     adding_t adding = {.generation = set->state.generation + 1, .now_us = rg_clock_wall_us(), .set = set};
-    size_t added = 0;
-    int err = rg_set_find_model(set, model, &adding.model);
+    int err = 0;
+    adding.model = &set->state.model;
+    if (model) err = rg_set_find_model(set, model, &adding.model);
     if (err) return err;
     adding.next = adding.model == &set->state.next;
     adding.slot = set->state.slot ^ (uint32_t)adding.next;
     err = rg_store_begin_write(set->store, &adding.txn);
-    for (size_t i = 0; i < n && !err; i++) {
-        err = add_set_item(&adding, &items[i], &outcomes[i]);
-        added += outcomes[i].fate == RG__V1__FATE__ADDED;
-    }
-    if (!err && added) err = finish_batch(set, &adding);
+    if (!err) err = rg_store_forgotten(adding.txn, &adding.forgotten_us);
+    for (size_t i = 0; i < n && !err; i++)
+        err = model ? add_set_item(&adding, &items[i], &outcomes[i])
+                    : keep_item(&adding, &items[i], &outcomes[i]);
+    if (!err && adding.has_changed) err = finish_batch(set, &adding);
     rg_view_destroy(&adding.view);
     rg_store_abort(&adding.txn);
     return err;
@@ -322,40 +384,56 @@ typedef struct {
     rg_store_txn_t *txn;
     rg_view_t *view;   // to be published
     uint64_t asked_us; // for the tombstones
-    size_t count;      // of images that were stored
+    rg_set_removal_t done;
 } removing_t;
 
 // Deletes an image from the store and kills its row in the view.
-static int delete_image(removing_t *removing, const uint8_t *id)
+static int delete_image(removing_t *removing, uint64_t label)
 {
-    uint64_t label;
-    int err = rg_store_find(removing->txn, id, &label);
-    if (!err) err = rg_store_delete(removing->txn, label);
-    if (!err) err = put_tombstone(removing->txn, id, removing->asked_us);
-    if (err) return err == RG_ENOENT ? 0 : err;
-    ptrdiff_t row = rg_rows_find(&removing->view->rows, (int64_t)label);
-    if (row >= 0) rg_view_kill(removing->view, (size_t)row);
+    int err = rg_store_delete(removing->txn, label);
+    if (!err) err = rg__set_drop_row(removing->set, removing->view, removing->txn, label);
+    if (err) return err;
     rg__set_forget_damaged(removing->set, label);
-    removing->count++;
+    removing->done.removed++;
     return 0;
 }
 
-int rg_set_remove(rg_set_t *set, const uint8_t *ids, size_t n, uint64_t asked_us, size_t *removed)
+static int remove_id(removing_t *removing, const uint8_t *id)
 {
-    const uint64_t now_us = rg_clock_wall_us(), last_us = now_us + CLOCK_ERROR_US;
+    uint64_t label, added_us;
+    int err = put_tombstone(removing->txn, id, removing->asked_us);
+    if (!err) err = rg_store_find(removing->txn, id, &label);
+    if (!err) err = rg_store_asked(removing->txn, id, &added_us);
+    if (!err && added_us <= removing->asked_us)
+        err = delete_image(removing, label);
+    else if (!err)
+        removing->done.newer++;
+    return err == RG_ENOENT ? 0 : err;
+}
+
+// Searches find the same as before if no image was stored.
+static int finish_removal(removing_t *removing, uint64_t now_us)
+{
+    rg_set_t *set = removing->set;
     rg_store_state_t state = set->state;
-    removing_t removing = {.set = set,
-                           .view = rg_view_copy(set->view),
-                           .asked_us = !asked_us            ? now_us
-                                       : asked_us < last_us ? asked_us
-                                                            : last_us};
-    removing.view->generation = ++state.generation;
+    int err = sweep_tombstones(set, removing->txn, now_us);
+    if (removing->done.removed)
+        removing->view->generation = ++state.generation;
+    else
+        rg_view_destroy(&removing->view);
+    if (!err && removing->done.removed) err = switch_if_complete(set, removing->txn, &state, &removing->view);
+    return err ? err : commit_change(set, &removing->txn, &state, &removing->view);
+}
+
+int rg_set_remove(rg_set_t *set, const uint8_t *ids, size_t n, uint64_t asked_us, rg_set_removal_t *removal)
+{
+    const uint64_t now_us = rg_clock_wall_us();
+    removing_t removing = {
+        .set = set, .view = rg_view_copy(set->view), .asked_us = request_time(asked_us, now_us)};
     int err = rg_store_begin_write(set->store, &removing.txn);
-    for (size_t i = 0; i < n && !err; i++) err = delete_image(&removing, ids + i * RG_ID_SIZE);
-    if (!err && removing.count) err = sweep_tombstones(set, removing.txn, now_us);
-    if (!err && removing.count) err = switch_if_complete(set, removing.txn, &state, &removing.view);
-    if (!err && removing.count) err = commit_change(set, &removing.txn, &state, &removing.view);
-    if (!err) *removed = removing.count;
+    for (size_t i = 0; i < n && !err; i++) err = remove_id(&removing, ids + i * RG_ID_SIZE);
+    if (!err) err = finish_removal(&removing, now_us);
+    if (!err) *removal = removing.done;
     rg_view_destroy(&removing.view);
     rg_store_abort(&removing.txn);
     return err;

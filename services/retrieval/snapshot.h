@@ -9,9 +9,11 @@
 #include "services/retrieval/view.h"
 
 typedef struct rg_snapshot {
-    int64_t *labels; // [rows], ascending; owned
-    size_t rows;
-    rg_index_t *index; // over these rows, owned; NULL if there are no rows or searches are exact
+    uint64_t file_number; // of the file of rows (rows_file.h) that holds the first ones
+    size_t in_file;       // how many of the rows it holds
+    size_t rows;          // that the index covers
+    int64_t *labels;      // [rows - in_file], ascending: those of the others; owned
+    rg_index_t *index;    // over these rows, owned; NULL if there are no rows or searches are exact
 } rg_snapshot_t;
 
 // Writes the index of a view, or the fact that it has none, and syncs the file. RG_EFULL, RG_EIO: the file is

@@ -4,22 +4,28 @@
 //   FOLDER/lock.mdb        LMDB's table of readers
 //   FOLDER/owner.lock      locked by the process that owns the store
 //   FOLDER/compacting/     the copy of a compaction
-//   FOLDER/index.snapshot  belongs to the set (snapshot.c)
+//   FOLDER/suspect         data.mdb has to be checked before it is mapped (store_watch.c)
+//   FOLDER/index.snapshot  belongs to the set (snapshot.c), as does FOLDER/rows.N (rows_file.h)
 //
 //   table          key                  value, followed by its checksum
 //   meta           "state"              version, generation, slot, current and next model (state_head_t)
 //   meta           "next"               the next label, u64
-//   ids            content id, 16 bytes label, u64
+//   meta           "rows"               number of the file of rows, u64
+//   meta           "forgotten"          until when removals are forgotten, us since 1970 (set_change.c)
+//   ids            content id, 16 bytes label, u64; when its last addition was asked for, u64 us since 1970, or missing
 //   by_name        name, label          empty (rg__store_name_key)
 //   images         label                id, name, generation, time, annotated (image_head_t, store_images.c)
 //   thumbnails     label                JPEG
 //   embeddings.S   label                f32 [D]        S: slot, 0 or 1
 //   features.S     label                f16 [h,w,C]
+//   removed        label                empty: an image whose row lies in the file of rows has been removed
 //   tombstones     content id           when its removal was asked for, us since 1970 (set_change.c)
 //
 // The checksum (xxh3-64) covers the table, the key and the value. Every read compares it, so what is read is
 // what was written, also if a damaged page leads to the value of another key. The structure of the pages is
-// checked before LMDB sees them (store_pages.c), because LMDB trusts what it reads.
+// checked before LMDB sees them (store_pages.c), because LMDB trusts what it reads. A large file is checked
+// while it is read already, and before anything is written: a damaged page may end the process, but not lead
+// to a wrong value or to another page being overwritten.
 //
 // Numbers are little-endian, as on the wire; the program runs on little-endian machines only.
 //
@@ -46,7 +52,7 @@
 #include "common/core/file.h"
 #include "common/core/hash.h"
 
-enum { TABLES = 6 + RG_STORE_SLOTS * RG_DERIVED_KINDS };
+enum { TABLES = 7 + RG_STORE_SLOTS * RG_DERIVED_KINDS };
 
 enum { CHECKSUM = sizeof(uint64_t) }; // bytes behind each value
 
@@ -107,6 +113,18 @@ int rg__store_fail(rg_store_t *store, int rc, const char *what)
                    err == RG_EFULL ? "the disk is full" : mdb_strerror(rc));
 }
 
+int rg__store_fail_version(const char *path, uint32_t version)
+{
+    if (version > RG__STORE_VERSION)
+        return rg_fail(
+            RG_EVERSION,
+            "%s: the store has version %u, which a newer version of this program has written: update "
+            "this one, which reads version %d",
+            path, version, RG__STORE_VERSION);
+    return rg_fail(RG_EVERSION, "%s: the store has version %u, but this program reads version %d", path,
+                   version, RG__STORE_VERSION);
+}
+
 // ---- open and close
 
 // A folder that cannot be written is not locked: any number of processes may read it.
@@ -132,7 +150,8 @@ static int lock_store(rg_store_t *store)
 static int open_table(rg_store_t *store, MDB_txn *txn, const char *name, unsigned flags, rg__table_t *table)
 {
     table->seed = rg_hash(name, strlen(name), 0);
-    return mdb_dbi_open(txn, name, flags | (store->read_only ? 0 : MDB_CREATE), &table->dbi);
+    const int may_create = !store->read_only && !rg_store_is_unchecked(store);
+    return mdb_dbi_open(txn, name, flags | (may_create ? MDB_CREATE : 0), &table->dbi);
 }
 
 static int open_derived_tables(rg_store_t *store, MDB_txn *txn)
@@ -148,10 +167,29 @@ static int open_derived_tables(rg_store_t *store, MDB_txn *txn)
     return rc;
 }
 
+// A read-only store of an earlier version does not have the table.
+static int open_removed_table(rg_store_t *store, MDB_txn *txn)
+{
+    int rc = open_table(store, txn, "removed", MDB_INTEGERKEY, &store->removed);
+    if (rc != MDB_NOTFOUND || !store->read_only) return rc;
+    store->removed.dbi = 0;
+    return 0;
+}
+
+// Only tables of a checked file are created.
+static int create_tables_after_check(rg_store_t *store)
+{
+    int err = rg_store_check_pages(store);
+    if (err) return err;
+    atomic_store(&store->check, RG__STORE_CHECKED);
+    return rg__store_open_tables(store);
+}
+
 int rg__store_open_tables(rg_store_t *store)
 {
     MDB_txn *txn;
-    int rc = mdb_txn_begin(store->env, NULL, store->read_only ? MDB_RDONLY : 0, &txn);
+    int may_write = !store->read_only && !rg_store_is_unchecked(store);
+    int rc = mdb_txn_begin(store->env, NULL, may_write ? 0 : MDB_RDONLY, &txn);
     if (rc) return rg__store_fail(store, rc, "open");
     rc = open_table(store, txn, "meta", 0, &store->meta);
     if (!rc) rc = open_table(store, txn, "ids", 0, &store->ids);
@@ -159,11 +197,13 @@ int rg__store_open_tables(rg_store_t *store)
     if (!rc) rc = open_table(store, txn, "images", MDB_INTEGERKEY, &store->images);
     if (!rc) rc = open_table(store, txn, "thumbnails", MDB_INTEGERKEY, &store->thumbnails);
     if (!rc) rc = open_table(store, txn, "tombstones", 0, &store->tombstones);
+    if (!rc) rc = open_removed_table(store, txn);
     if (!rc) rc = open_derived_tables(store, txn);
     if (rc)
         mdb_txn_abort(txn);
     else
         rc = mdb_txn_commit(txn);
+    if (rc == MDB_NOTFOUND && rg_store_is_unchecked(store)) return create_tables_after_check(store);
     return rc ? rg__store_fail(store, rc, "open") : 0;
 }
 
@@ -205,7 +245,7 @@ static int read_version(rg_store_t *store, uint32_t *version)
     if (rc) return rg__store_fail(store, rc, "open");
     rc = mdb_dbi_open(txn, "meta", 0, &meta);
     if (!rc) rc = mdb_get(txn, meta, &key, &value);
-    if (!rc && value.mv_size >= sizeof *version) memcpy(version, value.mv_data, sizeof *version);
+    if (!rc && value.mv_size >= sizeof *version + CHECKSUM) memcpy(version, value.mv_data, sizeof *version);
     mdb_txn_abort(txn);
     return rc && rc != MDB_NOTFOUND ? rg__store_fail(store, rc, "open") : 0;
 }
@@ -215,13 +255,15 @@ static int convert_store(rg_store_t *store)
 {
     uint32_t version;
     int err = read_version(store, &version);
+    if (!err && version > RG__STORE_VERSION) return rg__store_fail_version(store->path, version);
     if (err || version != RG__STORE_PLAIN_VERSION) return err;
     if (store->read_only)
         return rg_fail(RG_EVERSION,
                        "%s: the store has version %u, which is converted at the first start that may write: "
                        "allow writing and start again",
                        store->path, version);
-    err = rg__store_convert(store);
+    if (rg_store_is_unchecked(store)) err = rg_store_check_pages(store);
+    if (!err) err = rg__store_convert(store);
     return err ? err : rg_store_use_copy(store);
 }
 
@@ -235,19 +277,42 @@ static int check_store_version(rg_store_t *store)
     return err;
 }
 
+int rg_store_check(rg_store_t *store)
+{
+    if (!rg_store_is_unchecked(store)) return 0;
+    int err = rg_store_check_pages(store);
+    if (err == RG_EFORMAT) rg__store_suspect(store);
+    if (err) return err;
+    atomic_store(&store->check, RG__STORE_CHECKED);
+    return store->read_only ? 0 : rg__store_repair(store);
+}
+
+int rg_store_is_unchecked(const rg_store_t *store)
+{
+    return atomic_load(&store->check) != RG__STORE_CHECKED;
+}
+
+int rg_store_is_writable(const rg_store_t *store)
+{
+    return !store->read_only && atomic_load(&store->check) != RG__STORE_UNCHECKED;
+}
+
 int rg_store_open(rg_store_t **out, const char *path, size_t map_bytes)
 {
     int err = rg_exists(path) ? 0 : rg_mkdirs_private(path);
     if (err) return err;
     rg_store_t *store = rg_alloc(sizeof *store);
-    *store = (rg_store_t){.path = rg_strdup(path), .map_bytes = map_bytes, .owner = -1};
+    *store = (rg_store_t){.path = rg_strdup(path),
+                          .map_bytes = map_bytes,
+                          .owner = -1,
+                          .suspect = rg_format("%s/suspect", path)};
     err = lock_store(store);
     if (!err) err = rg__store_check_file(store);
     if (!err) err = rg__store_open_env(store, 0);
     if (!err) err = convert_store(store);
     if (!err) err = rg__store_open_tables(store);
     if (!err) err = check_store_version(store);
-    if (!err && !store->read_only) err = rg__store_repair(store);
+    if (!err && !store->read_only && !rg_store_is_unchecked(store)) err = rg__store_repair(store);
     if (err)
         rg_store_close(&store);
     else
@@ -262,6 +327,7 @@ void rg_store_close(rg_store_t **store)
     if ((*store)->env) mdb_env_close((*store)->env);
     if ((*store)->owner >= 0) close((*store)->owner);
     free((*store)->path);
+    free((*store)->suspect);
     free(*store);
     *store = NULL;
 }
@@ -354,7 +420,13 @@ int rg_store_begin_write(rg_store_t *store, rg_store_txn_t **txn)
         return rg_fail(
             RG_EIO, "%s: the folder is read-only, so nothing can be changed: allow writing and start again",
             store->path);
-    return begin_txn(store, 0, txn);
+    const int check = atomic_load(&store->check);
+    if (check == RG__STORE_UNCHECKED)
+        return rg_fail(RG_EBUSY, "%s: the store is still being checked: try again", store->path);
+    int err = begin_txn(store, 0, txn);
+    if (!err && check == RG__STORE_OUTLINED) err = rg__store_touch_begin(*txn);
+    if (err) rg_store_abort(txn);
+    return err;
 }
 
 // A failed commit is taken back, unless the meta page could not be written: then LMDB refuses everything.
@@ -369,6 +441,7 @@ static void look_for_panic(rg_store_t *store)
 int rg_store_commit(rg_store_txn_t **txn)
 {
     if ((*txn)->cursor) mdb_cursor_close((*txn)->cursor);
+    rg__store_touch_end(*txn);
     int rc = mdb_txn_commit((*txn)->txn);
     int err = rc ? rg__store_fail((*txn)->store, rc, "write to") : 0;
     if (err) look_for_panic((*txn)->store);
@@ -381,6 +454,7 @@ void rg_store_abort(rg_store_txn_t **txn)
 {
     if (!*txn) return;
     if ((*txn)->cursor) mdb_cursor_close((*txn)->cursor);
+    rg__store_touch_end(*txn);
     mdb_txn_abort((*txn)->txn);
     free(*txn);
     *txn = NULL;
@@ -418,6 +492,8 @@ int rg__store_put(rg_store_txn_t *txn, const rg__table_t *table, const void *key
                   rg_store_value_t value)
 {
     MDB_val k = {.mv_size = key_size, .mv_data = (void *)key}, v = {.mv_size = value.size + CHECKSUM};
+    int err = txn->touch ? rg__store_touch(txn, table, key, key_size) : 0;
+    if (err) return err;
     int rc = mdb_put(txn->txn, table->dbi, &k, &v, MDB_RESERVE);
     if (rc) return rg__store_fail(txn->store, rc, "write to");
     const uint64_t checksum = checksum_of(table, &k, value.data, value.size);
@@ -429,6 +505,8 @@ int rg__store_put(rg_store_txn_t *txn, const rg__table_t *table, const void *key
 int rg__store_del(rg_store_txn_t *txn, const rg__table_t *table, const void *key, size_t key_size)
 {
     MDB_val k = {.mv_size = key_size, .mv_data = (void *)key};
+    int err = rg__store_may_delete(txn);
+    if (err) return err;
     int rc = mdb_del(txn->txn, table->dbi, &k, NULL);
     return rc && rc != MDB_NOTFOUND ? rg__store_fail(txn->store, rc, "remove from") : 0;
 }
@@ -462,8 +540,7 @@ int rg_store_state(rg_store_txn_t *txn, rg_store_state_t *state)
     const char *path = txn->store->path, *text = (const char *)value.data + sizeof head;
     memcpy(&head, value.data, value.size < sizeof head ? value.size : sizeof head);
     if (value.size >= sizeof head.version && head.version != RG__STORE_VERSION)
-        return rg_fail(RG_EVERSION, "%s: the store has version %u, but this program reads version %d", path,
-                       head.version, RG__STORE_VERSION);
+        return rg__store_fail_version(path, head.version);
     if (value.size < sizeof head || head.slot >= RG_STORE_SLOTS || head.model.name_length > RG_TEXT_MAX ||
         head.next.name_length > RG_TEXT_MAX ||
         value.size != sizeof head + head.model.name_length + head.next.name_length)

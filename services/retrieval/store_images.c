@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/core/hash.h"
 #include "services/retrieval/store_private.h"
@@ -33,20 +34,55 @@ static int fail_damaged(const rg_store_txn_t *txn, const rg_store_image_t *image
 
 // ---- reading images
 
-int rg_store_find(rg_store_txn_t *txn, const uint8_t id[RG_ID_SIZE], uint64_t *label)
+// A value of the table `ids`.
+typedef struct {
+    uint64_t label;
+    uint64_t asked_us; // 0: not known. Entries of earlier versions of this program end before it.
+} id_entry_t;
+
+static int find_entry(rg_store_txn_t *txn, const uint8_t id[RG_ID_SIZE], id_entry_t *entry)
 {
     rg_store_value_t value = {0};
     char hex[2 * RG_ID_SIZE + 1];
     int err = rg__store_get(txn, &txn->store->ids, id, RG_ID_SIZE, &value);
     if (err && err != RG_EFORMAT) return err;
-    if (err || value.size != sizeof *label) {
+    if (err || (value.size != sizeof *entry && value.size != sizeof entry->label)) {
         rg_id_hex(id, hex);
         return rg_fail(RG_EFORMAT,
                        "%s: the entry of id %s is damaged: restart the retrieval service, which mends it",
                        txn->store->path, hex);
     }
-    memcpy(label, value.data, sizeof *label);
+    *entry = (id_entry_t){0};
+    memcpy(entry, value.data, value.size);
     return 0;
+}
+
+int rg_store_find(rg_store_txn_t *txn, const uint8_t id[RG_ID_SIZE], uint64_t *label)
+{
+    id_entry_t entry;
+    int err = find_entry(txn, id, &entry);
+    if (!err) *label = entry.label;
+    return err;
+}
+
+int rg_store_asked(rg_store_txn_t *txn, const uint8_t id[RG_ID_SIZE], uint64_t *asked_us)
+{
+    id_entry_t entry;
+    int err = find_entry(txn, id, &entry);
+    if (!err) *asked_us = entry.asked_us;
+    return err;
+}
+
+int rg_store_find_record(rg_store_txn_t *txn, const uint8_t id[RG_ID_SIZE], uint64_t *label)
+{
+    rg_store_image_t image;
+    for (uint64_t from = 0;; from = image.label + 1) {
+        int err = rg_store_next(txn, from, &image);
+        if (err && err != RG_EFORMAT) return err;
+        if (err || memcmp(image.id, id, RG_ID_SIZE) != 0) continue;
+        *label = image.label;
+        return 0;
+    }
 }
 
 static int fail_record(const rg_store_t *store, uint64_t label)
@@ -199,11 +235,23 @@ int rg_store_thumbnail(rg_store_txn_t *txn, const rg_store_image_t *image, rg_st
     return 0;
 }
 
+int rg_store_check_image(rg_store_txn_t *txn, const rg_store_image_t *image, uint32_t slot,
+                         const rg_store_model_t *model)
+{
+    rg_store_value_t value;
+    int err =
+        rg_store_derived(txn, image, slot, RG_DERIVED_EMBEDDING, rg_store_embedding_bytes(model), &value);
+    if (!err)
+        err = rg_store_derived(txn, image, slot, RG_DERIVED_FEATURES, rg_store_features_bytes(model), &value);
+    return err ? err : rg_store_thumbnail(txn, image, &value);
+}
+
 static int count_damaged(rg_store_txn_t *txn, const rg__table_t *table, uint64_t *count)
 {
     MDB_cursor *cursor;
     MDB_val k, v;
     rg_store_value_t value;
+    if (!table->dbi) return 0;
     int rc = mdb_cursor_open(txn->txn, table->dbi, &cursor);
     if (rc) return rg__store_fail(txn->store, rc, "read");
     while ((rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0)
@@ -219,6 +267,7 @@ int rg_store_count_damaged(rg_store_txn_t *txn, uint32_t slot, uint64_t *count)
     int err = count_damaged(txn, &store->meta, count);
     if (!err) err = count_damaged(txn, &store->names, count);
     if (!err) err = count_damaged(txn, &store->tombstones, count);
+    if (!err) err = count_damaged(txn, &store->removed, count);
     for (int i = 0; i < RG_DERIVED_KINDS && !err; i++)
         err = count_damaged(txn, &store->derived[slot ^ 1][i], count);
     return err;
@@ -280,6 +329,15 @@ int rg_store_put(rg_store_txn_t *txn, rg_store_image_t *image, rg_store_value_t 
     return err;
 }
 
+int rg_store_set_asked(rg_store_txn_t *txn, const uint8_t id[RG_ID_SIZE], uint64_t asked_us)
+{
+    id_entry_t entry;
+    int err = find_entry(txn, id, &entry);
+    if (err) return err;
+    entry.asked_us = asked_us;
+    return rg__store_put(txn, &txn->store->ids, id, RG_ID_SIZE, (rg_store_value_t){&entry, sizeof entry});
+}
+
 int rg_store_put_derived(rg_store_txn_t *txn, uint64_t label, uint32_t slot,
                          const rg_store_value_t values[RG_DERIVED_KINDS])
 {
@@ -291,6 +349,10 @@ int rg_store_put_derived(rg_store_txn_t *txn, uint64_t label, uint32_t slot,
 
 int rg_store_clear_slot(rg_store_txn_t *txn, uint32_t slot)
 {
+    uint64_t count = 0;
+    int err = rg_store_embedded(txn, slot, &count);
+    if (!err && count) err = rg__store_may_delete(txn);
+    if (err) return err;
     int rc = 0;
     for (int i = 0; i < RG_DERIVED_KINDS && !rc; i++)
         rc = mdb_drop(txn->txn, txn->store->derived[slot][i].dbi, 0);
@@ -321,7 +383,8 @@ int rg_store_delete(rg_store_txn_t *txn, uint64_t label)
     rg_store_t *store = txn->store;
     rg_store_image_t image;
     char key[RG__NAME_KEY_SIZE];
-    int err = rg_store_image(txn, label, &image);
+    int err = rg__store_may_delete(txn);
+    if (!err) err = rg_store_image(txn, label, &image);
     if (err == RG_EFORMAT) {
         err = delete_listing(txn, &store->ids, label);
         if (!err) err = delete_listing(txn, &store->names, label);
@@ -335,6 +398,51 @@ int rg_store_delete(rg_store_txn_t *txn, uint64_t label)
         err = rg__store_del(txn, &store->derived[i / RG_DERIVED_KINDS][i % RG_DERIVED_KINDS], &label,
                             sizeof label);
     return err;
+}
+
+// ---- rows
+
+int rg_store_rows_file(rg_store_txn_t *txn, uint64_t *number)
+{
+    rg_store_value_t value = {0};
+    int err = rg__store_get(txn, &txn->store->meta, "rows", 4, &value);
+    *number = 0;
+    if (err == RG_EFORMAT || (!err && value.size != sizeof *number))
+        return rg_fail(RG_EFORMAT, "%s: the number of the file of rows is damaged", txn->store->path);
+    if (!err) memcpy(number, value.data, sizeof *number);
+    return err == RG_ENOENT ? 0 : err;
+}
+
+int rg_store_set_rows_file(rg_store_txn_t *txn, uint64_t number)
+{
+    int rc = mdb_drop(txn->txn, txn->store->removed.dbi, 0);
+    if (rc) return rg__store_fail(txn->store, rc, "write to");
+    return rg__store_put(txn, &txn->store->meta, "rows", 4, (rg_store_value_t){&number, sizeof number});
+}
+
+int rg_store_put_removed(rg_store_txn_t *txn, uint64_t label)
+{
+    return rg__store_put(txn, &txn->store->removed, &label, sizeof label, (rg_store_value_t){"", 0});
+}
+
+int rg_store_list_removed(rg_store_txn_t *txn, void (*fn)(void *self, uint64_t label), void *self)
+{
+    const rg__table_t *table = &txn->store->removed;
+    MDB_cursor *cursor;
+    MDB_val k, v;
+    rg_store_value_t none;
+    if (!table->dbi) return 0;
+    int rc = mdb_cursor_open(txn->txn, table->dbi, &cursor), err = 0;
+    if (rc) return rg__store_fail(txn->store, rc, "read");
+    while (!err && (rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0) {
+        uint64_t label = 0;
+        err = rg__store_check(table, &k, &v, &none);
+        if (!err) memcpy(&label, k.mv_data, sizeof label);
+        if (!err) fn(self, label);
+    }
+    mdb_cursor_close(cursor);
+    if (err) return rg_fail(err, "%s: the list of removed rows is damaged", txn->store->path);
+    return rc == MDB_NOTFOUND ? 0 : rg__store_fail(txn->store, rc, "read");
 }
 
 // ---- tombstones
@@ -353,18 +461,78 @@ int rg_store_tombstone(rg_store_txn_t *txn, const uint8_t id[RG_ID_SIZE], uint64
     return err == RG_EFORMAT || (!err && value.size != sizeof *asked_us) ? RG_ENOENT : err;
 }
 
-int rg_store_drop_tombstones(rg_store_txn_t *txn, uint64_t before_us, uint64_t *left)
+// Calls fn with the time of each tombstone, 0 if it cannot be read. fn returns 1 to delete it.
+static int walk_tombstones(rg_store_txn_t *txn, int (*fn)(void *self, uint64_t asked_us), void *self)
 {
     MDB_cursor *cursor;
     MDB_val k, v;
-    uint64_t asked_us;
     int rc = mdb_cursor_open(txn->txn, txn->store->tombstones.dbi, &cursor);
-    if (rc) return rg__store_fail(txn->store, rc, "remove from");
+    if (rc) return rg__store_fail(txn->store, rc, "read");
     while (!rc && (rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) == 0) {
+        uint64_t asked_us = 0;
         if (v.mv_size >= sizeof asked_us) memcpy(&asked_us, v.mv_data, sizeof asked_us);
-        if (v.mv_size < sizeof asked_us || asked_us < before_us) rc = mdb_cursor_del(cursor, 0);
+        if (fn(self, asked_us)) rc = mdb_cursor_del(cursor, 0);
     }
     mdb_cursor_close(cursor);
-    return rc == MDB_NOTFOUND ? count_entries(txn, &txn->store->tombstones, left)
-                              : rg__store_fail(txn->store, rc, "remove from");
+    return rc == MDB_NOTFOUND ? 0 : rg__store_fail(txn->store, rc, "remove from");
+}
+
+static int is_until(void *self, uint64_t asked_us)
+{
+    return asked_us <= *(const uint64_t *)self;
+}
+
+int rg_store_drop_tombstones(rg_store_txn_t *txn, uint64_t until_us, uint64_t *left)
+{
+    int err = rg__store_may_delete(txn);
+    if (!err) err = walk_tombstones(txn, is_until, &until_us);
+    return err ? err : count_entries(txn, &txn->store->tombstones, left);
+}
+
+typedef struct {
+    uint64_t *time, count;
+} times_t;
+
+static int collect_time(void *self, uint64_t asked_us)
+{
+    times_t *times = self;
+    times->time[times->count++] = asked_us;
+    return 0;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+int rg_store_median_tombstone(rg_store_txn_t *txn, uint64_t *asked_us)
+{
+    uint64_t count = 0;
+    int err = count_entries(txn, &txn->store->tombstones, &count);
+    if (err) return err;
+    times_t times = {.time = rg_alloc((count + 1) * sizeof *times.time)};
+    err = walk_tombstones(txn, collect_time, &times);
+    if (!err) qsort(times.time, times.count, sizeof *times.time, compare_times);
+    if (!err) *asked_us = times.time[times.count / 2];
+    free(times.time);
+    return err;
+}
+
+int rg_store_forgotten(rg_store_txn_t *txn, uint64_t *until_us)
+{
+    rg_store_value_t value = {0};
+    int err = rg__store_get(txn, &txn->store->meta, "forgotten", 9, &value);
+    *until_us = 0;
+    if (!err && value.size == sizeof *until_us) memcpy(until_us, value.data, sizeof *until_us);
+    return err == RG_ENOENT || err == RG_EFORMAT ? 0 : err;
+}
+
+int rg_store_set_forgotten(rg_store_txn_t *txn, uint64_t until_us)
+{
+    uint64_t before_us;
+    int err = rg_store_forgotten(txn, &before_us);
+    if (err || until_us <= before_us) return err;
+    return rg__store_put(txn, &txn->store->meta, "forgotten", 9,
+                         (rg_store_value_t){&until_us, sizeof until_us});
 }

@@ -1,7 +1,9 @@
-// The tables `ids` and `by_name` hold nothing that the image records do not hold. So damage to them is mended
-// when the store is opened: they are written anew from the records. Damage to the other tables cannot be
+// The tables `ids` and `by_name` hold what the image records hold, but for the times of requests in `ids`. So
+// damage to them is mended when the store has been checked: they are written anew from the records, without the
+// times. Damage to the other tables cannot be
 // mended here; images that it concerns are left out (view.c) until somebody adds them again.
 #include <string.h>
+#include <unistd.h>
 
 #include "common/core/err.h"
 #include "common/core/log.h"
@@ -19,21 +21,21 @@ static int is_listed(rg_store_txn_t *txn, const rg_store_image_t *image)
     return err == RG_ENOENT || err == RG_EFORMAT ? 0 : err ? err : 1;
 }
 
-// Counts the readable images, and those that are not listed.
-static int count_unlisted(rg_store_txn_t *txn, uint64_t *images, uint64_t *unlisted)
+int rg__store_compare_lists(rg_store_txn_t *txn, rg__lists_check_t *lists, size_t limit)
 {
     rg_store_image_t image;
-    int err;
-    *images = *unlisted = 0;
-    for (uint64_t from = 0;; from = image.label + 1) {
-        err = rg_store_next(txn, from, &image);
-        if (err == RG_EFORMAT) continue;
-        if (err) return err == RG_ENOENT ? 0 : err;
-        int listed = is_listed(txn, &image);
+    for (size_t i = 0; i < limit; i++) {
+        int err = rg_store_next(txn, lists->from, &image);
+        lists->is_complete = err == RG_ENOENT;
+        if (err == RG_ENOENT) return 0;
+        if (err && err != RG_EFORMAT) return err;
+        lists->from = image.label + 1;
+        int listed = err ? 1 : is_listed(txn, &image);
         if (listed < 0) return listed;
-        ++*images;
-        *unlisted += !listed;
+        lists->images += !err;
+        lists->unlisted += !listed;
     }
+    return 0;
 }
 
 // Enters an image again. An older record of the same id, which was added again while its id was damaged,
@@ -61,20 +63,32 @@ static int rebuild(rg_store_txn_t *txn)
     return err == RG_ENOENT ? 0 : err;
 }
 
-int rg__store_repair(rg_store_t *store)
+static int list_all_again(rg_store_t *store, const rg__lists_check_t *lists)
 {
     rg_store_txn_t *txn = NULL;
-    uint64_t images, unlisted;
-    int err = rg_store_begin_read(store, &txn);
-    if (!err) err = count_unlisted(txn, &images, &unlisted);
-    rg_store_abort(&txn);
-    if (err || !unlisted) return err;
-    err = rg_store_begin_write(store, &txn);
+    int err = rg_store_begin_write(store, &txn);
     if (!err) err = rebuild(txn);
     if (!err) err = rg_store_commit(&txn);
     rg_store_abort(&txn);
     if (!err)
         rg_log(RG_LOG_WARN, "store-repaired", "path=\"%s\" images=%llu lost_from_ids_or_names=%llu",
-               store->path, (unsigned long long)images, (unsigned long long)unlisted);
+               store->path, (unsigned long long)lists->images, (unsigned long long)lists->unlisted);
     return err;
+}
+
+int rg__store_mend(rg_store_t *store, const rg__lists_check_t *lists)
+{
+    if (store->read_only) return 0;
+    unlink(store->suspect);
+    return lists->unlisted ? list_all_again(store, lists) : 0;
+}
+
+int rg__store_repair(rg_store_t *store)
+{
+    rg_store_txn_t *txn = NULL;
+    rg__lists_check_t lists = {0};
+    int err = rg_store_begin_read(store, &txn);
+    if (!err) err = rg__store_compare_lists(txn, &lists, SIZE_MAX);
+    rg_store_abort(&txn);
+    return err ? err : rg__store_mend(store, &lists);
 }

@@ -23,6 +23,7 @@ typedef struct {
     rg_verify_report_t *report;
     const rg_read_view_t *read;
     size_t rows; // rows found alive so far
+    rg_work_t *work;
 } verification_t;
 
 void rg_verify_add_problem(rg_verify_report_t *report, const char *fmt, ...)
@@ -159,14 +160,15 @@ static int measure_recall(verification_t *check)
     return err;
 }
 
-static int check_values(verification_t *check, const atomic_int *stop)
+static int check_values(verification_t *check)
 {
     rg_store_image_t image;
     rg_verify_report_t *report = check->report;
     const rg_read_view_t *read = check->read;
     int err;
     for (uint64_t from = 0;; from = image.label + 1) {
-        if (atomic_load(stop)) return rg_fail(RG_ESTOPPED, "the check was stopped");
+        err = rg_work_step(check->work, "comparing images", report->images, rg_view_count(read->view));
+        if (err) return err;
         err = rg_store_next(read->txn, from, &image);
         if (err && err != RG_EFORMAT) break;
         check_image(check, &image, err);
@@ -178,15 +180,16 @@ static int check_values(verification_t *check, const atomic_int *stop)
     return check_entries(check);
 }
 
-int rg_verify(rg_verify_report_t *report, const rg_read_view_t *read, const atomic_int *stop)
+int rg_verify(rg_verify_report_t *report, const rg_read_view_t *read, rg_work_t *work)
 {
-    verification_t check = {report, read, 0};
+    verification_t check = {report, read, 0, work};
     *report = (rg_verify_report_t){0};
-    int err = rg_store_check_pages(rg_set_store(read->set));
+    int err = rg_work_step(work, "checking pages", 0, 0);
+    if (!err) err = rg_store_check_pages(rg_set_store(read->set));
     if (err == RG_EFORMAT) {
         rg_verify_add_problem(report, "%s", rg_error());
         return 0;
     }
-    if (!err) err = check_values(&check, stop);
+    if (!err) err = check_values(&check);
     return err ? err : measure_recall(&check);
 }

@@ -21,7 +21,7 @@ void rg_verify_add_problem(rg_verify_report_t *report, const char *fmt, ...)
 
 // Checks the structure of the file, then everything that is stored in the generation of the read view. A
 // problem of the data is part of the report, not an error; if the structure is damaged, the values are not
-// read. Damaged images are noted (set.h). RG_ESTOPPED once *stop is nonzero, RG_EIO.
-int rg_verify(rg_verify_report_t *report, const rg_read_view_t *read, const atomic_int *stop);
+// read. Damaged images are noted (set.h). RG_ESTOPPED once the work is stopped, RG_EIO.
+int rg_verify(rg_verify_report_t *report, const rg_read_view_t *read, rg_work_t *work);
 
 #endif

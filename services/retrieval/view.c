@@ -17,6 +17,7 @@ rg_view_t *rg_view_copy(const rg_view_t *of)
 {
     rg_view_t *view = rg_view_new(&of->model, of->generation);
     rg_rows_retain(&view->rows, &of->rows);
+    view->file = rg_rows_file_retain(of->file);
     if (of->index) view->index = rg_index_retain(of->index);
     if (of->alive.words) rg_bitset_copy(&view->alive, &of->alive);
     view->dead = of->dead;
@@ -35,6 +36,7 @@ void rg_view_destroy(rg_view_t **out)
     *out = NULL;
     if (!view || atomic_fetch_sub(&view->owners, 1) > 1) return;
     rg_rows_fini(&view->rows);
+    rg_rows_file_release(&view->file);
     rg_bitset_fini(&view->alive);
     rg_index_destroy(&view->index);
     free(view);
@@ -60,14 +62,6 @@ int rg_view_is_alive(const rg_view_t *view, size_t row)
     return !view->alive.words || rg_bitset_get(&view->alive, row);
 }
 
-ptrdiff_t rg_view_find_id(const rg_view_t *view, const uint8_t id[RG_ID_SIZE])
-{
-    for (size_t row = 0; row < view->rows.count; row++)
-        if (rg_view_is_alive(view, row) && memcmp(rg_rows_at(&view->rows, row).id, id, RG_ID_SIZE) == 0)
-            return (ptrdiff_t)row;
-    return -1;
-}
-
 size_t rg_view_count(const rg_view_t *view)
 {
     return view->rows.count - view->dead;
@@ -79,98 +73,193 @@ size_t rg_view_indexed(const rg_view_t *view)
 }
 
 // ---- loading from the store
+//
+//   rows of the file                           mapped; those of removed images are dead
+//   rows behind them that the snapshot covers  read from the store; its labels say which images they are
+//   rows behind these                          read from the store
 
 rg_image_row_t rg_view_row(const rg_store_image_t *image, const float *vector)
 {
     return (rg_image_row_t){.label = (int64_t)image->label,
                             .added_ms = image->time_ms,
-                            .generation = image->generation,
                             .annotated = image->annotated,
-                            .id = image->id,
-                            .name = image->name,
                             .vector = vector};
 }
 
-// Reads an image as a row; the transaction owns its vector. RG_ENOENT if the model has not embedded the
-// image.
-static int read_image_row(rg_store_txn_t *txn, const rg_store_image_t *image, const rg_store_model_t *model,
-                          uint32_t slot, rg_image_row_t *row)
+// A view while it is loaded.
+typedef struct {
+    const rg_view_source_t *source;
+    rg_view_t *view;
+    const rg_snapshot_t *snapshot; // never NULL
+    uint64_t done, total;          // images looked at, and stored
+    uint64_t embedded;             // images that the model has embedded
+    uint64_t damaged;              // of these, how many were left out
+} loading_t;
+
+static int64_t last_label(const rg_view_t *view)
 {
-    rg_store_value_t embedding;
-    int err =
-        rg_store_derived(txn, image, slot, RG_DERIVED_EMBEDDING, rg_store_embedding_bytes(model), &embedding);
-    if (err) return err;
-    *row = rg_view_row(image, embedding.data);
-    return 0;
+    return view->rows.count ? rg_rows_at(&view->rows, view->rows.count - 1).label : -1;
 }
 
-// Appends dead rows for the labels of the snapshot from *at on that are less than `below`: these images were
-// removed from the store since the snapshot was written. *at moves on.
-static void append_removed(rg_view_t *view, const rg_snapshot_t *snapshot, size_t *at, int64_t below)
+static void kill_removed(void *self, uint64_t label)
 {
-    for (; *at < snapshot->rows && snapshot->labels[*at] < below; ++*at)
-        rg_view_append(view, &(rg_image_row_t){.label = snapshot->labels[*at]});
+    loading_t *loading = self;
+    ptrdiff_t row = rg_rows_find(&loading->view->rows, (int64_t)label);
+    if (row >= 0) rg_view_kill(loading->view, (size_t)row);
 }
 
-// Appends the image of a row. *at: the first row of the snapshot that has not been appended yet.
-static int append_image(rg_view_t *view, const rg_snapshot_t *snapshot, size_t *at, const rg_image_row_t *row)
+static int fail_snapshot(int64_t label)
 {
-    append_removed(view, snapshot, at, row->label);
-    if (*at < snapshot->rows && snapshot->labels[(*at)++] != row->label)
-        return rg_fail(RG_EFORMAT, "the snapshot of the index lacks image %lld: it belongs to another store",
-                       (long long)row->label);
-    rg_view_append(view, row);
-    return 0;
+    return rg_fail(RG_EFORMAT, "the snapshot of the index lacks image %lld: it belongs to another store",
+                   (long long)label);
 }
 
-// Reads the next image as a row. RG_ENOENT after the last one, RG_EFORMAT if it is damaged. *embedded: 0 if
-// the model has not embedded it.
-static int read_next_row(rg_store_txn_t *txn, uint64_t from, const rg_store_model_t *model, uint32_t slot,
-                         rg_store_image_t *image, rg_image_row_t *row, int *embedded)
+// Maps the rows of the file. The labels of the snapshot have to be theirs.
+static int load_file_rows(loading_t *loading)
 {
-    int err = rg_store_next(txn, from, image);
-    if (err) return err;
-    err = read_image_row(txn, image, model, slot, row);
-    *embedded = err != RG_ENOENT;
-    return *embedded ? err : 0;
-}
-
-// Appends all images that the model has embedded, without damaged ones. The first rows are exactly those of
-// the snapshot, because the index finds rows by position.
-static int read_image_rows(rg_view_t *view, rg_store_txn_t *txn, uint32_t slot, const rg_snapshot_t *snapshot,
-                           rg_view_progress_t progress)
-{
-    rg_store_image_t image;
-    rg_image_row_t row;
-    uint64_t from = 0, done = 0, total = 0;
-    size_t at = 0;
-    int embedded = 0, err = rg_store_count(txn, &total);
-    for (; !err; from = image.label + 1) {
-        if (progress.step && done++ % PROGRESS_EVERY == 0) err = progress.step(progress.self, done, total);
-        if (err) return err;
-        err = read_next_row(txn, from, &view->model, slot, &image, &row, &embedded);
-        if (err == RG_ENOENT) break;
-        if (err == RG_EFORMAT && progress.damaged) progress.damaged(progress.self, image.label);
-        if (!err && embedded)
-            err = append_image(view, snapshot, &at, &row);
-        else if (err == RG_EFORMAT)
-            err = 0;
+    const rg_snapshot_t *snapshot = loading->snapshot;
+    rg_view_t *view = loading->view;
+    rg_rows_fini(&view->rows);
+    rg_rows_file_map(view->file, &view->rows);
+    if (snapshot->in_file > view->rows.count ||
+        (snapshot->in_file && snapshot->file_number != rg_rows_file_number(view->file)))
+        return rg_fail(RG_EFORMAT, "the snapshot of the index belongs to other rows");
+    for (size_t row = snapshot->in_file; row < view->rows.count && row < snapshot->rows; row++) {
+        int64_t label = rg_rows_at(&view->rows, row).label;
+        if (label != snapshot->labels[row - snapshot->in_file]) return fail_snapshot(label);
     }
-    if (err == RG_ENOENT) append_removed(view, snapshot, &at, INT64_MAX);
-    return err == RG_ENOENT ? 0 : err;
+    loading->done = view->rows.count;
+    return rg_store_list_removed(loading->source->txn, kill_removed, loading);
 }
 
-int rg_view_load(rg_view_t **out, rg_store_txn_t *txn, const rg_store_state_t *state,
-                 const rg_snapshot_t *snapshot, rg_view_progress_t progress)
+// Appends a row. A chunk that is full then moves to the file, unless it may have dead rows, which the set has
+// to list first. If the file cannot take the chunk, it stays in memory.
+static int append_row(loading_t *loading, const rg_image_row_t *row)
+{
+    rg_view_t *view = loading->view;
+    rg_view_append(view, row);
+    if (!view->file || loading->snapshot->rows || view->rows.count % view->rows.chunk_rows) return 0;
+    int err = rg_rows_file_take(view->file, &view->rows);
+    return err == RG_EFULL ? 0 : err;
+}
+
+// Appends dead rows for the labels of the snapshot, behind the present rows, that are less than `below`: these
+// images were removed from the store since the snapshot was written.
+static int append_removed(loading_t *loading, int64_t below)
+{
+    const rg_snapshot_t *snapshot = loading->snapshot;
+    int err = 0;
+    for (size_t at; (at = loading->view->rows.count) < snapshot->rows && !err;) {
+        const int64_t label = snapshot->labels[at - snapshot->in_file];
+        if (label >= below) break;
+        err = append_row(loading, &(rg_image_row_t){.label = label});
+    }
+    return err;
+}
+
+static int append_image(loading_t *loading, const rg_image_row_t *row)
+{
+    const rg_snapshot_t *snapshot = loading->snapshot;
+    int err = append_removed(loading, row->label);
+    const size_t at = loading->view->rows.count;
+    if (!err && at < snapshot->rows && snapshot->labels[at - snapshot->in_file] != row->label)
+        err = fail_snapshot(row->label);
+    return err ? err : append_row(loading, row);
+}
+
+// Reads the embedding of an image. RG_ENOENT if the model has not embedded it.
+static int load_embedding(const loading_t *loading, const rg_store_image_t *image, rg_store_value_t *value)
+{
+    const rg_view_source_t *source = loading->source;
+    return rg_store_derived(source->txn, image, source->state->slot, RG_DERIVED_EMBEDDING,
+                            rg_store_embedding_bytes(&source->state->model), value);
+}
+
+// Appends the next image, unless the model has not embedded it, or it is damaged. RG_ENOENT after the last
+// one.
+static int load_next_image(loading_t *loading, uint64_t from, rg_store_image_t *image)
+{
+    const rg_view_progress_t *progress = &loading->source->progress;
+    rg_store_value_t embedding;
+    int err = rg_store_next(loading->source->txn, from, image);
+    if (err == RG_ENOENT) return err;
+    if (!err && (err = load_embedding(loading, image, &embedding)) == RG_ENOENT) return 0;
+    if (err == RG_EFORMAT) {
+        loading->damaged++;
+        if (progress->damaged) progress->damaged(progress->self, image->label);
+        return 0;
+    }
+    const rg_image_row_t row = rg_view_row(image, embedding.data);
+    return err ? err : append_image(loading, &row);
+}
+
+static int load_images(loading_t *loading)
+{
+    const rg_view_progress_t *progress = &loading->source->progress;
+    rg_store_image_t image;
+    int err = 0;
+    for (uint64_t from = (uint64_t)(last_label(loading->view) + 1); !err; from = image.label + 1) {
+        if (progress->step && loading->done++ % PROGRESS_EVERY == 0)
+            err = progress->step(progress->self, loading->done, loading->total);
+        if (!err) err = load_next_image(loading, from, &image);
+    }
+    if (err != RG_ENOENT) return err;
+    return append_removed(loading, INT64_MAX);
+}
+
+// An image that was added or removed while another program, or an older version of this one, had the store,
+// or an older copy of the store, shows itself by the number of rows.
+static int compare_counts(const loading_t *loading)
+{
+    if (rg_view_count(loading->view) + loading->damaged == loading->embedded) return 0;
+    return rg_fail(RG_EFORMAT, "the file of rows has other images than the store");
+}
+
+static int load_rows(loading_t *loading)
+{
+    const rg_view_source_t *source = loading->source;
+    int has_file = source->file && rg_rows_file_count(source->file) > 0;
+    int err = rg_store_count(source->txn, &loading->total);
+    if (!err) err = rg_store_embedded(source->txn, source->state->slot, &loading->embedded);
+    if (!err && has_file) err = load_file_rows(loading);
+    if (!err) err = load_images(loading);
+    return err || !has_file ? err : compare_counts(loading);
+}
+
+int rg_view_load(rg_view_t **out, const rg_view_source_t *source)
 {
     static const rg_snapshot_t none = {0};
-    if (!snapshot) snapshot = &none;
-    rg_view_t *view = rg_view_new(&state->model, state->generation);
-    int err = *state->model.name ? read_image_rows(view, txn, state->slot, snapshot, progress) : 0;
-    if (!err && snapshot->index) view->index = rg_index_retain(snapshot->index);
+    loading_t loading = {.source = source, .snapshot = source->snapshot ? source->snapshot : &none};
+    rg_view_t *view = loading.view = rg_view_new(&source->state->model, source->state->generation);
+    view->file = rg_rows_file_retain(source->file);
+    int err = *source->state->model.name ? load_rows(&loading) : 0;
+    if (!err && loading.snapshot->index) view->index = rg_index_retain(loading.snapshot->index);
     if (err)
         rg_view_destroy(&view);
     else
         *out = view;
+    return err;
+}
+
+int rg_view_extend(rg_view_t *view, const rg_view_source_t *source, size_t limit, size_t *added)
+{
+    static const rg_snapshot_t none = {0};
+    loading_t loading = {.source = source, .view = view, .snapshot = &none};
+    rg_store_image_t image;
+    rg_store_value_t embedding;
+    int err = 0;
+    *added = 0;
+    for (uint64_t from = (uint64_t)(last_label(view) + 1); *added < limit && !err; from = image.label + 1) {
+        err = rg_store_next(source->txn, from, &image);
+        if (err == RG_EFORMAT) {
+            err = 0;
+            continue;
+        }
+        if (!err) err = load_embedding(&loading, &image, &embedding);
+        if (err == RG_ENOENT || err == RG_EFORMAT) return 0;
+        const rg_image_row_t row = rg_view_row(&image, embedding.data);
+        if (!err) err = append_row(&loading, &row);
+        *added += !err;
+    }
     return err;
 }

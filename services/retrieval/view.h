@@ -12,6 +12,7 @@
 
 #include "services/retrieval/bitset.h"
 #include "services/retrieval/index.h"
+#include "services/retrieval/rows_file.h"
 #include "services/retrieval/store.h"
 
 typedef struct {
@@ -19,9 +20,10 @@ typedef struct {
     rg_store_model_t model; // of the embeddings; name "": no model yet, and no rows
     uint64_t generation;    // version of the set
     rg_rows_t rows;
-    rg_bitset_t alive; // without words: all rows are alive
-    size_t dead;       // rows that are not alive
-    rg_index_t *index; // over the first rows, or NULL
+    rg_rows_file_t *file; // that takes full chunks; also stands for this numbering of rows; NULL: memory only
+    rg_bitset_t alive;    // without words: all rows are alive
+    size_t dead;          // rows that are not alive
+    rg_index_t *index;    // over the first rows, or NULL
 } rg_view_t;
 
 // new makes an empty view. copy makes a copy that may be changed until it is published.
@@ -40,13 +42,26 @@ typedef struct {
     void *self;
 } rg_view_progress_t;
 
-// Reads all images that the model of the state has embedded into a new view. `snapshot` may be NULL;
-// otherwise its index becomes the index of the view, and images that only the index knows become dead rows.
-// Damaged images are left out. RG_EFORMAT if the snapshot lacks an image that it would have to cover, and the
-// errors of store.h.
+// What a view is loaded from.
 struct rg_snapshot;
-int rg_view_load(rg_view_t **view, rg_store_txn_t *txn, const rg_store_state_t *state,
-                 const struct rg_snapshot *snapshot, rg_view_progress_t progress);
+typedef struct {
+    rg_store_txn_t *txn;
+    const rg_store_state_t *state; // as the transaction sees it, or will see it
+    rg_rows_file_t *file; // the rows that it holds are not read again; takes full chunks. NULL: memory
+    const struct rg_snapshot *snapshot; // or NULL
+    rg_view_progress_t progress;
+} rg_view_source_t;
+
+// Reads all images that the model of the state has embedded into a new view, except those whose rows lie in
+// the file. The index of the snapshot becomes the index of the view, and images that only the index knows
+// become dead rows. Damaged images are left out. RG_EFORMAT if file and store differ in the number of images,
+// or if the snapshot lacks an image that it would have to cover; the errors of store.h.
+int rg_view_load(rg_view_t **view, const rg_view_source_t *source);
+
+// Appends rows for the next images, at most `limit`, up to the first one that the model of the state has not
+// embedded. The view is not published and has no dead rows; its own file takes full chunks. Writes the number of
+// rows to *added. Images whose records are damaged are left out. The errors of store.h.
+int rg_view_extend(rg_view_t *view, const rg_view_source_t *source, size_t limit, size_t *added);
 
 // An image as a row. The row borrows from both.
 rg_image_row_t rg_view_row(const rg_store_image_t *image, const float *vector);
@@ -56,9 +71,6 @@ void rg_view_kill(rg_view_t *view, size_t row);                  // searches do 
 
 int rg_view_is_alive(const rg_view_t *view, size_t row);
 
-// The row of a content id, -1 if no row that is alive has it. Looks at all rows: for ids that the store
-// cannot find because its entry is damaged.
-ptrdiff_t rg_view_find_id(const rg_view_t *view, const uint8_t id[RG_ID_SIZE]);
 size_t rg_view_count(const rg_view_t *view);   // rows that are alive
 size_t rg_view_indexed(const rg_view_t *view); // rows that the index covers
 

@@ -69,6 +69,7 @@ static int read_data_set(const rg_msg_t *reply, rg_batch_dataset_t *dataset)
         snprintf(dataset->attributes.name[i], RG_NAME_SIZE, "%s", body->attributes[i]);
     dataset->annotated = body->annotated;
     dataset->fingerprint = body->fingerprint;
+    dataset->contents = body->contents;
     return 0;
 }
 

@@ -45,6 +45,7 @@ typedef struct {
     rg_names_t attributes; // columns of the labels
     uint32_t annotated;    // training images with labels
     uint64_t fingerprint;
+    uint64_t contents; // hash of the sizes of its files
 } rg_batch_dataset_t;
 
 // Connects, asks for the data set and waits for the loader. RG_ESTOPPED, or the loader's error.

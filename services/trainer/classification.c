@@ -2,14 +2,12 @@
 // annotated attribute.
 #include "common/model/encoders.h"
 #include "common/model/layers.h"
-#include "common/nn/optim.h"
 #include "services/trainer/learner.h"
 
 typedef struct {
     rg_classifier_t net;
     rg_params_t set;
-    const rg_config_t *config; // borrowed, as are backend and ranks
-    rg_backend_t *backend;
+    const rg_config_t *config; // borrowed, as are the ranks
     rg_ranks_t *ranks;
     rg_tape_t *tape;
 } classification_t;
@@ -23,7 +21,7 @@ static void classification_needs(const rg_config_t *config, int images, rg_batch
 static int classification_init(void *state, const rg_learner_spec_t *spec)
 {
     classification_t *self = state;
-    *self = (classification_t){.config = spec->config, .backend = spec->backend, .ranks = spec->ranks};
+    *self = (classification_t){.config = spec->config, .ranks = spec->ranks};
     int err = rg_tape_new(&self->tape, spec->backend);
     if (err) return err;
     rg_params_init(&self->set, "classifier");
@@ -69,12 +67,10 @@ static int classification_step(void *state, const rg_batch_t *batch, rg_rng_t *r
     for (int i = 0; i < n; i++) labels[i] = batch->labels[i];
     rg_learner_average_gradients(tape, self->ranks, set);
     rg_classifier_output_t classes = rg_classify(tape, &self->net, x);
-    rg_losses_add(losses, "classify", rg_loss_bce(tape, classes.logits, labels, 1));
-    int err = rg_ranks_agree(self->ranks, rg_losses_check(losses, iteration));
-    if (err) return err;
-    err = rg_ranks_agree(self->ranks, rg_tape_backward(tape));
-    rg_tape_op(tape, "update");
-    return err ? err : rg_optim_step(self->backend, &self->config->classifier, iteration, &set, 1, NULL);
+    rg_loss_bce(tape, classes.logits, labels, 1, rg_losses_add(losses, tape, "classify"));
+    int err = rg_ranks_agree(self->ranks, rg_tape_backward(tape));
+    return err ? err
+               : rg_learner_update(tape, self->ranks, &self->config->classifier, iteration, &set, 1, losses);
 }
 
 const rg_learner_t rg_classification_learner = {

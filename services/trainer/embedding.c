@@ -3,12 +3,10 @@
 // positives and negatives of the triplets, or the queries and then the images of the ranking.
 #include "services/trainer/embedding.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "common/data/target.h"
 #include "common/model/embedder.h"
-#include "common/nn/optim.h"
 
 int rg_embedding_init(rg_embedding_t *self, rg_model_t *model, rg_backend_t *backend)
 {
@@ -22,13 +20,12 @@ void rg_embedding_fini(rg_embedding_t *self)
 }
 
 // Gradients of the losses recorded on the tape, and the update of R.
-static int update_embedder(rg_embedding_t *self, int iteration, const rg_losses_t *losses)
+static int update_embedder(rg_embedding_t *self, int iteration, rg_losses_t *losses)
 {
     rg_params_t *set = &self->model->set[RG_EMBEDDER];
-    int err = rg_losses_check(losses, iteration);
-    if (!err) err = rg_tape_backward(self->tape);
-    rg_tape_op(self->tape, "update");
-    return err ? err : rg_optim_step(self->backend, &self->model->config.stage2, iteration, &set, 1, NULL);
+    int err = rg_tape_backward(self->tape);
+    return err ? err
+               : rg_learner_update(self->tape, NULL, &self->model->config.stage2, iteration, &set, 1, losses);
 }
 
 // ---- triplets
@@ -109,8 +106,8 @@ static rg_tensor_t *view_edit(rg_embedding_t *self, view_t view, const unsigned 
 
 static view_t view_translate(rg_embedding_t *self, view_t view, rg_tensor_t *code)
 {
-    return view_encode(self,
-                       rg_generate(self->tape, &self->model->generator, view.content, code, view.images));
+    const rg_translate_source_t source = {.content = view.content, .code = code, .own = view.code};
+    return view_encode(self, rg_translate(self->tape, self->model, source, view.images, NULL, NULL));
 }
 
 static view_t view_join(rg_embedding_t *self, view_t a, view_t b)
@@ -153,9 +150,8 @@ int rg_triplet_step(rg_embedding_t *self, const rg_batch_t *batch, const rg_trip
     view_t all = stack_triplets(self, batch, draws);
     rg_tape_resume(self->tape);
     rg_tensor_t *e = rg_embed(self->tape, &self->model->embedder, all.content, all.code, draws->dropout);
-    rg_losses_add(
-        losses, "triplet",
-        rg_loss_triplet(self->tape, e, batch->n, triplet_kinds(config), (float)config->triplet.margin, 1));
+    rg_loss_triplet(self->tape, e, batch->n, triplet_kinds(config), (float)config->triplet.margin, 1,
+                    rg_losses_add(losses, self->tape, "triplet"));
     return update_embedder(self, iteration, losses);
 }
 
@@ -182,51 +178,46 @@ static double share_of_equal(const unsigned char *wanted, const unsigned char *s
     return (double)equal / attributes;
 }
 
-// Returns [n,n]: cosines of the images' content maps, from which the mean over the batch is subtracted.
-static float *compare_contents(const rg_embedding_t *self, const rg_tensor_t *content)
+// The content maps of the images as rows of unit length, after the mean over the batch was subtracted.
+static rg_tensor_t *compared_contents(const rg_embedding_t *self, const rg_tensor_t *content)
 {
+    rg_backend_t *backend = self->backend;
     int n = content->n;
     size_t size = rg_tensor_size(content) / (size_t)n;
-    float *maps = rg_tape_alloc(self->tape, (size_t)n * size * sizeof *maps),
-          *alike = rg_tape_alloc(self->tape, (size_t)n * (size_t)n * sizeof *alike);
-    for (size_t e = 0; e < size; e++) {
-        float mean = 0;
-        for (size_t i = 0; i < (size_t)n; i++) mean += content->data[i * size + e] / (float)n;
-        for (size_t i = 0; i < (size_t)n; i++) maps[i * size + e] = content->data[i * size + e] - mean;
-    }
-    rg_tensor_t *rows = rg_tape_input(self->tape, n, 1, 1, (int)size, maps),
-                *units = rg_unit(self->tape, rows);
-    self->backend->gemm(0, 1, n, n, (int)size, 1, units->data, units->data, 0, alike);
-    return alike;
+    float *less_mean = rg_tape_alloc(self->tape, (size_t)n * (size_t)n * sizeof *less_mean);
+    for (int i = 0; i < n * n; i++) less_mean[i] = (float)(i / n == i % n) - 1 / (float)n;
+    rg_tensor_t *left = rg_tape_input(self->tape, n, 1, 1, n, less_mean),
+                *rows = rg_tape_tensor(self->tape, n, 1, 1, (int)size);
+    backend->gemm(backend, 0, 0, n, (int)size, n, 1, left->data, content->data, 0, rows->data);
+    return rg_unit(self->tape, rows);
 }
 
-// row [n]: the wanted chances of the images to be ranked first for the query of image `own`; they sum to 1.
-static void fill_relevance(const rg_config_t *config, const rg_batch_t *batch, const unsigned char *wanted,
-                           int own, const float *alike, float *row)
+// row [n]: by labels, how much the images are wanted for the query of image `own`, which is not wanted itself.
+static void fill_wanted(const rg_config_t *config, const rg_batch_t *batch, const unsigned char *wanted,
+                        int own, float *row)
 {
+    static const float NEVER = -1e30f;
     int attributes = config->data.attributes.count;
-    double sum = 0;
     for (int j = 0; j < batch->n; j++) {
         double shown = share_of_equal(wanted, batch->labels + j * attributes, attributes);
-        row[j] = j == own ? 0
-                          : (float)exp(config->ranking.sharpness * (shown - 1) +
-                                       config->ranking.content * (double)(alike[j] - 1));
-        sum += (double)row[j];
+        row[j] = j == own ? NEVER : (float)(config->ranking.sharpness * shown);
     }
-    for (int j = 0; j < batch->n; j++) row[j] = (float)((double)row[j] / sum);
 }
 
-static float *relevance_of(const rg_embedding_t *self, const rg_batch_t *batch,
-                           const rg_ranking_draws_t *draws, const rg_tensor_t *content)
+// [n,n]: for each query the wanted chances of the images to be ranked first; they sum to 1.
+static rg_tensor_t *relevance_of(const rg_embedding_t *self, const rg_batch_t *batch,
+                                 const rg_ranking_draws_t *draws, const rg_tensor_t *content)
 {
     const rg_config_t *config = &self->model->config;
-    size_t n = (size_t)batch->n;
-    const float *alike = compare_contents(self, content);
-    float *rows = rg_tape_alloc(self->tape, n * n * sizeof *rows);
-    for (int i = 0; i < batch->n; i++)
-        fill_relevance(config, batch, draws->wanted + i * config->data.attributes.count, i,
-                       alike + (size_t)i * n, rows + (size_t)i * n);
-    return rows;
+    rg_backend_t *backend = self->backend;
+    int n = batch->n, attributes = config->data.attributes.count;
+    float *wanted = rg_tape_alloc(self->tape, (size_t)n * (size_t)n * sizeof *wanted);
+    for (int i = 0; i < n; i++) fill_wanted(config, batch, draws->wanted + i * attributes, i, wanted + i * n);
+    rg_tensor_t *rows = compared_contents(self, content),
+                *score = rg_tape_input(self->tape, n, 1, 1, n, wanted);
+    backend->gemm(backend, 0, 1, n, n, rows->c, (float)config->ranking.content, rows->data, rows->data, 1,
+                  score->data);
+    return rg_softmax(self->tape, score);
 }
 
 // The source's own code, with the wanted components in the dimensions that change.
@@ -258,10 +249,10 @@ int rg_ranking_step(rg_embedding_t *self, const rg_batch_t *batch, const rg_rank
                 *codes = rg_stack(
                     tape, rg_query_code(tape, &model->embedder, ranking_code(self, batch, draws, code)),
                     code);
-    const float *wanted = relevance_of(self, batch, draws, content);
+    const rg_tensor_t *wanted = relevance_of(self, batch, draws, content);
     rg_tape_resume(tape);
     rg_tensor_t *e = rg_embed(tape, &model->embedder, both, codes, draws->dropout);
-    rg_losses_add(losses, "ranking", rg_loss_ranking(tape, e, model->embedder.scale, wanted, 1));
+    rg_loss_ranking(tape, e, model->embedder.scale, wanted, 1, rg_losses_add(losses, tape, "ranking"));
     return update_embedder(self, iteration, losses);
 }
 

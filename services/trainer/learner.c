@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "common/core/err.h"
+#include "common/nn/optim.h"
 
 const rg_learner_t *rg_learner_find(enum rg_stage stage, const rg_config_t *config)
 {
@@ -19,21 +20,26 @@ const rg_learner_t *rg_learner_find(enum rg_stage stage, const rg_config_t *conf
 
 // ---- losses
 
-void rg_losses_add(rg_losses_t *losses, const char *name, double value)
+double *rg_losses_add(rg_losses_t *losses, rg_tape_t *tape, const char *name)
 {
+    double *scalar = rg_tape_scalar(tape);
     assert(losses->n < RG_LOSSES_MAX);
     losses->item[losses->n].name = name;
-    losses->item[losses->n].value = value;
+    losses->item[losses->n].scalar = scalar;
+    losses->item[losses->n].value = 0;
     losses->n++;
+    return scalar;
 }
 
-int rg_losses_check(const rg_losses_t *losses, int iteration)
+int rg_losses_check(rg_losses_t *losses, int iteration)
 {
-    for (int i = 0; i < losses->n; i++)
-        if (!isfinite(losses->item[i].value))
-            return rg_fail(RG_ENUMERIC, "loss %s is not finite at iteration %d", losses->item[i].name,
-                           iteration);
-    return 0;
+    int bad = -1;
+    for (int i = losses->n - 1; i >= 0; i--) {
+        losses->item[i].value = *losses->item[i].scalar;
+        if (!isfinite(losses->item[i].value)) bad = i;
+    }
+    if (bad < 0) return 0;
+    return rg_fail(RG_ENUMERIC, "loss %s is not finite at iteration %d", losses->item[bad].name, iteration);
 }
 
 // ---- gradients of several ranks
@@ -57,4 +63,19 @@ void rg_learner_average_gradients(rg_tape_t *tape, rg_ranks_t *ranks, const rg_p
     average_ctx_t *op = rg_tape_alloc(tape, sizeof *op);
     *op = (average_ctx_t){ranks, set};
     rg_tape_record(tape, NULL, begin_average, op);
+}
+
+// ---- the update
+
+int rg_learner_update(rg_tape_t *tape, rg_ranks_t *ranks, const rg_train_config_t *train, int iteration,
+                      rg_params_t *const *sets, int n, rg_losses_t *losses)
+{
+    rg_backend_t *backend = rg_tape_backend(tape);
+    double *squares = rg_tape_scalar(tape);
+    rg_tape_op(tape, "update");
+    rg_optim_norm(backend, sets, n, squares);
+    int err = rg_tape_read_scalars(tape);
+    if (!err) err = rg_losses_check(losses, iteration);
+    err = rg_ranks_agree(ranks, err);
+    return err ? err : rg_optim_step(backend, train, iteration, sets, n, sqrt(*squares));
 }

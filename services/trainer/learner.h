@@ -23,15 +23,18 @@ enum { RG_LOSSES_MAX = 16 };
 typedef struct {
     int n;
     struct {
-        const char *name; // static
-        double value;     // unweighted
+        const char *name;     // static
+        const double *scalar; // of a tape of the step
+        double value;         // unweighted; 0 before rg_losses_check
     } item[RG_LOSSES_MAX];
 } rg_losses_t;
 
-void rg_losses_add(rg_losses_t *losses, const char *name, double value);
+// A new loss; returns the scalar of the tape to which its value shall be added.
+double *rg_losses_add(rg_losses_t *losses, rg_tape_t *tape, const char *name);
 
-// RG_ENUMERIC naming the loss if one is not finite.
-int rg_losses_check(const rg_losses_t *losses, int iteration);
+// Takes the values from the scalars, which the tapes have read (rg_tape_read_scalars). RG_ENUMERIC naming the loss if
+// one is not finite.
+int rg_losses_check(rg_losses_t *losses, int iteration);
 
 // ---- learners
 
@@ -75,5 +78,11 @@ const rg_learner_t *rg_learner_find(enum rg_stage stage, const rg_config_t *conf
 // back here: their mean over the ranks is begun then (rg_ranks_begin_mean), while the pass goes on. Does
 // nothing for frozen sets, or without ranks.
 void rg_learner_average_gradients(rg_tape_t *tape, rg_ranks_t *ranks, const rg_params_t *set);
+
+// Ends a step whose gradients are complete: waits for the scalars of the tape, checks the losses, and updates n sets
+// (rg_optim_step). All ranks call it, and return the error of any of them. RG_ENUMERIC, or the device's error; nothing
+// was updated then.
+int rg_learner_update(rg_tape_t *tape, rg_ranks_t *ranks, const rg_train_config_t *train, int iteration,
+                      rg_params_t *const *sets, int n, rg_losses_t *losses);
 
 #endif

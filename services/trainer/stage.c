@@ -21,6 +21,7 @@
 #include "common/core/hash.h"
 #include "common/core/log.h"
 #include "common/model/checkpoint.h"
+#include "common/nn/opencl.h"
 #include "common/nn/optim.h"
 #include "common/wire/json.h"
 #include "services/trainer/learner.h"
@@ -85,6 +86,14 @@ static int start_from(run_t *run, enum rg_stage earlier)
 
 static int save_checkpoint(run_t *run);
 
+// The checkpoint notes that the data set is another one from this iteration on.
+static void add_data_set(run_t *run)
+{
+    rg_data_sets_t *sets = &run->info.data_sets;
+    sets->item[sets->n].fingerprint = run->data.fingerprint;
+    sets->item[sets->n++].from = run->info.iteration;
+}
+
 // The data set is not that of the checkpoint any more. If the user accepts it, the checkpoint is saved at once
 // with a note of the iteration from which the new one counts: resuming gives the weights of uninterrupted
 // training from there on.
@@ -99,10 +108,26 @@ static int accept_data(run_t *run)
     if (sets->n == RG_DATA_SETS_MAX)
         return rg_fail(RG_ELIMIT, "%s: the data set was changed %d times already: use --restart",
                        run->checkpoint, RG_DATA_SETS_MAX - 1);
-    sets->item[sets->n].fingerprint = run->info.fingerprint = run->data.fingerprint;
-    sets->item[sets->n++].from = run->info.iteration;
+    run->info.fingerprint = run->data.fingerprint;
+    run->info.contents = run->data.contents;
+    add_data_set(run);
     rg_log(RG_LOG_WARN, "data-accepted", "stage=%s iteration=%llu fingerprint=%016llx", run->name,
            (unsigned long long)run->info.iteration, (unsigned long long)run->data.fingerprint);
+    return save_checkpoint(run);
+}
+
+// Files of the same data set were replaced: training goes on with them. A checkpoint of before they were noted
+// knows no contents.
+static int note_contents(run_t *run)
+{
+    const uint64_t before = run->info.contents;
+    if (before == run->data.contents || run->info.iteration == run->info.iterations) return 0;
+    run->info.contents = run->data.contents;
+    if (!before || run->info.data_sets.n == RG_DATA_SETS_MAX) return 0;
+    add_data_set(run);
+    rg_log(RG_LOG_WARN, "data-changed",
+           "stage=%s iteration=%llu reason=\"files of the data set were replaced\"", run->name,
+           (unsigned long long)run->info.iteration);
     return save_checkpoint(run);
 }
 
@@ -144,7 +169,7 @@ static int resume_stage(run_t *run)
     info.iterations = run->info.iterations;
     run->info = info;
     run->saved = info.iteration;
-    return info.fingerprint == run->data.fingerprint ? 0 : accept_data(run);
+    return info.fingerprint == run->data.fingerprint ? note_contents(run) : accept_data(run);
 }
 
 // Where training begins: at the checkpoint, at the stage before, or at the initial weights.
@@ -153,6 +178,7 @@ static int stage_begin(run_t *run)
     const enum rg_stage before = rg_stage_before(run->stage, run->config);
     run->info = (rg_checkpoint_info_t){.iterations = (uint64_t)run->train->iterations,
                                        .fingerprint = run->data.fingerprint,
+                                       .contents = run->data.contents,
                                        .data_sets = {.n = 1, .item = {{run->data.fingerprint, 0}}},
                                        .attributes =
                                            run->model ? run->config->data.attributes : run->data.attributes};
@@ -197,14 +223,38 @@ static int open_learner(run_t *run)
     return run->learner->init(run->state, &spec);
 }
 
+static int open_backend(run_t *run)
+{
+    int err = rg_device_backend_new(&run->backend, run->config);
+    if (!err && run->ranks && run->backend->apart)
+        return rg_fail(RG_ECONFIG, "device: several ranks train with `device: cpu` only");
+    if (!err && run->backend->apart)
+        rg_log(RG_LOG_INFO, "device", "stage=%s device=%s", run->name, run->config->device);
+    return err;
+}
+
+// Says what decides how much memory a device needs.
+static int explain_memory(const run_t *run, int err)
+{
+    const rg_config_t *config = run->config;
+    if (err != RG_ELIMIT || !run->backend->apart) return err;
+    return rg_fail(
+        err, "%s, for %s.batch %d, data.img_size %d, model.gf %d and model.df %d: lower one of these",
+        rg_error(), run->name, run->train->batch, config->data.img_size, config->model.gf, config->model.df);
+}
+
 // Networks and their state, as far as a rank has them by itself.
 static int open_training(run_t *run)
 {
     int err = is_rank0(run) ? open_files(run) : 0;
-    if (!err) err = rg_cpu_backend_new(&run->backend, run->config->precision == RG_PRECISION_BF16);
+    if (!err) err = open_backend(run);
     if (!err) err = rg_batch_stream_open(&run->batches, run->config, run->stop, &run->data);
     if (!err && run->data.annotated == 0)
-        err = rg_fail(RG_ENOENT, "%s: no annotated training images", run->config->data.root);
+        err =
+            rg_fail(RG_ENOENT,
+                    "%s: no annotated training images: training needs labels (a folder per class, or a file "
+                    "named by data.list); rg-ctl add-images takes images without them",
+                    run->config->data.root);
     if (!err) err = open_learner(run);
     if (!err && is_rank0(run)) err = stage_begin(run);
     return err;
@@ -312,7 +362,9 @@ static int save_checkpoint(run_t *run)
     rg_params_t *sets[RG_PARTS];
     int n = run->learner->sets(run->state, sets);
     rg_train_progress_set_state(run->progress, "saving", NULL);
-    int err = rg_checkpoint_advance(run->checkpoint, run->config, sets, n, &run->info, run->saved == 0);
+    int err = 0;
+    for (int i = 0; i < n && !err; i++) err = rg_params_pull(sets[i]);
+    if (!err) err = rg_checkpoint_advance(run->checkpoint, run->config, sets, n, &run->info, run->saved == 0);
     if (err) return err;
     run->saved = run->info.iteration;
     rg_log(RG_LOG_INFO, "checkpoint", "stage=%s iteration=%llu path=%s", run->name,
@@ -390,12 +442,21 @@ static int fail_diverged(const run_t *run, int err)
         run->train->clip);
 }
 
+// The weights are on a device that does not answer any more, so the checkpoint on the disk counts.
+static int fail_device(const run_t *run, int err)
+{
+    if (run->saved == 0) return rg_fail(err, "%s; %s saved no checkpoint yet", rg_error(), run->name);
+    return rg_fail(err, "%s; the checkpoint of iteration %llu counts: the same command goes on from there",
+                   rg_error(), (unsigned long long)run->saved);
+}
+
 // Saves what this run changed since the last save, then returns err with a sentence that says so.
 static int end_early(run_t *run, int err)
 {
     const unsigned long long iteration = (unsigned long long)run->info.iteration;
     rg_failure_t failure = {0};
     if (err == RG_ENUMERIC) return fail_diverged(run, err);
+    if (rg_backend_error(run->backend)) return fail_device(run, explain_memory(run, err));
     if (!is_rank0(run)) return err;
     rg_failure_keep(&failure, err);
     int unsaved = run->throughput.iterations > 0 && run->saved != run->info.iteration;
@@ -456,6 +517,9 @@ static char *report_json(run_t *run)
         json_object_set_new(object, "profile", rg_profile_json(run->watch, run->throughput.iterations));
         json_object_set_new(object, "tape_memory_mib",
                             json_real((double)rg_tape_peak_bytes(run->tape) / (1 << 20)));
+        if (run->backend->apart)
+            json_object_set_new(object, "device_memory_mib",
+                                json_real((double)rg_opencl_counts(run->backend).peak_bytes / (1 << 20)));
     }
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(6));
     json_decref(object);

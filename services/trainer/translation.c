@@ -31,7 +31,6 @@
 #include "common/core/err.h"
 #include "common/model/discriminator.h"
 #include "common/model/encoders.h"
-#include "common/nn/optim.h"
 
 int rg_translation_init(rg_translation_t *self, rg_model_t *model, rg_backend_t *backend,
                         const rg_train_config_t *train, const rg_loss_weights_t *weight,
@@ -41,8 +40,12 @@ int rg_translation_init(rg_translation_t *self, rg_model_t *model, rg_backend_t 
         .model = model, .train = train, .weight = weight, .retriever = retriever, .backend = backend};
     int err = rg_tape_new(&self->tape, backend);
     if (!err) err = rg_tape_new(&self->tape_d, backend);
-    if (model->set[RG_DISCRIMINATOR].m)
-        self->before = rg_alloc(3 * model->set[RG_DISCRIMINATOR].count * sizeof *self->before);
+    if (model->set[RG_DISCRIMINATOR].m) {
+        size_t size = 3 * model->set[RG_DISCRIMINATOR].count * sizeof *self->before;
+        self->before = rg_alloc(size);
+        int covered = rg_backend_cover(backend, self->before, size);
+        if (!err && covered < 0) err = covered;
+    }
     if (!err && weight->perceptual > 0)
         err = rg_perceptual_init(&self->perceptual, weight->vgg16, model->config.data.img_size);
     if (err) rg_translation_fini(self);
@@ -54,6 +57,7 @@ void rg_translation_fini(rg_translation_t *self)
     rg_tape_destroy(&self->tape);
     rg_tape_destroy(&self->tape_d);
     rg_perceptual_fini(&self->perceptual);
+    if (self->before) rg_backend_release(self->backend, self->before);
     free(self->before);
     self->before = NULL;
 }
@@ -79,7 +83,7 @@ typedef struct {
     rg_tensor_t *fake_content;                     // [T] E_c(fake)
     rg_decode_t decode_back;                       // [T] of cycle
     rg_tensor_t *cycle;                            // [T] G(E_c(fake), z)
-    double real_adversarial, real_classify;        // D's losses on x
+    double *adversarial;                           // D's loss, a scalar of its tape
 } iteration_t;
 
 // The rows of an array of `bytes`, [n,width], for T targets: target i has row i % n.
@@ -173,6 +177,12 @@ static rg_tensor_t *images_input(rg_tape_t *tape, const rg_model_t *model, int n
     return rg_tape_input(tape, n, side, side, 3, pixels);
 }
 
+// x's data without its graph.
+static rg_tensor_t *same_images(rg_tape_t *tape, const rg_tensor_t *x)
+{
+    return rg_tape_view(tape, x->n, x->h, x->w, x->c, x->data);
+}
+
 // [T] from [n]
 static rg_tensor_t *for_targets(rg_tape_t *tape, const iteration_t *it, rg_tensor_t *x)
 {
@@ -229,6 +239,15 @@ static rg_decode_t ask_neighbours(rg_translation_t *self, const iteration_t *it,
     return rg_translate_ask(self->tape, self->model, source, self->retriever, exclude);
 }
 
+// How many of the targets, counted from the first, may get another code than their own.
+static int count_changed(const rg_translation_t *self, const iteration_t *it)
+{
+    int rows = it->targets, width = rg_code_width(&self->model->config);
+    const unsigned char *keep = it->draws->keep;
+    while (rows > 0 && !memchr(keep + (rows - 1) * width, 0, (size_t)width)) rows--;
+    return rows;
+}
+
 // The translations and the reconstructions are one decode of T + n images.
 static void ask_for_images(rg_translation_t *self, iteration_t *it)
 {
@@ -238,7 +257,7 @@ static void ask_for_images(rg_translation_t *self, iteration_t *it)
                        (rg_translate_source_t){.content = rg_stack(tape, it->own_content, it->content),
                                                .code = rg_stack(tape, it->wanted, it->code.mean),
                                                .own = rg_stack(tape, it->own_code, it->code.mean),
-                                               .image = rg_stack(tape, it->sources, it->x)});
+                                               .changed = count_changed(self, it)});
 }
 
 static void decode_images(rg_translation_t *self, iteration_t *it)
@@ -249,6 +268,8 @@ static void decode_images(rg_translation_t *self, iteration_t *it)
     rg_tensor_t *y = rg_translate_finish(tape, self->model, &it->decode);
     it->fake = rg_rows(tape, y, 0, it->targets);
     it->recon = rg_rows(tape, y, it->targets, it->batch->n);
+    if (self->model->config.model.detail)
+        it->fake = rg_keep_detail(tape, it->fake, for_targets(tape, it, it->recon), it->sources);
     it->wanted = rg_rows(tape, it->decode.code, 0, it->targets); // as the decoder changed it
 }
 
@@ -258,8 +279,7 @@ static void ask_for_cycle(rg_translation_t *self, iteration_t *it)
     it->fake_content = rg_content_encode(self->tape, &self->model->content, it->fake);
     it->decode_back = ask_neighbours(
         self, it,
-        (rg_translate_source_t){
-            .content = it->fake_content, .code = it->own_code, .own = it->own_code, .image = it->fake});
+        (rg_translate_source_t){.content = it->fake_content, .code = it->own_code, .own = it->own_code});
 }
 
 static void decode_cycle(rg_translation_t *self, iteration_t *it)
@@ -269,17 +289,17 @@ static void decode_cycle(rg_translation_t *self, iteration_t *it)
 
 // ---- 4, 7, 9: the step of D
 
-// The real/fake game and attribute classification, summed over D's scales.
+// The real/fake game and attribute classification, summed over D's scales. labels NULL: no classification.
 static void judge_images(rg_tape_t *tape, const rg_model_t *model, rg_tensor_t *x, int wanted,
                          const float *labels, const rg_loss_weights_t *weight, double *adversarial,
                          double *classify)
 {
     const rg_discriminator_t *net = &model->discriminator;
     rg_discriminator_output_t verdict = rg_discriminate(tape, net, x);
-    *adversarial += rg_loss_adversarial(tape, net, &verdict, (enum rg_gan)weight->gan, wanted,
-                                        (float)weight->adversarial);
+    rg_loss_adversarial(tape, net, &verdict, (enum rg_gan)weight->gan, wanted, (float)weight->adversarial,
+                        adversarial);
     for (int s = 0; labels && s < net->scales; s++)
-        *classify += rg_loss_bce(tape, verdict.logits[s], labels, (float)weight->classify);
+        rg_loss_bce(tape, verdict.logits[s], labels, (float)weight->classify, classify);
 }
 
 static float *float_labels(rg_tape_t *tape, const unsigned char *labels, int n)
@@ -297,28 +317,23 @@ static void judge_real(rg_translation_t *self, iteration_t *it)
     rg_tape_reset(tape);
     rg_tensor_t *real = images_input(tape, self->model, batch->n, batch->pixels);
     const float *labels = float_labels(tape, batch->labels, batch->n * batch->columns);
-    judge_images(tape, self->model, real, 1, labels, self->weight, &it->real_adversarial, &it->real_classify);
+    it->adversarial = rg_losses_add(it->losses, tape, "d_adversarial");
+    judge_images(tape, self->model, real, 1, labels, self->weight, it->adversarial,
+                 rg_losses_add(it->losses, tape, "d_classify"));
     int err = rg_tape_backward(tape);
     if (err) rg_tape_fail(self->tape, err);
 }
 
 // D's losses on the translations, of which it sees the pixels only.
-static int judge_fake(rg_translation_t *self, iteration_t *it)
+static void judge_fake(rg_translation_t *self, iteration_t *it)
 {
     rg_tape_t *tape = self->tape_d;
-    double adversarial = it->real_adversarial;
-    rg_tensor_t *fake = images_input(tape, self->model, it->targets, it->fake->data);
-    judge_images(tape, self->model, fake, 0, NULL, self->weight, &adversarial, NULL);
-    rg_losses_add(it->losses, "d_adversarial", adversarial);
-    rg_losses_add(it->losses, "d_classify", it->real_classify);
+    rg_tensor_t *fake = same_images(tape, it->fake);
+    judge_images(tape, self->model, fake, 0, NULL, self->weight, it->adversarial, NULL);
     if (self->weight->gan == RG_GAN_WGAN_GP)
-        rg_losses_add(
-            it->losses, "d_penalty",
-            rg_loss_gradient_penalty(tape, &self->model->discriminator,
-                                     images_input(tape, self->model, it->targets, it->sources->data), fake,
-                                     it->draws->mix, (float)self->weight->penalty));
-    int err = rg_tape_interrupted(self->tape);
-    return err ? err : rg_losses_check(it->losses, it->number);
+        rg_loss_gradient_penalty(tape, &self->model->discriminator, same_images(tape, it->sources), fake,
+                                 it->draws->mix, (float)self->weight->penalty,
+                                 rg_losses_add(it->losses, tape, "d_penalty"));
 }
 
 // The rest of D's gradients. An error of the tape stays there until the ranks agree before the update.
@@ -330,26 +345,27 @@ static void learn_discriminator(rg_translation_t *self)
 
 static void keep_discriminator(const rg_translation_t *self, const rg_params_t *set)
 {
+    rg_backend_t *backend = self->backend;
     const float *blocks[] = {set->value, set->m, set->v};
     for (size_t i = 0; i < 3; i++)
-        memcpy(self->before + i * set->count, blocks[i], set->count * sizeof *self->before);
+        backend->copy(backend, self->before + i * set->count, blocks[i], set->count);
 }
 
 static void undo_discriminator(const rg_translation_t *self)
 {
     rg_params_t *set = &self->model->set[RG_DISCRIMINATOR];
+    rg_backend_t *backend = self->backend;
     float *const blocks[] = {set->value, set->m, set->v};
     for (size_t i = 0; i < 3; i++)
-        memcpy(blocks[i], self->before + i * set->count, set->count * sizeof *self->before);
-    rg_params_changed(set);
+        backend->copy(backend, blocks[i], self->before + i * set->count, set->count);
+    rg_params_updated(set);
 }
 
-static int update_discriminator(rg_translation_t *self, int iteration)
+static int update_discriminator(rg_translation_t *self, const iteration_t *it)
 {
     rg_params_t *set = &self->model->set[RG_DISCRIMINATOR];
-    rg_tape_op(self->tape, "update");
     keep_discriminator(self, set);
-    return rg_optim_step(self->backend, self->train, iteration, &set, 1, NULL);
+    return rg_learner_update(self->tape_d, self->ranks, self->train, it->number, &set, 1, it->losses);
 }
 
 // ---- 10: the step of G
@@ -367,12 +383,12 @@ static void read_back_codes(rg_translation_t *self, const iteration_t *it)
     if (isometry) images_read = rg_stack(tape, images_read, rg_rows(tape, it->recon, 0, latent));
     rg_tensor_t *codes = rg_attribute_encode(tape, encoder, images_read);
     rg_tensor_t *of_fake = rg_rows(tape, codes, 0, latent), *wanted = rg_rows(tape, it->wanted, 0, latent);
-    rg_losses_add(it->losses, "attribute", rg_loss_l1(tape, of_fake, wanted, (float)self->weight->attribute));
+    rg_loss_l1(tape, of_fake, wanted, (float)self->weight->attribute,
+               rg_losses_add(it->losses, tape, "attribute"));
     if (isometry)
-        rg_losses_add(it->losses, "isometry",
-                      rg_loss_isometry(tape, rg_rows(tape, codes, latent, latent), of_fake,
-                                       rg_rows(tape, it->code.mean, 0, latent), wanted,
-                                       (float)self->weight->isometry));
+        rg_loss_isometry(tape, rg_rows(tape, codes, latent, latent), of_fake,
+                         rg_rows(tape, it->code.mean, 0, latent), wanted, (float)self->weight->isometry,
+                         rg_losses_add(it->losses, tape, "isometry"));
 }
 
 // The losses that need no translation back.
@@ -380,23 +396,21 @@ static void add_translation_losses(rg_translation_t *self, const iteration_t *it
 {
     rg_tape_t *tape = self->tape;
     const rg_loss_weights_t *weight = self->weight;
-    double adversarial = 0, classify = 0;
+    double *adversarial = rg_losses_add(it->losses, tape, "g_adversarial"),
+           *classify = rg_losses_add(it->losses, tape, "g_classify");
     int count = it->batch->n * it->batch->columns;
     float *labels = float_labels(tape, it->batch->target_labels, count);
     labels = repeat_rows(tape, labels, (size_t)count * sizeof *labels, it->targets / it->batch->n);
-    judge_images(tape, self->model, it->fake, 1, labels, weight, &adversarial, &classify);
-    rg_losses_add(it->losses, "g_adversarial", adversarial);
-    rg_losses_add(it->losses, "g_classify", classify);
-    rg_losses_add(it->losses, "recon", rg_loss_l1(tape, it->recon, it->x, (float)weight->recon));
+    judge_images(tape, self->model, it->fake, 1, labels, weight, adversarial, classify);
+    rg_loss_l1(tape, it->recon, it->x, (float)weight->recon, rg_losses_add(it->losses, tape, "recon"));
     read_back_codes(self, it);
     if (weight->kl > 0)
-        rg_losses_add(it->losses, weight->prior == RG_PRIOR_KL ? "kl" : "earth_mover",
-                      rg_loss_prior(tape, &self->model->config, (enum rg_prior)weight->prior, it->code.mean,
-                                    it->code.logvar, it->draws->component, (float)weight->kl));
+        rg_loss_prior(tape, &self->model->config, (enum rg_prior)weight->prior, it->code.mean,
+                      it->code.logvar, it->draws->component, (float)weight->kl,
+                      rg_losses_add(it->losses, tape, weight->prior == RG_PRIOR_KL ? "kl" : "earth_mover"));
     if (weight->perceptual > 0)
-        rg_losses_add(
-            it->losses, "perceptual",
-            rg_loss_perceptual(tape, &self->perceptual, it->fake, it->sources, (float)weight->perceptual));
+        rg_loss_perceptual(tape, &self->perceptual, it->fake, it->sources, (float)weight->perceptual,
+                           rg_losses_add(it->losses, tape, "perceptual"));
 }
 
 static int generator_losses(rg_translation_t *self, const iteration_t *it)
@@ -404,15 +418,14 @@ static int generator_losses(rg_translation_t *self, const iteration_t *it)
     rg_tape_t *tape = self->tape;
     const rg_loss_weights_t *weight = self->weight;
     add_translation_losses(self, it);
-    rg_losses_add(it->losses, "content",
-                  rg_loss_l1(tape, it->fake_content, it->own_content, (float)weight->content));
-    rg_losses_add(it->losses, "cycle", rg_loss_l1(tape, it->cycle, it->sources, (float)weight->cycle));
-    int err = rg_tape_interrupted(tape);
-    return err ? err : rg_losses_check(it->losses, it->number);
+    rg_loss_l1(tape, it->fake_content, it->own_content, (float)weight->content,
+               rg_losses_add(it->losses, tape, "content"));
+    rg_loss_l1(tape, it->cycle, it->sources, (float)weight->cycle, rg_losses_add(it->losses, tape, "cycle"));
+    return rg_tape_interrupted(tape);
 }
 
 // Updates all that trains but D: G, and as the stage has it E_c, E_a and the fusion.
-static int update_generator(rg_translation_t *self, int iteration)
+static int update_generator(rg_translation_t *self, const iteration_t *it)
 {
     rg_params_t *sets[RG_PARTS];
     int n = 0;
@@ -420,8 +433,7 @@ static int update_generator(rg_translation_t *self, int iteration)
         if (part != RG_DISCRIMINATOR && (self->model->parts & RG_PART_BIT(part)) &&
             !self->model->set[part].frozen)
             sets[n++] = &self->model->set[part];
-    rg_tape_op(self->tape, "update");
-    return rg_optim_step(self->backend, self->train, iteration, sets, n, NULL);
+    return rg_learner_update(self->tape, self->ranks, self->train, it->number, sets, n, it->losses);
 }
 
 // ---- the iteration
@@ -441,25 +453,25 @@ static int is_interrupted(rg_translation_t *self)
 static int update_networks(rg_translation_t *self, iteration_t *it)
 {
     rg_params_t *discriminator = &self->model->set[RG_DISCRIMINATOR];
-    int err = update_discriminator(self, it->number);
+    int err = update_discriminator(self, it);
     if (err) return err;
     discriminator->frozen = 1;
     err = agree(self, generator_losses(self, it));
     if (!err) err = agree(self, rg_tape_backward(self->tape));
     discriminator->frozen = 0;
-    if (!err) err = update_generator(self, it->number);
+    if (!err) err = update_generator(self, it);
     if (err) undo_discriminator(self);
     return err;
 }
 
-// Parts 2 to 6, until D's losses are known. RG_ESTOPPED between two of them: a rank whose wait was interrupted tells
+// Parts 2 to 7, until D's losses are recorded. RG_ESTOPPED between two of them: a rank whose wait was interrupted tells
 // the others here, who then leave the iteration with it.
 static int translate_batch(rg_translation_t *self, iteration_t *it)
 {
     static void (*const parts[])(rg_translation_t *, iteration_t *) = {
-        encode_batch, ask_for_images, judge_real, decode_images, ask_for_cycle};
+        encode_batch, ask_for_images, judge_real, decode_images, ask_for_cycle, judge_fake};
     for (size_t i = 0; i < sizeof parts / sizeof *parts && !is_interrupted(self); i++) parts[i](self, it);
-    return agree(self, is_interrupted(self) ? rg_tape_error(self->tape) : judge_fake(self, it));
+    return agree(self, rg_tape_interrupted(self->tape));
 }
 
 int rg_translation_step(rg_translation_t *self, const rg_batch_t *batch, const rg_draws_t *draws,

@@ -122,25 +122,28 @@ static int draw_sample_columns(sample_t *sample)
     rg_tensor_t *x = rg_tape_input(t->tape, grid->rows, grid->side, grid->side, 3, batch->pixels);
     rg_tensor_t *content = rg_content_encode(t->tape, &t->model->content, x);
     rg_tensor_t *code = rg_attribute_encode(t->tape, &t->model->attribute, x);
-    rg_grid_put_column(grid, 0, x->data);
+    rg_grid_put_column(grid, 0, batch->pixels);
     for (int column = 1; column < grid->columns && !rg_tape_interrupted(t->tape); column++) {
         const rg_translate_source_t source = {.content = content,
                                               .code =
                                                   column == 1 ? code : sample_code(sample, code, column - 2),
-                                              .own = code,
-                                              .image = x};
-        rg_grid_put_column(grid, column,
-                           rg_translate(t->tape, t->model, source, t->retriever, batch->ids)->data);
+                                              .own = code};
+        rg_tensor_t *y = rg_translate(t->tape, t->model, source, x, t->retriever, batch->ids);
+        rg_grid_put_column(grid, column, rg_tape_read(t->tape, y));
     }
     rg_tape_resume(t->tape);
     return rg_tape_error(t->tape);
 }
 
 // Exchanges the trained weights with the averaged ones. A second call undoes the first.
-static void swap_weights(rg_model_t *model)
+static int swap_weights(rg_model_t *model)
 {
-    for (int part = 0; part < RG_PARTS; part++)
-        if (model->set[part].ema) rg_params_swap_ema(&model->set[part]);
+    int err = 0;
+    for (int part = 0; part < RG_PARTS; part++) {
+        int failed = model->set[part].ema ? rg_params_swap_ema(&model->set[part]) : 0;
+        if (!err) err = failed;
+    }
+    return err;
 }
 
 // Writes RUN/samples/STAGE-ITERATION.png: the first images of the batch as rows; source, reconstruction and
@@ -158,8 +161,8 @@ static int translation_learner_sample(void *state, const rg_batch_t *batch, cons
     snprintf(name, sizeof name, "%s-%07d", stage, iteration);
     rg_grid_init(&sample.grid, batch->n < SAMPLE_ROWS_MAX ? batch->n : SAMPLE_ROWS_MAX, 2 + attributes->count,
                  config->data.img_size);
-    swap_weights(model);
-    int err = draw_sample_columns(&sample);
+    int err = swap_weights(model);
+    if (!err) err = draw_sample_columns(&sample);
     swap_weights(model);
     if (!err) err = rg_grid_write(&sample.grid, config, name, titles);
     rg_grid_fini(&sample.grid);

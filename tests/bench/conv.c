@@ -14,6 +14,7 @@
 #include "common/nn/cpu/cpu.h"
 #include "common/nn/cpu/products.h"
 #include "services/trainer/translation.h"
+#include "services/trainer/measure.h"
 #include "tests/bench/timing.h"
 
 enum { ROUNDS = 9, GEOMETRIES_MAX = 256, FORWARD = 0, DATA = 1, WEIGHTS = 2, WAYS = 3 };
@@ -70,7 +71,7 @@ static int note_step(const rg_config_t *config, rg_backend_t *backend)
     rg_model_new(&model, config, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
     int err = rg_translation_init(&translation, model, backend, &config->stage1, &config->stage1_loss, NULL);
     if (err) return err;
-    rg_timing_batch(&batch, config);
+    rg_measure_batch(&batch, config);
     rg_rng_init(&rng, config->seed, RG_RNG_STEP, 0);
     rg_translation_draw(&translation, &batch, &rng, &draws);
     err = rg_translation_step(&translation, &batch, &draws, 0, &losses);

@@ -2,6 +2,8 @@
 
 #include <faiss/IndexFlat.h>
 #include <faiss/IndexHNSW.h>
+#include <faiss/IndexIVF.h>
+#include <faiss/index_factory.h>
 #include <faiss/index_io.h>
 #include <faiss/utils/distances.h>
 #include <omp.h>
@@ -17,9 +19,23 @@ struct peer {
 
 peer_t *peer_flat(const float *vectors, size_t n, size_t d)
 {
-    auto index = std::make_unique<faiss::IndexFlatL2>(static_cast<faiss::Index::idx_t>(d));
-    index->add(static_cast<faiss::Index::idx_t>(n), vectors);
+    auto index = std::make_unique<faiss::IndexFlatL2>(static_cast<int64_t>(d));
+    index->add(static_cast<int64_t>(n), vectors);
     return new peer{std::move(index)};
+}
+
+peer_t *peer_factory(const char *factory, const float *vectors, size_t n, size_t d)
+{
+    const auto count = static_cast<int64_t>(n);
+    try {
+        std::unique_ptr<faiss::Index> index(faiss::index_factory(static_cast<int>(d), factory));
+        index->train(count, vectors);
+        index->add(count, vectors);
+        return new peer{std::move(index)};
+    } catch (const std::exception &e) {
+        fprintf(stderr, "%s: %s\n", factory, e.what());
+        return nullptr;
+    }
 }
 
 peer_t *peer_read(const char *path, long offset)
@@ -48,7 +64,8 @@ void peer_search(peer_t *peer, int64_t *labels, const float *queries, size_t n, 
     std::vector<float> distances(n * k);
     faiss::distance_compute_blas_threshold = way.blas ? 1 : INT_MAX;
     if (auto *hnsw = dynamic_cast<faiss::IndexHNSW *>(peer->index.get())) hnsw->hnsw.efSearch = way.ef_search;
+    if (auto *ivf = dynamic_cast<faiss::IndexIVF *>(peer->index.get()))
+        ivf->nprobe = static_cast<size_t>(way.nprobe);
     omp_set_num_threads(way.threads);
-    peer->index->search(static_cast<faiss::Index::idx_t>(n), queries, static_cast<faiss::Index::idx_t>(k),
-                        distances.data(), labels);
+    peer->index->search(static_cast<int64_t>(n), queries, static_cast<int64_t>(k), distances.data(), labels);
 }

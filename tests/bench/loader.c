@@ -1,7 +1,7 @@
 // Times, on one core, the way from JPEG bytes in memory to training images, and the plain decoding of the
 // same bytes by libjpeg-turbo. It reads the JPEGs of a folder and prints `ready images=N`. Then each line of
-// standard input, `bare` or `ours SIZE`, runs all images once, and the milliseconds are printed. A driver
-// alternates (loader.sh).
+// standard input, `bare` or `ours SIZE`, runs all images once, and the milliseconds of processor time are
+// printed. A driver alternates (loader.sh).
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,6 @@
 #include <jpeglib.h>
 
 #include "common/core/alloc.h"
-#include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/data/image.h"
@@ -85,11 +84,11 @@ static int round_of(const images_t *images, int side, double *ms)
     rg_rng_t rng;
     int err = 0;
     rg_rng_init(&rng, 1, RG_RNG_AUGMENT, 0);
-    double start = rg_clock_ms();
+    double start = rg_timing_busy_ms();
     for (int i = 0; i < images->n && !err; i++)
         err = side ? load_training_image(images->bytes[i], images->size[i], side, &rng, pixels, values)
                    : decode_bare(images->bytes[i], images->size[i], pixels, sizeof pixels);
-    *ms = rg_clock_ms() - start;
+    *ms = rg_timing_busy_ms() - start;
     return err;
 }
 

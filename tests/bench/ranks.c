@@ -7,6 +7,7 @@
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
 #include "common/core/err.h"
+#include "services/trainer/measure.h"
 #include "tests/bench/timing.h"
 #include "tests/support/translation_step.h"
 
@@ -28,7 +29,7 @@ static int trainer_new(trainer_t **out, const rg_config_t *config, int batch, rg
     self->config.stage1.batch = batch;
     int err = rg_cpu_backend_new(&self->backend, config->precision == RG_PRECISION_BF16);
     if (err) return err;
-    rg_timing_batch(&self->batch, &self->config);
+    rg_measure_batch(&self->batch, &self->config);
     rg_model_new(&self->model, &self->config, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
     err = rg_translation_init(&self->translation, self->model, self->backend, &self->config.stage1,
                               &self->config.stage1_loss, NULL);

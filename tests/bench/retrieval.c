@@ -5,17 +5,15 @@
 //   - recall of the approximate index after building, adding, removing and building again
 // retrieval.sh starts the services, with empty stores. Prints tables; the last line is the least ratio of the
 // queries per second.
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
 #include "common/core/err.h"
 #include "common/core/rng.h"
+#include "tests/bench/adder.h"
 #include "tests/bench/retrieval_client.h"
 #include "tests/bench/faiss_peer.h"
 #include "tests/bench/timing.h"
@@ -98,7 +96,7 @@ static int search_once(bench_t *b, match_t *match, const float *queries, size_t 
 {
     int64_t *found = rg_alloc(n * K * sizeof *found), *peers = rg_alloc(n * K * sizeof *peers);
     double start = rg_clock_ms();
-    int err = client_search(b->link, found, queries, (uint32_t)n, (client_effort_t){K, match->ef_search, 0});
+    int err = client_search(b->link, found, queries, (uint32_t)n, (client_search_t){K, match->ef_search, 0});
     *own = rg_clock_ms() - start;
     for (int w = 0; w < match->n_ways; w++) {
         start = rg_clock_ms();
@@ -155,7 +153,7 @@ static int time_block(bench_t *b, match_t *match, int first, double *own, double
     for (int i = first; i < first + BLOCK; i++) {
         double start = rg_clock_ms();
         int err = client_search(b->link, found, b->queries + (size_t)i * D, 1,
-                                (client_effort_t){K, match->ef_search, 0});
+                                (client_search_t){K, match->ef_search, 0});
         own[i] = rg_clock_ms() - start;
         if (err) return err;
     }
@@ -210,31 +208,10 @@ static int compare_exact(bench_t *b)
 
 // ---- searches while vectors are added
 
-typedef struct {
-    bench_t *b;
-    atomic_int stop;
-    uint32_t added;
-    double took_s;
-    int err;
-} adder_t;
-
-static void *add_steadily(void *data)
+static void copy_vectors(void *self, float *out, uint32_t first, uint32_t n)
 {
-    adder_t *adder = data;
-    const rg_wire_options_t wire = rg_wire_options(&adder->b->config);
-    rg_link_t *link = NULL;
-    adder->err = rg_link_new(&link, &wire, "retrieval", adder->b->config.endpoints.retrieval, NULL);
-    double start = rg_clock_ms();
-    while (!adder->err && !atomic_load(&adder->stop) && adder->added < MORE) {
-        double due = start + adder->added * 1e3 / RATE, early = due - rg_clock_ms();
-        if (early > 0) nanosleep(&(struct timespec){.tv_nsec = (long)(early * 1e6)}, NULL);
-        uint32_t first = VECTORS + adder->added;
-        adder->err = client_add(link, adder->b->vectors + (size_t)first * D, first, CLIENT_BATCH);
-        adder->added += CLIENT_BATCH;
-    }
-    adder->took_s = (rg_clock_ms() - start) / 1e3;
-    rg_link_destroy(&link);
-    return NULL;
+    const bench_t *b = self;
+    memcpy(out, b->vectors + (size_t)first * D, (size_t)n * D * sizeof *out);
 }
 
 static int time_singles(bench_t *b, double *times)
@@ -243,7 +220,7 @@ static int time_singles(bench_t *b, double *times)
     int err = 0;
     for (int i = 0; i < SINGLES && !err; i++) {
         double start = rg_clock_ms();
-        err = client_search(b->link, found, b->queries + (size_t)i * D, 1, (client_effort_t){K, 0, 0});
+        err = client_search(b->link, found, b->queries + (size_t)i * D, 1, (client_search_t){K, 0, 0});
         times[i] = rg_clock_ms() - start;
     }
     rg_timing_median(times, SINGLES); // sorts
@@ -253,19 +230,19 @@ static int time_singles(bench_t *b, double *times)
 static int search_while_adding(bench_t *b)
 {
     static double idle[SINGLES], busy[SINGLES];
-    adder_t adder = {.b = b};
-    pthread_t thread;
+    const adder_plan_t plan = {&b->config, VECTORS, VECTORS + MORE, RATE, copy_vectors, b};
+    adder_t *adder;
+    uint32_t added;
+    double rate;
     int p99 = SINGLES * 99 / 100, err = time_singles(b, idle);
+    if (!err) err = adder_start(&adder, &plan);
     if (err) return err;
-    if (pthread_create(&thread, NULL, add_steadily, &adder) != 0) return rg_fail(RG_ELIMIT, "no thread");
     err = time_singles(b, busy);
-    atomic_store(&adder.stop, 1);
-    pthread_join(thread, NULL);
-    if (!err) err = adder.err ? rg_fail(adder.err, "the adding failed") : 0;
-    if (!err)
-        printf("| one query while %.0f/s are added, p99 ms | %.2f | %.2f idle | %.2f times | |\n",
-               adder.added / adder.took_s, busy[p99], idle[p99], busy[p99] / idle[p99]);
-    return err;
+    int adding = adder_stop(&adder, &added, &rate);
+    if (err || adding) return err ? err : adding;
+    printf("| one query while %.0f/s are added, p99 ms | %.2f | %.2f idle | %.2f times | |\n", rate,
+           busy[p99], idle[p99], busy[p99] / idle[p99]);
+    return 0;
 }
 
 // ---- the approximate index
@@ -277,9 +254,9 @@ static int measure_recall(bench_t *b, uint32_t ef_search, double *out)
     for (uint32_t i = 0; i < SAMPLE && !err; i += CLIENT_BATCH) {
         const float *queries = b->queries + (size_t)i * D;
         err =
-            client_search(b->link, found + i * K, queries, CLIENT_BATCH, (client_effort_t){K, ef_search, 0});
+            client_search(b->link, found + i * K, queries, CLIENT_BATCH, (client_search_t){K, ef_search, 0});
         if (!err)
-            err = client_search(b->link, right + i * K, queries, CLIENT_BATCH, (client_effort_t){K, 0, 1});
+            err = client_search(b->link, right + i * K, queries, CLIENT_BATCH, (client_search_t){K, 0, 1});
     }
     *out = recall(found, right, SAMPLE);
     free(found);
@@ -312,12 +289,12 @@ static peer_t *read_snapshot(const bench_t *b)
 {
     char *path = rg_format("%s/index.snapshot", b->config.retrieval.path);
     uint32_t lengths[2];
-    uint64_t rows;
+    uint64_t rows[3]; // number of the file of rows, rows in it, all rows
     FILE *file = fopen(path, "r");
     peer_t *peer = NULL;
     if (file && fseek(file, 16, SEEK_SET) == 0 && fread(lengths, sizeof lengths, 1, file) == 1 &&
-        fread(&rows, sizeof rows, 1, file) == 1)
-        peer = peer_read(path, (long)(48 + lengths[0] + lengths[1] + rows * sizeof(int64_t)));
+        fread(rows, sizeof rows, 1, file) == 1)
+        peer = peer_read(path, (long)(64 + lengths[0] + lengths[1] + (rows[2] - rows[1]) * sizeof(int64_t)));
     if (file) fclose(file);
     free(path);
     return peer;

@@ -8,9 +8,7 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
-#include "common/core/rng.h"
 #include "common/nn/backend.h"
-#include "services/trainer/translation.h"
 
 typedef struct {
     const char *config;
@@ -65,28 +63,9 @@ double rg_timing_median(double *values, int n)
     return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-void rg_timing_batch(rg_batch_t *batch, const rg_config_t *config)
+double rg_timing_busy_ms(void)
 {
-    int n = config->stage1.batch, side = config->data.img_size;
-    size_t pixels = (size_t)n * (size_t)(side * side * 3);
-    float *x = rg_alloc(pixels * sizeof *x), *r = rg_alloc(pixels * sizeof *r);
-    unsigned char *labels = rg_alloc((size_t)n * RG_ATTRIBUTES_MAX),
-                  *targets = rg_alloc((size_t)n * RG_ATTRIBUTES_MAX);
-    rg_rng_t rng;
-    rg_rng_init(&rng, 1, RG_RNG_STEP, 0);
-    for (size_t i = 0; i < pixels; i++) {
-        x[i] = 2 * rg_rng_uniform(&rng) - 1;
-        r[i] = 2 * rg_rng_uniform(&rng) - 1;
-    }
-    for (int i = 0; i < n * config->data.attributes.count; i++) {
-        labels[i] = (unsigned char)rg_rng_below(&rng, 2);
-        targets[i] = (unsigned char)rg_rng_below(&rng, 2);
-    }
-    *batch = (rg_batch_t){.n = n,
-                          .references = config->targets == RG_TARGETS_BOTH ? n : n / 2,
-                          .pixels = x,
-                          .reference_pixels = r,
-                          .labels = labels,
-                          .target_labels = targets,
-                          .columns = config->data.attributes.count};
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return 1e3 * (double)used.tv_sec + 1e-6 * (double)used.tv_nsec;
 }

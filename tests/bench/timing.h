@@ -1,9 +1,8 @@
-// Shared by the benchmarks: the command line, medians, and a batch of random images.
+// Shared by the benchmarks: the command line, medians, and processor time.
 #ifndef RG_BENCH_TIMING_H
 #define RG_BENCH_TIMING_H
 
 #include "common/config/config.h"
-#include "services/trainer/batch_stream.h"
 
 // Parses --config FILE and --set KEY=VALUE, which may be repeated, and sets the number of threads. doc is the
 // text of --help. Wrong options end the process with code 2.
@@ -11,7 +10,7 @@ void rg_timing_config(int argc, char **argv, const char *doc, rg_config_t *confi
 
 double rg_timing_median(double *values, int n); // sorts them
 
-// A stage-1 batch of noise, of the config's sizes; never freed.
-void rg_timing_batch(rg_batch_t *batch, const rg_config_t *config);
+// The processor time of this process so far, all threads: other programs on the machine hardly change it.
+double rg_timing_busy_ms(void);
 
 #endif

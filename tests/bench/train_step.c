@@ -8,6 +8,8 @@
 
 #include "common/core/clock.h"
 #include "common/core/err.h"
+#include "common/nn/opencl.h"
+#include "services/trainer/measure.h"
 #include "tests/bench/timing.h"
 #include "tests/support/translation_step.h"
 
@@ -36,12 +38,12 @@ static int run(const rg_config_t *config)
     rg_translation_t translation;
     rg_batch_t batch;
     double ms;
-    int err = rg_cpu_backend_new(&backend, config->precision == RG_PRECISION_BF16), iteration = 0;
+    int err = rg_device_backend_new(&backend, config), iteration = 0;
     if (err) return err;
     rg_model_new(&model, config, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
     err = rg_translation_init(&translation, model, backend, &config->stage1, &config->stage1_loss, NULL);
     if (err) return err;
-    rg_timing_batch(&batch, config);
+    rg_measure_batch(&batch, config);
     while (!err && iteration < WARM_UP) err = step(&translation, &batch, iteration++, &ms);
     if (!err)
         printf("ready parameters_g=%zu parameters_d=%zu\n",

@@ -35,8 +35,9 @@ OURS = [
     ("RG-UNIT f32, half of the targets", None, ["--set=targets=half"]),
 ]
 
-# Kernels of OpenBLAS among which the fastest for the peer is chosen, see train_step.sh.
+# Kernels of OpenBLAS among which the fastest for the peer is chosen, see train_step.sh; the first two need no AVX-512.
 PEER_KERNELS = ("Haswell", "Zen", "SkylakeX")
+AVX2_KERNELS = PEER_KERNELS[:2]
 TRIALS = 2  # iterations with each
 
 QUIET = 0.08      # share of a core that other processes may use during a visit
@@ -57,12 +58,12 @@ def busy_seconds():
 class Contestant:
     """A process that computes an iteration for each line it is sent, and sleeps otherwise."""
 
-    def __init__(self, name, precision, command, environment=None):
+    def __init__(self, name, precision, command, environment):
         self.name, self.precision, self.ms = name, precision, []
         self.foreign, self.discarded, self.disturbed, self.repeats = [], 0, 0, 1
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         text=True, bufsize=1,
-                                        env={**os.environ, "OMP_NUM_THREADS": str(THREADS), **(environment or {})})
+                                        env={**os.environ, "OMP_NUM_THREADS": str(THREADS), **environment})
         ready = self.read().split()
         self.parameters = {k: int(v) for k, v in (word.split("=") for word in ready[1:])}
 
@@ -134,18 +135,26 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def environment(kernels):
-    return {"OPENBLAS_CORETYPE": kernels}
+def settings_of(isa):
+    """Environment variables that limit the libraries of both sides to this instruction set."""
+    if isa is None:
+        return {}
+    with open(os.path.join(HERE, "..", "support", isa + ".env"), encoding="ascii") as f:
+        return dict(line.strip().split("=", 1) for line in f)
 
 
-def best_kernels(setting):
+def with_kernels(limits, kernels):
+    return {**limits, "OPENBLAS_CORETYPE": kernels}
+
+
+def best_kernels(setting, limits):
     """Those with which the peer's published schedule takes least, tried one after the other and round by round."""
     name, precision, extra = PEER[0]
     trials = {}
     try:
-        for kernels in PEER_KERNELS:
-            trials[kernels] = Contestant(name, precision, peer_command(setting, extra), environment(kernels))
-        least = {kernels: math.inf for kernels in PEER_KERNELS}
+        for kernels in AVX2_KERNELS if limits else PEER_KERNELS:
+            trials[kernels] = Contestant(name, precision, peer_command(setting, extra), with_kernels(limits, kernels))
+        least = {kernels: math.inf for kernels in trials}
         for _ in range(TRIALS):
             for kernels, c in trials.items():
                 least[kernels] = min(least[kernels], c.iterate())
@@ -156,21 +165,24 @@ def best_kernels(setting):
     return min(least, key=least.get)
 
 
-def enter(contestants, binary, setting, kernels):
+def enter(contestants, binary, setting, limits, kernels):
+    """Precisions that the limits rule out do not take part."""
     for name, precision, extra in PEER + SAME:
-        contestants.append(Contestant(name, precision, peer_command(setting, extra), environment(kernels)))
+        if not (limits and precision == "bf16"):
+            contestants.append(Contestant(name, precision, peer_command(setting, extra), with_kernels(limits, kernels)))
     for name, precision, extra in OURS:
-        contestants.append(Contestant(name, precision, own_command(binary, setting, extra)))
+        if not (limits and precision == "bf16"):
+            contestants.append(Contestant(name, precision, own_command(binary, setting, extra), limits))
     first = contestants[0]
     for c in contestants:
         if c.parameters != first.parameters:
             raise Failed(f"{c.name} has parameters {c.parameters}, {first.name} has {first.parameters}")
 
 
-def measure(name, setting, binary, rounds):
-    contestants, kernels = [], best_kernels(setting)
+def measure(name, setting, binary, rounds, limits):
+    contestants, kernels = [], best_kernels(setting, limits)
     try:
-        enter(contestants, binary, setting, kernels)
+        enter(contestants, binary, setting, limits, kernels)
         for c in contestants:
             c.prepare()
         for i in range(rounds):
@@ -187,10 +199,11 @@ def summary(setting, contestants):
     rows = [dict(name=c.name, precision=c.precision, median_ms=c.median(), least_ms=min(c.ms), most_ms=max(c.ms),
                  images_per_s=1e3 * setting["batch"] / c.median(), peak_mib=c.peak_mib(), visits=len(c.ms),
                  discarded=c.discarded, disturbed=c.disturbed, most_foreign=max(c.foreign)) for c in contestants]
-    peer, same = rows[:len(PEER)], {r["precision"]: r for r in rows[len(PEER):len(PEER) + len(SAME)]}
-    ours = {r["precision"]: r for r in rows[len(PEER) + len(SAME):]}
+    peer = [r for r in rows if r["name"] in {name for name, _, _ in PEER}]
+    same = {r["precision"]: r for r in rows if r["name"] in {name for name, _, _ in SAME}}
+    ours = {r["precision"]: r for r in rows if r["name"] in {name for name, _, _ in OURS}}
     ratios = dict(published_f32=peer[0]["median_ms"] / ours["f32"]["median_ms"])
-    for precision in ("f32", "bf16"):
+    for precision in same:
         equal = [r for r in peer if r["precision"] == precision]
         ratios["best_" + precision] = min(r["median_ms"] for r in equal) / ours[precision]["median_ms"]
         ratios["joined_" + precision] = same[precision]["median_ms"] / ours[precision]["median_ms"]
@@ -211,9 +224,9 @@ def print_setting(result):
               f"{row['images_per_s']:.1f} | {row['peak_mib']:.0f} |")
     print("\n| PyTorch / RG-UNIT | f32 | bf16 |\n|---|---:|---:|")
     print(f"| time, published schedule | {r['published_f32']:.2f} | |")
-    print(f"| time, PyTorch's best of the precision | {r['best_f32']:.2f} | {r['best_bf16']:.2f} |")
-    print(f"| time, the same schedule in PyTorch | {r['joined_f32']:.2f} | {r['joined_bf16']:.2f} |")
-    print(f"| memory of RG-UNIT / PyTorch's leanest | {r['memory_f32']:.2f} | {r['memory_bf16']:.2f} |")
+    for text, key in (("time, PyTorch's best of the precision", "best"), ("time, the same schedule in PyTorch", "joined"),
+                      ("memory of RG-UNIT / PyTorch's leanest", "memory")):
+        print(f"| {text} | " + " | ".join(f"{r[key + p]:.2f}" if key + p in r else "" for p in ("_f32", "_bf16")) + " |")
     rows = result["rows"]
     print(f"\n{sum(x['visits'] for x in rows)} visits counted, {sum(x['discarded'] for x in rows)} discarded because other "
           f"processes used more than {QUIET:.0%} of a core; {sum(x['disturbed'] for x in rows)} of those counted were "
@@ -231,12 +244,23 @@ def parse():
                "With --json it is the key `ratio'.")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="visits to each contestant (default 5)")
     parser.add_argument("--setting", choices=[*SETTINGS, "all"], default="all", help="pixels (default all)")
-    parser.add_argument("--build", default="build", metavar="DIR", help="build folder (default build)")
+    parser.add_argument("--isa", choices=["avx2"], help="limit both sides to what processors without AVX-512 have")
+    parser.add_argument("--build", metavar="DIR", help="build folder (default build, or build-avx2 with --isa avx2)")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the tables")
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error("--rounds: at least 1")
+    options.build = options.build or ("build-" + options.isa if options.isa else "build")
     return options
+
+
+def check_build(folder, isa):
+    """The driver's environment limits libraries; RG-UNIT's own loops are limited when they are compiled."""
+    with open(os.path.join(folder, "CMakeCache.txt"), encoding="utf-8") as f:
+        limited = "RG_AVX512:BOOL=OFF\n" in f
+    if limited != (isa == "avx2"):
+        raise Failed(f"{folder} is built {'without' if limited else 'with'} AVX-512: " +
+                     ("--isa avx2 measures it" if limited else f"cmake -S . -B build-avx2 -DRG_AVX512=OFF, and build that"))
 
 
 def main():
@@ -244,13 +268,15 @@ def main():
     binary = os.path.join(options.build, "tests", "bench", "train_step")
     if not os.access(binary, os.X_OK):
         raise Failed(f"{binary} is missing: build first, or name the build folder with --build")
+    check_build(options.build, options.isa)
+    limits = settings_of(options.isa)
     if importlib.util.find_spec("torch") is None:
         raise Failed(f"PyTorch is missing for {sys.executable}: install python3-torch, or name a Python that has it in PYTHON")
     names = list(SETTINGS) if options.setting == "all" else [options.setting]
-    results = [measure(name, SETTINGS[name], binary, options.rounds) for name in names]
+    results = [measure(name, SETTINGS[name], binary, options.rounds, limits) for name in names]
     ratio = min(r["ratios"]["published_f32"] for r in results)
     if options.json:
-        print(json.dumps(dict(threads=THREADS, rounds=options.rounds, settings=results, ratio=ratio)))
+        print(json.dumps(dict(threads=THREADS, isa=options.isa, rounds=options.rounds, settings=results, ratio=ratio)))
         return
     for result in results:
         print_setting(result)

@@ -12,14 +12,14 @@ run 0 make-faces "$work/faces" --count 40 --seed 3
 image=$(find "$work/faces" -name 000001.jpg)
 run 0 up $config
 
-# 100 files in seven requests: the loader refuses three, rg-ctl one, ten are duplicates.
+# 100 files in two requests: the loader refuses three, rg-ctl one, ten are duplicates.
 mkdir -p "$work/in/sub"
 for i in $(seq 86); do echo "$i" >"$work/in/sub/$i.jpg"; done
 for i in $(seq 10); do echo DUP >"$work/in/dup$i.JPEG"; done
 for i in $(seq 3); do echo BAD >"$work/in/bad$i.jpg"; done
 : >"$work/in/empty.jpg"
 run 1 add-images $config "$work/in"
-out_has "^86 added, 10 known before, 4 refused \(index generation 7\)$"
+out_has "^86 added, 10 known before, 4 refused \(index generation 2\)$"
 out_has "^refused $work/in/bad2.jpg: not a JPEG$"
 out_has "^refused $work/in/empty.jpg: empty file$"
 err_has "add-images: 4 files were refused"
@@ -27,7 +27,7 @@ err_is_one_line
 run 1 add-images $config --json "$work/in"
 [ "$(grep -c '"fate":"added"' "$work/out")" -eq 86 ] || fail "not 86 lines of added files"
 out_has '^\{"name":".*bad1.jpg","fate":"refused","reason":"not a JPEG"\}$'
-out_has '^\{"added":86,"duplicate":10,"refused":4,"with_warnings":0,"generation":[0-9]+,"left_out":\{\}\}$'
+out_has '^\{"added":86,"duplicate":10,"refused":4,"with_warnings":0,"generation":[0-9]+,"left_out":\{\},"added_before":0\}$'
 run 0 add-images $config "$work/in/sub"
 
 # Large files: requests stay below 8 MiB; rg-ctl refuses files that are too large.

@@ -18,7 +18,7 @@
 #include "common/data/image.h"
 #include "common/wire/service_main.h"
 
-enum { FILES_MAX = 16, BUSY_MAX = 3, BYTES_MAX = 8 << 20 };
+enum { FILES_MAX = 64, BUSY_MAX = 3, BYTES_MAX = 8 << 20 };
 
 typedef struct {
     rg_config_t config;
@@ -59,7 +59,9 @@ static int ingest(void *self, const rg_peer_t *peer, const rg_msg_t *request)
     rg_msg_t *reply = rg_msg_new(RG__V1__ENVELOPE__BODY_INGEST_REPLY);
     Rg__V1__IngestReply *answer = rg_msg_body(reply);
     size_t bytes = 0;
-    int err = body->n_items > FILES_MAX ? rg_fail(RG_ELIMIT, "%zu files in one request", body->n_items) : 0;
+    int err = body->n_items > FILES_MAX ? rg_fail(RG_ELIMIT, "%zu files in one request", body->n_items)
+              : !body->asked_us         ? rg_fail(RG_EINVAL, "the request does not say when it was made")
+                                        : 0;
     answer->outcomes = (Rg__V1__Outcome **)rg_msg_array(reply, &rg__v1__outcome__descriptor, body->n_items);
     answer->n_outcomes = body->n_items;
     answer->generation = ++fake->generation;

@@ -7,7 +7,7 @@ RG_BIN=$(cd "$RG_BIN" && pwd)
 mkdir -p "$work/here/pictures/faces" "$work/elsewhere"
 cd "$work/elsewhere" || exit 1
 run 1 up --config ../config.yaml
-err_has "data.root: $work/elsewhere/pictures/faces does not exist \(a relative path begins in the current directory\)"
+err_has "data.root: $work/elsewhere/pictures/faces does not exist: put the data there, or name its place with --set data.root=PATH \(a relative path begins in the current directory\)"
 err_is_one_line
 [ -z "$(ls "$work/elsewhere")" ] || fail "a run was made: $(ls "$work/elsewhere")"
 run 1 up --config ../config.yaml --set data.list=list.txt

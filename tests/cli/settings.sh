@@ -20,7 +20,7 @@ refused()
 }
 refused trainer classifier.lr 0.5 0.001 train --stage classifier --set classifier.lr=0.5
 refused evaluator evaluation.split validation test evaluate --stage 1 --set evaluation.split=validation
-refused encoder retrieval.nprobe 5 16 query --image "$image" --attr Blond_Hair=1 --set retrieval.nprobe=5
+refused encoder retrieval.nprobe 5 0 query --image "$image" --attr Blond_Hair=1 --set retrieval.nprobe=5
 RG_SET="classifier.lr=0.5" refused trainer classifier.lr 0.5 0.001 train --stage classifier
 refused trainer stage1.iterations 10 9 train --stage 1 --set stage1.iterations=10
 

@@ -1,5 +1,5 @@
 # The installed client library: the example in the header builds with the flags of pkg-config and works with a running
-# service; the header is valid C99 and C++; the library exports only rg_client_*; Python works with the messages alone.
+# service; the header is valid C99 and C++; the library exports only rg_client_*; Python reads what it wrote.
 . tests/support/lib.sh
 need retrieval
 : "${RG_CFLAGS=}" # what the library itself was built with: sanitizers
@@ -49,23 +49,7 @@ step "$work/fill" "$endpoint"
 step "$work/example" "$endpoint"
 printf 'image%d.jpg %d\n' 0 0 1 1 2 4 | cmp - "$work/out" || fail "the example finds something else"
 
-# Python, from the sources: it finds the images except the excluded one.
-python=${PYTHON:-/usr/bin/python3} # where Debian's modules are
-for module in zmq xxhash google.protobuf; do
-    "$python" -c "import $module" 2>/dev/null || { echo "SKIP: all but the Python example, which lacks $module"; exit 77; }
-done
-ask() { step "$python" common/client/example.py "$endpoint" "$@"; }
-ask -k 2 0.75 0
-out_has '^5 images of model mine, D = 2$'
-out_has '^[0-9a-f]{32} 0.0625 image1.jpg$'
-id=$(sed -nE 's/ .* image1.jpg$//p' "$work/out")
-ask -k 2 --exclude "$id" 0.75 -0
-out_has 'image0.jpg$'
-out_has 'image2.jpg$'
-ask -k 5
-for i in 0 1 2 3; do out_has "image$i.jpg$"; done
-out_has ' caf%E9%0A4.jpg$' # Python refuses a whole message for one byte that is not UTF-8
-"$python" common/client/example.py "$endpoint" 1 2 3 >"$work/out" 2>"$work/err" &&
-    fail "three numbers were searched in two dimensions"
-err_is_one_line
-err_has '^server: '
+# Python reads what C has written.
+. tests/support/python.sh
+need_package
+check tests/flow/python/filled.py "$endpoint"

@@ -17,7 +17,7 @@ err_has "http.gateway is 0"
 run 0 down
 
 # up_on_a_port OPTION...: starts the system with a free port for the gateway.
-port=$((10000 + $$ % 20000))
+port=$first_port
 up_on_a_port()
 {
     while :; do
@@ -100,6 +100,22 @@ done
 for name in .. ../run %2fetc run%2f..%2frun run/ %00; do get 404 "$api/training?run=$name"; done
 get 400 "$api/training?from=-1"
 says invalid "from: expected a whole number"
+
+# ---- networks: the files are those that rg-ctl writes
+get 200 $api/networks
+out_has '^\{"stage":"stage3","iteration":8,"files":\["content.onnx","attribute.onnx","embedder.onnx","generator.onnx"\]\}$'
+"$RG_BIN/rg-ctl" export --model onnx --out "$work/networks" >"$work/out" 2>"$work/err" || fail "export"
+for network in generator content generator; do
+    get 200 $api/networks/$network.onnx
+    head_has "^content-disposition: attachment; filename=\"$network.onnx\""
+    cmp "$work/out" "$work/networks/$network.onnx" || fail "$network.onnx is another one"
+done
+tag=$(sed -nE 's/^ETag: (.*)\r$/\1/p' "$work/head")
+get 304 -H "If-None-Match: $tag" $api/networks/embedder.onnx
+for name in ..%2f..%2fconfig.yaml generator generator.onnx%2f discriminator.onnx; do
+    get 404 --path-as-is "$api/networks/$name"
+    says not_found "there is no such network"
+done
 
 # ---- search and translate
 face=$work/extra/000001.jpg

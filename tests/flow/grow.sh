@@ -22,7 +22,7 @@ out_has '^23 removed, 1 were not there'
 run 0 query --json --image "$work/extra/000002.jpg" -k 1
 id=$(sed -E 's/.*"id":"([0-9a-f]{32})".*/\1/' "$work/out")
 run 0 remove --json --id "$id" --id 00000000000000000000000000000000
-out_has '^\{"removed":1,"absent":1,"generation":[0-9]+\}$'
+out_has '^\{"removed":1,"absent":1,"newer":0,"generation":[0-9]+\}$'
 run 1 remove "$work/nowhere.jpg"
 err_has "nowhere.jpg: No such file"
 run 0 add-images "$work/extra"

@@ -12,6 +12,17 @@ out_has "^  frechet +[0-9.]+ +[0-9.]+ +[0-9.]+"
 out_has "^  not_Male +[0-9]+ "
 run 0 query --image "$work/extra/000001.jpg" --attr Blond_Hair=1,Young=0 -k 5 --out "$work/query.png"
 out_has '^ *5 '
+# --show gives chafa a picture, which is gone afterwards.
+mkdir "$work/path" "$work/temporary"
+printf '#!/bin/sh\nfor file; do :; done\nhead -c 4 "$file" | tail -c 3\n' >"$work/path/chafa"
+chmod +x "$work/path/chafa"
+PATH="$work/path:$PATH" TMPDIR="$work/temporary" run 0 query --image "$work/extra/000001.jpg" -k 2 --show
+out_has '^PNG$'
+rmdir "$work/temporary"
+PATH="$work/path" run 2 query --image "$work/extra/000001.jpg" --show --json
+rm "$work/path/chafa"
+PATH="$work/path" run 1 query --image "$work/extra/000001.jpg" -k 2 --show
+err_has "install the package chafa"
 run 0 translate --image "$work/extra/000001.jpg" --out "$work/translate.png"
 for picture in query translate; do
     [ "$(head -c 4 "$work/$picture.png" | tail -c 3)" = PNG ] || fail "$picture.png is not a PNG"

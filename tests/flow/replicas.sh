@@ -68,6 +68,22 @@ out_has '^8 added'
 run 0 index verify
 out_has '^ *problems +0$'
 
+# The client of such an addition is killed, and the images are removed before they have arrived.
+run 0 make-faces "$work/killed" --count 8 --seed 5 --plain
+kill -STOP $encoder
+RG_SET=$second "$RG_BIN/rg-ctl" add-images "$work/killed" >"$work/killed.out" 2>&1 &
+late=$!
+RG_SET=$second until_field loader waiting -ge 1
+kill -KILL $late
+wait $late || :
+run 0 remove "$work/killed"
+out_has '^0 removed, 8 were not there'
+embedded=$(RG_SET=$second field encoder embedded)
+kill -CONT $encoder
+RG_SET=$second until_field encoder embedded -ge "$((embedded + 8))"
+RG_SET=$second until_field loader waiting -eq 0
+[ "$(field retrieval images)" -eq 64 ] || fail "a late addition has undone a removal: there are $(field retrieval images) of 64 images"
+
 # The same embedding model, another generator.
 run 0 train --stage 3
 RG_SET=$second until_field encoder stage = stage3

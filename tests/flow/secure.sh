@@ -41,6 +41,14 @@ out_has '^32 images$'
 "$status" "$endpoint" "$work/ann" bob >"$work/out" 2>"$work/err" && fail "the client library was admitted without a key"
 err_has 'bob.key_secret'
 
+# So does the Python package.
+. tests/support/python.sh
+if has_package; then
+    check tests/flow/python/roles.py "$endpoint" "$work/ann" ann
+    out_has '^32 images$'
+    out_has 'a remove_request needs the admin role, and the role of ann is reader'
+fi
+
 as wendy 0 add-images "$work/extra"
 [ "$(field retrieval images)" -eq 56 ] || fail "the retrieval set holds $(field retrieval images) of 56 images"
 as wendy 1 remove "$image"

@@ -1,17 +1,13 @@
 # soak.sh [MINUTES]: all services over encrypted tcp, 50 good clients, attackers of every kind, and services killed at
 # random (kill -9). No acknowledged addition or removal is lost, no answer is wrong, no attack ends a service or keeps its
-# memory. A table shows what each attack cost. soak/soak.py describes the phases. By default half a minute.
+# memory. A table shows what each attack cost. soak/soak.py describes the phases. By default a third of a minute.
 . tests/support/flow.sh
 need gateway
-minutes=${1:-0.4}
-python=/usr/bin/python3 # where Debian's modules are
-for module in zmq xxhash google.protobuf; do
-    "$python" -c "import $module" 2>/dev/null || { echo "SKIP: the Python module $module is missing"; exit 77; }
-done
-command -v protoc >/dev/null || { echo "SKIP: needs protobuf-compiler"; exit 77; }
+minutes=${1:-0.3}
+need_python_clients
 write_flow_config
 write_tcp_endpoints
-port=$((30001 + $$ % 2000))
+port=$((first_port + 6))
 until port_is_closed $port; do port=$((port + 1)); done
 cat >>"$work/config.yaml" <<END_CONFIG
 security: {keys: $work/keys}

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/core/text.h"
 #include "common/wire/edits.h"
@@ -12,6 +11,7 @@
 #include "services/gateway/http_api.h"
 #include "services/gateway/run_files.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/scratch.h"
 
 enum { PARTS = 6 };
 
@@ -80,17 +80,14 @@ static void find_files(const char *text)
 
 static void view_journal(const uint8_t *data, size_t size)
 {
-    char path[64], *text;
-    snprintf(path, sizeof path, "/tmp/rg-fuzz-gateway.%d", (int)getpid());
-    FILE *file = fopen(path, "w");
-    if (!file || fwrite(data, 1, size, file) != size) abort();
-    fclose(file);
+    char path[96], *text;
+    snprintf(path, sizeof path, "%s/metrics.jsonl", scratch_open());
+    scratch_write(path, data, size);
     if (rg_journal_read_part(path, size / 3, &text) != 0) abort();
     json_t *object = json_loads(text, 0, NULL);
     if (!object) abort();
     json_decref(object);
     free(text);
-    unlink(path);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -14,14 +14,14 @@
         __VA_ARGS__                                                                                          \
     }
 
-enum { SIDE = 20, IMAGE = SIDE * SIDE * 3 };
+enum { SIDE = 20, IMAGE = SIDE * SIDE * 3, VECTOR = 8 };
 static const double WORK_MAX = 2e6;
 
 // ---- running
 
-static void run(const rg_onnx_t *onnx)
+static void run(const rg_onnx_t *onnx, int n_inputs)
 {
-    static float image[IMAGE];
+    static float image[IMAGE], vector[VECTOR];
     rg_backend_t *backend;
     rg_tape_t *tape;
     rg_tensor_t *y;
@@ -29,9 +29,10 @@ static void run(const rg_onnx_t *onnx)
     rg_cpu_threads(1);
     if (rg_cpu_backend_new(&backend, 0)) abort();
     if (rg_tape_new(&tape, backend)) abort();
-    rg_tensor_t *x = rg_tape_input(tape, 1, SIDE, SIDE, 3, image);
-    x->needs_grad = 1;
-    rg_onnx_run(onnx, tape, x, &y);
+    rg_tensor_t *x[] = {rg_tape_input(tape, 1, SIDE, SIDE, 3, image),
+                        rg_tape_input(tape, 1, 1, 1, VECTOR, vector)};
+    for (int i = 0; i < n_inputs; i++) x[i]->needs_grad = 1;
+    rg_onnx_run_inputs(onnx, tape, x, &y);
     float *grad = rg_tape_grad(tape, y, &add);
     memset(grad, 0, rg_tensor_size(y) * sizeof *grad);
     rg_tape_backward(tape);
@@ -119,7 +120,59 @@ static void build_pooled(builder_t *b)
     builder_node(b, "Tanh", "e", "y");
 }
 
-static void (*const models[])(builder_t *b) = {build_classifier, build_grouped, build_pooled};
+// As from TensorFlow: channels last.
+static void build_transposed(builder_t *b)
+{
+    builder_init(b, 13);
+    builder_shape(b, 4, INTS(0, SIDE, SIDE, 3));
+    builder_floats(b, "w", 4, INTS(4, 3, 3, 3));
+    builder_floats(b, "s", 1, INTS(4));
+    builder_floats(b, "v", 2, INTS(400, 3));
+    builder_int64(b, "pads", 8, INTS(0, 1, 1, 0, 0, 1, 1, 0));
+    builder_int64(b, "shape", 2, INTS(-1, 400));
+    builder_int64(b, "axes", 2, INTS(1, 2));
+    builder_text(b, builder_node(b, "Pad", "x pads", "p"), "mode", "reflect");
+    builder_ints(b, builder_node(b, "Transpose", "p", "f"), "perm", 4, INTS(0, 3, 1, 2));
+    builder_ints(b, builder_node(b, "Conv", "f w", "c"), "strides", 2, INTS(2, 2));
+    builder_ints(b, builder_node(b, "Transpose", "c", "l"), "perm", 4, INTS(0, 2, 3, 1));
+    builder_node(b, "Mul", "l s", "m");
+    builder_ints(b, builder_node(b, "ReduceMean", "m", "k"), "axes", 2, INTS(1, 2));
+    builder_node(b, "Add", "m k", "a");
+    builder_node(b, "Reshape", "a shape", "r");
+    builder_node(b, "MatMul", "r v", "t");
+    builder_node(b, "Squeeze", "k axes", "q");
+    builder_int(b, builder_node(b, "Concat", "t q", "y"), "axis", 1);
+}
+
+// As our generators: a vector styles an image.
+static void build_styled(builder_t *b)
+{
+    builder_init(b, 13);
+    builder_input(b, "z");
+    builder_floats(b, "w", 4, INTS(4, 3, 3, 3));
+    builder_floats(b, "s", 1, INTS(4));
+    float *scales = builder_floats(b, "scales", 1, INTS(4))->float_data;
+    scales[0] = scales[1] = 1, scales[2] = scales[3] = 2;
+    builder_int64(b, "zero", 1, INTS(0));
+    builder_int64(b, "four", 1, INTS(4));
+    builder_int64(b, "one", 1, INTS(1));
+    builder_int64(b, "axes", 2, INTS(2, 3));
+    Rg__Onnx__Node *up = builder_node(b, "Resize", "x - scales", "u");
+    builder_text(b, up, "coordinate_transformation_mode", "asymmetric");
+    builder_text(b, up, "nearest_mode", "floor");
+    builder_ints(b, builder_node(b, "Conv", "u w", "c"), "pads", 4, INTS(1, 1, 1, 1));
+    builder_node(b, "InstanceNormalization", "c s s", "n");
+    builder_node(b, "Slice", "z zero four one", "p");
+    builder_node(b, "Unsqueeze", "p axes", "q");
+    builder_node(b, "Mul", "n q", "m");
+    builder_ints(b, builder_node(b, "ReduceMean", "m", "k"), "axes", 3, INTS(1, 2, 3));
+    builder_node(b, "Sub", "m k", "d");
+    builder_ints(b, builder_node(b, "ReduceL2", "d", "l"), "axes", 3, INTS(1, 2, 3));
+    builder_node(b, "Div", "d l", "y");
+}
+
+static void (*const models[])(builder_t *b) = {build_classifier, build_grouped, build_pooled,
+                                               build_transposed, build_styled};
 enum { MODELS = sizeof models / sizeof *models };
 
 // ---- edits: files that are well-formed, but say something else
@@ -142,9 +195,11 @@ static float number(uint8_t i)
 static const char *operator_name(uint8_t i)
 {
     static const char *const names[] = {
-        "Add",  "AveragePool",   "Clip",        "Concat",    "Conv",     "Div",    "Flatten",   "Gather",
-        "Gemm", "GlobalMaxPool", "HardSigmoid", "HardSwish", "Identity", "MatMul", "MaxPool",   "Mul",
-        "Pad",  "ReduceMean",    "Relu",        "Reshape",   "Softmax",  "Sub",    "Unsqueeze", "Constant"};
+        "Add",       "AveragePool", "Clip",     "Concat",        "Conv",        "Div",
+        "Flatten",   "Gather",      "Gemm",     "GlobalMaxPool", "HardSigmoid", "HardSwish",
+        "Identity",  "MatMul",      "MaxPool",  "Mul",           "Pad",         "ReduceMean",
+        "Relu",      "Reshape",     "Softmax",  "Sub",           "Unsqueeze",   "Constant",
+        "Transpose", "Squeeze",     "ReduceL2", "Resize",        "Slice",       "InstanceNormalization"};
     return names[i % (sizeof names / sizeof *names)];
 }
 
@@ -153,7 +208,7 @@ static char *value_name(const Rg__Onnx__Graph *graph, uint8_t i)
     size_t n = i % (graph->n_node + graph->n_initializer + 1);
     if (n < graph->n_node) return graph->node[n]->output[0];
     n -= graph->n_node;
-    return n < graph->n_initializer ? graph->initializer[n]->name : graph->input[0]->name;
+    return n < graph->n_initializer ? graph->initializer[n]->name : graph->input[i % graph->n_input]->name;
 }
 
 static void edit_attribute(Rg__Onnx__Attribute *a, uint8_t which, uint8_t value)
@@ -216,7 +271,10 @@ static void try(const uint8_t *data, size_t size)
 {
     rg_onnx_t *onnx;
     if (rg_onnx_parse(&onnx, data, size, "fuzz")) return;
-    if (rg_onnx_plan(onnx, SIDE, SIDE, NULL, 0) == 0 && rg_onnx_work(onnx) < WORK_MAX) run(onnx);
+    const rg_onnx_input_t both[] = {{"x", SIDE, SIDE, 3}, {"z", 0, 0, VECTOR}};
+    int n_inputs = 1, err = rg_onnx_plan(onnx, SIDE, SIDE, NULL, 0);
+    if (err) n_inputs = 2, err = rg_onnx_plan_inputs(onnx, both, 2, NULL, 0);
+    if (!err && rg_onnx_work(onnx) < WORK_MAX) run(onnx, n_inputs);
     rg_onnx_close(&onnx);
 }
 

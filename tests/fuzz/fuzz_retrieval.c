@@ -1,8 +1,6 @@
 // Hostile requests to the retrieval service. The input is a sequence of messages, answered one after the
 // other by a small set. Afterwards the set must be sound: searches find exactly what is stored (rg_verify).
-#include <ftw.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
@@ -10,14 +8,14 @@
 #include "services/retrieval/answers.h"
 #include "services/retrieval/verify.h"
 #include "tests/fuzz/frames.h"
+#include "tests/fuzz/scratch.h"
 #include "tests/support/retrieval_requests.h"
 
 enum { MAP_BYTES = 256 << 20, D = 4, C = 2, PAGE = 32 };
 
-static const atomic_int GO = 0;
+static rg_work_t GO;
 
 static rg_answers_t answers = {.k_max = 10, .batch_max = 40, .reply_max = 64 << 10, .effort = {1, 8}};
-static char folder[256];
 
 static void give_up(const char *what)
 {
@@ -25,26 +23,16 @@ static void give_up(const char *what)
     abort();
 }
 
-static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *position)
-{
-    (void)info, (void)type, (void)position;
-    return remove(path);
-}
-
 static void close_set(void)
 {
     rg_set_close(&answers.set);
-    nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static void open_set(void)
 {
-    const char *base = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/rg-fuzz-XXXXXX", base && *base ? base : "/tmp");
-    const rg_set_options_t options = {
-        .path = folder, .index = "HNSW4", .embed_dim = D, .map_bytes = MAP_BYTES};
+    const rg_set_options_t options = {.path = scratch_open(), .index = "HNSW4", .map_bytes = MAP_BYTES};
     rg_linalg_threads(1);
-    if (!mkdtemp(folder) || rg_set_open(&answers.set, &options) != 0) give_up("open");
+    if (rg_set_open(&answers.set, &options) != 0) give_up("open");
     atexit(close_set);
 }
 
@@ -66,9 +54,10 @@ static void empty_set(void)
     uint64_t next, missing;
     for (size_t n; (n = list_page(0, images, &next)) > 0;) {
         uint8_t ids[PAGE * RG_ID_SIZE];
-        size_t removed;
+        rg_set_removal_t removal;
         for (size_t i = 0; i < n; i++) memcpy(ids + i * RG_ID_SIZE, images[i].id, RG_ID_SIZE);
-        if (rg_set_remove(answers.set, ids, n, 0, &removed) != 0 || removed != n) give_up("remove");
+        if (rg_set_remove(answers.set, ids, n, UINT64_MAX, &removal) != 0 || removal.removed != n)
+            give_up("remove");
     }
     rg_store_model_t model = {.name = "\1a", .embed_dim = 1, .features_shape = {1, 1, 1}};
     while (rg_set_use_model(answers.set, &model, &missing) != 0 && model.name[1]++ < 'z') continue;
@@ -184,6 +173,15 @@ static rg_msg_t *seed_add(const char *name, unsigned first, uint32_t n)
     return add_request(&model, items, n);
 }
 
+static rg_msg_t *seed_known(unsigned first)
+{
+    rg_msg_t *msg = seed_add("", first, 4);
+    Rg__V1__AddRequest *body = rg_msg_body(msg);
+    body->known = 1;
+    body->asked_us = first;
+    return msg;
+}
+
 static rg_msg_t *seed_search(const char *model, int filtered, int random)
 {
     const float queries[2 * D] = {0};
@@ -222,9 +220,9 @@ static rg_msg_t *seed_list(int missing)
     return msg;
 }
 
-// The steps of a client as letters: m, n, o announce a model; a, b add with model m, n; r removes; s, f, x
-// search with model m plainly, filtered, at random; t searches with model n; l, L, d list all images, missing
-// ones, some by their ids; i compacts, I rebuilds.
+// The steps of a client as letters: m, n, o announce a model; a, b add with model m, n; k asks what is known; r
+// removes; s, f, x search with model m plainly, filtered, at random; t searches with model n; l, L, d list all
+// images, missing ones, some by their ids; i compacts, I rebuilds.
 static rg_msg_t *seed_step(char letter, unsigned i)
 {
     switch (letter) {
@@ -238,6 +236,8 @@ static rg_msg_t *seed_step(char letter, unsigned i)
         return seed_add("m", 2 * i, 6);
     case 'b':
         return seed_add("n", 2 * i, 12);
+    case 'k':
+        return seed_known(i);
     case 'r':
         return seed_ids(remove_request, i, 3);
     case 's':
@@ -263,9 +263,9 @@ static rg_msg_t *seed_step(char letter, unsigned i)
 
 size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t capacity)
 {
-    static const char *const clients[] = {"m",          "mas",          "masflr", "maxrx",
-                                          "manLbs",     "manbbbtL",     "maisr",  "maIarsif",
-                                          "manbrrrrrt", "masnobamabbt", "amsm",   "mardnd"};
+    static const char *const clients[] = {"m",        "mas",    "masflr",   "maxrx",      "manLbs",
+                                          "manbbbtL", "maisr",  "maIarsif", "manbrrrrrt", "masnobamabbt",
+                                          "amsm",     "mardnd", "kmakrk"};
     size_t at = 0;
     if (i >= sizeof clients / sizeof *clients) return 0;
     for (unsigned j = 0; clients[i][j]; j++)

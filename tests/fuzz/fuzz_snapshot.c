@@ -12,7 +12,7 @@
 #include "services/retrieval/snapshot.h"
 #include "tests/fuzz/fuzz.h"
 
-enum { HEAD = 48, ROWS_AT = 24, SIZE_AT = 32, SUM_AT = 40, DIM = 4 };
+enum { HEAD = 64, IN_FILE_AT = 32, ROWS_AT = 40, SIZE_AT = 48, SUM_AT = 56, DIM = 4 };
 
 static const char FACTORY[] = "HNSW8", MODEL[] = "m";
 
@@ -35,9 +35,14 @@ static void read_file(const uint8_t *bytes, size_t size)
 
 static void fit_head(uint8_t *bytes, size_t size)
 {
-    const uint64_t rows = 0, all = size, sum = rg_hash(bytes + HEAD, size - HEAD, 0);
+    const uint64_t rows = 0, all = size;
+    rg_hasher_t *hasher = rg_hasher_new();
+    memcpy(bytes + IN_FILE_AT, &rows, sizeof rows);
     memcpy(bytes + ROWS_AT, &rows, sizeof rows);
     memcpy(bytes + SIZE_AT, &all, sizeof all);
+    rg_hasher_add(hasher, bytes, SUM_AT);
+    rg_hasher_add(hasher, bytes + HEAD, size - HEAD);
+    const uint64_t sum = rg_hasher_finish(&hasher);
     memcpy(bytes + SUM_AT, &sum, sizeof sum);
 }
 
@@ -57,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 // Snapshots without rows; the second one has bytes behind the texts.
 size_t rg_fuzz_seed(size_t i, uint8_t *out, size_t capacity)
 {
-    const uint32_t fields[] = {1, DIM, sizeof MODEL - 1, sizeof FACTORY - 1};
+    const uint32_t fields[] = {2, DIM, sizeof MODEL - 1, sizeof FACTORY - 1};
     size_t size = HEAD + sizeof MODEL - 1 + sizeof FACTORY - 1 + 100 * i;
     if (i > 1 || capacity < size) return 0;
     memset(out, 0, size);

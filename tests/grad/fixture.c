@@ -6,12 +6,72 @@
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/nn/opencl.h"
 #include "tests/support/test.h"
+
+static rg_backend_t *tested; // of the program
+
+int rg_fixture_backend_new(rg_backend_t **backend)
+{
+    const char *device = getenv("RG_TEST_DEVICE"), *cache = getenv("RG_TEST_CACHE");
+    int err = device ? rg_opencl_backend_new(backend, atoi(device), cache ? cache : "build/opencl")
+                     : rg_cpu_backend_new(backend, 0);
+    if (!err) tested = *backend;
+    return err;
+}
+
+float *rg_fixture_pull(float *x, size_t n)
+{
+    assert_int_equal(rg_backend_pull(tested, x, n * sizeof *x), 0);
+    return x;
+}
+
+void rg_fixture_push(const float *x, size_t n)
+{
+    rg_backend_push(tested, x, n * sizeof *x);
+}
+
+void rg_fixture_cover(const float *x, size_t n)
+{
+    assert_true(rg_backend_cover(tested, x, n * sizeof *x) >= 0);
+    rg_fixture_push(x, n);
+}
+
+void rg_fixture_release(const float *x)
+{
+    rg_backend_release(tested, x);
+}
+
+float *rg_fixture_pull_gradients(rg_params_t *set)
+{
+    return rg_fixture_pull(set->grad, set->count);
+}
+
+void rg_fixture_zero_gradients(rg_params_t *set)
+{
+    memset(set->grad, 0, set->count * sizeof *set->grad);
+    rg_fixture_push(set->grad, set->count);
+}
+
+static const double *last_sum;
+
+double *rg_fixture_sum(rg_tape_t *tape)
+{
+    double *sum = rg_tape_scalar(tape);
+    last_sum = sum;
+    return sum;
+}
+
+double rg_fixture_value(rg_tape_t *tape)
+{
+    assert_int_equal(rg_tape_read_scalars(tape), 0);
+    return *last_sum;
+}
 
 int rg_fixture_setup(void **state)
 {
     rg_fixture_t *fixture = rg_alloc(sizeof *fixture);
-    if (rg_cpu_backend_new(&fixture->backend, 0) || rg_tape_new(&fixture->tape, fixture->backend)) {
+    if (rg_fixture_backend_new(&fixture->backend) || rg_tape_new(&fixture->tape, fixture->backend)) {
         print_error("%s\n", rg_error());
         return -1;
     }
@@ -53,6 +113,7 @@ void rg_fixture_backward(rg_fixture_t *fixture, rg_tensor_t *y, const float *dy)
     assert_non_null(grad);
     assert_int_equal(add, 0);
     memcpy(grad, dy, rg_tensor_size(y) * sizeof *dy);
+    rg_backend_push(fixture->backend, grad, rg_tensor_size(y) * sizeof *grad);
     assert_int_equal(rg_tape_backward(fixture->tape), 0);
 }
 
@@ -65,6 +126,7 @@ void rg_fixture_compare_scaled(const char *what, const float *got, const float *
                                double tolerance)
 {
     double error = 0;
+    if (tested) rg_fixture_pull((float *)got, n);
     for (size_t i = 0; i < n; i++) {
         if (!isfinite(got[i])) fail_msg("%s: element %zu is %g", what, i, got[i]);
         error = fmax(error, fabs((double)got[i] - want[i]));

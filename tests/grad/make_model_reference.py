@@ -91,8 +91,6 @@ def main():
     network(tensors, "attribute", peer.Attribute(GF, ATTRS, DIMS), [image], lambda net, x: net(x))
     generator = peer.Generator(GF, N_RES, ATTRS, DIMS, MLP)
     network(tensors, "generator", generator, [content, code], lambda net, c, z: [net(c, z)])
-    masked = peer.Generator(GF, N_RES, ATTRS, DIMS, MLP, attention=True)
-    network(tensors, "masked", masked, [content, code, image], lambda net, c, z, x: [net(c, z, x)], "generator")
     discriminator = peer.Discriminator(DF, LAYERS, SCALES, ATTRS, IMG)
     network(tensors, "discriminator", discriminator, [image], lambda net, x: [y for verdict in net(x) for y in verdict])
     penalty(tensors, discriminator, image)

@@ -203,7 +203,7 @@ def pointwise(ref):
 
 
 def units(ref):
-    for n, c in [(1, 1), (2, 3), (3, 100)]:
+    for n, c in [(1, 2), (2, 3), (3, 100)]:
         x = normal(n, c)
         ref.case("unit", F.normalize(x, dim=1), {"x": x})
 
@@ -224,8 +224,6 @@ def masks(ref):
     for n, c, h, w in [(1, 1, 1, 1), (2, 3, 4, 5), (3, 17, 2, 2)]:
         x = normal(n, c, h, w)
         ref.case("act", torch.sigmoid(x), {"x": x}, act=SIGMOID)
-        mask, a, b = normal(n, 1, h, w), normal(n, c, h, w), normal(n, c, h, w)
-        ref.case("blend", a * mask + b * (1 - mask), {"mask": mask, "a": a, "b": b})
 
 
 def perceptual(ref):
@@ -295,6 +293,8 @@ def values(ref):
     for n, c, h, w in [(2, 3, 4, 5), (3, 40, 1, 1), (1, 17, 3, 2)]:
         a, b = normal(n, c, h, w), normal(n, c, h, w)
         ref.case("add", a + b, {"a": a, "b": b})
+        a, b = normal(n, c, h, w), normal(n, c, h, w)
+        ref.case("subtract", a - b, {"a": a, "b": b})
         a, b = normal(n, c, h, w), normal(n, c, h, w)
         ref.case("multiply", a * b, {"a": a, "b": b})
         a, b = normal(n, c, h, w), normal(n, c, 1, 1)

@@ -86,14 +86,19 @@ def judge(discriminator, image, wanted, labels=None, critic=False):
     return adversarial, sum(F.binary_cross_entropy_with_logits(logits, labels) for _, logits in verdicts)
 
 
+def with_detail(image, source, rebuilt):
+    return (image + (source - rebuilt)).clamp(-1, 1)
+
+
 class Translation:
     """Stages 1 and 3: a D step and a G step on one translated batch."""
 
-    def __init__(self, stage, nets, memory=None, features=None, critic=False, both=False):
+    def __init__(self, stage, nets, memory=None, features=None, critic=False, both=False, detail=False):
         """features: VGG16, for the perceptual loss. critic: WGAN-GP and the earth mover's prior. both: every
-        image goes to a sampled code and to a reference's, the sampled ones first."""
+        image goes to a sampled code and to a reference's, the sampled ones first. detail: a translation keeps what
+        the reconstruction of its source lacks."""
         self.times, self.references = (2, N) if both else (1, REFERENCES)
-        self.critic = critic
+        self.critic, self.detail = critic, detail
         self.stage, self.nets, self.memory, self.features = stage, nets, memory, features
         learners = [nets.content, nets.attribute, nets.generator]
         if memory:
@@ -124,7 +129,10 @@ class Translation:
         sampled = torch.cat([codes(name + "codes", targets)[:latent], nets.attribute(reference)[0]])
         wanted = torch.where(bits(name + "keep", CODE, targets) > 0, each(z), sampled)
         joined, wanted = self.guided(each(content), wanted, each(z))
-        fake = nets.generator(joined, wanted, each(x))
+        fake = nets.generator(joined, wanted)
+        recon = nets.generator(*self.guided(content, z, z))
+        if self.detail:
+            fake = with_detail(fake, each(x), each(recon))
 
         losses = {}
         real, losses["d_classify"] = judge(nets.discriminator, x, 1, labels, self.critic)
@@ -137,9 +145,8 @@ class Translation:
         losses["g_adversarial"], losses["g_classify"] = judge(
             nets.discriminator, fake, 1, each(target_labels), self.critic
         )
-        recon = nets.generator(*self.guided(content, z, z), x)
         again = nets.content(fake)
-        cycle = nets.generator(*self.guided(again, each(z), each(z)), fake)
+        cycle = nets.generator(*self.guided(again, each(z), each(z)))
         of_fake = nets.attribute(fake[:latent])[0]  # codes are read back from translations to sampled codes
         losses["recon"] = (recon - x).abs().mean()
         losses["content"] = (again - each(content)).abs().mean()
@@ -161,15 +168,18 @@ class Translation:
 class Triplets:
     """Stage 2: R on what the frozen rest makes of a batch."""
 
-    def __init__(self, stage, nets):
-        self.stage, self.nets = stage, nets
+    def __init__(self, stage, nets, detail=False):
+        self.stage, self.nets, self.detail = stage, nets, detail
         self.trainer = Trainer(SGD, LINEAR, 0.1, 1e-4, [nets.embedder])
 
     def view(self, image):
         return self.nets.content(image), self.nets.attribute(image)[0]
 
-    def translated(self, content, code, source):
-        return self.view(self.nets.generator(content, code, source))
+    def translated(self, content, code, own, source):
+        image = self.nets.generator(content, code)
+        if self.detail:
+            image = with_detail(image, source, self.nets.generator(content, own))
+        return self.view(image)
 
     def iterate(self, i):
         name = "%s.%d." % (self.stage, i)
@@ -181,11 +191,11 @@ class Triplets:
             other = self.view(another)
             views = [
                 (content, wanted),
-                self.translated(content, wanted, x),
+                self.translated(content, wanted, z, x),
                 other,
-                self.translated(other[0], edit(other[1], "other_"), another),
-                self.translated(content, edit(z, "random_"), x),
-                self.translated(content, z, x),
+                self.translated(other[0], edit(other[1], "other_"), other[1], another),
+                self.translated(content, edit(z, "random_"), z, x),
+                self.translated(content, z, z, x),
             ]
             contents, all_codes = (torch.cat(part) for part in zip(*views))
         kept = torch.from_numpy((fill(name + "dropout", (2, len(views) * N, peer.HIDDEN)) < 0.8).astype("f8")) / 0.9
@@ -216,8 +226,8 @@ class Ranking:
         return {"ranking": loss}
 
 
-def networks(attention=False, ranked=False):
-    nets = peer.Networks(GF, N_RES, DF, LAYERS, SCALES, ATTRS, DIMS, MLP, IMG, EMBED, K, attention, ranked)
+def networks(ranked=False):
+    nets = peer.Networks(GF, N_RES, DF, LAYERS, SCALES, ATTRS, DIMS, MLP, IMG, EMBED, K, ranked)
     for name, module in nets.named_children():
         initialise(module, name + ".")
     return nets
@@ -235,9 +245,9 @@ def main():
         "style3": Translation("style3", networks(), Memory("style3", codes=True)),
         "perceptual1": Translation("perceptual1", networks(), features=features),
         "critic1": Translation("critic1", networks(), critic=True),
-        "masked1": Translation("masked1", networks(attention=True)),
-        "masked2": Triplets("masked2", networks(attention=True)),
-        "masked3": Translation("masked3", networks(attention=True), Memory("masked3")),
+        "detail1": Translation("detail1", networks(), detail=True),
+        "detail2": Triplets("detail2", networks(), detail=True),
+        "detail3": Translation("detail3", networks(), Memory("detail3"), detail=True),
     }
     for name, stage in stages.items():
         rows = [stage.iterate(i) for i in range(ITERATIONS)]

@@ -1,126 +1,24 @@
-"""The networks of RG-UNIT in PyTorch, the peer of common/model: same formulas, same parameter names
-("content.in.weight" is `in.weight` of the Content below), same layouts. Written to be compared with, not to be fast.
+"""The peer of common/model in PyTorch: the networks of the Python package, to which this file adds the discriminator and the
+losses. The same formulas, parameter names ("content.in.weight" is `in.weight` of Content) and layouts, to be compared with.
 
 Every class takes the sizes it needs and says what it maps to what. Data is N,C,H,W here.
 """
+import pathlib
+import sys
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 import torchvision
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "common" / "client" / "python" / "rg_unit"))
+from networks import HIDDEN, Attribute, Content, Conv, Embedder, Fusion, Generator, components, instance_norm  # noqa: E402, F401
+
 MAX_WIDTH = 512  # of the discriminator
-EMBEDDER_WIDTHS = (128, 128, 64, 64, 32, 32)
-HIDDEN = 512  # of the embedder's head
-
-
-def instance_norm(x):
-    return F.instance_norm(x, eps=1e-5)
 
 
 def leaky(x):
     return F.leaky_relu(x, 0.1)
-
-
-class Conv(nn.Conv2d):
-    """A convolution with reflection or zero padding."""
-
-    def __init__(self, inputs, outputs, k, stride=1, pad=0, reflect=False, bias=True):
-        super().__init__(inputs, outputs, k, stride, pad, bias=bias, padding_mode="reflect" if reflect else "zeros")
-
-
-class NormConv(Conv):
-    """A convolution, then MUNIT's layer norm (unbiased std over C,H,W; eps outside the root) and ReLU."""
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.gain = nn.Parameter(torch.ones(self.out_channels))
-        self.shift = nn.Parameter(torch.zeros(self.out_channels))
-
-    def forward(self, x):
-        x = super().forward(x)
-        mean = x.mean((1, 2, 3), keepdim=True)
-        std = x.flatten(1).std(1, unbiased=True).reshape(-1, 1, 1, 1)
-        x = (x - mean) / (std + 1e-5)
-        return F.relu(x * self.gain.reshape(1, -1, 1, 1) + self.shift.reshape(1, -1, 1, 1))
-
-
-class Block(nn.Module):
-    """The two convolutions of a residual block; what happens between them is the owner's."""
-
-    def __init__(self, width, reflect):
-        super().__init__()
-        self.a = Conv(width, width, 3, 1, 1, reflect)
-        self.b = Conv(width, width, 3, 1, 1, reflect)
-
-
-class Content(nn.Module):
-    """E_c: image [N,3,S,S] -> content [N,4*gf,S/4,S/4]."""
-
-    def __init__(self, gf, n_res):
-        super().__init__()
-        self.add_module("in", Conv(3, gf, 7, 1, 3, True))
-        self.down = nn.ModuleList(Conv(gf << i, gf << (i + 1), 4, 2, 1, True) for i in range(2))
-        self.res = nn.ModuleList(Block(4 * gf, True) for _ in range(n_res))
-
-    def forward(self, x):
-        for conv in (getattr(self, "in"), *self.down):
-            x = F.relu(instance_norm(conv(x)))
-        for block in self.res:
-            x = x + instance_norm(block.b(F.relu(instance_norm(block.a(x)))))
-        return x
-
-
-class Attribute(nn.Module):
-    """E_a: image [N,3,S,S] -> mean and log-variance of the code [N,attrs*attr_dims]."""
-
-    def __init__(self, gf, attrs, attr_dims):
-        super().__init__()
-        widths = (gf, 2 * gf, 4 * gf, 4 * gf, 4 * gf)
-        self.add_module("in", Conv(3, gf, 7, 1, 3, True))
-        self.down = nn.ModuleList(Conv(widths[i], widths[i + 1], 4, 2, 1, True) for i in range(4))
-        self.mean = nn.Linear(4 * gf, attrs * attr_dims)
-        self.logvar = nn.Linear(4 * gf, attrs * attr_dims)
-
-    def forward(self, x):
-        for conv in (getattr(self, "in"), *self.down):
-            x = F.relu(conv(x))
-        pooled = x.mean((2, 3))
-        return self.mean(pooled), self.logvar(pooled)
-
-
-class Generator(nn.Module):
-    """G: content [N,4*gf,h,w], code [N,attrs*attr_dims] -> image [N,3,4h,4w].
-
-    With attention a mask of one channel decides between that image and `source`, the one content was encoded from."""
-
-    def __init__(self, gf, n_res, attrs, attr_dims, mlp, attention=False):
-        super().__init__()
-        width = 4 * gf
-        self.width = width
-        self.res = nn.ModuleList(Block(width, False) for _ in range(n_res))
-        self.up = nn.ModuleList(NormConv(width >> i, width >> (i + 1), 5, 1, 2) for i in range(2))
-        self.out = Conv(gf, 3, 7, 1, 3)
-        self.mask = Conv(gf, 1, 7, 1, 3) if attention else None
-        sizes = (attrs * attr_dims, mlp, mlp, 2 * n_res * 2 * width)
-        self.mlp = nn.ModuleList(nn.Linear(sizes[i], sizes[i + 1]) for i in range(3))
-
-    def adain(self, x, styles):
-        shift, scale = next(styles), next(styles)
-        return instance_norm(x) * scale[:, :, None, None] + shift[:, :, None, None]
-
-    def forward(self, content, code, source=None):
-        hidden = F.relu(self.mlp[1](F.relu(self.mlp[0](code))))
-        styles = iter(self.mlp[2](hidden).split(self.width, 1))  # shift, scale of each AdaIN layer in turn
-        x = content
-        for block in self.res:
-            x = x + self.adain(block.b(F.relu(self.adain(block.a(x), styles))), styles)
-        for conv in self.up:
-            x = conv(F.interpolate(x, scale_factor=2, mode="nearest"))
-        image = torch.tanh(self.out(x))
-        if self.mask is None:
-            return image
-        mask = torch.sigmoid(self.mask(x))
-        return image * mask + source * (1 - mask)
 
 
 class Scale(nn.Module):
@@ -154,60 +52,14 @@ class Discriminator(nn.ModuleList):
         return verdicts
 
 
-class Embedder(nn.Module):
-    """R: content [N,4*gf,img/4,img/4], code [N,attrs*attr_dims] -> embedding [N,embed_dim].
-
-    keep: dropout factors (0 or 1/(1-p)) of the two hidden layers [2,N,512], None for inference. ranked: of unit length,
-    with the scale of the ranking loss."""
-
-    def __init__(self, gf, img, attrs, attr_dims, embed_dim, ranked=False):
-        super().__init__()
-        if ranked:
-            self.scale = nn.Parameter(torch.ones(1))
-        self.ranked = ranked
-        width, side, blocks = 4 * gf, img // 4, []
-        for i, outputs in enumerate(EMBEDDER_WIDTHS):
-            halve = i % 2 == 1 and side > 4
-            blocks.append(NormConv(width, outputs, 4 if halve else 3, 2 if halve else 1, 1))
-            side, width = side // 2 if halve else side, outputs
-        self.conv = nn.ModuleList(blocks)
-        sizes = (width * side * side + attrs * attr_dims, HIDDEN, HIDDEN, embed_dim)
-        self.fc = nn.ModuleList(nn.Linear(sizes[i], sizes[i + 1]) for i in range(3))
-
-    def forward(self, content, code, keep=None):
-        x = content
-        for conv in self.conv:
-            x = conv(x)
-        x = torch.cat([x.flatten(1), code], 1)
-        for i in range(2):
-            x = F.relu(self.fc[i](x))
-            if keep is not None:
-                x = x * keep[i]
-        x = self.fc[2](x)
-        return F.normalize(x, dim=1) if self.ranked else x
-
-
-class Fusion(nn.Module):
-    """Content [N,4*gf,h,w] and that of its k neighbours [N,k*4*gf,h,w] -> content [N,4*gf,h,w]."""
-
-    def __init__(self, gf, k):
-        super().__init__()
-        width = 4 * gf
-        self.neighbours = Conv(k * width, width, 3, 1, 1)
-        self.join = Conv(2 * width, width, 3, 1, 1)
-
-    def forward(self, content, neighbours):
-        return self.join(torch.cat([content, self.neighbours(neighbours)], 1))
-
-
 class Networks(nn.Module):
     """All of them, so that state_dict() has the checkpoints' names."""
 
-    def __init__(self, gf, n_res, df, d_layers, d_scales, attrs, attr_dims, mlp, img, embed_dim, k, attention=False, ranked=False):
+    def __init__(self, gf, n_res, df, d_layers, d_scales, attrs, attr_dims, mlp, img, embed_dim, k, ranked=False):
         super().__init__()
         self.content = Content(gf, n_res)
         self.attribute = Attribute(gf, attrs, attr_dims)
-        self.generator = Generator(gf, n_res, attrs, attr_dims, mlp, attention)
+        self.generator = Generator(gf, n_res, attrs, attr_dims, mlp)
         self.discriminator = Discriminator(df, d_layers, d_scales, attrs, img)
         self.embedder = Embedder(gf, img, attrs, attr_dims, embed_dim, ranked)
         self.fusion = Fusion(gf, k)
@@ -282,9 +134,3 @@ def relevance(wanted, shown, sharpness, content, weight):
     maps = F.normalize((content - content.mean(0)).flatten(1), dim=1)
     score = sharpness * share + weight * maps @ maps.T
     return torch.softmax(score.masked_fill(torch.eye(len(score), dtype=torch.bool), -torch.inf), 1)
-
-
-def components(code, attr_dims):
-    """The means of the components that codes [N,A*Z] are nearest to."""
-    sums = code.reshape(len(code), -1, attr_dims).sum(2)
-    return torch.where(sums > 0, 1.0, -1.0).to(code.dtype).repeat_interleave(attr_dims, 1)

@@ -31,7 +31,7 @@ static const double LOSS_TOLERANCE = 1e-6;
 
 typedef struct {
     rg_fixture_t fixture;
-    rg_model_t *model, *masked, *ranked; // masked: with attention; ranked: with a ranked R
+    rg_model_t *model, *ranked; // ranked: with a ranked R
     rg_reference_t *reference;
 } lab_t;
 
@@ -59,13 +59,7 @@ static int run_attribute(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 
 static int run_generator(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
 {
-    y[0] = rg_generate(lab->fixture.tape, &lab->model->generator, x[0], x[1], NULL);
-    return 1;
-}
-
-static int run_masked(lab_t *lab, rg_tensor_t *const *x, rg_tensor_t **y)
-{
-    y[0] = rg_generate(lab->fixture.tape, &lab->masked->generator, x[0], x[1], x[2]);
+    y[0] = rg_generate(lab->fixture.tape, &lab->model->generator, x[0], x[1]);
     return 1;
 }
 
@@ -112,7 +106,6 @@ static const network_t NETWORKS[] = {
     {"content", RG_CONTENT, {{N, IMG, IMG, 3}}, run_content},
     {"attribute", RG_ATTRIBUTE, {{N, IMG, IMG, 3}}, run_attribute},
     {"generator", RG_GENERATOR, {{N, SIDE, SIDE, WIDTH}, {N, 1, 1, CODE}}, run_generator},
-    {"masked", RG_GENERATOR, {{N, SIDE, SIDE, WIDTH}, {N, 1, 1, CODE}, {N, IMG, IMG, 3}}, run_masked},
     {"discriminator", RG_DISCRIMINATOR, {{N, IMG, IMG, 3}}, run_discriminator},
     {"embedder", RG_EMBEDDER, {{N, SIDE, SIDE, WIDTH}, {N, 1, 1, CODE}}, run_embedder},
     {"ranked", RG_EMBEDDER, {{N, SIDE, SIDE, WIDTH}, {N, 1, 1, CODE}}, run_ranked},
@@ -148,8 +141,9 @@ static void compare_sample(const lab_t *lab, const char *of, const char *key, co
     rg_fixture_compare_scaled(name, got, want.data, want.count, scale, tolerance);
 }
 
-static void compare_params(const lab_t *lab, const char *of, const rg_params_t *set, double tolerance)
+static void compare_params(const lab_t *lab, const char *of, rg_params_t *set, double tolerance)
 {
+    rg_fixture_pull_gradients(set);
     for (int i = 0; i < set->n; i++)
         compare_sample(lab, of, set->list[i]->name + strlen(set->name) + 1, set->list[i]->grad,
                        set->list[i]->count, tolerance);
@@ -160,8 +154,9 @@ static void run_backward(lab_t *lab, const network_t *net, rg_tensor_t **y, int 
 {
     for (int i = 0, add; i < outputs - 1; i++) {
         size_t n = rg_tensor_size(y[i]);
-        memcpy(rg_tape_grad(lab->fixture.tape, y[i], &add), filled(lab, net->name, i, "dy", n),
-               n * sizeof(float));
+        float *grad = rg_tape_grad(lab->fixture.tape, y[i], &add);
+        memcpy(grad, filled(lab, net->name, i, "dy", n), n * sizeof *grad);
+        rg_fixture_push(grad, n);
     }
     rg_tensor_t *last = y[outputs - 1];
     rg_fixture_backward(&lab->fixture, last, filled(lab, net->name, outputs - 1, "dy", rg_tensor_size(last)));
@@ -169,14 +164,12 @@ static void run_backward(lab_t *lab, const network_t *net, rg_tensor_t **y, int 
 
 static void check_network(lab_t *lab, const network_t *net)
 {
-    rg_model_t *model = net->run == run_masked   ? lab->masked
-                        : net->run == run_ranked ? lab->ranked
-                                                 : lab->model;
+    rg_model_t *model = net->run == run_ranked ? lab->ranked : lab->model;
     rg_params_t *set = &model->set[net->part];
     rg_tensor_t *x[INPUTS_MAX] = {0}, *y[OUTPUTS_MAX];
     rg_tape_reset(lab->fixture.tape);
     rg_fixture_fill_params(set);
-    memset(set->grad, 0, set->count * sizeof *set->grad); // D's gradients share memory with the others'
+    rg_fixture_zero_gradients(set); // D's gradients share memory with the others'
     for (int i = 0; i < INPUTS_MAX && net->x[i][0]; i++)
         x[i] = rg_fixture_leaf(&lab->fixture, net->x[i], filled(lab, net->name, i, "x", size_of(net->x[i])));
     int outputs = net->run(lab, x, y);
@@ -189,7 +182,8 @@ static void check_network(lab_t *lab, const network_t *net)
     for (int i = 0; i < INPUTS_MAX && x[i]; i++) {
         char key[16];
         snprintf(key, sizeof key, "dx%d", i);
-        compare_sample(lab, net->name, key, x[i]->grad, rg_tensor_size(x[i]), GRADIENT_TOLERANCE);
+        compare_sample(lab, net->name, key, rg_fixture_pull(x[i]->grad, rg_tensor_size(x[i])),
+                       rg_tensor_size(x[i]), GRADIENT_TOLERANCE);
     }
     compare_params(lab, net->name, set, GRADIENT_TOLERANCE);
 }
@@ -212,6 +206,8 @@ static void test_embedder_without_dropout(void **state)
     rg_tensor_t *code = rg_tape_input(tape, N, 1, 1, CODE, filled(lab, "embedder", 1, "x", N * CODE));
     rg_tensor_t *a = rg_embed(tape, &lab->model->embedder, content, code, NULL);
     rg_tensor_t *b = rg_embed(tape, &lab->model->embedder, content, code, ones);
+    rg_fixture_pull(a->data, rg_tensor_size(a));
+    rg_fixture_pull(b->data, rg_tensor_size(b));
     assert_memory_equal(a->data, b->data, rg_tensor_size(a) * sizeof(float));
 }
 
@@ -233,8 +229,10 @@ static void check_loss_within(lab_t *lab, const char *kind, double value, rg_ten
     assert_int_equal(rg_tape_backward(lab->fixture.tape), 0);
     for (int i = 0; i < gradients; i++) {
         rg_reference_tensor_t d = rg_reference_tensor(lab->reference, "%s.d%d", kind, i);
-        for (size_t e = 0; e < d.count; e++) x[i]->grad[e] /= WEIGHT;
-        rg_fixture_compare(kind, x[i]->grad, d.data, d.count, gradient_tolerance);
+        float *grad = rg_fixture_pull(x[i]->grad, d.count);
+        for (size_t e = 0; e < d.count; e++) grad[e] /= WEIGHT;
+        rg_fixture_push(grad, d.count);
+        rg_fixture_compare(kind, grad, d.data, d.count, gradient_tolerance);
     }
 }
 
@@ -248,8 +246,8 @@ static void check_prior(lab_t *lab, const char *kind, enum rg_prior form)
     rg_tape_reset(lab->fixture.tape);
     rg_tensor_t *x[3];
     for (int i = 0; i < 3; i++) x[i] = loss_input(lab, kind, i, 3, CODE);
-    double value =
-        rg_loss_prior(lab->fixture.tape, &lab->model->config, form, x[0], x[1], x[2]->data, WEIGHT);
+    double value = RG_FIXTURE_LOSS(rg_loss_prior, lab->fixture.tape, &lab->model->config, form, x[0], x[1],
+                                   x[2]->data, WEIGHT);
     check_loss(lab, kind, value, x, 2);
 }
 
@@ -265,7 +263,7 @@ static void test_isometry(void **state)
     rg_tape_reset(lab->fixture.tape);
     rg_tensor_t *x[4];
     for (int i = 0; i < 4; i++) x[i] = loss_input(lab, "isometry", i, 3, CODE);
-    double value = rg_loss_isometry(lab->fixture.tape, x[0], x[1], x[2], x[3], WEIGHT);
+    double value = RG_FIXTURE_LOSS(rg_loss_isometry, lab->fixture.tape, x[0], x[1], x[2], x[3], WEIGHT);
     check_loss(lab, "isometry", value, x, 2);
     assert_null(x[2]->grad);
     assert_null(x[3]->grad);
@@ -285,11 +283,14 @@ static void test_ranking(void **state)
     }
     rg_tensor_t *e = loss_input(lab, "ranking", 0, 2 * 4, EMBED);
     rg_fixture_fill("ranking.x1", scale->value, 1, 1);
-    *scale->grad = 0;
-    double value = rg_loss_ranking(lab->fixture.tape, e, scale, relevance, WEIGHT);
+    rg_params_changed(scale->set);
+    rg_fixture_zero_gradients(scale->set);
+    double value = RG_FIXTURE_LOSS(rg_loss_ranking, lab->fixture.tape, e, scale,
+                                   rg_tape_input(lab->fixture.tape, 4, 1, 1, 4, relevance), WEIGHT);
     check_loss(lab, "ranking", value, &e, 1);
     rg_reference_tensor_t d = rg_reference_tensor(lab->reference, "ranking.d1");
-    *scale->grad /= WEIGHT;
+    *rg_fixture_pull(scale->grad, 1) /= WEIGHT;
+    rg_fixture_push(scale->grad, 1);
     rg_fixture_compare("ranking scale", scale->grad, d.data, 1, LOSS_TOLERANCE);
 }
 
@@ -298,7 +299,7 @@ static void test_triplet(void **state)
     lab_t *lab = *state;
     rg_tape_reset(lab->fixture.tape);
     rg_tensor_t *e = loss_input(lab, "triplet", 0, 3 * 4, EMBED);
-    double value = rg_loss_triplet(lab->fixture.tape, e, 3, 2, 0.2f, WEIGHT);
+    double value = RG_FIXTURE_LOSS(rg_loss_triplet, lab->fixture.tape, e, 3, 2, 0.2f, WEIGHT);
     check_loss(lab, "triplet", value, &e, 1);
 }
 
@@ -311,17 +312,20 @@ static void test_gradient_penalty(void **state)
     rg_tensor_t *x[2];
     rg_tape_reset(tape);
     rg_fixture_fill_params(set);
-    memset(set->grad, 0, set->count * sizeof *set->grad);
+    rg_fixture_zero_gradients(set);
     for (int i = 0; i < 2; i++)
         x[i] = rg_tape_input(tape, N, IMG, IMG, 3, filled(lab, "penalty", i, "x", N * IMG * IMG * 3));
     float mix[N];
     rg_fixture_fill("penalty.mix", mix, N, 1);
     for (int i = 0; i < N; i++) mix[i] = (1 + mix[i]) / 2;
-    float value = (float)rg_loss_gradient_penalty(tape, &lab->model->discriminator, x[0], x[1], mix, WEIGHT);
+    float value = (float)RG_FIXTURE_LOSS(rg_loss_gradient_penalty, tape, &lab->model->discriminator, x[0],
+                                         x[1], mix, WEIGHT);
     float want = rg_reference_number(lab->reference, "penalty.value");
     rg_fixture_compare("penalty", &value, &want, 1, OUTPUT_TOLERANCE);
     assert_int_equal(rg_tape_backward(tape), 0);
+    rg_fixture_pull_gradients(set);
     for (size_t i = 0; i < set->count; i++) set->grad[i] /= WEIGHT;
+    rg_fixture_push(set->grad, set->count);
     compare_params(lab, "penalty", set, 1e-4);
 }
 
@@ -340,7 +344,7 @@ static void test_perceptual(void **state)
     for (int i = 0; i < 2; i++)
         x[i] = rg_fixture_leaf(&lab->fixture, image, filled(lab, "perceptual", i, "x", size_of(image)));
     x[1]->needs_grad = 0;
-    double value = rg_loss_perceptual(lab->fixture.tape, &net, x[0], x[1], WEIGHT);
+    double value = RG_FIXTURE_LOSS(rg_loss_perceptual, lab->fixture.tape, &net, x[0], x[1], WEIGHT);
     check_loss_within(lab, "perceptual", value, x, 1, OUTPUT_TOLERANCE, GRADIENT_TOLERANCE);
     assert_null(x[1]->grad);
     rg_perceptual_fini(&net);
@@ -377,11 +381,9 @@ static int setup(void **state)
     rg_model_new(&lab->model, &config, all, all);
     config.model.retrieval = RG_RETRIEVAL_RANKED;
     rg_model_new(&lab->ranked, &config, RG_PART_BIT(RG_EMBEDDER), RG_PART_BIT(RG_EMBEDDER));
-    config.model.attention = 1;
-    rg_model_new(&lab->masked, &config, RG_PART_BIT(RG_GENERATOR), RG_PART_BIT(RG_GENERATOR));
     lab->reference = rg_reference_open("tests/grad/fixtures/models.bin");
     *state = lab;
-    if (rg_cpu_backend_new(&lab->fixture.backend, 0)) return -1;
+    if (rg_fixture_backend_new(&lab->fixture.backend)) return -1;
     return rg_tape_new(&lab->fixture.tape, lab->fixture.backend);
 }
 
@@ -390,10 +392,9 @@ static int teardown(void **state)
     lab_t *lab = *state;
     rg_reference_close(&lab->reference);
     rg_tape_destroy(&lab->fixture.tape);
-    rg_backend_destroy(&lab->fixture.backend);
     rg_model_destroy(&lab->model);
-    rg_model_destroy(&lab->masked);
     rg_model_destroy(&lab->ranked);
+    rg_backend_destroy(&lab->fixture.backend);
     free(lab);
     return 0;
 }

@@ -17,6 +17,7 @@ enum { TENSORS = 3 };
 // Two networks under one gradient norm: the first owns tensors 0 and 1, the second tensor 2.
 typedef struct {
     rg_backend_t *backend;
+    rg_tape_t *tape;
     rg_reference_t *reference;
     rg_params_t sets[2];
     rg_param_t *p[TENSORS];
@@ -27,13 +28,15 @@ static int setup(void **state)
     lab_t *lab = rg_alloc(sizeof *lab);
     lab->reference = rg_reference_open("tests/grad/fixtures/optim.bin");
     *state = lab;
-    return rg_cpu_backend_new(&lab->backend, 0);
+    int err = rg_fixture_backend_new(&lab->backend);
+    return err ? err : rg_tape_new(&lab->tape, lab->backend);
 }
 
 static int teardown(void **state)
 {
     lab_t *lab = *state;
     rg_reference_close(&lab->reference);
+    rg_tape_destroy(&lab->tape);
     rg_backend_destroy(&lab->backend);
     free(lab);
     return 0;
@@ -86,14 +89,26 @@ static rg_train_config_t config_of(const lab_t *lab, int index)
     };
 }
 
+static int step_sets(lab_t *lab, const rg_train_config_t *config, int step, rg_params_t *const *sets,
+                     double *norm)
+{
+    rg_tape_reset(lab->tape);
+    double *squares = rg_tape_scalar(lab->tape);
+    rg_optim_norm(lab->backend, sets, 2, squares);
+    assert_int_equal(rg_tape_read_scalars(lab->tape), 0);
+    *norm = sqrt(*squares);
+    return rg_optim_step(lab->backend, config, step, sets, 2, *norm);
+}
+
 static int update(lab_t *lab, int index, int step, const rg_train_config_t *config, double *norm)
 {
     for (int i = 0; i < TENSORS; i++) {
         rg_reference_tensor_t g = rg_reference_tensor(lab->reference, "optim.%d.step%d.g%d", index, step, i);
         memcpy(lab->p[i]->grad, g.data, g.count * sizeof *g.data);
+        rg_fixture_push(lab->p[i]->grad, g.count);
     }
     rg_params_t *sets[2] = {&lab->sets[0], &lab->sets[1]};
-    return rg_optim_step(lab->backend, config, step, sets, 2, norm);
+    return step_sets(lab, config, step, sets, norm);
 }
 
 static void check_step(const lab_t *lab, int index, int step, double norm)
@@ -108,6 +123,7 @@ static void check_step(const lab_t *lab, int index, int step, double norm)
         rg_fixture_compare(what, p->value, w.data, w.count, TOLERANCE);
         rg_reference_tensor_t e = rg_reference_tensor(lab->reference, "optim.%d.step%d.e%d", index, step, i);
         rg_fixture_compare(what, p->set->ema + p->offset, e.data, e.count, TOLERANCE);
+        rg_fixture_pull(p->grad, p->count);
         for (size_t k = 0; k < p->count; k++) assert_true(p->grad[k] == 0);
     }
 }
@@ -157,16 +173,21 @@ static void refuse(lab_t *lab, float poison)
 {
     load(lab, 2);
     rg_train_config_t config = config_of(lab, 2);
-    assert_int_equal(update(lab, 2, 0, &config, NULL), 0);
+    double norm;
+    assert_int_equal(update(lab, 2, 0, &config, &norm), 0);
     rg_params_t *b = &lab->sets[1], *sets[2] = {&lab->sets[0], b};
     float before[5][64];
     assert_in_range(b->count, 1, 64);
     const float *blocks[5] = {b->value, b->m, b->v, b->ema, lab->sets[0].value};
+    assert_int_equal(rg_params_pull(b), 0);
+    assert_int_equal(rg_params_pull(&lab->sets[0]), 0);
     for (int i = 0; i < 5; i++) memcpy(before[i], blocks[i], 32 * sizeof(float));
     uint64_t version = b->version;
     lab->p[0]->grad[3] = poison; // in the other set: neither may move
-    assert_int_equal(rg_optim_step(lab->backend, &config, 1, sets, 2, NULL), RG_ENUMERIC);
+    rg_fixture_push(lab->p[0]->grad, lab->p[0]->count);
+    assert_int_equal(step_sets(lab, &config, 1, sets, &norm), RG_ENUMERIC);
     assert_non_null(strstr(rg_error(), "iteration 1"));
+    assert_int_equal(rg_params_pull(b), 0);
     for (int i = 0; i < 5; i++) assert_memory_equal(before[i], blocks[i], 32 * sizeof(float));
     assert_true(b->version == version);
     unload(lab);

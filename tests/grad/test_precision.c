@@ -109,8 +109,23 @@ static void test_bf16_is_near_f32(void **state)
     }
 }
 
-int main(void)
+// Runs where oneDNN is limited to AVX2, as it limits itself on processors that have no more.
+static void test_bf16_is_refused_without_avx512(void **state)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bf16_is_near_f32)};
-    return cmocka_run_group_tests_name("precision", tests, NULL, NULL);
+    (void)state;
+    rg_backend_t *backend = NULL;
+    assert_fails(rg_cpu_backend_new(&backend, 1), RG_EVERSION,
+                 "this processor has no bfloat16 products (oneDNN cannot");
+    assert_non_null(strstr(rg_error(), "use `precision: f32`"));
+    assert_null(backend);
+    assert_ok(rg_cpu_backend_new(&backend, 0));
+    rg_backend_destroy(&backend);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest near[] = {cmocka_unit_test(test_bf16_is_near_f32)},
+                            refused[] = {cmocka_unit_test(test_bf16_is_refused_without_avx512)};
+    if (argc == 2 && strcmp(argv[1], "refused") == 0) return cmocka_run_group_tests(refused, NULL, NULL);
+    return cmocka_run_group_tests_name("precision", near, NULL, NULL);
 }

@@ -138,13 +138,36 @@ static void test_conv_gradient_sums(void **state)
     rg_fixture_compare("bias gradient", conv.bias->grad, want + C, 1, 1e-5);
 }
 
+// A small map with many weights, whose convolution is a product of patches: without a bias, the activation stays.
+static void test_conv_without_bias(void **state)
+{
+    rg_fixture_t *fixture = *state;
+    static const int shape[4] = {2, 8, 8, 20};
+    float x[2 * 8 * 8 * 20];
+    rg_conv_t conv = {.weight = rg_params_add(&fixture->params, "weight", 4, (int[4]){8, 20, 4, 4}),
+                      .stride = 2,
+                      .pad = 1,
+                      .act = RG_ACT_RELU};
+    rg_param_t *zeros = rg_params_add(&fixture->params, "bias", 1, (int[4]){8});
+    rg_params_alloc(&fixture->params, 1);
+    rg_fixture_normal(x, sizeof x / sizeof *x, 11);
+    rg_fixture_normal(conv.weight->value, conv.weight->count, 12);
+    rg_param_fill(zeros, 0);
+    rg_tensor_t *y = rg_conv(fixture->tape, rg_fixture_leaf(fixture, shape, x), &conv);
+    conv.bias = zeros;
+    rg_tensor_t *want = rg_conv(fixture->tape, rg_fixture_leaf(fixture, shape, x), &conv);
+    rg_fixture_pull(want->data, rg_tensor_size(want));
+    rg_fixture_compare("convolution without bias", y->data, want->data, rg_tensor_size(y), 0);
+}
+
 static void test_loss_sums(void **state)
 {
     scene_t scene = scene_new(*state);
     rg_tape_t *tape = scene.fixture->tape;
     double sum = 0;
     for (int i = 0; i < SIZE; i++) sum += fabs((double)scene.x[i] - (double)scene.u[i]) / SIZE;
-    double loss = rg_loss_l1(tape, scene.leaf, rg_tape_input(tape, N, SIDE, SIDE, C, scene.u), 1);
+    double loss =
+        RG_FIXTURE_LOSS(rg_loss_l1, tape, scene.leaf, rg_tape_input(tape, N, SIDE, SIDE, C, scene.u), 1);
     assert_true(fabs(loss - sum) < 1e-7 * sum);
     free(scene.x);
     free(scene.u);
@@ -166,6 +189,7 @@ static scene_block_t block_new(void)
     rg_fixture_normal(b.block.value, BLOCK, 8);
     rg_fixture_normal(b.block.grad, BLOCK, 9);
     rg_fixture_normal(b.block.ema, BLOCK, 10);
+    for (int i = 0; i < 5; i++) rg_fixture_cover(*members[i], BLOCK);
     return b;
 }
 
@@ -176,7 +200,10 @@ static void block_check(scene_block_t *b, const char *what, float ema)
     rg_fixture_normal(b->want_ema, BLOCK, 10);
     for (int i = 0; i < BLOCK; i++) b->want_ema[i] = ema * b->want_ema[i] + (1 - ema) * b->want[i];
     rg_fixture_compare("the average", b->block.ema, b->want_ema, BLOCK, 1e-6);
+    rg_fixture_pull(b->block.grad, BLOCK);
     for (int i = 0; i < BLOCK; i++) assert_true(b->block.grad[i] == 0);
+    const float *covered[] = {b->block.value, b->block.grad, b->block.m, b->block.v, b->block.ema};
+    for (int i = 0; i < 5; i++) rg_fixture_release(covered[i]);
     free(b->block.value);
     free(b->block.grad);
     free(b->block.m);
@@ -194,7 +221,8 @@ static void test_sgd_block(void **state)
     for (int i = 0; i < BLOCK; i++)
         b.want[i] = (float)((double)w[i] - 0.1 * (0.5 * (double)g[i] + 0.01 * (double)w[i]));
     fixture->backend->sgd(
-        &b.block, &(rg_update_t){.gscale = 0.5f, .lr = 0.1f, .momentum = 0.9f, .decay = 0.01f, .ema = 0.9f});
+        fixture->backend, &b.block,
+        &(rg_update_t){.gscale = 0.5f, .lr = 0.1f, .momentum = 0.9f, .decay = 0.01f, .ema = 0.9f});
     block_check(&b, "sgd", 0.9f);
 }
 
@@ -208,7 +236,7 @@ static void test_adam_block(void **state)
         b.want[i] = (float)((double)w[i] - 0.1 * g / (fabs(g) + 1e-8));
     }
     fixture->backend->adam(
-        &b.block,
+        fixture->backend, &b.block,
         &(rg_update_t){.gscale = 0.5f, .lr = 0.1f, .beta1 = 0.5f, .beta2 = 0.999f, .ema = 0.8f, .t = 1});
     block_check(&b, "adam", 0.8f);
 }
@@ -218,11 +246,15 @@ static void test_sum_squares(void **state)
     rg_fixture_t *fixture = *state;
     float *x = rg_alloc(BLOCK * sizeof *x);
     rg_fixture_normal(x, BLOCK, 9);
+    rg_fixture_cover(x, BLOCK);
     for (int n = 0; n < BLOCK; n += n < 200 ? 1 : 9973) {
         double sum = 0;
         for (int i = 0; i < n; i++) sum += (double)x[i] * (double)x[i];
-        assert_true(fabs(fixture->backend->sum_squares(x, (size_t)n) - sum) <= 1e-9 * sum);
+        rg_tape_reset(fixture->tape);
+        fixture->backend->sum_squares(fixture->backend, rg_fixture_sum(fixture->tape), x, (size_t)n);
+        assert_true(fabs(rg_fixture_value(fixture->tape) - sum) <= 1e-9 * sum);
     }
+    rg_fixture_release(x);
     free(x);
 }
 
@@ -234,6 +266,7 @@ int main(void)
         cmocka_unit_test_setup(test_global_mean, rg_fixture_clean),
         cmocka_unit_test_setup(test_act, rg_fixture_clean),
         cmocka_unit_test_setup(test_conv_gradient_sums, rg_fixture_clean),
+        cmocka_unit_test_setup(test_conv_without_bias, rg_fixture_clean),
         cmocka_unit_test_setup(test_loss_sums, rg_fixture_clean),
         cmocka_unit_test_setup(test_sgd_block, rg_fixture_clean),
         cmocka_unit_test_setup(test_adam_block, rg_fixture_clean),

@@ -40,7 +40,7 @@ typedef struct {
     rg_backend_t *backend;
     rg_model_t *model;
     rg_reference_t *reference;
-    const char *stage; // names the inputs and losses: stage1, ..., masked1 (with attention)
+    const char *stage; // names the inputs and losses: stage1, ..., detail1 (with model.detail)
     int asked;         // calls of ask_neighbours, in units of N images
     int waits;         // calls of wait_for_all
     int stop_at;       // the wait that ends in RG_ESTOPPED, from 1; 0: none
@@ -210,7 +210,7 @@ static void model_new(lab_t *lab, const char *stage, unsigned parts, unsigned tr
     lab->config.targets = strcmp(stage, "both1") == 0 ? RG_TARGETS_BOTH : RG_TARGETS_HALF;
     lab->config.model.retrieval = strcmp(stage, "ranked2") == 0 ? RG_RETRIEVAL_RANKED : RG_RETRIEVAL_TRIPLET;
     lab->config.model.fusion = strcmp(stage, "style3") == 0 ? RG_FUSION_STYLE : RG_FUSION_CONCAT;
-    lab->config.model.attention = strncmp(stage, "masked", strlen("masked")) == 0;
+    lab->config.model.detail = strncmp(stage, "detail", strlen("detail")) == 0;
     rg_model_new(&lab->model, &lab->config, parts, trains);
     int n = rg_model_sets(lab->model, sets);
     for (int i = 0; i < n; i++) rg_fixture_fill_params(sets[i]);
@@ -242,9 +242,9 @@ static void test_stage1_to_both_targets(void **state)
     run_stage1(*state, "both1");
 }
 
-static void test_stage1_with_attention(void **state)
+static void test_stage1_with_detail(void **state)
 {
-    run_stage1(*state, "masked1");
+    run_stage1(*state, "detail1");
 }
 
 static void test_stage1_with_a_critic(void **state)
@@ -281,9 +281,9 @@ static void test_stage3_by_style(void **state)
     run_stage3(*state, "style3", 1); // decoding to the own code needs no neighbours
 }
 
-static void test_stage3_with_attention(void **state)
+static void test_stage3_with_detail(void **state)
 {
-    run_stage3(*state, "masked3", 3);
+    run_stage3(*state, "detail3", 3);
 }
 
 // ---- a step that is interrupted
@@ -296,6 +296,7 @@ static float *state_of(rg_model_t *model, size_t *count)
     float *all = NULL;
     *count = 0;
     for (int s = 0; s < n; s++) {
+        assert_int_equal(rg_params_pull(sets[s]), 0);
         const float *blocks[] = {sets[s]->value, sets[s]->m, sets[s]->v, sets[s]->ema};
         for (int b = 0; b < 4 && blocks[b]; b++) {
             all = rg_realloc(all, (*count + sets[s]->count) * sizeof *all);
@@ -409,9 +410,9 @@ static void test_stage2(void **state)
     run_stage2(*state, "stage2");
 }
 
-static void test_stage2_with_attention(void **state)
+static void test_stage2_with_detail(void **state)
 {
-    run_stage2(*state, "masked2");
+    run_stage2(*state, "detail2");
 }
 
 static void test_stage2_of_a_ranked_r(void **state)
@@ -497,7 +498,7 @@ static int setup(void **state)
     set_config(&lab->config);
     lab->reference = rg_reference_open("tests/grad/fixtures/stages.bin");
     *state = lab;
-    return rg_cpu_backend_new(&lab->backend, 0);
+    return rg_fixture_backend_new(&lab->backend);
 }
 
 static int teardown(void **state)
@@ -529,10 +530,10 @@ int main(void)
         cmocka_unit_test_teardown(test_stage1_with_perceptual_loss, drop_model),
         cmocka_unit_test_teardown(test_stage1_with_a_critic, drop_model),
         cmocka_unit_test_teardown(test_missing_vgg16_is_named, drop_model),
-        cmocka_unit_test_teardown(test_stage1_with_attention, drop_model),
-        cmocka_unit_test_teardown(test_stage2_with_attention, drop_model),
+        cmocka_unit_test_teardown(test_stage1_with_detail, drop_model),
+        cmocka_unit_test_teardown(test_stage2_with_detail, drop_model),
         cmocka_unit_test_teardown(test_stage3_by_style, drop_model),
-        cmocka_unit_test_teardown(test_stage3_with_attention, drop_model),
+        cmocka_unit_test_teardown(test_stage3_with_detail, drop_model),
     };
     return cmocka_run_group_tests_name("stages", tests, setup, teardown);
 }

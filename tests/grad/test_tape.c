@@ -58,8 +58,9 @@ static void test_consumers_add_up(void **state)
     for (int i = 0; i < 18; i++) u[i] = (float)i;
     rg_tensor_t *x = rg_fixture_leaf(fixture, (int[4]){2, 1, 1, 3}, a);
     rg_tensor_t *y = rg_concat(fixture->tape, (rg_tensor_t *[]){x, x, x}, 3);
-    rg_loss_square(fixture->tape, x, 1, 3); // gradient 3 * 2 (x - 1) / 6 = x - 1
+    RG_FIXTURE_LOSS(rg_loss_square, fixture->tape, x, 1, 3); // gradient 3 * 2 (x - 1) / 6 = x - 1
     rg_fixture_backward(fixture, y, u);
+    rg_fixture_pull(x->grad, 6);
     for (int n = 0; n < 2; n++)
         for (int c = 0; c < 3; c++) {
             float sum = u[9 * n + c] + u[9 * n + 3 + c] + u[9 * n + 6 + c];
@@ -73,7 +74,7 @@ static void test_backward_twice_adds_to_parameters(void **state)
     net_t *net = net_new(fixture);
     rg_params_t *set = &fixture->params;
     rg_fixture_backward(fixture, forward(fixture, net, rg_fixture_leaf(fixture, SHAPE, net->x)), net->u);
-    float *once = copy_of(set->grad, set->count);
+    float *once = copy_of(rg_fixture_pull_gradients(set), set->count);
     rg_tape_reset(fixture->tape);
     rg_fixture_backward(fixture, forward(fixture, net, rg_fixture_leaf(fixture, SHAPE, net->x)), net->u);
     for (size_t i = 0; i < set->count; i++) once[i] *= 2;
@@ -88,8 +89,9 @@ static void test_backward_forgets_what_it_ran(void **state)
     net_t *net = net_new(fixture);
     rg_params_t *set = &fixture->params;
     rg_fixture_backward(fixture, forward(fixture, net, rg_fixture_leaf(fixture, SHAPE, net->x)), net->u);
-    float *once = copy_of(set->grad, set->count);
+    float *once = copy_of(rg_fixture_pull_gradients(set), set->count);
     assert_int_equal(rg_tape_backward(fixture->tape), 0);
+    rg_fixture_pull_gradients(set);
     assert_memory_equal(set->grad, once, set->count * sizeof *once);
     free(once);
     free(net);
@@ -100,13 +102,13 @@ static float *gradients_of_two(rg_fixture_t *fixture, const net_t *net, int last
 {
     rg_params_t *set = &fixture->params;
     rg_tape_reset(fixture->tape);
-    memset(set->grad, 0, set->count * sizeof *set->grad);
+    rg_fixture_zero_gradients(set);
     rg_tensor_t *x = rg_fixture_leaf(fixture, SHAPE, net->x), *inner = forward(fixture, net, x);
     rg_tensor_t *y = (last ? rg_conv_last : rg_conv)(fixture->tape, inner, &net->conv);
     assert_true(last == !inner->data);
     *left = rg_tape_peak_bytes(fixture->tape);
     rg_fixture_backward(fixture, forward(fixture, net, y), net->u);
-    return copy_of(set->grad, set->count);
+    return copy_of(rg_fixture_pull_gradients(set), set->count);
 }
 
 static void test_what_was_forgotten_is_computed_again(void **state)
@@ -164,6 +166,7 @@ static void test_changed_weights_are_seen(void **state)
     for (size_t i = 0; i < set->count; i++) set->value[i] *= 2; // doubles what goes into the leaky ReLU
     rg_params_changed(set);
     rg_tensor_t *after = rg_conv(fixture->tape, x, &net->conv);
+    rg_fixture_pull(before->data, rg_tensor_size(before));
     for (size_t i = 0; i < rg_tensor_size(before); i++) before->data[i] *= 2;
     rg_fixture_compare("output of doubled weights", after->data, before->data, rg_tensor_size(after), 1e-6);
     free(net);
@@ -184,7 +187,7 @@ static void test_next_set_at_the_same_address_is_seen(void **state)
         rg_param_fill(conv.weight, (float)i);
         rg_params_changed(&fixture->params);
         rg_tensor_t *y = rg_conv(fixture->tape, rg_tape_input(fixture->tape, 1, 1, 1, C, x), &conv);
-        assert_float_equal(y->data[C - 1], 3 * i, 1e-5);
+        assert_float_equal(rg_fixture_pull(y->data, C)[C - 1], 3 * i, 1e-5);
     }
 }
 
@@ -195,13 +198,15 @@ static void test_frozen_parameters_get_no_gradient(void **state)
     rg_params_t *set = &fixture->params;
     rg_tensor_t *x = rg_fixture_leaf(fixture, SHAPE, net->x);
     rg_fixture_backward(fixture, forward(fixture, net, x), net->u);
-    float *dx = copy_of(x->grad, rg_tensor_size(x));
-    memset(set->grad, 0, set->count * sizeof *set->grad);
+    float *dx = copy_of(rg_fixture_pull(x->grad, rg_tensor_size(x)), rg_tensor_size(x));
+    rg_fixture_zero_gradients(set);
     rg_tape_reset(fixture->tape);
     set->frozen = 1;
     x = rg_fixture_leaf(fixture, SHAPE, net->x);
     rg_fixture_backward(fixture, forward(fixture, net, x), net->u);
+    rg_fixture_pull_gradients(set);
     for (size_t i = 0; i < set->count; i++) assert_true(set->grad[i] == 0);
+    rg_fixture_pull(x->grad, rg_tensor_size(x));
     assert_memory_equal(x->grad, dx, rg_tensor_size(x) * sizeof *dx); // but passes it on as before
     free(dx);
     free(net);
@@ -215,7 +220,7 @@ static void test_nothing_trainable_records_nothing(void **state)
     rg_tensor_t *x = rg_tape_input(fixture->tape, N, SIDE, SIDE, C, net->x);
     rg_tensor_t *y = forward(fixture, net, x);
     assert_false(y->needs_grad);
-    rg_loss_square(fixture->tape, y, 0, 1);
+    RG_FIXTURE_LOSS(rg_loss_square, fixture->tape, y, 0, 1);
     assert_int_equal(rg_tape_backward(fixture->tape), 0);
     assert_null(y->grad);
     assert_null(x->grad);
@@ -232,12 +237,13 @@ static void test_paused_tape_records_nothing(void **state)
     rg_tape_pause(fixture->tape);
     rg_tape_resume(fixture->tape); // nested: still paused
     rg_tensor_t *y = forward(fixture, net, x);
-    rg_loss_square(fixture->tape, y, 0, 1);
+    RG_FIXTURE_LOSS(rg_loss_square, fixture->tape, y, 0, 1);
     rg_tape_resume(fixture->tape);
     assert_false(y->needs_grad);
-    rg_loss_square(fixture->tape, y, 0, 1); // y is a constant from here on
+    RG_FIXTURE_LOSS(rg_loss_square, fixture->tape, y, 0, 1); // y is a constant from here on
     assert_int_equal(rg_tape_backward(fixture->tape), 0);
     assert_null(x->grad);
+    rg_fixture_pull_gradients(set);
     for (size_t i = 0; i < set->count; i++) assert_true(set->grad[i] == 0);
     assert_true(forward(fixture, net, x)->needs_grad);
     free(net);
@@ -249,10 +255,11 @@ static void test_unused_output_gets_no_gradient(void **state)
     net_t *net = net_new(fixture);
     rg_tensor_t *x = rg_fixture_leaf(fixture, SHAPE, net->x);
     rg_tensor_t *unused = forward(fixture, net, x);
-    rg_loss_square(fixture->tape, x, 0, 1);
+    RG_FIXTURE_LOSS(rg_loss_square, fixture->tape, x, 0, 1);
     assert_int_equal(rg_tape_backward(fixture->tape), 0);
     assert_null(unused->grad);
     assert_non_null(x->grad);
+    rg_fixture_pull_gradients(&fixture->params);
     for (size_t i = 0; i < fixture->params.count; i++) assert_true(fixture->params.grad[i] == 0);
     free(net);
 }
@@ -271,10 +278,11 @@ static void test_error_sticks_until_reset(void **state)
 static double step(rg_fixture_t *fixture, const net_t *net)
 {
     rg_tape_reset(fixture->tape);
-    memset(fixture->params.grad, 0, fixture->params.count * sizeof(float));
+    rg_fixture_zero_gradients(&fixture->params);
     rg_tensor_t *y = forward(fixture, net, rg_fixture_leaf(fixture, SHAPE, net->x));
     y = forward(fixture, net, y);
-    double loss = rg_loss_l1(fixture->tape, y, rg_tape_input(fixture->tape, N, SIDE, SIDE, C, net->u), 10);
+    double loss = RG_FIXTURE_LOSS(rg_loss_l1, fixture->tape, y,
+                                  rg_tape_input(fixture->tape, N, SIDE, SIDE, C, net->u), 10);
     assert_int_equal(rg_tape_backward(fixture->tape), 0);
     return loss;
 }
@@ -299,10 +307,11 @@ static void test_same_step_same_bits(void **state)
     net_t *net = net_new(fixture);
     rg_params_t *set = &fixture->params;
     double loss = step(fixture, net);
-    float *grad = copy_of(set->grad, set->count);
+    float *grad = copy_of(rg_fixture_pull_gradients(set), set->count);
     for (int i = 0; i < 3; i++) {
         double again = step(fixture, net);
         assert_memory_equal(&again, &loss, sizeof loss);
+        rg_fixture_pull_gradients(set);
         assert_memory_equal(set->grad, grad, set->count * sizeof *grad);
     }
     free(grad);

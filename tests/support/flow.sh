@@ -23,7 +23,7 @@ END
 # Gives each service of that configuration a free port of the loopback interface.
 write_tcp_endpoints()
 {
-    local service port=$((10000 + $$ % 20000))
+    local service port=$first_port
     echo "endpoints:" >>"$work/config.yaml"
     for service in $all_services; do
         until port_is_closed $port; do port=$((port + 1)); done
@@ -33,10 +33,15 @@ write_tcp_endpoints()
 }
 port_is_closed() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# Prints the value of a status field of a service, or its pid; nothing if the service does not answer.
+# Prints the value of a status field of a service, or its pid; nothing if the service does not answer three times.
 field()
 {
-    "$RG_BIN/rg-ctl" status --json "$1" 2>/dev/null | sed -nE "s/.*\"$2\":\"?([^\",}]*).*/\1/p"
+    local value
+    for _ in 1 2 3; do
+        value=$("$RG_BIN/rg-ctl" status --json "$1" 2>/dev/null | sed -nE "s/.*\"$2\":\"?([^\",}]*).*/\1/p")
+        [ -z "$value" ] || break
+    done
+    echo "$value"
 }
 
 # until_field SERVICE KEY TEST VALUE: waits until [ field TEST VALUE ] holds. The timeout of the test ends the wait.
@@ -47,6 +52,17 @@ until_field()
         value=$(field "$1" "$2")
         [ -n "$value" ] && test "$value" "$3" "$4" && return
     done
+}
+
+# For the clients in Python (flow/soak/). python is where Debian's modules are.
+python=/usr/bin/python3
+need_python_clients()
+{
+    local module
+    for module in zmq xxhash google.protobuf; do
+        "$python" -c "import $module" 2>/dev/null || { echo "SKIP: the Python module $module is missing"; exit 77; }
+    done
+    command -v protoc >/dev/null || { echo "SKIP: needs protobuf-compiler"; exit 77; }
 }
 
 # Starts stage 3 in the background and waits until it iterates.

@@ -51,6 +51,30 @@ void builder_init(builder_t *builder, int opset)
     append(builder, (void ***)&model->graph->input, &model->graph->n_input, named(builder, "x"));
 }
 
+void builder_shape(builder_t *builder, int n, const int64_t *sides)
+{
+    Rg__Onnx__ValueInfo *input = builder->model.graph->input[0];
+    input->type = take(builder, sizeof *input->type);
+    rg__onnx__type__init(input->type);
+    Rg__Onnx__TensorType *type = input->type->tensor_type = take(builder, sizeof *type);
+    rg__onnx__tensor_type__init(type);
+    type->elem_type = 1;
+    type->shape = take(builder, sizeof *type->shape);
+    rg__onnx__shape__init(type->shape);
+    for (int i = 0; i < n; i++) {
+        Rg__Onnx__Dimension *side = take(builder, sizeof *side);
+        rg__onnx__dimension__init(side);
+        side->dim_value = sides[i];
+        append(builder, (void ***)&type->shape->dim, &type->shape->n_dim, side);
+    }
+}
+
+void builder_input(builder_t *builder, const char *name)
+{
+    Rg__Onnx__Graph *graph = builder->model.graph;
+    append(builder, (void ***)&graph->input, &graph->n_input, named(builder, name));
+}
+
 static void add_words(builder_t *builder, const char *words, char ***list, size_t *n)
 {
     while (*words) {

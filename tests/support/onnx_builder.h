@@ -16,6 +16,12 @@ typedef struct {
 
 void builder_init(builder_t *builder, int opset);
 
+// Declares the input's shape; a side of 0 is not known.
+void builder_shape(builder_t *builder, int n, const int64_t *sides);
+
+// Adds another input.
+void builder_input(builder_t *builder, const char *name);
+
 // inputs and outputs: names separated by spaces, "-" for an omitted one.
 Rg__Onnx__Node *builder_node(builder_t *builder, const char *op, const char *inputs, const char *outputs);
 void builder_int(builder_t *builder, Rg__Onnx__Node *node, const char *name, int64_t value);

@@ -19,6 +19,7 @@ LAYERS = {
     "common/data": DATA,
     "common/nn": NN,
     "common/nn/cpu": NN + ["common/nn/cpu"],
+    "common/nn/opencl": NN + ["common/nn/opencl"],
     "common/onnx": ONNX,
     "common/model": MODEL,
     "common/client": WIRE + ["common/data"],
@@ -28,9 +29,9 @@ LAYERS = {
     "services/encoder": WIRE + DATA + MODEL,
     "services/trainer": WIRE + DATA + MODEL,
     "services/evaluator": WIRE + DATA + MODEL + ["common/report"],
-    "services/gateway": WIRE + DATA + ["common/report"],
+    "services/gateway": WIRE + DATA + ["common/model", "common/report"],
     "services/report": WIRE + DATA + ["common/report", "common/model"],
-    "services/ctl": WIRE + DATA + ["common/report", "common/model", "services/report"],
+    "services/ctl": WIRE + DATA + ["common/report", "common/nn", "common/model", "services/report"],
 }
 
 # A library's headers, and the only folders or files that may include them.
@@ -40,7 +41,9 @@ LIBRARIES = {
     r"protobuf-c/.*": ["common/wire/", "common/onnx/"],
     r"libfyaml\.h": ["common/config/"],
     r"(jpeglib|png|jerror|turbojpeg|webp/.*)\.h": ["common/data/"],
+    r"archive(_entry)?\.h": ["services/ctl/shard.c"],
     r"(oneapi/dnnl/.*|cblas\.h|lapacke?\.h)": ["common/nn/cpu/"],
+    r"(CL/.*|clblast.*\.h)": ["common/nn/opencl/"],
     r"(lmdb\.h|faiss/.*)": ["services/retrieval/"],
     r"mpi\.h": ["services/trainer/"],
     r"argp\.h": ["common/wire/", "services/ctl/command.c"],

@@ -5,8 +5,8 @@ import { until, untilText } from './browser.mjs';
 
 const focused = page => page.evaluate(() => {
   const element = document.activeElement;
-  const { id, name = '' } = element;
-  return { id, name, href: element.getAttribute('href') ?? '', text: element.textContent.trim() };
+  const { id, name = '', type } = element;
+  return { id, name, type, href: element.getAttribute('href') ?? '', text: element.textContent.trim() };
 });
 
 /** Presses Tab until `is` is true for the focused element, whose focus must be visible. */
@@ -30,6 +30,7 @@ function seesFocus() {
 
 export async function keyboard({ browser, system }) {
   const page = await browser.open('/');
+  const choosing = new Promise(resolve => page.once('filechooser', resolve)); // from now on the browser asks the test
   await page.waitForSelector('#tab-training[aria-selected=true]');
   await tabTo(page, 'the tabs', ({ id }) => id === 'tab-training');
   for (const tab of ['search', 'translate', 'add', 'status', 'training', 'search']) {
@@ -43,8 +44,7 @@ export async function keyboard({ browser, system }) {
   await page.keyboard.press('ArrowRight');
   await page.waitForSelector('#tab-search[aria-selected=true]:focus');
 
-  const choosing = page.waitForEvent('filechooser');
-  await page.keyboard.press('Tab');
+  await tabTo(page, 'the picture', ({ type }) => type === 'file');
   await page.keyboard.press('Space');
   await (await choosing).setFiles(system.faces[0]);
   await page.waitForSelector('#neighbours .card');

@@ -18,7 +18,7 @@ sed -i -e 's/^classifier: .*/classifier: {iterations: 20, batch: 8, checkpoint_e
     -e 's/^stage1: .*/stage1: {iterations: 2000, batch: 4, lr: 1e-3, checkpoint_every: 1000, sample_every: 500}/' \
     -e 's/^stage2: .*/stage2: {iterations: 20, batch: 4, checkpoint_every: 20, sample_every: 0}/' \
     -e 's/^stage3: .*/stage3: {iterations: 60, batch: 4, lr: 1e-4, checkpoint_every: 30, sample_every: 20}/' "$work/config.yaml"
-port=$((10000 + $$ % 20000))
+port=$first_port
 until port_is_closed $port; do port=$((port + 1)); done
 cat >>"$work/config.yaml" <<END
 http: {gateway: $port}

@@ -1,7 +1,7 @@
 // Watches training from before its start to its end, without reloading the page.
 
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { shot, text, until, untilText } from './browser.mjs';
 
@@ -33,6 +33,20 @@ export async function training({ browser, system }) {
   await showsSamples(page);
   await drawsAsAsked(page);
   await comparesRuns(page, system);
+  await downloadsNetworks(page);
+}
+
+async function downloadsNetworks(page) {
+  await page.click('#networks summary');
+  await page.waitForSelector('#networks a');
+  assert.deepEqual(await page.$$eval('#networks a', links => links.map(({ textContent }) => textContent)),
+    ['content.onnx', 'attribute.onnx', 'embedder.onnx', 'generator.onnx']);
+  assert.match(await text(page, '#networks li'), /^Stage 3, iteration 60, for ONNX runtimes\.$/);
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('#networks a:text("generator.onnx")')]);
+  assert.equal(download.suggestedFilename(), 'generator.onnx');
+  assert.match(readFileSync(await download.path(), 'latin1'), /rg-unit/);
+  await page.keyboard.press('Escape');
+  assert.equal(await page.$eval('#networks', menu => menu.open), false);
 }
 
 async function growsOnItsOwn(page) {

@@ -6,8 +6,8 @@
 #include "common/core/alloc.h"
 #include "common/nn/cpu/cpu.h"
 
-static void gemm(int transpose_a, int transpose_b, int m, int n, int k, float alpha, const float *a,
-                 const float *b, float beta, float *c)
+static void gemm(rg_backend_t *self, int transpose_a, int transpose_b, int m, int n, int k, float alpha,
+                 const float *a, const float *b, float beta, float *c)
 {
     cblas_sgemm(CblasRowMajor, transpose_a ? CblasTrans : CblasNoTrans,
                 transpose_b ? CblasTrans : CblasNoTrans, m, n, k, alpha, a, transpose_a ? m : k, b,
@@ -42,6 +42,8 @@ int rg_cpu_backend_new(rg_backend_t **out, int bf16)
     rg__cpu_pool_table(&self->table);
     rg__cpu_norm_table(&self->table);
     rg__cpu_pointwise_table(&self->table);
+    rg__cpu_broadcast_table(&self->table);
+    rg__cpu_loss_table(&self->table);
     rg__cpu_optim_table(&self->table);
     *out = &self->table;
     return 0;

@@ -185,7 +185,11 @@ static int plain_forward(rg_backend_t *backend, float *y, const float *x, rg_wei
     rg__conv_t *conv = conv_of(backend);
     if (rg__patches_fits(s)) {
         rg__patches_forward(&conv->patches, y, x, w.value, s);
-        if (bias) backend->bias_forward(y, bias, s->act, s->n * s->oh * s->ow, s->o);
+        int pixels = s->n * s->oh * s->ow;
+        if (bias)
+            backend->bias_forward(backend, y, bias, s->act, pixels, s->o);
+        else if (s->act != RG_ACT_NONE)
+            backend->act_forward(backend, y, y, s->act, (size_t)pixels * (size_t)s->o);
         return 0;
     }
     rg_window_conv_shape_t p = plain(s);
@@ -219,13 +223,13 @@ static int any_backward(rg_backend_t *backend, float *dx, int add, float *dw, fl
     check_geometry(s);
     if (rg__winograd_fits(s)) {
         err = rg__winograd_backward(&conv->winograd, dx, add, dw, x, dy, w, s);
-        if (db) backend->bias_backward(db, dy, pixels, s->o);
+        if (db) backend->bias_backward(backend, db, dy, pixels, s->o);
     } else if (rg__thin_fits(s)) {
         rg__thin_backward(&conv->thin, dx, add, dw, x, dy, w, s);
-        if (db) backend->bias_backward(db, dy, pixels, s->o);
+        if (db) backend->bias_backward(backend, db, dy, pixels, s->o);
     } else if (rg__patches_fits(s)) {
         rg__patches_backward(&conv->patches, dx, add, dw, x, dy, w.value, s);
-        if (db) backend->bias_backward(db, dy, pixels, s->o);
+        if (db) backend->bias_backward(backend, db, dy, pixels, s->o);
     } else {
         rg_window_conv_shape_t p = plain(s);
         if (dw) err = rg__direct_backward_weights(conv->direct, dw, db, plain_input(conv, s, &p, x), dy, &p);

@@ -9,6 +9,9 @@
 #include "common/core/simd.h"
 #include "common/nn/backend.h"
 
+// Floats of the widest vector (lanes/loops.h). The loops over vectors of channels take multiples of it.
+enum { RG_WIDEST = 16 };
+
 static inline float rg__act_value(float x, enum rg_act act)
 {
     switch (act) {
@@ -76,6 +79,8 @@ void rg__cpu_shape_table(rg_backend_t *table);
 void rg__cpu_pool_table(rg_backend_t *table);
 void rg__cpu_norm_table(rg_backend_t *table);
 void rg__cpu_pointwise_table(rg_backend_t *table);
+void rg__cpu_broadcast_table(rg_backend_t *table);
+void rg__cpu_loss_table(rg_backend_t *table);
 void rg__cpu_optim_table(rg_backend_t *table);
 
 #endif

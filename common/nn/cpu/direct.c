@@ -3,11 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <oneapi/dnnl/dnnl.h>
-
 #include "common/core/alloc.h"
 #include "common/core/err.h"
 #include "common/nn/cpu/cpu.h"
+#include "common/nn/cpu/onednn.h"
 
 enum direction { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS };
 enum { BUCKETS = 512 };
@@ -20,9 +19,9 @@ typedef struct plan {
     enum direction direction;
     int bias;
     dnnl_primitive_t primitive;
-    dnnl_memory_desc_t weights_md; // the format oneDNN chose
-    uint64_t form;                 // number of that format among the packs
-    int plain;                     // that format is plain OIHW: no reorder is needed
+    rg__const_md_t weights_md; // the format oneDNN chose; one of rg__direct.forms
+    uint64_t form;             // number of that format among the packs
+    int plain;                 // that format is plain OIHW: no reorder is needed
     size_t weights_bytes;
     dnnl_memory_t x, y, weights, bias_memory, scratchpad;
     size_t scratchpad_bytes;
@@ -37,8 +36,8 @@ struct rg__direct {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
     plan_t *plans[BUCKETS];
-    rg__packs_t *packs;        // borrowed
-    dnnl_memory_desc_t *forms; // formats of weights seen so far
+    rg__packs_t *packs; // borrowed
+    rg__md_t *forms;    // formats of weights seen so far
     int n_forms;
     int bf16;
     rg__scratch_t scratchpad;
@@ -57,11 +56,12 @@ static int refused(dnnl_status_t status, const char *what, const rg_window_conv_
 // ---- building a plan
 
 typedef struct {
-    dnnl_memory_desc_t x, y, weights_any, weights_plain, bias;
+    rg__md_t x, y, weights_any, weights_plain, bias;
 } descs_t;
 
-// The tensor that this direction writes is f32; those that it reads may be bfloat16.
-static void describe_direct(descs_t *d, const plan_t *plan, enum direction direction, int bf16)
+// The tensor that this direction writes is f32; those that it reads may be bfloat16. What is described before
+// an error stays in *d for descs_fini.
+static dnnl_status_t describe_direct(descs_t *d, const plan_t *plan, enum direction direction, int bf16)
 {
     const rg_window_conv_shape_t *s = &plan->shape;
     int kh = s->window.h.k, kw = s->window.w.k, grouped = s->groups > 1;
@@ -70,12 +70,23 @@ static void describe_direct(descs_t *d, const plan_t *plan, enum direction direc
     dnnl_dim_t *w = grouped ? groups : one;
     int rank = grouped ? 5 : 4;
     dnnl_data_type_t narrow = bf16 ? dnnl_bf16 : dnnl_f32;
-    dnnl_memory_desc_init_by_tag(&d->x, 4, x, direction == BACKWARD_DATA ? dnnl_f32 : narrow, dnnl_nhwc);
-    dnnl_memory_desc_init_by_tag(&d->y, 4, y, direction == FORWARD ? dnnl_f32 : narrow, dnnl_nhwc);
-    dnnl_memory_desc_init_by_tag(&d->weights_any, rank, w, direction == BACKWARD_WEIGHTS ? dnnl_f32 : narrow,
-                                 dnnl_format_tag_any);
-    dnnl_memory_desc_init_by_tag(&d->weights_plain, rank, w, dnnl_f32, grouped ? dnnl_goihw : dnnl_oihw);
-    dnnl_memory_desc_init_by_tag(&d->bias, 1, b, dnnl_f32, dnnl_x);
+    dnnl_data_type_t x_type = direction == BACKWARD_DATA ? dnnl_f32 : narrow;
+    dnnl_data_type_t y_type = direction == FORWARD ? dnnl_f32 : narrow;
+    dnnl_data_type_t w_type = direction == BACKWARD_WEIGHTS ? dnnl_f32 : narrow;
+    dnnl_format_tag_t plain = grouped ? dnnl_goihw : dnnl_oihw;
+    dnnl_status_t status = dnnl_memory_desc_create_with_tag(&d->x, 4, x, x_type, dnnl_nhwc);
+    if (!status) status = dnnl_memory_desc_create_with_tag(&d->y, 4, y, y_type, dnnl_nhwc);
+    if (!status)
+        status = dnnl_memory_desc_create_with_tag(&d->weights_any, rank, w, w_type, dnnl_format_tag_any);
+    if (!status) status = dnnl_memory_desc_create_with_tag(&d->weights_plain, rank, w, dnnl_f32, plain);
+    if (!status) status = dnnl_memory_desc_create_with_tag(&d->bias, 1, b, dnnl_f32, dnnl_x);
+    return status;
+}
+
+static void descs_fini(descs_t *d)
+{
+    rg__md_t all[] = {d->x, d->y, d->weights_any, d->weights_plain, d->bias};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) dnnl_memory_desc_destroy(all[i]);
 }
 
 static dnnl_status_t make_attr(dnnl_primitive_attr_t *attr, const plan_t *plan)
@@ -87,7 +98,7 @@ static dnnl_status_t make_attr(dnnl_primitive_attr_t *attr, const plan_t *plan)
     status = dnnl_post_ops_create(&ops);
     if (status) return status;
     float slope = plan->shape.act == RG_ACT_LEAKY ? RG_LEAKY_SLOPE : 0;
-    status = dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, slope, 0);
+    status = rg__append_relu(ops, slope);
     if (!status) status = dnnl_primitive_attr_set_post_ops(*attr, ops);
     dnnl_post_ops_destroy(ops);
     return status;
@@ -112,11 +123,9 @@ static dnnl_status_t make_forward(dnnl_primitive_desc_t *pd, const plan_t *plan,
                                   dnnl_engine_t engine, dnnl_primitive_attr_t attr)
 {
     steps_t steps = steps_of(&plan->shape.window);
-    dnnl_convolution_desc_t conv;
-    dnnl_status_t status = dnnl_dilated_convolution_forward_desc_init(
-        &conv, dnnl_forward_training, dnnl_convolution_direct, &d->x, &d->weights_any,
-        plan->bias ? &d->bias : NULL, &d->y, steps.strides, steps.dilates, steps.before, steps.after);
-    return status ? status : dnnl_primitive_desc_create(pd, &conv, attr, engine, NULL);
+    return dnnl_convolution_forward_primitive_desc_create(
+        pd, engine, dnnl_forward_training, dnnl_convolution_direct, d->x, d->weights_any,
+        plan->bias ? d->bias : NULL, d->y, steps.strides, steps.dilates, steps.before, steps.after, attr);
 }
 
 static dnnl_status_t make_backward(dnnl_primitive_desc_t *pd, const plan_t *plan, const descs_t *d,
@@ -124,23 +133,20 @@ static dnnl_status_t make_backward(dnnl_primitive_desc_t *pd, const plan_t *plan
                                    dnnl_primitive_desc_t hint)
 {
     steps_t steps = steps_of(&plan->shape.window);
-    dnnl_convolution_desc_t conv;
-    dnnl_status_t status =
-        plan->direction == BACKWARD_DATA
-            ? dnnl_dilated_convolution_backward_data_desc_init(&conv, dnnl_convolution_direct, &d->x,
-                                                               &d->weights_any, &d->y, steps.strides,
-                                                               steps.dilates, steps.before, steps.after)
-            : dnnl_dilated_convolution_backward_weights_desc_init(
-                  &conv, dnnl_convolution_direct, &d->x, &d->weights_any, plan->bias ? &d->bias : NULL, &d->y,
-                  steps.strides, steps.dilates, steps.before, steps.after);
-    return status ? status : dnnl_primitive_desc_create(pd, &conv, attr, engine, hint);
+    if (plan->direction == BACKWARD_DATA)
+        return dnnl_convolution_backward_data_primitive_desc_create(
+            pd, engine, dnnl_convolution_direct, d->x, d->weights_any, d->y, steps.strides, steps.dilates,
+            steps.before, steps.after, hint, attr);
+    return dnnl_convolution_backward_weights_primitive_desc_create(
+        pd, engine, dnnl_convolution_direct, d->x, d->weights_any, plan->bias ? d->bias : NULL, d->y,
+        steps.strides, steps.dilates, steps.before, steps.after, hint, attr);
 }
 
 static dnnl_status_t make_reorder(plan_t *plan, const descs_t *d, dnnl_engine_t engine)
 {
     int back = plan->direction == BACKWARD_WEIGHTS;
-    const dnnl_memory_desc_t *from = back ? &plan->weights_md : &d->weights_plain;
-    const dnnl_memory_desc_t *to = back ? &d->weights_plain : &plan->weights_md;
+    rg__const_md_t from = back ? plan->weights_md : d->weights_plain;
+    rg__const_md_t to = back ? d->weights_plain : plan->weights_md;
     dnnl_primitive_desc_t pd;
     dnnl_status_t status = dnnl_reorder_primitive_desc_create(&pd, from, engine, to, engine, NULL);
     if (status) return status;
@@ -154,38 +160,44 @@ static dnnl_status_t make_reorder(plan_t *plan, const descs_t *d, dnnl_engine_t 
 static dnnl_status_t make_memories(plan_t *plan, const descs_t *d, dnnl_primitive_desc_t pd,
                                    dnnl_engine_t engine)
 {
-    const dnnl_memory_desc_t *scratchpad = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+    rg__const_md_t scratchpad = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
     plan->scratchpad_bytes = dnnl_memory_desc_get_size(scratchpad);
-    plan->weights_bytes = dnnl_memory_desc_get_size(&plan->weights_md);
-    plan->plain = dnnl_memory_desc_equal(&plan->weights_md, &d->weights_plain);
-    dnnl_status_t status = dnnl_memory_create(&plan->x, &d->x, engine, DNNL_MEMORY_NONE);
-    if (!status) status = dnnl_memory_create(&plan->y, &d->y, engine, DNNL_MEMORY_NONE);
-    if (!status) status = dnnl_memory_create(&plan->weights, &plan->weights_md, engine, DNNL_MEMORY_NONE);
-    if (!status) status = dnnl_memory_create(&plan->bias_memory, &d->bias, engine, DNNL_MEMORY_NONE);
+    plan->weights_bytes = dnnl_memory_desc_get_size(plan->weights_md);
+    plan->plain = dnnl_memory_desc_equal(plan->weights_md, d->weights_plain);
+    dnnl_status_t status = dnnl_memory_create(&plan->x, d->x, engine, DNNL_MEMORY_NONE);
+    if (!status) status = dnnl_memory_create(&plan->y, d->y, engine, DNNL_MEMORY_NONE);
+    if (!status) status = dnnl_memory_create(&plan->weights, plan->weights_md, engine, DNNL_MEMORY_NONE);
+    if (!status) status = dnnl_memory_create(&plan->bias_memory, d->bias, engine, DNNL_MEMORY_NONE);
     if (!status) status = dnnl_memory_create(&plan->scratchpad, scratchpad, engine, DNNL_MEMORY_NONE);
     if (!status && !plan->plain) status = make_reorder(plan, d, engine);
     return status;
 }
 
-static uint64_t form_of(rg__direct_t *self, const dnnl_memory_desc_t *md)
+// Chooses the plan's format: the one among the forms that equals md, or a new one.
+static dnnl_status_t choose_form(rg__direct_t *self, plan_t *plan, rg__const_md_t md)
 {
     int i = 0;
-    while (i < self->n_forms && !dnnl_memory_desc_equal(&self->forms[i], md)) i++;
+    while (i < self->n_forms && !dnnl_memory_desc_equal(self->forms[i], md)) i++;
     if (i == self->n_forms) {
+        rg__md_t copy;
+        dnnl_status_t status = dnnl_memory_desc_clone(&copy, md);
+        if (status) return status;
         self->forms = rg_realloc(self->forms, (size_t)++self->n_forms * sizeof *self->forms);
-        self->forms[i] = *md;
+        self->forms[i] = copy;
     }
-    return (uint64_t)(FIRST_FORM + i);
+    plan->weights_md = self->forms[i];
+    plan->form = (uint64_t)(FIRST_FORM + i);
+    return dnnl_success;
 }
 
 static dnnl_status_t build(rg__direct_t *self, plan_t *plan)
 {
-    descs_t d, hint;
+    descs_t d = {0}, hint = {0};
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t forward = NULL, backward = NULL;
-    describe_direct(&d, plan, plan->direction, self->bf16);
-    describe_direct(&hint, plan, FORWARD, self->bf16);
-    dnnl_status_t status = make_attr(&attr, plan);
+    dnnl_status_t status = describe_direct(&d, plan, plan->direction, self->bf16);
+    if (!status) status = describe_direct(&hint, plan, FORWARD, self->bf16);
+    if (!status) status = make_attr(&attr, plan);
     if (!status) status = make_forward(&forward, plan, &hint, self->engine, attr);
     if (!status && plan->direction != FORWARD)
         status = make_backward(&backward, plan, &d, self->engine, attr, forward);
@@ -193,14 +205,15 @@ static dnnl_status_t build(rg__direct_t *self, plan_t *plan)
     if (!status) {
         dnnl_query_t weights =
             plan->direction == BACKWARD_WEIGHTS ? dnnl_query_diff_weights_md : dnnl_query_weights_md;
-        plan->weights_md = *dnnl_primitive_desc_query_md(pd, weights, 0);
-        plan->form = form_of(self, &plan->weights_md);
-        status = dnnl_primitive_create(&plan->primitive, pd);
+        status = choose_form(self, plan, dnnl_primitive_desc_query_md(pd, weights, 0));
     }
+    if (!status) status = dnnl_primitive_create(&plan->primitive, pd);
     if (!status) status = make_memories(plan, &d, pd, self->engine);
     dnnl_primitive_desc_destroy(backward);
     dnnl_primitive_desc_destroy(forward);
     dnnl_primitive_attr_destroy(attr);
+    descs_fini(&hint);
+    descs_fini(&d);
     return status;
 }
 
@@ -386,6 +399,7 @@ void rg__direct_destroy(rg__direct_t **out)
     rg__scratch_t *scratch[] = {&self->scratchpad, &self->chosen, &self->sum, &self->narrow_x,
                                 &self->narrow_y};
     for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++) rg__scratch_free(scratch[i]);
+    for (int i = 0; i < self->n_forms; i++) dnnl_memory_desc_destroy(self->forms[i]);
     free(self->forms);
     if (self->stream) dnnl_stream_destroy(self->stream);
     if (self->engine) dnnl_engine_destroy(self->engine);

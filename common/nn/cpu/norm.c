@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "common/nn/cpu/cpu.h"
-#include "common/nn/cpu/lanes.h"
 
 enum { CHANNELS_MAX = 2048 };
 
@@ -130,7 +129,7 @@ RG_HOT static void gradient_affine(float *dx, int add, const float *dy, rg_map_t
 
 // ---- instance norm
 
-static void instance_moments(float *mean, float *rstd, rg_map_t x, int n, int hw, int c)
+static void instance_moments(rg_backend_t *self, float *mean, float *rstd, rg_map_t x, int n, int hw, int c)
 {
     if (c > CHANNELS_MAX) abort();
 #pragma omp parallel for schedule(static)
@@ -144,9 +143,9 @@ static void instance_moments(float *mean, float *rstd, rg_map_t x, int n, int hw
     }
 }
 
-static void instance_forward(float *y, rg_map_t x, const float *mean, const float *rstd, const float *scale,
-                             const float *shift, int stride, const float *residual, enum rg_act act, int n,
-                             int hw, int c)
+static void instance_forward(rg_backend_t *self, float *y, rg_map_t x, const float *mean, const float *rstd,
+                             const float *scale, const float *shift, int stride, const float *residual,
+                             enum rg_act act, int n, int hw, int c)
 {
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n; i++) {
@@ -180,9 +179,9 @@ static void instance_backward_image(float *dx, int add, float *dscale, float *ds
     if (dx) gradient_affine(dx, add, dy, x, a, b, d, hw, c);
 }
 
-static void instance_backward(float *dx, int add, float *dscale, float *dshift, const float *dy, rg_map_t x,
-                              const float *mean, const float *rstd, const float *scale, int stride, int n,
-                              int hw, int c)
+static void instance_backward(rg_backend_t *self, float *dx, int add, float *dscale, float *dshift,
+                              const float *dy, rg_map_t x, const float *mean, const float *rstd,
+                              const float *scale, int stride, int n, int hw, int c)
 {
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n; i++) {
@@ -210,7 +209,7 @@ static double image_sum(rg_map_t x, const float *mean, int hw, int c)
     return total;
 }
 
-static void layer_moments(float *mean, float *std, rg_map_t x, int n, int hw, int c)
+static void layer_moments(rg_backend_t *self, float *mean, float *std, rg_map_t x, int n, int hw, int c)
 {
     if (c > CHANNELS_MAX) abort();
 #pragma omp parallel for schedule(static)
@@ -224,8 +223,8 @@ static void layer_moments(float *mean, float *std, rg_map_t x, int n, int hw, in
     }
 }
 
-static void layer_forward(float *y, rg_map_t x, const float *mean, const float *std, const float *gain,
-                          const float *bias, enum rg_act act, int n, int hw, int c)
+static void layer_forward(rg_backend_t *self, float *y, rg_map_t x, const float *mean, const float *std,
+                          const float *gain, const float *bias, enum rg_act act, int n, int hw, int c)
 {
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n; i++) {
@@ -264,9 +263,9 @@ static void layer_backward_image(float *dx, int add, float *part, const float *d
     if (dx) gradient_affine(dx, add, dy, x, a, b, d, hw, c);
 }
 
-static void layer_backward(float *dx, int add, float *dgain, float *dbias, float *room, const float *dy,
-                           rg_map_t x, const float *mean, const float *std, const float *gain, int n, int hw,
-                           int c)
+static void layer_backward(rg_backend_t *self, float *dx, int add, float *dgain, float *dbias, float *room,
+                           const float *dy, rg_map_t x, const float *mean, const float *std,
+                           const float *gain, int n, int hw, int c)
 {
     size_t size = (size_t)hw * (size_t)c, width = (size_t)c;
 #pragma omp parallel for schedule(static)
@@ -289,7 +288,7 @@ static double dot(const float *a, const float *b, int n)
     return sum;
 }
 
-static void unit_forward(float *y, float *length, const float *x, int n, int c)
+static void unit_forward(rg_backend_t *self, float *y, float *length, const float *x, int n, int c)
 {
     for (int i = 0; i < n; i++, x += c, y += c) {
         length[i] = fmaxf((float)sqrt(dot(x, x, c)), LENGTH_MIN);
@@ -298,8 +297,8 @@ static void unit_forward(float *y, float *length, const float *x, int n, int c)
 }
 
 // dx = (dy - y (y . dy)) / |x|
-static void unit_backward(float *dx, int add, const float *dy, const float *y, const float *length, int n,
-                          int c)
+static void unit_backward(rg_backend_t *self, float *dx, int add, const float *dy, const float *y,
+                          const float *length, int n, int c)
 {
     for (int i = 0; i < n; i++, dx += c, dy += c, y += c) {
         float along = (float)dot(y, dy, c);

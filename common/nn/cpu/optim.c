@@ -22,14 +22,13 @@ RG_HOT static double sum_squares_range(const float *x, size_t n)
 }
 
 // The partial sums do not depend on the number of threads and are added in a fixed order.
-static double sum_squares(const float *x, size_t n)
+static void sum_squares(rg_backend_t *self, double *sum, const float *x, size_t n)
 {
-    double part[PARTS], total = 0;
+    double part[PARTS];
 #pragma omp parallel for schedule(static)
     for (int p = 0; p < PARTS; p++)
         part[p] = sum_squares_range(x + part_start(n, p), part_start(n, p + 1) - part_start(n, p));
-    for (int p = 0; p < PARTS; p++) total += part[p];
-    return total;
+    for (int p = 0; p < PARTS; p++) *sum += part[p];
 }
 
 typedef void range_fn(const rg_block_t *block, const rg_update_t *update);
@@ -70,7 +69,7 @@ RG_HOT static void adam_range(const rg_block_t *block, const rg_update_t *u)
     }
 }
 
-static void adam(const rg_block_t *block, const rg_update_t *update)
+static void adam(rg_backend_t *self, const rg_block_t *block, const rg_update_t *update)
 {
     update_block(adam_range, block, update);
 }
@@ -84,7 +83,7 @@ RG_HOT static void sgd_range(const rg_block_t *block, const rg_update_t *u)
     }
 }
 
-static void sgd(const rg_block_t *block, const rg_update_t *update)
+static void sgd(rg_backend_t *self, const rg_block_t *block, const rg_update_t *update)
 {
     update_block(sgd_range, block, update);
 }

@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-#include "common/nn/cpu/cpu.h"
-#include "common/nn/cpu/lanes.h"
+#include "common/nn/cpu/lanes/loops.h"
 #include "common/nn/cpu/products.h"
 
 // Off x86-64 the direct convolution of oneDNN is slow, so there everything whose columns fit into memory is
@@ -87,77 +86,35 @@ static float *columns_scratch(rg__patches_t *self, const rg_conv_shape_t *s)
 // ---- y [pixels,o] = columns w^T. Both operands are read along their rows, so neither is repacked; a general
 // product would repack all weights for a few pixels.
 
-enum { ROWS = 4, OUTPUTS = 6, CACHED = 96 << 10, STRETCH_MIN = 256 }; // numbers
+enum { CACHED = 96 << 10, STRETCH_MIN = 256 }; // numbers
 
-// How many numbers of each row at a time: the stretch of all rows must stay in the cache.
 static int stretch_of(const rg_conv_shape_t *s)
 {
-    int n = CACHED / output_pixels(s) / RG_LANES * RG_LANES;
+    int n = CACHED / output_pixels(s) / RG_WIDEST * RG_WIDEST;
     return n > STRETCH_MIN ? n : STRETCH_MIN;
 }
 
-// y += the products of `rows` rows with `outputs` weights over a stretch of n numbers, `width` apart.
-RG_INLINE void dots(const int rows, const int outputs, float *y, int o, const float *columns, const float *w,
-                    int width, int n)
+static void few_pixels(float *y, const rg_conv_shape_t *s, const float *columns, const float *w)
 {
-    rg__lanes_t sum[ROWS][OUTPUTS] = {0};
-    int i = 0;
-    for (; i + RG_LANES <= n; i += RG_LANES) {
-        rg__lanes_t x[ROWS];
-        for (int r = 0; r < rows; r++) x[r] = rg__load(columns + (size_t)r * (size_t)width + i);
-        for (int k = 0; k < outputs; k++) {
-            rg__lanes_t v = rg__load(w + (size_t)k * (size_t)width + i);
-            for (int r = 0; r < rows; r++) sum[r][k] += x[r] * v;
-        }
-    }
-    for (int r = 0; r < rows; r++)
-        for (int k = 0; k < outputs; k++) {
-            float rest = 0;
-            for (int j = i; j < n; j++)
-                rest += columns[(size_t)r * (size_t)width + j] * w[(size_t)k * (size_t)width + j];
-            y[r * o + k] += rg__lane_sum(sum[r][k]) + rest;
-        }
-}
-
-// One stretch of all rows against `outputs` weights from w on.
-RG_INLINE void dot_rows(const int outputs, float *y, const rg_conv_shape_t *s, const float *columns,
-                        const float *w, int n)
-{
-    int width = width_of(s), pixels = output_pixels(s), p = 0;
-    for (; p + ROWS <= pixels; p += ROWS)
-        dots(ROWS, outputs, y + p * s->o, s->o, columns + (size_t)p * (size_t)width, w, width, n);
-    for (; p < pixels; p++)
-        dots(1, outputs, y + p * s->o, s->o, columns + (size_t)p * (size_t)width, w, width, n);
-}
-
-RG_HOT static void dot_outputs(float *y, const rg_conv_shape_t *s, const float *columns, const float *w,
-                               int first, int end)
-{
-    int width = width_of(s), stretch = stretch_of(s);
-    for (int at = 0; at < width; at += stretch) {
-        int n = width - at < stretch ? width - at : stretch, k = first;
-        for (; k + OUTPUTS <= end; k += OUTPUTS)
-            dot_rows(OUTPUTS, y + k, s, columns + at, w + (size_t)k * (size_t)width + at, n);
-        for (; k < end; k++) dot_rows(1, y + k, s, columns + at, w + (size_t)k * (size_t)width + at, n);
-    }
+    enum { BAND = 48 }; // outputs that a thread takes at a time
+    const rg__dots_t dots = {output_pixels(s), s->o, width_of(s), stretch_of(s)};
+    memset(y, 0, (size_t)output_pixels(s) * (size_t)s->o * sizeof *y);
+#pragma omp parallel for schedule(static)
+    for (int first = 0; first < s->o; first += BAND)
+        rg__loops()->dots->outputs(&dots, y, columns, w, first, first + BAND < s->o ? first + BAND : s->o);
 }
 
 void rg__patches_forward(rg__patches_t *self, float *y, const float *x, const float *w,
                          const rg_conv_shape_t *s)
 {
-    enum { BAND = 8 * OUTPUTS };
     float *columns = columns_scratch(self, s);
     all_taps(columns, (float *)x, s, read_tap);
-    if (output_pixels(s) > FEW_PIXELS) {
+    if (output_pixels(s) <= FEW_PIXELS)
+        few_pixels(y, s, columns, w);
+    else
         rg__product_f32(
             &(rg__product_t){.m = output_pixels(s), .n = s->o, .k = width_of(s), .transpose_b = 1}, columns,
             w, y);
-        return;
-    }
-    memset(y, 0, (size_t)output_pixels(s) * (size_t)s->o * sizeof *y);
-#pragma omp parallel for schedule(static)
-    for (int first = 0; first < s->o; first += BAND)
-        dot_outputs(y, s, columns, w, first, first + BAND < s->o ? first + BAND : s->o);
 }
 
 // ---- backward

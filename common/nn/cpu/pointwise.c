@@ -1,4 +1,4 @@
-// Element by element: activations, sums, biases, scales, bounds, softmax, losses.
+// Element by element: activations, sums, biases, scales, bounds, softmax.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,14 +94,15 @@ RG_HOT static void act_backward_range(float *dx, int add, const float *dy, const
     }
 }
 
-static void act_forward(float *y, const float *x, enum rg_act act, size_t n)
+static void act_forward(rg_backend_t *self, float *y, const float *x, enum rg_act act, size_t n)
 {
 #pragma omp parallel for schedule(static)
     for (size_t start = 0; start < n; start += CHUNK)
         rg__act_range(y + start, x + start, act, chunk_length(start, n));
 }
 
-static void act_backward(float *dx, int add, const float *dy, const float *y, enum rg_act act, size_t n)
+static void act_backward(rg_backend_t *self, float *dx, int add, const float *dy, const float *y,
+                         enum rg_act act, size_t n)
 {
 #pragma omp parallel for schedule(static)
     for (size_t start = 0; start < n; start += CHUNK)
@@ -122,6 +123,11 @@ void rg__add(float *y, const float *a, const float *b, size_t n)
         add_range(y + start, a + start, b + start, chunk_length(start, n));
 }
 
+static void add_arrays(rg_backend_t *self, float *y, const float *a, const float *b, size_t n)
+{
+    rg__add(y, a, b, n);
+}
+
 // bfloat16 is the upper half of a float, here rounded to nearest even; NaN stays NaN.
 RG_HOT static void bf16_range(uint16_t *y, const float *x, size_t n)
 {
@@ -140,7 +146,8 @@ void rg__bf16_from_float(uint16_t *y, const float *x, size_t n)
         bf16_range(y + start, x + start, chunk_length(start, n));
 }
 
-static void bias_forward(float *y, const float *bias, enum rg_act act, int rows, int columns)
+static void bias_forward(rg_backend_t *self, float *y, const float *bias, enum rg_act act, int rows,
+                         int columns)
 {
     for (int r = 0; r < rows; r++) {
         float *row = y + (size_t)r * (size_t)columns;
@@ -156,7 +163,7 @@ RG_HOT static void sum_band(float *sums, const float *x, size_t rows, size_t col
         for (size_t c = 0; c < columns; c++) sums[c] += x[r * columns + c];
 }
 
-static void bias_backward(float *db, const float *dy, int rows, int columns)
+static void bias_backward(rg_backend_t *self, float *db, const float *dy, int rows, int columns)
 {
     enum { BANDS = 8, COLUMNS_MAX = 4096 };
     if (columns > COLUMNS_MAX) abort();
@@ -182,8 +189,8 @@ static inline void scale_range(float *y, const float *x, const float *scale, con
         for (size_t i = 0; i < n; i++) y[i] = x[i] * scale[i];
 }
 
-static void scale_forward(float *y, const float *x, const float *scale, const float *shift, enum rg_act act,
-                          size_t rows, size_t columns)
+static void scale_forward(rg_backend_t *self, float *y, const float *x, const float *scale,
+                          const float *shift, enum rg_act act, size_t rows, size_t columns)
 {
 #pragma omp parallel for collapse(2) schedule(static)
     for (size_t r = 0; r < rows; r++)
@@ -202,8 +209,8 @@ static inline void product_range(float *y, int add, const float *a, const float 
         for (size_t i = 0; i < n; i++) y[i] = a[i] * b[i];
 }
 
-static void scale_backward(float *dx, int add, const float *dy, const float *scale, size_t rows,
-                           size_t columns)
+static void scale_backward(rg_backend_t *self, float *dx, int add, const float *dy, const float *scale,
+                           size_t rows, size_t columns)
 {
 #pragma omp parallel for collapse(2) schedule(static)
     for (size_t r = 0; r < rows; r++)
@@ -212,7 +219,8 @@ static void scale_backward(float *dx, int add, const float *dy, const float *sca
                           chunk_length(c, columns));
 }
 
-static void scale_sums(float *dscale, int add, const float *dy, const float *x, size_t rows, size_t columns)
+static void scale_sums(rg_backend_t *self, float *dscale, int add, const float *dy, const float *x,
+                       size_t rows, size_t columns)
 {
     for (size_t r = 0; r < rows; r++)
         product_range(dscale, add || r > 0, dy + r * columns, x + r * columns, columns);
@@ -229,7 +237,7 @@ RG_HOT static void clip_range(float *y, const float *x, rg_clip_t clip, size_t n
     }
 }
 
-static void clip_forward(float *y, const float *x, rg_clip_t clip, size_t n)
+static void clip_forward(rg_backend_t *self, float *y, const float *x, rg_clip_t clip, size_t n)
 {
 #pragma omp parallel for schedule(static)
     for (size_t start = 0; start < n; start += CHUNK)
@@ -246,7 +254,8 @@ RG_HOT static void clip_backward_range(float *dx, int add, const float *dy, cons
     }
 }
 
-static void clip_backward(float *dx, int add, const float *dy, const float *x, rg_clip_t clip, size_t n)
+static void clip_backward(rg_backend_t *self, float *dx, int add, const float *dy, const float *x,
+                          rg_clip_t clip, size_t n)
 {
 #pragma omp parallel for schedule(static)
     for (size_t start = 0; start < n; start += CHUNK)
@@ -263,7 +272,7 @@ static void softmax_row(float *y, const float *x, size_t n)
     for (size_t i = 0; i < n; i++) y[i] /= sum;
 }
 
-static void softmax_forward(float *y, const float *x, size_t rows, size_t columns)
+static void softmax_forward(rg_backend_t *self, float *y, const float *x, size_t rows, size_t columns)
 {
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < rows; r++) softmax_row(y + r * columns, x + r * columns, columns);
@@ -276,82 +285,21 @@ static void softmax_row_backward(float *dx, int add, const float *dy, const floa
     for (size_t i = 0; i < n; i++) dx[i] = (add ? dx[i] : 0) + y[i] * (dy[i] - mean);
 }
 
-static void softmax_backward(float *dx, int add, const float *dy, const float *y, size_t rows, size_t columns)
+static void softmax_backward(rg_backend_t *self, float *dx, int add, const float *dy, const float *y,
+                             size_t rows, size_t columns)
 {
 #pragma omp parallel for schedule(static)
     for (size_t r = 0; r < rows; r++)
         softmax_row_backward(dx + r * columns, add, dy + r * columns, y + r * columns, columns);
 }
 
-// ---- losses
-
-static inline void put_gradient(float *d, int add_to, size_t i, float gradient)
-{
-    if (d) d[i] = (add_to ? d[i] : 0) + gradient;
-}
-
-static double l1(float *da, int add_a, float *db, int add_b, const float *a, const float *b, float g,
-                 size_t n)
-{
-    double sum = 0;
-    float each = g / (float)n;
-    for (size_t i = 0; i < n; i++) {
-        float difference = a[i] - b[i], sign = (float)((difference > 0) - (difference < 0));
-        sum += fabsf(difference);
-        put_gradient(da, add_a, i, each * sign);
-        put_gradient(db, add_b, i, -each * sign);
-    }
-    return sum / (double)n;
-}
-
-static double l2(float *da, int add_a, float *db, int add_b, const float *a, const float *b, float g,
-                 size_t n)
-{
-    double sum = 0;
-    float each = 2 * g / (float)n;
-    for (size_t i = 0; i < n; i++) {
-        float difference = a[i] - b[i];
-        sum += (double)difference * (double)difference;
-        put_gradient(da, add_a, i, each * difference);
-        put_gradient(db, add_b, i, -each * difference);
-    }
-    return sum / (double)n;
-}
-
-static double square(float *da, int add_to, const float *a, float target, float g, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        double difference = (double)a[i] - (double)target;
-        sum += difference * difference;
-        put_gradient(da, add_to, i, (float)(2 * difference * (double)g / (double)n));
-    }
-    return sum / (double)n;
-}
-
-// max(x,0) - x*t + log(1 + exp(-|x|)): no overflow for any logit
-static double bce(float *da, int add_to, const float *logits, const float *labels, float g, size_t n)
-{
-    double sum = 0;
-    for (size_t i = 0; i < n; i++) {
-        double x = (double)logits[i], t = (double)labels[i];
-        sum += (x > 0 ? x : 0) - x * t + log1p(exp(-fabs(x)));
-        put_gradient(da, add_to, i, (float)((1 / (1 + exp(-x)) - t) * (double)g / (double)n));
-    }
-    return sum / (double)n;
-}
-
 void rg__cpu_pointwise_table(rg_backend_t *table)
 {
     table->act_forward = act_forward;
     table->act_backward = act_backward;
-    table->add = rg__add;
+    table->add = add_arrays;
     table->bias_forward = bias_forward;
     table->bias_backward = bias_backward;
-    table->l1 = l1;
-    table->l2 = l2;
-    table->square = square;
-    table->bce = bce;
     table->scale_forward = scale_forward;
     table->scale_backward = scale_backward;
     table->scale_sums = scale_sums;

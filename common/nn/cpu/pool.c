@@ -113,7 +113,7 @@ static size_t output_at(const rg_pool_shape_t *s, int n, int row, int column)
     return (((size_t)n * (size_t)s->oh + (size_t)row) * (size_t)s->ow + (size_t)column) * (size_t)s->c;
 }
 
-static void forward(float *y, const float *x, const rg_pool_shape_t *s)
+static void forward(rg_backend_t *self, float *y, const float *x, const rg_pool_shape_t *s)
 {
 #pragma omp parallel for collapse(2) schedule(static)
     for (int n = 0; n < s->n; n++)
@@ -145,7 +145,8 @@ static void backward_slice(float *dx, const float *dy, const float *x, const rg_
     }
 }
 
-static void backward(float *dx, int add, const float *dy, const float *x, const rg_pool_shape_t *s)
+static void backward(rg_backend_t *self, float *dx, int add, const float *dy, const float *x,
+                     const rg_pool_shape_t *s)
 {
     if (!add) memset(dx, 0, (size_t)s->n * map_size(s) * sizeof *dx);
 #pragma omp parallel for collapse(2) schedule(static)

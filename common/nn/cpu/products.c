@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include <cblas.h>
-#include <oneapi/dnnl/dnnl.h>
 
 #include "common/core/alloc.h"
 #include "common/core/err.h"
+#include "common/nn/cpu/onednn.h"
 
 typedef struct plan {
     rg__product_t shape;
@@ -62,12 +62,12 @@ void rg__products_destroy(rg__products_t **out)
 
 // ---- bfloat16
 
-static void describe_products(dnnl_memory_desc_t *md, dnnl_data_type_t type, int batch, int rows, int columns,
-                              int transposed, size_t plane)
+static dnnl_status_t describe_products(rg__md_t *md, dnnl_data_type_t type, int batch, int rows, int columns,
+                                       int transposed, size_t plane)
 {
     dnnl_dims_t dims = {batch, rows, columns},
                 strides = {(dnnl_dim_t)plane, transposed ? 1 : columns, transposed ? rows : 1};
-    dnnl_memory_desc_init_by_strides(md, 3, dims, type, strides);
+    return dnnl_memory_desc_create_with_strides(md, 3, dims, type, strides);
 }
 
 static dnnl_status_t make_attr(dnnl_primitive_attr_t *attr, int add)
@@ -77,7 +77,7 @@ static dnnl_status_t make_attr(dnnl_primitive_attr_t *attr, int add)
     if (status || !add) return status;
     status = dnnl_post_ops_create(&ops);
     if (status) return status;
-    status = dnnl_post_ops_append_sum(ops, 1);
+    status = rg__append_sum(ops);
     if (!status) status = dnnl_primitive_attr_set_post_ops(*attr, ops);
     dnnl_post_ops_destroy(ops);
     return status;
@@ -86,22 +86,23 @@ static dnnl_status_t make_attr(dnnl_primitive_attr_t *attr, int add)
 static dnnl_status_t build(plan_t *plan, dnnl_engine_t engine)
 {
     const rg__product_t *s = &plan->shape;
-    dnnl_memory_desc_t a, b, c;
-    dnnl_matmul_desc_t matmul;
+    rg__md_t a = NULL, b = NULL, c = NULL;
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t pd = NULL;
-    describe_products(&a, dnnl_bf16, s->batch, s->m, s->k, s->transpose_a, s->plane_a);
-    describe_products(&b, dnnl_bf16, s->batch, s->k, s->n, s->transpose_b, s->plane_b);
-    describe_products(&c, dnnl_f32, s->batch, s->m, s->n, 0, s->plane_c);
-    dnnl_status_t status = make_attr(&attr, s->add);
-    if (!status) status = dnnl_matmul_desc_init(&matmul, &a, &b, NULL, &c);
-    if (!status) status = dnnl_primitive_desc_create(&pd, &matmul, attr, engine, NULL);
+    dnnl_status_t status = describe_products(&a, dnnl_bf16, s->batch, s->m, s->k, s->transpose_a, s->plane_a);
+    if (!status) status = describe_products(&b, dnnl_bf16, s->batch, s->k, s->n, s->transpose_b, s->plane_b);
+    if (!status) status = describe_products(&c, dnnl_f32, s->batch, s->m, s->n, 0, s->plane_c);
+    if (!status) status = make_attr(&attr, s->add);
+    if (!status) status = dnnl_matmul_primitive_desc_create(&pd, engine, a, b, NULL, c, attr);
     if (!status) status = dnnl_primitive_create(&plan->primitive, pd);
-    if (!status) status = dnnl_memory_create(&plan->a, &a, engine, DNNL_MEMORY_NONE);
-    if (!status) status = dnnl_memory_create(&plan->b, &b, engine, DNNL_MEMORY_NONE);
-    if (!status) status = dnnl_memory_create(&plan->c, &c, engine, DNNL_MEMORY_NONE);
+    if (!status) status = dnnl_memory_create(&plan->a, a, engine, DNNL_MEMORY_NONE);
+    if (!status) status = dnnl_memory_create(&plan->b, b, engine, DNNL_MEMORY_NONE);
+    if (!status) status = dnnl_memory_create(&plan->c, c, engine, DNNL_MEMORY_NONE);
     dnnl_primitive_desc_destroy(pd);
     dnnl_primitive_attr_destroy(attr);
+    dnnl_memory_desc_destroy(a);
+    dnnl_memory_desc_destroy(b);
+    dnnl_memory_desc_destroy(c);
     return status;
 }
 

@@ -87,7 +87,7 @@ void rg__upsample_adjoint(float *dx, int add, const float *dy, int n, int h, int
             }
 }
 
-static void map_mean_forward(float *y, const float *x, int n, int hw, int c)
+static void map_mean_forward(rg_backend_t *self, float *y, const float *x, int n, int hw, int c)
 {
     map_t in = {hw, 1, c}, out = {1, 1, c};
     clear_map(y, 0, n, &out);
@@ -97,7 +97,7 @@ static void map_mean_forward(float *y, const float *x, int n, int hw, int c)
             add_pixel(y + at(&out, i, 0, 0), x + at(&in, i, p, 0), 1.0f / (float)hw, c);
 }
 
-static void map_mean_backward(float *dx, int add, const float *dy, int n, int hw, int c)
+static void map_mean_backward(rg_backend_t *self, float *dx, int add, const float *dy, int n, int hw, int c)
 {
     map_t in = {hw, 1, c}, out = {1, 1, c};
     clear_map(dx, add, n, &in);
@@ -107,8 +107,66 @@ static void map_mean_backward(float *dx, int add, const float *dy, int n, int hw
             add_pixel(dx + at(&in, i, p, 0), dy + at(&out, i, 0, 0), 1.0f / (float)hw, c);
 }
 
+// ---- arrays
+
+static void copy_floats(rg_backend_t *self, float *to, const float *from, size_t n)
+{
+    memcpy(to, from, n * sizeof *to);
+}
+
+static void fill_floats(rg_backend_t *self, float *to, float value, size_t n)
+{
+    for (size_t i = 0; i < n; i++) to[i] = value;
+}
+
+static void copy_columns(rg_backend_t *self, float *to, size_t to_stride, int add, const float *from,
+                         size_t from_stride, size_t rows, size_t columns)
+{
+    for (size_t r = 0; r < rows; r++, to += to_stride, from += from_stride)
+        if (add)
+            for (size_t c = 0; c < columns; c++) to[c] += from[c];
+        else
+            memcpy(to, from, columns * sizeof *to);
+}
+
+static void transpose(rg_backend_t *self, float *to, int add, const float *from, size_t n, size_t rows,
+                      size_t columns)
+{
+    for (size_t i = 0; i < n; i++, to += rows * columns, from += rows * columns)
+        for (size_t r = 0; r < rows; r++)
+            for (size_t c = 0; c < columns; c++) {
+                float *target = &to[c * rows + r];
+                *target = (add ? *target : 0) + from[r * columns + c];
+            }
+}
+
+static void mask_forward(rg_backend_t *self, float *y, const unsigned char *mask, const float *a,
+                         const float *b, size_t n)
+{
+    for (size_t i = 0; i < n; i++) y[i] = mask[i] ? a[i] : b[i];
+}
+
+static void mask_backward(rg_backend_t *self, float *dx, int add, const float *dy, const unsigned char *mask,
+                          int taken, size_t n)
+{
+    for (size_t i = 0; i < n; i++) dx[i] = (add ? dx[i] : 0) + ((mask[i] != 0) == taken ? dy[i] : 0);
+}
+
+static void replace_changed(rg_backend_t *self, float *y, const unsigned char *mask, const float *a,
+                            const float *b, const float *other, size_t n)
+{
+    for (size_t i = 0; i < n; i++) y[i] = mask[i] && a[i] != b[i] ? other[i] : a[i];
+}
+
 void rg__cpu_shape_table(rg_backend_t *table)
 {
+    table->copy = copy_floats;
+    table->fill = fill_floats;
+    table->copy_columns = copy_columns;
+    table->transpose = transpose;
+    table->select_forward = mask_forward;
+    table->select_backward = mask_backward;
+    table->replace_changed = replace_changed;
     table->mean_forward = map_mean_forward;
     table->mean_backward = map_mean_backward;
 }

@@ -4,11 +4,10 @@
 
 #include <omp.h>
 
-#include "common/nn/cpu/cpu.h"
-#include "common/nn/cpu/lanes.h"
+#include "common/nn/cpu/lanes/loops.h"
 #include "common/nn/cpu/products.h"
 
-enum { RGB = 3, KERNEL_MAX = 7, FORM = 2, WIDE_MAX = 512 };
+enum { KERNEL_MAX = 7, FORM = 2, WIDE_MAX = 512 };
 
 void rg__thin_fini(rg__thin_t *self)
 {
@@ -18,62 +17,47 @@ void rg__thin_fini(rg__thin_t *self)
     rg__scratch_free(&self->products);
 }
 
-// The two sides of the linear map. Pixel (r,c) of F is connected with the k x k pixels of padded I from
-// (r,c)*stride on.
-typedef struct {
-    int n, rows, columns, wide; // F
-    int h, w, pad, reflect;     // I, without its padding
-    int k, stride;
-    int output; // 1: I is the convolution's output, F its input; 0: the other way round
-    int half;   // F is written as bfloat16
-} map_t;
-
-static map_t map_of(const rg_conv_shape_t *s)
+static rg__thin_map_t map_of(const rg_conv_shape_t *s)
 {
-    if (s->c == RGB)
-        return (map_t){s->n, s->oh, s->ow, s->o, s->h, s->w, s->pad, s->reflect, s->k, s->stride, 0};
-    return (map_t){s->n, s->h, s->w, s->c, s->oh, s->ow, s->k - 1 - s->pad, 0, s->k, 1, 1};
+    if (s->c == RG_RGB)
+        return (rg__thin_map_t){s->n, s->oh, s->ow, s->o, s->h, s->w, s->pad, s->reflect, s->k, s->stride, 0};
+    return (rg__thin_map_t){s->n, s->h, s->w, s->c, s->oh, s->ow, s->k - 1 - s->pad, 0, s->k, 1, 1};
 }
 
 int rg__thin_fits(const rg_conv_shape_t *s)
 {
-    int wide = s->c == RGB ? s->o : s->c;
-    if (s->up || s->k > KERNEL_MAX || wide % RG_LANES != 0 || wide > WIDE_MAX) return 0;
-    return s->c == RGB || (s->o == RGB && s->stride == 1 && !s->reflect && s->pad < s->k);
+    int wide = s->c == RG_RGB ? s->o : s->c;
+    if (s->up || s->k > KERNEL_MAX || wide % RG_WIDEST != 0 || wide > WIDE_MAX) return 0;
+    return s->c == RG_RGB || (s->o == RG_RGB && s->stride == 1 && !s->reflect && s->pad < s->k);
 }
 
-static int padded_width(const map_t *m)
+static size_t padded_size(const rg__thin_map_t *m)
 {
-    return m->w + 2 * m->pad;
+    return (size_t)(m->h + 2 * m->pad) * (size_t)rg__thin_padded_width(m) * RG_RGB;
 }
 
-static size_t padded_size(const map_t *m)
-{
-    return (size_t)(m->h + 2 * m->pad) * (size_t)padded_width(m) * RGB;
-}
-
-static size_t row_size(const map_t *m)
+static size_t row_size(const rg__thin_map_t *m)
 {
     return (size_t)m->columns * (size_t)m->wide;
 }
 
-// ---- weights as W [k,k,RGB,wide]
+// ---- weights as W [k,k,3,wide]
 
 // Index in w [o,c,k,k] of tap (i,j,channel) and wide channel f.
-static inline size_t weight_at(const map_t *m, int tap, int f)
+static inline size_t weight_at(const rg__thin_map_t *m, int tap, int f)
 {
-    int channel = tap % RGB, ij = tap / RGB, area = m->k * m->k;
+    int channel = tap % RG_RGB, ij = tap / RG_RGB, area = m->k * m->k;
     if (m->output)
         return ((size_t)channel * (size_t)m->wide + (size_t)f) * (size_t)area + (size_t)(area - 1 - ij);
-    return ((size_t)f * RGB + (size_t)channel) * (size_t)area + (size_t)ij;
+    return ((size_t)f * RG_RGB + (size_t)channel) * (size_t)area + (size_t)ij;
 }
 
-static int taps_of(const map_t *m)
+static int taps_of(const rg__thin_map_t *m)
 {
-    return m->k * m->k * RGB;
+    return m->k * m->k * RG_RGB;
 }
 
-static const float *thin_pack(rg__thin_t *self, const map_t *m, rg_weights_t w)
+static const float *thin_pack(rg__thin_t *self, const rg__thin_map_t *m, rg_weights_t w)
 {
     int stale;
     size_t count = (size_t)taps_of(m) * (size_t)m->wide;
@@ -86,87 +70,41 @@ static const float *thin_pack(rg__thin_t *self, const map_t *m, rg_weights_t w)
 
 // ---- padding
 
-static float *pad(rg__thin_t *self, const map_t *m, const float *image)
+static float *pad(rg__thin_t *self, const rg__thin_map_t *m, const float *image)
 {
     float *padded = rg__scratch(&self->padded, (size_t)m->n * padded_size(m) * sizeof *padded);
     if (m->reflect) {
-        rg__reflect(padded, image, m->n, m->h, m->w, RGB, m->pad);
+        rg__reflect(padded, image, m->n, m->h, m->w, RG_RGB, m->pad);
         return padded;
     }
-    size_t row = (size_t)m->w * RGB;
+    size_t row = (size_t)m->w * RG_RGB;
     memset(padded, 0, (size_t)m->n * padded_size(m) * sizeof *padded);
     for (int i = 0; i < m->n; i++)
         for (int r = 0; r < m->h; r++)
             memcpy(padded + (size_t)i * padded_size(m) +
-                       ((size_t)(r + m->pad) * (size_t)padded_width(m) + (size_t)m->pad) * RGB,
+                       ((size_t)(r + m->pad) * (size_t)rg__thin_padded_width(m) + (size_t)m->pad) * RG_RGB,
                    image + ((size_t)i * (size_t)m->h + (size_t)r) * row, row * sizeof *padded);
     return padded;
 }
 
-// ---- to_wide: broadcast pixels times rows of W, `span` adjacent pixels at a time
-
-RG_INLINE void wide_span(const int span, const int half, const map_t *m, void *f, size_t at, int add,
-                         const float *image, const float *weights, const float *bias, float slope)
-{
-    int run = m->k * RGB, step = m->stride * RGB;
-    rg__lanes_t sum[16];
-    for (int p = 0; p < span; p++) {
-        sum[p] = bias ? rg__load(bias) : (rg__lanes_t){0};
-        if (add) sum[p] += rg__load((const float *)f + at + (size_t)p * (size_t)m->wide);
-    }
-    for (int i = 0; i < m->k; i++) {
-        const float *x = image + (size_t)i * (size_t)padded_width(m) * RGB;
-        for (int t = 0; t < run; t++, weights += m->wide) {
-            rg__lanes_t w = rg__load(weights);
-            for (int p = 0; p < span; p++) sum[p] += x[p * step + t] * w;
-        }
-    }
-    for (int p = 0; p < span; p++) {
-        rg__lanes_t v = rg__leak(sum[p], slope);
-        rg__put(f, half, at + (size_t)p * (size_t)m->wide, &v);
-    }
-}
-
-// One row of F, from index `at` on. image: padded I at the row's first pixel.
-RG_INLINE void wide_spans(const int half, const map_t *m, void *f, size_t at, int add, const float *image,
-                          const float *weights, const float *bias, float slope)
-{
-    for (int o = 0; o < m->wide; o += RG_LANES) {
-        const float *b = bias ? bias + o : NULL;
-        int c = 0;
-        for (; c + 16 <= m->columns; c += 16)
-            wide_span(16, half, m, f, at + (size_t)(c * m->wide + o), add, image + c * m->stride * RGB,
-                      weights + o, b, slope);
-        for (; c < m->columns; c++)
-            wide_span(1, half, m, f, at + (size_t)(c * m->wide + o), add, image + c * m->stride * RGB,
-                      weights + o, b, slope);
-    }
-}
-
-RG_HOT static void wide_row(const map_t *m, void *f, size_t at, int add, const float *image,
-                            const float *weights, const float *bias, float slope)
-{
-    if (m->half)
-        wide_spans(1, m, f, at, add, image, weights, bias, slope);
-    else
-        wide_spans(0, m, f, at, add, image, weights, bias, slope);
-}
+// ---- to_wide
 
 static float slope_of(enum rg_act act)
 {
     return act == RG_ACT_RELU ? 0 : act == RG_ACT_LEAKY ? RG_LEAKY_SLOPE : 1;
 }
 
-static void to_wide(rg__thin_t *self, const map_t *m, void *f, int add, const float *image,
+static void to_wide(rg__thin_t *self, const rg__thin_map_t *m, void *f, int add, const float *image,
                     const float *weights, const float *bias, enum rg_act act)
 {
     const float *padded = pad(self, m, image);
-    size_t stride = (size_t)m->stride * (size_t)padded_width(m) * RGB;
+    size_t stride = (size_t)m->stride * (size_t)rg__thin_padded_width(m) * RG_RGB;
 #pragma omp parallel for schedule(static) collapse(2)
     for (int i = 0; i < m->n; i++)
         for (int r = 0; r < m->rows; r++)
-            wide_row(m, f, ((size_t)i * (size_t)m->rows + (size_t)r) * row_size(m), add,
-                     padded + (size_t)i * padded_size(m) + (size_t)r * stride, weights, bias, slope_of(act));
+            rg__loops()->thin->wide_row(m, f, ((size_t)i * (size_t)m->rows + (size_t)r) * row_size(m), add,
+                                        padded + (size_t)i * padded_size(m) + (size_t)r * stride, weights,
+                                        bias, slope_of(act));
 }
 
 // ---- to_rgb: P = F W' [pixels,k,k,3] by products, then the sum of P's shifted rows. Adjacent rows of F reach into
@@ -177,30 +115,31 @@ enum {
     BAND_STEP = 4 // rows of F whose P exists at a time
 };
 
-static int bands_of(const map_t *m)
+static int bands_of(const rg__thin_map_t *m)
 {
     return (m->rows + BAND - 1) / BAND;
 }
 
-static int band_rows(const map_t *m)
+static int band_rows(const rg__thin_map_t *m)
 {
     return (BAND - 1) * m->stride + m->k;
 }
 
 // Adds P of one row of F to the k rows of padded I that start at `sum`.
-RG_HOT static void add_products(const map_t *m, float *sum, const float *p)
+RG_HOT static void add_products(const rg__thin_map_t *m, float *sum, const float *p)
 {
-    int run = m->k * RGB, step = m->stride * RGB;
+    int run = m->k * RG_RGB, step = m->stride * RG_RGB;
     for (int c = 0; c < m->columns; c++)
         for (int i = 0; i < m->k; i++, p += run) {
-            float *to = sum + i * padded_width(m) * RGB + c * step;
+            float *to = sum + i * rg__thin_padded_width(m) * RG_RGB + c * step;
             for (int t = 0; t < run; t++) to[t] += p[t];
         }
 }
 
-static void sum_band(const map_t *m, float *sum, float *p, const float *f, const float *weights, int first)
+static void sum_band(const rg__thin_map_t *m, float *sum, float *p, const float *f, const float *weights,
+                     int first)
 {
-    int width = padded_width(m) * RGB, end = first + BAND < m->rows ? first + BAND : m->rows,
+    int width = rg__thin_padded_width(m) * RG_RGB, end = first + BAND < m->rows ? first + BAND : m->rows,
         taps = taps_of(m);
     memset(sum, 0, (size_t)band_rows(m) * (size_t)width * sizeof *sum);
     for (int r = first; r < end; r += BAND_STEP) {
@@ -214,27 +153,28 @@ static void sum_band(const map_t *m, float *sum, float *p, const float *f, const
 }
 
 // Row `row` of padded I, from pixel `margin` on.
-static void join_bands(const map_t *m, float *to, int add, const float *sums, const float *bias, int row,
-                       int margin)
+static void join_bands(const rg__thin_map_t *m, float *to, int add, const float *sums, const float *bias,
+                       int row, int margin)
 {
-    int pixels = padded_width(m) - 2 * margin, height = band_rows(m);
-    for (int i = 0; i < pixels * RGB; i++) to[i] = (add ? to[i] : 0) + (bias ? bias[i % RGB] : 0);
+    int pixels = rg__thin_padded_width(m) - 2 * margin, height = band_rows(m);
+    for (int i = 0; i < pixels * RG_RGB; i++) to[i] = (add ? to[i] : 0) + (bias ? bias[i % RG_RGB] : 0);
     for (int b = 0; b < bands_of(m); b++) {
         int at = row - b * BAND * m->stride;
         if (at < 0 || at >= height) continue;
         const float *from =
-            sums + ((size_t)b * (size_t)height + (size_t)at) * (size_t)padded_width(m) * RGB + margin * RGB;
-        for (int i = 0; i < pixels * RGB; i++) to[i] += from[i];
+            sums + ((size_t)b * (size_t)height + (size_t)at) * (size_t)rg__thin_padded_width(m) * RG_RGB +
+            margin * RG_RGB;
+        for (int i = 0; i < pixels * RG_RGB; i++) to[i] += from[i];
     }
 }
 
-static void to_rgb(rg__thin_t *self, const map_t *m, float *image, int add, const float *f,
+static void to_rgb(rg__thin_t *self, const rg__thin_map_t *m, float *image, int add, const float *f,
                    const float *weights, const float *bias)
 {
     // A mirrored border is computed and then folded back; a zero border is left out.
     int margin = m->reflect ? 0 : m->pad, h = m->h + 2 * (m->pad - margin), w = m->w + 2 * (m->pad - margin);
     int bands = bands_of(m);
-    size_t sum = (size_t)band_rows(m) * (size_t)padded_width(m) * RGB,
+    size_t sum = (size_t)band_rows(m) * (size_t)rg__thin_padded_width(m) * RG_RGB,
            products = (size_t)BAND_STEP * (size_t)m->columns * (size_t)taps_of(m);
     float *to = m->reflect ? rg__scratch(&self->padded, (size_t)m->n * padded_size(m) * sizeof *to) : image;
     float *sums = rg__scratch(&self->sums, (size_t)(m->n * bands) * sum * sizeof *sums);
@@ -246,59 +186,29 @@ static void to_rgb(rg__thin_t *self, const map_t *m, float *image, int add, cons
 #pragma omp parallel for schedule(static) collapse(2)
     for (int i = 0; i < m->n; i++)
         for (int r = 0; r < h; r++)
-            join_bands(m, to + ((size_t)i * (size_t)h + (size_t)r) * (size_t)w * RGB, add && !m->reflect,
+            join_bands(m, to + ((size_t)i * (size_t)h + (size_t)r) * (size_t)w * RG_RGB, add && !m->reflect,
                        sums + (size_t)(i * bands) * sum, bias, r + margin, margin);
-    if (m->reflect) rg__reflect_adjoint(image, add, to, m->n, m->h, m->w, RGB, m->pad);
+    if (m->reflect) rg__reflect_adjoint(image, add, to, m->n, m->h, m->w, RG_RGB, m->pad);
 }
 
-// ---- to_weights: broadcast pixels times vectors of F, summed over pixels
-
-// `taps` adjacent numbers of a row of padded I times one row of F.
-RG_INLINE void weight_taps(const int taps, const map_t *m, float *dw, const float *image, const float *f)
-{
-    rg__lanes_t sum[KERNEL_MAX * RGB];
-    int step = m->stride * RGB;
-#pragma GCC unroll 21
-    for (int t = 0; t < taps; t++) sum[t] = rg__load(dw + (size_t)t * (size_t)m->wide);
-    for (int c = 0; c < m->columns; c++) {
-        rg__lanes_t v = rg__load(f + (size_t)c * (size_t)m->wide);
-#pragma GCC unroll 21
-        for (int t = 0; t < taps; t++) sum[t] += image[c * step + t] * v;
-    }
-#pragma GCC unroll 21
-    for (int t = 0; t < taps; t++) rg__store(dw + (size_t)t * (size_t)m->wide, &sum[t]);
-}
-
-RG_HOT static void weight_row(const map_t *m, float *dw, const float *image, const float *f)
-{
-    int run = m->k * RGB;
-    for (int o = 0; o < m->wide; o += RG_LANES)
-        for (int i = 0; i < m->k; i++) {
-            const float *x = image + (size_t)i * (size_t)padded_width(m) * RGB;
-            float *to = dw + (size_t)i * (size_t)run * (size_t)m->wide + o;
-            if (m->k == 7)
-                weight_taps(7 * RGB, m, to, x, f + o);
-            else if (m->k == 4)
-                weight_taps(4 * RGB, m, to, x, f + o);
-            else
-                for (int t = 0; t < run; t += RGB) weight_taps(RGB, m, to + t * m->wide, x + t, f + o);
-        }
-}
+// ---- to_weights
 
 // Each thread sums its rows; then the threads' sums are added in order.
-static void to_weights(rg__thin_t *self, const map_t *m, float *dw, const float *image, const float *f)
+static void to_weights(rg__thin_t *self, const rg__thin_map_t *m, float *dw, const float *image,
+                       const float *f)
 {
     int threads = omp_get_max_threads(), taps = taps_of(m);
-    size_t count = (size_t)taps * (size_t)m->wide, stride = (size_t)m->stride * (size_t)padded_width(m) * RGB;
+    size_t count = (size_t)taps * (size_t)m->wide,
+           stride = (size_t)m->stride * (size_t)rg__thin_padded_width(m) * RG_RGB;
     const float *padded = pad(self, m, image);
     float *sums = rg__scratch(&self->dw, (size_t)threads * count * sizeof *sums);
     memset(sums, 0, (size_t)threads * count * sizeof *sums);
 #pragma omp parallel for schedule(static) collapse(2)
     for (int i = 0; i < m->n; i++)
         for (int r = 0; r < m->rows; r++)
-            weight_row(m, sums + (size_t)omp_get_thread_num() * count,
-                       padded + (size_t)i * padded_size(m) + (size_t)r * stride,
-                       f + ((size_t)i * (size_t)m->rows + (size_t)r) * row_size(m));
+            rg__loops()->thin->weight_row(m, sums + (size_t)omp_get_thread_num() * count,
+                                          padded + (size_t)i * padded_size(m) + (size_t)r * stride,
+                                          f + ((size_t)i * (size_t)m->rows + (size_t)r) * row_size(m));
     for (int tap = 0; tap < taps; tap++)
         for (int c = 0; c < m->wide; c++)
             for (int t = 0; t < threads; t++)
@@ -311,7 +221,7 @@ static void to_weights(rg__thin_t *self, const map_t *m, float *dw, const float 
 void rg__thin_forward(rg__thin_t *self, void *y, const float *x, rg_weights_t w, const float *bias,
                       const rg_conv_shape_t *s)
 {
-    map_t m = map_of(s);
+    rg__thin_map_t m = map_of(s);
     const float *weights = thin_pack(self, &m, w);
     if (!m.output) {
         m.half = s->half;
@@ -319,7 +229,7 @@ void rg__thin_forward(rg__thin_t *self, void *y, const float *x, rg_weights_t w,
         return;
     }
     to_rgb(self, &m, y, 0, x, weights, bias);
-    size_t count = (size_t)m.n * (size_t)m.h * (size_t)m.w * RGB;
+    size_t count = (size_t)m.n * (size_t)m.h * (size_t)m.w * RG_RGB;
     float *values = y;
     for (size_t i = 0; s->act != RG_ACT_NONE && i < count; i++) values[i] = rg__act_value(values[i], s->act);
 }
@@ -327,7 +237,7 @@ void rg__thin_forward(rg__thin_t *self, void *y, const float *x, rg_weights_t w,
 void rg__thin_backward(rg__thin_t *self, float *dx, int add, float *dw, const float *x, const float *dy,
                        rg_weights_t w, const rg_conv_shape_t *s)
 {
-    map_t m = map_of(s);
+    rg__thin_map_t m = map_of(s);
     if (dw) to_weights(self, &m, dw, m.output ? dy : x, m.output ? x : dy);
     if (!dx) return;
     const float *weights = thin_pack(self, &m, w);

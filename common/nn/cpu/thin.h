@@ -11,6 +11,23 @@
 #include "common/nn/cpu/packs.h"
 #include "common/nn/cpu/cpu.h"
 
+enum { RG_RGB = 3 };
+
+// The two sides of the linear map. Pixel (r,c) of F is connected with the k x k pixels of padded I from
+// (r,c)*stride on.
+typedef struct {
+    int n, rows, columns, wide; // F
+    int h, w, pad, reflect;     // I, without its padding
+    int k, stride;
+    int output; // 1: I is the convolution's output, F its input; 0: the other way round
+    int half;   // F is written as bfloat16
+} rg__thin_map_t;
+
+static inline int rg__thin_padded_width(const rg__thin_map_t *m)
+{
+    return m->w + 2 * m->pad;
+}
+
 typedef struct {
     rg__packs_t *packs; // borrowed
     rg__scratch_t padded, dw, sums, products;

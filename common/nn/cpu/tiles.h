@@ -23,7 +23,7 @@
 
 #include "common/nn/cpu/cpu.h"
 
-enum { RG_TILE = 4, RG_TILE_GROUP = 8, RG_TILE_CHANNELS_MAX = 4096 };
+enum { RG_TILE = 4, RG_TILE_GROUP = 8, RG_TILE_CHANNELS_MAX = 4096 }; // group: see lanes/loops.h
 
 typedef struct {
     rg_conv_shape_t shape;
@@ -35,24 +35,7 @@ typedef struct {
     float kernel[2][6][5]; // K of each phase: points from taps
 } rg__tiling_t;
 
-// Returns 1 and fills the tiling if the shape is one of the three and its channels are multiples of RG_LANES.
+// Returns 1 and fills the tiling if the shape is one of the three and its channels are multiples of RG_WIDEST.
 int rg__tiling_of(rg__tiling_t *tiling, const rg_conv_shape_t *shape, int bf16);
-
-// read_input computes V of `count` tiles of x [n,h,w,c]: chunk positions start.., tiles first + start...
-// add_input is its adjoint and adds to dx, for channels from..to-1 only.
-void rg__tiles_read_input(const rg__tiling_t *tiling, void *v, size_t plane, const float *x, int first,
-                          int start, int count);
-void rg__tiles_add_input(const rg__tiling_t *tiling, float *dx, const float *v, size_t plane, int first,
-                         int start, int count, int from, int to);
-
-// y = act(A'MA + bias), and dM from dy.
-void rg__tiles_write_output(const rg__tiling_t *tiling, void *y, const float *m, size_t plane,
-                            const float *bias, int first, int start, int count);
-void rg__tiles_read_output(const rg__tiling_t *tiling, void *m, size_t plane, const float *dy, int first,
-                           int start, int count);
-
-// For input channels first..first+RG_TILE_GROUP-1: U from w, and dw += K' dU K.
-void rg__tiles_pack_kernel(const rg__tiling_t *tiling, void *u, size_t plane, const float *w, int first);
-void rg__tiles_add_kernel(const rg__tiling_t *tiling, float *dw, const float *u, size_t plane, int first);
 
 #endif

@@ -2,8 +2,7 @@
 
 #include <string.h>
 
-#include "common/nn/cpu/lanes.h"
-#include "common/nn/cpu/tiles.h"
+#include "common/nn/cpu/lanes/loops.h"
 
 enum {
     CHUNK_FLOATS = 8 << 20, // of V and M together
@@ -39,6 +38,7 @@ int rg__winograd_fits(const rg_conv_shape_t *s)
 
 typedef struct {
     rg__winograd_t *self;
+    const rg__tile_loops_t *loops;
     rg__tiling_t t;
     int chunk;                        // tiles per chunk
     size_t plane_v, plane_m, plane_u; // elements from one point's matrix to the next
@@ -52,7 +52,7 @@ static size_t plane_of(int rows, int columns)
 
 static work_t winograd_begin(rg__winograd_t *self, const rg_conv_shape_t *s)
 {
-    work_t w = {.self = self};
+    work_t w = {.self = self, .loops = rg__loops()->tiles};
     rg__tiling_t *t = &w.t;
     rg__tiling_of(t, s, self->bf16);
     int most = CHUNK_FLOATS / (t->points * (t->depth + t->width));
@@ -77,7 +77,7 @@ static const void *winograd_pack(const work_t *w, rg_weights_t weights)
     if (!stale) return u;
 #pragma omp parallel for schedule(static)
     for (int c = 0; c < t->shape.c; c += RG_TILE_GROUP)
-        rg__tiles_pack_kernel(t, u, w->plane_u, weights.value, c);
+        w->loops->pack_kernel(t, u, w->plane_u, weights.value, c);
     return u;
 }
 
@@ -146,11 +146,11 @@ int rg__winograd_forward(rg__winograd_t *self, void *y, const float *x, rg_weigh
         int count = min(w.t.tiles - first, w.chunk);
 #pragma omp parallel for schedule(static)
         for (int i = 0; i < count; i += RUN)
-            rg__tiles_read_input(&w.t, w.v, w.plane_v, x, first, i, min(count - i, RUN));
+            w.loops->read_input(&w.t, w.v, w.plane_v, x, first, i, min(count - i, RUN));
         err = multiply(&w, count, u);
 #pragma omp parallel for schedule(static)
         for (int i = 0; i < count; i += RUN)
-            rg__tiles_write_output(&w.t, y, w.m, w.plane_m, bias, first, i, min(count - i, RUN));
+            w.loops->write_output(&w.t, y, w.m, w.plane_m, bias, first, i, min(count - i, RUN));
     }
     return err;
 }
@@ -176,7 +176,7 @@ static void add_input(const work_t *w, float *dx, const float *dv, int first, in
         for (int from = 0; from < c; from += GROUP) {
             int start = (image0 + i) * per_image - first, end = min(start + per_image, count);
             if (start < 0) start = 0;
-            rg__tiles_add_input(t, dx, dv, w->plane_v, first, start, end - start, from, min(from + GROUP, c));
+            w->loops->add_input(t, dx, dv, w->plane_v, first, start, end - start, from, min(from + GROUP, c));
         }
 }
 
@@ -193,8 +193,8 @@ int rg__winograd_backward(rg__winograd_t *self, float *dx, int add, float *dw, c
         int count = min(t->tiles - first, w.chunk);
 #pragma omp parallel for schedule(static)
         for (int i = 0; i < count; i += RUN) {
-            rg__tiles_read_output(t, w.m, w.plane_m, dy, first, i, min(count - i, RUN));
-            if (dw) rg__tiles_read_input(t, w.v, w.plane_v, x, first, i, min(count - i, RUN));
+            w.loops->read_output(t, w.m, w.plane_m, dy, first, i, min(count - i, RUN));
+            if (dw) w.loops->read_input(t, w.v, w.plane_v, x, first, i, min(count - i, RUN));
         }
         if (dw) err = multiply_weights(&w, count, du, first > 0);
         if (dx && !err) err = multiply_back(&w, count, u, w.v); // V is not needed any more: dV overwrites it
@@ -202,6 +202,6 @@ int rg__winograd_backward(rg__winograd_t *self, float *dx, int add, float *dw, c
     }
 #pragma omp parallel for schedule(static)
     for (int c = 0; c < s->c; c += RG_TILE_GROUP)
-        if (dw && !err) rg__tiles_add_kernel(t, dw, du, w.plane_u, c);
+        if (dw && !err) w.loops->add_kernel(t, dw, du, w.plane_u, c);
     return err;
 }

@@ -1,7 +1,7 @@
 // rg-ctl add-images: adds images to the retrieval set.
 //
-// The paths are walked twice: first to count the files, for the progress display and --dry-run, then to add
-// them. With --watch they are walked again and again, and only files that are new or changed are added.
+// A source (source.h) visits what the user named, as a stream, and each image goes to the ingest at once. With
+// --watch, files and folders are walked again and again, and only files that are new or changed are added.
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +21,7 @@ static const double watch_every_s = 1;
 
 typedef struct {
     rg_pictures_t pictures;
+    const char *from;
     int dry_run, training, watch;
     double share;
 } add_images_t;
@@ -38,6 +39,9 @@ static int add_images_read_share(void *field, const char *text)
 
 static const rg_command_option_t add_images_options[] = {
     {"dry-run", 'n', NULL, "Only list what would be sent", RG_OPTION_FLAG(add_images_t, dry_run)},
+    {"from", 'f', "FILE",
+     "Also the paths that FILE lists, -: standard input; one a line, or with zero bytes between",
+     RG_OPTION_TEXT(add_images_t, from)},
     {"watch", 'w', NULL, "Go on: look every second for new and changed files, until interrupted",
      RG_OPTION_FLAG(add_images_t, watch)},
     {"training", 0, NULL, "The training images of the configured data set instead of PATHs",
@@ -52,50 +56,60 @@ static int add_images_argument(void *own, char *text)
     return rg_pictures_add(&((add_images_t *)own)->pictures, text);
 }
 
+// "-" among the paths is an archive on standard input.
+static int count_standard_input(const add_images_t *add)
+{
+    int count = add->from && strcmp(add->from, "-") == 0;
+    for (int i = 0; i < add->pictures.n; i++) count += strcmp(add->pictures.path[i], "-") == 0;
+    return count;
+}
+
 static int add_images_check(const void *own)
 {
     const add_images_t *add = own;
-    if (add->training && (add->pictures.n || add->dry_run || add->watch))
-        return rg_fail(RG_EUSAGE, "--training takes no PATH, no --dry-run and no --watch");
+    const int paths = add->pictures.n || add->from, standard = count_standard_input(add);
+    if (add->training && (paths || add->dry_run || add->watch))
+        return rg_fail(RG_EUSAGE, "--training takes no PATH, no --from, no --dry-run and no --watch");
     if (!add->training && add->share != NO_SHARE) return rg_fail(RG_EUSAGE, "--share needs --training");
-    if (!add->training && !add->pictures.n) return rg_fail(RG_EUSAGE, "a PATH is missing");
+    if (!add->training && !paths) return rg_fail(RG_EUSAGE, "a PATH is missing");
     if (add->dry_run && add->watch) return rg_fail(RG_EUSAGE, "--dry-run and --watch exclude each other");
+    if (standard > 1) return rg_fail(RG_EUSAGE, "standard input (-) can be read only once");
+    if (add->watch && (standard || add->from))
+        return rg_fail(RG_EUSAGE, "--watch takes files and folders, no --from and no -");
     return 0;
 }
 
 // ---- counting what will be sent
 
 typedef struct {
-    int list, json; // list: print each file
+    int json;
     uint64_t files, bytes, problems;
-    rg_left_out_t left_out;
 } count_t;
 
-static int count_file(void *self, const FTSENT *file, const char *problem)
+static int count_image(void *self, const rg_source_image_t *image)
 {
     count_t *count = self;
-    count->files += !problem;
-    count->problems += problem != NULL;
-    count->bytes += problem ? 0 : (uint64_t)file->fts_statp->st_size;
-    if (!count->list) return 0;
+    count->files += !image->problem;
+    count->problems += image->problem != NULL;
+    count->bytes += image->problem ? 0 : image->size;
     if (count->json) {
-        json_t *line = json_pack("{s:o}", "name", rg_json_text(file->fts_path));
-        if (problem) json_object_set_new(line, "reason", json_string(problem));
+        json_t *line = json_pack("{s:o}", "name", rg_json_text(image->name));
+        if (image->problem) json_object_set_new(line, "reason", rg_json_text(image->problem));
         rg_output_json(line);
-    } else if (problem) {
-        rg_output_line("refused %s: %s", file->fts_path, problem);
+    } else if (image->problem) {
+        rg_output_line("refused %s: %s", image->name, image->problem);
     } else {
-        rg_output_line("%s", file->fts_path);
+        rg_output_line("%s", image->name);
     }
     return atomic_load(rg_interrupted()) ? rg_fail(RG_ESTOPPED, "stopped") : 0;
 }
 
-static int print_count(const count_t *count)
+static int print_count(const count_t *count, const rg_left_out_t *left_out)
 {
     char others[RG_LEFT_OUT_TEXT];
-    rg_left_out_format(&count->left_out, others);
+    rg_left_out_format(left_out, others);
     if (count->json) {
-        rg_output_json(json_pack("{s:o}", "left_out", rg_left_out_json(&count->left_out)));
+        rg_output_json(json_pack("{s:o}", "left_out", rg_left_out_json(left_out)));
     } else {
         printf("%llu files, %.1f MiB\n", (unsigned long long)count->files, (double)count->bytes / (1 << 20));
         if (*others) rg_output_line("%s", others);
@@ -105,20 +119,64 @@ static int print_count(const count_t *count)
                : 0;
 }
 
-static int fail_empty(const add_images_t *own, const count_t *count)
+static int check_empty(const add_images_t *own, const rg_source_counts_t *counts)
 {
     char others[RG_LEFT_OUT_TEXT];
-    rg_left_out_format(&count->left_out, others);
-    return rg_fail(RG_ENOENT, "no images (.jpg, .png, .webp) in %s%s%s%s", own->pictures.path[0],
-                   own->pictures.n > 1 ? " and the other paths" : "", *others ? "; " : "", others);
+    if (counts->images || counts->known) return 0;
+    rg_left_out_format(&counts->left_out, others);
+    return rg_fail(RG_ENOENT, "no images (.jpg, .png, .webp) in %s%s%s%s",
+                   own->pictures.n ? own->pictures.path[0] : own->from,
+                   own->pictures.n + (own->from != NULL) > 1 ? " and the other paths" : "",
+                   *others ? "; " : "", others);
 }
 
-static int add_file(void *self, const FTSENT *file, const char *problem)
+static int list_images(const rg_options_t *options, const add_images_t *own)
+{
+    count_t count = {.json = options->json};
+    rg_source_t *source;
+    rg_source_new(&source, &(rg_source_spec_t){.config = &options->config,
+                                               .paths = &own->pictures,
+                                               .from = own->from,
+                                               .visit = count_image,
+                                               .self = &count});
+    int err = rg_source_run(source);
+    if (!err) err = check_empty(own, rg_source_counts(source));
+    if (!err) err = print_count(&count, &rg_source_counts(source)->left_out);
+    rg_source_destroy(&source);
+    return err;
+}
+
+// ---- adding
+
+static int add_image(void *self, const rg_source_image_t *image)
 {
     rg_ingest_t *ingest = self;
-    if (!problem) return rg_ingest_file(ingest, file->fts_path, file->fts_path, 0);
-    rg_ingest_refuse(ingest, file->fts_path, problem);
+    if (!image->problem && !image->path) return rg_ingest_member(ingest, image);
+    if (!image->problem) return rg_ingest_file(ingest, image->path, image->name, 0);
+    rg_ingest_refuse(ingest, image->name, image->problem);
     return 0;
+}
+
+static int add_images(const rg_options_t *options, const add_images_t *own)
+{
+    rg_source_t *source;
+    rg_ingest_t *ingest;
+    uint64_t refused;
+    int err = rg_ingest_open(&ingest, options, "add-images", 0);
+    if (err) return err;
+    rg_source_new(&source, &(rg_source_spec_t){.config = &options->config,
+                                               .paths = &own->pictures,
+                                               .from = own->from,
+                                               .remember = 1,
+                                               .visit = add_image,
+                                               .idle = rg_ingest_idle,
+                                               .self = ingest});
+    rg_ingest_follow(ingest, source);
+    err = rg_source_run(source);
+    if (!err) err = check_empty(own, rg_source_counts(source));
+    err = rg_ingest_close(&ingest, err, &refused);
+    rg_source_destroy(&source);
+    return err ? err : rg_ingest_check_refused(refused);
 }
 
 // ---- watching
@@ -180,12 +238,13 @@ typedef struct {
     rg_left_out_t left_out; // of the last walk
 } watch_t;
 
-static int add_new_file(void *self, const FTSENT *file, const char *problem)
+// A problem is reported once, because its info is zeroed.
+static int add_new_file(void *self, const rg_walk_file_t *file)
 {
-    static const struct stat no_file; // so that a problem is reported once
     watch_t *watch = self;
-    if (!seen_is_new(&watch->seen, file->fts_path, problem ? &no_file : file->fts_statp)) return 0;
-    return add_file(watch->ingest, file, problem);
+    if (!seen_is_new(&watch->seen, file->path, &file->info)) return 0;
+    return add_image(watch->ingest,
+                     &(rg_source_image_t){.name = file->path, .problem = file->problem, .path = file->path});
 }
 
 // An interrupt while everything is acknowledged is the regular end.
@@ -222,45 +281,37 @@ static int add_training(const rg_options_t *options, double share)
     return err ? err : rg_ingest_check_refused(refused);
 }
 
-static int add_counted(const rg_options_t *options, const add_images_t *own, const count_t *count)
-{
-    rg_ingest_t *ingest;
-    uint64_t refused;
-    int err = rg_ingest_open(&ingest, options, "add-images", count->files + count->problems);
-    if (err) return err;
-    rg_ingest_left_out(ingest, &count->left_out);
-    err = rg_ingest_close(&ingest, rg_pictures_walk(&own->pictures, add_file, ingest), &refused);
-    return err ? err : rg_ingest_check_refused(refused);
-}
-
 static int add_images_run(const rg_options_t *options, const void *input)
 {
     const add_images_t *own = input;
     if (own->training) return add_training(options, own->share);
     if (own->watch) return add_and_watch(options, own);
-    count_t count = {.list = own->dry_run, .json = options->json};
-    int err = rg_pictures_walk_all(&own->pictures, count_file, &count, &count.left_out);
-    if (err) return err;
-    if (count.files + count.problems == 0) return fail_empty(own, &count);
-    return own->dry_run ? print_count(&count) : add_counted(options, own, &count);
+    return own->dry_run ? list_images(options, own) : add_images(options, own);
 }
 
 const rg_command_t rg_command_add_images = {
     .name = "add-images",
-    .summary = "Add image files or folders of them to the retrieval set",
-    .args = "PATH...",
+    .summary = "Add image files, folders or archives of them to the set",
+    .args = "[PATH...]",
     .help =
         "Adds images to the retrieval set. They need no annotation, and training may run meanwhile. "
         "JPEG, PNG and WebP files are read; folders are searched for files with such names, and what else "
         "they hold is counted by kind at the end.\n\n"
-        "An image that the set has already (by content) is skipped, so the same command resumes an "
+        "An image that the set has already (by content) is not sent again, so the same command resumes an "
         "interrupted run. A file that is refused is named with the reason, and the exit code is 1. The name "
         "of an image is its path as given here; bytes that may not be shown become %XX, and of a path of "
         "more than 255 bytes the end is kept, behind a hash.\n\n"
-        "With --watch the command goes on with folders that keep growing. A file that was refused while "
-        "another program was still writing it is added once it has changed.",
+        "A file that ends with .tar (.tar.gz, .tar.zst, ...), as a PATH or in a folder, is an archive of "
+        "images, such as a shard of WebDataset; - is an archive on standard input. An image of it is named "
+        "ARCHIVE:MEMBER. Nothing is unpacked to the disk. RUN/shards remembers what was added of each "
+        "archive that is a file, so a later run goes on inside it, and an archive that is done is not even "
+        "opened.\n\n"
+        "With --watch the command goes on with folders that keep growing, without archives in them. A file "
+        "that was refused while another program was still writing it is added once it has changed.",
     .examples = "  rg-ctl add-images --config configs/smoke.yaml out/new\n"
                 "  rg-ctl add-images --config configs/smoke.yaml --dry-run ~/photos a.jpg\n"
+                "  rg-ctl add-images --config configs/smoke.yaml shards/\n"
+                "  find ~/photos -name '*.jpg' | rg-ctl add-images --config configs/smoke.yaml --from -\n"
                 "  rg-ctl add-images --config configs/smoke.yaml --watch camera/ --json\n"
                 "  rg-ctl add-images --config configs/faces32.yaml --training --share 0.5\n",
     .options = add_images_options,

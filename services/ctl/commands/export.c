@@ -1,4 +1,4 @@
-// rg-ctl export: writes the retrieval set as plain files.
+// rg-ctl export: writes the retrieval set as plain files, or with --model the trained networks (networks.h).
 //
 // The set is read in pages of PAGE images. For each page the embeddings are appended to embeddings.npy, the
 // thumbnails are written, and a line per image is appended to images.jsonl. Both lists have temporary names
@@ -18,19 +18,43 @@
 #include "common/wire/json.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/command.h"
+#include "services/ctl/networks.h"
 #include "services/ctl/output.h"
 
 enum { PAGE = 64, NPY_HEAD = 128 };
 
 typedef struct {
-    const char *out;
+    const char *out, *model;
+    enum rg_stage stage;
 } export_input_t;
+
+static int export_read_model(void *field, const char *text)
+{
+    if (strcmp(text, "onnx") != 0) return rg_fail(RG_EUSAGE, "expected onnx");
+    *(const char **)field = text;
+    return 0;
+}
+
+static int export_read_stage(void *field, const char *text)
+{
+    return rg_stage_find(text, field);
+}
 
 static const rg_command_option_t export_options[] = {
     {"out", 'o', "DIR", "The folder to write; it is made if missing", RG_OPTION_TEXT(export_input_t, out),
      .required = 1},
+    {"model", 'm', "FORMAT", "Write the trained networks, not the retrieval set; FORMAT is onnx",
+     RG_OPTION_READ(export_input_t, model, export_read_model)},
+    {"stage", 't', "STAGE", "With --model: 1, 2 or 3 (default: the latest that is trained)",
+     RG_OPTION_READ(export_input_t, stage, export_read_stage)},
     {0},
 };
+
+static int export_check(const void *own)
+{
+    const export_input_t *input = own;
+    return input->stage == RG_STAGE_NONE || input->model ? 0 : rg_fail(RG_EUSAGE, "--stage needs --model");
+}
 
 typedef struct {
     const rg_options_t *options;
@@ -191,9 +215,9 @@ static void export_print(const export_t *task)
                        (unsigned long long)task->images, task->dims, task->model, task->out);
 }
 
-static int export_run(const rg_options_t *options, const void *input)
+static int export_set(const rg_options_t *options, const char *out)
 {
-    export_t task = {.options = options, .out = ((const export_input_t *)input)->out};
+    export_t task = {.options = options, .out = out};
     int err = rg_caller_open(&task.retrieval, &options->config, "retrieval");
     if (err) return err;
     task.progress =
@@ -216,18 +240,30 @@ static int export_run(const rg_options_t *options, const void *input)
     return err;
 }
 
+static int export_run(const rg_options_t *options, const void *own)
+{
+    const export_input_t *input = own;
+    return input->model ? rg_networks_write(options, input->out, input->stage)
+                        : export_set(options, input->out);
+}
+
 const rg_command_t rg_command_export = {
     .name = "export",
-    .summary = "Write the retrieval set as plain files",
+    .summary = "Write the retrieval set as plain files, or the networks as ONNX",
     .help =
         "Writes images.jsonl (one line per image: id, name, time, annotated or not), thumbnails/ID.jpg, and "
         "embeddings.npy for numpy.load, whose row i belongs to line i. The two lists appear when everything "
         "is written. The same command repeats an interrupted export. Damaged images are left out; then the "
         "exit code "
-        "is 1.",
-    .examples = "  rg-ctl export --config configs/smoke.yaml --out backup/\n",
+        "is 1. With --model onnx it writes content.onnx, attribute.onnx, embedder.onnx and generator.onnx, "
+        "read from "
+        "the checkpoint in the run directory, for ONNX runtimes.",
+    .examples = "  rg-ctl export --config configs/smoke.yaml --out backup/\n"
+                "  rg-ctl export --config configs/smoke.yaml --model onnx --out networks/\n",
     .options = export_options,
     .size = sizeof(export_input_t),
+    .defaults = &(const export_input_t){.stage = RG_STAGE_NONE},
+    .check = export_check,
     .config = RG_COMMAND_CONFIGURED,
     .run = export_run,
 };

@@ -1,7 +1,7 @@
 // rg-ctl index: maintains the index of the retrieval set, on the disk and in memory.
 //
 // The retrieval service does the work and answers with a report when it is done. Until then the progress line
-// shows the time that has passed. The exit code is 1 if the report counts problems.
+// shows what it does, how far that is, and the time that has passed. The exit code is 1 if the report counts problems.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,9 +59,13 @@ static void index_show(void *self, rg_progress_bar_t *progress, const Rg__V1__St
 {
     const index_task_t *task = self;
     char note[RG_PROGRESS_SIZE];
-    (void)status;
-    snprintf(note, sizeof note, "%.0f s", rg_clock_s() - task->begun_s);
-    rg_progress_bar_show(progress, &(rg_progress_line_t){.rate = -1, .left_s = -1, .note = note});
+    const char *phase = rg_status_text(status, "task");
+    snprintf(note, sizeof note, "%s%s%.0f s", phase, *phase ? ", " : "", rg_clock_s() - task->begun_s);
+    rg_progress_bar_show(progress, &(rg_progress_line_t){.done = rg_status_count(status, "task_done"),
+                                                         .total = rg_status_count(status, "task_total"),
+                                                         .rate = -1,
+                                                         .left_s = -1,
+                                                         .note = note});
 }
 
 // Adds a field to the report. A field that comes several times becomes a list.

@@ -77,7 +77,7 @@ static Rg__V1__Filter *filter_message(const filter_t *filter, rg_msg_t *msg)
 
 typedef struct {
     const char *image, *attributes, *out;
-    int k;
+    int k, show;
     uint32_t nprobe, ef_search; // 0: as configured
     filter_t filter;
 } query_t;
@@ -90,7 +90,9 @@ static const rg_command_option_t query_options[] = {
     {NULL, 'k', "K", "How many images to find (default 10)", RG_OPTION_NUMBER(query_t, k, 1, 10000)},
     {"out", 'o', "FILE", "Write a picture (.png, .jpg or .webp): the source, then the results",
      RG_OPTION_TEXT(query_t, out)},
-    {"nprobe", 0, "N", "Lists of an IVF index to search", RG_OPTION_NUMBER(query_t, nprobe, 1, 65536)},
+    {"show", 0, NULL, "Show that picture on the terminal (needs the program chafa)",
+     RG_OPTION_FLAG(query_t, show)},
+    {"nprobe", 0, "N", "Lists of the index to search", RG_OPTION_NUMBER(query_t, nprobe, 1, 65536)},
     {"ef-search", 0, "N", "Candidates that an HNSW index keeps",
      RG_OPTION_NUMBER(query_t, ef_search, 1, 4096)},
     {"name-prefix", 0, "TEXT", "Only images whose name begins with TEXT",
@@ -116,6 +118,11 @@ static int query_check(const void *own)
     if (query->filter.until_ms && query->filter.from_ms >= query->filter.until_ms)
         return rg_fail(RG_EUSAGE, "--added-after is not before --added-before: no image can meet both");
     return query->out ? rg_image_check_path(query->out) : 0;
+}
+
+static int wants_picture(const query_t *query)
+{
+    return query->out || query->show;
 }
 
 typedef struct {
@@ -164,7 +171,7 @@ static int query_take_reply(void *self, const rg_msg_t *reply)
                        search->own->k);
     if (!body->images)
         return rg_fail(RG_ENOENT, "the retrieval set is empty: rg-ctl add-images DIR fills it");
-    for (size_t i = 0; i < body->n_neighbours && !err && search->own->out; i++)
+    for (size_t i = 0; i < body->n_neighbours && !err && wants_picture(search->own); i++)
         if (body->neighbours[i]->id.len) err = query_take_thumbnail(search, reply, i);
     if (err) return err;
     if (search->options->json)
@@ -186,7 +193,7 @@ static int query_ask(search_t *search)
     body->edits = rg_edits_message(&search->edits, config, request, &body->n_edits);
     body->search = rg_msg_array(request, &rg__v1__search_request__descriptor, 1)[0];
     body->search->k = (uint32_t)search->own->k;
-    body->search->thumbnails = search->own->out != NULL;
+    body->search->thumbnails = wants_picture(search->own);
     body->search->nprobe = search->own->nprobe;
     body->search->ef_search = search->own->ef_search;
     body->search->filter = filter_message(&search->own->filter, request);
@@ -197,8 +204,8 @@ static int query_ask(search_t *search)
     return err;
 }
 
-// Writes rows of ten images; the source stands before the first row.
-static int query_write_grid(const search_t *search)
+// Draws rows of ten images; the source stands before the first row.
+static int query_draw_grid(const search_t *search)
 {
     const rg_config_t *config = &search->options->config;
     int k = search->own->k, cols = 1 + (k < PER_ROW ? k : PER_ROW), rows = (k + PER_ROW - 1) / PER_ROW;
@@ -212,9 +219,11 @@ static int query_write_grid(const search_t *search)
     }
     static const char *const titles[1 + PER_ROW] = {"source", "1", "2", "3", "4", "5",
                                                     "6",      "7", "8", "9", "10"};
-    int err = rg_picture_grid(config, cells, rows, cols, rows == 1 ? titles : NULL, search->own->out);
+    const char *const *shown = rows == 1 ? titles : NULL, *out = search->own->out;
+    int err = out ? rg_picture_grid(config, cells, rows, cols, shown, out) : 0;
+    if (!err && out && !search->options->json) rg_output_line("picture: %s", out);
+    if (!err && search->own->show) err = rg_picture_show(config, cells, rows, cols, shown);
     free(cells);
-    if (!err && !search->options->json) rg_output_line("picture: %s", search->own->out);
     return err;
 }
 
@@ -225,6 +234,8 @@ static int query_run(const rg_options_t *options, const void *input)
     if (search.own->k > config->retrieval.k_max)
         return rg_fail(RG_EUSAGE, "-k %d: at most retrieval.k_max = %d", search.own->k,
                        config->retrieval.k_max);
+    if (search.own->show && options->json)
+        return rg_fail(RG_EUSAGE, "--show draws on standard output, where --json writes: use one of the two");
     rg_edits_init(&search.edits);
     int err = search.own->out ? rg_picture_check_out(search.own->out) : 0;
     if (err) return err;
@@ -235,7 +246,7 @@ static int query_run(const rg_options_t *options, const void *input)
     memset(search.cells, 255, bytes);
     err = rg_picture_load(config, search.own->image, search.cells, search.id);
     if (!err) err = query_ask(&search);
-    if (!err && search.own->out) err = query_write_grid(&search);
+    if (!err && wants_picture(search.own)) err = query_draw_grid(&search);
     free(search.cells);
     return err;
 }

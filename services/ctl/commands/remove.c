@@ -58,7 +58,7 @@ typedef struct {
     rg_caller_t *retrieval;
     uint8_t (*ids)[RG_ID_SIZE];
     size_t n;
-    uint64_t asked, removed, generation, problems;
+    uint64_t asked, removed, newer, generation, problems;
 } removal_t;
 
 static int remove_take_reply(void *self, const rg_msg_t *reply)
@@ -66,6 +66,7 @@ static int remove_take_reply(void *self, const rg_msg_t *reply)
     removal_t *removal = self;
     const Rg__V1__RemoveReply *body = rg_msg_body(reply);
     removal->removed += body->removed;
+    removal->newer += body->newer;
     removal->generation = body->generation;
     return 0;
 }
@@ -91,13 +92,13 @@ static int remove_id(removal_t *removal, const uint8_t id[RG_ID_SIZE])
     return removal->n == (size_t)removal->options->config.retrieval.batch_max ? remove_send(removal) : 0;
 }
 
-static int remove_file(void *self, const FTSENT *file, const char *problem)
+static int remove_file(void *self, const rg_walk_file_t *file)
 {
     removal_t *removal = self;
     uint8_t *jpeg = NULL, id[RG_ID_SIZE];
     size_t size;
-    int err = problem ? rg_fail(RG_EIO, "%s: %s", file->fts_path, problem)
-                      : rg_image_read(&removal->options->config.limits, file->fts_path, &jpeg, &size);
+    int err = file->problem ? rg_fail(RG_EIO, "%s: %s", file->path, file->problem)
+                            : rg_image_read(&removal->options->config.limits, file->path, &jpeg, &size);
     if (err) {
         fprintf(stderr, "%s\n", rg_error()); // it names the file
         removal->problems++;
@@ -118,14 +119,28 @@ static int remove_all(removal_t *removal, const remove_t *own)
 
 static void remove_print(const removal_t *removal)
 {
-    uint64_t absent = removal->asked - removal->removed;
+    const uint64_t absent = removal->asked - removal->removed - removal->newer;
     if (removal->options->json)
-        rg_output_json(json_pack("{s:I, s:I, s:I}", "removed", (json_int_t)removal->removed, "absent",
-                                 (json_int_t)absent, "generation", (json_int_t)removal->generation));
+        rg_output_json(json_pack("{s:I, s:I, s:I, s:I}", "removed", (json_int_t)removal->removed, "absent",
+                                 (json_int_t)absent, "newer", (json_int_t)removal->newer, "generation",
+                                 (json_int_t)removal->generation));
     else
         printf("%llu removed, %llu were not there (index generation %llu)\n",
                (unsigned long long)removal->removed, (unsigned long long)absent,
                (unsigned long long)removal->generation);
+}
+
+// What was not done as the user asked.
+static int remove_raise(const removal_t *removal)
+{
+    if (removal->problems)
+        return rg_fail(RG_EINVAL, "%llu paths could not be read", (unsigned long long)removal->problems);
+    if (removal->newer)
+        return rg_fail(RG_EINVAL,
+                       "%llu images stay, because they were added after the request was made: remove them "
+                       "again; if they stay then, set the clocks of the machines that add and remove",
+                       (unsigned long long)removal->newer);
+    return 0;
 }
 
 static int remove_run(const rg_options_t *options, const void *input)
@@ -139,9 +154,7 @@ static int remove_run(const rg_options_t *options, const void *input)
     free(removal.ids);
     if (err) return err;
     remove_print(&removal);
-    return removal.problems
-               ? rg_fail(RG_EINVAL, "%llu paths could not be read", (unsigned long long)removal.problems)
-               : 0;
+    return remove_raise(&removal);
 }
 
 const rg_command_t rg_command_remove = {

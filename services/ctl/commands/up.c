@@ -3,7 +3,8 @@
 // up forks the supervisor (supervisor.h), which starts the services and reports on a pipe what they do: that
 // they load, are ready, cannot do their work, or ended. up waits until all are ready, however long they load.
 // A service that does not run at all ends the wait, and the supervisor stops everything. A service that runs
-// but cannot do its work ends the wait, too, but all services keep running.
+// but cannot do its work ends the wait, too, but all services keep running. What a killed supervisor left behind
+// ends first.
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -21,6 +22,7 @@
 #include "common/wire/wire.h"
 #include "services/ctl/caller.h"
 #include "services/ctl/command.h"
+#include "services/ctl/leaving.h"
 #include "services/ctl/output.h"
 #include "services/ctl/service_log.h"
 #include "services/ctl/supervisor.h"
@@ -226,6 +228,18 @@ static void print_page(const rg_options_t *options)
 
 // ---- up
 
+// Services of a supervisor that was killed may still be stopping. Until they have ended, the store and the sockets
+// are theirs.
+static int wait_for_orphans(const rg_options_t *options)
+{
+    rg_leaving_t leaving;
+    int err = 0;
+    if (rg_leaving_find(&leaving, &options->config) == 0 && !leaving.supervised)
+        err = rg_leaving_wait(&leaving, "up", options);
+    rg_leaving_close(&leaving);
+    return err;
+}
+
 // Waits for the end of the supervisor and passes SIGINT and SIGTERM on to it. The second one kills.
 static int stay_attached(pid_t supervisor)
 {
@@ -274,6 +288,7 @@ static int up_run(const rg_options_t *options, const void *input)
     rg_supervisor_spec_t spec = {
         .options = options, .folder = folder, .services = services, .attached = own->foreground};
     rg_interrupted();
+    if ((err = wait_for_orphans(options)) != 0) return err;
     if ((err = rg_supervisor_start(&spec, &supervisor, &report)) != 0) return err;
     rg_failure_t failure = {0};
     rg_failure_keep(&failure, wait_for_services(options, services, report, &failed));

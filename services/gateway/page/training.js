@@ -5,6 +5,7 @@ import { COLOURS, colourName, drawCharts, evaluationFamilies, trainingFamilies }
 import { at, h, keyed, setText } from './dom.js';
 import { duration, integer, number, percent, plural, readable, stageTitle } from './format.js';
 import { Journal } from './journal.js';
+import * as networks from './networks.js';
 import * as samples from './samples.js';
 import { Poll } from './tasks.js';
 
@@ -29,6 +30,7 @@ export function init(about) {
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
   at('runs').addEventListener('keydown', ({ key }) => { if (key === 'Escape') at('runs').open = false; });
   document.addEventListener('click', ({ target }) => { if (!at('runs').contains(target)) at('runs').open = false; });
+  networks.init();
   samples.init();
   showStage(STAGES[0]);
 }

@@ -10,14 +10,17 @@ from ledger import State, floats
 from messages import Refused, add_payload, pb
 
 MEMBERS = {"add and remove": 15, "add files": 10, "search": 10, "list": 3, "find": 4, "translate": 4, "page": 4}
-PAUSE_S = 0.6  # on average between two operations of a client
+PAUSE_S = 0.6  # on average between two operations of a client, unless make() says otherwise
 NAMES = "soak/"  # of their images
+LATE = 0.3  # share of changes after which a copy of the request before them is sent, as one that comes late
 OK = 200
 LATER = (429, 500, 502, 503, 504)  # a service behind the gateway is being started
 
 
 class Client:
     """A subclass has an operation `run`. It is repeated as long as its error passes."""
+
+    pause_s, done = PAUSE_S, 0  # done: operations that have ended
 
     def __init__(self, system, seed):
         self.system, self.ledger, self.random = system, system.ledger, random.Random(seed)
@@ -26,8 +29,9 @@ class Client:
         while not self.system.stopped:
             begin, phase = time.monotonic(), self.system.phase
             await self.run()
-            self.system.seconds[phase].append(time.monotonic() - begin)
-            await asyncio.sleep(self.random.uniform(0, 2 * PAUSE_S))
+            self.system.note_time(phase, begin)
+            self.done += 1
+            await asyncio.sleep(self.random.uniform(0, 2 * self.pause_s))
 
     async def ask(self, link, request, frames=()):
         while True:
@@ -47,19 +51,38 @@ class Client:
 
 
 class Mover(Client):
-    """Adds images with embeddings of its own and removes them, again and again the same few."""
+    """Adds images with embeddings of its own and removes them, again and again the same few. Sometimes a late copy of the
+    last removal follows an addition, or one of the last addition a removal: neither undoes what came between."""
 
     def __init__(self, system, seed):
         super().__init__(system, seed)
         self.link = system.link("retrieval", "good-admin")
         self.keys = [self.random.randbytes(16) for _ in range(6)]
+        self.additions, self.removals = {}, {}  # the last ones, by id
 
     async def run(self):
         key = self.random.choice(self.keys)
         if self.ledger.images[key].state is State.ABSENT:
             await self.add(key)
+            late = self.repeat_removal
         else:
             await self.remove(key)
+            late = self.repeat_addition
+        if self.random.random() < LATE:
+            await late(key)
+
+    async def repeat_removal(self, key):
+        if key in self.removals:
+            reply, _ = await self.ask(self.link, self.removals[key])
+            self.ledger.check(reply.remove_reply.newer == 1, "a late copy of a removal undoes an addition")
+            self.ledger.compared["late removal"] += 1
+
+    async def repeat_addition(self, key):
+        link, *message = self.additions[key]
+        reply, _ = await self.ask(link, *message)
+        refused = reply.ingest_reply.outcomes[0].fate == pb.ingest__pb2.REFUSED
+        self.ledger.check(refused, "a late copy of an addition undoes a removal")
+        self.ledger.compared["late addition"] += 1
 
     async def add(self, key):
         embedding, shape = self.query(), self.system.features_shape
@@ -71,6 +94,7 @@ class Mover(Client):
         thumbnail = self.system.faces[0]
         add_payload(request, frames, "0", pb.U8, [len(thumbnail)], thumbnail)
         self.ledger.change(key, State.ADDING, embedding)
+        self.additions[key] = self.link, request, frames
         reply, _ = await self.ask(self.link, request, frames)
         self.acknowledge(reply, key)
 
@@ -87,6 +111,7 @@ class Mover(Client):
         request.remove_request.ids.append(key)
         request.remove_request.asked_us = int(time.time() * 1e6)
         self.ledger.change(key, State.REMOVING)
+        self.removals[key] = request
         await self.ask(self.link, request)
         self.ledger.change(key, State.ABSENT)
         self.ledger.compared["remove"] += 1
@@ -112,6 +137,7 @@ class Sender(Mover):
         request.ingest_request.items.add(name=NAMES + key.hex() + ".jpg")
         add_payload(request, frames, "0", pb.U8, [len(data)], data)
         self.ledger.change(key, State.ADDING)
+        self.additions[key] = self.loader, request, frames
         reply, _ = await self.ask(self.loader, request, frames)
         self.acknowledge(reply, key)
         request = pb.Envelope()
@@ -251,6 +277,10 @@ KINDS = {"add and remove": Mover, "add files": Sender, "search": Searcher, "list
          "translate": Translator, "page": Page}
 
 
-def make(system):
-    return [KINDS[kind](system, 1000 * i + j)
-            for i, (kind, count) in enumerate(MEMBERS.items()) for j in range(count)]
+def make(system, members=None, pause_s=PAUSE_S):
+    """One object per client: `members` says how many of each kind."""
+    made = [KINDS[kind](system, 1000 * i + j)
+            for i, (kind, count) in enumerate((members or MEMBERS).items()) for j in range(count)]
+    for client in made:
+        client.pause_s = pause_s
+    return made

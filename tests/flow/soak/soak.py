@@ -1,12 +1,16 @@
 """The soak: good clients beside attackers while services are killed.  soak.py RUN CONFIG KEYS PORT MINUTES FACE...
 
 RUN is the run directory, CONFIG the file with the endpoints, KEYS the folder of keys, PORT the gateway's. Phases:
+  warm-up  until each good client has ended an operation; it is not counted
   idle     good clients alone: their times and the memory of the services are what the rest is compared with
   KIND     the attackers of this kind beside them, one kind after the other: the peak of memory is this kind's
-  all      all attackers at once, while services are killed at random
+  after    until the services have given their memory back
+  kills    good clients alone, while a service is killed every few seconds: how long each needs until it works again
+  all      all attackers at once, while services are killed in the same way
   end      the clients finish what they have begun; then the ledger is compared with the set
 Exit code 1 if an acknowledged image is lost or back, an answer was wrong, a service ended by itself or did not give
-back its memory, or an attacker's request was accepted.
+back its memory, or an attacker's request was accepted; in a soak that is long enough, also if 1 % of the operations
+beside a kind of attackers took more than five times as long as when idle.
 """
 import asyncio
 import collections
@@ -23,15 +27,18 @@ import zmq.asyncio
 
 import attackers
 import clients
-from ledger import Ledger, State
-from system import System
+import recovery
+from ledger import Ledger
+from system import PATIENCE_S, System
 
-SHARE = {"idle": 0.15, "kinds": 0.45, "all": 0.4}  # of the time
+SHARE = {"idle": 0.15, "kinds": 0.45, "kills": 0.2, "all": 0.2}  # of the time
 ONE_BY_ONE_S = 1  # at least, for each kind
+SLOWER = 5  # most p99 beside attackers, relative to idle,
+ENOUGH = 300  # if there are so many operations
+KILLS, KILL_EVERY_S = 6, 10  # at least as many in a phase; otherwise one in this time
 GROWN = 1.2  # most memory after the attacks, relative to before,
-KEPT_MIB = 64  # and what glibc keeps at the top of the heaps of threads (M_TRIM_THRESHOLD, common/core/alloc.c)
+ADDED_MIB = 2  # and for images that good clients have added meanwhile
 YOUNG_S = 5.5  # the supervisor waits longer and longer if a service ends again within 5 s of its start
-PATIENCE_S = 90
 
 
 class Services:
@@ -40,7 +47,7 @@ class Services:
     def __init__(self, run):
         self.file = pathlib.Path(run) / "rg.services"
         self.last, self.since = {}, {}  # the last pid of each service; when a pid was seen first
-        self.killed, self.crashes = set(), collections.Counter()
+        self.killed, self.kills, self.crashes = set(), collections.Counter(), collections.Counter()
 
     def entries(self):
         """pid, or 0, and text by service. Notes services that ended without having been killed here."""
@@ -73,15 +80,15 @@ class Services:
                 sys.exit(f"not all services are ready after {PATIENCE_S} s: {self.entries()}")
             await asyncio.sleep(0.1)
 
-    async def kill(self, seconds):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            old = [pid for pid in self.ready().values() if time.monotonic() - self.since[pid] > YOUNG_S]
-            if old:
-                pid = random.choice(old)
-                self.killed.add(pid)
-                os.kill(pid, signal.SIGKILL)
-            await asyncio.sleep(random.uniform(0.1, 1))
+    def choose_victim(self):
+        """A service that is ready and not young, of those that were killed least often; None: there is none."""
+        old = {name: pid for name, pid in self.ready().items() if time.monotonic() - self.since[pid] > YOUNG_S}
+        return min(old.items(), key=lambda item: (self.kills[item[0]], random.random()), default=None)
+
+    def kill(self, name, pid):
+        self.killed.add(pid)
+        self.kills[name] += 1
+        os.kill(pid, signal.SIGKILL)
 
     def memory_mib(self, key):
         """VmRSS, or VmHWM: the peak since forget_peaks."""
@@ -98,9 +105,9 @@ class Soak:
         endpoints = dict(re.findall(r"^  (\w+): (tcp://\S+)$", pathlib.Path(config).read_text(), re.M))
         self.services, self.ledger, self.seconds = Services(run), Ledger(), 60 * minutes
         self.target = json.dumps({"endpoints": endpoints, "port": port, "keys": keys})
-        self.system = System(zmq.asyncio.Context(), endpoints, port, keys, faces, self.ledger)
+        self.system = System(zmq.asyncio.Context(), endpoints, faces, self.ledger, port, keys)
         self.kinds = [kind.__name__ for kind in attackers.KINDS]
-        self.rows, self.failures = [], []
+        self.rows, self.failures, self.recoveries, self.every_s = [], [], [], KILL_EVERY_S
 
     async def attack(self, kind, seconds):
         script = pathlib.Path(attackers.__file__)
@@ -118,6 +125,11 @@ class Soak:
             self.failures.append(sentence)
 
     # ---- phases
+    async def warm_up(self, members):
+        end = time.monotonic() + PATIENCE_S
+        while min(member.done for member in members) == 0 and time.monotonic() < end:
+            await asyncio.sleep(0.1)
+
     async def be_idle(self):
         self.system.phase = "idle"
         await asyncio.sleep(SHARE["idle"] * self.seconds)
@@ -141,59 +153,77 @@ class Soak:
         end = time.monotonic() + PATIENCE_S
         while True:
             self.after = self.services.memory_mib("VmRSS")
-            kept = [name for name, mib in self.after.items() if mib > GROWN * self.memory[name] + KEPT_MIB]
+            kept = [name for name, mib in self.after.items() if mib > GROWN * self.memory[name] + ADDED_MIB]
             if not kept or time.monotonic() > end:
                 break
             await asyncio.sleep(0.5)
         self.fail_if(kept and not os.environ.get("RG_SANITIZED"), f"memory is not given back: {', '.join(kept)}")
 
+    async def kill_often(self, seconds):
+        """Kills until the time is over, and notes how each service came back."""
+        end, self.every_s = time.monotonic() + seconds, min(KILL_EVERY_S, seconds / KILLS)
+        while time.monotonic() < end:
+            pause, victim = asyncio.sleep(self.every_s * random.uniform(0.5, 1.5)), self.services.choose_victim()
+            if victim:
+                moment = time.monotonic()
+                self.services.kill(*victim)
+                self.recoveries.append(await recovery.follow(self.system, self.services, *victim, moment))
+            await pause
+
+    async def kill_alone(self):
+        self.system.phase = "kills"
+        await self.kill_often(SHARE["kills"] * self.seconds)
+        await self.services.until_ready()
+
     async def attack_and_kill(self):
         self.system.phase = "all"
         seconds = SHARE["all"] * self.seconds
-        await asyncio.gather(self.services.kill(seconds), *(self.attack(kind, seconds) for kind in self.kinds))
+        await asyncio.gather(self.kill_often(seconds), *(self.attack(kind, seconds) for kind in self.kinds))
         await self.services.until_ready()
-
-    async def finish(self, tasks):
-        self.system.stopped = True
-        _, open_tasks = await asyncio.wait(tasks, timeout=PATIENCE_S)
-        self.fail_if(open_tasks, f"{len(open_tasks)} good clients got no answer for {PATIENCE_S} s")
-        for task in tasks:
-            if task.done() and task.exception():
-                raise task.exception()
-        self.stored = await self.system.list_all(self.system.link("retrieval"))
-        self.lost, self.back = self.ledger.check_end(self.stored)
-        self.fail_if(self.lost, f"{self.lost} acknowledged images are lost")
-        self.fail_if(self.back, f"{self.back} removed images are back")
-        for sentence, count in (self.services.crashes + self.ledger.wrong).items():
-            self.fail_if(True, f"{count} times: {sentence}")
 
     async def run(self):
         await self.services.until_ready()
         watching = asyncio.create_task(self.services.watch())
         await self.system.learn()
-        tasks = [asyncio.create_task(client.live()) for client in clients.make(self.system)]
+        members = clients.make(self.system)
+        tasks = [asyncio.create_task(client.live()) for client in members]
+        await self.warm_up(members)
         await self.be_idle()
         await self.attack_one_by_one()
+        await self.kill_alone()
         await self.attack_and_kill()
-        await self.finish(tasks)
+        self.failures += await self.system.finish(tasks)
+        self.failures += [f"{count} times: {sentence}" for sentence, count in self.services.crashes.items()]
+        self.check_times()
         watching.cancel()
         self.print_report(len(tasks))
         return 1 if self.failures else 0
 
+    def check_times(self):
+        for kind in self.kinds:
+            enough = min(self.system.count("idle"), self.system.count(kind)) >= ENOUGH
+            p99, idle = self.system.p99_ms(kind), self.system.p99_ms("idle")
+            self.fail_if(enough and p99 > SLOWER * idle, f"{kind}: p99 is {p99:.0f} ms, but {idle:.0f} ms when idle")
+
     # ---- report
+    def show_p99(self, phase):
+        p99, idle = self.system.p99_ms(phase), self.system.p99_ms("idle")
+        return f"{self.system.count(phase):>12}{p99:>8.0f}{p99 / idle if idle else 0:>9.1f}"
+
     def print_report(self, count):
-        print(f"{'attacker':<12}{'connections':>12}{'MiB sent':>10}{'answers':>9}{'peak MiB':>10}{'p99 ms':>8}")
+        print(f"{'attacker':<12}{'connections':>12}{'MiB sent':>10}{'answers':>9}{'peak MiB':>10}"
+              f"{'operations':>12}{'p99 ms':>8}{'to idle':>9}")
         for kind, cost, grown in [("", None, 0), *self.rows]:
             phase, cost = kind or "idle", cost or dict.fromkeys(("connections", "bytes", "answers"), 0)
             print(f"{phase:<12}{cost['connections']:>12}{cost['bytes'] / 2**20:>10.1f}{cost['answers']:>9}"
-                  f"{grown:>+10.1f}{self.system.p99_ms(phase):>8.0f}")
-        print(f"{'all, kills':<12}{'':>41}{self.system.p99_ms('all'):>8.0f}")
+                  f"{grown:>+10.1f}{self.show_p99(phase)}")
+        for phase, name in (("kills", "none, kills"), ("all", "all, kills")):
+            print(f"{name:<12}{'':>41}{self.show_p99(phase)}")
+        recovery.print_table(self.recoveries, self.system)
         for name, mib in self.after.items():
             print(f"memory of {name}: {self.memory[name]:.1f} MiB before, {mib:.1f} MiB after the attacks")
-        print("compared:", ", ".join(f"{n} {kind}" for kind, n in sorted(self.ledger.compared.items())))
-        print("repeated:", ", ".join(f"{n} x {why}" for why, n in self.system.again.most_common(8)) or "nothing")
-        print(f"{count} good clients, {len(self.services.killed)} kills, {len(self.stored)} images at the end, "
-              f"{self.ledger.count(State.ADDING) + self.ledger.count(State.REMOVING)} of unknown state")
+        print(f"{len(self.services.killed)} kills, one every {self.every_s:.0f} s")
+        self.system.print_comparison(count)
         for sentence in self.failures:
             print(f"FAIL: {sentence}", file=sys.stderr)
 

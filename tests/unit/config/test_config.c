@@ -217,8 +217,10 @@ static void other_value(const rg_key_t *key, char out[RG_KEY_VALUE_SIZE])
         snprintf(out, RG_KEY_VALUE_SIZE, "%s", key->choices[strcmp(key->choices[0], key->fallback) == 0]);
         break;
     case RG_KEY_TEXT:
-        snprintf(out, RG_KEY_VALUE_SIZE,
-                 strncmp(key->key, "endpoints.", 10) == 0 ? "\"ipc://other\"" : "\"other\"");
+        snprintf(out, RG_KEY_VALUE_SIZE, "%s",
+                 strncmp(key->key, "endpoints.", 10) == 0 ? "\"ipc://other\""
+                 : strcmp(key->key, "device") == 0        ? "\"gpu:1\""
+                                                          : "\"other\"");
         break;
     case RG_KEY_NAMES:
         snprintf(out, RG_KEY_VALUE_SIZE, "[Male, Young]");

@@ -163,6 +163,20 @@ static void a_killed_writer_leaves_a_leftover(void **state)
     assert_entries(*state, 0);
 }
 
+// A file is written while another process looks for leftovers all the time.
+static void a_writer_that_lives_keeps_its_temporary(void **state)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) alarm(60);
+    while (child == 0) rg_remove_leftovers(*state);
+    for (int i = 0; i < 200; i++) assert_ok(rg_file_write(in(state, "a"), "data", 4));
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_holds(in(state, "a"), "data");
+    assert_entries(*state, 1);
+}
+
 static void a_full_disk_is_called_full(void **state)
 {
     (void)state;
@@ -286,6 +300,7 @@ int main(void)
         IN_FOLDER(a_failed_commit_leaves_no_temporary),
         IN_FOLDER(leftovers_of_killed_writers_are_removed),
         IN_FOLDER(a_killed_writer_leaves_a_leftover),
+        IN_FOLDER(a_writer_that_lives_keeps_its_temporary),
         IN_FOLDER(a_full_disk_is_called_full),
         IN_FOLDER(a_missing_folder_is_named),
         IN_FOLDER(a_full_disk_is_an_error_and_leaves_the_old_file),

@@ -66,6 +66,39 @@ static void test_resize_as_pillow(void **state)
     }
 }
 
+static void test_resize_to_its_own_size_changes_nothing(void **state)
+{
+    (void)state;
+    for (int side = 1; side < 70; side++) {
+        rg_image_t image;
+        pattern(&image, side, side);
+        uint8_t *out = rg_alloc((size_t)(side * side) * 3);
+        rg_image_resize(&image, 0, 0, side, side, side, out);
+        assert_memory_equal(out, image.rgb, (size_t)(side * side) * 3);
+        free(out);
+        rg_image_fini(&image);
+    }
+}
+
+static void test_resize_keeps_one_colour(void **state)
+{
+    (void)state;
+    static const int sizes[] = {1, 2, 3, 5, 8, 37, 128, 301};
+    rg_image_t image;
+    rg_image_init(&image, 300, 200);
+    for (int grey = 0; grey < 256; grey += 51) {
+        memset(image.rgb, grey, 300 * 200 * 3);
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+            size_t n = (size_t)(sizes[i] * sizes[i]) * 3;
+            uint8_t *out = rg_alloc(n);
+            rg_image_resize(&image, 50, 0, 200, 200, sizes[i], out);
+            for (size_t j = 0; j < n; j++) assert_int_equal(out[j], grey);
+            free(out);
+        }
+    }
+    rg_image_fini(&image);
+}
+
 static void make_jpeg(int width, int height, uint8_t **jpeg, size_t *size)
 {
     rg_image_t image;
@@ -242,10 +275,42 @@ static void test_augment_jitter_is_bounded(void **state)
     assert_true(least > -0.13f && most < 0.13f); // brightness 0.1*40, contrast 0.1*(90 - 40) of 127.5
 }
 
+static float clamp(float value)
+{
+    return fminf(fmaxf(value, 0), 255);
+}
+
+// Brightness, up to white, and then contrast around the mean, up to white and down to black.
+static void test_augment_changes_brightness_and_contrast(void **state)
+{
+    (void)state;
+    enum { LEVELS = 16 }; // an image of LEVELS x LEVELS grey levels
+    uint8_t pixels[3 * LEVELS * LEVELS];
+    float out[3 * LEVELS * LEVELS];
+    for (int i = 0; i < LEVELS * LEVELS; i++) memset(pixels + 3 * i, i, 3);
+    for (uint64_t index = 0; index < 50; index++) {
+        rg_rng_t rng, same;
+        rg_rng_init(&rng, 1, RG_RNG_AUGMENT, index);
+        same = rng;
+        rg_image_augment(pixels, LEVELS, 0.8, &rng, out);
+        int flip = rg_rng_uniform(&same) < 0.5f;
+        float brightness = 1 + 0.8f * (2 * rg_rng_uniform(&same) - 1),
+              contrast = 1 + 0.8f * (2 * rg_rng_uniform(&same) - 1), mean = 127.5f * brightness;
+        for (int i = 0; i < 3 * LEVELS * LEVELS; i++) {
+            int grey = i / 3, from = flip ? grey / LEVELS * LEVELS + LEVELS - 1 - grey % LEVELS : grey;
+            float bright = fminf((float)from * brightness, 255),
+                  want = clamp(mean + contrast * (bright - mean));
+            assert_float_equal(out[i], want / 127.5f - 1, 1e-5);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_resize_as_pillow),
+        cmocka_unit_test(test_resize_to_its_own_size_changes_nothing),
+        cmocka_unit_test(test_resize_keeps_one_colour),
         cmocka_unit_test(test_load_scaled_is_like_full),
         cmocka_unit_test(test_load_crops_celeba),
         cmocka_unit_test(test_load_skips_rows_beyond_the_crop),
@@ -254,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_pixels_round_trip),
         cmocka_unit_test(test_augment),
         cmocka_unit_test(test_augment_jitter_is_bounded),
+        cmocka_unit_test(test_augment_changes_brightness_and_contrast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

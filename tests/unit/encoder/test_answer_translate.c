@@ -135,8 +135,8 @@ static void samples_of_an_image_are_adjacent(void **state)
     rg_msg_destroy(&one);
 }
 
-// The mask of a translation blends in its own source, also in later batches.
-static void every_sample_is_masked_with_its_own_source(void **state)
+// A translation keeps the detail of its own source, also in later batches.
+static void every_sample_keeps_the_detail_of_its_own_source(void **state)
 {
     tiny_t *f = *state;
     rg_msg_t *reply;
@@ -213,9 +213,12 @@ static int on_search(void *self, const rg_peer_t *peer, const rg_msg_t *request)
     body->n_neighbours = n;
     body->neighbours = (Rg__V1__Neighbour **)rg_msg_array(reply, &rg__v1__neighbour__descriptor, n);
     for (uint32_t i = 0; i < n; i++) fill(reply, body->neighbours[i], ++set->found);
-    uint16_t *codes =
-        rg_msg_reserve(reply, "features", RG__V1__DTYPE__F16, 4, (const uint32_t[]){n, 1, 1, Z});
-    for (uint32_t i = 0; i < n * Z; i++) codes[i] = 0x4000; // 2
+    int shape[3];
+    rg_fusion_features(set->config, shape);
+    const uint32_t h = (uint32_t)shape[0], w = (uint32_t)shape[1], c = (uint32_t)shape[2];
+    uint16_t *features =
+        rg_msg_reserve(reply, "features", RG__V1__DTYPE__F16, 4, (const uint32_t[]){n, h, w, c});
+    for (uint32_t i = 0; i < n * h * w * c; i++) features[i] = 0x4000; // 2
     rg_service_reply(set->service, peer, &reply);
     return 0;
 }
@@ -259,10 +262,10 @@ static void stop(set_t *set)
     assert_int_equal(set->run_err, 0);
 }
 
-static void translations_say_what_guided_them(void **state)
+// rebuilt: a batch asks for the neighbours of its reconstructions, too, after those of its outputs.
+static void check_what_guided(tiny_t *f, int rebuilt)
 {
-    enum { IMAGES = 9, SAMPLES = 2, K = 2 }; // more than one batch
-    tiny_t *f = *state;
+    enum { IMAGES = 9, SAMPLES = 2, K = 2, OUTPUTS = IMAGES * SAMPLES }; // more than one batch
     set_t set;
     rg_msg_t *reply = NULL, *request = translate_request(f, IMAGES, SAMPLES);
     tiny_save_stage3(f);
@@ -272,10 +275,10 @@ static void translations_say_what_guided_them(void **state)
     const Rg__V1__TranslateReply *body = rg_msg_body(reply);
     assert_string_equal(body->stage, "stage3");
     assert_int_equal(body->generation, GENERATION);
-    assert_int_equal(body->n_neighbours, IMAGES * SAMPLES * K);
+    assert_int_equal(body->n_neighbours, OUTPUTS * K);
     for (unsigned i = 0; i < body->n_neighbours; i++) {
         const Rg__V1__Neighbour *neighbour = body->neighbours[i];
-        const unsigned number = i + 1;
+        const unsigned number = i + 1 + (rebuilt ? i / (RG_ANSWER_BATCH * K) * RG_ANSWER_BATCH * K : 0);
         char name[16];
         snprintf(name, sizeof name, "%u.jpg", number);
         assert_int_equal(neighbour->id.len, number % MISSING ? RG_ID_SIZE : 0);
@@ -290,7 +293,20 @@ static void translations_say_what_guided_them(void **state)
     rg_msg_destroy(&reply);
     rg_msg_destroy(&request);
     stop(&set);
-    assert_int_equal(set.found, IMAGES * SAMPLES * K);
+    assert_int_equal(set.found, OUTPUTS * K * (rebuilt ? 2 : 1));
+}
+
+static void translations_say_what_guided_them(void **state)
+{
+    check_what_guided(*state, 0);
+}
+
+static void reconstructions_have_guides_of_their_own(void **state)
+{
+    tiny_t *f = *state;
+    f->config.model.fusion = RG_FUSION_CONCAT;
+    f->config.model.detail = 1;
+    check_what_guided(f, 1);
 }
 
 // Without guidance no retrieval service is needed, and the translation differs from the guided one.
@@ -353,9 +369,10 @@ int main(void)
         cmocka_unit_test(only_named_dims_change),
         cmocka_unit_test(the_first_sample_is_the_mean_and_others_are_draws),
         TEST(samples_of_an_image_are_adjacent),
-        TEST(every_sample_is_masked_with_its_own_source),
+        TEST(every_sample_keeps_the_detail_of_its_own_source),
         TEST(references_give_the_named_codes),
         TEST(translations_say_what_guided_them),
+        TEST(reconstructions_have_guides_of_their_own),
         TEST(guidance_can_be_left_out),
         TEST(bad_translations_are_refused),
     };

@@ -302,6 +302,29 @@ static void replace(const fixture_t *f, unsigned number, const void *data, size_
     free(path);
 }
 
+static uint64_t contents_of(const fixture_t *f)
+{
+    rg_batcher_t *batcher;
+    rg_batcher_new(&batcher, &f->config, &f->set);
+    rg_msg_t *reply = rg_batcher_describe(batcher);
+    uint64_t contents = ((const Rg__V1__DatasetReply *)rg_msg_body(reply))->contents;
+    rg_msg_destroy(&reply);
+    rg_batcher_destroy(&batcher);
+    return contents;
+}
+
+// Images 8 and 9 are not for training.
+static void a_replaced_file_changes_the_contents(void **state)
+{
+    fixture_t *f = *state;
+    const uint64_t before = contents_of(f);
+    assert_true(before != 0 && contents_of(f) == before);
+    replace(f, 9, "no image", 8);
+    assert_true(contents_of(f) == before);
+    replace(f, 1, "no image", 8);
+    assert_true(contents_of(f) != before);
+}
+
 static int shows(const rg_msg_t *reply, unsigned number, unsigned n)
 {
     unsigned count = 0;
@@ -530,6 +553,7 @@ int main(void)
         TEST(bad_requests_are_refused),
         TEST(a_part_is_of_the_whole_batch),
         TEST(parts_are_equal),
+        TEST(a_replaced_file_changes_the_contents),
         TEST(a_broken_image_is_left_out),
         TEST(an_odd_image_is_used_and_counted),
         TEST(parts_leave_the_same_images_out),

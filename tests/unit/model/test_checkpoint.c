@@ -259,21 +259,21 @@ static void additional_tensors_are_ignored_or_named(void **state)
     rg_model_destroy(&model);
 }
 
-// The attention's head must be in the file where the configuration has it, and only there.
-static void attention_is_part_of_the_architecture(void **state)
+// A G that was trained with model.detail has learned to leave detail to its source.
+static void detail_is_part_of_the_architecture(void **state)
 {
     lab_t *lab = *state;
     rg_model_t *plain = lab_model(lab, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
     assert_ok(save_model(lab, plain, &INFO));
     rg_config_t with = lab->config, without = lab->config;
-    with.model.attention = 1;
-    assert_refused(lab, with, "model.attention false, not true");
+    with.model.detail = 1;
+    assert_refused(lab, with, "model.detail false, not true");
     lab->config = with;
-    rg_model_t *masked = lab_model(lab, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
-    assert_ok(save_model(lab, masked, &INFO));
-    assert_ok(load_into(lab, masked, RG_CHECKPOINT_RESUME));
-    assert_refused(lab, without, "model.attention true, not false");
-    rg_model_destroy(&masked);
+    rg_model_t *detailed = lab_model(lab, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
+    assert_ok(save_model(lab, detailed, &INFO));
+    assert_ok(load_into(lab, detailed, RG_CHECKPOINT_RESUME));
+    assert_refused(lab, without, "model.detail true, not false");
+    rg_model_destroy(&detailed);
     rg_model_destroy(&plain);
 }
 
@@ -398,7 +398,7 @@ int main(void)
         TEST(long_lists_show_where_they_differ),
         TEST(additional_tensors_are_ignored_or_named),
         TEST(a_failed_save_leaves_the_old_one),
-        TEST(attention_is_part_of_the_architecture),
+        TEST(detail_is_part_of_the_architecture),
         TEST(other_files_are_refused),
         TEST(the_previous_checkpoint_remains),
         TEST(a_thousand_flipped_bits_are_found),

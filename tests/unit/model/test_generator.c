@@ -66,8 +66,8 @@ static void style_is_the_mean_of_those_that_were_found(void **state)
         found->data[width + dim] = 5;
         found->data[K * width + dim] = -7;
     }
-    assert_int_equal(rg_fusion_rows(&f.model->fusion, wanted, own), ROWS);
-    assert_int_equal(rg_fusion_rows(&f.model->fusion, own, own), 0);
+    assert_int_equal(rg_fusion_rows(f.tape, &f.model->fusion, wanted, own), ROWS);
+    assert_int_equal(rg_fusion_rows(f.tape, &f.model->fusion, own, own), 0);
     rg_fuse(f.tape, &f.model->fusion, &content, &code, own, found);
     const float want[] = {4, -7};
     for (int i = 0; i < IMAGES * width; i++) {

@@ -69,7 +69,7 @@ static direct_t *compute_directly(const tiny_t *f, const char *stage, unsigned p
     rg_tensor_t *content = rg_content_encode(tape, &model->content, x);
     rg_tensor_t *code = rg_attribute_encode(tape, &model->attribute, x);
     rg_tensor_t *e = rg_embed(tape, &model->embedder, content, code, NULL);
-    rg_tensor_t *y = rg_generate(tape, &model->generator, content, code, x);
+    rg_tensor_t *y = rg_generate(tape, &model->generator, content, code);
     memcpy(out->content, content->data, sizeof out->content);
     memcpy(out->code, code->data, sizeof out->code);
     memcpy(out->embeddings, e->data, sizeof out->embeddings);
@@ -99,8 +99,9 @@ static int translate(tiny_t *f, uint8_t *pixels, rg_inference_source_t source, i
     return err;
 }
 
-static void check_batches(tiny_t *f)
+static void batches_compute_what_the_networks_do(void **state)
 {
+    tiny_t *f = *state;
     tiny_save_stage2(f);
     load(f, "");
     direct_t *want = compute_directly(f, "stage2.safetensors", RG_STAGE2_PARTS), *got = rg_alloc(sizeof *got);
@@ -119,16 +120,42 @@ static void check_batches(tiny_t *f)
     free(got);
 }
 
-static void batches_compute_what_the_networks_do(void **state)
+// With model.detail a translation is G(c,z') + x - G(c,z), so that x stays as it is where the code does not change.
+// The reconstruction is G(c,z) as without it.
+static void detail_is_what_the_reconstruction_lacks(void **state)
 {
-    check_batches(*state);
-}
-
-static void and_with_attention(void **state)
-{
+    enum { SIZE = TINY_IMAGES * IMAGE };
     tiny_t *f = *state;
-    f->config.model.attention = 1;
-    check_batches(f);
+    float *rebuilt = rg_alloc(3 * SIZE * sizeof *rebuilt), *edited = rebuilt + SIZE,
+          *detailed = edited + SIZE;
+    float *content = rg_alloc(TINY_IMAGES * (MAP + 2 * Z) * sizeof *content),
+          *own = content + TINY_IMAGES * MAP, *wanted = own + TINY_IMAGES * Z;
+    int cut_off = 0;
+    tiny_save_stage2(f);
+    load(f, "");
+    assert_ok(rg_inference_encode(f->networks, content, own, f->values, TINY_IMAGES));
+    memcpy(wanted, own, TINY_IMAGES * Z * sizeof *own);
+    for (int i = 0; i < TINY_IMAGES; i++)
+        if (i % 3 != 1) wanted[i * Z] = 3;
+    const rg_inference_source_t same = {f->values, content, own, own},
+                                other = {f->values, content, own, wanted},
+                                without_pixels = {NULL, content, own, own};
+    assert_ok(rg_inference_translate(f->networks, rebuilt, same, TINY_IMAGES, NULL));
+    assert_ok(rg_inference_translate(f->networks, edited, other, TINY_IMAGES, NULL));
+    f->config.model.detail = 1;
+    tiny_save_stage2(f);
+    load(f, "");
+    assert_ok(rg_inference_translate(f->networks, detailed, other, TINY_IMAGES, NULL));
+    for (int i = 0; i < SIZE; i++) {
+        float want = edited[i] + (f->values[i] - rebuilt[i]);
+        cut_off += want < -1 || want > 1;
+        assert_float_equal(detailed[i], want < -1 ? -1 : want > 1 ? 1 : want, 1e-5);
+    }
+    assert_true(cut_off > 0);
+    assert_ok(rg_inference_translate(f->networks, edited, without_pixels, TINY_IMAGES, NULL));
+    for (int i = 0; i < SIZE; i++) assert_float_equal(edited[i], rebuilt[i], 1e-6);
+    free(content);
+    free(rebuilt);
 }
 
 // Checkpoints of stage 1 have averaged weights, and inference computes with them.
@@ -261,7 +288,7 @@ int main(void)
         TEST(the_newest_usable_stage_is_loaded),
         TEST(what_is_not_trained_is_said),
         TEST(batches_compute_what_the_networks_do),
-        TEST(and_with_attention),
+        TEST(detail_is_what_the_reconstruction_lacks),
         TEST(averaged_weights_are_used),
         TEST(stage_3_decodes_with_neighbours),
         TEST(and_with_their_content_maps),

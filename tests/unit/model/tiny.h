@@ -80,7 +80,7 @@ static inline int tiny_load(tiny_t *f, const char *path)
 {
     char newest[RG_PATH_SIZE];
     rg_inference_t *opened;
-    int err = *path ? 0 : rg_inference_newest(&f->config, newest);
+    int err = *path ? 0 : rg_checkpoint_newest(&f->config, newest);
     const rg_inference_spec_t spec = {
         .stage = RG_STAGE_NONE, .path = *path ? path : newest, .batch = TINY_BATCH};
     if (!err) err = rg_inference_open(&opened, &f->config, &spec);
@@ -118,14 +118,14 @@ static inline void tiny_save(const tiny_t *f, const rg_config_t *config, const c
     tiny_save_model(f, model, stage, iteration);
 }
 
-// Saves a stage 1 with attention whose mask is 0 everywhere: every translation is a copy of its source.
+// Saves a stage 1 with model.detail whose G gives the same grey image always: every translation is a copy of its
+// source.
 static inline void tiny_save_copying(tiny_t *f)
 {
     rg_model_t *model;
-    f->config.model.attention = 1;
+    f->config.model.detail = 1;
     rg_model_new(&model, &f->config, RG_STAGE1_PARTS, 0);
-    rg_param_fill(model->generator.mask.weight, 0);
-    rg_param_fill(model->generator.mask.bias, -100);
+    rg_param_fill(model->generator.out.weight, 0);
     tiny_save_model(f, model, "stage1", 50);
 }
 

@@ -164,7 +164,7 @@ static void one_image_goes_in(void **state)
     rg__onnx__value_info__init(&second);
     second.name = (char *)"mask";
     b.model.graph->input[b.model.graph->n_input++] = &second;
-    refuses_to_parse(&b, RG_EMODEL, "two inputs, 'x' and 'mask'");
+    refuses_to_plan(&b, RG_EMODEL, "two inputs, 'x' and 'mask'");
     second.name = (char *)"w"; // as files of old versions list their weights
     assert_ok(builder_parse(&b, &onnx));
     assert_ok(rg_onnx_plan(onnx, SIDE, SIDE, NULL, 0));
@@ -269,6 +269,92 @@ static void constants_are_where_they_belong(void **state)
     refuses_to_plan(&b, RG_EMODEL, "the constant is neither one number nor one for each channel");
 }
 
+static void a_convolution_alone_reflects_and_resizes(void **state)
+{
+    builder_t b;
+    (void)state;
+    begin(&b);
+    builder_int64(&b, "p", 8, INTS(0, 0, 1, 1, 0, 0, 1, 1));
+    builder_text(&b, builder_node(&b, "Pad", "y p", "r"), "mode", "reflect");
+    refuses_to_plan(&b, RG_EMODEL, "value 'r': reflection padding is supported before a convolution only");
+    builder_node(&b, "Relu", "r", "z");
+    refuses_to_plan(&b, RG_EMODEL,
+                    "node 'z' (Relu): reflection padding is supported before a convolution only");
+    begin(&b);
+    builder_int64(&b, "p", 8, INTS(0, 0, 1, 1, 0, 0, 1, 2));
+    builder_text(&b, builder_node(&b, "Pad", "y p", "r"), "mode", "reflect");
+    refuses_to_plan(&b, RG_EMODEL,
+                    "node 'r' (Pad): reflection padding is supported if all four sides are equal");
+    begin(&b);
+    builder_int64(&b, "p", 8, INTS(0, 0, 6, 6, 0, 0, 6, 6));
+    builder_text(&b, builder_node(&b, "Pad", "y p", "r"), "mode", "reflect");
+    refuses_to_plan(&b, RG_EMODEL, "node 'r' (Pad): reflection padding of 6 for maps of 6x6");
+    begin(&b);
+    builder_int64(&b, "p", 8, INTS(0, 0, 1, 1, 0, 0, 1, 1));
+    builder_floats(&b, "v", 4, INTS(4, 4, 3, 3));
+    builder_text(&b, builder_node(&b, "Pad", "y p", "r"), "mode", "reflect");
+    builder_ints(&b, builder_node(&b, "Conv", "r v", "z"), "pads", 4, INTS(1, 1, 1, 1));
+    refuses_to_plan(&b, RG_EMODEL, "node 'z' (Conv): after reflection padding or upsampling, only square");
+}
+
+static void resize(builder_t *b, float scale, const char *rounding)
+{
+    begin(b);
+    float *scales = builder_floats(b, "s", 1, INTS(4))->float_data;
+    scales[0] = scales[1] = 1, scales[2] = scales[3] = scale;
+    Rg__Onnx__Node *node = builder_node(b, "Resize", "y - s", "z");
+    builder_text(b, node, "mode", "nearest");
+    builder_text(b, node, "nearest_mode", rounding);
+}
+
+static void maps_are_resized_by_two(void **state)
+{
+    builder_t b;
+    (void)state;
+    resize(&b, 3, "round_prefer_floor");
+    refuses_to_plan(&b, RG_EMODEL, "node 'z' (Resize): a scale of 3; supported is 2 for height and width");
+    resize(&b, 2, "floor");
+    refuses_to_plan(&b, RG_EMODEL, "supported is asymmetric with floor, or half_pixel with rounding");
+}
+
+static void axes_change_places_in_one_way(void **state)
+{
+    builder_t b;
+    (void)state;
+    begin(&b);
+    builder_ints(&b, builder_node(&b, "Transpose", "y", "z"), "perm", 4, INTS(0, 1, 3, 2));
+    refuses_to_plan(
+        &b, RG_EMODEL,
+        "node 'z' (Transpose): only from [N,C,H,W] to [N,H,W,C] and back is supported, not 0,1,3,2");
+    begin(&b);
+    builder_node(&b, "Transpose", "y", "z");
+    refuses_to_plan(&b, RG_EMODEL, "only maps with an attribute 'perm' are supported");
+    begin(&b);
+    builder_floats(&b, "v", 4, INTS(4, 4, 3, 3));
+    builder_ints(&b, builder_node(&b, "Transpose", "y", "t"), "perm", 4, INTS(0, 2, 3, 1));
+    builder_node(&b, "Conv", "t v", "z");
+    refuses_to_plan(&b, RG_EMODEL, "node 'z' (Conv): the input is not [N,C,H,W]");
+    builder_node(&b, "Add", "y t", "a");
+    b.model.graph->node[2] = b.model.graph->node[3], b.model.graph->n_node--;
+    refuses_to_plan(&b, RG_EMODEL, "node 'a' (Add): a value of 4x6x6 and one of 4x6x6");
+}
+
+static void channels_that_do_not_exist_are_refused(void **state)
+{
+    builder_t b;
+    (void)state;
+    begin(&b);
+    builder_int64(&b, "from", 1, INTS(4));
+    builder_int64(&b, "to", 1, INTS(INT64_MAX));
+    builder_int64(&b, "axis", 1, INTS(1));
+    builder_node(&b, "Slice", "y from to axis", "z");
+    refuses_to_plan(&b, RG_EMODEL, "node 'z' (Slice): no channel lies from 4 to 4 of 4");
+    begin(&b);
+    builder_floats(&b, "s", 1, INTS(4));
+    builder_float(&b, builder_node(&b, "InstanceNormalization", "y s s", "z"), "epsilon", 1e-3f);
+    refuses_to_plan(&b, RG_EMODEL, "attribute 'epsilon' is 0.001; supported is 1e-05");
+}
+
 // ---- limits
 
 static void too_much_is_refused(void **state)
@@ -303,6 +389,10 @@ int main(void)
         cmocka_unit_test(attributes_are_named),
         cmocka_unit_test(shapes_that_do_not_meet_are_refused),
         cmocka_unit_test(constants_are_where_they_belong),
+        cmocka_unit_test(a_convolution_alone_reflects_and_resizes),
+        cmocka_unit_test(maps_are_resized_by_two),
+        cmocka_unit_test(axes_change_places_in_one_way),
+        cmocka_unit_test(channels_that_do_not_exist_are_refused),
         cmocka_unit_test(too_much_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

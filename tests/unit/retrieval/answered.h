@@ -77,6 +77,23 @@ static inline rg_msg_t *picture_add_request(const char *model, unsigned first, u
     return msg;
 }
 
+// Pictures first..first+n-1, by their ids alone.
+static inline rg_msg_t *picture_known_request(unsigned first, unsigned n, uint64_t asked_us)
+{
+    rg_msg_t *msg = rg_msg_new(RG__V1__ENVELOPE__BODY_ADD_REQUEST);
+    Rg__V1__AddRequest *body = rg_msg_body(msg);
+    body->known = 1;
+    body->asked_us = asked_us;
+    body->n_items = n;
+    body->items = (Rg__V1__Item **)rg_msg_array(msg, &rg__v1__item__descriptor, n);
+    for (unsigned i = 0; i < n; i++) {
+        picture_t p;
+        picture(&p, first + i);
+        rg_msg_bytes(msg, &body->items[i]->id, p.id, RG_ID_SIZE);
+    }
+    return msg;
+}
+
 static inline void add_some(fixture_t *f, unsigned first, uint32_t n)
 {
     rg_msg_t *reply;

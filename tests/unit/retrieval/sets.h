@@ -8,7 +8,12 @@
 #include "tests/unit/retrieval/pictures.h"
 
 // For rg_set_build and rg_verify: go on, or stop.
-static const atomic_int GO = 0, STOP = 1;
+static __attribute__((unused)) rg_work_t GO;
+static inline rg_work_t *stopped(void)
+{
+    static rg_work_t work = {.is_stopped = 1};
+    return &work;
+}
 
 // Builds on one thread: a graph that several threads build differs each time, and may leave a vector out of
 // reach. One thread also allows the process to fork afterwards.
@@ -16,7 +21,7 @@ static inline rg_set_t *open_indexed(const char *path, const char *index)
 {
     rg_linalg_threads(1);
     rg_set_t *set = NULL;
-    const rg_set_options_t options = {.path = path, .index = index, .embed_dim = D, .map_bytes = MAP_BYTES};
+    const rg_set_options_t options = {.path = path, .index = index, .map_bytes = MAP_BYTES};
     assert_ok(rg_set_open(&set, &options));
     return set;
 }
@@ -79,7 +84,7 @@ static inline rg_set_build_t *build(rg_set_t *set, int from_store)
 static inline void build_and_publish(rg_set_t *set, int from_store)
 {
     rg_set_build_t *built = build(set, from_store);
-    rg_set_publish_build(set, &built);
+    assert_ok(rg_set_publish_build(set, &built));
     assert_null(built);
 }
 
@@ -89,11 +94,12 @@ static inline size_t take_out(rg_set_t *set, unsigned first, unsigned n)
     unsigned *numbers = rg_alloc(n * sizeof *numbers);
     for (unsigned i = 0; i < n; i++) numbers[i] = first + i;
     uint8_t *ids = ids_of(numbers, n);
-    size_t removed;
-    assert_ok(rg_set_remove(set, ids, n, 0, &removed));
+    rg_set_removal_t removal;
+    assert_ok(rg_set_remove(set, ids, n, 0, &removal));
+    assert_int_equal(removal.newer, 0);
     free(ids);
     free(numbers);
-    return removed;
+    return removal.removed;
 }
 
 static inline rg_read_view_t read_view_of(rg_set_t *set)
@@ -182,12 +188,20 @@ static inline int nearest_number(rg_set_t *set, unsigned n)
     return near.number;
 }
 
-// 1 if picture n is found at distance 0.
+// 1 if picture n is found at distance 0 by its embedding multiplied by `times`.
+static inline int is_found_at(rg_set_t *set, unsigned n, float times)
+{
+    picture_t p;
+    near_t near;
+    picture(&p, n);
+    for (int d = 0; d < D; d++) p.embedding[d] *= times;
+    nearest_to(set, p.embedding, -1, 1, &near);
+    return near.number == (int)n && near.dist_l2sq == 0;
+}
+
 static inline int is_found(rg_set_t *set, unsigned n)
 {
-    near_t near;
-    nearest(set, n, -1, 1, &near);
-    return near.number == (int)n && near.dist_l2sq == 0;
+    return is_found_at(set, n, 1);
 }
 
 #endif

@@ -1,3 +1,4 @@
+#include "common/core/clock.h"
 #include "tests/unit/retrieval/answered.h"
 
 static void a_model_is_made_current(void **state)
@@ -122,6 +123,37 @@ static rg_msg_t *picture_remove_request(unsigned first, unsigned n, size_t last_
     rg_msg_t *msg = remove_request(ids, n, last_size);
     free(ids);
     return msg;
+}
+
+// A client leaves out what is stored. That counts as an addition: a removal that comes late does not undo it.
+static void known_images_are_duplicates(void **state)
+{
+    fixture_t *f = *state;
+    rg_msg_t *reply, *removal;
+    const uint64_t now = rg_clock_wall_us();
+    assert_ok(ask(f, rg_answer_add, picture_known_request(1, 1, now), &reply)); // without a model
+    assert_int_equal(((const Rg__V1__IngestReply *)rg_msg_body(reply))->outcomes[0]->fate,
+                     RG__V1__FATE__REFUSED);
+    rg_msg_destroy(&reply);
+    announce(f, "m");
+    add_some(f, 1, 2);
+    assert_ok(ask(f, rg_answer_add, picture_known_request(0, 4, now + 2000000), &reply));
+    const Rg__V1__IngestReply *body = rg_msg_body(reply);
+    assert_int_equal(body->n_outcomes, 4);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(body->outcomes[i]->fate,
+                         i == 1 || i == 2 ? RG__V1__FATE__DUPLICATE : RG__V1__FATE__REFUSED);
+    rg_msg_destroy(&reply);
+    removal = picture_remove_request(1, 3, RG_ID_SIZE);
+    ((Rg__V1__RemoveRequest *)rg_msg_body(removal))->asked_us = now + 1000000;
+    assert_ok(ask(f, rg_answer_remove, removal, &reply));
+    assert_int_equal(((const Rg__V1__RemoveReply *)rg_msg_body(reply))->removed, 0);
+    assert_int_equal(((const Rg__V1__RemoveReply *)rg_msg_body(reply))->newer, 2);
+    rg_msg_destroy(&reply);
+    assert_int_equal(count_of(f->answers.set), 2);
+    removal = picture_known_request(1, 1, now);
+    ((Rg__V1__AddRequest *)rg_msg_body(removal))->items[0]->id.len = 15;
+    assert_fails(ask(f, rg_answer_add, removal, &reply), RG_EINVAL, "items[0].id has 15 bytes");
 }
 
 static void removals_are_counted(void **state)
@@ -403,7 +435,7 @@ static void index_actions_report(void **state)
     assert_ok(rg_answer_verify(&f->answers, &GO, &reply));
     assert_string_equal(reported(reply, "snapshot"), "0 images");
     rg_msg_destroy(&reply);
-    assert_fails(rg_answer_verify(&f->answers, &STOP, &reply), RG_ESTOPPED, "");
+    assert_fails(rg_answer_verify(&f->answers, stopped(), &reply), RG_ESTOPPED, "");
     assert_null(reply);
 }
 
@@ -481,6 +513,7 @@ int main(void)
         WITH_ANSWERS(adds_report_each_image),
         WITH_ANSWERS(bad_adds_are_refused_whole),
         WITH_ANSWERS(an_image_without_thumbnail_is_refused_alone),
+        WITH_ANSWERS(known_images_are_duplicates),
         WITH_ANSWERS(removals_are_counted),
         WITH_ANSWERS(images_are_listed_with_all_they_have),
         WITH_ANSWERS(names_go_in_and_out_as_utf8),

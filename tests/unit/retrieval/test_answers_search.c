@@ -184,6 +184,32 @@ static void a_damaged_image_is_left_out(void **state)
     }
 }
 
+// How many of pictures 0 to 3 need not be added again.
+static size_t count_known(fixture_t *f)
+{
+    rg_msg_t *reply;
+    size_t n = 0;
+    assert_ok(ask(f, rg_answer_add, picture_known_request(0, 4, 0), &reply));
+    const Rg__V1__IngestReply *body = rg_msg_body(reply);
+    for (size_t i = 0; i < body->n_outcomes; i++) n += body->outcomes[i]->fate == RG__V1__FATE__DUPLICATE;
+    rg_msg_destroy(&reply);
+    return n;
+}
+
+static void a_damaged_image_is_not_known(void **state)
+{
+    fixture_t *f = *state;
+    announce(f, "m");
+    add_some(f, 0, 3);
+    assert_int_equal(count_known(f), 3);
+    for (int features = 0; features < 2; features++) {
+        spoil(f, 1, features);
+        assert_int_equal(count_known(f), 2);
+        add_some(f, 1, 1);
+        assert_int_equal(count_known(f), 3);
+    }
+}
+
 // Spoils the label behind this id in the file.
 static void spoil_id(const char *path, const uint8_t id[RG_ID_SIZE])
 {
@@ -223,6 +249,7 @@ int main(void)
         WITH_ANSWERS(a_filtered_search_finds_what_is_wanted),
         WITH_ANSWERS(bad_searches_are_refused),
         WITH_ANSWERS(a_damaged_image_is_left_out),
+        WITH_ANSWERS(a_damaged_image_is_not_known),
         WITH_ANSWERS(a_damaged_id_is_excluded_nevertheless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

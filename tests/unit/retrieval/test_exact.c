@@ -139,6 +139,7 @@ static void searches_among_chosen_rows(void **state)
         compare_with_brute_force(&rows, 0, &allowed, queries, 1, 10);
         compare_with_brute_force(&rows, 0, &allowed, queries, 5, 110);
         compare_with_brute_force(&rows, 350, &allowed, queries, 5, 60);
+        compare_with_brute_force(&rows, 350, &allowed, queries, 2, 60);
         rg_bitset_fini(&allowed);
     }
     rg_rows_fini(&rows);

@@ -9,16 +9,9 @@ enum { WIDE = 1 << 13, CHUNK_ROWS = 128 }; // rows per chunk
 static void append(rg_rows_t *rows, int64_t label, float first)
 {
     float vector[WIDE] = {first, 2};
-    uint8_t id[RG_ID_SIZE] = {(uint8_t)label};
-    char name[24];
-    snprintf(name, sizeof name, "%lld", (long long)label);
-    rg_rows_append(rows, &(rg_image_row_t){.label = label,
-                                           .added_ms = (uint64_t)label + 1,
-                                           .generation = (uint64_t)label + 2,
-                                           .annotated = label % 2,
-                                           .id = id,
-                                           .name = name,
-                                           .vector = vector});
+    rg_rows_append(
+        rows, &(rg_image_row_t){
+                  .label = label, .added_ms = (uint64_t)label + 1, .annotated = label % 2, .vector = vector});
 }
 
 static void rows_are_what_was_appended(void **state)
@@ -34,10 +27,7 @@ static void rows_are_what_was_appended(void **state)
         rg_image_row_t row = rg_rows_at(&rows, (size_t)i);
         assert_int_equal(row.label, 10 + i);
         assert_int_equal(row.added_ms, 11 + i);
-        assert_int_equal(row.generation, 12 + i);
         assert_int_equal(row.annotated, i % 2);
-        assert_int_equal(row.id[0], (10 + i) & 255);
-        assert_int_equal(atoi(row.name), 10 + i);
         assert_true(row.vector[0] == (float)i && row.vector[1] == 2 && row.vector[WIDE - 1] == 0);
         assert_true(rows.chunks[i / CHUNK_ROWS]->norms2[i % CHUNK_ROWS] == (float)(i * i + 4));
     }
@@ -53,8 +43,6 @@ static void a_row_without_anything_is_zeros(void **state)
     rg_rows_append(&rows, &(rg_image_row_t){.label = 3});
     const float zeros[D] = {0};
     assert_memory_equal(rg_rows_at(&rows, 0).vector, zeros, sizeof zeros);
-    assert_memory_equal(rg_rows_at(&rows, 0).id, zeros, RG_ID_SIZE);
-    assert_string_equal(rg_rows_at(&rows, 0).name, "");
     rg_rows_fini(&rows);
 }
 

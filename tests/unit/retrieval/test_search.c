@@ -19,7 +19,9 @@ static rg_view_t *indexed_view(const char *factory)
     for (size_t i = 0; i < N; i++)
         rg_view_append(view, &(rg_image_row_t){.label = cloud_label(i), .vector = x + i * DIM});
     free(x);
-    if (strcmp(factory, "Flat") != 0) assert_ok(rg_index_build(&view->index, factory, &view->rows, &GO));
+    if (strcmp(factory, "Flat") != 0)
+        assert_ok(
+            rg_index_build(&view->index, &(rg_index_plan_t){.factory = factory, .work = &GO}, &view->rows));
     return view;
 }
 

@@ -286,14 +286,6 @@ static void a_full_store_takes_no_half_batch(void **state)
     rg_set_close(&set);
 }
 
-static void a_bad_index_is_told_at_open(void **state)
-{
-    rg_set_t *set = NULL;
-    const rg_set_options_t options = {.path = *state, .index = "Nonsense", .map_bytes = MAP_BYTES};
-    assert_fails(rg_set_open(&set, &options), RG_ECONFIG, "Nonsense");
-    assert_null(set);
-}
-
 static void a_stored_model_of_impossible_sizes_is_told_at_open(void **state)
 {
     for (int next = 0; next < 2; next++) {
@@ -370,7 +362,6 @@ int main(void)
         IN_FOLDER(bad_models_change_nothing),
         IN_FOLDER(bad_items_are_refused_alone),
         IN_FOLDER(a_full_store_takes_no_half_batch),
-        IN_FOLDER(a_bad_index_is_told_at_open),
         IN_FOLDER(a_stored_model_of_impossible_sizes_is_told_at_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

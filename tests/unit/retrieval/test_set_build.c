@@ -46,7 +46,7 @@ static void a_build_changes_nothing_until_it_is_published(void **state)
     uint64_t generation = rg_set_generation(set);
     rg_set_build_t *built = build(set, 0);
     assert_int_equal(indexed_of(set), 0);
-    rg_set_publish_build(set, &built);
+    assert_ok(rg_set_publish_build(set, &built));
     assert_int_equal(indexed_of(set), 200);
     assert_int_equal(rg_set_generation(set), generation); // searches find the same as before
     assert_exactly(set, &(numbers_t){0, 200, 0, 0});
@@ -70,7 +70,7 @@ static void change_during_a_build(const char *path, const char *index, int from_
     assert_int_equal(take_out(set, 160, 5), 5);
     assert_ok(add(set, "m", 160, 5, NULL));
     rg_read_view_t before = read_view_of(set);
-    rg_set_publish_build(set, &built);
+    assert_ok(rg_set_publish_build(set, &built));
     assert_exactly(set, &(numbers_t){0, 200, 60, 75});
     assert_int_equal(before.view->generation, rg_set_generation(set));
     assert_int_equal(rg_view_count(before.view), 185); // the read view from before has not changed
@@ -103,7 +103,7 @@ static void all_may_be_removed_during_a_build(void **state)
     for (int from_store = 0; from_store < 2; from_store++) {
         rg_set_build_t *built = build(set, from_store);
         assert_int_equal(take_out(set, 0, 50), 50);
-        rg_set_publish_build(set, &built);
+        assert_ok(rg_set_publish_build(set, &built));
         assert_int_equal(count_of(set), 0);
         assert_int_equal(nearest_number(set, 3), -1);
         build_and_publish(set, from_store); // without rows
@@ -170,8 +170,8 @@ static void a_build_can_be_stopped(void **state)
 {
     rg_set_t *set = filled_set(*state, HNSW, "m", 100);
     rg_set_build_t *built = NULL;
-    assert_fails(rg_set_build(set, 0, &STOP, &built), RG_ESTOPPED, "");
-    assert_fails(rg_set_build(set, 1, &STOP, &built), RG_ESTOPPED, "");
+    assert_fails(rg_set_build(set, 0, stopped(), &built), RG_ESTOPPED, "");
+    assert_fails(rg_set_build(set, 1, stopped(), &built), RG_ESTOPPED, "");
     assert_null(built);
     assert_exactly(set, &(numbers_t){0, 100, 0, 0});
     rg_set_close(&set);
@@ -186,7 +186,7 @@ static void a_build_of_another_model_is_dropped(void **state)
         assert_int_equal(use(set, now), 30);
         assert_ok(add(set, now, 0, 30, NULL));
         assert_fails(add(set, then, 40, 1, NULL), RG_EMODEL, "");
-        rg_set_publish_build(set, &built);
+        assert_ok(rg_set_publish_build(set, &built));
         assert_int_equal(indexed_of(set), 0);
         rg_read_view_t read = read_view_of(set);
         assert_string_equal(read.view->model.name, now);
@@ -207,7 +207,7 @@ static void a_build_from_before_two_switches_is_dropped(void **state)
         assert_ok(add(set, "n", 0, 30, NULL));
         use(set, "m");
         assert_ok(add_scaled(set, "m", 0, 30, times, NULL));
-        rg_set_publish_build(set, &built);
+        assert_ok(rg_set_publish_build(set, &built));
         for (unsigned n = 0; n < 30; n++) {
             near_t near;
             picture_t p;

@@ -24,17 +24,6 @@ static rg_store_image_t image_of(rg_set_t *set, unsigned n)
     return image;
 }
 
-// 1 if picture n is found at distance 0 by its embedding multiplied by `times`.
-static int is_found_at(rg_set_t *set, unsigned n, float times)
-{
-    picture_t p;
-    near_t near;
-    picture(&p, n);
-    for (int d = 0; d < D; d++) p.embedding[d] *= times;
-    nearest_to(set, p.embedding, -1, 1, &near);
-    return near.number == (int)n && near.dist_l2sq == 0;
-}
-
 // The number of images embedded in the slot of the current model, or in the other slot.
 static uint64_t embedded_in(rg_set_t *set, uint32_t other)
 {

@@ -73,18 +73,18 @@ static void change_nothing(const char *path)
     rg_set_build_t *build = NULL;
     picture_t p;
     uint64_t missing;
-    size_t removed = 0;
+    rg_set_removal_t removal = {0};
     picture(&p, 3);
     CHECK(add(set, "m", N, 1, NULL) == RG_EIO && strstr(rg_error(), "read-only"));
-    CHECK(rg_set_remove(set, p.id, 1, 0, &removed) == RG_EIO && strstr(rg_error(), "read-only"));
+    CHECK(rg_set_remove(set, p.id, 1, 0, &removal) == RG_EIO && strstr(rg_error(), "read-only"));
     CHECK(rg_set_use_model(set, &other, &missing) == RG_EIO && strstr(rg_error(), "read-only"));
     CHECK(rg_set_use_model(set, &current, &missing) == 0 && missing == 0); // it is current already
     CHECK(rg_set_save(set) == RG_EIO);
     CHECK(rg_set_build(set, 1, &GO, &build) == 0); // in memory
-    rg_set_publish_build(set, &build);
+    assert_ok(rg_set_publish_build(set, &build));
     CHECK(rg_set_restore(set) == 0);
     CHECK(rg_store_copy(rg_set_store(set)) != 0);
-    CHECK(removed == 0 && rg_set_generation(set) == 2);
+    CHECK(removal.removed == 0 && rg_set_generation(set) == 2);
     rg_set_close(&set);
 }
 

@@ -19,7 +19,7 @@ static rg_view_t *view_of(const char *model, size_t n)
     float *x = cloud(n + 1, D, 1);
     for (size_t i = 0; i < n; i++)
         rg_view_append(view, &(rg_image_row_t){.label = cloud_label(i), .vector = x + i * D});
-    assert_ok(rg_index_build(&view->index, HNSW, &view->rows, &GO));
+    assert_ok(rg_index_build(&view->index, &(rg_index_plan_t){.factory = HNSW, .work = &GO}, &view->rows));
     rg_view_append(view, &(rg_image_row_t){.label = cloud_label(n), .vector = x + n * D});
     free(x);
     return view;
@@ -55,8 +55,10 @@ static void what_is_written_is_read(void **state)
     assert_int_equal(snapshot.rows, N);
     for (size_t i = 0; i < N; i++) assert_int_equal(snapshot.labels[i], cloud_label(i));
     assert_int_equal(rg_index_count(snapshot.index), N);
-    assert_ok(rg_index_search(view->index, found, queries, N, 5, (rg_index_effort_t){0}));
-    assert_ok(rg_index_search(snapshot.index, again, queries, N, 5, (rg_index_effort_t){0}));
+    assert_ok(rg_index_search(view->index, found,
+                              &(rg_index_query_t){.queries = queries, .n = N, .k = 5, .effort = {0}}));
+    assert_ok(rg_index_search(snapshot.index, again,
+                              &(rg_index_query_t){.queries = queries, .n = N, .k = 5, .effort = {0}}));
     assert_memory_equal(found, again, sizeof found);
     rg_snapshot_fini(&snapshot);
     rg_view_destroy(&view);
@@ -127,16 +129,19 @@ static void the_head_is_checked(void **state)
 {
     char *path = write_one(*state);
     assert_fails(read_changed(path, 0, "X", 1), RG_EFORMAT, "not a snapshot of an index");
-    assert_fails(read_changed(path, 8, &(uint32_t){2}, 4), RG_EVERSION, "");
-    assert_fails(read_changed(path, 12, &(uint32_t){D + 1}, 4), RG_EMODEL, ""); // dim
-    for (size_t at = 16; at <= 20; at += 4) {                                   // lengths of the texts
+    assert_fails(read_changed(path, 8, &(uint32_t){3}, 4), RG_EVERSION, "");
+    assert_fails(read_changed(path, 12, &(uint32_t){D + 1}, 4), RG_EFORMAT, "its checksum is wrong"); // dim
+    for (size_t at = 16; at <= 20; at += 4) { // lengths of the texts
         assert_fails(read_changed(path, at, &(uint32_t){UINT32_MAX}, 4), RG_EFORMAT, "");
-        assert_fails(read_changed(path, at, &(uint32_t){1 << 10}, 4), at == 16 ? RG_EFORMAT : RG_EMODEL, "");
+        assert_fails(read_changed(path, at, &(uint32_t){1 << 10}, 4), RG_EFORMAT, "");
     }
-    assert_fails(read_changed(path, 24, &(uint64_t){UINT64_MAX / 8}, 8), RG_EFORMAT, ""); // rows
-    assert_fails(read_changed(path, 24, &(uint64_t){1 << 20}, 8), RG_EFORMAT, "");
-    assert_fails(read_changed(path, 32, &(uint64_t){48}, 8), RG_EFORMAT, "");                     // size
-    assert_fails(read_changed(path, 40, &(uint64_t){0}, 8), RG_EFORMAT, "its checksum is wrong"); // checksum
+    assert_fails(read_changed(path, 24, &(uint64_t){1}, 8), RG_EFORMAT, "");     // number of the file of rows
+    assert_fails(read_changed(path, 32, &(uint64_t){N + 1}, 8), RG_EFORMAT, ""); // rows in it
+    assert_fails(read_changed(path, 32, &(uint64_t){1}, 8), RG_EFORMAT, "");
+    assert_fails(read_changed(path, 40, &(uint64_t){UINT64_MAX / 8}, 8), RG_EFORMAT, ""); // rows
+    assert_fails(read_changed(path, 40, &(uint64_t){1 << 20}, 8), RG_EFORMAT, "");
+    assert_fails(read_changed(path, 48, &(uint64_t){64}, 8), RG_EFORMAT, "");                     // size
+    assert_fails(read_changed(path, 56, &(uint64_t){0}, 8), RG_EFORMAT, "its checksum is wrong"); // checksum
     free(path);
 }
 
@@ -146,7 +151,7 @@ static void every_byte_counts(void **state)
     unsigned char *file;
     size_t size;
     assert_ok(rg_file_read(path, 1 << 24, &file, &size));
-    for (size_t at = 48; at < size; at += 97) {
+    for (size_t at = 64; at < size; at += 97) {
         unsigned char flipped = file[at] ^ 4;
         assert_fails(read_changed(path, at, &flipped, 1), RG_EFORMAT, "");
     }
@@ -215,7 +220,7 @@ static void a_kill_leaves_a_whole_one(void **state)
 // Every bit of the head, and others all over the file.
 static void every_flipped_bit_is_noticed(void **state)
 {
-    enum { HEAD_BITS = 48 * 8, FLIPS = 1000 };
+    enum { HEAD_BITS = 64 * 8, FLIPS = 1000 };
     char *path = write_one(*state);
     unsigned char *bytes;
     size_t size;

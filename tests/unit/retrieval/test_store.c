@@ -1,59 +1,9 @@
-#include "tests/unit/retrieval/pictures.h"
+#include "tests/unit/retrieval/stores.h"
 
 #include <sys/stat.h>
 
-#include "services/retrieval/store.h"
 #include "tests/unit/retrieval/process.h"
 #include "tests/unit/retrieval/values.h"
-
-static rg_store_t *open_store(const char *path)
-{
-    rg_store_t *store = NULL;
-    assert_ok(rg_store_open(&store, path, MAP_BYTES));
-    return store;
-}
-
-static int make_picture(rg_store_txn_t *txn, unsigned n, uint64_t label, uint32_t slot)
-{
-    picture_t p;
-    picture(&p, n);
-    const rg_store_value_t made[RG_DERIVED_KINDS] = {{p.embedding, sizeof p.embedding},
-                                                     {p.features, sizeof p.features}};
-    return rg_store_put_derived(txn, label, slot, made);
-}
-
-static int put_picture(rg_store_txn_t *txn, unsigned n, uint64_t *label)
-{
-    picture_t p;
-    picture(&p, n);
-    rg_store_image_t image = {.generation = 7, .time_ms = 1000 + n, .annotated = n % 2};
-    memcpy(image.id, p.id, sizeof p.id);
-    strcpy(image.name, p.name);
-    int err = rg_store_put(txn, &image, (rg_store_value_t){p.thumbnail, sizeof p.thumbnail});
-    if (!err) err = make_picture(txn, n, image.label, 0);
-    if (!err) *label = image.label;
-    return err;
-}
-
-static uint64_t store_one(rg_store_t *store, unsigned n)
-{
-    rg_store_txn_t *txn = NULL;
-    uint64_t label = 0;
-    assert_ok(rg_store_begin_write(store, &txn));
-    assert_ok(put_picture(txn, n, &label));
-    assert_ok(rg_store_commit(&txn));
-    return label;
-}
-
-static uint64_t count_of(rg_store_t *store)
-{
-    rg_store_txn_t *txn = NULL;
-    uint64_t count;
-    assert_ok(rg_store_begin_read(store, &txn));
-    assert_ok(rg_store_count(txn, &count));
-    rg_store_abort(&txn);
-    return count;
-}
 
 static void puts_and_gets(void **state)
 {
@@ -124,7 +74,7 @@ static void labels_ascend_and_are_never_given_twice(void **state)
     assert_fails(rg_store_delete(txn, second), RG_ENOENT, "");
     assert_fails(rg_store_image(txn, second, &image), RG_ENOENT, "");
     assert_ok(rg_store_commit(&txn));
-    assert_int_equal(count_of(store), 1);
+    assert_int_equal(count_stored(store), 1);
     rg_store_close(&store);
     store = open_store(*state);
     assert_true(store_one(store, 3) > second);
@@ -266,7 +216,7 @@ static void an_aborted_transaction_leaves_no_trace(void **state)
     assert_ok(put_picture(txn, 1, &label));
     rg_store_abort(&txn);
     assert_null(txn);
-    assert_int_equal(count_of(store), 0);
+    assert_int_equal(count_stored(store), 0);
     rg_store_close(&store);
 }
 
@@ -282,9 +232,13 @@ static void a_reader_sees_its_own_moment(void **state)
     assert_int_equal(count, 0);
     assert_fails(rg_store_image(txn, label, &image), RG_ENOENT, "");
     rg_store_abort(&txn);
-    assert_int_equal(count_of(store), 1);
+    assert_int_equal(count_stored(store), 1);
     rg_store_close(&store);
 }
+
+enum {
+    FULL_PAGES = 64
+}; // each of the store's tables takes at least one page of LMDB, as large as the system's
 
 static void a_full_map_is_an_error_and_no_half(void **state)
 {
@@ -293,13 +247,13 @@ static void a_full_map_is_an_error_and_no_half(void **state)
     uint64_t label;
     unsigned n = 0;
     int err = 0;
-    assert_ok(rg_store_open(&store, *state, 256 << 10));
+    assert_ok(rg_store_open(&store, *state, FULL_PAGES * (size_t)sysconf(_SC_PAGESIZE)));
     store_one(store, 1000000);
     assert_ok(rg_store_begin_write(store, &txn));
     while (!err && n < 100000) err = put_picture(txn, n++, &label);
     assert_fails(err, RG_EFULL, *state);
     rg_store_abort(&txn);
-    assert_int_equal(count_of(store), 1);
+    assert_int_equal(count_stored(store), 1);
     rg_store_close(&store);
 }
 
@@ -319,7 +273,7 @@ static void a_full_disk_is_an_error_and_no_half(void **state)
     assert_says(*state);
     rg_store_close(&store);
     store = open_store(*state);
-    assert_int_equal(count_of(store), 1);
+    assert_int_equal(count_stored(store), 1);
     store_one(store, 1);
     rg_store_close(&store);
 }
@@ -362,7 +316,7 @@ static void a_copy_takes_the_place_and_is_smaller(void **state)
         rg_store_value_t span;
         picture_t p;
         picture(&p, 2);
-        assert_int_equal(count_of(store), 3);
+        assert_int_equal(count_stored(store), 3);
         assert_ok(rg_store_begin_read(store, &txn));
         assert_ok(rg_store_image(txn, 3, &image));
         assert_string_equal(image.name, p.name);
@@ -386,12 +340,12 @@ static void a_copy_that_finds_no_room_changes_nothing(void **state)
     int err = rg_store_copy(store);
     lift_file_limit(old);
     assert_true(err == RG_EFULL || err == RG_EIO);
-    assert_int_equal(count_of(store), 100);
+    assert_int_equal(count_stored(store), 100);
     char *copy = rg_format("%s/compacting/data.mdb", (char *)*state);
     assert_int_not_equal(access(copy, F_OK), 0);
     free(copy);
     assert_fails(rg_store_use_copy(store), RG_EIO, ""); // the copy does not exist
-    assert_int_equal(count_of(store), 100);
+    assert_int_equal(count_stored(store), 100);
     store_one(store, 1000);
     rg_store_close(&store);
 }
@@ -562,6 +516,23 @@ static void the_state_is_checked(void **state)
     }
 }
 
+// A newer version may have tables that this one does not know. That is not damage, however large the file is.
+static void a_store_of_a_newer_version_asks_for_an_update(void **state)
+{
+    const uint32_t newer = 5;
+    char *data = rg_format("%s/data.mdb", (char *)*state);
+    rg_store_t *store = open_store(*state);
+    store_one(store, 1);
+    rg_store_close(&store);
+    overwrite(*state, "anything", (MDB_val){3, "key"}, (MDB_val){5, "value"}, 0);
+    assert_fails(rg_store_open(&store, *state, MAP_BYTES), RG_EFORMAT, "it names an unknown table");
+    overwrite(*state, "meta", (MDB_val){5, "state"}, (MDB_val){sizeof newer, (void *)&newer}, 0);
+    assert_fails(rg_store_open(&store, *state, MAP_BYTES), RG_EVERSION, "update this one");
+    assert_int_equal(truncate(data, RG_STORE_CHECKED_AT_ONCE + 4096), 0);
+    assert_fails(rg_store_open(&store, *state, 2 * MAP_BYTES), RG_EVERSION, "update this one");
+    free(data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -585,6 +556,7 @@ int main(void)
         IN_FOLDER(damaged_ids_and_names_are_mended_at_the_start),
         IN_FOLDER(lengths_in_a_record_are_checked),
         IN_FOLDER(the_state_is_checked),
+        IN_FOLDER(a_store_of_a_newer_version_asks_for_an_update),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 // Damage to data.mdb: bits that flip, a file that is cut short, a write that fails. Whatever happens, it is
 // found, nothing wrong is served, and the process ends with a sentence if it has to end.
+#include "tests/support/plain_store.h"
 #include "tests/unit/retrieval/sets.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include "tests/unit/retrieval/process.h"
 #include "tests/unit/retrieval/values.h"
 
+enum { STEPPED = 300, CONTENT = 2 };
 enum { N = 150, LARGE = 3000, PAGE = 4096, HEAD = 16, FLIPS = 1000, OPENINGS = 100 };
 
 static int fails_from = -1; // writes to the meta pages fail
@@ -73,7 +75,8 @@ static void flip(int fd, uint64_t bit)
 
 typedef struct {
     unsigned char *bytes; // of the file
-    unsigned char *used;  // [size] 1: the byte means something
+    unsigned char
+        *used; // [size] 1: the byte means something; CONTENT: to a key or a value, which has a checksum
     size_t size;
 } picture_of_file_t;
 
@@ -99,14 +102,17 @@ static void mark_entry(picture_of_file_t *file, const unsigned char *node, int i
     const int flags = is_branch ? 0 : u16(node + 4);
     const size_t stored = is_branch ? 0 : flags & 1 ? 8 : value;
     memset(file->used + (node - file->bytes), 1, 8 + key + stored);
+    if (!is_branch) memset(file->used + (node - file->bytes) + 8, CONTENT, key + (flags & 3 ? 0 : stored));
     if (is_branch) mark_page(file, value | (uint64_t)u16(node + 4) << 32);
     if (flags & 2) { // a table: its unused first field does not count
         memset(file->used + (data - file->bytes), 0, 4);
         if (u64(data + 40) != UINT64_MAX) mark_page(file, u64(data + 40));
     }
     if (flags & 1) {
+        memset(file->used + (node - file->bytes), CONTENT, 4); // the size within the last page
         const size_t at = u64(data) * PAGE;
-        memset(file->used + at, 1, HEAD + value);
+        memset(file->used + at, 1, HEAD);
+        memset(file->used + at + HEAD, CONTENT, value);
         memset(file->used + at + 8, 0, 2);
     }
 }
@@ -187,13 +193,13 @@ static unsigned check_served(rg_set_t *set)
         rg_store_value_t value;
         if (!rg_view_is_alive(read.view, row)) continue;
         const rg_image_row_t found = rg_rows_at(&read.view->rows, row);
-        const unsigned n = (unsigned)atoi(found.name);
+        if (rg_store_image(read.txn, (uint64_t)found.label, &image) != 0) continue;
+        const unsigned n = (unsigned)atoi(image.name);
         picture(&p, n);
         const rg_set_item_t item = large_item_of(&p, n, large);
-        assert_memory_equal(found.id, p.id, RG_ID_SIZE);
-        assert_memory_equal(found.vector, p.embedding, sizeof p.embedding);
-        if (rg_store_image(read.txn, (uint64_t)found.label, &image) != 0) continue;
+        assert_memory_equal(image.id, p.id, RG_ID_SIZE);
         assert_string_equal(image.name, p.name);
+        assert_memory_equal(found.vector, p.embedding, sizeof p.embedding);
         if (rg_store_thumbnail(read.txn, &image, &value) != 0) continue;
         assert_int_equal(value.size, item.thumbnail.size);
         assert_memory_equal(value.data, item.thumbnail.data, value.size);
@@ -260,6 +266,166 @@ static void a_file_that_is_cut_short_is_refused(void **state)
     free(path);
 }
 
+// Makes the file so large that it is not checked when it is opened.
+static void enlarge(const char *path)
+{
+    assert_int_equal(truncate(path, RG_STORE_CHECKED_AT_ONCE + PAGE), 0);
+}
+
+// Flips a bit of the number of a leaf page, which LMDB does not look at. Returns the bit.
+static uint64_t flip_page_number(const char *path)
+{
+    picture_of_file_t file = look_at(path);
+    size_t at = 2 * PAGE;
+    while (!file.used[at] || u16(file.bytes + at + 10) != 2) at += PAGE;
+    int fd = open(path, O_RDWR);
+    flip(fd, 8 * at + 3);
+    close(fd);
+    free(file.bytes);
+    free(file.used);
+    return 8 * at + 3;
+}
+
+static void a_large_file_is_read_before_it_is_checked_but_not_written(void **state)
+{
+    rg_set_t *set = filled_set(*state, "Flat", "m", N);
+    rg_set_close(&set);
+    char *path = data_of(*state), *suspect = rg_format("%s/suspect", (char *)*state);
+    rg_store_t *store = NULL;
+    rg_store_txn_t *txn = NULL;
+    uint64_t count, bit = flip_page_number(path);
+    enlarge(path);
+    assert_ok(rg_store_open(&store, *state, 2 * MAP_BYTES));
+    assert_true(rg_store_is_unchecked(store));
+    assert_ok(rg_store_begin_read(store, &txn));
+    assert_ok(rg_store_count(txn, &count));
+    assert_int_equal(count, N);
+    rg_store_abort(&txn);
+    assert_fails(rg_store_begin_write(store, &txn), RG_EBUSY, "is still being checked");
+    assert_fails(rg_store_check(store), RG_EFORMAT, "it has the number of another page");
+    assert_true(rg_store_is_unchecked(store));
+    rg_store_close(&store);
+    assert_true(rg_exists(suspect)); // so it is checked before it is opened again
+    assert_fails(rg_store_open(&store, *state, 2 * MAP_BYTES), RG_EFORMAT,
+                 "it has the number of another page");
+    int fd = open(path, O_RDWR);
+    flip(fd, bit);
+    close(fd);
+    assert_ok(rg_store_open(&store, *state, 2 * MAP_BYTES));
+    assert_false(rg_store_is_unchecked(store) || rg_exists(suspect));
+    rg_store_close(&store);
+    assert_ok(rg_store_open(&store, *state, 2 * MAP_BYTES));
+    assert_true(rg_store_is_unchecked(store));
+    assert_ok(rg_store_check(store));
+    assert_ok(rg_store_check(store)); // once is enough
+    assert_ok(rg_store_begin_write(store, &txn));
+    rg_store_abort(&txn);
+    rg_store_close(&store);
+    free(suspect);
+    free(path);
+}
+
+static int check_in_steps(rg_store_t *store)
+{
+    int err = rg_store_check_outline(store);
+    for (double share = 0; share < 1 && !err;) err = rg_store_check_step(store, &share);
+    return err ? err : rg_store_check_finish(store);
+}
+
+static void steps_find_every_flipped_bit(void **state)
+{
+    rg_set_t *set = large_set(*state);
+    rg_set_close(&set);
+    char *path = data_of(*state), *suspect = rg_format("%s/suspect", (char *)*state);
+    picture_of_file_t file = look_at(path);
+    rg_rng_t rng;
+    rg_rng_init(&rng, 3, 0, 0);
+    for (int i = 0; i < STEPPED; i++) {
+        uint64_t bit = draw_bit(&rng, &file, 1);
+        rg_store_t *store = NULL;
+        assert_ok(rg_file_write(path, file.bytes, file.size)); // ids and names may have been mended
+        enlarge(path);
+        assert_ok(rg_store_open(&store, *state, 2 * MAP_BYTES));
+        int fd = open(path, O_RDWR);
+        if (i) flip(fd, bit);
+        int err = check_in_steps(store);
+        close(fd);
+        if (!i) assert_ok(err);
+        if (i && !err) assert_int_equal(file.used[bit / 8], CONTENT);
+        if (err) assert_true(rg_exists(suspect));
+        unlink(suspect);
+        rg_store_close(&store);
+    }
+    free(file.bytes);
+    free(file.used);
+    free(suspect);
+    free(path);
+}
+
+// An image that is added before the end of the check changes no page that is damaged.
+static void an_addition_checks_the_pages_that_it_changes(void **state)
+{
+    rg_set_t *set = large_set(*state);
+    rg_set_close(&set);
+    char *path = data_of(*state);
+    picture_of_file_t file = look_at(path);
+    rg_store_t *store = NULL;
+    unsigned refused = 0, stored = 0;
+    enlarge(path);
+    assert_ok(rg_store_open(&store, *state, 2 * MAP_BYTES));
+    assert_ok(rg_store_check_outline(store));
+    int fd = open(path, O_RDWR);
+    for (size_t at = 2 * PAGE; at < file.size; at += PAGE) {
+        if (!file.used[at] || u16(file.bytes + at + 10) != 2) continue;
+        rg_store_txn_t *txn = NULL;
+        rg_store_image_t image = {.id = "an id", .name = "name.jpg"};
+        flip(fd, 8 * at + 3);
+        assert_ok(rg_store_begin_write(store, &txn));
+        int err = rg_store_put(txn, &image, (rg_store_value_t){"JPEG", 4});
+        if (err) assert_fails(err, RG_EFORMAT, "it has the number of another page");
+        *(err ? &refused : &stored) += 1;
+        assert_fails(rg_store_delete(txn, 1), RG_EBUSY, "is still being checked");
+        rg_store_abort(&txn);
+        flip(fd, 8 * at + 3);
+    }
+    assert_true(refused >= 3 && stored > refused);
+    close(fd);
+    rg_store_close(&store);
+    free(file.bytes);
+    free(file.used);
+    free(path);
+}
+
+static void fault_while_unchecked(const char *folder)
+{
+    rg_store_t *store = NULL;
+    CHECK(rg_store_open(&store, folder, 2 * MAP_BYTES) == 0);
+    rg_store_exit_if_unreadable(store);
+    raise(SIGSEGV);
+}
+
+static void a_fault_before_the_check_makes_the_next_process_check_first(void **state)
+{
+    rg_set_t *set = filled_set(*state, "Flat", "m", N);
+    rg_set_close(&set);
+    char *path = data_of(*state), *suspect = rg_format("%s/suspect", (char *)*state);
+    enlarge(path);
+    pid_t child = fork();
+    if (child == 0) {
+        const struct rlimit none = {0, 0};
+        setrlimit(RLIMIT_CORE, &none);
+        fault_while_unchecked(*state);
+        raise(SIGSEGV); // the handler has given way
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV);
+    assert_true(rg_exists(suspect));
+    free(suspect);
+    free(path);
+}
+
 // What a child process writes to standard error, and its exit status.
 static int run_child(void (*run)(const char *folder), const char *folder, char *text, size_t size)
 {
@@ -320,69 +486,13 @@ static void a_failed_write_of_a_meta_page_loses_the_store(void **state)
 
 // ---- stores without checksums
 
-// Copies a table to a new environment, without checksums where it has them.
-static void copy_plain(MDB_txn *from, MDB_txn *to, const char *table, unsigned flags)
-{
-    MDB_dbi in, out;
-    MDB_cursor *cursor;
-    MDB_val key, value;
-    assert_int_equal(mdb_dbi_open(from, table, flags, &in), 0);
-    assert_int_equal(mdb_dbi_open(to, table, flags | MDB_CREATE, &out), 0);
-    assert_int_equal(mdb_cursor_open(from, in, &cursor), 0);
-    while (mdb_cursor_get(cursor, &key, &value, MDB_NEXT) == 0) {
-        char plain[2 * LARGE];
-        const uint32_t version = 3;
-        value.mv_size -= sizeof(uint64_t);
-        memcpy(plain, value.mv_data, value.mv_size);
-        value.mv_data = plain;
-        if (strcmp(table, "images") == 0 || (key.mv_size == 5 && memcmp(key.mv_data, "state", 5) == 0))
-            memcpy(plain, &version, sizeof version);
-        assert_int_equal(mdb_put(to, out, &key, &value, 0), 0);
-    }
-    mdb_cursor_close(cursor);
-}
-
-static MDB_env *open_plain(const char *folder, MDB_txn **txn)
-{
-    MDB_env *env;
-    assert_int_equal(mdb_env_create(&env), 0);
-    mdb_env_set_maxdbs(env, 16);
-    mdb_env_set_mapsize(env, MAP_BYTES);
-    assert_int_equal(mdb_env_open(env, folder, 0, 0600), 0);
-    assert_int_equal(mdb_txn_begin(env, NULL, 0, txn), 0);
-    return env;
-}
-
-// Writes the store in `folder` as version 3 to the folder `plain`.
-static void write_plain(const char *folder, const char *plain)
-{
-    static const char *const tables[] = {"images",       "thumbnails", "embeddings.0",
-                                         "embeddings.1", "features.0", "features.1"};
-    MDB_txn *in, *out;
-    MDB_dbi names;
-    MDB_val name = {10, "000001.jpg"}, label = {8, "\2\0\0\0\0\0\0\0"};
-    assert_ok(rg_mkdirs(plain));
-    MDB_env *from = open_plain(folder, &in), *to = open_plain(plain, &out);
-    for (int i = 0; i < 6; i++) copy_plain(in, out, tables[i], MDB_INTEGERKEY);
-    copy_plain(in, out, "meta", 0);
-    copy_plain(in, out, "ids", 0);
-    assert_int_equal(
-        mdb_dbi_open(out, "names", MDB_CREATE | MDB_DUPSORT | MDB_DUPFIXED | MDB_INTEGERDUP, &names), 0);
-    assert_int_equal(mdb_put(out, names, &name, &label, 0), 0);
-    label.mv_data = "\3\0\0\0\0\0\0\0";
-    assert_int_equal(mdb_put(out, names, &name, &label, 0), 0);
-    mdb_txn_abort(in);
-    assert_int_equal(mdb_txn_commit(out), 0);
-    mdb_env_close(from);
-    mdb_env_close(to);
-}
-
 static void a_store_without_checksums_is_converted_once(void **state)
 {
     rg_set_t *set = large_set(*state);
     rg_set_close(&set);
     char *plain = rg_format("%s/plain", (char *)*state);
-    write_plain(*state, plain);
+    assert_ok(rg_mkdirs(plain));
+    write_plain_store(*state, plain);
     for (int again = 0; again < 2; again++) {
         rg_verify_report_t report;
         set = open_set(plain);
@@ -407,6 +517,10 @@ int main(void)
         IN_FOLDER(verify_finds_every_flipped_bit),
         IN_FOLDER(a_damaged_file_is_served_right_or_refused),
         IN_FOLDER(a_file_that_is_cut_short_is_refused),
+        IN_FOLDER(a_large_file_is_read_before_it_is_checked_but_not_written),
+        IN_FOLDER(steps_find_every_flipped_bit),
+        IN_FOLDER(an_addition_checks_the_pages_that_it_changes),
+        IN_FOLDER(a_fault_before_the_check_makes_the_next_process_check_first),
         IN_FOLDER(a_file_that_is_cut_short_while_it_is_open_ends_the_process_with_a_sentence),
         IN_FOLDER(a_failed_write_of_a_meta_page_loses_the_store),
         IN_FOLDER(a_store_without_checksums_is_converted_once),

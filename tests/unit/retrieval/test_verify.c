@@ -210,7 +210,10 @@ static void an_image_behind_the_sets_back_is_named(void **state)
     assert_ok(rg_verify(&found, &wrong, &GO));
     assert_int_equal(found.problems, 1);
     assert_non_null(strstr(found.problem[0], "000003.jpg: it is stored, but cannot be found"));
-    assert_fails(rg_verify(&found, &read, &STOP), RG_ESTOPPED, "");
+    assert_string_equal(GO.phase, "comparing images");
+    assert_int_equal(GO.done, N);
+    assert_int_equal(GO.total, N - 1);
+    assert_fails(rg_verify(&found, &read, stopped()), RG_ESTOPPED, "");
     rg_read_view_end(&read);
     rg_read_view_end(&mixed);
     rg_read_view_end(&now);

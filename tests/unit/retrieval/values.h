@@ -32,7 +32,7 @@ static inline int change_value(const char *folder, const char *table, MDB_val ke
     if (!rc) rc = mdb_env_set_mapsize(env, MAP_BYTES);
     if (!rc) rc = mdb_env_open(env, folder, 0, 0600);
     if (!rc) rc = mdb_txn_begin(env, NULL, 0, &txn);
-    if (!rc) rc = mdb_dbi_open(txn, table, 0, &dbi);
+    if (!rc) rc = mdb_dbi_open(txn, table, value ? MDB_CREATE : 0, &dbi);
     if (!rc) rc = value ? mdb_put(txn, dbi, &key, &v, 0) : mdb_del(txn, dbi, &key, NULL);
     if (!rc) rc = mdb_txn_commit(txn);
     mdb_env_close(env);

@@ -235,6 +235,29 @@ static void a_connection_may_break_any_number_of_times_while_the_service_runs(vo
     assert_int_equal(f->server.n_hung_up, 4);
 }
 
+// libzmq 4.3.4 aborts the process when it pings a peer that has filled the queue of a socket and hung up.
+static void a_link_that_does_not_look_outlives_its_service(void **state)
+{
+    enum { REQUESTS = 40, PINGS = 3 };
+    fixture_t *f = *state;
+    replies_t replies = {0};
+    fixture_start(f);
+    rg_link_destroy(&f->link);
+    f->options.queue = 4;
+    f->options.heartbeat_ms = 100;
+    assert_ok(rg_link_new(&f->link, &f->options, "loader", f->endpoint, &f->stop));
+    assert_asks(f, 1);
+    for (uint64_t i = 0; i < REQUESTS; i++) {
+        send_batch(f, 2 * i + 1, &replies);
+        zclock_sleep(2); // so that the queue for sending has a place again
+    }
+    await(&f->server.came, 2 * f->options.queue);
+    server_stop(&f->server);
+    zclock_sleep(PINGS * f->options.heartbeat_ms);
+    while (rg_link_poll(f->link, 0) == 0 && replies.count == 0) zclock_sleep(1);
+    assert_int_equal(replies.err[0], 0);
+}
+
 static void a_late_reply_is_nobodys(void **state)
 {
     fixture_t *f = *state;
@@ -407,6 +430,7 @@ int main(void)
         WITH_FIXTURE(a_request_that_was_open_twice_is_not_sent_a_third_time),
         WITH_FIXTURE(what_was_open_beside_it_is_answered),
         WITH_FIXTURE(a_connection_may_break_any_number_of_times_while_the_service_runs),
+        WITH_FIXTURE(a_link_that_does_not_look_outlives_its_service),
         WITH_FIXTURE(a_late_reply_is_nobodys),
         WITH_FIXTURE(a_deadline_ends_only_its_own_request),
         WITH_FIXTURE(a_forgotten_request_is_not_answered),

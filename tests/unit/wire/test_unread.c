@@ -107,6 +107,44 @@ static void what_has_no_payload_counts_too(void **state)
     rg__unread_destroy(&unread);
 }
 
+// Nobody else has to wait, and the budget is far from used up.
+static void who_reads_nothing_waits_long_before_the_budget_ends(void **state)
+{
+    (void)state;
+    rg__unread_t *unread = rg__unread_new(LIMIT, 20); // 1 ms without reading is too long
+    const rg_peer_t receiver = peer('a');
+    rg_msg_t *first, *other, *more;
+    assert_ok(post(unread, 'a', 10 * KIB, &first));
+    zclock_sleep(3);
+    assert_int_equal(rg__unread_check(unread, &receiver), RG_EBUSY);
+    assert_fails(post(unread, 'a', 1, &more), RG_EBUSY,
+                 "wait on this connection; read them before you ask again");
+    assert_ok(post(unread, 'b', 1, &other));
+    rg_msg_destroy(&first);
+    assert_ok(post(unread, 'a', 1, &more));
+    rg_msg_destroy(&more);
+    rg_msg_destroy(&other);
+    rg__unread_destroy(&unread);
+}
+
+// Of a request that has come, the sooner the more is unread. What has been worked out is sent nevertheless.
+static void who_lets_much_wait_is_refused_sooner(void **state)
+{
+    (void)state;
+    rg__unread_t *unread = rg__unread_new(LIMIT, 200000); // 10 s with a 256th of the limit unread
+    const rg_peer_t much = peer('a'), little = peer('b');
+    rg_msg_t *msgs[2], *more;
+    assert_ok(post(unread, 'a', 400 * KIB, &msgs[0])); // 103 times as much: 97 ms
+    assert_ok(post(unread, 'b', 1, &msgs[1]));
+    zclock_sleep(110);
+    assert_fails(rg__unread_check(unread, &much), RG_EBUSY, "wait on this connection");
+    assert_ok(rg__unread_check(unread, &little));
+    assert_ok(post(unread, 'a', 1, &more));
+    rg_msg_destroy(&more);
+    for (int i = 0; i < 2; i++) rg_msg_destroy(&msgs[i]);
+    rg__unread_destroy(&unread);
+}
+
 static void places_are_used_again(void **state)
 {
     (void)state;
@@ -267,6 +305,8 @@ int main(void)
         cmocka_unit_test(connections_of_a_client_share_its_half),
         cmocka_unit_test(one_message_always_goes),
         cmocka_unit_test(what_has_no_payload_counts_too),
+        cmocka_unit_test(who_reads_nothing_waits_long_before_the_budget_ends),
+        cmocka_unit_test(who_lets_much_wait_is_refused_sooner),
         cmocka_unit_test(places_are_used_again),
         cmocka_unit_test(a_received_message_is_counted),
         cmocka_unit_test(a_message_outlives_the_budget),

@@ -75,12 +75,30 @@ static void frames_are_found_in_pieces(void **state)
     }
 }
 
+static void a_body_ends_where_it_would_without_a_skip(void **state)
+{
+    static const unsigned char header[] = "\2\0\0\0\0\0\1\0\0", rest[] = "z\0\5";
+    rg__zmtp_t stream = {0};
+    const unsigned char *at = header;
+    size_t left = 9;
+    (void)state;
+    assert_int_equal(rg__zmtp_next(&stream, &at, &left), RG__ZMTP_BEGIN);
+    rg__zmtp_skip(&stream, 60000);
+    rg__zmtp_skip(&stream, 5535);
+    at = rest, left = 3;
+    assert_int_equal(rg__zmtp_next(&stream, &at, &left), RG__ZMTP_END);
+    assert_int_equal(left, 2);
+    assert_int_equal(rg__zmtp_next(&stream, &at, &left), RG__ZMTP_BEGIN);
+    assert_int_equal(stream.size, 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hello_is_complete_with_its_last_byte),
         cmocka_unit_test(what_is_not_a_hello_is_refused_early),
         cmocka_unit_test(frames_are_found_in_pieces),
+        cmocka_unit_test(a_body_ends_where_it_would_without_a_skip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

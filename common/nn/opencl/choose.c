@@ -1,0 +1,43 @@
+// From the key `device` to a backend.
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/core/alloc.h"
+#include "common/core/err.h"
+#include "common/nn/opencl.h"
+
+static int is_first_a_gpu(void)
+{
+    rg_opencl_device_t *devices;
+    int n;
+    rg_opencl_list(&devices, &n);
+    int is_gpu = n > 0 && devices[0].is_gpu;
+    free(devices);
+    return is_gpu;
+}
+
+// index: a position of rg_opencl_list, or RG_DEVICE_CPU.
+static int choose_device(int *index, const rg_config_t *config)
+{
+    const char *device = config->device, *number = strchr(device, ':');
+    *index = number ? atoi(number + 1) : 0;
+    if (strcmp(device, "cpu") == 0) *index = RG_DEVICE_CPU;
+    if (strcmp(device, "auto") == 0)
+        *index = config->precision == RG_PRECISION_BF16 ? RG_DEVICE_CPU : rg_device_fastest(config);
+    if (strcmp(device, "gpu") == 0 && !is_first_a_gpu())
+        return rg_fail(RG_ENOENT,
+                       "device: there is no GPU with an OpenCL driver; rg-ctl device lists what there is");
+    return 0;
+}
+
+int rg_device_backend_new(rg_backend_t **backend, const rg_config_t *config)
+{
+    int index, is_bf16 = config->precision == RG_PRECISION_BF16, err = choose_device(&index, config);
+    if (err) return err;
+    if (index == RG_DEVICE_CPU) return rg_cpu_backend_new(backend, is_bf16);
+    if (is_bf16) return rg_fail(RG_ECONFIG, "precision: bf16 needs `device: cpu`; devices compute in f32");
+    char *cache = rg_format("%s/opencl", config->run);
+    err = rg_opencl_backend_new(backend, index, cache);
+    free(cache);
+    return err;
+}
