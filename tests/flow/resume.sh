@@ -7,9 +7,10 @@
 # is compared with, end 16 iterations after the last checkpoint.
 . tests/support/flow.sh
 write_flow_config
+echo "limits: {timeout_ms: 120000}" >>"$work/config.yaml" # a client may come before its trainer has started
 options="--set threads=1"
 for stage in 1 2 3; do options="$options --set stage$stage.schedule=constant"; done
-metrics=$work/run/metrics.jsonl log=$work/trainer.log trainer=
+metrics=$work/run/metrics.jsonl log=$work/trainer.log trainer= client=
 : >"$log"
 
 # The trainer runs without a supervisor, which would wait before it restarts a process that dies often.
@@ -39,12 +40,19 @@ between_two() { [ "$(saved)" -gt 0 ] && [ "$(reported)" -gt "$(saved)" ]; }
 # life ITERATIONS CHECKPOINT_EVERY [OPTION...]: prints the options of one trainer process.
 life() { echo "--set $name.iterations=$1 --set $name.checkpoint_every=$2 ${*:3}"; }
 
+# What a loop below waits for comes only while the trainer runs and a client asks for its training.
+both_live()
+{
+    kill -0 "$trainer" || fail "$name: the trainer is gone"
+    kill -0 "$client" || fail "$name: the client is gone"
+}
+
 # hold CONDITION: stops the trainer where the condition holds. If it ran on before it stopped, it is continued and tried
 # again.
 hold()
 {
     while :; do
-        until "$1"; do kill -0 "$trainer" || fail "$name: the trainer is gone"; done
+        until "$1"; do both_live; done
         kill -STOP "$trainer"
         "$1" && return
         kill -CONT "$trainer"
@@ -63,13 +71,13 @@ kill_at()
     end_trainer KILL
     : >"$metrics"
     start_trainer "${@:2}"
-    until [ "$(begun | wc -l)" -gt "$lives" ]; do kill -0 "$trainer" || fail "$name: the trainer is gone"; done
+    until [ "$(begun | wc -l)" -gt "$lives" ]; do both_live; done
 }
 
 # same_weights STAGE [OPTION...]: trains the stage with three interruptions, then without, and compares.
 same_weights()
 {
-    local client before begins endless last reached
+    local before begins endless last reached
     name=stage$1 checkpoint=$work/run/stage$1.safetensors
     before=$(begun | wc -l)
     endless=$(life 1000000 16 "${@:2}")

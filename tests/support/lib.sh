@@ -18,13 +18,14 @@ cleanup()
     exit $code
 }
 trap cleanup EXIT
-trap 'exit 1' INT TERM
+trap 'fail "interrupted, or out of time"' INT TERM
 
 fail()
 {
     echo "FAIL: $*" >&2
     echo "--- stdout"; cat "$work/out" 2>/dev/null
     echo "--- stderr"; cat "$work/err" 2>/dev/null
+    tail -v -n 20 "$work"/*.log "$work"/*/logs/*.log 2>/dev/null
     exit 1
 }
 
