@@ -7,14 +7,14 @@
 #include "common/core/endpoint.h"
 #include "common/core/err.h"
 
-static int check_device(const char *device)
+static int check_device(const char *key, const char *device)
 {
     const char *const words[] = {"cpu", "gpu", "auto"};
     for (int i = 0; i < 3; i++)
         if (strcmp(device, words[i]) == 0) return 0;
     size_t digits = strncmp(device, "gpu:", 4) == 0 ? strspn(device + 4, "0123456789") : 0;
     if (digits > 0 && digits < 4 && device[4 + digits] == 0) return 0;
-    return rg_fail(RG_ECONFIG, "device: %s is not cpu, gpu, gpu:N or auto", device);
+    return rg_fail(RG_ECONFIG, "%s: %s is not cpu, gpu, gpu:N or auto", key, device);
 }
 
 // A path that is too long for a socket is told by the service that listens there: other commands may use it.
@@ -97,7 +97,8 @@ int rg__config_check(const rg_config_t *config)
                        "stage2.batch: a ranked R (model.retrieval) needs 2 or more images to rank");
     if (config->classifier_images == RG_CLASSIFIER_OTHERS && config->data.annotated >= 1)
         return rg_fail(RG_ECONFIG, "classifier.images: others needs data.annotated below 1");
-    int err = check_device(config->device);
+    int err = check_device("device", config->device);
+    if (!err) err = check_device("inference.device", config->inference.device);
     if (!err) err = check_endpoints(config);
     if (!err) err = check_loss(config, "stage1.loss", &config->stage1_loss);
     if (!err) err = check_loss(config, "stage3.loss", &config->stage3_loss);

@@ -127,6 +127,11 @@ typedef struct {
     int pixels;                    // enum rg_pixels (services/evaluator/extractor.h)
 } rg_identity_config_t;
 
+// inference: the networks of the encoder and of the evaluator.
+typedef struct {
+    char device[RG_CONFIG_TEXT]; // as rg_config_t's
+} rg_inference_config_t;
+
 // evaluation: what is measured, and on which images.
 typedef struct {
     int split;   // enum rg_evaluate (services/evaluator/evaluation.h)
@@ -181,8 +186,9 @@ typedef struct rg_config {
     char run[RG_CONFIG_TEXT];    // run directory: checkpoints, metrics, grids, store, sockets
     int threads;                 // of the compute engine, per process
     char device[RG_CONFIG_TEXT]; // of training: "cpu", "gpu", "gpu:N" or "auto"
-    int precision;               // enum rg_precision, of training
-    int targets;                 // enum rg_targets (services/trainer/translation.h), of stages 1 and 3
+    rg_inference_config_t inference;
+    int precision; // enum rg_precision, of training
+    int targets;   // enum rg_targets (services/trainer/translation.h), of stages 1 and 3
     rg_data_config_t data;
     rg_model_config_t model;
     rg_train_config_t classifier, stage1, stage2, stage3;

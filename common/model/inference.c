@@ -13,6 +13,8 @@
 #include "common/core/err.h"
 #include "common/core/file.h"
 #include "common/core/hash.h"
+#include "common/core/log.h"
+#include "common/nn/opencl.h"
 
 int rg_inference_can_embed(const rg_inference_t *self)
 {
@@ -24,6 +26,11 @@ int rg_inference_can_translate(const rg_inference_t *self)
 {
     if (self && self->model) return 0;
     return rg_fail(RG_ENOENT, "no trained generator yet: train stage 1 first");
+}
+
+int rg_inference_is_lost(const rg_inference_t *self)
+{
+    return self && atomic_load(&self->is_lost);
 }
 
 // ---- loading
@@ -93,13 +100,15 @@ int rg_inference_open(rg_inference_t **out, const rg_config_t *config, const rg_
     self->config = config;
     self->batch = spec->batch;
     int err = load_networks(self, spec);
-    if (!err) err = rg_cpu_backend_new(&self->backend, 0);
+    if (!err) err = rg_inference_backend_new(&self->backend, config);
     if (!err) err = rg_tape_new(&self->tape, self->backend);
     if (err) {
         rg_inference_close(&self);
         return err;
     }
     rg_tape_pause(self->tape);
+    if (self->backend->apart)
+        rg_log(RG_LOG_INFO, "device", "stage=%s device=%s", self->info.stage, config->inference.device);
     *out = self;
     return 0;
 }
@@ -134,6 +143,7 @@ static int end_batch(rg_inference_t *self)
 {
     int err = rg_tape_error(self->tape);
     rg_tape_reset(self->tape);
+    if (err && rg_backend_error(self->backend)) atomic_store(&self->is_lost, 1);
     return err;
 }
 

@@ -1,12 +1,14 @@
 // The networks of a checkpoint, for inference: images to content maps, codes and embeddings, and back to
 // images; images to the classifier's features and logits. The encoder serves with one, the evaluator measures
-// with one. The weights are the averaged ones, nothing is recorded for a backward pass, and plain arrays of
-// the caller go in and out. Use an object from one thread at a time.
+// with one, on the device of the key inference.device. The weights are the averaged ones, nothing is recorded
+// for a backward pass, and plain arrays of the caller go in and out. Use an object from one thread at a time.
 //
 // Letters: S img_size, map (S/4)*(S/4)*4*gf, Z attributes * attr_dims, D embed_dim, L attributes of the
 // classifier, F RG_CLASSIFIER_FEATURES. Pixels are f32 in -1..1.
 #ifndef RG_MODEL_INFERENCE_H
 #define RG_MODEL_INFERENCE_H
+
+#include <stdatomic.h>
 
 #include "common/model/checkpoint.h"
 #include "common/model/encoders.h"
@@ -27,6 +29,7 @@ typedef struct {
     rg_classifier_t classifier;
     rg_checkpoint_info_t classifier_info; // its attributes are the columns of the logits
     char classifier_weights[17];
+    atomic_int is_lost; // see rg_inference_is_lost
 } rg_inference_t;
 
 typedef struct {
@@ -45,7 +48,11 @@ void rg_inference_close(rg_inference_t **self);
 int rg_inference_can_embed(const rg_inference_t *self);
 int rg_inference_can_translate(const rg_inference_t *self);
 
-// All of the following return what their networks leave on the tape: errors of oneDNN or of a retriever.
+// 1: the device failed, and nothing can be computed with this object any more. Any thread may ask.
+int rg_inference_is_lost(const rg_inference_t *self);
+
+// All of the following return what their networks leave on the tape: errors of oneDNN, of the device or of a
+// retriever.
 
 // pixels [n,S,S,3] -> features [n,F], logits [n,L]; either may be NULL. Needs the classifier.
 int rg_inference_classify(rg_inference_t *self, float *features, float *logits, const float *pixels, int n);

@@ -20,7 +20,7 @@ enum { RG_OPENCL_DEVICES_MAX = 32 };
 void rg_opencl_list(rg_opencl_device_t **devices, int *n);
 
 // The backend of device `index` of the list. The kernels are compiled once and kept in the folder `cache`
-// (borrowed), which is made if it is missing: a file per source, device and driver. RG_ENOENT if there is no such
+// (borrowed), which is made if it is missing: a file per source, device and driver. RG_ECONFIG if there is no such
 // device, RG_EVERSION if its compiler refuses the kernels (the sentence names a file with the compiler's log),
 // RG_ELIMIT if it has no memory left.
 int rg_opencl_backend_new(rg_backend_t **backend, int index, const char *cache);
@@ -39,9 +39,11 @@ int rg_device_fastest(const rg_config_t *config);
 
 // ---- the backend of a configuration
 
-// The backend that the keys `device` and `precision` ask for: the CPU's, or that of a device, whose kernels are kept
-// in RUN/opencl. RG_ENOENT if there is no such device, RG_ECONFIG if it does not have the precision.
-int rg_device_backend_new(rg_backend_t **backend, const rg_config_t *config);
+// The backend that the keys `device` and `precision` ask for, and the one that `inference.device` asks for, which
+// computes in f32: the CPU's, or that of a device, whose kernels are kept in RUN/opencl. RG_ECONFIG if there is no such
+// device, or it does not have the precision.
+int rg_training_backend_new(rg_backend_t **backend, const rg_config_t *config);
+int rg_inference_backend_new(rg_backend_t **backend, const rg_config_t *config);
 
 // What a backend of this file did since it began.
 typedef struct {

@@ -320,9 +320,10 @@ static void print_counts(const writing_t *writing)
                                  "stage", rg_json_text(by->stage), "generation", (json_int_t)by->generation));
         return;
     }
-    rg_output_line("%llu translations%s%s written to %s, %llu kept%s, %llu images refused", written,
-                   *by->stage ? " by the weights of " : "", by->stage, writing->folder, kept,
-                   kept ? " as they were (--force writes them anew)" : "", refused);
+    rg_output_line("%llu translation%s%s%s written to %s, %llu kept%s, %llu image%s refused", written,
+                   written == 1 ? "" : "s", *by->stage ? " by the weights of " : "", by->stage,
+                   writing->folder, kept, kept ? " as they were (--force writes them anew)" : "", refused,
+                   refused == 1 ? "" : "s");
     rg_left_out_format(&writing->left_out, others);
     if (*others) rg_output_line("%s", others);
 }

@@ -83,7 +83,7 @@ int rg_measure_step(const rg_config_t *config, double *ms)
     rg_model_t *model = NULL;
     rg_translation_t translation = {0};
     rg_batch_t batch;
-    int err = rg_device_backend_new(&backend, config);
+    int err = rg_training_backend_new(&backend, config);
     if (err) return err;
     rg_model_new(&model, config, rg_stage_parts(RG_STAGE_1, config), rg_stage_trains(RG_STAGE_1, config));
     err = rg_translation_init(&translation, model, backend, &config->stage1, &config->stage1_loss, NULL);

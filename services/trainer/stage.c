@@ -225,7 +225,7 @@ static int open_learner(run_t *run)
 
 static int open_backend(run_t *run)
 {
-    int err = rg_device_backend_new(&run->backend, run->config);
+    int err = rg_training_backend_new(&run->backend, run->config);
     if (!err && run->ranks && run->backend->apart)
         return rg_fail(RG_ECONFIG, "device: several ranks train with `device: cpu` only");
     if (!err && run->backend->apart)

@@ -38,7 +38,7 @@ static int run(const rg_config_t *config)
     rg_translation_t translation;
     rg_batch_t batch;
     double ms;
-    int err = rg_device_backend_new(&backend, config), iteration = 0;
+    int err = rg_training_backend_new(&backend, config), iteration = 0;
     if (err) return err;
     rg_model_new(&model, config, RG_STAGE1_PARTS, RG_STAGE1_TRAINS);
     err = rg_translation_init(&translation, model, backend, &config->stage1, &config->stage1_loss, NULL);

@@ -162,7 +162,7 @@ done
 rm "$work/many/broken.jpg" "$work/many/7.jpeg" "$work/edited/5-Male+,Young--2.png"
 echo kept >"$work/edited/6-Male+,Young--1.png"
 run 0 translate $config --image "$work/many" --attr Male=1,Young=0 --samples 2 --out "$work/edited"
-out_has "^1 translations by .* written to $work/edited, 201 kept as they were \(--force writes them anew\), 0 images refused$"
+out_has "^1 translation by .* written to $work/edited, 201 kept as they were \(--force writes them anew\), 0 images refused$"
 [ "$(cat "$work/edited/6-Male+,Young--1.png")" = kept ] || fail "a file that exists was written anew"
 run 0 translate $config --image "$work/many" --attr Male=1,Young=0 --samples 2 --out "$work/edited/" --force --json
 out_has '^\{"image":"[^"]*/6.jpg","wanted":"Male\+,Young-","draw":1,"out":"[^"]*/edited/6-Male\+,Young--1.png"\}$'

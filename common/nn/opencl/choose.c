@@ -1,4 +1,4 @@
-// From the key `device` to a backend.
+// From the keys `device` and `inference.device` to a backend.
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,22 +17,23 @@ static int is_first_a_gpu(void)
 }
 
 // index: a position of rg_opencl_list, or RG_DEVICE_CPU.
-static int choose_device(int *index, const rg_config_t *config)
+static int choose_device(int *index, const rg_config_t *config, const char *device, int precision)
 {
-    const char *device = config->device, *number = strchr(device, ':');
+    const char *number = strchr(device, ':');
     *index = number ? atoi(number + 1) : 0;
     if (strcmp(device, "cpu") == 0) *index = RG_DEVICE_CPU;
     if (strcmp(device, "auto") == 0)
-        *index = config->precision == RG_PRECISION_BF16 ? RG_DEVICE_CPU : rg_device_fastest(config);
+        *index = precision == RG_PRECISION_BF16 ? RG_DEVICE_CPU : rg_device_fastest(config);
     if (strcmp(device, "gpu") == 0 && !is_first_a_gpu())
-        return rg_fail(RG_ENOENT,
+        return rg_fail(RG_ECONFIG,
                        "device: there is no GPU with an OpenCL driver; rg-ctl device lists what there is");
     return 0;
 }
 
-int rg_device_backend_new(rg_backend_t **backend, const rg_config_t *config)
+static int open_backend(rg_backend_t **backend, const rg_config_t *config, const char *device, int precision)
 {
-    int index, is_bf16 = config->precision == RG_PRECISION_BF16, err = choose_device(&index, config);
+    int index, is_bf16 = precision == RG_PRECISION_BF16;
+    int err = choose_device(&index, config, device, precision);
     if (err) return err;
     if (index == RG_DEVICE_CPU) return rg_cpu_backend_new(backend, is_bf16);
     if (is_bf16) return rg_fail(RG_ECONFIG, "precision: bf16 needs `device: cpu`; devices compute in f32");
@@ -40,4 +41,14 @@ int rg_device_backend_new(rg_backend_t **backend, const rg_config_t *config)
     err = rg_opencl_backend_new(backend, index, cache);
     free(cache);
     return err;
+}
+
+int rg_training_backend_new(rg_backend_t **backend, const rg_config_t *config)
+{
+    return open_backend(backend, config, config->device, config->precision);
+}
+
+int rg_inference_backend_new(rg_backend_t **backend, const rg_config_t *config)
+{
+    return open_backend(backend, config, config->inference.device, RG_PRECISION_F32);
 }

@@ -131,10 +131,10 @@ static int open_device(rg__ocl_t *self, int index)
     int n = rg__ocl_devices(device);
     if (n == 0)
         return rg_fail(
-            RG_ENOENT,
+            RG_ECONFIG,
             "no OpenCL device: no driver is installed (on Debian, one for processors is pocl-opencl-icd)");
     if (index >= n)
-        return rg_fail(RG_ENOENT, "no OpenCL device %d: there are %d, from 0 on; rg-ctl device lists them",
+        return rg_fail(RG_ECONFIG, "no OpenCL device %d: there are %d, from 0 on; rg-ctl device lists them",
                        index, n);
     self->device = device[index];
     self->has_doubles = has_extension(self->device, "cl_khr_fp64");

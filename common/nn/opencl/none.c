@@ -12,7 +12,7 @@ void rg_opencl_list(rg_opencl_device_t **devices, int *n)
 int rg_opencl_backend_new(rg_backend_t **backend, int index, const char *cache)
 {
     (void)backend, (void)index, (void)cache;
-    return rg_fail(RG_ENOENT, "this program was built without OpenCL and CLBlast");
+    return rg_fail(RG_ECONFIG, "this program was built without OpenCL and CLBlast");
 }
 
 rg_opencl_counts_t rg_opencl_counts(const rg_backend_t *backend)

@@ -63,6 +63,19 @@ static void run_trainer(const rg_options_t *options, const char *device, int out
     _exit(127);
 }
 
+// What the process writes until it ends, as a text of less than `size` bytes.
+static void read_result(int from, char *text, size_t size)
+{
+    size_t used = 0;
+    ssize_t n;
+    while ((n = read(from, text + used, size - 1 - used)) != 0)
+        if (n > 0)
+            used += (size_t)n;
+        else if (errno != EINTR)
+            break;
+    text[used] = 0;
+}
+
 static void take_result(row_t *row, const char *text, int status)
 {
     json_t *result = json_loads(text, 0, NULL);
@@ -90,10 +103,8 @@ static int measure_device(const rg_options_t *options, row_t *row)
         close(ends[0]);
         return rg_fail_errno(RG_EIO, "cannot start rg-trainer");
     }
-    FILE *results = fdopen(ends[0], "r");
-    size_t size = fread(text, 1, sizeof text - 1, results);
-    text[size] = 0;
-    fclose(results);
+    read_result(ends[0], text, sizeof text);
+    close(ends[0]);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
     take_result(row, text, status);
     return 0;

@@ -208,8 +208,9 @@ static void print_grid(const translation_t *task)
 {
     const rg_translator_t *by = &task->translator;
     if (!task->options->json) {
-        rg_output_line("%d translations by the weights of %s, picture: %s",
-                       task->own->images.n * (task->cols - task->first), by->stage, task->own->out);
+        const int n = task->own->images.n * (task->cols - task->first);
+        rg_output_line("%d translation%s by the weights of %s, picture: %s", n, n == 1 ? "" : "s", by->stage,
+                       task->own->out);
         return;
     }
     json_t *columns = json_array();

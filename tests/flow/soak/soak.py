@@ -38,6 +38,7 @@ ENOUGH = 300  # if there are so many operations
 KILLS, KILL_EVERY_S = 6, 10  # at least as many in a phase; otherwise one in this time
 GROWN = 1.2  # most memory after the attacks, relative to before,
 ADDED_MIB = 2  # and for images that good clients have added meanwhile
+LOWEST = ("nice", "-n", "19")  # attackers are on other machines: here they take no processor from services and clients
 YOUNG_S = 5.5  # the supervisor waits longer and longer if a service ends again within 5 s of its start
 
 
@@ -112,7 +113,7 @@ class Soak:
     async def attack(self, kind, seconds):
         script = pathlib.Path(attackers.__file__)
         process = await asyncio.create_subprocess_exec(
-            sys.executable, script, kind, str(seconds), self.target, stdout=asyncio.subprocess.PIPE)
+            *LOWEST, sys.executable, script, kind, str(seconds), self.target, stdout=asyncio.subprocess.PIPE)
         output, _ = await process.communicate()
         if process.returncode:
             sys.exit(f"the attacker {kind} failed with {process.returncode}")

@@ -219,7 +219,7 @@ static void other_value(const rg_key_t *key, char out[RG_KEY_VALUE_SIZE])
     case RG_KEY_TEXT:
         snprintf(out, RG_KEY_VALUE_SIZE, "%s",
                  strncmp(key->key, "endpoints.", 10) == 0 ? "\"ipc://other\""
-                 : strcmp(key->key, "device") == 0        ? "\"gpu:1\""
+                 : strstr(key->key, "device") != NULL     ? "\"gpu:1\""
                                                           : "\"other\"");
         break;
     case RG_KEY_NAMES:

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/core/alloc.h"
 #include "common/data/image.h"
@@ -47,6 +48,18 @@ static inline void tiny_configure(rg_config_t *config, const char *run)
     config->model.k = 2;
 }
 
+// The networks compute on the OpenCL device whose number is in RG_TEST_DEVICE, with the kernels kept in RG_TEST_CACHE;
+// without them, on the processor.
+static inline int tiny_choose_device(rg_config_t *config)
+{
+    const char *device = getenv("RG_TEST_DEVICE"), *cache = getenv("RG_TEST_CACHE");
+    char path[RG_PATH_SIZE];
+    if (!device || !cache) return 0;
+    snprintf(config->inference.device, sizeof config->inference.device, "gpu:%s", device);
+    rg_config_path(config, "opencl", path);
+    return symlink(cache, path);
+}
+
 enum { TINY_IMAGES = 20, TINY_BATCH = 16 }; // more than one batch
 
 static inline int tiny_open(void **state)
@@ -56,6 +69,7 @@ static inline int tiny_open(void **state)
     *state = f;
     if (folder_make(&f->folder)) return -1;
     tiny_configure(&f->config, f->folder);
+    if (tiny_choose_device(&f->config)) return -1;
     f->pixels = rg_alloc(TINY_IMAGES * IMAGE);
     rg_rng_init(&rng, 5, 1, 0);
     for (size_t i = 0; i < TINY_IMAGES * IMAGE; i++) f->pixels[i] = (uint8_t)rg_rng_u32(&rng);
