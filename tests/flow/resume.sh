@@ -10,7 +10,7 @@ write_flow_config
 echo "limits: {timeout_ms: 120000}" >>"$work/config.yaml" # a client may come before its trainer has started
 options="--set threads=1"
 for stage in 1 2 3; do options="$options --set stage$stage.schedule=constant"; done
-metrics=$work/run/metrics.jsonl log=$work/trainer.log trainer= client=
+metrics=$work/run/metrics.jsonl log=$work/trainer.log trainer='' client=''
 : >"$log"
 
 # The trainer runs without a supervisor, which would wait before it restarts a process that dies often.
