@@ -1,10 +1,12 @@
 // A preloaded library that makes an OpenCL device fail: it is lost at launch number RG_FAIL_LAUNCH of a kernel, or has
-// no more than RG_FAIL_BYTES bytes of memory. Nothing fails while these are not set.
+// no more than RG_FAIL_BYTES bytes of memory, or, with RG_FAIL_DOUBLES, has no doubles. Nothing fails while these are
+// not set.
 #include <dlfcn.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { OUT_OF_RESOURCES = -5, ALLOCATION_FAILURE = -4 }; // as CL/cl.h
+enum { OUT_OF_RESOURCES = -5, ALLOCATION_FAILURE = -4, DEVICE_EXTENSIONS = 0x1030 }; // as CL/cl.h
 
 static uint64_t limit(const char *name)
 {
@@ -33,4 +35,14 @@ void *clCreateBuffer(void *context, uint64_t flags, size_t size, void *host, int
     if (bytes <= limit("RG_FAIL_BYTES")) return create(context, flags, size, host, status);
     *status = ALLOCATION_FAILURE;
     return NULL;
+}
+
+int clGetDeviceInfo(void *device, unsigned what, size_t size, void *value, size_t *needed)
+{
+    static int (*get)(void *, unsigned, size_t, void *, size_t *);
+    if (!get) *(void **)&get = dlsym(RTLD_NEXT, "clGetDeviceInfo");
+    int status = get(device, what, size, value, needed);
+    char *name = what == DEVICE_EXTENSIONS && value ? strstr(value, "cl_khr_fp64") : NULL;
+    if (name && getenv("RG_FAIL_DOUBLES")) memset(name, ' ', strlen("cl_khr_fp64"));
+    return status;
 }

@@ -18,7 +18,8 @@ static char *cache_path(const rg__ocl_t *self, const char *cache, const char *su
     char hex[17];
     rg_opencl_device_t device = rg__ocl_describe(self->device);
     uint64_t hash =
-        rg_hash(&device, sizeof device, rg_hash(rg__ocl_source, rg__ocl_source_size, SEED_BINARY));
+        rg_hash(&device, sizeof device,
+                rg_hash(rg__ocl_source, rg__ocl_source_size, SEED_BINARY + (uint64_t)self->has_doubles));
     rg_hash_hex(hash, hex);
     return rg_format("%s/opencl-%s.%s", cache, hex, suffix);
 }
@@ -75,7 +76,8 @@ static int compile_program(rg__ocl_t *self, const char *cache)
     cl_int status;
     self->program = clCreateProgramWithSource(self->context, 1, &source, &rg__ocl_source_size, &status);
     if (status != CL_SUCCESS) return rg_fail(RG_EIO, "OpenCL error %d: cannot make a program", status);
-    snprintf(options, sizeof options, "-cl-std=CL1.2 -DLEAKY_SLOPE=%.9gf", (double)RG_LEAKY_SLOPE);
+    snprintf(options, sizeof options, "-cl-std=CL1.2 -DLEAKY_SLOPE=%.9gf%s", (double)RG_LEAKY_SLOPE,
+             self->has_doubles ? " -DDOUBLES" : "");
     status = clBuildProgram(self->program, 1, &self->device, options, NULL, NULL);
     return status == CL_SUCCESS ? 0 : refuse_program(self, cache);
 }

@@ -1,6 +1,6 @@
 // Losses: item p sums the elements p, p + items, ... into part[p]; one work-group adds the parts (add_parts).
-// Sums are doubles where the device has them.
-#ifdef cl_khr_fp64
+// Sums are doubles where the device has them (DOUBLES, device.c).
+#ifdef DOUBLES
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
 typedef double real;
 #else
@@ -38,7 +38,7 @@ slopes loss_at(int kind, real a, real b, real c, real std)
         break;
     case BCE: // no overflow for any logit
         at.value = (a > 0 ? a : 0) - a * b + log1p(exp(-fabs(a)));
-        at.a = 1 / (1 + exp(-a)) - b;
+        at.a = (1 - b) / (1 + exp(-a)) - b / (1 + exp(a)); // sigmoid(a) - b without cancellation where b is 0 or 1
         break;
     case PRODUCT:
         at.value = a * b;
