@@ -289,7 +289,8 @@ static int has_meta(const rg__pages_t *file, size_t page_size, uint64_t number, 
     return meta->magic == MAGIC && meta->version == 1;
 }
 
-// Reads both meta pages [2]. The transactions of a new file are 0; later one follows the other.
+// Reads both meta pages [2]. The transactions of a new file are 0; later one follows the other. LMDB believes the newer
+// one's size of pages when it looks for the other.
 static int read_metas(rg__pages_t *file, rg__meta_page_t *metas)
 {
     if (file->bytes < PAGE_HEAD + sizeof *metas || !has_meta(file, 0, 0, &metas[0]))
@@ -301,6 +302,8 @@ static int read_metas(rg__pages_t *file, rg__meta_page_t *metas)
     if (size < 512 || size > 32768 || (size & (size - 1)) || !has_meta(file, size, 0, &metas[0]) ||
         !has_meta(file, size, 1, &metas[1]))
         return fail_page(file, 0, "the beginning of the file is not that of a store");
+    if (metas[1].tables[FREE_LIST].page_size != size)
+        return fail_page(file, 1, "it has another size of pages");
     const uint64_t first = metas[0].transaction, second = metas[1].transaction;
     if (first + 1 != second && second + 1 != first && (first | second) != 0)
         return fail_page(file, first > second, "it has the number of another transaction");

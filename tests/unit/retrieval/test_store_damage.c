@@ -248,6 +248,30 @@ static void a_damaged_file_is_served_right_or_refused(void **state)
     free(path);
 }
 
+// LMDB would look for the other meta page at a place that the damaged size of pages says.
+static void a_meta_page_with_another_size_of_pages_is_refused(void **state)
+{
+    enum { PAGE_SIZE_AT = 16 + 24 }; // in a meta page
+    rg_set_t *set = large_set(*state);
+    rg_set_close(&set);
+    char *path = data_of(*state);
+    int fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    for (uint64_t page = 0; page < 2; page++)
+        for (uint64_t i = 0; i < 32; i++) {
+            const uint64_t bit = 8 * (page * PAGE + PAGE_SIZE_AT) + i;
+            rg_store_t *store = NULL;
+            flip(fd, bit);
+            assert_fails(rg_store_open(&store, *state, MAP_BYTES), RG_EFORMAT, path);
+            assert_null(store);
+            flip(fd, bit);
+        }
+    close(fd);
+    set = open_set(*state);
+    rg_set_close(&set);
+    free(path);
+}
+
 static void a_file_that_is_cut_short_is_refused(void **state)
 {
     rg_set_t *set = large_set(*state);
@@ -516,6 +540,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_FOLDER(verify_finds_every_flipped_bit),
         IN_FOLDER(a_damaged_file_is_served_right_or_refused),
+        IN_FOLDER(a_meta_page_with_another_size_of_pages_is_refused),
         IN_FOLDER(a_file_that_is_cut_short_is_refused),
         IN_FOLDER(a_large_file_is_read_before_it_is_checked_but_not_written),
         IN_FOLDER(steps_find_every_flipped_bit),
