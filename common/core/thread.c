@@ -10,11 +10,13 @@
 // A thread that wakes after `open` fell back to 0 waits for the next round, so a late thread costs nothing.
 // The caller's return from rg_thread_pool_run happens after all calls of work, through the lock.
 //
-// How the worker ends a job. The job's thread writes to an eventfd when the job has returned; a loop polls
-// that descriptor beside its sockets and then joins the thread. Only the loop's thread touches `running`; the
-// stop flag is the only field that both threads use while the job runs.
+// How the worker's thread and the loop speak: through `job`, which the loop sets and the thread takes under the lock, and
+// through an eventfd, which the thread writes to when the job has returned, and which a loop polls beside its sockets.
+// The thread stays for the next job: a new one for each would have to make its OpenMP threads anew, and the loop would
+// wait until the system has run the end of the old one.
 #include "common/core/thread.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -133,11 +135,15 @@ void rg_thread_pool_run(rg_thread_pool_t *pool, void (*work)(void *self, int i),
 
 struct rg_worker {
     pthread_t thread;
+    int started; // the thread runs, since the first job
+    int running; // from the start of a job until it is finished; only the loop's thread looks at it
     int event;   // eventfd, readable when the job has returned
-    int running; // from start until the thread is joined
     atomic_int stop;
-    int (*job)(void *, const atomic_int *);
+    pthread_mutex_t lock; // of all that follows
+    pthread_cond_t called;
+    int (*job)(void *, const atomic_int *); // to be taken by the thread, or NULL
     void *self;
+    int quit;
     rg_failure_t failure; // of the job, with its sentence
 };
 
@@ -147,50 +153,75 @@ int rg_worker_new(rg_worker_t **out)
     if (event < 0) return rg_fail_errno(RG_ELIMIT, "cannot make an eventfd");
     rg_worker_t *worker = rg_alloc(sizeof *worker);
     worker->event = event;
+    pthread_mutex_init(&worker->lock, NULL);
+    pthread_cond_init(&worker->called, NULL);
     *out = worker;
     return 0;
 }
 
-static void worker_join(rg_worker_t *worker)
+static void quit_thread(rg_worker_t *worker)
 {
-    uint64_t count;
+    pthread_mutex_lock(&worker->lock);
+    worker->quit = 1;
+    pthread_cond_signal(&worker->called);
+    pthread_mutex_unlock(&worker->lock);
     pthread_join(worker->thread, NULL);
-    if (read(worker->event, &count, sizeof count) < 0) count = 0;
-    worker->running = 0;
 }
 
 void rg_worker_destroy(rg_worker_t **out)
 {
     rg_worker_t *worker = *out;
     if (!worker) return;
-    if (worker->running) {
-        rg_worker_stop(worker);
-        worker_join(worker);
-    }
+    rg_worker_stop(worker);
+    if (worker->started) quit_thread(worker);
+    pthread_cond_destroy(&worker->called);
+    pthread_mutex_destroy(&worker->lock);
     close(worker->event);
     free(worker);
     *out = NULL;
 }
 
+static void run_worker_job(rg_worker_t *worker)
+{
+    int (*job)(void *, const atomic_int *) = worker->job;
+    void *self = worker->self;
+    worker->job = NULL;
+    pthread_mutex_unlock(&worker->lock);
+    rg_failure_t failure = {0};
+    rg_failure_keep(&failure, job(self, &worker->stop));
+    pthread_mutex_lock(&worker->lock);
+    worker->failure = failure;
+    uint64_t one = 1;
+    if (write(worker->event, &one, sizeof one) != sizeof one) abort();
+}
+
+// A job that was given is run even if the worker is to quit: its caller has to learn that it was stopped.
 static void *worker_thread(void *argument)
 {
     rg_worker_t *worker = argument;
-    rg_failure_keep(&worker->failure, worker->job(worker->self, &worker->stop));
-    uint64_t one = 1;
-    if (write(worker->event, &one, sizeof one) != sizeof one) abort();
+    pthread_mutex_lock(&worker->lock);
+    for (;;) {
+        while (!worker->job && !worker->quit) pthread_cond_wait(&worker->called, &worker->lock);
+        if (!worker->job) break;
+        run_worker_job(worker);
+    }
+    pthread_mutex_unlock(&worker->lock);
     return NULL;
 }
 
 int rg_worker_start(rg_worker_t *worker, int (*job)(void *, const atomic_int *), void *self)
 {
     if (worker->running) return rg_fail(RG_EBUSY, "another job is running");
+    int err = worker->started ? 0 : thread_start(&worker->thread, worker_thread, worker);
+    if (err) return err;
+    worker->started = worker->running = 1;
+    atomic_store(&worker->stop, 0);
+    pthread_mutex_lock(&worker->lock);
     worker->job = job;
     worker->self = self;
-    worker->failure = (rg_failure_t){0};
-    atomic_store(&worker->stop, 0);
-    int err = thread_start(&worker->thread, worker_thread, worker);
-    worker->running = !err;
-    return err;
+    pthread_cond_signal(&worker->called);
+    pthread_mutex_unlock(&worker->lock);
+    return 0;
 }
 
 int rg_worker_running(const rg_worker_t *worker)
@@ -210,6 +241,12 @@ int rg_worker_fd(const rg_worker_t *worker)
 
 int rg_worker_finish(rg_worker_t *worker)
 {
-    worker_join(worker);
-    return rg_failure_raise(&worker->failure);
+    struct pollfd returned = {.fd = worker->event, .events = POLLIN};
+    uint64_t count;
+    while (read(worker->event, &count, sizeof count) < 0) poll(&returned, 1, -1);
+    worker->running = 0;
+    pthread_mutex_lock(&worker->lock);
+    rg_failure_t failure = worker->failure;
+    pthread_mutex_unlock(&worker->lock);
+    return rg_failure_raise(&failure);
 }

@@ -34,7 +34,8 @@ typedef struct rg_worker rg_worker_t;
 int rg_worker_new(rg_worker_t **worker);      // RG_ELIMIT
 void rg_worker_destroy(rg_worker_t **worker); // stops a running job and waits for it; keeps rg_error()
 
-// Runs job(self, stop) on a new thread. RG_EBUSY if a job is running, RG_ELIMIT.
+// Runs job(self, stop) on the worker's thread, which begins with the first job. RG_EBUSY if a job is running,
+// RG_ELIMIT.
 int rg_worker_start(rg_worker_t *worker, int (*job)(void *self, const atomic_int *stop), void *self);
 int rg_worker_running(const rg_worker_t *worker);
 void rg_worker_stop(rg_worker_t *worker);
@@ -42,7 +43,7 @@ void rg_worker_stop(rg_worker_t *worker);
 // Becomes readable when the job has returned.
 int rg_worker_fd(const rg_worker_t *worker);
 
-// Joins the thread of the returned job. Returns what the job returned; rg_error() is the job's.
+// Takes the result of the job, for which it waits. Returns what the job returned; rg_error() is the job's.
 int rg_worker_finish(rg_worker_t *worker);
 
 #endif

@@ -1,4 +1,5 @@
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -105,6 +106,13 @@ static int blocks_signals(void *self, const atomic_int *stop)
     return sigismember(&mask, SIGTERM) ? 0 : rg_fail(RG_EINVAL, "SIGTERM would end up here");
 }
 
+static int note_thread(void *self, const atomic_int *stop)
+{
+    (void)stop;
+    *(pthread_t *)self = pthread_self();
+    return 0;
+}
+
 static int returned(rg_worker_t *worker, int timeout_ms)
 {
     struct pollfd fd = {.fd = rg_worker_fd(worker), .events = POLLIN};
@@ -129,6 +137,24 @@ static void a_finished_job_makes_the_descriptor_readable(void **state)
     }
     rg_worker_destroy(&worker);
     assert_null(worker);
+}
+
+// What a thread has made for itself, as OpenMP's threads, serves all jobs.
+static void all_jobs_run_on_one_thread(void **state)
+{
+    (void)state;
+    rg_worker_t *worker;
+    pthread_t first, next;
+    assert_int_equal(rg_worker_new(&worker), 0);
+    assert_int_equal(rg_worker_start(worker, note_thread, &first), 0);
+    assert_int_equal(rg_worker_finish(worker), 0);
+    assert_false(pthread_equal(first, pthread_self()));
+    for (int round = 0; round < 3; round++) {
+        assert_int_equal(rg_worker_start(worker, note_thread, &next), 0);
+        assert_int_equal(rg_worker_finish(worker), 0);
+        assert_true(pthread_equal(first, next));
+    }
+    rg_worker_destroy(&worker);
 }
 
 static void a_failure_comes_with_its_sentence(void **state)
@@ -196,6 +222,7 @@ int main(void)
         cmocka_unit_test(a_pool_thread_joins),
         cmocka_unit_test(a_pool_of_one_thread_works),
         cmocka_unit_test(a_finished_job_makes_the_descriptor_readable),
+        cmocka_unit_test(all_jobs_run_on_one_thread),
         cmocka_unit_test(a_failure_comes_with_its_sentence),
         cmocka_unit_test(a_second_job_is_refused_while_one_runs),
         cmocka_unit_test(destroying_stops_the_job),
