@@ -25,10 +25,11 @@
 enum { TRAIN_MAX = 1 << 18, SLICE = 1024, SHARED_FROM = 8 };
 
 // FAISS builds an index as a whole: that is due when at least TAIL_MIN rows, and a quarter of the indexed ones,
-// lie behind the index. Lists grow by what lies behind them. At most DEAD_MAX candidates more are asked of
-// FAISS because some of its rows may be dead. Codes of lists order rows nearly as their vectors do; so twice
-// as many candidates and some more hold the nearest ones.
-enum { TAIL_MIN = 4096, TAIL_SHARE = 4, LISTS_TAIL = 16384, DEAD_MAX = 256, LISTS_MARGIN = 32 };
+// lie behind the index. Lists grow by what lies behind them, as soon as these are TAIL_MIN rows: they are searched
+// exactly, which then takes less time than the lists. At most DEAD_MAX candidates more are asked of FAISS because
+// some of its rows may be dead. Codes of lists order rows nearly as their vectors do; so twice as many candidates
+// and some more hold the nearest ones.
+enum { TAIL_MIN = 4096, TAIL_SHARE = 4, DEAD_MAX = 256, LISTS_MARGIN = 32 };
 
 struct rg_index {
     atomic_int owners;
@@ -60,7 +61,7 @@ int rg_index_is_due(const char *factory, size_t rows, size_t indexed)
 {
     const size_t tail = rows - indexed;
     if (rg_index_is_exact(factory, rows)) return 0;
-    if (rg_index_is_lists(factory)) return tail >= (indexed ? LISTS_TAIL : TAIL_MIN);
+    if (rg_index_is_lists(factory)) return tail >= TAIL_MIN;
     return tail >= TAIL_MIN && tail >= indexed / TAIL_SHARE;
 }
 

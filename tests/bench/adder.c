@@ -3,11 +3,17 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/core/alloc.h"
 #include "common/core/clock.h"
 #include "common/core/err.h"
+
+// AT_ONCE: vectors in a request, as an encoder sends them. LOWEST: the adder's priority. As a rule whoever adds is on
+// another machine, and takes no processor from the service and its clients.
+enum { AT_ONCE = 64, LOWEST = 19 };
 
 struct adder {
     adder_plan_t plan;
@@ -22,12 +28,12 @@ struct adder {
 static int add_next(adder_t *adder, rg_link_t *link, double start_ms)
 {
     const adder_plan_t *plan = &adder->plan;
-    float vectors[CLIENT_BATCH * CLIENT_D];
+    float vectors[AT_ONCE * CLIENT_D];
     double early_ms = start_ms + adder->added * 1e3 / plan->rate - rg_clock_ms();
-    plan->draw(plan->self, vectors, plan->first + adder->added, CLIENT_BATCH);
+    plan->draw(plan->self, vectors, plan->first + adder->added, AT_ONCE);
     if (early_ms > 0) nanosleep(&(struct timespec){.tv_nsec = (long)(early_ms * 1e6)}, NULL);
-    int err = client_add(link, vectors, plan->first + adder->added, CLIENT_BATCH);
-    adder->added += CLIENT_BATCH;
+    int err = client_add(link, vectors, plan->first + adder->added, AT_ONCE);
+    adder->added += AT_ONCE;
     return err;
 }
 
@@ -37,9 +43,10 @@ static void *add_steadily(void *data)
     const adder_plan_t *plan = &adder->plan;
     const rg_wire_options_t wire = rg_wire_options(plan->config);
     rg_link_t *link = NULL;
+    setpriority(PRIO_PROCESS, (id_t)gettid(), LOWEST);
     int err = rg_link_new(&link, &wire, "retrieval", plan->config->endpoints.retrieval, NULL);
     const double start_ms = rg_clock_ms();
-    while (!err && !atomic_load(&adder->stop) && plan->first + adder->added + CLIENT_BATCH <= plan->end)
+    while (!err && !atomic_load(&adder->stop) && plan->first + adder->added + AT_ONCE <= plan->end)
         err = add_next(adder, link, start_ms);
     adder->took_s = (rg_clock_ms() - start_ms) / 1e3;
     adder->err = err;

@@ -11,7 +11,7 @@ typedef struct {
     const rg_config_t *config;
     uint32_t first, end; // numbers of the vectors
     double rate;         // vectors per second
-    // Writes vectors first..first+n-1 to out [n,CLIENT_D]; n <= CLIENT_BATCH. On the thread of the adder.
+    // Writes vectors first..first+n-1 to out [n,CLIENT_D]; n <= 64. On the thread of the adder.
     void (*draw)(void *self, float *out, uint32_t first, uint32_t n);
     void *self;
 } adder_plan_t;
