@@ -20,7 +20,10 @@
 #include "common/data/image.h"
 #include "common/wire/search_request.h"
 
-enum { INDEX_TEXT = 12 }; // "0", "1", ...: payload names
+enum {
+    INDEX_TEXT = 12, // "0", "1", ...: payload names
+    BATCH_PIXELS = 1 << 16
+};
 
 static int check_count(size_t n)
 {
@@ -82,11 +85,17 @@ void rg_answer_edit_code(const rg_edits_t *edits, const rg_config_t *config, con
             memcpy(code + (size_t)a * dims, from + (size_t)a * dims, dims * sizeof *code);
 }
 
+int rg_answer_batch(const rg_config_t *config)
+{
+    const int least = 8, most = 64, fit = BATCH_PIXELS / (config->data.img_size * config->data.img_size);
+    return fit < least ? least : fit < most ? fit : most;
+}
+
 // ---- load
 
 static int open_path(rg_inference_t **networks, const rg_config_t *config, const char *path)
 {
-    const rg_inference_spec_t spec = {.stage = RG_STAGE_NONE, .path = path, .batch = RG_ANSWER_BATCH};
+    const rg_inference_spec_t spec = {.stage = RG_STAGE_NONE, .path = path, .batch = rg_answer_batch(config)};
     return rg_inference_open(networks, config, &spec);
 }
 
@@ -233,13 +242,14 @@ static int compute_added(rg_inference_t *networks, const added_images_t *images,
     size_t map = rg_content_size(config), width = (size_t)config->model.embed_dim;
     size_t each = maps ? map : (size_t)rg_code_width(config);
     size_t image = (size_t)config->data.img_size * (size_t)config->data.img_size * 3;
-    float *pixels = rg_alloc(RG_ANSWER_BATCH * image * sizeof *pixels);
-    float *content = rg_alloc(RG_ANSWER_BATCH * map * sizeof *content);
-    float *code = rg_alloc(RG_ANSWER_BATCH * (size_t)rg_code_width(config) * sizeof *code);
+    const size_t batch = (size_t)networks->batch;
+    float *pixels = rg_alloc(batch * image * sizeof *pixels);
+    float *content = rg_alloc(batch * map * sizeof *content);
+    float *code = rg_alloc(batch * (size_t)rg_code_width(config) * sizeof *code);
     int err = 0;
-    for (size_t i = 0; i < images->n && !err; i += RG_ANSWER_BATCH) {
+    for (size_t i = 0; i < images->n && !err; i += batch) {
         size_t left = images->n - i;
-        int n = left < RG_ANSWER_BATCH ? (int)left : RG_ANSWER_BATCH;
+        int n = (int)(left < batch ? left : batch);
         rg_pixels_to_float(images->pixels + i * image, (size_t)n * image, pixels);
         err = rg_inference_encode(networks, content, code, pixels, n);
         if (!err) err = rg_inference_embed(networks, NULL, embeddings + i * width, content, code, n, 0);

@@ -11,8 +11,11 @@
 #include "common/wire/edits.h"
 #include "common/wire/wire.h"
 
-// Images per request, translations per request, and images computed at a time.
-enum { RG_ANSWER_IMAGES_MAX = 128, RG_ANSWER_OUTPUTS_MAX = 2048, RG_ANSWER_BATCH = 16 };
+// Images per request, and translations per request.
+enum { RG_ANSWER_IMAGES_MAX = 128, RG_ANSWER_OUTPUTS_MAX = 2048 };
+
+// Images computed at a time: so many that all threads have work, and so few that their maps stay in the caches.
+int rg_answer_batch(const rg_config_t *config);
 
 // ---- load
 

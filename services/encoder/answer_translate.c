@@ -167,8 +167,9 @@ static int decode_all(translation_t *t, const atomic_int *stop)
     uint8_t *pixels =
         rg_msg_reserve(t->reply, "pixels", RG__V1__DTYPE__U8, 4, (const uint32_t[]){outputs, side, side, 3});
     int err = 0;
-    for (uint32_t i = 0; i < outputs && !err; i += RG_ANSWER_BATCH) {
-        const uint32_t left = outputs - i, count = left < RG_ANSWER_BATCH ? left : RG_ANSWER_BATCH;
+    const uint32_t batch = (uint32_t)t->networks->batch;
+    for (uint32_t i = 0; i < outputs && !err; i += batch) {
+        const uint32_t left = outputs - i, count = left < batch ? left : batch;
         err = atomic_load(stop) ? rg_fail(RG_ESTOPPED, "stopped after %u of %u translations", i, outputs)
                                 : decode_batch(t, i, count, pixels + (size_t)i * side * side * 3);
     }

@@ -14,7 +14,7 @@
 #include "services/encoder/answer.h"
 #include "tests/bench/timing.h"
 
-enum { ROUNDS = 9, BATCH_MAX = 32, CALLS_MAX = 256 };
+enum { ROUNDS = 9, BATCH_MAX = 64, CALLS_MAX = 256 };
 
 // A convolution as the answer called it. Its memory is the tape's, which stays.
 typedef struct {

@@ -4,8 +4,8 @@
 # The JPEGs of FOLDER (without it, 400 procedural faces of CelebA's 178x218 pixels) become one archive, which rg-ctl add-images
 # adds at 32, 64 and 128 px with the networks of configs/faces32.yaml, celeba64.yaml and celeba128.yaml, trained for one iteration.
 # Printed are images per second, and the processor time per image of each process, all threads, beside its limit: for the loader
-# libjpeg-turbo's bare decoding of the same files (tests/bench/loader), for the encoder its convolutions alone, on a batch
-# of 16 (tests/bench/encode). Images per second are at most the reciprocal of the longest time, because the processes overlap
+# libjpeg-turbo's bare decoding of the same files (tests/bench/loader), for the encoder its convolutions alone, for
+# the 64 images of a request (tests/bench/encode). Images per second are at most the reciprocal of the longest time, because the processes overlap
 # where there are cores for it.
 #
 # SIZES="32 64 128" and IMAGES=2000 bound the run; RG_BIN is the folder of the executables.
@@ -66,7 +66,7 @@ for size in ${SIZES:-32 64 128}; do
     read -r real user system <"$work/time"
     declare -A spent=()
     for service in loader encoder retrieval; do spent[$service]=$(per_image "${before[$service]}" "$(busy_ms "$(pid_of $service)")"); done
-    convolutions=$("$bench/encode" "${options[@]}" | awk '$2 == 16 { print $6 }')
+    convolutions=$("$bench/encode" "${options[@]}" | awk '$2 == 64 { print $6 }')
     awk -v size="$size" -v n="$count" -v s="$real" -v ctl="$(echo "$user $system" | awk '{ print 1000 * ($1 + $2) }')" \
         -v l="${spent[loader]}" -v bare="$bare" -v e="${spent[encoder]}" -v c="$convolutions" -v r="${spent[retrieval]}" \
         'BEGIN { printf "| %d | %.0f | %.3f | %.3f | %.3f | %.3f | %.3f | %.2f | %.3f |\n", size, n / s, ctl / n, l, bare, e, c, c / e, r }'

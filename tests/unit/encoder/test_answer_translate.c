@@ -278,7 +278,7 @@ static void check_what_guided(tiny_t *f, int rebuilt)
     assert_int_equal(body->n_neighbours, OUTPUTS * K);
     for (unsigned i = 0; i < body->n_neighbours; i++) {
         const Rg__V1__Neighbour *neighbour = body->neighbours[i];
-        const unsigned number = i + 1 + (rebuilt ? i / (RG_ANSWER_BATCH * K) * RG_ANSWER_BATCH * K : 0);
+        const unsigned number = i + 1 + (rebuilt ? i / (TINY_BATCH * K) * TINY_BATCH * K : 0);
         char name[16];
         snprintf(name, sizeof name, "%u.jpg", number);
         assert_int_equal(neighbour->id.len, number % MISSING ? RG_ID_SIZE : 0);
