@@ -10,10 +10,10 @@
 // A thread that wakes after `open` fell back to 0 waits for the next round, so a late thread costs nothing.
 // The caller's return from rg_thread_pool_run happens after all calls of work, through the lock.
 //
-// How the worker's thread and the loop speak: through `job`, which the loop sets and the thread takes under the lock, and
-// through an eventfd, which the thread writes to when the job has returned, and which a loop polls beside its sockets.
-// The thread stays for the next job: a new one for each would have to make its OpenMP threads anew, and the loop would
-// wait until the system has run the end of the old one.
+// How the worker's thread and the loop speak: through `job`, which the loop sets and the thread takes under the lock,
+// and through an eventfd, which the thread writes to when the job has returned, and which a loop polls beside its
+// sockets. The thread stays for the next job: a new one for each would have to make its OpenMP threads anew, and the
+// loop would wait until the system has run the end of the old one.
 #include "common/core/thread.h"
 
 #include <poll.h>
