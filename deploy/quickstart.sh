@@ -27,6 +27,7 @@ say "services"
 rg-ctl down
 rg-ctl up
 trap 'rg-ctl down' EXIT
+trap 'exit 1' INT TERM # which would end this shell without the line above
 
 # Stages 1 and 2, then the training images into the retrieval set.
 for stage in classifier 1 2; do

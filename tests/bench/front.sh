@@ -9,6 +9,7 @@
 set -eu
 build=${BUILD:-build} work=$(mktemp -d "${TMPDIR:-/tmp}/rg-bench-XXXXXX")
 trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM # which would end this shell without the line above
 [ -x "$build/tests/bench/front" ] || { echo "front: build first, or name the build folder in BUILD" >&2; exit 1; }
 
 plain() { echo "### without encryption" && "$build/tests/bench/front"; }

@@ -12,6 +12,7 @@
 set -eu
 build=${BUILD:-build} work=$(mktemp -d "${TMPDIR:-/tmp}/rg-bench-XXXXXX") service=
 trap '[ -z "$service" ] || kill "$service"; rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM # which would end this shell without the line above
 [ -x "$build/tests/bench/retrieval" ] || { echo "retrieval: build first, or name the build folder in BUILD" >&2; exit 1; }
 export OMP_NUM_THREADS=2 GOMP_SPINCOUNT=2000 # as rg-ctl up sets them
 

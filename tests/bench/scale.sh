@@ -16,6 +16,7 @@ set -eu
 export N="${1:-1000000}" FAISS="${FAISS-IVF1024,SQ8}"
 build=${BUILD:-build} work=$(mktemp -d "${TMPDIR:-/tmp}/rg-scale-XXXXXX") service=
 trap '[ -z "$service" ] || kill "$service"; rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM # which would end this shell without the line above
 [ -x "$build/tests/bench/scale" ] || { echo "scale: build first, or name the build folder in BUILD" >&2; exit 1; }
 export OMP_NUM_THREADS=2 GOMP_SPINCOUNT=2000 # as rg-ctl up sets them
 config=$work/config.yaml
