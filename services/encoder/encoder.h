@@ -33,9 +33,9 @@ typedef struct {
 } rg_encoder_t;
 
 // ---- main.c: the end of a job
-// Ends the process after err if its device has failed: only another one can open the device again, and whoever started
-// this one starts it again. Requests get no answer, so their senders send them again.
-void rg_encoder_exit_if_lost(const rg_encoder_t *self, int err);
+// Ends the process after err if the device of the networks (NULL: none) has failed: only another process can open it
+// again, and whoever started this one starts it again. Requests get no answer, so their senders send them again.
+void rg_encoder_exit_if_lost(const rg_inference_t *networks, int err);
 void rg_encoder_refuse(rg_encoder_t *self, rg_job_t *job, int err); // answers rg_error()
 void rg_encoder_reply(rg_encoder_t *self, rg_job_t *job);           // answers the job's result
 void rg_encoder_count(rg_encoder_t *self, const rg_msg_t *made);    // counts embeddings and translations

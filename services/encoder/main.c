@@ -21,14 +21,14 @@
 
 // ---- the end of a job
 
-void rg_encoder_exit_if_lost(const rg_encoder_t *self, int err)
+void rg_encoder_exit_if_lost(const rg_inference_t *networks, int err)
 {
-    if (rg_inference_is_lost(self->networks) || rg_inference_is_lost(self->fresh)) exit(rg_main_fail(err));
+    if (rg_inference_is_lost(networks)) exit(rg_main_fail(err));
 }
 
 void rg_encoder_refuse(rg_encoder_t *self, rg_job_t *job, int err)
 {
-    rg_encoder_exit_if_lost(self, err);
+    rg_encoder_exit_if_lost(self->networks, err);
     rg_service_refuse(self->service, &job->peer, err);
     rg_jobs_end(&job);
 }

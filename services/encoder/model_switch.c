@@ -44,7 +44,7 @@ static void serve_fresh(rg_encoder_t *self)
 static void end_load(rg_encoder_t *self, int err)
 {
     rg_job_t *job = self->loading;
-    if (err) rg_encoder_exit_if_lost(self, err);
+    if (err) rg_encoder_exit_if_lost(self->fresh ? self->fresh : self->networks, err);
     self->loading = NULL;
     self->loads = 0;
     if (err && !job->request) rg_log(RG_LOG_WARN, "no-model", "error=\"%s\"", rg_error());
