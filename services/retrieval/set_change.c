@@ -2,7 +2,6 @@
 // the transaction and to a copy of the view, commits, and publishes the copy (set.c).
 #include "services/retrieval/set_private.h"
 
-#include <sched.h>
 #include <stdio.h>
 
 #include "common/core/clock.h"
@@ -368,11 +367,9 @@ int rg_set_add(rg_set_t *set, const char *model, const rg_set_item_t *items, siz
     adding.slot = set->state.slot ^ (uint32_t)adding.next;
     err = rg_store_begin_write(set->store, &adding.txn);
     if (!err) err = rg_store_forgotten(adding.txn, &adding.forgotten_us);
-    for (size_t i = 0; i < n && !err; i++) {
+    for (size_t i = 0; i < n && !err; i++)
         err = model ? add_set_item(&adding, &items[i], &outcomes[i])
                     : keep_item(&adding, &items[i], &outcomes[i]);
-        sched_yield(); // to a search, which would wait for the whole batch where there are few processors
-    }
     if (!err && adding.has_changed) err = finish_batch(set, &adding);
     rg_view_destroy(&adding.view);
     rg_store_abort(&adding.txn);
@@ -434,10 +431,7 @@ int rg_set_remove(rg_set_t *set, const uint8_t *ids, size_t n, uint64_t asked_us
     removing_t removing = {
         .set = set, .view = rg_view_copy(set->view), .asked_us = request_time(asked_us, now_us)};
     int err = rg_store_begin_write(set->store, &removing.txn);
-    for (size_t i = 0; i < n && !err; i++) {
-        err = remove_id(&removing, ids + i * RG_ID_SIZE);
-        sched_yield(); // as rg_set_add
-    }
+    for (size_t i = 0; i < n && !err; i++) err = remove_id(&removing, ids + i * RG_ID_SIZE);
     if (!err) err = finish_removal(&removing, now_us);
     if (!err) *removal = removing.done;
     rg_view_destroy(&removing.view);
