@@ -2,6 +2,7 @@
 
 #include <faiss/c_api/index_factory_c.h>
 
+#include "common/nn/linalg.h"
 #include "services/retrieval/exact.h"
 #include "tests/support/test.h"
 #include "tests/unit/retrieval/clouds.h"
@@ -63,8 +64,10 @@ static void other_indexes_stay_as_they_are(void **state)
     }
 }
 
+// One thread builds a graph, because several that build at once make another one each time.
 int main(void)
 {
+    rg_linalg_threads(1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_graph_with_our_distances_finds_what_faiss_finds),
         cmocka_unit_test(other_indexes_stay_as_they_are),
