@@ -177,7 +177,7 @@ static rg__map_t export_decoder(rg_onnx_writer_t *file, const rg_generator_t *ne
 }
 
 typedef struct {
-    int style, concat; // the form of the fusion; neither: there is none
+    int style, concat; // the form of the fusion; both 0: the generator has no fusion
     rg__map_t content, code, own;
 } translation_t;
 

@@ -38,7 +38,8 @@ int rg_ingest_pause(rg_ingest_t *ingest, double seconds);
 // the members of its shards. Borrowed.
 void rg_ingest_follow(rg_ingest_t *ingest, rg_source_t *source);
 
-// What the caller passed over, for the summary at the end, if there is no source; borrowed until then.
+// For a caller without a source: the files that it passed over, which the summary at the end lists. They are borrowed
+// until then.
 void rg_ingest_left_out(rg_ingest_t *ingest, const rg_left_out_t *left_out);
 
 // Work while there is no file to add (rg_idle_fn): sends the request that is being filled if no other one is in

@@ -85,7 +85,8 @@ void rg_answer_edit_code(const rg_edits_t *edits, const rg_config_t *config, con
             memcpy(code + (size_t)a * dims, from + (size_t)a * dims, dims * sizeof *code);
 }
 
-int rg_answer_batch(const rg_config_t *config)
+// Images computed at a time: so many that all threads have work, and so few that their maps stay in the caches.
+static int batch_size(const rg_config_t *config)
 {
     const int least = 8, most = 64, fit = BATCH_PIXELS / (config->data.img_size * config->data.img_size);
     return fit < least ? least : fit < most ? fit : most;
@@ -95,7 +96,7 @@ int rg_answer_batch(const rg_config_t *config)
 
 static int open_path(rg_inference_t **networks, const rg_config_t *config, const char *path)
 {
-    const rg_inference_spec_t spec = {.stage = RG_STAGE_NONE, .path = path, .batch = rg_answer_batch(config)};
+    const rg_inference_spec_t spec = {.stage = RG_STAGE_NONE, .path = path, .batch = batch_size(config)};
     return rg_inference_open(networks, config, &spec);
 }
 

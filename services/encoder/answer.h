@@ -14,9 +14,6 @@
 // Images per request, and translations per request.
 enum { RG_ANSWER_IMAGES_MAX = 128, RG_ANSWER_OUTPUTS_MAX = 2048 };
 
-// Images computed at a time: so many that all threads have work, and so few that their maps stay in the caches.
-int rg_answer_batch(const rg_config_t *config);
-
 // ---- load
 
 // LoadRequest -> *networks and LoadReply. NULL: load the newest at the start of an encoder; if that one is
