@@ -96,6 +96,7 @@ static const column_t by_mode_columns[] = {{NULL, RG_MEASURE_LATENT, "latent", "
                                            {NULL, RG_MEASURE_REAL, "bound*", "", 10},
                                            {NULL, RG_MEASURE_LATENT_RANDOM, "latent", "random**", 11},
                                            {NULL, RG_MEASURE_REFERENCE_RANDOM, "reference", "random**", 11},
+                                           {NULL, RG_MEASURE_EXEMPLAR, "exem-", "plars***", 10},
                                            {0}};
 
 static const column_t value_columns[] = {{NULL, RG_MEASURE_NO_MODE, "value", "", 11}, {0}};
@@ -173,6 +174,9 @@ static void print_notes(const table_t *table)
         printf("\n*  real images, one half against the other: the floor of frechet and kid (less\n"
                "   is better), else the ceiling. Of few images a half is far from the other.\n");
     if (table->used[3] || table->used[4]) printf("** with random neighbours instead of the retrieved ones\n");
+    if (table->used[5])
+        printf("*** real images with the wanted labels, taken for the translations: what editing can\n"
+               "   hope for. They are other people: identity is that of two people.\n");
 }
 
 // ---- how it was measured

@@ -18,6 +18,9 @@
 //                 translation; identity_reconstruction of source and reconstruction, which is the highest
 //                 that this model reaches, and identity_real of two different real images, the lowest
 //               - reconstruction_l1_255 in grey levels
+//               - MODE exemplar has the measures of reference, of the references themselves: annotated training
+//                 images with all wanted labels. Sources keep their other labels when they become a DOMAIN, so
+//                 translations cannot come as close to it as frechet_floor says; exemplars show how close
 //               What real images reach:
 //               - ceiling_accuracy[.DOMAIN], untouched_ceiling_accuracy, untranslated_baseline[.DOMAIN]
 //               - one half of them, images_bounds[.DOMAIN], against the other half, each [.DOMAIN]:

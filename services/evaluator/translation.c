@@ -4,6 +4,9 @@
 //   latent     the code is drawn from the wanted component of the Gaussian mixture
 //   reference  the code is that of a real image that shows what is wanted
 //
+// The references are measured too, as if they were the translations (exemplar): the distances that real images
+// with the wanted labels have are what a translation can hope for.
+//
 // A model with the fusion layers translates once more in each mode, with random neighbours in place of the
 // retrieved ones. If the numbers stay the same and the pixels do not change, the generator ignores what was
 // retrieved.
@@ -43,6 +46,7 @@ typedef struct {
     float *face;         // [batch,d] embeddings of the faces; NULL: identity is not measured
     // of the whole evaluation
     translated_t translated[MODES], random[MODES]; // with the retrieved neighbours, with random ones
+    translated_t exemplar;                         // the references themselves
     double change[MODES];                          // mean |difference| of the two, summed over images
     double reconstruction;                         // mean |x - G(c,z)|, summed over images
     double identity_reconstruction;                // cosine of x and G(c,z), summed over images
@@ -73,6 +77,7 @@ static void translation_init(translation_t *self, rg_evaluation_t *evaluation)
     };
     rg_evaluation_batch_init(&self->batch, evaluation, config->evaluation.batch);
     rg_features_init(&self->real, evaluation->n_images, extractor->d, extractor->classes);
+    rg_features_init(&self->exemplar.features, evaluation->n_images, extractor->d, extractor->classes);
     for (int m = 0; m < MODES; m++) {
         rg_features_init(&self->translated[m].features, evaluation->n_images, extractor->d,
                          extractor->classes);
@@ -90,6 +95,7 @@ static void translation_fini(translation_t *self)
         rg_features_fini(&self->random[m].features);
     }
     rg_features_fini(&self->real);
+    rg_features_fini(&self->exemplar.features);
     rg_real_predictions_fini(&self->predictions);
     rg_evaluation_batch_fini(&self->batch);
     free(self->target);
@@ -207,6 +213,7 @@ static int translate_reference(translation_t *self, int n)
     int kept = keep_referenced(self, references, n), err = 0;
     if (kept) {
         err = rg_evaluation_load(evaluation, batch->image, references, kept);
+        if (!err) err = measure_translated(self, &self->exemplar, batch->image, kept);
         if (!err) err = rg_inference_encode(evaluation->inference, NULL, batch->code, batch->image, kept);
         for (size_t i = 0; i < (size_t)kept && !err; i++)
             rg_evaluation_keep(evaluation, batch->code + i * width, batch->own + i * width, &self->target[i]);
@@ -306,6 +313,7 @@ static int report_all(const translation_t *self, rg_report_t *report)
     rg_report_number(report, GREY_LEVELS * self->reconstruction / self->evaluation->n_images,
                      "reconstruction_l1_255");
     report_identity_bounds(self, report);
+    if (!err) err = report_mode(self, &self->exemplar, "exemplar", report);
     return err ? err : report_bounds(self, report);
 }
 

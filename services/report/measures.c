@@ -10,8 +10,9 @@
 
 #include "common/report/evaluation_report.h"
 
-const char *const rg_measure_modes[RG_MEASURE_MODES] = {"latent", "reference", "latent, random neighbours",
-                                                        "reference, random neighbours", "real images"};
+const char *const rg_measure_modes[RG_MEASURE_MODES] = {
+    "latent",    "reference",  "latent, random neighbours", "reference, random neighbours",
+    "exemplars", "real images"};
 
 // ---- names
 
@@ -23,6 +24,7 @@ static const struct {
                 {"_reference_random", RG_MEASURE_REFERENCE_RANDOM},
                 {"_latent", RG_MEASURE_LATENT},
                 {"_reference", RG_MEASURE_REFERENCE},
+                {"_exemplar", RG_MEASURE_EXEMPLAR},
                 {"_floor", RG_MEASURE_REAL},
                 {"_ceiling", RG_MEASURE_REAL},
                 {"_bounds", RG_MEASURE_REAL},

@@ -11,13 +11,14 @@
 #include "common/report/document.h"
 
 // Which images: translations with sampled codes (latent) or with the codes of other images (reference),
-// both also with random neighbours instead of the retrieved ones; or real images, whose measures are the
-// bounds.
+// both also with random neighbours instead of the retrieved ones; exemplars, which are real images with the
+// wanted labels in place of translations; or real images, whose measures are the bounds.
 enum rg_measure_mode {
     RG_MEASURE_LATENT,
     RG_MEASURE_REFERENCE,
     RG_MEASURE_LATENT_RANDOM,
     RG_MEASURE_REFERENCE_RANDOM,
+    RG_MEASURE_EXEMPLAR,
     RG_MEASURE_REAL,
     RG_MEASURE_MODES,
     RG_MEASURE_NO_MODE = RG_MEASURE_MODES

@@ -10,6 +10,7 @@
 
 // ---- cells of all tables
 
+const char rg__exemplars[] = "exemplars: real images with the wanted labels";
 const char *const rg__modes[RG__MODES] = {"latent", "reference"};
 
 const char *const rg__spaces[RG__SPACES][2] = {{"R untrained", "untrained"},

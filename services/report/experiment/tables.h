@@ -22,6 +22,9 @@ enum { RG__WHOLE = 0 }; // position of the only fraction of annotation in tables
 extern const char *const rg__spaces[RG__SPACES][2];
 extern const char *const rg__modes[RG__MODES]; // "latent", "reference"
 
+// The row of the exemplars, for people: the references of the translations, as if they were the translations.
+extern const char rg__exemplars[];
+
 // "p10.trained.average"; and "frechet_latent" from "frechet_%s".
 const char *rg__precision_key(char out[RG__KEY], int k, const char *space, const char *what);
 const char *rg__mode_key(char out[RG__KEY], const char *pattern, const char *mode);

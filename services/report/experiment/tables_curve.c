@@ -55,6 +55,20 @@ static void put_point(rg_table_t *table, const rg_results_t *results, int row, i
                        2);
 }
 
+// All rows of a seed are measured with the same references.
+static void put_exemplars(rg_table_t *table, const rg_results_t *results)
+{
+    char key[RG__KEY];
+    rg_table_cell(table, "%s", rg__exemplars);
+    for (int i = 0; i < COUNT(POINTS); i++)
+        rg__put_mean(
+            table,
+            rg_results_mean(results, (rg_result_key_t){RG_PLAN_BASE, RG__WHOLE, RG_STAGE_1,
+                                                       rg__mode_key(key, POINTS[i].key, "exemplar")}),
+            POINTS[i].decimals);
+    rg_table_cell(table, "–");
+}
+
 static void put_points(rg_document_t *document, const rg_results_t *results, const char *mode)
 {
     const rg_plan_t *plan = results->plan;
@@ -68,6 +82,7 @@ static void put_points(rg_document_t *document, const rg_results_t *results, con
     for (int row = 0; row < plan->n_rows; row++)
         for (int weight = 0; weight < plan->n_weights; weight++)
             put_point(&table, results, row, weight, mode);
+    put_exemplars(&table, results);
     rg_document_table(
         document, &table,
         "Every model at every weight: mean and standard deviation over seeds. Last column: the swap "

@@ -92,6 +92,8 @@ static void put_mode(rg_document_t *document, const rg_results_t *results, int a
         rg_table_cell(&table, "%s", plan->row[row].title);
         put_measures(&table, results, (rg_result_key_t){row, annotated, RG_STAGE_3, NULL}, mode);
     }
+    rg_table_cell(&table, "%s", rg__exemplars);
+    put_measures(&table, results, (rg_result_key_t){RG_PLAN_BASE, annotated, RG_STAGE_1, NULL}, "exemplar");
     put_real(&table, results, annotated);
     rg_document_table(document, &table, "Mean and standard deviation over seeds.");
 }

@@ -69,6 +69,17 @@ static void says_which_images_the_judge_learned_from(void **state)
     fixture_save_classifier();
 }
 
+// Exemplars are real images, whatever the generator makes: nearer to the real ones than the translations of an
+// untrained one. They are other faces.
+static void check_exemplars(const json_t *report)
+{
+    double distance = report_number(report, "frechet_exemplar");
+    assert_true(distance > 0 && distance < report_number(report, "frechet_latent"));
+    assert_near(report_number(report, "wanted_accuracy_exemplar"), report_number(report, "ceiling_accuracy"),
+                1e-9);
+    assert_true(report_number(report, "identity_exemplar") < 1);
+}
+
 static void check_translation(const json_t *report, const char *const *modes, int n)
 {
     for (int m = 0; m < n; m++) {
@@ -94,6 +105,7 @@ static void check_translation(const json_t *report, const char *const *modes, in
     assert_true(report_number(report, "reconstruction_l1_255") > 1);
     assert_true(report_number(report, "frechet_latent") > report_number(report, "frechet_floor"));
     assert_int_equal(report_number(report, "images_reference"), FIXTURE_FACES / 10);
+    check_exemplars(report);
     assert_int_equal(report_number(report, "images_bounds"), FIXTURE_FACES / 20);
 }
 

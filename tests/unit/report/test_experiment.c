@@ -204,6 +204,10 @@ static void test_models_are_compared_at_equal_accuracy(void **state)
     for (int i = 0; i < plan.n; i++) {
         results.report[i] = json_object();
         if (plan.run[i].row >= 0) fill_curve_report(&results.report[i], &plan.run[i], plan.run[i].row);
+        if (plan.run[i].row == RG_PLAN_BASE)
+            json_object_set_new(results.report[i], "stage1",
+                                json_pack("{s:f, s:f}", "wanted_accuracy_exemplar", 0.75,
+                                          "frechet_exemplar.Male", 4.0 + plan.run[i].seed));
     }
     rg_document_t *document;
     rg_document_new(&document, "curve");
@@ -220,6 +224,12 @@ static void test_models_are_compared_at_equal_accuracy(void **state)
     assert_non_null(strstr((char *)csv, "lowest common accuracy\",0.550 ± 0.000"));
     assert_non_null(strstr(
         (char *)csv, "RG-UNIT minus RG-UNIT, random neighbours, highest common accuracy\",–,–,–,–,–,0 of 2"));
+    free(csv);
+    free(path);
+    path = rg_format("%s/points-latent.csv", (char *)*state);
+    assert_ok(rg_file_read(path, 1 << 16, &csv, &size));
+    assert_non_null(
+        strstr((char *)csv, "exemplars: real images with the wanted labels,0.750 ± 0.000,–,9.50 ± 0.71,"));
     free(csv);
     free(path);
     path = rg_format("%s/curve-frechet-latent.svg", (char *)*state);

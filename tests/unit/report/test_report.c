@@ -125,6 +125,7 @@ static void names_of_measures_are_parsed(void **state)
     check_measure("frechet_latent", "frechet", RG_MEASURE_LATENT, "");
     check_measure("kid_spread_reference.not_Male", "kid_spread", RG_MEASURE_REFERENCE, "not_Male");
     check_measure("frechet_latent_random", "frechet", RG_MEASURE_LATENT_RANDOM, "");
+    check_measure("frechet_exemplar.Young", "frechet", RG_MEASURE_EXEMPLAR, "Young");
     check_measure("precision_ceiling.Young", "precision", RG_MEASURE_REAL, "Young");
     check_measure("ceiling_accuracy", "ceiling_accuracy", RG_MEASURE_NO_MODE, "");
     check_measure("p10.trained.average", "p10.trained", RG_MEASURE_NO_MODE, "average");
