@@ -130,6 +130,7 @@ typedef struct {
 // inference: the networks of the encoder and of the evaluator.
 typedef struct {
     char device[RG_CONFIG_TEXT]; // as rg_config_t's
+    int precision;               // enum rg_precision
 } rg_inference_config_t;
 
 // evaluation: what is measured, and on which images.

@@ -36,6 +36,8 @@ static const rg__row_t general[] = {
          "of training: cpu; gpu, the first GPU with an OpenCL driver; gpu:N, device N of rg-ctl device; or "
          "auto, the fastest by rg-ctl device --bench, else cpu"),
     TEXT(inference.device, "cpu", "of the encoder and of the evaluator, as device"),
+    CHOICE(inference.precision, f32, CHOICES("f32", "bf16"),
+           "of the encoder and of the evaluator, as precision"),
     CHOICE(
         precision, f32, CHOICES("f32", "bf16"),
         "training: bf16 rounds the inputs of convolutions where that is faster; weights and sums stay f32"),

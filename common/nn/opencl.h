@@ -39,9 +39,9 @@ int rg_device_fastest(const rg_config_t *config);
 
 // ---- the backend of a configuration
 
-// The backend that the keys `device` and `precision` ask for, and the one that `inference.device` asks for, which
-// computes in f32: the CPU's, or that of a device, whose kernels are kept in RUN/opencl. RG_ECONFIG if there is no such
-// device, or it does not have the precision.
+// The backend that the keys `device` and `precision` ask for, and the one that `inference.device` and
+// `inference.precision` ask for: the CPU's, or that of a device, whose kernels are kept in RUN/opencl. RG_ECONFIG if
+// there is no such device, or it does not have the precision. RG_EVERSION if this processor does not have it.
 int rg_training_backend_new(rg_backend_t **backend, const rg_config_t *config);
 int rg_inference_backend_new(rg_backend_t **backend, const rg_config_t *config);
 

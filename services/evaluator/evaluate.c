@@ -93,6 +93,9 @@ static int describe_protocol(rg_evaluation_t *self, enum rg_stage stage, rg_repo
     rg_report_text(report, "images_hash", "%016" PRIx64, self->images_hash);
     rg_report_integer(report, "img_size", (uint64_t)config->data.img_size);
     rg_report_integer(report, "crop", (uint64_t)config->data.crop);
+    if (config->inference.precision == RG_PRECISION_BF16)
+        rg_report_text(report, "inference_precision",
+                       "bf16"); // f32 is not said: reports were made before the key
     rg_report_text(report, "resize", "antialiased-bilinear");
     rg_report_integer(report, "k", (uint64_t)(fuses ? config->model.k : config->evaluation.k));
     rg_report_integer(report, "outputs", (uint64_t)config->evaluation.outputs);

@@ -50,5 +50,5 @@ int rg_training_backend_new(rg_backend_t **backend, const rg_config_t *config)
 
 int rg_inference_backend_new(rg_backend_t **backend, const rg_config_t *config)
 {
-    return open_backend(backend, config, config->inference.device, RG_PRECISION_F32);
+    return open_backend(backend, config, config->inference.device, config->inference.precision);
 }

@@ -1,3 +1,5 @@
+#include <math.h>
+
 #include "tests/unit/model/tiny.h"
 
 static const rg_checkpoint_info_t *load(tiny_t *f, const char *path)
@@ -118,6 +120,40 @@ static void batches_compute_what_the_networks_do(void **state)
         assert_in_range(got->translated[i] + 1, want->translated[i], want->translated[i] + 2);
     free(want);
     free(got);
+}
+
+// bf16 keeps 8 bits of each factor. Embeddings have the length 1, so their product is their cosine.
+static void bf16_computes_nearly_the_same(void **state)
+{
+    tiny_t *f = *state;
+    direct_t *exact = rg_alloc(sizeof *exact), *rounded = rg_alloc(sizeof *rounded);
+    double change = 0;
+    tiny_save_stage2(f);
+    for (int bf16 = 0; bf16 < 2; bf16++) {
+        direct_t *out = bf16 ? rounded : exact;
+        f->config.inference.precision = bf16 ? RG_PRECISION_BF16 : RG_PRECISION_F32;
+        int err = tiny_load(f, "");
+        if (bf16 && err == RG_EVERSION) { // this processor, or its library, has no bf16
+            free(exact);
+            free(rounded);
+            skip();
+        }
+        assert_ok(err);
+        assert_ok(rg_inference_encode(f->networks, out->content, out->code, f->values, TINY_IMAGES));
+        assert_ok(
+            rg_inference_embed(f->networks, NULL, out->embeddings, out->content, out->code, TINY_IMAGES, 0));
+    }
+    for (int i = 0; i < TINY_IMAGES; i++) {
+        double cosine = 0;
+        for (int j = i * D; j < (i + 1) * D; j++) {
+            cosine += (double)rounded->embeddings[j] * (double)exact->embeddings[j];
+            change += fabs((double)(rounded->embeddings[j] - exact->embeddings[j]));
+        }
+        assert_true(cosine > .98);
+    }
+    assert_true(change > 0);
+    free(exact);
+    free(rounded);
 }
 
 // With model.detail a translation is G(c,z') + x - G(c,z), so that x stays as it is where the code does not change.
@@ -288,6 +324,7 @@ int main(void)
         TEST(the_newest_usable_stage_is_loaded),
         TEST(what_is_not_trained_is_said),
         TEST(batches_compute_what_the_networks_do),
+        TEST(bf16_computes_nearly_the_same),
         TEST(detail_is_what_the_reconstruction_lacks),
         TEST(averaged_weights_are_used),
         TEST(stage_3_decodes_with_neighbours),
