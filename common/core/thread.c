@@ -18,6 +18,7 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 #include "common/core/alloc.h"
+#include "common/core/clock.h"
 #include "common/core/err.h"
 
 // Starts a thread with all signals blocked. RG_ELIMIT.
@@ -249,4 +251,18 @@ int rg_worker_finish(rg_worker_t *worker)
     rg_failure_t failure = worker->failure;
     pthread_mutex_unlock(&worker->lock);
     return rg_failure_raise(&failure);
+}
+
+// ---- giving way
+
+void rg_give_way(rg_courtesy_t *courtesy)
+{
+    const double most_ms = 10, now_ms = rg_clock_ms(),
+                 credit_ms = courtesy->credit_ms + (now_ms - courtesy->at_ms) / 4;
+    courtesy->at_ms = now_ms;
+    courtesy->credit_ms = credit_ms < most_ms ? credit_ms : most_ms;
+    if (credit_ms <= 0) return;
+    sched_yield();
+    courtesy->at_ms = rg_clock_ms();
+    courtesy->credit_ms -= courtesy->at_ms - now_ms;
 }

@@ -1,5 +1,6 @@
-// Threads: a pool that shares one short piece of work, and a worker that runs one long job beside a loop.
-// Both block all signals in their threads: the signals of a process are handled by its main thread.
+// Threads: a pool that shares one short piece of work; a worker that runs one long job beside a loop; and how a long
+// job gives way to others. Pool and worker block all signals in their threads: the signals of a process are handled
+// by its main thread.
 #ifndef RG_CORE_THREAD_H
 #define RG_CORE_THREAD_H
 
@@ -45,5 +46,16 @@ int rg_worker_fd(const rg_worker_t *worker);
 
 // Takes the result of the job, for which it waits. Returns what the job returned; rg_error() is the job's.
 int rg_worker_finish(rg_worker_t *worker);
+
+// ---- giving way
+
+// A job that is cut into steps gives its core to threads that wait for one, as long as this takes less than a
+// quarter of its time: beside threads that never sleep it keeps three quarters of its speed.
+typedef struct {
+    double at_ms, credit_ms; // the last step; how long others may have the core from now on
+} rg_courtesy_t;
+
+// Call it after each step, which should take some microseconds. courtesy: zeroed before the first step.
+void rg_give_way(rg_courtesy_t *courtesy);
 
 #endif

@@ -367,9 +367,11 @@ int rg_set_add(rg_set_t *set, const char *model, const rg_set_item_t *items, siz
     adding.slot = set->state.slot ^ (uint32_t)adding.next;
     err = rg_store_begin_write(set->store, &adding.txn);
     if (!err) err = rg_store_forgotten(adding.txn, &adding.forgotten_us);
-    for (size_t i = 0; i < n && !err; i++)
+    for (size_t i = 0; i < n && !err; i++) {
         err = model ? add_set_item(&adding, &items[i], &outcomes[i])
                     : keep_item(&adding, &items[i], &outcomes[i]);
+        rg_give_way(&set->courtesy);
+    }
     if (!err && adding.has_changed) err = finish_batch(set, &adding);
     rg_view_destroy(&adding.view);
     rg_store_abort(&adding.txn);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "common/core/log.h"
+#include "common/core/thread.h"
 #include "services/retrieval/set.h"
 #include "services/retrieval/snapshot.h"
 
@@ -37,6 +38,7 @@ struct rg_set {
     size_t map_bytes; // largest size of the store
     rg__next_t next;
     uint64_t tombstones_swept; // how many were left by the last sweep (set_change.c)
+    rg_courtesy_t courtesy;    // of additions towards searches
 };
 
 // Returns the published view with one more owner. Call rg_view_destroy in the end.

@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "common/core/err.h"
 #include "common/core/thread.h"
@@ -215,6 +216,39 @@ static void jobs_run_with_signals_blocked(void **state)
     rg_worker_destroy(&worker);
 }
 
+// ---- giving way
+
+// Stands for the system's: whoever waits for the core has it for so long.
+static int yields, yield_ms;
+int sched_yield(void)
+{
+    const struct timespec pause = {.tv_nsec = yield_ms * 1000000L};
+    yields++;
+    return yield_ms ? nanosleep(&pause, NULL) : 0;
+}
+
+static int yields_of(rg_courtesy_t *courtesy, int steps)
+{
+    yields = 0;
+    for (int i = 0; i < steps; i++) rg_give_way(courtesy);
+    return yields;
+}
+
+// Nobody waits: each step offers the core. Somebody does and never sleeps: the courtesy is soon used up, and does
+// not come back while nothing is done.
+static void a_job_gives_way_as_long_as_that_is_cheap(void **state)
+{
+    rg_courtesy_t courtesy = {0};
+    (void)state;
+    yield_ms = 0;
+    assert_int_equal(yields_of(&courtesy, 100), 100);
+    yield_ms = 5;
+    assert_in_range(yields_of(&courtesy, 100), 1, 50); // 2, or more on a machine that takes 20 ms for a step
+    yield_ms = 0;
+    courtesy.credit_ms = -1e6;
+    assert_int_equal(yields_of(&courtesy, 100), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +261,7 @@ int main(void)
         cmocka_unit_test(a_second_job_is_refused_while_one_runs),
         cmocka_unit_test(destroying_stops_the_job),
         cmocka_unit_test(jobs_run_with_signals_blocked),
+        cmocka_unit_test(a_job_gives_way_as_long_as_that_is_cheap),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
