@@ -433,7 +433,10 @@ int rg_set_remove(rg_set_t *set, const uint8_t *ids, size_t n, uint64_t asked_us
     removing_t removing = {
         .set = set, .view = rg_view_copy(set->view), .asked_us = request_time(asked_us, now_us)};
     int err = rg_store_begin_write(set->store, &removing.txn);
-    for (size_t i = 0; i < n && !err; i++) err = remove_id(&removing, ids + i * RG_ID_SIZE);
+    for (size_t i = 0; i < n && !err; i++) {
+        err = remove_id(&removing, ids + i * RG_ID_SIZE);
+        rg_give_way(&set->courtesy);
+    }
     if (!err) err = finish_removal(&removing, now_us);
     if (!err) *removal = removing.done;
     rg_view_destroy(&removing.view);

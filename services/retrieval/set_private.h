@@ -38,7 +38,7 @@ struct rg_set {
     size_t map_bytes; // largest size of the store
     rg__next_t next;
     uint64_t tombstones_swept; // how many were left by the last sweep (set_change.c)
-    rg_courtesy_t courtesy;    // of additions towards searches
+    rg_courtesy_t courtesy;    // of additions and removals towards searches
 };
 
 // Returns the published view with one more owner. Call rg_view_destroy in the end.
