@@ -120,9 +120,20 @@ static void export_embedder(rg_onnx_writer_t *file, const rg_model_t *model)
 
 // ---- the fusion
 
-// guided_code: where the wanted code differs from the source's own, the mean of the neighbours' codes that are
-// not all zeros.
-static rg__map_t guided_code(rg_onnx_writer_t *file, rg__map_t code, rg__map_t own)
+// What the numbers of each attribute of a code differ from their mean.
+static const char *write_differences(rg_onnx_writer_t *file, const rg_fusion_t *net, const char *code)
+{
+    const char *rows =
+                   NODE("Reshape", code, rg_onnx_write_ints(file, 3, INTS(0, net->attributes, net->dims))),
+               *mean = NODE("ReduceMean", rows);
+    rg_onnx_write_list(file, "axes", 1, INTS(2));
+    return NODE("Reshape", NODE("Sub", rows, mean),
+                rg_onnx_write_ints(file, 2, INTS(0, net->attributes * net->dims)));
+}
+
+// guided_code: where the wanted code differs from the source's own, the code of the neighbours that are not all zeros
+// (generator.h).
+static rg__map_t guided_code(rg_onnx_writer_t *file, const rg_fusion_t *net, rg__map_t code, rg__map_t own)
 {
     const char *zero = rg_onnx_write_number(file, 0, 0), *one = rg_onnx_write_number(file, 0, 1),
                *second = rg_onnx_write_ints(file, 1, INTS(1));
@@ -137,9 +148,10 @@ static rg__map_t guided_code(rg_onnx_writer_t *file, rg__map_t code, rg__map_t o
     const char *count = NODE("ReduceSum", there, second), *sum = NODE("ReduceSum", codes, second);
     rg_onnx_write_int(file, "keepdims", 0);
     const char *mean = NODE("Div", sum, NODE("Max", count, one)),
+               *guided = NODE("Add", mean, write_differences(file, net, code.name)),
                *changes = NODE("Not", NODE("Equal", code.name, own.name)),
                *guides = NODE("And", changes, NODE("Greater", count, zero));
-    code.name = rg_onnx_write_rename(file, NODE("Where", guides, mean, code.name), "guided_code");
+    code.name = rg_onnx_write_rename(file, NODE("Where", guides, guided, code.name), "guided_code");
     return code;
 }
 
@@ -205,7 +217,7 @@ static void export_generator(rg_onnx_writer_t *file, const rg_model_t *model)
     if (from.style || detail)
         from.own = code_input(file, model, "own", "the source's code, by attribute.onnx");
     rg__map_t content = from.content, code = from.code;
-    if (from.style) code = guided_code(file, code, from.own);
+    if (from.style) code = guided_code(file, &model->fusion, code, from.own);
     if (from.concat)
         content = joined_content(file, &model->fusion, content, "neighbours", "neighbour_channels");
     rg__map_t y = export_decoder(file, &model->generator, content, code);

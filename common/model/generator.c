@@ -64,7 +64,10 @@ void rg_fusion_features(const rg_config_t *config, int shape[3])
 void rg_fusion_declare(rg_fusion_t *net, rg_params_t *set, const rg_config_t *config)
 {
     int c = rg_content_channels(config);
-    *net = (rg_fusion_t){.form = (enum rg_fusion_form)config->model.fusion, .k = config->model.k};
+    *net = (rg_fusion_t){.form = (enum rg_fusion_form)config->model.fusion,
+                         .k = config->model.k,
+                         .attributes = config->data.attributes.count,
+                         .dims = config->model.attr_dims};
     if (net->form == RG_FUSION_STYLE) return; // it has no parameters
     net->neighbours =
         rg_layer_conv(set, "neighbours",
@@ -121,23 +124,39 @@ static int mean_code(float *mean, const float *codes, int k, int c)
     return count > 0;
 }
 
-// The wanted code, with the neighbours' mean in the dimensions that shall change.
+// Adds to means [rows,Z] what the numbers of each attribute of code [n,1,1,Z] differ from their mean: a product with the
+// matrix that takes the mean of a vector away from it.
+static void add_differences(rg_tape_t *tape, const rg_fusion_t *net, float *means, const rg_tensor_t *code,
+                            int rows)
+{
+    rg_backend_t *backend = rg_tape_backend(tape);
+    const int d = net->dims;
+    const size_t size = (size_t)d * (size_t)d * sizeof(float);
+    float *centre = rg_tape_alloc(tape, size);
+    for (int i = 0; i < d * d; i++) centre[i] = (float)(i / d == i % d) - 1 / (float)d;
+    backend->gemm(backend, 0, 0, rows * net->attributes, d, d, 1, code->data,
+                  rg_tape_upload(tape, centre, size), 1, means);
+}
+
+// The wanted code, with that of the neighbours (generator.h) in the dimensions that shall change.
 static rg_tensor_t *guided_code(rg_tape_t *tape, const rg_fusion_t *net, const rg_tensor_t *code,
                                 const rg_tensor_t *own, const rg_tensor_t *found)
 {
     rg_backend_t *backend = rg_tape_backend(tape);
     size_t c = (size_t)code->c, size = rg_tensor_size(code);
-    rg_tensor_t *guided = rg_tape_tensor(tape, code->n, 1, 1, code->c);
-    float *means = rg_tape_alloc(tape, size * sizeof *means);
+    rg_tensor_t *guided = rg_tape_tensor(tape, code->n, 1, 1, code->c),
+                *means = rg_tape_tensor(tape, code->n, 1, 1, code->c);
     unsigned char *known = rg_tape_alloc(tape, size);
     assert(!code->needs_grad);
-    memset(means, 0, size * sizeof *means);
+    memset(means->data, 0, size * sizeof(float));
     memset(known, 0, size);
     for (size_t row = 0; row < (size_t)found->n; row++)
-        if (mean_code(means + row * c, found->data + row * (size_t)found->c, net->k, code->c))
+        if (mean_code(means->data + row * c, found->data + row * (size_t)found->c, net->k, code->c))
             memset(known + row * c, 1, c);
+    rg_tape_push(tape, means->data, size);
+    add_differences(tape, net, means->data, code, found->n);
     backend->replace_changed(backend, guided->data, rg_tape_upload(tape, known, size), code->data, own->data,
-                             rg_tape_upload(tape, means, size * sizeof *means), size);
+                             means->data, size);
     return guided;
 }
 

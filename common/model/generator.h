@@ -27,15 +27,17 @@ rg_tensor_t *rg_generate(rg_tape_t *tape, const rg_generator_t *net, rg_tensor_t
 // [1,1,A*Z] or E_c's map [S/4,S/4,4*gf]. model.fusion chooses between two forms:
 //
 //   style   ours: the neighbours' codes, z_j = E_a(x_j), say how the wanted attributes look on real images. In
-//           the dimensions that shall change, G is given mean_j z_j in place of the wanted code. Where nothing
-//           shall change, no neighbours are needed.
+//           the dimensions that shall change, G is given mean_j z_j + (z' - m(z')) in place of the wanted code
+//           z', where m is the mean over the dimensions of each attribute. So neighbours say what the attribute
+//           looks like, and z' in which way this translation differs from others: drawn codes give as many
+//           translations as without neighbours. Where nothing shall change, no neighbours are needed.
 //   concat  the paper's (rg-unit section 3): the neighbours' content maps, concatenated by channel, conv 3x3 to
 //           C; joined with the source's content, conv 3x3 to C.
 enum rg_fusion_form { RG_FUSION_STYLE, RG_FUSION_CONCAT }; // key model.fusion
 
 typedef struct {
     enum rg_fusion_form form;
-    int k;
+    int k, attributes, dims;    // neighbours; of a code
     rg_conv_t neighbours, join; // of concat
 } rg_fusion_t;
 

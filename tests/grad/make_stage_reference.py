@@ -116,7 +116,9 @@ class Translation:
         with torch.no_grad():
             found = self.memory.find(self.nets.embedder(content, code))
         if self.memory.codes:
-            return content, torch.where(code == own, own, found.reshape(N, K, CODE).mean(1))
+            rows = code.reshape(N, ATTRS, DIMS)
+            differences = (rows - rows.mean(2, keepdim=True)).flatten(1)
+            return content, torch.where(code == own, own, found.reshape(N, K, CODE).mean(1) + differences)
         return self.nets.fusion(content, found), code
 
     def iterate(self, i):

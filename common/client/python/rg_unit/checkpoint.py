@@ -114,7 +114,7 @@ class Checkpoint:
             raise Error(Code.ESHAPE, f"features has the shape {list(found.shape)}, needed is {list(shape)}")
         neighbours = torch.from_numpy(found).to(code)
         if self.fusion is None:
-            return content, networks.guided_code(code, own, neighbours.flatten(2))
+            return content, networks.guided_code(code, own, neighbours.flatten(2), int(self.settings["model"]["attr_dims"]))
         return self.fusion(content, neighbours.permute(0, 1, 4, 2, 3).flatten(1, 2)), code
 
 

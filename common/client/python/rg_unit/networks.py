@@ -173,9 +173,12 @@ class Fusion(nn.Module):
         return self.join(torch.cat([content, self.neighbours(neighbours)], 1))
 
 
-def guided_code(code: Tensor, own: Tensor, neighbours: Tensor) -> Tensor:
-    """model.fusion: style. The wanted code [N,A*Z] with the mean of the neighbours' codes [N,k,A*Z] where it differs from the
-    source's own [N,A*Z]. A neighbour of zeros is missing; where all are missing the wanted code stays."""
+def guided_code(code: Tensor, own: Tensor, neighbours: Tensor, attr_dims: int) -> Tensor:
+    """model.fusion: style. Where the wanted code [N,A*Z] differs from the source's own [N,A*Z], the mean of the neighbours' codes
+    [N,k,A*Z], plus what the Z numbers of each attribute of the wanted code differ from their mean. A neighbour of zeros is
+    missing; where all are missing the wanted code stays."""
     count = (neighbours != 0).any(2).sum(1, keepdim=True)
     mean = neighbours.sum(1) / count.clamp(min=1)
-    return torch.where((code != own) & (count > 0), mean, code)
+    rows = code.unflatten(1, (-1, attr_dims))
+    guided = mean + (rows - rows.mean(2, keepdim=True)).flatten(1)
+    return torch.where((code != own) & (count > 0), guided, code)
