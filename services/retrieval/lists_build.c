@@ -31,7 +31,7 @@ enum {
     LISTS_LEAST = 16,
     LISTS_MOST = 1 << 14
 };
-enum { BLOCK = 128, WIDTH_STEP = 16 };
+enum { BLOCK = 64, WIDTH_STEP = 16 };
 enum { TUNED = 64, NPROBE_LEAST = 8, NEIGHBOURS = 10, CANDIDATES = 2 * NEIGHBOURS + 32 };
 static const double RECALL_GOAL = 0.99;
 
