@@ -124,8 +124,8 @@ static int mean_code(float *mean, const float *codes, int k, int c)
     return count > 0;
 }
 
-// Adds to means [rows,Z] what the numbers of each attribute of code [n,1,1,Z] differ from their mean: a product with the
-// matrix that takes the mean of a vector away from it.
+// Adds to means [rows,Z] what the numbers of each attribute of code [n,1,1,Z] differ from their mean: a product with
+// the matrix that takes the mean of a vector away from it.
 static void add_differences(rg_tape_t *tape, const rg_fusion_t *net, float *means, const rg_tensor_t *code,
                             int rows)
 {

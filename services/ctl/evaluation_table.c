@@ -13,7 +13,7 @@
 #include "services/ctl/output.h"
 #include "services/report/measures.h"
 
-enum { COLUMNS_MAX = 8, NAME_WIDTH = 24, CELL_SIZE = 32, LINE_SIZE = 512, LINE_WIDTH = 80 };
+enum { COLUMNS_MAX = 8, CELL_SIZE = 32, LINE_SIZE = 512, LINE_WIDTH = 80 };
 
 // ---- tables
 
@@ -26,6 +26,7 @@ typedef struct {
 
 typedef struct {
     const char *title;
+    int name_width;          // of the names of rows
     const column_t *columns; // ends with a head2 of NULL
     json_t *rows;            // object ROW -> object COLUMN'S NUMBER -> value
     int used[COLUMNS_MAX];   // 1: some row has a number in this column
@@ -50,8 +51,8 @@ static void table_print_heads(const table_t *table)
 {
     char first[LINE_SIZE], second[LINE_SIZE];
     int two = 0;
-    snprintf(first, sizeof first, "%-*s", NAME_WIDTH, table->title);
-    snprintf(second, sizeof second, "%-*s", NAME_WIDTH, "");
+    snprintf(first, sizeof first, "%-*s", table->name_width, table->title);
+    snprintf(second, sizeof second, "%-*s", table->name_width, "");
     for (int i = 0; table->columns[i].head2; i++) {
         const column_t *column = &table->columns[i];
         if (!table->used[i]) continue;
@@ -67,9 +68,9 @@ static void table_print_row(const table_t *table, const char *name, const json_t
 {
     char line[LINE_SIZE], key[CELL_SIZE], cell[CELL_SIZE];
     // A name that is too long has its own line, so that the numbers stay below their titles.
-    int apart = strlen(name) > NAME_WIDTH - 2;
+    int apart = strlen(name) > (size_t)table->name_width - 2;
     if (apart) rg_output_line("  %s", name);
-    snprintf(line, sizeof line, "  %-*s", NAME_WIDTH - 2, apart ? "" : name);
+    snprintf(line, sizeof line, "  %-*s", table->name_width - 2, apart ? "" : name);
     for (int i = 0; table->columns[i].head2; i++) {
         if (!table->used[i]) continue;
         snprintf(key, sizeof key, "%d", i);
@@ -91,11 +92,11 @@ static void table_print(const table_t *table)
 
 // ---- the tables of a report
 
-static const column_t by_mode_columns[] = {{NULL, RG_MEASURE_LATENT, "latent", "", 11},
-                                           {NULL, RG_MEASURE_REFERENCE, "reference", "", 11},
+static const column_t by_mode_columns[] = {{NULL, RG_MEASURE_LATENT, "latent", "", 10},
+                                           {NULL, RG_MEASURE_REFERENCE, "reference", "", 10},
                                            {NULL, RG_MEASURE_REAL, "bound*", "", 10},
-                                           {NULL, RG_MEASURE_LATENT_RANDOM, "latent", "random**", 11},
-                                           {NULL, RG_MEASURE_REFERENCE_RANDOM, "reference", "random**", 11},
+                                           {NULL, RG_MEASURE_LATENT_RANDOM, "latent", "random**", 10},
+                                           {NULL, RG_MEASURE_REFERENCE_RANDOM, "reference", "random**", 10},
                                            {NULL, RG_MEASURE_EXEMPLAR, "exem-", "plars***", 10},
                                            {0}};
 
@@ -120,11 +121,12 @@ static const column_t precision_columns[] = {
 enum { BY_MODE, OTHERS, PRECISION, DOMAINS, TABLES };
 static const struct {
     const char *title;
+    int name_width;
     const column_t *columns;
-} KINDS[TABLES] = {[BY_MODE] = {"of all images", by_mode_columns},
-                   [OTHERS] = {"other measures", value_columns},
-                   [PRECISION] = {"precision", precision_columns},
-                   [DOMAINS] = {"by domain or attribute", domain_columns}};
+} KINDS[TABLES] = {[BY_MODE] = {"of all images", 20, by_mode_columns},
+                   [OTHERS] = {"other measures", 24, value_columns},
+                   [PRECISION] = {"precision", 24, precision_columns},
+                   [DOMAINS] = {"by domain or attribute", 24, domain_columns}};
 
 // The accuracy of real images is what the accuracy of translated ones is compared with.
 static void rename_ceiling(rg_measure_t *measure)
@@ -175,8 +177,8 @@ static void print_notes(const table_t *table)
                "   is better), else the ceiling. Of few images a half is far from the other.\n");
     if (table->used[3] || table->used[4]) printf("** with random neighbours instead of the retrieved ones\n");
     if (table->used[5])
-        printf("*** real images with the wanted labels, taken for the translations: what editing can\n"
-               "   hope for. They are other people: identity is that of two people.\n");
+        printf("*** real images with the wanted labels instead of translations: the best that\n"
+               "   editing can hope for. They show other people, which identity says.\n");
 }
 
 // ---- how it was measured
@@ -237,7 +239,10 @@ void rg_evaluation_table_print(const char *title, const json_t *report)
     }
     for (int i = 0; i < 3; i++) protocol_print_line(report, PROTOCOL[i]);
     for (int i = 0; i < TABLES; i++)
-        tables[i] = (table_t){.title = KINDS[i].title, .columns = KINDS[i].columns, .rows = json_object()};
+        tables[i] = (table_t){.title = KINDS[i].title,
+                              .name_width = KINDS[i].name_width,
+                              .columns = KINDS[i].columns,
+                              .rows = json_object()};
     evaluation_sort(report, tables);
     for (int i = 0; i < TABLES; i++) {
         table_print(&tables[i]);
