@@ -16,7 +16,8 @@ typedef struct {
     const char *x_title, *y_title;
     int log_y; // a logarithmic vertical axis, if all values are above 0
     const rg_svg_series_t *series;
-    int n; // at most RG_SVG_CURVES
+    int n;    // at most RG_SVG_CURVES
+    int dots; // each point is a dot, too: for a few measured points
 } rg_svg_plot_t;
 
 char *rg_svg_plot(const rg_svg_plot_t *plot); // free() it

@@ -56,6 +56,15 @@ static void plot_series(rg__svg_canvas_t *canvas, const rg__svg_axis_t *x, const
     if (open) fputs("\"/>\n", canvas->out);
 }
 
+static void plot_dots(rg__svg_canvas_t *canvas, const rg__svg_axis_t *x, const rg_svg_series_t *series,
+                      const char *colour)
+{
+    for (int i = 0; i < series->n; i++)
+        if (isfinite(series->x[i]) && isfinite(series->y[i]))
+            fprintf(canvas->out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"%s\"/>\n",
+                    plot_x(x, series->x[i]), rg__svg_y(canvas, series->y[i]), colour);
+}
+
 static void plot_x_axis(rg__svg_canvas_t *canvas, const rg__svg_axis_t *x, const char *title)
 {
     char number[32];
@@ -78,7 +87,10 @@ char *rg_svg_plot(const rg_svg_plot_t *plot)
     rg__svg_axis_init(&y, range.y_low, range.y_high, 5, plot->log_y);
     rg__svg_begin(&canvas, plot->title, plot->y_title, &y, 48 + rg__svg_legend(NULL, 0, names, plot->n));
     plot_x_axis(&canvas, &x, plot->x_title);
-    for (int s = 0; s < plot->n; s++) plot_series(&canvas, &x, &plot->series[s], rg__svg_colour(s));
+    for (int s = 0; s < plot->n; s++) {
+        plot_series(&canvas, &x, &plot->series[s], rg__svg_colour(s));
+        if (plot->dots) plot_dots(&canvas, &x, &plot->series[s], rg__svg_colour(s));
+    }
     rg__svg_legend(&canvas, RG__SVG_BOTTOM + 58, names, plot->n);
     return rg__svg_finish(&canvas);
 }

@@ -30,6 +30,12 @@ static rg_result_key_t key_at(char key[RG__KEY], int row, int weight, const char
     return (rg_result_key_t){row, RG__WHOLE, RG_STAGE_3, rg__mode_key(key, pattern, mode), weight};
 }
 
+// Of the exemplars. All rows of a seed are measured with the same references, and so is the run of stage 1.
+static rg_result_key_t exemplar_key(char key[RG__KEY], const char *pattern)
+{
+    return (rg_result_key_t){RG_PLAN_BASE, RG__WHOLE, RG_STAGE_1, rg__mode_key(key, pattern, "exemplar")};
+}
+
 // ---- measures of all points
 
 static const struct {
@@ -55,17 +61,12 @@ static void put_point(rg_table_t *table, const rg_results_t *results, int row, i
                        2);
 }
 
-// All rows of a seed are measured with the same references.
 static void put_exemplars(rg_table_t *table, const rg_results_t *results)
 {
     char key[RG__KEY];
     rg_table_cell(table, "%s", rg__exemplars);
     for (int i = 0; i < COUNT(POINTS); i++)
-        rg__put_mean(
-            table,
-            rg_results_mean(results, (rg_result_key_t){RG_PLAN_BASE, RG__WHOLE, RG_STAGE_1,
-                                                       rg__mode_key(key, POINTS[i].key, "exemplar")}),
-            POINTS[i].decimals);
+        rg__put_mean(table, rg_results_mean(results, exemplar_key(key, POINTS[i].key)), POINTS[i].decimals);
     rg_table_cell(table, "–");
 }
 
@@ -90,28 +91,38 @@ static void put_points(rg_document_t *document, const rg_results_t *results, con
 }
 
 // ---- curves of means
+//
+// Random neighbours lie far away from all others, which would then be one line: the table has them.
 
 static void draw_curve(rg_document_t *document, const rg_results_t *results, const distance_t *distance,
                        const char *mode)
 {
     const rg_plan_t *plan = results->plan;
-    double x[RG__ROWS_MAX][RG_PLAN_WEIGHTS_MAX], y[RG__ROWS_MAX][RG_PLAN_WEIGHTS_MAX];
-    rg_svg_series_t series[RG__ROWS_MAX];
+    double x[RG__ROWS_MAX + 1][RG_PLAN_WEIGHTS_MAX], y[RG__ROWS_MAX + 1][RG_PLAN_WEIGHTS_MAX];
+    rg_svg_series_t series[RG__ROWS_MAX + 1];
     char key[RG__KEY], id[RG__KEY], title[RG__KEY];
+    int n = 0;
     for (int row = 0; row < plan->n_rows; row++) {
+        if (row == RG_PLAN_ROW_RANDOM) continue;
         for (int w = 0; w < plan->n_weights; w++) {
-            x[row][w] = rg_results_mean(results, key_at(key, row, w, ACCURACY, mode)).mean;
-            y[row][w] = rg_results_mean(results, key_at(key, row, w, distance->key, mode)).mean;
+            x[n][w] = rg_results_mean(results, key_at(key, row, w, ACCURACY, mode)).mean;
+            y[n][w] = rg_results_mean(results, key_at(key, row, w, distance->key, mode)).mean;
         }
-        series[row] = (rg_svg_series_t){plan->row[row].title, x[row], y[row], plan->n_weights};
+        series[n] = (rg_svg_series_t){plan->row[row].title, x[n], y[n], plan->n_weights};
+        n++;
     }
+    x[n][0] = rg_results_mean(results, exemplar_key(key, ACCURACY)).mean;
+    y[n][0] = rg_results_mean(results, exemplar_key(key, distance->key)).mean;
+    series[n] = (rg_svg_series_t){rg__exemplars, x[n], y[n], 1};
+    n++;
     snprintf(title, sizeof title, "%s, %s", distance->title, mode);
     snprintf(id, sizeof id, "curve-%s-%s", distance->name, mode);
     const rg_svg_plot_t plot = {.title = title,
                                 .x_title = "wanted attribute seen",
                                 .y_title = title,
                                 .series = series,
-                                .n = plan->n_rows};
+                                .n = n,
+                                .dots = 1};
     rg_document_figure(document, id, rg_svg_plot(&plot),
                        "Means over seeds. The points of a model are joined in the order of their weights.");
 }
