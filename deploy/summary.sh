@@ -25,7 +25,7 @@ cat <<END
 END
 line "$(entry "$stage3" wanted_accuracy_latent)" "of translated faces show what was asked for; $(entry "$stage3" ceiling_accuracy) of real faces"
 line "$(entry "$stage3" untouched_accuracy_latent)" "of the attributes that nobody asked to change stayed"
-line "$(entry "$stage3" frechet_latent)" "Frechet distance to real faces; $(entry "$stage3" frechet_exemplar) of other real faces that show what was asked for"
+line "$(entry "$stage3" frechet_latent)" "Frechet distance to real faces; of real ones as asked for: $(entry "$stage3" frechet_exemplar)"
 line "$(entry "$stage2" p10.trained.attributes)" "right attributes in the 10 nearest images; $(entry "$stage2" p10.random.attributes) in random ones"
 line "$(entry "$out/stage3.json" retrieved_new)" "of $(entry "$out/stage3.json" retrieved) neighbours were added while stage 3 trained"
 cat <<END
