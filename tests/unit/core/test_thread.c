@@ -219,7 +219,7 @@ static void jobs_run_with_signals_blocked(void **state)
 // ---- giving way
 
 // Stands for the system's: whoever waits for the core has it for so long.
-static int yields, yield_ms;
+static atomic_int yields, yield_ms;
 int sched_yield(void)
 {
     const struct timespec pause = {.tv_nsec = yield_ms * 1000000L};
