@@ -49,13 +49,13 @@ int rg_worker_finish(rg_worker_t *worker);
 
 // ---- giving way
 
-// A job that is cut into steps gives its core to threads that wait for one, as long as this takes less than a
-// quarter of its time: beside threads that never sleep it keeps three quarters of its speed.
+// A job that is cut into steps gives its core to threads that wait for one, as long as they have it for less than a
+// quarter of the time that the job has: beside threads that never sleep it keeps four fifths of its speed.
 typedef struct {
     double at_ms, credit_ms; // the last step; how long others may have the core from now on
 } rg_courtesy_t;
 
-// Call it after each step, which should take some microseconds. courtesy: zeroed before the first step.
+// Call it after each step: the shorter the steps, the less the others wait. courtesy: zeroed before the first step.
 void rg_give_way(rg_courtesy_t *courtesy);
 
 #endif

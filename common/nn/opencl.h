@@ -41,7 +41,7 @@ int rg_device_fastest(const rg_config_t *config);
 
 // The backend that the keys `device` and `precision` ask for, and the one that `inference.device` and
 // `inference.precision` ask for: the CPU's, or that of a device, whose kernels are kept in RUN/opencl. RG_ECONFIG if
-// there is no such device, or it does not have the precision. RG_EVERSION if this processor does not have it.
+// there is no such device, or the device has no bf16; RG_EVERSION if the processor has none.
 int rg_training_backend_new(rg_backend_t **backend, const rg_config_t *config);
 int rg_inference_backend_new(rg_backend_t **backend, const rg_config_t *config);
 

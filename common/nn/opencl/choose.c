@@ -16,27 +16,36 @@ static int is_first_a_gpu(void)
     return is_gpu;
 }
 
+// What the keys GROUPdevice and GROUPprecision ask for; group is "" or "inference.".
+typedef struct {
+    const char *group, *device;
+    int is_bf16;
+} wish_t;
+
 // index: a position of rg_opencl_list, or RG_DEVICE_CPU.
-static int choose_device(int *index, const rg_config_t *config, const char *device, int precision)
+static int choose_device(int *index, const rg_config_t *config, const wish_t *wish)
 {
+    const char *device = wish->device;
     const char *number = strchr(device, ':');
     *index = number ? atoi(number + 1) : 0;
     if (strcmp(device, "cpu") == 0) *index = RG_DEVICE_CPU;
-    if (strcmp(device, "auto") == 0)
-        *index = precision == RG_PRECISION_BF16 ? RG_DEVICE_CPU : rg_device_fastest(config);
+    if (strcmp(device, "auto") == 0) *index = wish->is_bf16 ? RG_DEVICE_CPU : rg_device_fastest(config);
     if (strcmp(device, "gpu") == 0 && !is_first_a_gpu())
         return rg_fail(RG_ECONFIG,
-                       "device: there is no GPU with an OpenCL driver; rg-ctl device lists what there is");
+                       "%sdevice: there is no GPU with an OpenCL driver; rg-ctl device lists what there is",
+                       wish->group);
     return 0;
 }
 
-static int open_backend(rg_backend_t **backend, const rg_config_t *config, const char *device, int precision)
+static int open_backend(rg_backend_t **backend, const rg_config_t *config, const wish_t *wish)
 {
-    int index, is_bf16 = precision == RG_PRECISION_BF16;
-    int err = choose_device(&index, config, device, precision);
+    int index;
+    int err = choose_device(&index, config, wish);
     if (err) return err;
-    if (index == RG_DEVICE_CPU) return rg_cpu_backend_new(backend, is_bf16);
-    if (is_bf16) return rg_fail(RG_ECONFIG, "precision: bf16 needs `device: cpu`; devices compute in f32");
+    if (index == RG_DEVICE_CPU) return rg_cpu_backend_new(backend, wish->is_bf16);
+    if (wish->is_bf16)
+        return rg_fail(RG_ECONFIG, "%sprecision: bf16 needs `%sdevice: cpu`; devices compute in f32",
+                       wish->group, wish->group);
     char *cache = rg_format("%s/opencl", config->run);
     err = rg_opencl_backend_new(backend, index, cache);
     free(cache);
@@ -45,10 +54,13 @@ static int open_backend(rg_backend_t **backend, const rg_config_t *config, const
 
 int rg_training_backend_new(rg_backend_t **backend, const rg_config_t *config)
 {
-    return open_backend(backend, config, config->device, config->precision);
+    const wish_t wish = {"", config->device, config->precision == RG_PRECISION_BF16};
+    return open_backend(backend, config, &wish);
 }
 
 int rg_inference_backend_new(rg_backend_t **backend, const rg_config_t *config)
 {
-    return open_backend(backend, config, config->inference.device, config->inference.precision);
+    const wish_t wish = {"inference.", config->inference.device,
+                         config->inference.precision == RG_PRECISION_BF16};
+    return open_backend(backend, config, &wish);
 }

@@ -157,6 +157,15 @@ static void bf16_computes_nearly_the_same(void **state)
     free(rounded);
 }
 
+static void a_device_has_no_bf16(void **state)
+{
+    tiny_t *f = *state;
+    tiny_save_stage2(f);
+    strcpy(f->config.inference.device, "gpu:0");
+    f->config.inference.precision = RG_PRECISION_BF16;
+    assert_fails(tiny_load(f, ""), RG_ECONFIG, "inference.precision: bf16 needs `inference.device: cpu`");
+}
+
 // With model.detail a translation is G(c,z') + x - G(c,z), so that x stays as it is where the code does not change.
 // The reconstruction is G(c,z) as without it.
 static void detail_is_what_the_reconstruction_lacks(void **state)
@@ -326,6 +335,7 @@ int main(void)
         TEST(what_is_not_trained_is_said),
         TEST(batches_compute_what_the_networks_do),
         TEST(bf16_computes_nearly_the_same),
+        TEST(a_device_has_no_bf16),
         TEST(detail_is_what_the_reconstruction_lacks),
         TEST(averaged_weights_are_used),
         TEST(stage_3_decodes_with_neighbours),

@@ -134,6 +134,10 @@ static void compares_only_equal_protocols(void **state)
     assert_fails(rg_report_comparable(a, b), RG_EMODEL,
                  "the reports cannot be compared: images is 96 in one and missing in the other");
     json_object_set_new(b, "images", json_integer(96));
+    json_object_set_new(b, "inference_precision", json_string("bf16"));
+    assert_fails(rg_report_comparable(a, b), RG_EMODEL,
+                 "inference_precision is missing in one and \"bf16\" in the other");
+    json_object_del(b, "inference_precision");
     json_object_set_new(b, "extractor", json_string("other"));
     assert_fails(rg_report_comparable(a, b), RG_EMODEL,
                  "extractor is missing in one and \"other\" in the other");

@@ -233,7 +233,11 @@ static void test_models_are_compared_at_equal_accuracy(void **state)
     free(csv);
     free(path);
     path = rg_format("%s/curve-frechet-latent.svg", (char *)*state);
-    assert_true(rg_exists(path));
+    assert_ok(rg_file_read(path, 1 << 16, &csv, &size));
+    assert_non_null(strstr((char *)csv, "<circle"));
+    assert_non_null(strstr((char *)csv, "exemplars: real images with the wanted labels"));
+    assert_null(strstr((char *)csv, "random neighbours")); // so far away that the others would be one line
+    free(csv);
     free(path);
     rg_results_close(&results);
     rg_plan_fini(&plan);
